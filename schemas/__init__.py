@@ -1,0 +1,1 @@
+"""The contract: pydantic models of every topic's messages. Knows nothing of how they travel."""

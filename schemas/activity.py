@@ -1,0 +1,47 @@
+"""The activity event: one thing that a learner did, as the platform saw it.
+
+This is the hot path. A ``TypedDict`` is the definition: pydantic validates one in about a microsecond,
+where a model object takes several, and the same type exports the JSON Schema that platforms publish to.
+"""
+
+from typing import Annotated, Literal, NotRequired, get_args
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from schemas.fields import CourseRun, Fraction, Id, Instant
+
+ActivityKind = Literal[
+    "home",  # the course's front page, its calendar, its progress page
+    "content",  # reading material inside the platform
+    "page",  # a sub-page, folder or glossary that leads to content
+    "resource",  # a file or an external link
+    "video",  # played, paused or finished
+    "forum",  # read, searched or written
+    "wiki",  # read or edited
+    "quiz",  # a quiz or questionnaire, opened or attempted
+    "submission",  # assessed work handed in; may carry its score
+    "other",  # live sessions, tools, anything the vocabulary has no word for
+]
+"""What a learner may do. Sources map their own verbs to these; an unknown kind is a dead letter."""
+
+ACTIVITY_KINDS: tuple[str, ...] = get_args(ActivityKind)
+
+
+class ActivityEvent(TypedDict):
+    """One activity of one learner in one course run. The record's key is the learner."""
+
+    type: Literal["activity"]
+    version: NotRequired[Literal[1]]
+    event_id: Id
+    learner: Id
+    course_run: CourseRun
+    kind: ActivityKind
+    occurred_at: Instant
+    object: NotRequired[Id | None]
+    duration_s: NotRequired[Annotated[float, Field(ge=0.0, le=86_400.0)] | None]
+    score: NotRequired[Fraction | None]
+    progress: NotRequired[Fraction | None]
+    session: NotRequired[Id | None]
+    count: NotRequired[Annotated[int, Field(ge=1, le=100_000)]]
+    source: NotRequired[Id]

@@ -1,0 +1,36 @@
+"""The dead letter: a record that could not be applied, kept with its reason and its place."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.fields import Instant, Message
+
+DeadLetterReason = Literal[
+    "malformed",  # not JSON, or not an object
+    "invalid",  # a field is missing, of the wrong type or out of its range
+    "unknown_kind",  # an activity kind outside the vocabulary
+    "unknown_type",  # a message type this topic does not carry
+    "too_large",  # more bytes than a record may have
+    "no_key",  # keyed by nothing: the learner's order cannot be kept
+    "wrong_key",  # the key is not the learner
+    "future",  # further ahead of the clock than the tolerance
+    "too_late",  # its day has left the ring
+    "failed",  # applying it raised; the error is in `detail`
+]
+
+
+class DeadLetter(Message):
+    """Written to the dead-letter topic with the original payload, cut to a readable length."""
+
+    type: Literal["dead_letter"] = "dead_letter"
+    version: Literal[1] = 1
+    dead_letter_id: str = Field(description="topic:partition:offset of the record")
+    topic: str
+    partition: int
+    offset: int
+    reason: DeadLetterReason
+    field: str = Field("", description="the field at fault, empty where the whole record is")
+    detail: str = Field(description="the value found and what was expected")
+    payload: Annotated[str, Field(max_length=4096)]
+    received_at: Instant

@@ -1,0 +1,21 @@
+"""Everything that platforms publish: the two inbound topics' messages, each as one tagged union."""
+
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from schemas.activity import ActivityEvent
+from schemas.enrolment import ClockTick, Completed, CourseCalendar, Enrolled, Withdrawn
+from schemas.learner import NudgeFeedback, Preferences
+
+Event = Annotated[
+    ActivityEvent | Enrolled | Withdrawn | Completed | CourseCalendar | ClockTick,
+    Field(discriminator="type"),
+]
+"""A message of the events topic."""
+
+Feedback = Annotated[NudgeFeedback | Preferences, Field(discriminator="type")]
+"""A message of the feedback topic."""
+
+event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+feedback_adapter: TypeAdapter[Feedback] = TypeAdapter(Feedback)

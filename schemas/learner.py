@@ -1,0 +1,51 @@
+"""What learners and other systems say about nudges: feedback on one, and preferences for all."""
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from schemas.fields import Id, Instant
+
+FeedbackKind = Literal[
+    "sent",  # another system wrote to the learner: counts toward the caps
+    "delivered",
+    "opened",
+    "clicked",
+    "dismissed",
+    "unsubscribed",
+    "helped",  # an instructor's word on it
+    "not_at_risk",
+    "in_contact",
+]
+
+Channel = Literal["email", "sms", "push", "in_app", "instructor"]
+
+
+class NudgeFeedback(TypedDict):
+    """What became of a nudge. Keyed by the learner."""
+
+    type: Literal["feedback"]
+    version: NotRequired[Literal[1]]
+    event_id: Id
+    learner: Id
+    nudge_id: NotRequired[Id | None]
+    kind: FeedbackKind
+    occurred_at: Instant
+    channel: NotRequired[Channel | None]
+    source: NotRequired[Id]
+
+
+class Preferences(TypedDict):
+    """How a learner wants to be reached; the newest by ``occurred_at`` holds. Keyed by the learner."""
+
+    type: Literal["preferences"]
+    version: NotRequired[Literal[1]]
+    event_id: Id
+    learner: Id
+    occurred_at: Instant
+    timezone: NotRequired[Annotated[str, Field(max_length=64)] | None]
+    opted_out: NotRequired[list[Channel]]
+    paused_until: NotRequired[Instant | None]
+    digest: NotRequired[bool]
+    source: NotRequired[Id]

@@ -1,0 +1,82 @@
+"""What partitions and the trainer tell each other: day reports one way, day packages the other.
+
+All of it is data. Arrays travel as compressed bytes with a declared type and shape, read back with
+``numpy.frombuffer``; a model is its numbers. Nothing that comes from a topic is executed.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Base64Bytes, Field, JsonValue
+
+from schemas.fields import CourseRun, Day, Fraction, Id, Message
+
+
+class PackedArray(Message):
+    """A numpy array: zlib-compressed little-endian C-order bytes, in base64."""
+
+    dtype: Literal["u1", "i2", "i4", "f4", "f8"]
+    shape: Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(max_length=3)]
+    data: Base64Bytes
+
+
+class TrainingExample(Message):
+    """A snapshot of one enrolment whose outcome has become certain."""
+
+    enrolment: Id = Field(description="pseudonym of learner and course run; orders and identifies")
+    course_run: CourseRun
+    day: Day = Field(description="the snapshot's day: features of events before it")
+    matured: Day = Field(description="the day on which the label became known")
+    label: bool = Field(description="lost: withdrawn or failed")
+    weight: Annotated[float, Field(gt=0.0)] = 1.0
+    probability: Fraction = Field(description="what the serving model said on the snapshot's day")
+    served: bool = Field(description="false where the estimate was the warming-up prior")
+    codes: Base64Bytes = Field(description="one byte a feature: its bin")
+    ranks: Base64Bytes = Field(description="one byte a feature: its rank in the cohort, 0–255")
+
+
+class DayReport(Message):
+    """A part of what one partition has to say about one day; the last part closes it.
+
+    Parts exist because a run that ends matures thousands of examples at once, and a record must
+    stay below the broker's size limit.
+    """
+
+    type: Literal["day_report"] = "day_report"
+    version: Literal[1] = 1
+    partition: Annotated[int, Field(ge=0)]
+    day: Day
+    part: Annotated[int, Field(ge=0)]
+    parts: Annotated[int, Field(ge=1)]
+    features: str = Field(description="fingerprint of the feature declarations that made it")
+    cohorts: dict[CourseRun, PackedArray] = Field(
+        default_factory=dict, description="per run: counts int32 [feature, bin]"
+    )
+    examples: list[TrainingExample] = Field(default_factory=list)
+
+
+class ModelSnapshot(Message):
+    """A model as its numbers: enough to score with it, and to go on learning from it exactly."""
+
+    type: Literal["model_snapshot"] = "model_snapshot"
+    version: Literal[1] = 1
+    model: str = Field(description="the estimator's name and schema, e.g. 'lost/ftrl-1'")
+    model_version: str
+    features: str
+    examples: Annotated[int, Field(ge=0)]
+    positives: Annotated[int, Field(ge=0)]
+    warming_up: bool
+    state: dict[str, JsonValue] = Field(description="weights, scaling, optimiser and calibration")
+
+
+class DayPackage(Message):
+    """What every partition needs to score day ``day + 1``; one a day, on a compacted topic."""
+
+    type: Literal["day_package"] = "day_package"
+    version: Literal[1] = 1
+    day: Day = Field(description="the day closed by all partitions")
+    features: str
+    cohorts: dict[CourseRun, PackedArray] = Field(
+        description="per run: rank uint8 [feature, bin], mid-rank in the cohort × 255"
+    )
+    model: ModelSnapshot
+    metrics: dict[str, float] = Field(default_factory=dict, description="progressive, so far")

@@ -1,0 +1,43 @@
+"""The risk change: an enrolment's risk moved from one level to another, and why."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
+
+from schemas.fields import CourseRun, Day, Fraction, Id, Instant, Message
+
+RiskLevel = Literal["low", "medium", "high"]
+RISK_LEVELS: tuple[str, ...] = get_args(RiskLevel)
+
+ModelState = Literal[
+    "warming_up",  # no model yet: the estimate is the documented recency prior
+    "serving",  # the model of the day scored it
+    "stale",  # live operation went on with an older day package
+]
+
+
+class Reason(Message):
+    """One of the main reasons of a change, in the reader's words."""
+
+    feature: str
+    text: str = Field(examples=["no activity for 9 days (was active on 4 of 7 days before)"])
+    contribution: float = Field(description="its part of the change, in log-odds; positive raises the risk")
+
+
+class RiskChange(Message):
+    """Emitted on confirmed level transitions only, not on every score. Keyed by the learner."""
+
+    type: Literal["risk_change"] = "risk_change"
+    version: Literal[1] = 1
+    risk_change_id: Id = Field(description="deterministic: the same events give the same id")
+    learner: Id
+    course_run: CourseRun
+    occurred_at: Instant = Field(description="event time of the decision: the end of the day closed")
+    day: Day = Field(description="the estimate rests on events of days before this one")
+    previous_level: RiskLevel
+    level: RiskLevel
+    probability: Fraction = Field(description="P(lost): the learner will not complete")
+    previous_probability: Fraction
+    model_state: ModelState
+    model_version: str
+    reasons: Annotated[list[Reason], Field(max_length=5)]

@@ -1,0 +1,114 @@
+"""Every topic: its name, what it carries, how it is keyed, partitioned and kept. The only list."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from schemas.dead_letter import DeadLetter
+from schemas.inbound import event_adapter, feedback_adapter
+from schemas.learning import DayPackage, DayReport
+from schemas.nudge import Nudge, NudgeDecision
+from schemas.risk import RiskChange
+
+Partitions = Literal["input", "one"]
+Cleanup = Literal["delete", "compact", "compact,delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic's contract. ``partitions`` is either that of the input or a single one."""
+
+    name: str
+    purpose: str
+    key: str
+    partitions: Partitions
+    cleanup: Cleanup
+    adapter: TypeAdapter[Any] | None
+    """None where the value is not JSON: the packed state rows."""
+
+
+EVENTS = TopicSpec(
+    "homeroom.events",
+    "activity, enrolment facts, calendars and clock ticks, from platforms",
+    "learner; calendars and ticks go to every partition",
+    "input",
+    "delete",
+    event_adapter,
+)
+FEEDBACK = TopicSpec(
+    "homeroom.feedback",
+    "feedback on nudges and learners' preferences, from notifiers and platforms",
+    "learner",
+    "input",
+    "delete",
+    feedback_adapter,
+)
+STATE = TopicSpec(
+    "homeroom.state",
+    "packed state rows of enrolments and partitions, co-partitioned with the events",
+    "row",
+    "input",
+    "compact",
+    None,
+)
+DAY_REPORTS = TopicSpec(
+    "homeroom.day-reports",
+    "what each partition says at the end of a day: cohorts and matured examples",
+    "partition",
+    "one",
+    "delete",
+    TypeAdapter(DayReport),
+)
+DAY_PACKAGES = TopicSpec(
+    "homeroom.day-packages",
+    "what the trainer answers: model snapshot and cohort profiles of the day",
+    "day",
+    "one",
+    "compact",
+    TypeAdapter(DayPackage),
+)
+RISK_CHANGES = TopicSpec(
+    "homeroom.risk-changes",
+    "confirmed transitions between risk levels, with reasons",
+    "learner",
+    "input",
+    "delete",
+    TypeAdapter(RiskChange),
+)
+NUDGES = TopicSpec(
+    "homeroom.nudges",
+    "messages for notifiers to deliver",
+    "learner",
+    "input",
+    "delete",
+    TypeAdapter(Nudge),
+)
+DECISIONS = TopicSpec(
+    "homeroom.nudge-decisions",
+    "the ledger: every decision on a risk change, the no included",
+    "learner",
+    "input",
+    "delete",
+    TypeAdapter(NudgeDecision),
+)
+DEAD_LETTERS = TopicSpec(
+    "homeroom.dead-letters",
+    "records that could not be applied, with the reason",
+    "topic:partition",
+    "one",
+    "delete",
+    TypeAdapter(DeadLetter),
+)
+
+TOPICS: tuple[TopicSpec, ...] = (
+    EVENTS,
+    FEEDBACK,
+    STATE,
+    DAY_REPORTS,
+    DAY_PACKAGES,
+    RISK_CHANGES,
+    NUDGES,
+    DECISIONS,
+    DEAD_LETTERS,
+)
