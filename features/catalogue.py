@@ -91,7 +91,8 @@ def _rhythm() -> list[Feature]:
         )
         for h in HALF_LIVES
     ]
-    return ewma + [
+    return [
+        *ewma,
         Feature("minutes_7", "volume", "minutes", Log(), "minutes spent in the last 7 days"),
         Feature("minutes_28", "volume", "minutes", Log(), "minutes spent in the last 28 days"),
         Feature(

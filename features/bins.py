@@ -1,0 +1,52 @@
+"""From values to bins, and from bins to cohort histograms."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalogue import BINS, FEATURES, Feature, Linear, Log
+
+Codes = NDArray[np.uint8]
+"""Bins of enrolments, [features, enrolments]."""
+
+_LARGEST = 2**16 - 1
+
+
+def _log_table(per_octave: float) -> NDArray[np.uint8]:
+    whole = np.arange(_LARGEST + 1)
+    return np.minimum(np.floor(per_octave * np.log2(1 + whole)), BINS - 1).astype(np.uint8)
+
+
+_TABLES = {
+    scale: _log_table(scale.per_octave) for scale in {f.scale for f in FEATURES if isinstance(f.scale, Log)}
+}
+
+
+def code(feature: Feature, values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """The bins of a feature's values, [enrolments] → uint8 [enrolments], monotone in the value.
+
+    Whole numbers on a logarithmic scale go through a table, so that no platform's ``log`` decides.
+    """
+    if isinstance(feature.scale, Log):
+        table = _TABLES[feature.scale]
+        return table[np.clip(values.astype(np.int64), 0, _LARGEST)]
+    return _linear(feature.scale, values)
+
+
+def _linear(scale: Linear, values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    share = (values.astype(np.float64) - scale.low) * (BINS / (scale.high - scale.low))
+    return np.clip(share, 0, BINS - 1).astype(np.uint8)
+
+
+def value(feature: Feature, bin_: int) -> float:
+    """The smallest value that falls into a bin: what a reader is told."""
+    if isinstance(feature.scale, Log):
+        return float(np.searchsorted(_TABLES[feature.scale], bin_))
+    low, high = feature.scale.low, feature.scale.high
+    return low + bin_ * (high - low) / BINS
+
+
+def histogram(codes: Codes) -> NDArray[np.int32]:
+    """How many enrolments fall into each bin: uint8 [features, enrolments] → int32 [features, bins]."""
+    rows = np.arange(len(codes))[:, None] * BINS
+    flat = np.bincount((codes + rows).ravel(), minlength=len(codes) * BINS)
+    return flat.reshape(len(codes), BINS).astype(np.int32)

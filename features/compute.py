@@ -1,0 +1,206 @@
+"""Every feature of many enrolments at once, as of the start of a day.
+
+The only inputs are the columns of ``ring`` and ``coursework``, the run's calendar and the day; days
+that are still open are not looked at, whatever they already hold. Each line is one elementwise pass
+over the enrolments: the result for one does not depend on which others are computed with it.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.bins import Codes, code
+from features.catalogue import FEATURES, HALF_LIVES, KIND_GROUPS, WINDOWS
+from features.coursework import NO_SCORE, NOT_SUBMITTED, SCORE_STEPS, Run
+from features.ring import CLOSED, DECAYS, NEVER, RING, Ints, Rows
+from schemas.activity import ACTIVITY_KINDS
+
+Values = dict[str, NDArray[Any]]
+
+CHUNK = 4096
+"""Enrolments computed at a time, so that the work stays in the processor's cache."""
+
+
+def features(rows: Rows, slots: Ints, run: Run, day: int) -> Codes:
+    """Bins of all features, uint8 [features, enrolments], from events of days before ``day``.
+
+    slots: the enrolments, all of ``run``.
+    """
+    codes = np.empty((len(FEATURES), len(slots)), np.uint8)
+    for start in range(0, len(slots), CHUNK):
+        part = slots[start : start + CHUNK]
+        found = values(rows, part, run, day)
+        for place, feature in enumerate(FEATURES):
+            codes[place, start : start + CHUNK] = code(feature, found[feature.name])
+    return codes
+
+
+def values(rows: Rows, slots: Ints, run: Run, day: int) -> Values:
+    """Every feature by name, each [enrolments], in the unit that the catalogue declares."""
+    taken = rows[slots]
+    closed = [(day - back) % RING for back in range(1, CLOSED + 1)]
+    clicks = np.ascontiguousarray(taken["clicks"].transpose(1, 2, 0))[
+        closed
+    ]  # [days back, kinds, enrolments]
+    by_day = clicks.sum(axis=1, dtype=np.int32)
+    found: Values = {}
+    found |= _volume(taken, clicks, by_day, closed)
+    found |= _rhythm(taken, by_day)
+    found |= _lifetime(taken, by_day, run, day)
+    found |= _deadlines(taken, run, day)
+    return found
+
+
+def _volume(taken: Rows, clicks: NDArray[Any], by_day: NDArray[Any], closed: list[int]) -> Values:
+    found: Values = {}
+    active = by_day > 0
+    for window in WINDOWS:
+        found[f"clicks_{window}"] = by_day[:window].sum(axis=0)
+        found[f"active_days_{window}"] = active[:window].sum(axis=0)
+    for window in (7, 28):
+        kinds = clicks[:window].sum(axis=0, dtype=np.int32)
+        for group, members in KIND_GROUPS.items():
+            found[f"{group}_{window}"] = sum(kinds[ACTIVITY_KINDS.index(kind)] for kind in members)
+    found["kinds_28"] = (kinds > 0).sum(axis=0)
+    seconds = taken["seconds"].T[closed]
+    found["minutes_7"] = seconds[:7].sum(axis=0, dtype=np.int64) // 60
+    found["minutes_28"] = seconds.sum(axis=0, dtype=np.int64) // 60
+    return found
+
+
+def _rhythm(taken: Rows, by_day: NDArray[Any]) -> Values:
+    """How steady the activity is, and how it changes."""
+    active = by_day > 0
+    found: Values = {}
+    for column, (half_life, decay) in enumerate(zip(HALF_LIVES, DECAYS, strict=True)):
+        share = taken["old_ewma"][:, column].astype(np.float64)
+        for back in range(CLOSED - 1, -1, -1):
+            share = share * decay + active[back] * (1 - decay)
+        found[f"ewma_{half_life}"] = share
+    weeks = active.reshape(4, 7, -1).sum(axis=1)
+    mean = weeks.sum(axis=0) / 4
+    found["spread_28"] = np.sqrt(((weeks - mean) ** 2).sum(axis=0) / 4)
+    found["gap_28"] = _longest_gap(active)
+    found["trend_7"] = _octaves(by_day[:7].sum(axis=0), by_day[7:].sum(axis=0) / 3)
+    return found
+
+
+def _longest_gap(active: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Longest run of silent days within [days, enrolments]."""
+    longest = np.zeros(active.shape[1], np.int64)
+    current = np.zeros(active.shape[1], np.int64)
+    for today in active:
+        current = (current + 1) * ~today
+        np.maximum(longest, current, out=longest)
+    return longest
+
+
+def _octaves(now: NDArray[Any], before: NDArray[Any]) -> NDArray[np.float64]:
+    """How often the activity doubled; a click is added to both so that silence has a place."""
+    octaves: NDArray[np.float64] = np.log2((now + 1.0) / (before + 1.0))
+    return octaves
+
+
+def _lifetime(taken: Rows, by_day: NDArray[Any], run: Run, day: int) -> Values:
+    """What the whole past says, and how the present silence compares with it."""
+    active = by_day > 0
+    seen = active.any(axis=0)
+    back_to_last = np.where(seen, active.argmax(axis=0), 0)
+    last = np.where(seen, day - 1 - back_to_last, taken["old_last"])
+    back_to_first = CLOSED - 1 - active[::-1].argmax(axis=0)
+    first = np.where(taken["old_first"] != NEVER, taken["old_first"], day - 1 - back_to_first)
+    ever = last != NEVER
+    began = _began(taken, run, day)
+    total_days = taken["old_days"] + active.sum(axis=0)
+    total_clicks = taken["old_clicks"] + by_day.sum(axis=0)
+    silence = np.where(ever, day - 1 - last, np.maximum(day - began, 0))
+    usual = np.where(total_days > 1, (last - first) / np.maximum(total_days - 1, 1), 7.0)
+    past = np.maximum(day - np.where(ever, first, day - 1), 1)
+    return {
+        "silence": silence,
+        "silence_own": silence / np.maximum(usual, 1.0),
+        "clicks_all": total_clicks,
+        "active_days_all": total_days,
+        "active_share": total_days / np.maximum(day - np.minimum(began, np.where(ever, first, began)), 1),
+        "trend_own": _octaves(by_day[:14].sum(axis=0), total_clicks * (14.0 / np.maximum(past, 14))),
+    }
+
+
+def _began(taken: Rows, run: Run, day: int) -> NDArray[np.int64]:
+    """The day from which silence counts: the run's start, or the registration where that came later."""
+    enrolled = np.where(taken["enrolled"] == NEVER, run.start if run.known else day, taken["enrolled"])
+    began: NDArray[np.int64] = np.maximum(enrolled, run.start) if run.known else enrolled
+    return began.astype(np.int64)
+
+
+def _deadlines(taken: Rows, run: Run, day: int) -> Values:
+    """Deadlines passed, missed, early and late; scores; where the course run stands."""
+    count = len(run.assessments)
+    submitted = taken["submitted"][:, :count].T.astype(np.int64) + (
+        run.start if run.known else 0
+    )  # [deadlines, n]
+    handed_in = taken["submitted"][:, :count].T != NOT_SUBMITTED
+    passed = (run.due <= day)[:, None]
+    due = int(passed.sum())
+    missed = passed & ~handed_in
+    weight_due = float(run.weights[run.due <= day].sum())
+    ahead_days = np.where(handed_in, run.due[:, None] - 1 - submitted, 0)
+    handed = handed_in.sum(axis=0)
+    last = np.where(handed_in, submitted, NEVER).max(axis=0, initial=NEVER)
+    zero = np.zeros(len(taken))
+    upcoming = run.due[run.due > day]
+    length = max(run.end - run.start, 1)
+    enrolled = np.where(taken["enrolled"] == NEVER, run.start, taken["enrolled"])
+    return {
+        "due": zero + due,
+        "missed": missed.sum(axis=0) / max(due, 1),
+        "missed_weight": _weighted(missed, run.weights) / max(weight_due, 1e-9),
+        "missed_last": _missed_in_a_row(missed, run.due, day),
+        "late": (handed_in & (ahead_days < 0)).sum(axis=0) / np.maximum(handed, 1),
+        "early": ahead_days.sum(axis=0) / np.maximum(handed, 1),
+        "ahead": (handed_in & ~passed).sum(axis=0),
+        "since_submission": np.where(last == NEVER, day - (run.start if run.known else day), day - 1 - last),
+        "progress": taken["progress"] / SCORE_STEPS,
+        "lead": (run.start - enrolled) if run.known else zero,
+        "next_due": zero + (float(upcoming.min() - day) if len(upcoming) else 64.0),
+        "phase": zero + ((day - run.start) / length if run.known else 0.0),
+        **_scores(taken, count, run.weights, passed, weight_due),
+    }
+
+
+def _weighted(cells: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum of the weights of true cells, [deadlines, n] → [n], deadline by deadline."""
+    total = np.zeros(cells.shape[1])
+    for row, weight in zip(cells, weights, strict=True):
+        total = total + row * weight
+    return total
+
+
+def _missed_in_a_row(missed: NDArray[np.bool_], due: Ints, day: int) -> NDArray[np.int64]:
+    """Deadlines missed one after another up to now."""
+    streak = np.zeros(missed.shape[1], np.int64)
+    for place in np.argsort(due, kind="stable"):
+        if due[place] <= day:
+            streak = (streak + 1) * missed[place]
+    return streak
+
+
+def _scores(
+    taken: Rows, count: int, weights: NDArray[np.float64], passed: NDArray[np.bool_], weight_due: float
+) -> Values:
+    raw = taken["scores"][:, :count].T
+    scored = raw != NO_SCORE
+    steps = np.where(scored, raw, 0).astype(np.int64)
+    points = np.zeros(len(taken))
+    for place in range(count):
+        points = points + np.where(passed[place], steps[place] * (weights[place] / SCORE_STEPS), 0.0)
+    number = scored.sum(axis=0)
+    last = taken["last_scored"].astype(np.int64)
+    has_last = last != NO_SCORE
+    newest = taken["scores"][np.arange(len(taken)), np.where(has_last, last, 0)] / SCORE_STEPS
+    return {
+        "score_mean": np.where(number > 0, steps.sum(axis=0) / (np.maximum(number, 1) * SCORE_STEPS), 0.5),
+        "score_last": np.where(has_last, newest, 0.5),
+        "points": points / weight_due if weight_due > 0 else np.full(len(taken), 0.5),
+    }

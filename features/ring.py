@@ -1,0 +1,106 @@
+"""The activity of an enrolment by day and kind: a ring of day buckets in event time, and what left it.
+
+Counting is commutative: any order of the same events, in any batches, leaves the same bytes. That is
+what makes a replay equal the live run, so every cell saturates instead of wrapping, and whatever
+cannot be counted so (facts with an order) is not kept here.
+
+The ring holds ``RING`` days: the 28 closed days that features look at, and the open days that the
+allowed lateness leaves undecided. A day that leaves is folded into totals that never expire.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalogue import HALF_LIVES, WINDOWS
+from schemas.activity import ACTIVITY_KINDS
+
+Rows = NDArray[Any]
+"""A structured array of enrolments; the fields below are some of its columns."""
+
+Ints = NDArray[np.int64]
+
+CLOSED = max(WINDOWS)
+OPEN = 4
+"""Days that may be open at once: today and the allowed lateness, which settings hold to three days."""
+
+RING = CLOSED + OPEN
+KINDS = len(ACTIVITY_KINDS)
+HOURS = 7 * 24
+NEVER = -(2**31)
+"""The day of what has not happened."""
+
+FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
+    ("clicks", "u1", (RING, KINDS)),  # a day's clicks of a kind, held at 255
+    ("seconds", "<u2", (RING,)),  # a day's time spent, held at 18 hours
+    ("hours", "u1", (HOURS,)),  # activities by hour of the week in UTC, held at 255
+    ("old_days", "<u2", ()),  # active days that left the ring
+    ("old_clicks", "<u4", ()),  # clicks that left the ring
+    ("old_first", "<i4", ()),  # first and last active day that left the ring
+    ("old_last", "<i4", ()),
+    ("old_ewma", "<f4", (len(HALF_LIVES),)),  # their weighted share, as of the ring's oldest day
+)
+"""Name, type and shape of each column; 560 bytes an enrolment."""
+
+DECAYS = tuple(0.5 ** (1 / half_life) for half_life in HALF_LIVES)
+
+
+def clear(rows: Rows, slots: Ints) -> None:
+    """Make enrolments new: nothing has happened yet."""
+    for name, _, _ in FIELDS:
+        rows[name][slots] = 0
+    rows["old_first"][slots] = NEVER
+    rows["old_last"][slots] = NEVER
+
+
+def count(rows: Rows, slots: Ints, times: Ints, kinds: Ints, clicks: Ints, seconds: Ints) -> None:
+    """Add activities to their day, kind and hour of the week.
+
+    All arguments have shape [events]. ``times`` are epoch seconds; the caller has made sure that
+    their days lie within the ring.
+    """
+    place = times // 86_400 % RING
+    _add(rows["clicks"], (slots, place, kinds), clicks)
+    _add(rows["hours"], (slots, (times // 3600 + 72) % HOURS), np.ones_like(slots))
+    timed = np.flatnonzero(seconds)
+    if len(timed):
+        _add(rows["seconds"], (slots[timed], place[timed]), seconds[timed])
+
+
+def _add(column: NDArray[Any], where: tuple[Ints, ...], amounts: Ints) -> None:
+    """Saturating ``column[where] += amounts`` that counts repeated places as often as they occur."""
+    flat = np.ravel_multi_index(where, column.shape)
+    places, inverse = np.unique(flat, return_inverse=True)
+    totals = np.bincount(inverse, weights=amounts).astype(np.int64)
+    cells = np.unravel_index(places, column.shape)
+    column[cells] = np.minimum(column[cells] + totals, np.iinfo(column.dtype).max)
+
+
+def turn(rows: Rows, slots: Ints, today: int) -> None:
+    """Open day ``today``: fold the day that is now too old for any window, and free its bucket.
+
+    rows: [capacity]; slots: those in use. The bucket freed serves the newest day that may be open.
+    """
+    leaving = today - CLOSED - 1
+    place = leaving % RING
+    clicks = rows["clicks"][slots, place].sum(axis=1, dtype=np.uint32)
+    active = clicks > 0
+    rows["old_ewma"][slots] = _fold(rows["old_ewma"][slots], active)
+    gone = slots[active]
+    if len(gone):
+        rows["old_days"][gone] += np.uint16(1)
+        rows["old_clicks"][gone] += clicks[active]
+        rows["old_last"][gone] = leaving
+        first = rows["old_first"][gone]
+        rows["old_first"][gone] = np.where(first == NEVER, leaving, first)
+        rows["clicks"][gone, place] = 0
+    rows["seconds"][slots, place] = 0
+
+
+def _fold(older: NDArray[np.float32], active: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """One step of the weighted share, column by column so that no shape changes the rounding."""
+    folded = np.empty_like(older)
+    for column, decay in enumerate(DECAYS):
+        folded[:, column] = older[:, column] * np.float32(decay) + active * np.float32(1 - decay)
+    return folded
