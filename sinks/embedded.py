@@ -3,7 +3,6 @@
 Not the store itself, and not for production: a server is addressed with a ``StoreAddress`` alone.
 """
 
-import contextlib
 import os
 import queue
 import subprocess
@@ -12,6 +11,7 @@ import threading
 from collections import deque
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from sinks.address import StoreAddress
 from sinks.gateway import FAILED, READY
@@ -52,7 +52,7 @@ class EmbeddedStore:
         """
         if self._process is not None:
             raise EmbeddedStoreError(f"the embedded store in {self._directory} is already running")
-        self._process = process = subprocess.Popen(
+        self._process = process = subprocess.Popen(  # noqa: S603 - our own module with our own arguments
             self._command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -62,8 +62,8 @@ class EmbeddedStore:
             start_new_session=True,  # Ctrl-C is for us; we stop it after our last write
         )
         threads = [
-            threading.Thread(target=self._read_output, args=(process,), daemon=True),
-            threading.Thread(target=self._read_errors, args=(process,), daemon=True),
+            threading.Thread(target=self._read_output, args=(process.stdout,), daemon=True),
+            threading.Thread(target=self._read_errors, args=(process.stderr,), daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -86,16 +86,14 @@ class EmbeddedStore:
         place = ["--directory", str(self._directory), "--port", str(self._port)]
         return [sys.executable, "-m", "sinks.gateway", *place, "--with-parent"]
 
-    def _read_output(self, process: "subprocess.Popen[str]") -> None:
-        assert process.stdout is not None
-        for line in process.stdout:  # chDB writes here too, and may then exit on its own
+    def _read_output(self, stream: IO[str]) -> None:
+        for line in stream:  # chDB writes here too, and may then exit on its own
             self._errors.append(line.rstrip())
             self._lines.put(line.strip())
         self._lines.put("")  # it has ended
 
-    def _read_errors(self, process: "subprocess.Popen[str]") -> None:
-        assert process.stderr is not None
-        for line in process.stderr:
+    def _read_errors(self, stream: IO[str]) -> None:
+        for line in stream:
             self._errors.append(line.rstrip())
 
     def _why(self) -> str:
@@ -115,13 +113,10 @@ class EmbeddedStore:
             return
         process.terminate()
         try:
-            process.wait(timeout)
+            process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        assert process.stdin is not None
-        with contextlib.suppress(OSError):
-            process.stdin.close()
         self._lines, self._errors = queue.Queue(), deque(maxlen=20)
 
     def __enter__(self) -> StoreAddress:

@@ -24,11 +24,11 @@ class StoreError(Exception):
     """Either of the two below."""
 
 
-class StoreDown(StoreError):
+class StoreDown(StoreError):  # noqa: N818 - a state, as "down" is
     """The store cannot be reached or cannot serve now. Nothing is lost: send the same batch again."""
 
 
-class StoreRejected(StoreError):
+class StoreRejected(StoreError):  # noqa: N818 - what became of the batch
     """The store or its client refused what was sent; sending it again will not help.
 
     ``code`` is ClickHouse's error code, None where the client refused before sending.

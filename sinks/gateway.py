@@ -29,7 +29,7 @@ from typing import Any
 
 import chdb
 
-from sinks.native import Block, Columns, Query, Refused, Wire, cut, plain_type
+from sinks.native import Block, Columns, Query, RefusedError, Wire, cut, plain_type
 from sinks.statements import Insert, as_insert, one_statement, without_format
 
 log = logging.getLogger(__name__)
@@ -42,17 +42,21 @@ FAILED = "cannot start:"
 """How the line begins, on standard error, that says why not."""
 
 
+def _connect(path: str) -> Any:
+    return chdb.connect(path)  # type: ignore[no-untyped-call]
+
+
 class Engine:
     """chDB in one directory, one statement at a time. Thread-safe.
 
-    Every method raises :class:`Refused` with ClickHouse's error code where the engine says no.
+    Every method raises :class:`RefusedError` with ClickHouse's error code where the engine says no.
     """
 
     def __init__(self, directory: Path) -> None:
         self._path = str(directory)
         self._lock = threading.Lock()
         try:
-            self._first = chdb.connect(self._path)  # holds the directory while the process lives
+            self._first = _connect(self._path)  # holds the directory while the process lives
         except Exception as error:
             raise refusal(error) from error
         version, self.timezone = self._first.query("SELECT version(), timezone()", "TSV").data().split()
@@ -66,11 +70,13 @@ class Engine:
 
     def insert(self, sql: str, blocks: list[Block], database: str, settings: dict[str, str]) -> None:
         """Insert the blocks' bytes as they came; ``sql`` ends where the format would be named."""
-        with self._connection(database, settings) as connection:
-            with connection.send_insert(sql, "Native") as insert:
-                for block in blocks:
-                    insert.append(block.data)
-                insert.finish()
+        with (
+            self._connection(database, settings) as connection,
+            connection.send_insert(sql, "Native") as insert,
+        ):
+            for block in blocks:
+                insert.append(block.data)
+            insert.finish()
 
     def describe(self, select: str, database: str, settings: dict[str, str]) -> Columns:
         """The columns that a SELECT answers with."""
@@ -83,7 +89,7 @@ class Engine:
     @contextlib.contextmanager
     def _connection(self, database: str, settings: dict[str, str]) -> Iterator[Any]:
         try:
-            with self._lock, contextlib.closing(chdb.connect(self._path)) as connection:
+            with self._lock, contextlib.closing(_connect(self._path)) as connection:
                 for statement in prologue(database, settings):
                     connection.query(statement)
                 yield connection
@@ -102,7 +108,7 @@ def prologue(database: str, settings: dict[str, str]) -> Iterator[str]:
         yield f"USE {quoted(database, '`')}"
     for name, value in sorted(settings.items(), key=lambda item: item[0] == "readonly"):
         if not re.fullmatch(r"\w+", name):
-            raise Refused(115, f"Unknown setting {name!r}")
+            raise RefusedError(115, f"Unknown setting {name!r}")
         yield f"SET {name} = {quoted(value, chr(39))}"
 
 
@@ -113,13 +119,13 @@ def quoted(text: str, mark: str) -> str:
 _CODE = re.compile(r"Code: (\d+)\. DB::Exception: ")
 
 
-def refusal(error: Exception) -> Refused:
+def refusal(error: Exception) -> RefusedError:
     """The engine's error with its code; 1001 (a C++ or Python error) where it gives none."""
-    if isinstance(error, Refused):
+    if isinstance(error, RefusedError):
         return error
     text = str(error)
     found = _CODE.search(text)
-    return Refused(int(found[1]), text[found.end() :]) if found else Refused(1001, text)
+    return RefusedError(int(found[1]), text[found.end() :]) if found else RefusedError(1001, text)
 
 
 class Conversation:
@@ -138,14 +144,14 @@ class Conversation:
                 self._wire.send_hello(self._engine.version, self._engine.timezone)
                 while True:
                     self._answer(self._wire.next_query())
-            except Refused as error:  # the conversation itself is broken: say so and hang up
+            except RefusedError as error:  # the conversation itself is broken: say so and hang up
                 self._wire.send_exception(error)
 
     def _answer(self, query: Query) -> None:
         if query.compressed:
-            raise Refused(344, "compression is not supported by the embedded store: connect without it")
+            raise RefusedError(344, "compression is not supported by the embedded store: connect without it")
         if self._wire.read_blocks():
-            raise Refused(344, "external tables are not supported by the embedded store")
+            raise RefusedError(344, "external tables are not supported by the embedded store")
         try:
             sql = one_statement(query.sql)
             insert = as_insert(sql)
@@ -153,7 +159,7 @@ class Conversation:
                 self._select(without_format(sql), query.settings)
             else:
                 self._insert(insert, query.settings)
-        except Refused as error:
+        except RefusedError as error:
             self._wire.send_exception(error)
         else:
             self._wire.send_end()
@@ -222,7 +228,7 @@ def _stop_when_told(with_parent: bool) -> threading.Event:
 
 
 def serve(directory: Path, port: int, with_parent: bool) -> None:
-    """Serve until told to stop. Raises ``Refused`` or ``OSError`` where it cannot start."""
+    """Serve until told to stop. Raises ``RefusedError`` or ``OSError`` where it cannot start."""
     directory.mkdir(parents=True, exist_ok=True)
     engine = Engine(directory)
     with Gateway(engine, port) as gateway:
@@ -235,7 +241,9 @@ def serve(directory: Path, port: int, with_parent: bool) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m sinks.gateway", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m sinks.gateway", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--directory", type=Path, required=True, help="where the data lies; made if absent")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
@@ -243,7 +251,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         serve(options.directory, options.port, options.with_parent)
-    except (Refused, OSError) as error:
+    except (RefusedError, OSError) as error:
         sys.exit(f"{FAILED} {error}")
 
 

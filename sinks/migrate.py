@@ -63,7 +63,8 @@ class Migration:
                 f"migration {filename}: expected one '-- up' and then one '-- down', got {pieces[1::2]}"
             )
         checksum = hashlib.sha256(text.encode()).hexdigest()
-        return cls(int(found["number"]), found["name"], checksum, _statements(pieces[2]), _statements(pieces[4]))
+        up, down = _statements(pieces[2]), _statements(pieces[4])
+        return cls(int(found["number"]), found["name"], checksum, up, down)
 
     def __str__(self) -> str:
         return f"{self.number:04d}_{self.name}"
@@ -78,7 +79,8 @@ def _statements(part: str) -> tuple[str, ...]:
 def migrations() -> tuple[Migration, ...]:
     """All migrations of this release, in order; numbered 1, 2, 3 … without a gap."""
     files = [file for file in resources.files("sinks.migrations").iterdir() if file.name.endswith(".sql")]
-    found = sorted((Migration.parse(file.name, file.read_text("utf-8")) for file in files), key=lambda m: m.number)
+    parsed = [Migration.parse(file.name, file.read_text("utf-8")) for file in files]
+    found = sorted(parsed, key=lambda migration: migration.number)
     if [migration.number for migration in found] != list(range(1, len(found) + 1)):
         raise MigrationError(f"migrations are not numbered 1 to {len(found)}: {', '.join(map(str, found))}")
     return tuple(found)
@@ -122,7 +124,9 @@ def _check(done: dict[int, tuple[str, str]], steps: tuple[Migration, ...]) -> No
     for number, (name, checksum) in done.items():
         step = known.get(number)
         if step is None:
-            raise MigrationError(f"the store has migration {number:04d}_{name}, which this release does not know")
+            raise MigrationError(
+                f"the store has migration {number:04d}_{name}, which this release does not know"
+            )
         if step.checksum != checksum:
             raise MigrationError(f"migration {step} was applied and has changed since: add a new one instead")
 
@@ -150,7 +154,7 @@ def _backwards(
 
 
 def _record(writer: ClickHouseWriter, step: Migration, is_applied: bool) -> None:
-    row = {
+    row: dict[str, list[object]] = {
         "number": [step.number],
         "name": [step.name],
         "checksum": [step.checksum],

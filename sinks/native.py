@@ -32,7 +32,7 @@ Columns = list[tuple[str, str]]
 """Names with their ClickHouse types, in order."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The server says no: a ClickHouse error code and words for the client."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -80,8 +80,9 @@ class SocketReader(BufferedReader):  # type: ignore[misc]  # the driver's reader
         if self._kept is not None:
             self._kept.append(bytes(self.buffer[self._start : self.current_buffer_size]))
             self._start = 0
-        self.current_buffer_size = self._socket.recv_into(self.buffer)
-        if not self.current_buffer_size:
+        received = self._socket.recv_into(self.buffer)
+        self.current_buffer_size = received
+        if not received:
             raise EOFError("the client closed the connection")
 
     def keep(self) -> None:
@@ -90,10 +91,8 @@ class SocketReader(BufferedReader):  # type: ignore[misc]  # the driver's reader
 
     def kept(self) -> bytes:
         """What has been read since :meth:`keep`; keeping ends."""
-        assert self._kept is not None
-        self._kept.append(bytes(self.buffer[self._start : self.position]))
-        data, self._kept = b"".join(self._kept), None
-        return data
+        kept, self._kept = self._kept or [], None
+        return b"".join(kept) + bytes(self.buffer[self._start : self.position])
 
 
 class BytesReader(BufferedReader):  # type: ignore[misc]
@@ -183,7 +182,9 @@ class Wire:
 
     def read_hello(self) -> Hello:
         if (packet := read_varint(self._in)) != ClientPacketTypes.HELLO:
-            raise Refused(101, f"packet {packet} where a client says hello: is this a native protocol client?")
+            raise RefusedError(
+                101, f"packet {packet} where a client says hello: is this a native protocol client?"
+            )
         read_binary_str(self._in)
         for _ in ("major", "minor", "revision"):
             read_varint(self._in)
@@ -207,7 +208,7 @@ class Wire:
                 write_varint(ServerPacketTypes.PONG, self._out)
                 self._out.flush()
             elif packet != ClientPacketTypes.CANCEL:
-                raise Refused(99, f"packet {ClientPacketTypes.to_str(packet)} is not supported here")
+                raise RefusedError(99, f"packet {ClientPacketTypes.to_str(packet)} is not supported here")
         return self._read_query()
 
     def _read_query(self) -> Query:
@@ -235,10 +236,10 @@ class Wire:
 
     def read_blocks(self) -> list[Block]:
         """The client's blocks up to the empty one that ends them."""
-        blocks = []
+        blocks: list[Block] = []
         while True:
             if (packet := read_varint(self._in)) != ClientPacketTypes.DATA:
-                raise Refused(101, f"packet {ClientPacketTypes.to_str(packet)} where data was expected")
+                raise RefusedError(101, f"packet {ClientPacketTypes.to_str(packet)} where data was expected")
             read_binary_str(self._in)  # name of an external table
             BlockInfo().read(self._in)
             self._in.keep()
@@ -270,7 +271,7 @@ class Wire:
         write_varint(ServerPacketTypes.END_OF_STREAM, self._out)
         self._out.flush()
 
-    def send_exception(self, error: Refused) -> None:
+    def send_exception(self, error: RefusedError) -> None:
         write_varint(ServerPacketTypes.EXCEPTION, self._out)
         write_binary_int32(error.code, self._out)
         write_binary_str("DB::Exception", self._out)

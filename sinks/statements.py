@@ -7,7 +7,7 @@ before sending (several statements, ``FORMAT``, files), looking past strings and
 import re
 from dataclasses import dataclass
 
-from sinks.native import Refused
+from sinks.native import RefusedError
 
 _OPAQUE = re.compile(
     r"'(?:[^'\\]|\\.)*'"  # a string; '' within one reads as two strings, which does as well
@@ -43,16 +43,18 @@ def one_statement(sql: str) -> str:
     """The statement without a closing semicolon.
 
     Raises:
-        Refused: there are several (62), or it reads or writes a file of this machine (358).
+        RefusedError: there are several (62), or it reads or writes a file of this machine (358).
     """
     bare = _OPAQUE.sub(lambda found: " " * len(found[0]), sql)
     end = bare.find(";")
     if end >= 0:
         if bare[end:].strip("; \t\r\n"):
-            raise Refused(62, "Syntax error: one statement at a time, found another after ';'")
+            raise RefusedError(62, "Syntax error: one statement at a time, found another after ';'")
         sql, bare = sql[:end], bare[:end]
     if found := _FILE.search(bare):
-        raise Refused(358, f"{found[1].upper()} is for clients with files of their own, not for this store")
+        raise RefusedError(
+            358, f"{found[1].upper()} is for clients with files of their own, not for this store"
+        )
     return sql
 
 
@@ -74,4 +76,5 @@ def as_insert(sql: str) -> Insert | None:
         return None
     table, columns, settings = found["table"], found["columns"], found["settings"] or ""
     listed = f"({columns})" if columns else ""
-    return Insert(f"INSERT INTO {table} {listed} {settings}", f"SELECT {columns or '*'} FROM {table}")
+    select = f"SELECT {columns or '*'} FROM {table}"  # noqa: S608 - the client's own words
+    return Insert(f"INSERT INTO {table} {listed} {settings}", select)
