@@ -1,0 +1,49 @@
+"""Where a store is and who asks. Holds a password, so it never shows it."""
+
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+PORT, SECURE_PORT = 9000, 9440
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAddress:
+    """A ClickHouse server's native port, or the embedded store's."""
+
+    host: str = "127.0.0.1"
+    port: int = PORT
+    user: str = "default"
+    password: str = field(default="", repr=False)
+    database: str = "homeroom"
+    secure: bool = False
+
+    @classmethod
+    def parse(cls, url: str) -> "StoreAddress":
+        """From ``clickhouse://user:password@host:port/database`` (``clickhouses`` for TLS).
+
+        Raises:
+            ValueError: the URL is of another form; the message does not repeat a password.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("clickhouse", "clickhouses") or not parts.hostname:
+            raise ValueError(
+                f"store address: expected clickhouse://user:password@host:port/database, "
+                f"got scheme {parts.scheme!r} and host {parts.hostname!r}"
+            )
+        try:
+            port = parts.port
+        except ValueError:
+            raise ValueError("store address: port is not a number from 0 to 65535") from None
+        secure = parts.scheme == "clickhouses"
+        return cls(
+            host=parts.hostname,
+            port=port or (SECURE_PORT if secure else PORT),
+            user=unquote(parts.username or "default"),
+            password=unquote(parts.password or ""),
+            database=parts.path.strip("/") or "homeroom",
+            secure=secure,
+        )
+
+    def __str__(self) -> str:
+        scheme = "clickhouses" if self.secure else "clickhouse"
+        return f"{scheme}://{self.user}@{self.host}:{self.port}/{self.database}"

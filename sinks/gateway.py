@@ -1,0 +1,259 @@
+"""A process that puts ClickHouse's native TCP protocol in front of chDB: the embedded store.
+
+    python -m sinks.gateway --directory DIR --port 0
+
+prints ``listening on 127.0.0.1:PORT`` when it is ready, and stops on SIGTERM, SIGINT or, with
+``--with-parent``, when its standard input ends. Any native client may then use the real engine: demo,
+tests, boards and console run the code that production runs against a server.
+
+It listens on loopback only and asks for no password: whoever has an account on the machine can use
+the store. It is for one person's machine; a server is for everything else. One statement runs at a
+time. Every statement gets a chDB connection of its own (1 ms), so that its settings hold for it
+alone, ``readonly`` included; ``USE``, ``SET`` and temporary tables do not outlive their statement.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import re
+import signal
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import chdb
+
+from sinks.native import Block, Columns, Query, RefusedError, Wire, cut, plain_type
+from sinks.statements import Insert, as_insert, one_statement, without_format
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+READY = f"listening on {HOST}:"
+"""How the line begins that says that clients may come; the port follows."""
+
+FAILED = "cannot start:"
+"""How the line begins, on standard error, that says why not."""
+
+
+def _connect(path: str) -> Any:
+    return chdb.connect(path)  # type: ignore[no-untyped-call]
+
+
+class Engine:
+    """chDB in one directory, one statement at a time. Thread-safe.
+
+    Every method raises :class:`RefusedError` with ClickHouse's error code where the engine says no.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = str(directory)
+        self._lock = threading.Lock()
+        try:
+            self._first = _connect(self._path)  # holds the directory while the process lives
+        except Exception as error:
+            raise refusal(error) from error
+        version, self.timezone = self._first.query("SELECT version(), timezone()", "TSV").data().split()
+        major, minor, patch = version.split(".")[:3]
+        self.version = (int(major), int(minor), int(patch))
+
+    def query(self, sql: str, database: str, settings: dict[str, str]) -> bytes:
+        """Run one statement; its rows as a Native stream, empty where there are none."""
+        with self._connection(database, settings) as connection:
+            return bytes(connection.query(sql, "Native").bytes())
+
+    def insert(self, sql: str, blocks: list[Block], database: str, settings: dict[str, str]) -> None:
+        """Insert the blocks' bytes as they came; ``sql`` ends where the format would be named."""
+        with (
+            self._connection(database, settings) as connection,
+            connection.send_insert(sql, "Native") as insert,
+        ):
+            for block in blocks:
+                insert.append(block.data)
+            insert.finish()
+
+    def describe(self, select: str, database: str, settings: dict[str, str]) -> Columns:
+        """The columns that a SELECT answers with."""
+        with self._connection(database, settings) as connection:
+            names, types, *_ = json.loads(
+                connection.query(f"DESCRIBE (\n{select}\n)", "JSONCompactColumns").data()
+            )
+        return list(zip(names, types, strict=True))
+
+    @contextlib.contextmanager
+    def _connection(self, database: str, settings: dict[str, str]) -> Iterator[Any]:
+        try:
+            with self._lock, contextlib.closing(_connect(self._path)) as connection:
+                for statement in prologue(database, settings):
+                    connection.query(statement)
+                yield connection
+        except Exception as error:  # chDB raises its own error, RuntimeError and ValueError alike
+            raise refusal(error) from error
+
+    def close(self) -> None:
+        """Let the running statement end, then give the directory back."""
+        with self._lock:
+            self._first.close()
+
+
+def prologue(database: str, settings: dict[str, str]) -> Iterator[str]:
+    """The statements that set a connection up; ``readonly`` last, as nothing can be set after it."""
+    if database:
+        yield f"USE {quoted(database, '`')}"
+    for name, value in sorted(settings.items(), key=lambda item: item[0] == "readonly"):
+        if not re.fullmatch(r"\w+", name):
+            raise RefusedError(115, f"Unknown setting {name!r}")
+        yield f"SET {name} = {quoted(value, chr(39))}"
+
+
+def quoted(text: str, mark: str) -> str:
+    return mark + text.replace("\\", "\\\\").replace(mark, "\\" + mark) + mark
+
+
+_CODE = re.compile(r"Code: (\d+)\. DB::Exception: ")
+
+
+def refusal(error: Exception) -> RefusedError:
+    """The engine's error with its code; 1001 (a C++ or Python error) where it gives none."""
+    if isinstance(error, RefusedError):
+        return error
+    text = str(error)
+    found = _CODE.search(text)
+    return RefusedError(int(found[1]), text[found.end() :]) if found else RefusedError(1001, text)
+
+
+class Conversation:
+    """One client: hello, then statements until it leaves."""
+
+    def __init__(self, connection: socket.socket, engine: Engine) -> None:
+        self._wire = Wire(connection)
+        self._engine = engine
+        self._database = ""
+
+    def run(self) -> None:
+        """Returns when the client has gone, or when what it sends can no longer be followed."""
+        with contextlib.suppress(EOFError, OSError):
+            try:
+                self._database = self._wire.read_hello().database
+                self._wire.send_hello(self._engine.version, self._engine.timezone)
+                while True:
+                    self._answer(self._wire.next_query())
+            except RefusedError as error:  # the conversation itself is broken: say so and hang up
+                self._wire.send_exception(error)
+
+    def _answer(self, query: Query) -> None:
+        if query.compressed:
+            raise RefusedError(344, "compression is not supported by the embedded store: connect without it")
+        if self._wire.read_blocks():
+            raise RefusedError(344, "external tables are not supported by the embedded store")
+        try:
+            sql = one_statement(query.sql)
+            insert = as_insert(sql)
+            if insert is None:
+                self._select(without_format(sql), query.settings)
+            else:
+                self._insert(insert, query.settings)
+        except RefusedError as error:
+            self._wire.send_exception(error)
+        else:
+            self._wire.send_end()
+
+    def _select(self, sql: str, settings: dict[str, str]) -> None:
+        stream = self._engine.query(sql, self._database, settings)
+        if not stream and re.match(r"\s*(SELECT|WITH)\b", sql, re.IGNORECASE):
+            self._wire.send_header(self._engine.describe(sql, self._database, settings))
+        for number, block in enumerate(cut(stream)):
+            if number == 0:
+                self._wire.send_header(block.columns)
+            self._wire.send_block(block.data)
+
+    def _insert(self, insert: Insert, settings: dict[str, str]) -> None:
+        columns = self._engine.describe(insert.select, self._database, {})
+        self._wire.send_header([(name, plain_type(kind)) for name, kind in columns])
+        blocks = self._wire.read_blocks()
+        if blocks:
+            self._engine.insert(insert.statement, blocks, self._database, settings)
+
+
+class Gateway(socketserver.ThreadingTCPServer):
+    """A thread for each client, one engine for all."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, engine: Engine, port: int) -> None:
+        self.engine = engine
+        super().__init__((HOST, port), _Client)
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+
+class _Client(socketserver.BaseRequestHandler):
+    server: Gateway
+
+    def handle(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            Conversation(self.request, self.server.engine).run()
+        except Exception:  # one client's broken stream must not end the others
+            log.exception("a client's conversation ended in an error")
+
+
+def _stop_when_told(with_parent: bool) -> threading.Event:
+    """An event that is set by SIGTERM, SIGINT or, if wanted, the end of standard input."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    if with_parent:
+        threading.Thread(target=watch, daemon=True).start()
+    return stop
+
+
+def serve(directory: Path, port: int, with_parent: bool) -> None:
+    """Serve until told to stop. Raises ``RefusedError`` or ``OSError`` where it cannot start."""
+    directory.mkdir(parents=True, exist_ok=True)
+    engine = Engine(directory)
+    with Gateway(engine, port) as gateway:
+        stop = _stop_when_told(with_parent)
+        threading.Thread(target=gateway.serve_forever, daemon=True).start()
+        print(f"{READY}{gateway.port}", flush=True)
+        stop.wait()
+        gateway.shutdown()
+    engine.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m sinks.gateway", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--directory", type=Path, required=True, help="where the data lies; made if absent")
+    parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
+    parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        serve(options.directory, options.port, options.with_parent)
+    except (RefusedError, OSError) as error:
+        sys.exit(f"{FAILED} {error}")
+
+
+if __name__ == "__main__":
+    main()

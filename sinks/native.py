@@ -1,0 +1,281 @@
+"""ClickHouse's native protocol, the server's side of it: what :mod:`sinks.gateway` reads and writes.
+
+Built from clickhouse-driver's own readers, writers and columns, so that client and server cannot
+disagree. Revision 54429 is announced: settings travel as strings, columns in their plain form. Not a
+general server: no compression, no external tables, no progress packets.
+
+Source: clickhouse-driver 0.2.11, ``clickhouse_driver/connection.py`` and ``streams/native.py``.
+"""
+
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from clickhouse_driver.block import BlockInfo
+from clickhouse_driver.bufferedreader import BufferedReader
+from clickhouse_driver.bufferedwriter import BufferedSocketWriter
+from clickhouse_driver.columns.service import read_column
+from clickhouse_driver.context import Context
+from clickhouse_driver.protocol import ClientPacketTypes, ServerPacketTypes
+from clickhouse_driver.reader import read_binary_str, read_binary_uint8
+from clickhouse_driver.varint import read_varint, write_varint
+from clickhouse_driver.writer import write_binary_int32, write_binary_str, write_binary_uint8
+
+REVISION = 54429
+"""The newest that sends settings as strings and still has plain columns (custom ones start at 54454)."""
+
+BUFFER = 1 << 20
+
+Columns = list[tuple[str, str]]
+"""Names with their ClickHouse types, in order."""
+
+
+class RefusedError(Exception):
+    """The server says no: a ClickHouse error code and words for the client."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """How a client introduces itself."""
+
+    database: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement with the settings that hold for it alone."""
+
+    sql: str
+    settings: dict[str, str]
+    compressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of a Native stream: its columns, its number of rows and its bytes, header excluded."""
+
+    columns: Columns
+    rows: int
+    data: bytes
+
+
+class SocketReader(BufferedReader):  # type: ignore[misc]  # the driver's reader is extended by subclassing
+    """A buffered reader of a socket that can keep what is read, byte for byte."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(BUFFER)
+        self._socket = connection
+        self._kept: list[bytes] | None = None
+        self._start = 0
+
+    def read_into_buffer(self) -> None:
+        """Refill. The driver calls this only when every byte of the buffer has been consumed."""
+        if self._kept is not None:
+            self._kept.append(bytes(self.buffer[self._start : self.current_buffer_size]))
+            self._start = 0
+        received = self._socket.recv_into(self.buffer)
+        self.current_buffer_size = received
+        if not received:
+            raise EOFError("the client closed the connection")
+
+    def keep(self) -> None:
+        """From here on, keep what is read."""
+        self._kept, self._start = [], self.position
+
+    def kept(self) -> bytes:
+        """What has been read since :meth:`keep`; keeping ends."""
+        kept, self._kept = self._kept or [], None
+        return b"".join(kept) + bytes(self.buffer[self._start : self.position])
+
+
+class BytesReader(BufferedReader):  # type: ignore[misc]
+    """The same reader over bytes at hand; ``position`` says how far it has come."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(len(data))
+        self.buffer[:] = data
+        self.current_buffer_size = len(data)
+
+    def read_into_buffer(self) -> None:
+        raise EOFError("the stream ends within a block")
+
+
+WIDTHS = {
+    "Bool": 1, "Int8": 1, "UInt8": 1, "Int16": 2, "UInt16": 2, "Date": 2,
+    "Int32": 4, "UInt32": 4, "Float32": 4, "Date32": 4, "DateTime": 4,
+    "Int64": 8, "UInt64": 8, "Float64": 8, "DateTime64": 8, "UUID": 16,
+}  # fmt: skip
+"""Bytes a value, by type name. Other types are left to the driver's column readers."""
+
+
+def _plain_context() -> Context:
+    """What the driver's column readers want to know; strings stay bytes, whatever their encoding."""
+    context = Context()
+    context.server_info = SimpleNamespace(used_revision=0, get_timezone=lambda: "UTC")
+    context.settings = {}
+    context.client_settings = {"use_numpy": False, "strings_as_bytes": True}
+    return context
+
+
+_CONTEXT = _plain_context()
+
+
+def _pass_over(kind: str, rows: int, reader: BufferedReader) -> None:
+    """Read a column only to know where it ends."""
+    if kind.startswith("Nullable("):
+        reader.read(rows)
+        _pass_over(kind[9:-1], rows, reader)
+    elif kind == "String":
+        reader.read_strings(rows)
+    elif width := WIDTHS.get(kind.partition("(")[0]):
+        reader.read(rows * width)
+    else:
+        read_column(_CONTEXT, kind, rows, reader)
+
+
+def _read_body(reader: BufferedReader) -> tuple[Columns, int]:
+    columns, rows = [], 0
+    width, rows = read_varint(reader), read_varint(reader)
+    for _ in range(width):
+        name, kind = read_binary_str(reader), read_binary_str(reader)
+        columns.append((name, kind))
+        if rows:
+            _pass_over(kind, rows, reader)
+    return columns, rows
+
+
+def cut(stream: bytes) -> Iterator[Block]:
+    """The blocks of a ``FORMAT Native`` stream (chDB's answer to a query)."""
+    if not stream:
+        return
+    reader = BytesReader(stream)
+    while (start := reader.position) < len(stream):
+        columns, rows = _read_body(reader)
+        yield Block(columns, rows, stream[start : reader.position])
+
+
+_LOW_CARDINALITY = re.compile(r"LowCardinality\(((?:[^()]|\([^()]*\))*)\)")
+
+
+def plain_type(kind: str) -> str:
+    """The type without ``LowCardinality``, which an insert need not know of: the engine converts.
+
+    >>> plain_type("Array(LowCardinality(Nullable(String)))")
+    'Array(Nullable(String))'
+    """
+    return _LOW_CARDINALITY.sub(r"\1", kind)
+
+
+class Wire:
+    """One client's connection, packet by packet. Not thread-safe: it belongs to its thread."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._in = SocketReader(connection)
+        self._out = BufferedSocketWriter(connection, BUFFER)
+
+    def read_hello(self) -> Hello:
+        if (packet := read_varint(self._in)) != ClientPacketTypes.HELLO:
+            raise RefusedError(
+                101, f"packet {packet} where a client says hello: is this a native protocol client?"
+            )
+        read_binary_str(self._in)
+        for _ in ("major", "minor", "revision"):
+            read_varint(self._in)
+        database, user, _password = (read_binary_str(self._in) for _ in range(3))
+        return Hello(database, user)
+
+    def send_hello(self, version: tuple[int, int, int], timezone: str) -> None:
+        write_varint(ServerPacketTypes.HELLO, self._out)
+        write_binary_str("ClickHouse", self._out)
+        for number in (version[0], version[1], REVISION):
+            write_varint(number, self._out)
+        write_binary_str(timezone, self._out)
+        write_binary_str("homeroom embedded store (chDB)", self._out)
+        write_varint(version[2], self._out)
+        self._out.flush()
+
+    def next_query(self) -> Query:
+        """Answer pings until a query comes. A cancel between queries is too late to matter."""
+        while (packet := read_varint(self._in)) != ClientPacketTypes.QUERY:
+            if packet == ClientPacketTypes.PING:
+                write_varint(ServerPacketTypes.PONG, self._out)
+                self._out.flush()
+            elif packet != ClientPacketTypes.CANCEL:
+                raise RefusedError(99, f"packet {ClientPacketTypes.to_str(packet)} is not supported here")
+        return self._read_query()
+
+    def _read_query(self) -> Query:
+        read_binary_str(self._in)  # query id
+        if read_binary_uint8(self._in):
+            self._skip_client_info()
+        settings = {}
+        while name := read_binary_str(self._in):
+            read_binary_uint8(self._in)  # flags
+            settings[name] = read_binary_str(self._in)
+        read_varint(self._in)  # stage
+        compressed = bool(read_varint(self._in))
+        return Query(read_binary_str(self._in), settings, compressed)
+
+    def _skip_client_info(self) -> None:
+        for _ in ("user", "query id", "address"):
+            read_binary_str(self._in)
+        read_binary_uint8(self._in)  # interface
+        for _ in ("os user", "host name", "client name"):
+            read_binary_str(self._in)
+        for _ in ("major", "minor", "revision"):
+            read_varint(self._in)
+        read_binary_str(self._in)  # quota key
+        read_varint(self._in)  # patch
+
+    def read_blocks(self) -> list[Block]:
+        """The client's blocks up to the empty one that ends them."""
+        blocks: list[Block] = []
+        while True:
+            if (packet := read_varint(self._in)) != ClientPacketTypes.DATA:
+                raise RefusedError(101, f"packet {ClientPacketTypes.to_str(packet)} where data was expected")
+            read_binary_str(self._in)  # name of an external table
+            BlockInfo().read(self._in)
+            self._in.keep()
+            columns, rows = _read_body(self._in)
+            data = self._in.kept()
+            if not columns:
+                return blocks
+            blocks.append(Block(columns, rows, data))
+
+    def send_block(self, body: bytes) -> None:
+        write_varint(ServerPacketTypes.DATA, self._out)
+        write_binary_str("", self._out)
+        BlockInfo().write(self._out)
+        self._out.write(body)
+
+    def send_header(self, columns: Columns) -> None:
+        """A block without rows: what columns there are, before the rows or instead of them."""
+        write_varint(ServerPacketTypes.DATA, self._out)
+        write_binary_str("", self._out)
+        BlockInfo().write(self._out)
+        write_varint(len(columns), self._out)
+        write_varint(0, self._out)
+        for name, kind in columns:
+            write_binary_str(name, self._out)
+            write_binary_str(kind, self._out)
+        self._out.flush()
+
+    def send_end(self) -> None:
+        write_varint(ServerPacketTypes.END_OF_STREAM, self._out)
+        self._out.flush()
+
+    def send_exception(self, error: RefusedError) -> None:
+        write_varint(ServerPacketTypes.EXCEPTION, self._out)
+        write_binary_int32(error.code, self._out)
+        write_binary_str("DB::Exception", self._out)
+        write_binary_str(f"DB::Exception: {error}", self._out)
+        write_binary_str("", self._out)  # stack trace
+        write_binary_uint8(0, self._out)  # nothing nested
+        self._out.flush()

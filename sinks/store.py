@@ -1,0 +1,225 @@
+"""One writer and one reader of the store, over ClickHouse's native protocol.
+
+Neither batches nor retries: who writes decides what a batch is (10,000 rows or more, if they come
+within a second or two) and what to do while the store is away.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+from clickhouse_driver import Client
+from clickhouse_driver import errors as driver
+
+from sinks.address import StoreAddress
+from sinks.errors import RETRYABLE, StoreDown, StoreError, StoreRejected, column_named_in, first_words
+
+Column = Sequence[Any] | np.ndarray[Any, Any]
+Columns = Mapping[str, Column]
+"""Column name → its values, all of one length. Times as aware datetimes, epoch seconds or
+``datetime64``; days as dates or ``datetime64[D]``; None where the type is Nullable."""
+
+INSERT_SETTINGS = {
+    "async_insert": 0,  # on by default since 26: an insert that is answered must be in the table
+    "insert_deduplicate": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+}
+
+
+class Writer(Protocol):
+    """Where batches go. Inserting the same batch twice changes nothing."""
+
+    def write(self, table: str, columns: Columns, token: str | None = None) -> int:
+        """Insert a batch and return its number of rows.
+
+        ``token`` identifies the batch; without one it is derived from the content. On return the
+        rows are in the table.
+
+        Raises:
+            StoreDown: it may or may not have arrived; write the same batch again later.
+            StoreRejected: it will never be taken as it is.
+        """
+        ...
+
+    def ping(self) -> None:
+        """Return if the store answers. Raises ``StoreDown`` or ``StoreRejected``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to a query: column names, their ClickHouse types, and rows."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+class Connection:
+    """A connection that is made when first needed and again after an error. Of one thread only."""
+
+    def __init__(self, address: StoreAddress, *, connect_timeout: float = 5.0, timeout: float = 60.0) -> None:
+        self.address = address
+        self._timeouts = {"connect_timeout": connect_timeout, "send_receive_timeout": timeout}
+        self._client: Client | None = None
+
+    def execute(self, sql: str, data: Any = None, *, table: str = "", **options: Any) -> Any:
+        """``Client.execute``, with its errors told apart. After any of them the next call reconnects."""
+        try:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client.execute(sql, data, **options)
+        except StoreError:
+            raise
+        except Exception as error:
+            self.close()
+            raise told_apart(error, self.address, table) from error
+
+    def _connect(self) -> Client:
+        to = self.address
+        return Client(
+            to.host,
+            port=to.port,
+            user=to.user,
+            password=to.password,
+            database=to.database,
+            secure=to.secure,
+            client_name="homeroom",
+            **self._timeouts,
+        )
+
+    def close(self) -> None:
+        """Hang up. The next statement connects again."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
+
+
+def told_apart(error: Exception, address: StoreAddress, table: str = "") -> StoreError:
+    """The driver's error as one of ours: away, or refused."""
+    if isinstance(error, driver.ServerException):
+        words = first_words(error.message)
+        if error.code in RETRYABLE:
+            return StoreDown(f"{address}: code {error.code}: {words}")
+        return StoreRejected(words, table=table, column=column_named_in(words), code=error.code)
+    unreachable = (OSError, EOFError, driver.NetworkError, driver.SocketTimeoutError)
+    if isinstance(error, (*unreachable, driver.UnexpectedPacketFromServerError)):
+        return StoreDown(f"{address} cannot be reached: {first_words(str(error)) or type(error).__name__}")
+    words = first_words(getattr(error, "message", None) or str(error)) or type(error).__name__
+    return StoreRejected(words, table=table, column=column_named_in(words))
+
+
+class ClickHouseWriter:
+    """Columnar inserts with clickhouse-driver. Not thread-safe: one for each thread."""
+
+    def __init__(self, address: StoreAddress, *, connect_timeout: float = 5.0, timeout: float = 60.0) -> None:
+        self._connection = Connection(address, connect_timeout=connect_timeout, timeout=timeout)
+
+    @property
+    def address(self) -> StoreAddress:
+        return self._connection.address
+
+    def write(self, table: str, columns: Columns, token: str | None = None) -> int:
+        """See :meth:`Writer.write`."""
+        names = list(columns)
+        values = [plain_list(column) for column in columns.values()]
+        rows = _common_length(table, names, values)
+        if not rows:
+            return 0
+        token = token or content_token(table, names, values)
+        listed = ", ".join(f"`{name}`" for name in names)
+        self._connection.execute(
+            f"INSERT INTO {table} ({listed}) VALUES",
+            values,
+            table=table,
+            columnar=True,
+            settings=INSERT_SETTINGS | {"insert_deduplication_token": token},
+        )
+        return rows
+
+    def command(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one statement, of any kind, and return its rows: DDL, or a question of the writer's own."""
+        rows: list[tuple[Any, ...]] = self._connection.execute(sql)
+        return rows
+
+    def ping(self) -> None:
+        """See :meth:`Writer.ping`. Runs a statement: a server that accepts may still not serve."""
+        self._connection.execute("SELECT 1")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> "ClickHouseWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def plain_list(column: Column) -> list[Any]:
+    """The values as a list of the caller's own: the driver overwrites what it is given."""
+    if isinstance(column, np.ndarray):
+        if column.dtype.kind == "M" and column.dtype != np.dtype("datetime64[D]"):
+            column = column.astype("datetime64[s]")  # finer units would come out as integers
+        return column.tolist()  # type: ignore[no-any-return]
+    return list(column)
+
+
+def _common_length(table: str, names: list[str], values: list[list[Any]]) -> int:
+    if not names:
+        raise StoreRejected("a batch has at least one column, got none", table=table)
+    rows = len(values[0])
+    for name, column in zip(names, values, strict=True):
+        if len(column) != rows:
+            raise StoreRejected(
+                f"expected {rows} values as in {names[0]!r}, got {len(column)}", table=table, column=name
+            )
+    return rows
+
+
+def content_token(table: str, names: list[str], values: list[list[Any]]) -> str:
+    """A token that two batches share only if they hold the same values in the same order."""
+    digest = hashlib.blake2b(table.encode(), digest_size=16)
+    for name, column in zip(names, values, strict=True):
+        digest.update(f"\0{name}\0".encode())
+        digest.update(repr(column).encode())
+    return digest.hexdigest()
+
+
+class StoreReader:
+    """Queries that cannot change anything: the server itself is told ``readonly``.
+
+    ``readonly=1`` also forbids settings of one's own and reading files or URLs; 2 allows both.
+    """
+
+    def __init__(self, address: StoreAddress, *, readonly: int = 1, timeout: float = 60.0) -> None:
+        self._connection = Connection(address, timeout=timeout)
+        self._settings = {"readonly": readonly} if readonly else {}
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Result:
+        """Run one SELECT; ``%(name)s`` in it stands for an escaped parameter.
+
+        Raises:
+            StoreDown: the store cannot be reached.
+            StoreRejected: it refused the query; ``words`` are its own.
+        """
+        rows, columns = self._connection.execute(
+            sql, dict(params) if params else None, with_column_types=True, settings=self._settings
+        )
+        return Result(tuple(name for name, _ in columns), tuple(kind for _, kind in columns), rows)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> "StoreReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,205 @@
+"""Every table's row: the columns that a writer gives, with their ClickHouse types. The only list.
+
+The migrations create what is declared here, and a test compares the two. A column that the database
+fills itself (``ingested_at``) is not part of a row. Learners are pseudonyms everywhere.
+
+``key`` makes a row: of rows with one key the store keeps the one with the highest ``version`` (where
+there is such a column), else the last written. It does so some time after the insert, so a reader that
+cannot bear a duplicate says ``FINAL`` or aggregates over the key.
+"""
+
+from dataclasses import dataclass
+
+DAY = "Date"
+TIME = "DateTime('UTC')"
+NAME = "LowCardinality(String)"
+PARTITION = "UInt16"
+VERSION = "UInt64"
+"""Grows whenever a key's row is computed anew, and is the same whenever a replay computes it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the store."""
+
+    name: str
+    purpose: str
+    columns: dict[str, str]
+    key: tuple[str, ...]
+
+
+ACTIVITY_HOURLY = Table(
+    "activity_hourly",
+    "activity by course run, kind and hour: each row is what one tick of a partition's watermark added; "
+    "sum over the rows",
+    {
+        "course_run": NAME,
+        "kind": NAME,
+        "hour": TIME,  # in which the activity occurred
+        "partition": PARTITION,
+        "tick": TIME,  # the watermark's hour at which the delta was cut
+        "events": "UInt64",
+        "clicks": "UInt64",
+        "seconds": "UInt64",
+        "version": VERSION,
+    },
+    ("course_run", "kind", "hour", "partition", "tick"),
+)
+
+ENGAGEMENT_DAILY = Table(
+    "engagement_daily",
+    "enrolments of a partition by course run and day; sum over the partitions",
+    {
+        "course_run": NAME,
+        "day": DAY,
+        "partition": PARTITION,
+        "enrolled": "UInt32",  # in force at the day's end
+        "active": "UInt32",  # of these, active on the day
+        "active_7": "UInt32",  # … within the 7 days that end with it
+        "active_28": "UInt32",
+        "events": "UInt64",
+        "clicks": "UInt64",
+        "minutes": "UInt64",
+        "new": "UInt32",  # enrolled on the day
+        "withdrawn": "UInt32",  # left on the day
+        "version": VERSION,
+    },
+    ("course_run", "day", "partition"),
+)
+
+RISK_HISTORY = Table(
+    "risk_history",
+    "each enrolment's risk, a row a day; feeds risk_latest",
+    {
+        "learner": "String",
+        "course_run": NAME,
+        "day": DAY,  # the estimate rests on events of days before this one
+        "probability": "Float32",  # P(lost)
+        "exit_probability": "Nullable(Float32)",  # P(exit within 21 days)
+        "level": NAME,
+        "model_state": NAME,
+        "model_version": "String",
+        "partition": PARTITION,
+        "version": VERSION,
+    },
+    ("course_run", "learner", "day"),
+)
+
+RISK_LATEST = Table(
+    "risk_latest",
+    "each enrolment's newest risk, kept by the store from risk_history; nobody writes it. Read the view "
+    "risk_now, which has the same columns and exactly one row an enrolment",
+    RISK_HISTORY.columns,
+    ("course_run", "learner"),
+)
+
+RISK_CHANGES = Table(
+    "risk_changes",
+    "confirmed transitions between levels, with their reasons",
+    {
+        "risk_change_id": "String",
+        "learner": "String",
+        "course_run": NAME,
+        "occurred_at": TIME,
+        "day": DAY,
+        "previous_level": NAME,
+        "level": NAME,
+        "probability": "Float32",
+        "previous_probability": "Float32",
+        "model_state": NAME,
+        "model_version": "String",
+        "reasons": "Array(String)",  # in the reader's words, the main one first
+        "contributions": "Array(Float32)",  # of each reason, in log-odds
+        "partition": PARTITION,
+        "version": VERSION,
+    },
+    ("occurred_at", "risk_change_id"),
+)
+
+NUDGE_LEDGER = Table(
+    "nudge_ledger",
+    "every decision on a risk change, the no included",
+    {
+        "decision_id": "String",
+        "risk_change_id": "String",
+        "nudge_id": "Nullable(String)",
+        "learner": "String",
+        "course_run": NAME,
+        "decided_at": TIME,
+        "send_at": "Nullable(DateTime('UTC'))",
+        "decision": NAME,
+        "reason": NAME,
+        "campaign": NAME,
+        "policy_version": NAME,
+        "propensity": "Float32",
+        "partition": PARTITION,
+    },
+    ("decided_at", "decision_id"),
+)
+
+MODEL_METRICS = Table(
+    "model_metrics",
+    "progressive metrics of the model (test, then train), by day",
+    {
+        "day": DAY,
+        "model_version": "String",
+        "metric": NAME,
+        "value": "Float64",
+        "examples": "UInt64",  # that the value rests on
+    },
+    ("metric", "day", "model_version"),
+)
+
+DEAD_LETTERS = Table(
+    "dead_letters",
+    "records that could not be applied, and why. Without the payload, which may hold a learner's id: "
+    "that stays on the dead-letter topic, where topic, partition and offset lead",
+    {
+        "dead_letter_id": "String",
+        "topic": NAME,
+        "partition": PARTITION,
+        "offset": "Int64",
+        "reason": NAME,
+        "field": NAME,
+        "detail": "String",
+        "received_at": "DateTime64(3, 'UTC')",
+    },
+    ("topic", "partition", "offset"),
+)
+
+PIPELINE_HEALTH = Table(
+    "pipeline_health",
+    "how a worker's partition was doing, every few seconds of the wall clock; counts are since its last row",
+    {
+        "at": TIME,  # wall clock
+        "worker": NAME,
+        "partition": PARTITION,
+        "applied_offset": "Int64",
+        "lag": "Int64",  # records between the applied offset and the partition's end
+        "watermark": TIME,  # event time
+        "events": "UInt64",  # applied
+        "dead_letters": "UInt64",
+        "batches": "UInt32",
+        "batch_records": "UInt32",  # in the largest of them
+        "apply_ms": "Float32",  # mean time to apply a batch
+        "flush_ms": "Float32",  # mean time of a checkpoint: outputs, sinks, state rows
+        "state_rows": "UInt64",  # written
+        "enrolments": "UInt32",  # held
+    },
+    ("worker", "partition", "at"),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        ACTIVITY_HOURLY,
+        ENGAGEMENT_DAILY,
+        RISK_HISTORY,
+        RISK_LATEST,
+        RISK_CHANGES,
+        NUDGE_LEDGER,
+        MODEL_METRICS,
+        DEAD_LETTERS,
+        PIPELINE_HEALTH,
+    )
+}
