@@ -1,0 +1,1 @@
+"""Where events come from: each source is a time-ordered stream of published messages."""

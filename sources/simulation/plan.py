@@ -1,0 +1,145 @@
+"""What to simulate: course runs with their learners, weeks and starts, and how fine the clicks are."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Literal
+from zlib import crc32
+
+import numpy as np
+
+from sources.stream import DAY
+
+OULAD_DAYS = 240
+"""Length of the presentations that the marginals were taken from; other lengths scale their times."""
+
+FIRST_DAY = -42
+"""Day of a run, relative to its start, on which registration opens and its calendar is published."""
+
+Detail = Literal["clicks", "sessions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a course; names as in the contract, `starts_on` an event day (UTC, since 1970)."""
+
+    course: str
+    name: str
+    starts_on: int
+    weeks: int
+    learners: int
+
+    @property
+    def course_run(self) -> str:
+        return f"{self.course}/{self.name}"
+
+    @property
+    def days(self) -> int:
+        return 7 * self.weeks
+
+    @property
+    def deadlines(self) -> tuple[int, ...]:
+        """Days of the run (relative) on which assessed work is due, at the end of the day.
+
+        About one in four weeks; as many of the last third as there are belong to tests that are
+        open all term and are due together near the end.
+        """
+        count = max(3, round(9 * self.days / OULAD_DAYS))
+        tests = count // 3
+        essays = np.linspace(0.1, 0.86, count - tests)
+        return tuple(int(share * self.days) for share in (*essays, *np.linspace(0.9, 0.95, tests)))
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationPlan:
+    """Runs, a seed, and the finest unit of clicks. The same plan gives the same bytes.
+
+    `detail` is ``clicks`` (an event a click, about 22 an active day, as a platform's log has them)
+    or ``sessions`` (an event a kind and session with its `count`, about 5 an active day).
+    `until` is the event day at whose start the stream ends, so that a run is left in its middle.
+    """
+
+    runs: tuple[Run, ...]
+    seed: int = 1
+    detail: Detail = "sessions"
+    until: int | None = None
+
+    def __post_init__(self) -> None:
+        """:raises ValueError: naming the field, its value and what was expected"""
+        if not self.runs:
+            raise ValueError("runs: (), expected at least one run")
+        names = [run.course_run for run in self.runs]
+        if len(set(names)) < len(names):
+            raise ValueError(f"runs: {names}, expected each course and run once")
+        for run in self.runs:
+            if run.weeks < 4 or run.learners < 1:
+                raise ValueError(f"runs: {run}, expected weeks ≥ 4 and learners ≥ 1")
+        if self.detail not in ("clicks", "sessions"):
+            raise ValueError(f"detail: {self.detail!r}, expected 'clicks' or 'sessions'")
+
+    @classmethod
+    def term(
+        cls,
+        learners: int = 3_000,
+        *,
+        courses: int = 2,
+        weeks: int = 20,
+        seed: int = 1,
+        starts_at: datetime = datetime(2026, 2, 2, tzinfo=UTC),
+        past: float = 0.4,
+        elapsed: float = 1.0,
+        detail: Detail = "sessions",
+    ) -> "SimulationPlan":
+        """Every course with a past run, which teaches, and a present one, which is judged.
+
+        A share `past` of the learners is in the past runs. These end two weeks after the present ones
+        start (at `starts_at`), so outcomes are known before the present run is under way; courses start
+        a week apart. The stream ends when a share `elapsed` of the last present run has gone by.
+
+        :raises ValueError: a share is outside (0, 1], or there are fewer learners than runs
+        """
+        if not (0 < past < 1 and 0 < elapsed <= 1):
+            raise ValueError(f"past, elapsed: {past}, {elapsed}, expected shares above 0 and up to 1")
+        if learners < 2 * courses or courses < 1:
+            raise ValueError(f"learners: {learners}, expected at least two for each of {courses} courses")
+        start = int(starts_at.timestamp()) // DAY
+        sizes = _shares(round(learners * past), courses), _shares(learners - round(learners * past), courses)
+        runs = []
+        for place in range(courses):
+            course, begins = f"course-{chr(97 + place % 26)}{place // 26 or ''}", start + 7 * place
+            for size, shift in ((sizes[0][place], -7 * (weeks - 2)), (sizes[1][place], 0)):
+                day = begins + shift
+                runs.append(Run(course, _run_name(day), day, weeks, max(1, size)))
+        last = start + 7 * (courses - 1)
+        until = None if elapsed == 1 else last + round(elapsed * 7 * weeks)
+        return cls(tuple(runs), seed, detail, until)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Random generators of one run: one for its cohort, one for each day. None shares another's numbers.
+
+    A day's numbers depend on the seed, the run and the day alone, so a stream that is cut short is
+    the beginning of the longer one, and a run is the same whichever others are in the plan.
+    """
+
+    seed: int
+    run: Run
+
+    def cohort(self) -> np.random.Generator:
+        return np.random.default_rng([self.seed, self._run, 0])
+
+    def day(self, day: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, self._run, 1 + day - FIRST_DAY])
+
+    @cached_property
+    def _run(self) -> int:
+        return crc32(self.run.course_run.encode())
+
+
+def _shares(whole: int, parts: int) -> list[int]:
+    return [whole // parts + (place < whole % parts) for place in range(parts)]
+
+
+def _run_name(day: int) -> str:
+    return (datetime.fromtimestamp(0, UTC) + timedelta(days=day)).strftime("%Y-%m-%d")

@@ -1,0 +1,126 @@
+"""The learner simulator: seeded terms with hidden truth, resembling OULAD, of any number of learners.
+
+Every learner has a latent engagement that wanders, recovers or ebbs away, habits (hours, kinds,
+diligence, ability) and a fate that the stream reveals only when it happens: to pass, with distinction
+or not, to fail, often in silence, or to withdraw. ``python -m sources.simulator --marginals`` prints
+how much it resembles OULAD; ``sources.simulation`` has the parts.
+
+Not a model of people: nudges change nothing here, so it says nothing about whether they work.
+"""
+
+import argparse
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from sources.simulation import marginals, messages
+from sources.simulation.cohort import NEVER, OUTCOMES, Bools, Cohort, Ints, draw
+from sources.simulation.plan import FIRST_DAY, Draws, Run, SimulationPlan
+from sources.simulation.sessions import KINDS
+from sources.stream import CLOSING_DAYS, DAY, Published, with_ticks
+
+__all__ = ["NO_EXIT", "Run", "SimulationPlan", "Truth", "stream", "total", "truth"]
+
+NO_EXIT = -1
+EVENTS_A_LEARNER_DAY = {"sessions": 1.08, "clicks": 5.2}
+"""Found by counting; only for progress bars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the stream hides, a row an enrolment, in the order of the plan's runs; columns [n]."""
+
+    learner: list[str]
+    course_run: list[str]
+    outcome: list[str]
+    """pass, distinction, fail or withdrawn."""
+    lost: Bools
+    """Failed or withdrawn: what the risk is of."""
+    exit_day: Ints
+    """Event day (UTC, since 1970) of the withdrawal, or the first of a fail's final silence; NO_EXIT."""
+    never_started: Bools
+
+
+def stream(plan: SimulationPlan, ticks: bool = True) -> Iterator[Published]:
+    """Messages of all runs in event-time order, with clock ticks; up to `plan.until` where set.
+
+    Holds one day of each run in memory. The same plan gives the same messages.
+    """
+    runs = [messages.of_run(run, *_hidden(plan, run), plan.detail == "clicks") for run in plan.runs]
+    merged = heapq.merge(*runs, key=lambda message: message.occurred_at)
+    cut = _before(merged, plan.until) if plan.until is not None else merged
+    return with_ticks(cut, messages.SOURCE) if ticks else cut
+
+
+def truth(plan: SimulationPlan) -> Truth:
+    """Every enrolment's fate, those after `plan.until` included."""
+    cohorts = [_hidden(plan, run)[0] for run in plan.runs]
+    outcome = np.concatenate([cohort.outcome for cohort in cohorts])
+    exits = [
+        np.where(cohort.exits < NEVER, run.starts_on + cohort.exits, NO_EXIT)
+        for run, cohort in zip(plan.runs, cohorts, strict=True)
+    ]
+    return Truth(
+        learner=[learner for run in plan.runs for learner in messages.learner_ids(run)],
+        course_run=[run.course_run for run in plan.runs for _ in range(run.learners)],
+        outcome=[OUTCOMES[place] for place in outcome],
+        lost=outcome >= OUTCOMES.index("fail"),
+        exit_day=np.concatenate(exits),
+        never_started=np.concatenate([cohort.never_started for cohort in cohorts]),
+    )
+
+
+def total(plan: SimulationPlan) -> int:
+    """About how many messages the stream has, within a tenth, for a progress bar."""
+    rate = EVENTS_A_LEARNER_DAY[plan.detail]
+    until = plan.until if plan.until is not None else NEVER
+    messages_of = 0.0
+    for run in plan.runs:
+        gone_by = min(max(until - run.starts_on, 0), run.days)
+        messages_of += run.learners * (2 + rate * gone_by)
+    first = min(run.starts_on for run in plan.runs) + FIRST_DAY
+    last = min(max(run.starts_on + run.days for run in plan.runs), until)
+    return round(messages_of) + last - first + 1 + CLOSING_DAYS
+
+
+def _hidden(plan: SimulationPlan, run: Run) -> tuple[Cohort, Draws]:
+    draws = Draws(plan.seed, run)
+    return draw(run, draws, len(KINDS)), draws
+
+
+def _before(merged: Iterator[Published], until: int) -> Iterator[Published]:
+    for message in merged:
+        if message.occurred_at >= until * DAY:
+            return
+        yield message
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="Simulate learners as native JSON lines, or compare with OULAD."
+    )
+    parser.add_argument("--learners", type=int, default=3_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--detail", choices=("sessions", "clicks"), default="sessions")
+    parser.add_argument("--marginals", action="store_true", help="print simulated figures beside OULAD's")
+    chosen = parser.parse_args()
+    if chosen.marginals:
+        run = Run(
+            "course-a",
+            "like-oulad",
+            int(datetime(2026, 2, 2, tzinfo=UTC).timestamp()) // DAY,
+            34,
+            chosen.learners,
+        )
+        plan = SimulationPlan((run,), chosen.seed, chosen.detail)
+        print(marginals.table(marginals.measure(stream(plan, ticks=False), run)))
+        return
+    for message in stream(SimulationPlan.term(chosen.learners, seed=chosen.seed, detail=chosen.detail)):
+        print(message.value.decode())
+
+
+if __name__ == "__main__":
+    main()
