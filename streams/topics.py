@@ -1,0 +1,196 @@
+"""Creates the topics of ``schemas.topics`` and says how those on a broker differ from what is wanted.
+
+Partition counts are the one thing that must be right: a partition's events, feedback and state rows are
+handled by one worker, so these topics have to have the same count, for good (Kafka can add partitions, but
+that would send a learner's events elsewhere than the learner's state). All other differences are remarks.
+
+Configurations that a broker refuses are left out there, and ``describe`` says so: the embedded broker
+keeps topics but few of their settings.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+    TopicMetadata,
+)
+
+from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, STATE, TOPICS, TopicSpec
+
+TIMEOUT_S = 15.0
+
+LARGE_RECORDS = (EVENTS, DAY_REPORTS, DAY_PACKAGES)
+MAX_RECORD_BYTES = 2 * 1024 * 1024
+"""Of the topics with large records. An oversized event must arrive to become a dead letter; a day report
+carries the training examples of a run that ended."""
+
+STATE_COMPACTION_LAG_MS = 3_600_000
+"""A worker that is restoring reads rows that are newer than this as they were written."""
+
+
+class TopicsError(RuntimeError):
+    """The broker cannot be asked, or refused to create a topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTopic:
+    """A topic as it should be on the broker. ``partitions`` is None where any count would do."""
+
+    name: str
+    partitions: int | None
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as it is. ``faults`` keep the pipeline from working, ``remarks`` do not; a line each."""
+
+    name: str
+    partitions: int
+    replication: int
+    faults: Sequence[str] = field(default=())
+    remarks: Sequence[str] = field(default=())
+
+    @property
+    def exists(self) -> bool:
+        return self.partitions > 0
+
+
+def wanted(partitions: int | None, prefix: str = "") -> tuple[WantedTopic, ...]:
+    """Every topic of the contract; ``partitions`` is the count of the input and what goes with it."""
+    return tuple(
+        WantedTopic(prefix + spec.name, 1 if spec.partitions == "one" else partitions, _config(spec))
+        for spec in TOPICS
+    )
+
+
+def create(address: str, partitions: int, replication: int = 1, prefix: str = "") -> tuple[str, ...]:
+    """Create the topics that are not there, and return their names. Those that are stay untouched.
+
+    Raises:
+        TopicsError: the broker does not answer or refused a topic; the message has its words.
+    """
+    admin = _admin(address)
+    there = _topics(admin, address)
+    missing = [topic for topic in wanted(partitions, prefix) if topic.name not in there]
+    for topic in missing:
+        _create(admin, topic, replication)
+    return tuple(topic.name for topic in missing)
+
+
+def describe(
+    address: str, partitions: int | None = None, replication: int | None = None, prefix: str = ""
+) -> tuple[TopicState, ...]:
+    """What is there, and how it differs from what is wanted.
+
+    Args:
+        address: the broker, ``host:port``.
+        partitions: what the input should have; where None, the count that the events topic has.
+        replication: what the topics should have; any where None.
+        prefix: before every name, for several pipelines on one broker.
+
+    Raises:
+        TopicsError: the broker does not answer.
+    """
+    admin = _admin(address)
+    there = _topics(admin, address)
+    if partitions is None and prefix + EVENTS.name in there:
+        partitions = len(there[prefix + EVENTS.name].partitions)
+    topics = wanted(partitions, prefix)
+    configs = _configs(admin, [topic.name for topic in topics if topic.name in there])
+    return tuple(
+        _state(topic, there.get(topic.name), configs.get(topic.name), replication) for topic in topics
+    )
+
+
+def _config(spec: TopicSpec) -> dict[str, str]:
+    config: dict[str, str] = {"cleanup.policy": spec.cleanup}
+    if spec in LARGE_RECORDS:
+        config["max.message.bytes"] = str(MAX_RECORD_BYTES)
+    if spec is STATE:
+        config["min.compaction.lag.ms"] = str(STATE_COMPACTION_LAG_MS)
+    return config
+
+
+def _state(
+    topic: WantedTopic,
+    found: TopicMetadata | None,
+    config: Mapping[str, str] | None,
+    replication: int | None,
+) -> TopicState:
+    if found is None:
+        return TopicState(topic.name, 0, 0, faults=(f"{topic.name} does not exist",))
+    partitions = len(found.partitions)
+    replicas = min((len(part.replicas) for part in found.partitions.values()), default=0)
+    faults, remarks = [], []
+    if topic.partitions not in (None, partitions):
+        faults.append(f"{topic.name} has {partitions} partitions, wanted {topic.partitions}")
+    if replication is not None and replicas != replication:
+        remarks.append(f"{topic.name} has {replicas} replicas, wanted {replication}")
+    if config is None:
+        remarks.append(f"{topic.name}: the broker does not tell its configuration")
+    else:
+        remarks += [
+            f"{topic.name} has {name}={config.get(name, 'unset')}, wanted {value}"
+            for name, value in topic.config.items()
+            if config.get(name) != value
+        ]
+    return TopicState(topic.name, partitions, replicas, tuple(faults), tuple(remarks))
+
+
+def _create(admin: AdminClient, topic: WantedTopic, replication: int) -> None:
+    error = _try_create(admin, topic, replication, topic.config)
+    if error is not None and error.code() in (KafkaError.INVALID_CONFIG, KafkaError.INVALID_REQUEST):
+        error = _try_create(admin, topic, replication, {})
+    if error is not None and error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+        raise TopicsError(f"the broker refused to create {topic.name}: {error.str()}")
+
+
+def _try_create(
+    admin: AdminClient, topic: WantedTopic, replication: int, config: Mapping[str, str]
+) -> KafkaError | None:
+    new = NewTopic(topic.name, topic.partitions or 1, replication, config=dict(config))
+    future: Future[None] = admin.create_topics([new], request_timeout=TIMEOUT_S)[topic.name]
+    return _error(future)
+
+
+def _configs(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Configurations by topic; a topic whose configuration the broker does not tell is left out."""
+    if not names:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    answers: Mapping[ConfigResource, Future[Mapping[str, Any]]] = admin.describe_configs(
+        resources, request_timeout=TIMEOUT_S
+    )
+    return {
+        resource.name: {name: entry.value for name, entry in answer.result().items()}
+        for resource, answer in answers.items()
+        if _error(answer) is None and answer.result()
+    }
+
+
+def _error(future: "Future[Any]") -> KafkaError | None:
+    try:
+        future.result(timeout=TIMEOUT_S)
+    except KafkaException as raised:
+        error: KafkaError = raised.args[0]
+        return error
+    return None
+
+
+def _admin(address: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": address, "log_level": 0})
+
+
+def _topics(admin: AdminClient, address: str) -> dict[str, TopicMetadata]:
+    try:
+        return dict(admin.list_topics(timeout=TIMEOUT_S).topics)
+    except KafkaException as error:
+        raise TopicsError(f"no Kafka broker answers on {address}: {error.args[0].str()}") from error

@@ -1,0 +1,302 @@
+"""Faust's Kafka transport, with one Faust message per fetched record batch on the hot topics.
+
+Faust spends its time per message: two tasks, an event, a queue and an ack for each. Here a whole fetch of
+one partition is one message, so agents, assignment, rebalancing, commits and the web stay Faust's, and
+what they cost is paid once in some thousand records. All other topics keep Faust's own path.
+
+What holds, and is tested against the stock transport and on a real broker (``tests/streams``):
+
+- A partition's records arrive in the order of their offsets, none left out.
+- The committed offset is the end of the longest run of acked batches. A batch that was read and not acked
+  is delivered again after a crash or a rebalance, whatever else was acked around it.
+- An ack of a batch that was delivered before the last rebalance counts for nothing: its records have been
+  delivered again, here or elsewhere.
+- Redelivered batches may be cut differently. Only offsets identify a record.
+
+This is not the place of the partitions' state or of decoding: records pass as the bytes they are, without
+key or value too. It overrides private methods of Faust 0.15.3, which is therefore pinned.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT, CodecArg, ConsumerMessage, Message
+from mode.utils.futures import notify
+
+HELD_POLL_S = 0.05
+"""How soon a partition that was held back is looked at again. Twenty looks a second cost nothing."""
+
+FETCH_MAX_WAIT_MS = 200
+"""How long the broker may keep an empty fetch open.
+
+Faust's 1,500 ms would be the pause of a busy partition: aiokafka has one fetch under way per broker, and
+while that one waits for idle partitions, a partition that was held back cannot be asked for.
+"""
+
+QUEUED_BATCHES = 64
+"""Batches in an agent's queue before Faust itself stops fetching: the last line behind ``may_fetch``."""
+
+_NO_PARTITION = frozenset({TP("", -1)})
+"""Asks for nothing. (An empty set would ask aiokafka for everything.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Consecutive records of one partition. The four lists have one entry a record, in offset order.
+
+    ``timestamps`` are Kafka's, in milliseconds since 1970. ``offsets`` may have gaps (compaction,
+    transaction markers). A key or a value is None where the record has none.
+    """
+
+    topic: str
+    partition: int
+    keys: list[bytes | None]
+    values: list[bytes | None]
+    timestamps: list[int]
+    offsets: list[int]
+
+    @property
+    def first_offset(self) -> int:
+        return self.offsets[0]
+
+    @property
+    def last_offset(self) -> int:
+        return self.offsets[-1]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @classmethod
+    def of(cls, records: Sequence[ConsumerRecord[bytes, bytes]]) -> "RecordBatch":
+        """The batch of one partition's records, of which there is at least one."""
+        return cls(
+            topic=records[0].topic,
+            partition=records[0].partition,
+            keys=[record.key for record in records],
+            values=[record.value for record in records],
+            timestamps=[record.timestamp for record in records],
+            offsets=[record.offset for record in records],
+        )
+
+
+MayFetch = Callable[[TP], bool]
+"""Says whether a partition may be fetched now. Called on the event loop before every fetch."""
+
+
+def always(_tp: TP) -> bool:
+    return True
+
+
+class RecordBatchThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread with a shorter wait of empty fetches."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        return consumer
+
+
+class RecordBatchConsumer(driver.Consumer):
+    """Hands the batch topics' records on in batches, and keeps account of which batches were acked.
+
+    Faust's own account is by offset: reading a batch whose predecessor ended 4,000 offsets before, it
+    notes 4,000 offsets as a gap, the batch's own last one among them, and takes every gap below an acked
+    offset for done. With two batches under way, an ack of the second would commit the first as well. So
+    batches are accounted here by their last offsets, in the order of delivery.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._delivered: defaultdict[TP, deque[int]] = defaultdict(deque)
+
+    @property
+    def _options(self) -> "RecordBatchTransport":
+        return cast(RecordBatchTransport, self.transport)
+
+    def _in_batches(self, tp: TP) -> bool:
+        return tp.topic in self._options.batch_topics
+
+    def _new_consumer_thread(self) -> RecordBatchThread:
+        return RecordBatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    # Fetching
+
+    async def _getmany(
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109
+    ) -> Mapping[TP, list[Any]]:
+        if active_partitions is None:
+            return await super()._getmany(active_partitions, timeout)
+        fetchable = {tp for tp in active_partitions if self._may_fetch(tp)}
+        if len(fetchable) < len(active_partitions):
+            timeout = min(timeout, HELD_POLL_S)
+        # Also with nothing to fetch: the call tells aiokafka that the consumer is alive.
+        fetched = await super()._getmany(fetchable or set(_NO_PARTITION), timeout)
+        return {
+            tp: [RecordBatch.of(records)] if self._in_batches(tp) else records
+            for tp, records in fetched.items()
+        }
+
+    def _may_fetch(self, tp: TP) -> bool:
+        return not self._in_batches(tp) or self._options.may_fetch(tp)
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        if not isinstance(record, RecordBatch):
+            return super()._to_message(tp, record)
+        # The consumer drops what lies before its read offset; what is dropped is never acked.
+        if record.last_offset >= (self._read_offset[tp] or 0):
+            self._delivered[tp].append(record.last_offset)
+        return ConsumerMessage(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.last_offset,
+            timestamp=record.timestamps[-1] / 1000.0,
+            timestamp_type=0,
+            headers=None,
+            key=None,
+            value=cast(Any, record),
+            checksum=None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    # Acks and commits
+
+    def ack(self, message: Message) -> bool:
+        if self._in_batches(message.tp) and message.generation_id != self.app.consumer_generation_id:
+            message.acked = True
+            self._unacked_messages.discard(message)
+            notify(self._waiting_for_ack)
+            return False
+        return super().ack(message)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        if not self._in_batches(tp):
+            await super()._add_gap(tp, offset_from, offset_to)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """The offset after the longest run of acked batches, None where no batch has joined the run."""
+        if not self._in_batches(tp):
+            return super()._new_offset(tp)
+        delivered, acked = self._delivered[tp], self._acked_index[tp]
+        committable = None
+        while delivered and delivered[0] in acked:
+            acked.discard(delivered[0])
+            committable = delivered.popleft() + 1
+        self._acked[tp] = sorted(acked)
+        return committable
+
+    # Rebalancing
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Commit first: Faust forgets the acks before it tells anybody that the partitions are going.
+
+        Who listens to ``app.on_partitions_revoked`` may still ack batches and call ``commit()``.
+        """
+        if revoked:
+            await self.commit()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Start the account anew: everything that is not committed will be delivered again."""
+        for account in (self._delivered, self._acked, self._acked_index):
+            for tp in [tp for tp in account if self._in_batches(tp)]:
+                del account[tp]
+        await super().on_partitions_assigned(assigned, generation_id)
+
+
+class RecordBatchTransport(driver.Transport):
+    """See the module. ``may_fetch`` may be replaced at any time, by the one who knows the backlog.
+
+    ``may_fetch(tp)`` is asked before every fetch, for the batch topics only. While it says no, the
+    partition's records stay with the broker (one fetch of them in memory); the other partitions go on,
+    the group membership stays alive, and a yes is noticed within ``HELD_POLL_S``. One batch that was being
+    fetched when the answer changed may still arrive.
+    """
+
+    Consumer = RecordBatchConsumer
+
+    def __init__(
+        self, app: faust.App, batch_topics: Collection[str], may_fetch: MayFetch = always, **kwargs: Any
+    ) -> None:
+        super().__init__(app.conf.broker_consumer, app, **kwargs)
+        self.batch_topics = frozenset(batch_topics)
+        self.may_fetch = may_fetch
+
+
+def deliver_in_batches(
+    app: faust.App, topics: Iterable[str], may_fetch: MayFetch = always
+) -> RecordBatchTransport:
+    """Give the app the record-batch transport for these topics; before it starts."""
+    transport = RecordBatchTransport(app, frozenset(topics), may_fetch)
+    app.transport = transport
+    return transport
+
+
+class RecordBatchSchema(faust.Schema[Any, RecordBatch]):
+    """Passes a ``RecordBatch`` through as it is: Faust decodes nothing."""
+
+    def loads_value(
+        self,
+        app: AppT,  # noqa: ARG002
+        message: Message,
+        *,
+        loads: Callable[..., Any] | None = None,  # noqa: ARG002
+        serializer: CodecArg | None = None,  # noqa: ARG002
+    ) -> Any:
+        return message.value
+
+
+def batch_topic(app: faust.App, name: str, partitions: int) -> faust.TopicT:
+    """The Faust topic whose events carry a ``RecordBatch`` each; ``deliver_in_batches`` must name it too.
+
+    The agent takes ``stream.noack().events()`` and acks each event once its effects are durable, with
+    ``await stream.ack(event)``: Faust's automatic ack would come in a ``finally``, exception or not.
+    """
+    return app.topic(name, schema=RecordBatchSchema(), partitions=partitions, maxsize=QUEUED_BATCHES)
+
+
+def faust_settings(
+    address: str,
+    *,
+    batch_records: int = 4_000,
+    fetch_bytes: int = 1 << 20,
+    commit_interval_s: float = 1.0,
+    session_timeout_s: float = 30.0,
+) -> dict[str, Any]:
+    """The settings of a Faust app that proved good for record batches, by their Faust names.
+
+    Args:
+        address: the broker, ``host:port``, or several with commas between.
+        batch_records: the most records in a batch.
+        fetch_bytes: the most bytes fetched of a partition at a time; a larger record still passes.
+        commit_interval_s: how often acked offsets are committed.
+        session_timeout_s: after how long a silent worker has lost its partitions. A group join waits
+            for half of it on the embedded broker.
+    """
+    return {
+        "broker": [f"kafka://{host}" for host in address.split(",")],
+        "processing_guarantee": "at_least_once",
+        "broker_commit_interval": commit_interval_s,
+        "broker_max_poll_records": batch_records,
+        "broker_session_timeout": session_timeout_s,
+        "broker_rebalance_timeout": session_timeout_s,
+        "broker_heartbeat_interval": min(3.0, session_timeout_s / 5),
+        "consumer_auto_offset_reset": "earliest",
+        "consumer_max_fetch_size": fetch_bytes,
+        "producer_acks": -1,
+        "producer_linger": 0.02,  # 0 makes a produce request of every write
+        "producer_max_request_size": 2 << 20,
+        "topic_disable_leader": True,
+        # With 0 and no tables Faust leaves the assignment to a round robin over all topics' partitions,
+        # and partition 3 of two topics can end up on two workers.
+        "table_standby_replicas": 1,
+        "worker_redirect_stdouts": False,
+    }

@@ -1,0 +1,62 @@
+"""The broker that all tests share, and topics of their own for each."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from streams.brokers import BrokerUnavailableError
+from tests.brokers import TestBroker, chosen
+
+BROKER = pytest.StashKey[str]()
+
+MakeTopic = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def broker(pytestconfig: pytest.Config) -> Iterator[TestBroker]:
+    """The broker of this session; started when the first test asks for it."""
+    try:
+        with chosen() as found:
+            pytestconfig.stash[BROKER] = found.told
+            yield found
+    except BrokerUnavailableError as error:
+        pytest.fail(f"no broker for the tests: {error}", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def _apache_only(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("apache") and not request.getfixturevalue("broker").apache:
+        pytest.skip("shows something of Apache Kafka; this is the embedded broker")
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix for topic names and groups that no other test has."""
+    return f"t{uuid.uuid4().hex[:10]}."
+
+
+@pytest.fixture
+def make_topic(broker: TestBroker, prefix: str) -> MakeTopic:
+    """``make_topic(partitions=4, **config)`` creates a topic of a name of its own and returns the name."""
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    count = 0
+
+    def make(partitions: int = 4, **config: str) -> str:
+        nonlocal count
+        count += 1
+        name = f"{prefix}topic-{count}"
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        admin.create_topics([NewTopic(name, partitions, 1, config=settings)])[name].result(timeout=15)
+        return name
+
+    return make
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    told = config.stash.get(BROKER, None)
+    if told:
+        terminalreporter.write_line(f"broker: {told}")
