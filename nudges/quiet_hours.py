@@ -1,0 +1,81 @@
+"""Quiet hours: the part of a learner's own night in which nothing is sent, over clock changes too.
+
+Time zones are IANA names and come from learners and platforms, so a name that does not exist is no
+error here: such a learner is served in the default zone. Names that mean another thing on another
+machine (``localtime``) count as not existing. The zone rules are those of the tz database at hand.
+"""
+
+from datetime import UTC, datetime, time, timedelta
+from functools import cache, lru_cache
+from typing import Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+MACHINE_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+"""Names of the tz database that say nothing about a place."""
+
+DAYS_TO_TRY = 4
+"""A night may end on the next day; one of its ends may fall into a gap, and one day may not exist."""
+
+
+class QuietHours(BaseModel):
+    """Local wall-clock times, half-open [start, end); over midnight where start is after end."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: time = time(21)
+    end: time = time(8)
+
+    @model_validator(mode="after")
+    def _is_a_span(self) -> Self:
+        for name, value in (("start", self.start), ("end", self.end)):
+            if value.tzinfo is not None:
+                raise ValueError(f"{name} is {value}; expected a local time without a zone")
+            if value.microsecond:
+                raise ValueError(f"{name} is {value}; expected whole seconds")
+        if self.start == self.end:
+            raise ValueError(f"start and end are both {self.start}; expected a span (or no quiet hours)")
+        return self
+
+    def cover(self, moment: time) -> bool:
+        """Whether a local wall-clock time lies in the quiet hours."""
+        if self.start < self.end:
+            return self.start <= moment < self.end
+        return moment >= self.start or moment < self.end
+
+
+def zone(name: str | None, default: str) -> ZoneInfo:
+    """The learner's zone, or the default one where there is none or its name does not exist."""
+    return ZoneInfo(name if name is not None and exists(name) else default)
+
+
+@lru_cache(maxsize=4096)
+def exists(name: str) -> bool:
+    """Whether this is the name of an IANA time zone."""
+    return name in _known_zones()
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(available_timezones()) - MACHINE_ZONES
+
+
+def next_allowed(at: int, where: ZoneInfo, quiet: QuietHours | None) -> int:
+    """``at`` itself (epoch seconds) outside the quiet hours of a zone, else the moment they end.
+
+    Where the clock jumps over that moment, it is as the clock before the jump would have shown it: up
+    to the jump's length later, never earlier. Where the clock shows it twice, it is the first to come.
+    """
+    now = datetime.fromtimestamp(at, UTC)
+    if quiet is None or not quiet.cover(now.astimezone(where).time()):
+        return at
+    today = now.astimezone(where).date()
+    ends = (
+        datetime.combine(today + timedelta(days), quiet.end.replace(fold=fold), where).astimezone(UTC)
+        for days in range(DAYS_TO_TRY)
+        for fold in (0, 1)
+    )
+    return min(
+        int(end.timestamp()) for end in ends if end > now and not quiet.cover(end.astimezone(where).time())
+    )

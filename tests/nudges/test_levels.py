@@ -1,0 +1,140 @@
+"""Levels: hysteresis, confirmation and independence, held against any course of probabilities."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nudges.levels import HIGH, LOW, MEDIUM, Levels, LevelSettings, name, step
+from schemas.risk import RISK_LEVELS
+
+PLAIN = LevelSettings()
+probabilities = st.floats(0.0, 1.0, allow_nan=False)
+courses = st.lists(probabilities, max_size=40)
+
+
+@st.composite
+def level_settings(draw: st.DrawFn) -> LevelSettings:
+    bounds = draw(st.lists(st.floats(0.01, 1.0), min_size=4, max_size=4, unique=True))
+    medium_leave, medium_enter, high_leave, high_enter = sorted(bounds)
+    days = draw(st.integers(1, 5))
+    return LevelSettings(medium_enter, medium_leave, high_enter, high_leave, days)
+
+
+def course_of_levels(course: list[float], settings: LevelSettings) -> list[int]:
+    """The level after each estimate of one enrolment."""
+    levels = Levels.low(1)
+    found = []
+    for probability in course:
+        step(levels, np.array([probability]), settings)
+        found.append(int(levels.level[0]))
+    return found
+
+
+def beyond(probability: float, before: int, after: int, settings: LevelSettings) -> bool:
+    """Whether an estimate made at level ``before`` speaks for a change at least as far as ``after``."""
+    if after > before:
+        return probability >= (settings.medium_enter if after == MEDIUM else settings.high_enter)
+    return probability < (settings.medium_leave if after == LOW else settings.high_leave)
+
+
+@given(courses, level_settings())
+def test_a_change_needs_successive_estimates_beyond_its_bound(
+    course: list[float], settings: LevelSettings
+) -> None:
+    track = [LOW, *course_of_levels(course, settings)]
+    for day, (before, after) in enumerate(itertools.pairwise(track)):
+        if before != after:
+            first = day - settings.confirm_days + 1
+            assert first >= 0
+            assert track[first : day + 1] == [before] * settings.confirm_days
+            assert all(beyond(p, before, after, settings) for p in course[first : day + 1])
+
+
+@given(level_settings(), probabilities, st.integers(1, 3))
+def test_a_lasting_probability_is_confirmed_in_time(
+    settings: LevelSettings, probability: float, more: int
+) -> None:
+    track = course_of_levels([probability] * (settings.confirm_days + more), settings)
+    expected = int(probability >= settings.medium_enter) + int(probability >= settings.high_enter)
+    assert track[settings.confirm_days - 1 :] == [expected] * (more + 1)
+
+
+@given(level_settings(), st.data(), st.sampled_from([LOW, MEDIUM, HIGH]))
+def test_oscillation_inside_the_band_changes_nothing(
+    settings: LevelSettings, data: st.DataObject, start: int
+) -> None:
+    low = (0.0, settings.medium_leave, settings.high_leave)[start]
+    high = (settings.medium_enter, settings.high_enter, 1.0)[start]
+    within = st.floats(low, high, exclude_max=start != HIGH)
+    levels = Levels(*(np.full(1, value, np.uint8) for value in (start, start, 0)))
+    for probability in data.draw(st.lists(within, max_size=30)):
+        assert not step(levels, np.array([probability]), settings).any()
+        assert (levels.level[0], levels.candidate[0], levels.streak[0]) == (start, start, 0)
+
+
+@given(st.lists(st.lists(probabilities, min_size=12, max_size=12), min_size=1, max_size=6), level_settings())
+def test_enrolments_do_not_touch_each_other(crowd: list[list[float]], settings: LevelSettings) -> None:
+    together = Levels.low(len(crowd))
+    seen = []
+    for day in np.array(crowd).T:
+        step(together, day, settings)
+        seen.append(together.level.tolist())
+    assert np.array(seen).T.tolist() == [course_of_levels(one, settings) for one in crowd]
+
+
+def test_rows_name_the_enrolments_estimated() -> None:
+    levels = Levels.low(4)
+    rows = np.array([3, 1])
+    assert step(levels, np.array([0.9, 0.1]), PLAIN, rows).tolist() == [False, False]
+    assert step(levels, np.array([0.9, 0.1]), PLAIN, rows).tolist() == [True, False]
+    assert levels.level.tolist() == [LOW, LOW, LOW, HIGH]
+
+
+@pytest.mark.parametrize(
+    ("course", "expected"),
+    [
+        ([0.8, 0.8], [LOW, HIGH]),
+        ([0.5, 0.8], [LOW, MEDIUM]),
+        ([0.8, 0.5, 0.8, 0.5], [LOW, MEDIUM, MEDIUM, MEDIUM]),
+        ([0.8, 0.4, 0.8, 0.4], [LOW, LOW, LOW, LOW]),
+        ([0.8, 0.8, 0.7, 0.66, 0.7], [LOW, HIGH, HIGH, HIGH, HIGH]),
+        ([0.8, 0.8, 0.6, 0.1], [LOW, HIGH, HIGH, MEDIUM]),
+        ([0.8, 0.8, 0.1, 0.1], [LOW, HIGH, HIGH, LOW]),
+        ([0.8, 0.1, 0.8, 0.8], [LOW, LOW, LOW, HIGH]),
+    ],
+)
+def test_by_example(course: list[float], expected: list[int]) -> None:
+    assert course_of_levels(course, PLAIN) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"medium_leave": 0.45}, "medium_leave is 0.45; expected less than medium_enter, which is 0.45"),
+        ({"high_leave": 0.8}, "high_leave is 0.8; expected less than high_enter, which is 0.75"),
+        ({"medium_enter": 0.7}, "medium_enter is 0.7; expected at most high_leave, which is 0.65"),
+        ({"high_enter": 1.2}, "high_enter is 1.2; expected at most 1"),
+        ({"medium_leave": 0.0}, "medium_leave is 0.0; expected more than 0"),
+        ({"medium_leave": float("nan")}, "medium_leave is nan"),
+        ({"confirm_days": 0}, "confirm_days is 0; expected 1 to 28"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(change: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(PLAIN, **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), -0.1, 1.1])
+def test_a_probability_that_is_none_is_refused_untouched(wrong: float) -> None:
+    levels = Levels.low(2)
+    with pytest.raises(ValueError, match=r"probability\[1\] is"):
+        step(levels, np.array([0.9, wrong]), PLAIN)
+    assert levels.streak.tolist() == [0, 0]
+
+
+def test_numbers_and_names_are_in_step() -> None:
+    assert tuple(name(level) for level in (LOW, MEDIUM, HIGH)) == RISK_LEVELS
