@@ -15,7 +15,7 @@ COMPILE := .venv-lock/bin/uv --no-config pip compile --quiet --universal --pytho
 
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test check format bench lock setup setup-dev clean
+.PHONY: help demo test check types format bench lock setup setup-dev clean
 
 help:  ## this list
 	@echo "homeroom: make demo shows it, make test proves it. Python 3.11 to 3.13 is all they need."
@@ -31,9 +31,12 @@ test: setup-dev  ## every test; real Apache Kafka where Java and Maven are there
 check: setup-dev  ## format, lint, types, import rules, generated files up to date
 	@echo "check: format" && $(BIN)/ruff format --quiet --check . || { echo "check: run make format"; exit 1; }
 	@echo "check: lint" && $(BIN)/ruff check --quiet .
-	@echo "check: types" && $(BIN)/mypy --no-error-summary $(CODE)
+	@echo "check: types" && $(MAKE) --silent types
 	@echo "check: generated files" && $(BIN)/python -m schemas.export --check && $(BIN)/python -m features.document --check
 	@echo "check: import rules, repository" && $(BIN)/python -m pytest -q tests/test_imports.py tests/test_repository.py
+
+types: setup-dev
+	@$(BIN)/mypy --no-error-summary $(CODE)
 
 format: setup-dev  ## format the code, sort its imports, write the generated files anew
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
