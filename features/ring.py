@@ -98,6 +98,15 @@ def turn(rows: Rows, slots: Ints, today: int) -> None:
     rows["seconds"][slots, place] = 0
 
 
+def last_active(rows: Rows, slots: Ints, day: int) -> Ints:
+    """The last day before ``day`` with any activity, ``NEVER`` where there was none, [slots]."""
+    closed = [(day - back) % RING for back in range(1, CLOSED + 1)]
+    active = rows["clicks"][slots][:, closed].any(axis=2)
+    back: Ints = active.argmax(axis=1)
+    found: Ints = np.where(active.any(axis=1), day - 1 - back, rows["old_last"][slots]).astype(np.int64)
+    return found
+
+
 def _fold(older: NDArray[np.float32], active: NDArray[np.bool_]) -> NDArray[np.float32]:
     """One step of the weighted share, column by column so that no shape changes the rounding."""
     folded = np.empty_like(older)

@@ -1,6 +1,10 @@
-"""Write every topic's JSON Schema to ``schemas/json``: ``python -m schemas.export``."""
+"""Write every topic's JSON Schema to ``schemas/json``: ``python -m schemas.export``.
+
+With ``--check`` nothing is written; the exit code says whether the files are up to date.
+"""
 
 import json
+import sys
 from pathlib import Path
 
 from schemas.topics import TOPICS
@@ -24,12 +28,42 @@ def documents() -> dict[str, str]:
     return found
 
 
-def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
-    for name, text in documents().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-        print(f"wrote {FOLDER.name}/{name}")
+def differences(folder: Path = FOLDER) -> list[str]:
+    """What keeps the folder from being exactly the documents; one readable line each."""
+    wanted = documents()
+    present = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*")}
+    return [
+        *(f"{name} is missing" for name in sorted(wanted.keys() - present.keys())),
+        *(f"{name} belongs to no topic" for name in sorted(present.keys() - wanted.keys())),
+        *(
+            f"{name} is out of date"
+            for name in sorted(wanted)
+            if present.get(name, wanted[name]) != wanted[name]
+        ),
+    ]
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Make the folder exactly the documents."""
+    folder.mkdir(exist_ok=True)
+    wanted = documents()
+    for path in folder.glob("*"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def main(arguments: list[str]) -> int:
+    if arguments not in ([], ["--check"]):
+        print(f"schemas.export knows --check alone, not {' '.join(arguments)}", file=sys.stderr)
+        return 2
+    if not arguments:
+        write()
+    for difference in differences():
+        print(f"schemas/json: {difference}; run python -m schemas.export", file=sys.stderr)
+    return 1 if differences() else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

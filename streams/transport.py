@@ -19,7 +19,6 @@ key or value too. It overrides private methods of Faust 0.15.3, which is therefo
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import faust
@@ -28,6 +27,8 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, CodecArg, ConsumerMessage, Message
 from mode.utils.futures import notify
+
+from streams.records import RecordBatch
 
 HELD_POLL_S = 0.05
 """How soon a partition that was held back is looked at again. Twenty looks a second cost nothing."""
@@ -46,43 +47,16 @@ _NO_PARTITION = frozenset({TP("", -1)})
 """Asks for nothing. (An empty set would ask aiokafka for everything.)"""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordBatch:
-    """Consecutive records of one partition. The four lists have one entry a record, in offset order.
-
-    ``timestamps`` are Kafka's, in milliseconds since 1970. ``offsets`` may have gaps (compaction,
-    transaction markers). A key or a value is None where the record has none.
-    """
-
-    topic: str
-    partition: int
-    keys: list[bytes | None]
-    values: list[bytes | None]
-    timestamps: list[int]
-    offsets: list[int]
-
-    @property
-    def first_offset(self) -> int:
-        return self.offsets[0]
-
-    @property
-    def last_offset(self) -> int:
-        return self.offsets[-1]
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-    @classmethod
-    def of(cls, records: Sequence[ConsumerRecord[bytes, bytes]]) -> "RecordBatch":
-        """The batch of one partition's records, of which there is at least one."""
-        return cls(
-            topic=records[0].topic,
-            partition=records[0].partition,
-            keys=[record.key for record in records],
-            values=[record.value for record in records],
-            timestamps=[record.timestamp for record in records],
-            offsets=[record.offset for record in records],
-        )
+def batch_of(records: Sequence[ConsumerRecord[bytes, bytes]]) -> RecordBatch:
+    """The batch of one partition's records, of which there is at least one."""
+    return RecordBatch(
+        topic=records[0].topic,
+        partition=records[0].partition,
+        offsets=[record.offset for record in records],
+        keys=[record.key for record in records],
+        values=[record.value for record in records],
+        timestamps=[record.timestamp for record in records],
+    )
 
 
 MayFetch = Callable[[TP], bool]
@@ -140,7 +114,7 @@ class RecordBatchConsumer(driver.Consumer):
         # Also with nothing to fetch: the call tells aiokafka that the consumer is alive.
         fetched = await super()._getmany(fetchable or set(_NO_PARTITION), timeout)
         return {
-            tp: [RecordBatch.of(records)] if self._in_batches(tp) else records
+            tp: [batch_of(records)] if self._in_batches(tp) else records
             for tp, records in fetched.items()
         }
 

@@ -16,7 +16,8 @@ from typing import Any, cast
 import faust
 from faust.types import TP
 
-from streams.transport import RecordBatch, batch_topic, deliver_in_batches, faust_settings
+from streams.records import RecordBatch
+from streams.transport import batch_topic, deliver_in_batches, faust_settings
 
 
 @dataclass(frozen=True, slots=True)

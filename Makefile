@@ -1,0 +1,110 @@
+# The two commands: `make demo` and `make test`. Each does all of its own set-up, once.
+#
+# What the set-up makes lies in .venv and is made again when a lock file or pyproject.toml changes.
+# Variables: PYTHON (an interpreter), VENV (the environment's folder), ARGS (given to the command).
+
+.DEFAULT_GOAL := help
+VENV ?= .venv
+BIN := $(VENV)/bin
+CODE := $(wildcard schemas sources streams features online_models nudges sinks grafana console evaluation tests benchmarks)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+UV := uv==0.13.9
+COMPILE := .venv-lock/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	$(if $(UPGRADE),--upgrade)
+
+export PYTHONUTF8 := 1
+
+.PHONY: help demo test check types format bench lock setup setup-dev clean
+
+help:  ## this list
+	@echo "homeroom: make demo shows it, make test proves it. Python 3.11 to 3.13 is all they need."
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+		|| grep -E '^[a-z-]+:.*## ' Makefile
+
+demo: setup  ## a simulated term through broker, worker and store, in about two minutes
+	@$(BIN)/homeroom demo $(ARGS)
+
+test: setup-dev  ## every test; real Apache Kafka where Java and Maven are there (ARGS="-k name")
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup-dev  ## format, lint, types, import rules, generated files up to date
+	@echo "check: format" && $(BIN)/ruff format --quiet --check . || { echo "check: run make format"; exit 1; }
+	@echo "check: lint" && $(BIN)/ruff check --quiet .
+	@echo "check: types" && $(MAKE) --silent types
+	@echo "check: generated files" && $(BIN)/python -m schemas.export --check && $(BIN)/python -m features.document --check
+	@echo "check: import rules, repository" && $(BIN)/python -m pytest -q tests/test_imports.py tests/test_repository.py
+
+types: setup-dev
+	@$(BIN)/mypy --no-error-summary $(CODE)
+
+format: setup-dev  ## format the code, sort its imports, write the generated files anew
+	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
+	@$(BIN)/python -m schemas.export && $(BIN)/python -m features.document
+
+bench: setup .venv-bench/ready  ## events a second against the floor, plain Faust and Quix Streams
+	@HOMEROOM_BENCH_PYTHON=.venv-bench/bin/python $(BIN)/python -m benchmarks.throughput $(ARGS)
+
+lock: .venv-lock/bin/uv  ## pin and hash what pyproject.toml asks for (UPGRADE=1 for newest releases)
+	@mkdir -p requirements
+	@$(COMPILE) pyproject.toml --group build --group dev -o requirements/dev.txt >/dev/null
+	@$(COMPILE) pyproject.toml --group build -c requirements/dev.txt -o requirements/runtime.txt >/dev/null
+	@$(COMPILE) --group bench -o requirements/bench.txt >/dev/null
+	@grep -c '==' requirements/*.txt
+
+setup: $(VENV)/ready-runtime  ## the environment of make demo, without running it
+
+setup-dev: $(VENV)/ready-dev  ## the environment of make test and make check
+
+clean:  ## remove environments, caches and builds; leaves data/ alone
+	@rm -rf .venv .venv-bench .venv-lock .cache build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The set-up itself. ---------------------------------------------------------------------------------
+
+FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+VERSION := import sys; print(sys.version_info[:2])
+
+ifdef PYTHON  # an environment of another version than the one asked for is made anew
+ifneq ($(shell { "$(PYTHON)" -c '$(VERSION)'; } 2>&1),$(shell { "$(BIN)/python" -c '$(VERSION)'; } 2>&1))
+.PHONY: $(BIN)/python
+endif
+endif
+
+# $(call create,FOLDER): a virtual environment there, of the first Python that runs and fits. A shim may be
+# on the PATH and not run, so each is tried.
+define create
+	@set -- $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3 python); \
+	for python in "$$@"; do \
+		if "$$python" -c '$(FITS)' >/dev/null 2>&1; then \
+			echo "set-up: $(1) with $$("$$python" -V)"; \
+			rm -rf "$(1)" && exec "$$python" -m venv "$(1)"; \
+		fi; \
+	done; \
+	echo "homeroom needs Python 3.11, 3.12 or 3.13 with its venv module (Debian: python3-venv); tried: $$*." \
+		"Name one with make PYTHON=/path/to/python3.12" >&2; exit 1
+endef
+
+$(BIN)/python:
+	$(call create,$(VENV))
+
+$(VENV)/ready-runtime: $(BIN)/python requirements/runtime.txt pyproject.toml
+	@echo "set-up: $$(grep -c '==' requirements/runtime.txt) pinned packages (once; a minute or so)"
+	@$(PIP) --require-hashes -r requirements/runtime.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready-runtime requirements/dev.txt
+	@echo "set-up: the tools of the tests (once)"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-bench/ready: requirements/bench.txt
+	$(call create,.venv-bench)
+	@echo "set-up: Quix Streams, to compare with (once)"
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+.venv-lock/bin/uv:
+	$(call create,.venv-lock)
+	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check $(UV)

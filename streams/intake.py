@@ -1,0 +1,130 @@
+"""From a batch to work in event time: which records count, and where the watermark stands at each.
+
+The watermark after a record is the largest event time so far, less the allowed lateness. It depends on
+the order of the records alone, not on how they were batched, so a day closes between the same two
+records however often the partition is read.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.ring import NEVER, OPEN, Ints
+from schemas.dead_letter import DeadLetter
+from streams.decode import Message, Refusal, decode_events, letter
+from streams.records import RecordBatch
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How event time is read. Seconds.
+
+    lateness: how long after a moment its events may still come without missing their day's close.
+    tolerance: how far ahead of the clock an event may be. clock: *live* compares with the broker's
+    timestamp, *replay* with the source's ticks, because the past is in no record's timestamp.
+    """
+
+    lateness: int = 6 * 3600
+    tolerance: int = 2 * DAY_S
+    clock: Literal["live", "replay"] = "live"
+
+    def __post_init__(self) -> None:
+        longest = (OPEN - 1) * DAY_S
+        if not 0 <= self.lateness <= longest:
+            raise ValueError(f"lateness is {self.lateness} s; expected 0 to {longest}, what the ring can hold")
+        if not 0 <= self.tolerance:
+            raise ValueError(f"tolerance is {self.tolerance} s; expected 0 or more")
+
+
+@dataclass(slots=True)
+class Work:
+    """Messages of one batch with their event times, to be applied in order from ``position`` on.
+
+    newest: the largest event time up to and including each message. letters: refused records, each
+    said when the work has come to its offset.
+    """
+
+    batch: RecordBatch
+    messages: list[Message]
+    places: list[int]
+    times: list[int]
+    newest: Ints
+    letters: list[DeadLetter]
+    position: int = 0
+
+    def offset(self, position: int) -> int:
+        """The offset of the message at a position."""
+        return self.batch.offsets[self.places[position]]
+
+    def until(self, limit: int) -> int:
+        """The first position, from here on, whose record moves the newest event time to ``limit`` or later."""
+        return max(self.position, int(np.searchsorted(self.newest, limit)))
+
+    @property
+    def done(self) -> bool:
+        return self.position >= len(self.messages)
+
+    def take_letters(self) -> list[DeadLetter]:
+        """The letters of records before the position, each once."""
+        before = self.batch.last_offset + 1 if self.done else self.offset(self.position)
+        said = [letter for letter in self.letters if letter.offset < before]
+        self.letters = [letter for letter in self.letters if letter.offset >= before]
+        return said
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes the batches of one partition in. Remembers the newest event time and tick let through."""
+
+    timing: Timing
+    newest: int = NEVER
+    ticked: int = NEVER
+
+    def admit(self, batch: RecordBatch, applied: int) -> Work:
+        """The work of a batch, without the records at or below the offset already applied."""
+        first = bisect_right(batch.offsets, applied)
+        decoded = decode_events(batch, first)
+        times = [int(message["occurred_at"].timestamp()) for message in decoded.messages]
+        instants = np.array(times, np.int64)
+        early = self._ahead(batch, decoded.places, decoded.messages, instants)
+        letters = decoded.letters
+        messages, places = decoded.messages, decoded.places
+        if early.any():
+            letters = letters + [
+                letter(batch, places[at], self._refusal(messages[at])) for at in np.flatnonzero(early).tolist()
+            ]
+            kept = np.flatnonzero(~early).tolist()
+            messages, places = [messages[at] for at in kept], [places[at] for at in kept]
+            times, instants = [times[at] for at in kept], instants[kept]
+        newest = np.maximum(np.maximum.accumulate(instants), self.newest) if times else instants
+        if times:
+            self.newest = int(newest[-1])
+        return Work(batch, messages, places, times, newest, sorted(letters, key=lambda one: one.offset))
+
+    def _ahead(
+        self, batch: RecordBatch, places: Sequence[int], messages: Sequence[Message], instants: Ints
+    ) -> NDArray[np.bool_]:
+        """Which messages lie further in the future than the tolerance."""
+        if not len(instants):
+            return np.zeros(0, bool)
+        if self.timing.clock == "live":
+            now = np.array([batch.timestamps[place] // 1000 for place in places], np.int64)
+        else:
+            ticks = np.array([message["type"] == "tick" for message in messages])
+            now = np.maximum(np.maximum.accumulate(np.where(ticks, instants, NEVER)), self.ticked)
+            self.ticked = int(now[-1])
+            now = np.where(now == NEVER, instants, now)
+        ahead: NDArray[np.bool_] = instants > now + self.timing.tolerance
+        return ahead
+
+    def _refusal(self, message: Message) -> Refusal:
+        clock = "the broker's time" if self.timing.clock == "live" else "the source's newest tick"
+        hours = self.timing.tolerance / 3600
+        detail = f"found {message['occurred_at'].isoformat()}; expected at most {hours:g} h after {clock}"
+        return Refusal("future", "occurred_at", detail)

@@ -1,0 +1,64 @@
+"""Turns snapshots into training examples once their outcome is certain, and lets ended runs go."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.coursework import Run
+from features.ring import NEVER, Ints, last_active
+from online_models.labels import CENSORED, LOST, NO_END, SILENCE_HORIZON, WAIT, example_weight, verdicts
+from schemas.learning import TrainingExample
+from streams.state import PartitionState
+
+
+class Maturing:
+    """Holds back every snapshot until ``online_models.labels`` says what became of it."""
+
+    def __init__(self, state: PartitionState) -> None:
+        self._state = state
+
+    def take(self, today: int) -> list[TrainingExample]:
+        """Examples that are certain at the end of ``today``; each is given once."""
+        found: list[TrainingExample] = []
+        for index, run in enumerate(self._state.runs):
+            if run.known and run.end <= today:
+                found += self._of_run(index, run, today)
+        return found
+
+    def _of_run(self, index: int, run: Run, today: int) -> list[TrainingExample]:
+        state = self._state
+        slots = state.of_run(index)
+        ends = np.full(len(slots), run.end if run.known else NO_END, np.int64)
+        last = last_active(state.rows, slots, today + 1)
+        certain = verdicts(state.rows["outcome"][slots], ends, last, today)
+        done = slots[certain != WAIT]
+        examples = self._examples(slots[certain == LOST], run, today, lost=True)
+        examples += self._examples(slots[(certain != WAIT) & (certain != LOST) & (certain != CENSORED)], run, today, lost=False)
+        state.rows["snap_day"][done] = NEVER
+        state.touch(done)
+        if today > run.end + SILENCE_HORIZON:
+            state.drop(slots)
+        return examples
+
+    def _examples(self, slots: Ints, run: Run, today: int, *, lost: bool) -> list[TrainingExample]:
+        found = []
+        for slot in slots.tolist():
+            row: NDArray[Any] = self._state.rows[slot]
+            weight = example_weight(int(row["taken"]), len(row["snap_day"]))
+            for cell in np.flatnonzero(row["snap_day"] != NEVER).tolist():
+                found.append(
+                    TrainingExample.model_construct(
+                        enrolment=self._state.pseudonyms[slot][1],
+                        course_run=run.name,
+                        day=int(row["snap_day"][cell]),
+                        matured=today,
+                        label=lost,
+                        weight=weight,
+                        probability=round(float(row["snap_probability"][cell]), 6),
+                        served=bool(row["snap_served"][cell]),
+                        codes=row["snap_codes"][cell].tobytes(),
+                        ranks=row["snap_ranks"][cell].tobytes(),
+                    )
+                )
+        return found

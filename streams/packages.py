@@ -1,0 +1,127 @@
+"""Day packages as every worker sees them: the whole compacted topic, read by a thread of its own.
+
+Not through Faust: a consumer group shares a topic out, and here each worker needs all of it. Packages
+are kept as bytes and parsed when a day asks for one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from schemas.learning import DayPackage
+from streams.publisher import Publisher
+
+log = logging.getLogger(__name__)
+
+KEPT = 60
+"""Days. A partition that is further behind the others than this has lost its place in the past."""
+
+_MARKER = b"@"
+
+
+class PackageReader:
+    """Follows the topic from its beginning. Start and stop it with the worker."""
+
+    def __init__(self, publisher: Publisher, address: str, topic: str) -> None:
+        self._publisher = publisher
+        self._address = address
+        self._topic = topic
+        self._raw: dict[int, bytes] = {}
+        self._changed = threading.Lock()
+        self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._caught_up = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="day-packages", daemon=True)
+        self._end = _MARKER + str(time.time_ns()).encode()
+
+    def start(self, timeout_s: float = 60.0) -> None:
+        """Read to the end as of now; raises ``TimeoutError`` where that takes too long."""
+        self._publisher.send(self._topic, b"", self._end, 0)
+        self._publisher.flush_now()
+        self._thread.start()
+        if not self._caught_up.wait(timeout_s):
+            raise TimeoutError(f"{self._topic} could not be read to its end within {timeout_s:.0f} s")
+
+    def stop(self) -> None:
+        """Stop following."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def newest(self) -> DayPackage | None:
+        """The package of the latest day that has one."""
+        with self._changed:
+            raw = self._raw.get(max(self._raw)) if self._raw else None
+        return None if raw is None else DayPackage.model_validate_json(raw)
+
+    def get(self, day: int) -> DayPackage | None:
+        """The package of a day, where it has come."""
+        with self._changed:
+            raw = self._raw.get(day)
+        return None if raw is None else DayPackage.model_validate_json(raw)
+
+    async def wait(self, day: int, timeout_s: float | None) -> DayPackage | None:
+        """The package of a day, or None where it has not come after ``timeout_s`` (never gives up on None)."""
+        changed = asyncio.Event()
+        listener = (asyncio.get_running_loop(), changed)
+        self._listeners.append(listener)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            while (found := self.get(day)) is None:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return None
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), min(left or 1.0, 1.0))
+                changed.clear()
+            return found
+        finally:
+            self._listeners.remove(listener)
+
+    def _follow(self) -> None:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._address,
+                "group.id": "homeroom-packages",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
+                "log_level": 3,
+            }
+        )
+        consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
+        try:
+            while not self._stop.is_set():
+                record = consumer.poll(0.2)
+                if record is None:
+                    continue
+                if record.error() is not None:
+                    log.warning("day packages: %s", record.error().str())
+                    continue
+                self._take(record.key() or b"", record.value())
+        except KafkaException:
+            log.exception("day packages can no longer be read")
+        finally:
+            consumer.close()
+
+    def _take(self, key: bytes, value: bytes | None) -> None:
+        if key == self._end:
+            self._caught_up.set()
+        if key.startswith(_MARKER) or not value:
+            return
+        with self._changed:
+            self._raw[int(key)] = value
+            for old in sorted(self._raw)[:-KEPT]:
+                del self._raw[old]
+        for loop, changed in list(self._listeners):
+            _wake(loop, changed.set)
+
+
+def _wake(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(call)

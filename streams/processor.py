@@ -1,0 +1,401 @@
+"""One partition's processor: everything between the events of a partition and what follows from them.
+
+Pure: it knows neither Kafka nor the store nor the wall clock, so the worker, a backtest, a benchmark
+and a test all run this object. Its contract:
+
+``apply(batch)``
+    Takes a batch in and applies it up to the record at which the watermark passes the end of a day.
+    Never blocks, raises nothing for bad input (that becomes dead letters). What lies behind the
+    record waits inside.
+``due``
+    The day to close, or None. While a day is due nothing is applied.
+``close()``
+    Ends the day: facts are applied in event time, features taken, examples matured. Returns the
+    day's report, in parts. Called again before ``advance``, it returns the same report.
+``advance(package)``
+    Scores the next day with the package of the closed one, then goes on with what waits.
+``checkpoint(epoch)``
+    The state rows that changed, the mark last, for the state topic. Valid at any moment except
+    between ``close`` and ``advance``; everything said before it must be safe before they are written.
+``applied(topic)``
+    The offset up to which a checkpoint now would vouch. Batches up to it may be acked after one.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from features.bins import histogram
+from features.compute import features
+from features.coursework import SCORE_STEPS, Run, submit
+from features.ring import CLOSED, NEVER, Ints, count, turn
+from features.catalogue import FINGERPRINT
+from nudges.levels import LevelSettings
+from nudges.policy import Policy
+from online_models.arrays import pack
+from online_models.labels import OPEN, WITHDRAWN, outcome_of
+from schemas.activity import ACTIVITY_KINDS
+from schemas.learning import DayPackage, DayReport, TrainingExample
+from streams.decode import Message, Refusal, decode_feedback, letter
+from streams.intake import DAY_S, Intake, Timing, Work
+from streams.maturing import Maturing
+from streams.outputs import Outputs
+from streams.records import RecordBatch
+from streams.scoring import Cohort, Scoring, Today
+from streams.state import PartitionState, StateRow
+
+KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
+EXAMPLES_A_PART = 1000
+"""About 400 kB of JSON: below every broker's default record limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a processor goes by."""
+
+    timing: Timing = Timing()
+    levels: LevelSettings = LevelSettings()
+    policy: Policy = field(default_factory=Policy)
+
+
+class PartitionProcessor:
+    """See the module's text."""
+
+    def __init__(self, partition: int, rules: Rules, state: PartitionState) -> None:
+        self.partition = partition
+        self.rules = rules
+        self.state = state
+        self._intake = Intake(rules.timing, state.clock.newest, state.clock.ticked)
+        self._work: deque[Work] = deque()
+        self._cohorts: list[Cohort] | None = None
+        self._report: list[DayReport] = []
+        self._scoring = Scoring(partition, rules, state)
+        self._maturing = Maturing(state)
+
+    # -- the contract -------------------------------------------------------------------------------
+
+    @property
+    def due(self) -> int | None:
+        """The day that must be closed before anything else is applied."""
+        clock = self.state.clock
+        if clock.today is None:
+            return None
+        if self._cohorts is not None:
+            return clock.today
+        newest = clock.newest
+        if self._work:
+            work = self._work[0]
+            newest = max(newest, int(work.newest[work.position]) if not work.done else newest)
+        return clock.today if self._day(newest) > clock.today else None
+
+    @property
+    def closing(self) -> bool:
+        """Whether a day was closed and its package is waited for."""
+        return self._cohorts is not None
+
+    def applied(self, topic: str) -> int:
+        """The last offset of an inbound topic whose effect is in the state; −1 before any."""
+        return self.state.clock.applied.get(topic, -1)
+
+    @property
+    def waiting(self) -> int:
+        """Records taken in and not yet applied."""
+        return sum(len(work.messages) - work.position for work in self._work)
+
+    @property
+    def watermark(self) -> int | None:
+        """Epoch seconds: nothing older is expected; None before the first event."""
+        newest = self.state.clock.newest
+        return None if newest == NEVER else newest - self.rules.timing.lateness
+
+    def apply(self, batch: RecordBatch) -> Outputs:
+        """Take a batch of the events topic in, and apply it up to the next day's close."""
+        after = max([self.applied(batch.topic), *(work.batch.last_offset for work in self._work)])
+        if batch.last_offset > after:
+            self._work.append(self._intake.admit(batch, after))
+        outputs = Outputs()
+        self._go_on(outputs)
+        return outputs
+
+    def apply_feedback(self, batch: RecordBatch) -> Outputs:
+        """Apply a batch of the feedback topic: what learners want, and what others sent them."""
+        outputs = Outputs()
+        decoded = decode_feedback(batch)
+        after = self.applied(batch.topic)
+        for place, message in zip(decoded.places, decoded.messages, strict=True):
+            if batch.offsets[place] > after:
+                self._scoring.hear(message)
+        outputs.dead_letters += [one for one in decoded.letters if one.offset > after]
+        self.state.clock.applied[batch.topic] = max(after, batch.last_offset)
+        return outputs
+
+    def observe(self, now: int) -> None:
+        """Live and idle: the wall clock stands in for the events that do not come."""
+        clock = self.state.clock
+        if self._work or now <= clock.newest:
+            return
+        clock.newest = self._intake.newest = now
+        if clock.today is None:
+            clock.today = self._day(now)
+
+    def close(self) -> list[DayReport]:
+        """End the day that is due. Raises ``RuntimeError`` where none is."""
+        today = self.due
+        if today is None:
+            raise RuntimeError("no day is due")
+        if self._cohorts is None:
+            turn(self.state.rows, self.state.used(), today + 1)
+            self._apply_facts((today + 1) * DAY_S)
+            self._cohorts = self._take_cohorts(today + 1)
+            self._report = self._make_report(today, self._maturing.take(today))
+        return self._report
+
+    def advance(self, package: DayPackage, *, stale: bool = False) -> Outputs:
+        """Score the day after the closed one, and go on. ``stale``: the package is an older day's."""
+        if self._cohorts is None:
+            raise RuntimeError("close the day before advancing")
+        outputs = Outputs()
+        clock = self.state.clock
+        assert clock.today is not None, "a closed day has a date"  # noqa: S101
+        self._scoring.score(self._cohorts, Today.of(clock.today + 1, package, stale=stale), outputs)
+        clock.today += 1
+        self._cohorts = None
+        self._report = []
+        self.state.turn_ids()
+        self._go_on(outputs)
+        return outputs
+
+    def checkpoint(self, epoch: int) -> Iterator[StateRow]:
+        """Everything that changed since the last checkpoint. Raises ``RuntimeError`` mid-close."""
+        if self._cohorts is not None:
+            raise RuntimeError("a day is being closed: advance first")
+        return self.state.checkpoint(epoch)
+
+    # -- applying events ----------------------------------------------------------------------------
+
+    def _day(self, newest: int) -> int:
+        """The day in which the watermark lies."""
+        return (newest - self.rules.timing.lateness) // DAY_S
+
+    def _go_on(self, outputs: Outputs) -> None:
+        clock = self.state.clock
+        while self._work and self.due is None:
+            work = self._work[0]
+            if clock.today is None and not work.done:
+                clock.today = self._day(int(work.newest[0]))
+            stop = len(work.messages)
+            if clock.today is not None:
+                stop = work.until((clock.today + 1) * DAY_S + self.rules.timing.lateness)
+            self._apply_segment(work, stop, outputs)
+            if work.done:
+                self._work.popleft()
+        self._cut_counters(outputs)
+
+    def _apply_segment(self, work: Work, stop: int, outputs: Outputs) -> None:
+        """Apply messages up to position ``stop``; all of them belong before the next close."""
+        clock = self.state.clock
+        start = work.position
+        if stop > start:
+            self._apply_messages(work, start, stop, outputs)
+            clock.newest = max(clock.newest, int(work.newest[stop - 1]))
+        work.position = stop
+        clock.applied[work.batch.topic] = work.batch.last_offset if work.done else work.offset(stop) - 1
+        letters = work.take_letters()
+        clock.dead_letters += len(letters)
+        outputs.dead_letters += letters
+
+    def _apply_messages(self, work: Work, start: int, stop: int, outputs: Outputs) -> None:
+        state, clock = self.state, self.state.clock
+        oldest = (clock.today or 0) * DAY_S - CLOSED * DAY_S
+        slots: list[int] = []
+        at: list[int] = []
+        kinds: list[int] = []
+        clicks: list[int] = []
+        seconds: list[int] = []
+        for position in range(start, stop):
+            message = work.messages[position]
+            kind = message["type"]
+            if kind == "tick":
+                clock.ticked = max(clock.ticked, work.times[position])
+                clock.events += 1
+                continue
+            if not state.first_time(message["event_id"]):
+                clock.duplicates += 1
+                continue
+            if kind != "activity":
+                state.add_fact(_fact(message, work.times[position]))
+                clock.events += 1
+                continue
+            if work.times[position] < oldest:
+                clock.dead_letters += 1
+                outputs.dead_letters.append(letter(work.batch, work.places[position], _too_late(message)))
+                continue
+            if message["kind"] == "submission" or "progress" in message:
+                state.add_fact(_fact(message, work.times[position]))
+            slots.append(state.slot(message["learner"], message["course_run"]))
+            at.append(position)
+            kinds.append(KIND_INDEX[message["kind"]])
+            clicks.append(message.get("count", 1))
+            seconds.append(int(message.get("duration_s") or 0))
+        clock.events += len(slots)
+        if slots:
+            self._count(work, np.array(slots), np.array(at), np.array(kinds), np.array(clicks), np.array(seconds))
+
+    def _count(self, work: Work, slots: Ints, at: Ints, kinds: Ints, clicks: Ints, seconds: Ints) -> None:
+        state = self.state
+        times = np.array(work.times, np.int64)[at]
+        count(state.rows, slots, times, kinds, clicks, seconds)
+        days = (times // DAY_S).astype(np.int32)
+        seen = state.rows["seen"]
+        seen[slots] = np.where(seen[slots] == NEVER, days, seen[slots])
+        np.minimum.at(seen, slots, days)
+        state.touch(slots)
+        self._count_hours(slots, times, work.newest[at], kinds, clicks, seconds)
+
+    def _count_hours(
+        self, slots: Ints, times: Ints, newest: Ints, kinds: Ints, clicks: Ints, seconds: Ints
+    ) -> None:
+        """Activity by run, kind and hour, kept apart by the watermark's hour at which it was counted.
+
+        What was counted in an hour of the watermark is said once, when that hour is over: the same
+        rows with the same keys in every replay, and a sum over them counts late events too.
+        """
+        state = self.state
+        ticks = (newest - self.rules.timing.lateness) // 3600
+        cells = np.stack([state.run_of[slots].astype(np.int64), kinds, times // 3600, ticks])
+        unique, inverse = np.unique(cells, axis=1, return_inverse=True)
+        inverse = inverse.ravel()
+        size = unique.shape[1]
+        events = np.bincount(inverse, minlength=size)
+        clicked = np.bincount(inverse, weights=clicks, minlength=size)
+        spent = np.bincount(inverse, weights=seconds, minlength=size)
+        for place, (run, kind, hour, tick) in enumerate(unique.T.tolist()):
+            key = (state.runs[run].name, ACTIVITY_KINDS[kind], hour, tick)
+            cell = state.counters.setdefault(key, [0, 0, 0])
+            cell[0] += int(events[place])
+            cell[1] += int(clicked[place])
+            cell[2] += int(spent[place])
+
+    def _cut_counters(self, outputs: Outputs) -> None:
+        """Say the counts of the watermark's hours that are over."""
+        state = self.state
+        now = (state.clock.newest - self.rules.timing.lateness) // 3600
+        over = sorted(key for key in state.counters if key[3] < now)
+        for key in over:
+            course_run, kind, hour, tick = key
+            events, clicks, seconds = state.counters.pop(key)
+            outputs.add_row(
+                "activity_hourly",
+                course_run=course_run,
+                kind=kind,
+                hour=hour * 3600,
+                partition=self.partition,
+                tick=tick * 3600,
+                events=events,
+                clicks=clicks,
+                seconds=seconds,
+                version=tick,
+            )
+
+    # -- closing a day ------------------------------------------------------------------------------
+
+    def _apply_facts(self, before: int) -> None:
+        """Apply what has an order, in event time: registrations, hand-ins, calendars, results."""
+        state = self.state
+        for fact in state.take_facts(before):
+            if fact["type"] == "calendar":
+                state.set_calendar(run_of(fact), fact)
+                continue
+            slot = state.slot(fact["learner"], fact["course_run"])
+            self._apply_fact(slot, fact, fact["time"] // DAY_S)
+            state.touch(np.array([slot]))
+
+    def _apply_fact(self, slot: int, fact: Message, day: int) -> None:
+        rows = self.state.rows
+        match fact["type"]:
+            case "enrolled":
+                first = rows["enrolled"][slot]
+                rows["enrolled"][slot] = day if first == NEVER else min(day, first)
+                if fact.get("timezone"):
+                    self._scoring.hear(fact)
+            case "withdrawn" | "completed" if rows["outcome"][slot] == OPEN:
+                rows["outcome"][slot] = WITHDRAWN if fact["type"] == "withdrawn" else outcome_of(fact)
+                rows["outcome_day"][slot] = day
+            case "activity":
+                if fact["kind"] == "submission" and fact.get("object"):
+                    run = self.state.runs[self.state.run_of[slot]]
+                    submit(rows, slot, run, fact["object"], day, fact.get("score"))
+                if fact.get("progress") is not None:
+                    rows["progress"][slot] = max(rows["progress"][slot], round(fact["progress"] * SCORE_STEPS))
+
+    def _take_cohorts(self, day: int) -> list[Cohort]:
+        """Features of every enrolment in force, as of the start of ``day``, run by run."""
+        state = self.state
+        cohorts = []
+        for index in sorted(range(len(state.runs)), key=lambda index: state.runs[index].name):
+            run = state.runs[index]
+            slots = state.of_run(index)
+            slots = slots[self._in_force(run, slots, day)]
+            if len(slots):
+                cohorts.append(Cohort(run, slots, features(state.rows, slots, run, day)))
+        return cohorts
+
+    def _in_force(self, run: Run, slots: Ints, day: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which enrolments to score: begun before ``day``, not ended, in a run that is on."""
+        rows = self.state.rows
+        if run.known and not run.start < day <= run.end:
+            return np.zeros(len(slots), bool)
+        enrolled, seen = rows["enrolled"][slots], rows["seen"][slots]
+        begun = ((enrolled != NEVER) & (enrolled < day)) | ((seen != NEVER) & (seen < day))
+        return begun & (rows["outcome"][slots] == OPEN)
+
+    def _make_report(self, today: int, examples: list[TrainingExample]) -> list[DayReport]:
+        """The day's report: examples a thousand a part, the cohorts in the last."""
+        assert self._cohorts is not None, "the report tells of the cohorts"  # noqa: S101
+        cohorts = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in self._cohorts}
+        chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [[]]
+        return [
+            DayReport(
+                partition=self.partition,
+                day=today,
+                part=part,
+                parts=len(chunks),
+                features=FINGERPRINT,
+                cohorts=cohorts if part == len(chunks) - 1 else {},
+                examples=chunk,
+            )
+            for part, chunk in enumerate(chunks)
+        ]
+
+
+def run_of(calendar: Message) -> Run:
+    """A run from its calendar message, as stored with plain values."""
+    deadlines = sorted(calendar["deadlines"], key=lambda one: (one["due_at"], one["assessment"]))
+    total = max(sum(one["weight"] for one in deadlines), 1.0)
+    return Run(
+        name=calendar["course_run"],
+        course=calendar["course"],
+        start=calendar["starts_at"] // DAY_S,
+        end=calendar["ends_at"] // DAY_S,
+        due=np.array([-(-one["due_at"] // DAY_S) for one in deadlines], np.int64),
+        weights=np.array([one["weight"] / total for one in deadlines]),
+        assessments=tuple(one["assessment"] for one in deadlines),
+    )
+
+
+def _fact(message: Message, time: int) -> Message:
+    """A message as a fact to be kept: times as epoch seconds, so that it can be stored as JSON."""
+    fact = {name: value for name, value in message.items() if name not in ("occurred_at", "source", "version")}
+    fact["time"] = time
+    if message["type"] == "calendar":
+        fact["starts_at"] = int(message["starts_at"].timestamp())
+        fact["ends_at"] = int(message["ends_at"].timestamp())
+        fact["deadlines"] = [one | {"due_at": int(one["due_at"].timestamp())} for one in message["deadlines"]]
+    return fact
+
+
+def _too_late(message: Message) -> Refusal:
+    found = message["occurred_at"].isoformat()
+    return Refusal("too_late", "occurred_at", f"found {found}; expected within {CLOSED} days of the watermark")

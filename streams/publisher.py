@@ -1,0 +1,89 @@
+"""The worker's one producer: messages go out in the background, and a flush says that all have arrived.
+
+Not Faust's producer: that costs a task and a future a message, and the state topic gets ten thousands
+at a time. librdkafka batches them in its own thread.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer
+
+QUEUE_FULL_WAIT_S = 0.05
+FLUSH_S = 60.0
+
+
+class PublishError(RuntimeError):
+    """The broker did not take a message within the delivery timeout."""
+
+
+class Publisher:
+    """Publishes to any topic. Thread-safe; one for the whole process.
+
+    partitioner: murmur2, as in Java's clients, so that a learner has the same partition whoever publishes.
+    """
+
+    def __init__(self, address: str, *, linger_ms: int = 5) -> None:
+        self._producer = Producer(
+            {
+                "bootstrap.servers": address,
+                "acks": "all",
+                "linger.ms": linger_ms,
+                "partitioner": "murmur2_random",
+                "message.max.bytes": 2 << 20,
+                "queue.buffering.max.messages": 500_000,
+                "queue.buffering.max.kbytes": 256 * 1024,
+                "compression.type": "lz4",
+                "log_level": 3,
+            }
+        )
+        self._failed: list[str] = []
+
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | str | None = None,
+        partition: int | None = None,
+        headers: list[tuple[str, bytes]] | None = None,
+    ) -> None:
+        """Hand a message over. Blocks only while the queue of the producer is full."""
+        more: dict[str, Any] = {} if partition is None else {"partition": partition}
+        if headers:
+            more["headers"] = headers
+        while True:
+            try:
+                self._producer.produce(topic, value=value, key=key, on_delivery=self._delivered, **more)
+            except BufferError:
+                self._producer.poll(QUEUE_FULL_WAIT_S)
+            else:
+                self._producer.poll(0)
+                return
+
+    def _delivered(self, error: Any, message: Any) -> None:
+        if error is not None:
+            self._failed.append(f"{message.topic()}: {error.str()}")
+
+    def flush_now(self, timeout_s: float = FLUSH_S) -> None:
+        """Wait until everything sent has arrived. Raises ``PublishError`` where something has not."""
+        remaining = self._producer.flush(timeout_s)
+        if self._failed or remaining:
+            first = self._failed[0] if self._failed else f"{remaining} messages still waiting"
+            self._failed.clear()
+            raise PublishError(f"the broker did not take everything: {first}")
+
+    async def flush(self) -> None:
+        """``flush_now`` without holding up the event loop."""
+        await asyncio.get_running_loop().run_in_executor(None, self.flush_now)
+
+    def send_all(self, topic: str, messages: Iterable[tuple[bytes | str | None, bytes]], partition: int) -> None:
+        """Several messages of one partition, (key, value) each."""
+        for key, value in messages:
+            self.send(topic, value, key, partition)
+
+    def close(self) -> None:
+        """Send what is left, without complaint: for the way out."""
+        with contextlib.suppress(KafkaException, PublishError):
+            self.flush_now(5.0)

@@ -1,0 +1,226 @@
+"""Drives one partition: batches in, outputs out, the day barrier between, checkpoints under it all.
+
+The order at a checkpoint is what makes at-least-once delivery have its effect once:
+
+1. outputs are flushed, to the topics and to the store; their ids are deterministic, so a repeat is known;
+2. state rows and their mark are flushed;
+3. only then are the batches acked.
+
+A crash anywhere before 3 redelivers batches. What the restored state has applied already is skipped by
+offset; the rest is applied again, and says the same things with the same ids.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from schemas.topics import DAY_REPORTS, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
+from schemas.learning import DayPackage, DayReport
+from streams.checkpoints import StateTopic
+from streams.outputs import Outputs
+from streams.packages import PackageReader
+from streams.metrics import Metrics
+from streams.processor import PartitionProcessor
+from streams.publisher import Publisher
+from streams.records import RecordBatch
+from streams.storing import Storing
+
+log = logging.getLogger(__name__)
+
+Ack = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When a runner does what. Seconds, except where named.
+
+    checkpoint: how long effects may wait for their ack. barrier: how long a live partition waits for a
+    day package before it goes on with the last one; None waits for ever, as replays must. idle: after how
+    long without events the wall clock moves a live partition's watermark. backlog: records that may wait
+    before the partition is no longer fetched.
+    """
+
+    checkpoint: float = 5.0
+    barrier: float | None = None
+    idle: float | None = None
+    backlog: int = 12_000
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A batch and the way to ack it."""
+
+    batch: RecordBatch
+    ack: Ack
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all runners of a worker share."""
+
+    publisher: Publisher
+    packages: PackageReader
+    storing: Storing
+    metrics: Metrics
+    prefix: str = ""
+
+
+class PartitionRunner:
+    """One task a partition. ``failed`` holds the error that ended it, if one did."""
+
+    def __init__(self, processor: PartitionProcessor, topic: StateTopic, around: Surroundings, pace: Pace) -> None:
+        self.processor = processor
+        self.failed: BaseException | None = None
+        self._topic = topic
+        self._around = around
+        self._pace = pace
+        self._inbox: deque[Delivery] = deque()
+        self._unacked: deque[Delivery] = deque()
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._unsaid = Outputs()
+        self._checkpointed = time.monotonic()
+        self._heard = time.monotonic()
+        self._backlog = 0
+        self._dirty = False
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Take a batch; it is acked once its effects are safe."""
+        self._inbox.append(delivery)
+        self._backlog += len(delivery.batch)
+        self._woken.set()
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether more may be fetched for this partition."""
+        return self._backlog < self._pace.backlog and self.failed is None
+
+    async def run(self) -> None:
+        """Work until stopped; then leave a checkpoint. An error ends it, and acks nothing."""
+        try:
+            while not self._stopping:
+                await self._once()
+            await self._leave()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self.failed = error
+            raise
+
+    def stop(self) -> None:
+        """Ask it to finish after the step at hand."""
+        self._stopping = True
+        self._woken.set()
+
+    # -- one step -----------------------------------------------------------------------------------
+
+    async def _once(self) -> None:
+        if self._inbox:
+            await self._apply(self._inbox.popleft())
+        else:
+            self._observe()
+            await self._rest()
+        await self._close_days()
+        if self._dirty and time.monotonic() - self._checkpointed >= self._pace.checkpoint:
+            await self.checkpoint()
+
+    async def _rest(self) -> None:
+        self._woken.clear()
+        left = self._pace.checkpoint - (time.monotonic() - self._checkpointed) if self._dirty else 1.0
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), max(min(left, 1.0), 0.01))
+
+    def _observe(self) -> None:
+        if self._pace.idle is not None and time.monotonic() - self._heard > self._pace.idle:
+            self.processor.observe(int(time.time()))
+
+    async def _apply(self, delivery: Delivery) -> None:
+        self._backlog -= len(delivery.batch)
+        self._heard = time.monotonic()
+        self._unacked.append(delivery)
+        with self._around.metrics.applying(self.processor.partition, len(delivery.batch)):
+            feedback = not delivery.batch.topic.endswith(EVENTS.name)
+            apply = self.processor.apply_feedback if feedback else self.processor.apply
+            self._say(apply(delivery.batch))
+        self._dirty = True
+        await asyncio.sleep(0)
+
+    async def _close_days(self) -> None:
+        while (day := self.processor.due) is not None and not self._stopping:
+            await self._report(self.processor.close())
+            package, stale = await self._package(day)
+            if package is None:
+                return
+            with self._around.metrics.closing(self.processor.partition):
+                self._say(self.processor.advance(package, stale=stale))
+            self._dirty = True
+            await asyncio.sleep(0)
+
+    async def _report(self, reports: list[DayReport]) -> None:
+        topic = self._around.prefix + DAY_REPORTS.name
+        for report in reports:
+            key = str(report.partition)
+            self._around.publisher.send(topic, report.model_dump_json().encode(), key, 0)
+        await self._around.publisher.flush()
+
+    async def _package(self, day: int) -> tuple[DayPackage | None, bool]:
+        """The day's package; live and late, the last one there is. None only while stopping."""
+        started = time.monotonic()
+        while not self._stopping:
+            waited = time.monotonic() - started
+            left = None if self._pace.barrier is None else self._pace.barrier - waited
+            found = await self._around.packages.wait(day, 0.5 if left is None else min(max(left, 0.0), 0.5))
+            if found is not None:
+                self._around.metrics.waited(time.monotonic() - started)
+                return found, False
+            if left is not None and left <= 0 and (last := self._around.packages.newest()) is not None:
+                log.warning("partition %d: no package for day %d, going on with an older one", self._topic.partition, day)
+                return last, True
+        return None, False
+
+    # -- outputs and checkpoints --------------------------------------------------------------------
+
+    def _say(self, outputs: Outputs) -> None:
+        """Send messages off; keep rows for the store until the checkpoint, in batches worth inserting."""
+        partition, prefix, send = self.processor.partition, self._around.prefix, self._around.publisher.send
+        for change in outputs.risk_changes:
+            send(prefix + RISK_CHANGES.name, change.model_dump_json().encode(), change.learner, partition)
+        for decision in outputs.decisions:
+            send(prefix + DECISIONS.name, decision.model_dump_json().encode(), decision.learner, partition)
+        for nudge in outputs.nudges:
+            send(prefix + NUDGES.name, nudge.model_dump_json().encode(), nudge.learner, partition)
+        for dead in outputs.dead_letters:
+            send(prefix + DEAD_LETTERS.name, dead.model_dump_json().encode(), f"{dead.topic}:{dead.partition}", 0)
+        self._around.metrics.said(outputs)
+        self._unsaid.extend(outputs)
+
+    async def checkpoint(self) -> None:
+        """Make everything so far safe, then ack the batches it rests on."""
+        if self.processor.closing:
+            return
+        metrics = self._around.metrics
+        outputs, self._unsaid = self._unsaid, Outputs()
+        with metrics.flushing("outputs"):
+            await self._around.publisher.flush()
+        with metrics.flushing("store"):
+            await self._around.storing.store(self.processor, outputs)
+        with metrics.flushing("state"):
+            rows = self._topic.write(self.processor.checkpoint(self._topic.epoch))
+            await self._around.publisher.flush()
+        metrics.checkpointed(self.processor, rows)
+        self._checkpointed = time.monotonic()
+        self._dirty = self.processor.waiting > 0
+        while self._unacked and self._safe(self._unacked[0].batch):
+            await self._unacked.popleft().ack()
+
+    def _safe(self, batch: RecordBatch) -> bool:
+        return self.processor.applied(batch.topic) >= batch.last_offset
+
+    async def _leave(self) -> None:
+        """The last checkpoint of a graceful stop. A day that is being closed is closed again after it."""
+        if not self.processor.closing:
+            await self.checkpoint()

@@ -1,0 +1,302 @@
+"""From a day's features and package to estimates, levels, risk changes, decisions and snapshots."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.bins import Codes
+from features.catalogue import INDEX
+from features.coursework import Run
+from features.ring import NEVER, RING, Ints
+from nudges.decisions import LearnerHistory, decide
+from nudges.levels import Levels, name, step
+from online_models.arrays import unpack
+from online_models.cohorts import ranks_of
+from online_models.cohorts import MIDDLE
+from online_models.explanations import reasons
+from online_models.labels import WITHDRAWN, is_due, reservoir_slots
+from online_models.scoring import Scorer, scorer_of
+from schemas.learning import DayPackage
+from schemas.risk import ModelState, Reason, RiskChange
+from streams.outputs import Outputs
+from streams.state import PartitionState
+
+if TYPE_CHECKING:
+    from streams.processor import Rules
+
+DAY_S = 86_400
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+WRITE_MOVED = 0.05
+WRITE_EVERY = 7
+"""The store's history gets an estimate that moved by this much, or this many days after the last."""
+
+Estimates = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Enrolments of one run that are in force, and their features: uint8 [features, enrolments]."""
+
+    run: Run
+    slots: Ints
+    codes: Codes
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A cohort with its ranks and estimates for a day."""
+
+    cohort: Cohort
+    ranks: Codes
+    probability: Estimates
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The day to estimate, the package to do it with, and what that makes the estimates."""
+
+    day: int
+    package: DayPackage
+    scorer: Scorer
+    model_state: ModelState
+
+    @classmethod
+    def of(cls, day: int, package: DayPackage, *, stale: bool) -> "Today":
+        scorer = scorer_of(package.model)
+        served: ModelState = "stale" if stale and scorer.state == "serving" else scorer.state
+        return cls(day, package, scorer, served)
+
+
+class Scoring:
+    """Scores the enrolments of one partition."""
+
+    def __init__(self, partition: int, rules: "Rules", state: PartitionState) -> None:
+        self._partition = partition
+        self._rules = rules
+        self._state = state
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Take what is known of a learner's wishes and of messages sent by others."""
+        learner = message["learner"]
+        known = dict(self._state.learners.get(learner, {}))
+        if message["type"] == "preferences":
+            known |= _preferences(message, known)
+        elif message["type"] == "feedback":
+            known |= _feedback(message, known)
+        elif message.get("timezone"):
+            known.setdefault("timezone", message["timezone"])
+        self._state.set_learner(learner, known)
+
+    def score(self, cohorts: list[Cohort], day: Today, outputs: Outputs) -> None:
+        """Estimate every enrolment in force as of the start of the day, and say what follows."""
+        for cohort in cohorts:
+            ranks = _ranks(cohort, day.package)
+            scored = Scored(cohort, ranks, day.scorer.score(cohort.codes, ranks))
+            self._move_levels(scored, day, outputs)
+            self._snapshot(scored, day)
+            self._write_engagement(cohort, day.day, outputs)
+            self._write_history(scored, day, outputs)
+            self._state.touch(cohort.slots)
+
+    # -- levels and changes -------------------------------------------------------------------------
+
+    def _move_levels(self, scored: Scored, day: Today, outputs: Outputs) -> None:
+        rows, slots = self._state.rows, scored.cohort.slots
+        self._tell(scored, np.flatnonzero(rows["probability"][slots] == 0))
+        rows["probability"][slots] = scored.probability
+        before = rows["level"][slots]
+        levels = Levels(rows["level"], rows["candidate"], rows["streak"])
+        changed = np.flatnonzero(step(levels, scored.probability, self._rules.levels, slots))
+        if len(changed):
+            by_learner = sorted(changed.tolist(), key=lambda at: self._key(int(slots[at])))
+            for at, why in zip(by_learner, self._reasons(scored, by_learner, day.scorer), strict=True):
+                change = self._change(scored, at, int(before[at]), day, why)
+                outputs.risk_changes.append(change)
+                self._write_change(int(slots[at]), change, outputs)
+                self._decide(int(slots[at]), change, outputs)
+            self._tell(scored, changed)
+
+    def _key(self, slot: int) -> tuple[str, str]:
+        key = self._state.keys[slot]
+        assert key is not None, "only enrolments in use are scored"  # noqa: S101
+        return key
+
+    def _reasons(self, scored: Scored, places: list[int], scorer: Scorer) -> list[list[Reason]]:
+        """Why each of the estimates differs from the last one told, both seen by the scorer of the day."""
+        told = self._state.rows[scored.cohort.slots[places]]
+        codes_then, ranks_then = told["told_codes"].T, told["told_ranks"].T
+        codes, ranks = scored.cohort.codes[:, places], scored.ranks[:, places]
+        then, now = scorer.contributions(codes_then, ranks_then), scorer.contributions(codes, ranks)
+        return [reasons(then[:, at], now[:, at], codes_then[:, at], codes[:, at]) for at in range(len(places))]
+
+    def _change(self, scored: Scored, at: int, before: int, day: Today, why: list[Reason]) -> RiskChange:
+        slot = int(scored.cohort.slots[at])
+        key = self._key(slot)
+        level = int(self._state.rows["level"][slot])
+        return RiskChange(
+            risk_change_id=_change_id(key, day.day, level),
+            learner=key[0],
+            course_run=key[1],
+            occurred_at=datetime.fromtimestamp(day.day * DAY_S, UTC),
+            day=day.day,
+            previous_level=name(before),
+            level=name(level),
+            probability=float(scored.probability[at]),
+            previous_probability=round(float(self._state.rows["told"][slot]), 6),
+            model_state=day.model_state,
+            model_version=day.package.model.model_version,
+            reasons=why,
+        )
+
+    def _tell(self, scored: Scored, places: Ints) -> None:
+        """Remember what the last word on an enrolment rested on; the next change is compared with it."""
+        rows, slots = self._state.rows, scored.cohort.slots[places]
+        rows["told"][slots] = scored.probability[places]
+        rows["told_codes"][slots] = scored.cohort.codes[:, places].T
+        rows["told_ranks"][slots] = scored.ranks[:, places].T
+
+    def _decide(self, slot: int, change: RiskChange, outputs: Outputs) -> None:
+        at = int(change.occurred_at.timestamp())
+        known = self._state.learners.get(change.learner, {})
+        decision, nudge = decide(change, _history(known), self._rules.policy, at)
+        outputs.decisions.append(decision)
+        if nudge is not None:
+            outputs.nudges.append(nudge)
+            self._state.set_learner(change.learner, known | {"last_nudge_at": int(nudge.send_at.timestamp())})
+        learner, _ = self._state.pseudonyms[slot]
+        row = decision.model_dump(exclude={"type", "version", "learner"})
+        outputs.add_row("nudge_ledger", **row, learner=learner, partition=self._partition)
+
+    # -- snapshots and rows for the store -----------------------------------------------------------
+
+    def _snapshot(self, scored: Scored, day: Today) -> None:
+        """Offer this day's features to the reservoirs of those whose weekly turn it is."""
+        rows, run = self._state.rows, scored.cohort.run
+        if not run.known:
+            return  # nobody will ever say who stayed
+        hashes = rows["hash"][scored.cohort.slots]
+        turn = np.flatnonzero(is_due(hashes, day.day, run.start, run.end))
+        slots = scored.cohort.slots[turn]
+        cells = reservoir_slots(rows["taken"][slots], hashes[turn])
+        rows["taken"][slots] = np.minimum(rows["taken"][slots].astype(np.int64) + 1, 255)
+        kept = np.flatnonzero(cells >= 0)
+        slots, cells, turn = slots[kept], cells[kept], turn[kept]
+        rows["snap_day"][slots, cells] = day.day
+        rows["snap_probability"][slots, cells] = scored.probability[turn]
+        rows["snap_served"][slots, cells] = day.model_state != "warming_up"
+        rows["snap_codes"][slots, cells] = scored.cohort.codes[:, turn].T
+        rows["snap_ranks"][slots, cells] = scored.ranks[:, turn].T
+
+    def _write_history(self, scored: Scored, day: Today, outputs: Outputs) -> None:
+        """Estimates that moved since they were last written, or were not for a week."""
+        rows, slots = self._state.rows, scored.cohort.slots
+        moved = np.abs(rows["written"][slots] - scored.probability) >= WRITE_MOVED
+        places = np.flatnonzero(moved | (rows["written_day"][slots] + WRITE_EVERY <= day.day))
+        slots, count = slots[places], len(places)
+        rows["written"][slots] = scored.probability[places]
+        rows["written_day"][slots] = day.day
+        outputs.add_rows(
+            "risk_history",
+            {
+                "learner": [self._state.pseudonyms[slot][0] for slot in slots.tolist()],
+                "course_run": [scored.cohort.run.name] * count,
+                "day": [_date(day.day)] * count,
+                "probability": scored.probability[places].tolist(),
+                "level": [name(level) for level in rows["level"][slots].tolist()],
+                "model_state": [day.model_state] * count,
+                "model_version": [day.package.model.model_version] * count,
+                "partition": [self._partition] * count,
+                "version": [day.day] * count,
+            },
+        )
+
+    def _write_engagement(self, cohort: Cohort, day: int, outputs: Outputs) -> None:
+        """The closed day's engagement of a run: who is enrolled, active, new and gone."""
+        rows, slots = self._state.rows, cohort.slots
+        everybody = self._state.of_run(self._state.run(cohort.run.name))
+        left = (rows["outcome"][everybody] == WITHDRAWN) & (rows["outcome_day"][everybody] == day - 1)
+        active = {window: cohort.codes[INDEX[f"clicks_{window}"]] > 0 for window in (1, 7, 28)}
+        place = (day - 1) % RING
+        outputs.add_row(
+            "engagement_daily",
+            course_run=cohort.run.name,
+            day=_date(day - 1),
+            partition=self._partition,
+            enrolled=len(slots),
+            active=int(active[1].sum()),
+            active_7=int(active[7].sum()),
+            active_28=int(active[28].sum()),
+            clicks=int(rows["clicks"][slots, place].sum(dtype=np.int64)),
+            minutes=int(rows["seconds"][slots, place].sum(dtype=np.int64)) // 60,
+            new=int((rows["enrolled"][everybody] == day - 1).sum()),
+            withdrawn=int(left.sum()),
+            version=day,
+        )
+
+    def _write_change(self, slot: int, change: RiskChange, outputs: Outputs) -> None:
+        learner, _ = self._state.pseudonyms[slot]
+        row = change.model_dump(exclude={"type", "learner", "reasons"})
+        outputs.add_row(
+            "risk_changes",
+            **row | {"day": _date(change.day), "version": change.day},
+            learner=learner,
+            reasons=[reason.text for reason in change.reasons],
+            contributions=[reason.contribution for reason in change.reasons],
+            partition=self._partition,
+        )
+
+
+def _ranks(cohort: Cohort, package: DayPackage) -> Codes:
+    """Ranks by the package's profile of the run; in the middle where it has none."""
+    profile = package.cohorts.get(cohort.run.name)
+    return np.full_like(cohort.codes, MIDDLE) if profile is None else ranks_of(cohort.codes, unpack(profile))
+
+
+def _date(day: int) -> date:
+    return date.fromordinal(EPOCH_ORDINAL + day)
+
+
+def _change_id(key: tuple[str, str], day: int, level: int) -> str:
+    content = f"{len(key[0])}:{key[0]}{key[1]}\0{day}\0{level}".encode()
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+def _history(known: dict[str, Any]) -> LearnerHistory:
+    return LearnerHistory(
+        last_nudge_at=known.get("last_nudge_at"),
+        timezone=known.get("timezone"),
+        opted_out=frozenset(known.get("opted_out", ())),
+        paused_until=known.get("paused_until"),
+    )
+
+
+def _preferences(message: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """What a message of preferences changes; an older one than the newest changes nothing."""
+    at = int(message["occurred_at"].timestamp())
+    if at < known.get("preferences_at", NEVER):
+        return {}
+    paused = message.get("paused_until")
+    found: dict[str, Any] = {"preferences_at": at}
+    if message.get("timezone"):
+        found["timezone"] = message["timezone"]
+    if "opted_out" in message:
+        found["opted_out"] = sorted(message["opted_out"])
+    if "paused_until" in message:
+        found["paused_until"] = int(paused.timestamp()) if paused else None
+    return found
+
+
+def _feedback(message: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """Others' messages count toward the cap; an unsubscription closes its channel."""
+    if message["kind"] == "sent":
+        at = int(message["occurred_at"].timestamp())
+        return {"last_nudge_at": max(at, known.get("last_nudge_at") or NEVER)}
+    if message["kind"] == "unsubscribed":
+        channel = message.get("channel") or "email"
+        return {"opted_out": sorted({*known.get("opted_out", ()), channel})}
+    return {}

@@ -1,0 +1,329 @@
+"""All state of one partition: a row an enrolment, and the few things that belong to all of them.
+
+An enrolment is one element of a structured array. Its bytes are what the state topic keeps, so there
+is nothing to convert and one definition of what is stored. Everything else of the partition (its
+clock, calendars, facts waiting for their day, learners with a nudge history, event ids seen) is a
+small JSON row under a key of its own.
+
+A checkpoint is the rows that changed since the last one, closed by the partition's own row: the
+*mark*. Rows after the last mark were never completed and do not count.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from features import coursework, ring
+from features.catalogue import FEATURES, FINGERPRINT
+from features.coursework import Run, unknown_run
+from features.ring import NEVER, Ints
+from online_models.labels import KEPT
+from streams.identity import Identity
+
+F = len(FEATURES)
+VERSION = 1
+
+ROW = np.dtype(
+    [
+        *ring.FIELDS,
+        *coursework.FIELDS,
+        ("seen", "<i4"),  # first day of any activity
+        ("hash", "<u8"),  # staggers and samples; from the pseudonym
+        ("outcome", "u1"),
+        ("outcome_day", "<i4"),
+        ("probability", "<f4"),  # the newest estimate
+        ("level", "u1"),
+        ("candidate", "u1"),
+        ("streak", "u1"),
+        ("told", "<f4"),  # the estimate of the last risk change, and what it rested on
+        ("told_codes", "u1", (F,)),
+        ("told_ranks", "u1", (F,)),
+        ("written", "<f4"),  # the estimate last written to the store, and when
+        ("written_day", "<i4"),
+        ("taken", "u1"),  # snapshots offered to the reservoir so far
+        ("snap_day", "<i4", (KEPT,)),  # pending training snapshots; NEVER where none
+        ("snap_probability", "<f4", (KEPT,)),
+        ("snap_served", "u1", (KEPT,)),
+        ("snap_codes", "u1", (KEPT, F)),
+        ("snap_ranks", "u1", (KEPT, F)),
+    ]
+)
+"""One enrolment. Packed, little-endian; its layout is guarded by ``VERSION`` and the fingerprint."""
+
+StateRow = tuple[bytes, bytes | None]
+"""A key of the state topic and its value; None deletes."""
+
+MARK = b"mark"
+_ENROLMENT, _RUN, _LEARNER, _FACT, _IDS = b"e", b"c", b"l", b"f", b"i"
+
+
+class StateMismatch(ValueError):
+    """Stored rows were written by another version of the features or of the row's layout."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Where a partition stands. Times are epoch seconds, days are epoch days.
+
+    today: the first day not closed; None before the first event. newest: the largest event time
+    seen. ticked: the newest clock tick. applied: the last applied offset of each inbound topic.
+    """
+
+    today: int | None = None
+    newest: int = NEVER
+    ticked: int = NEVER
+    applied: dict[str, int] = field(default_factory=dict)
+    events: int = 0
+    duplicates: int = 0
+    dead_letters: int = 0
+
+
+class PartitionState:
+    """The enrolments of a partition and what goes with them. Holds; decides nothing."""
+
+    def __init__(self, identity: Identity, capacity: int = 1024) -> None:
+        self._identity = identity
+        self.rows: NDArray[Any] = np.zeros(capacity, ROW)
+        self.keys: list[tuple[str, str] | None] = []
+        self.slots: dict[tuple[str, str], int] = {}
+        self.run_of = np.full(capacity, -1, np.int32)
+        self.pseudonyms: list[tuple[str, str]] = []
+        self._free: list[int] = []
+        self.runs: list[Run] = []
+        self.run_index: dict[str, int] = {}
+        self.calendars: dict[str, dict[str, Any]] = {}
+        self.learners: dict[str, dict[str, Any]] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
+        self.clock = Clock()
+        self.ids: set[str] = set()
+        self.older_ids: set[str] = set()
+        self.counters: dict[tuple[str, str, int, int], list[int]] = {}
+        self._dirty = np.zeros(capacity, bool)
+        self._dirty_rows: dict[bytes, bytes | None] = {}
+        self._written_facts: set[str] = set()
+        self._new_ids: list[str] = []
+        self._id_chunks: tuple[list[bytes], list[bytes]] = ([], [])
+        self._chunk = 0
+
+    # -- enrolments ---------------------------------------------------------------------------------
+
+    def slot(self, learner: str, course_run: str) -> int:
+        """The place of an enrolment, made when it is new."""
+        key = (learner, course_run)
+        found = self.slots.get(key)
+        return self._new(key) if found is None else found
+
+    def _new(self, key: tuple[str, str]) -> int:
+        slot = self._place(key)
+        self.rows[slot] = np.zeros((), ROW)
+        one = np.array([slot])
+        ring.clear(self.rows, one)
+        coursework.clear(self.rows, one)
+        for name in ("seen", "outcome_day", "written_day", "snap_day"):
+            self.rows[name][slot] = NEVER
+        self.rows["hash"][slot] = int(self.pseudonyms[slot][1], 16)
+        return slot
+
+    def _place(self, key: tuple[str, str]) -> int:
+        if self._free:
+            slot = self._free.pop()
+        else:
+            slot = len(self.keys)
+            self.keys.append(None)
+            self.pseudonyms.append(("", ""))
+            if slot == len(self.rows):
+                self._grow()
+        enrolment = self._identity.enrolment(*key)
+        self.keys[slot] = key
+        self.slots[key] = slot
+        self.pseudonyms[slot] = (self._identity.learner(key[0]), enrolment)
+        self.run_of[slot] = self.run(key[1])
+        return slot
+
+    def _grow(self) -> None:
+        size = 2 * len(self.rows)
+        self.rows = np.concatenate([self.rows, np.zeros(size - len(self.rows), ROW)])
+        self.run_of = np.concatenate([self.run_of, np.full(size - len(self.run_of), -1, np.int32)])
+        self._dirty = np.concatenate([self._dirty, np.zeros(size - len(self._dirty), bool)])
+
+    def drop(self, slots: Ints) -> None:
+        """Forget enrolments whose run is over; their rows are deleted at the next checkpoint."""
+        for slot in slots.tolist():
+            key = self.keys[slot]
+            assert key is not None, "only enrolments in use are dropped"  # noqa: S101
+            self._dirty_rows[_enrolment_key(key)] = None
+            del self.slots[key]
+            self.keys[slot] = None
+            self.run_of[slot] = -1
+            self._dirty[slot] = False
+            self._free.append(slot)
+
+    def touch(self, slots: Ints) -> None:
+        """Note that enrolments changed."""
+        self._dirty[slots] = True
+
+    def used(self) -> Ints:
+        """Places of all enrolments."""
+        return np.flatnonzero(self.run_of[: len(self.keys)] >= 0)
+
+    def of_run(self, index: int) -> Ints:
+        """Places of the enrolments of a run."""
+        return np.flatnonzero(self.run_of[: len(self.keys)] == index)
+
+    # -- runs, learners, facts, ids -----------------------------------------------------------------
+
+    def run(self, name: str) -> int:
+        """The index of a course run, made with an unknown calendar when it is new."""
+        index = self.run_index.get(name)
+        if index is None:
+            index = self.run_index[name] = len(self.runs)
+            self.runs.append(unknown_run(name))
+        return index
+
+    def set_calendar(self, run: Run, message: dict[str, Any]) -> None:
+        """Take a run's calendar."""
+        self.runs[self.run(run.name)] = run
+        self.calendars[run.name] = message
+        self._dirty_rows[_key(_RUN, run.name)] = orjson.dumps(message)
+
+    def set_learner(self, learner: str, history: dict[str, Any]) -> None:
+        """Keep what nudging must know of a learner, across courses."""
+        self.learners[learner] = history
+        self._dirty_rows[_key(_LEARNER, learner)] = orjson.dumps(history)
+
+    def add_fact(self, fact: dict[str, Any]) -> None:
+        """Keep a fact until its day closes."""
+        self.facts[fact["event_id"]] = fact
+
+    def take_facts(self, before: int) -> list[dict[str, Any]]:
+        """Facts that occurred before a moment, in event time, no longer kept."""
+        due = [fact for fact in self.facts.values() if fact["time"] < before]
+        due.sort(key=lambda fact: (fact["time"], fact["event_id"]))
+        for fact in due:
+            del self.facts[fact["event_id"]]
+        return due
+
+    def first_time(self, event_id: str) -> bool:
+        """Whether an event id was not seen today or the day before it (days by the watermark)."""
+        if event_id in self.ids or event_id in self.older_ids:
+            return False
+        self.ids.add(event_id)
+        self._new_ids.append(event_id)
+        return True
+
+    def turn_ids(self) -> None:
+        """A day has closed: ids seen before the last close are forgotten."""
+        self._write_ids()
+        for chunk in self._id_chunks[0]:
+            self._dirty_rows[chunk] = None
+        self.older_ids, self.ids = self.ids, set()
+        self._id_chunks = (self._id_chunks[1], [])
+
+    def _write_ids(self) -> None:
+        if self._new_ids:
+            key = _key(_IDS, str(self._chunk))
+            self._dirty_rows[key] = orjson.dumps(self._new_ids)
+            self._id_chunks[1].append(key)
+            self._chunk += 1
+            self._new_ids = []
+
+    # -- checkpoints --------------------------------------------------------------------------------
+
+    def checkpoint(self, epoch: int) -> Iterator[StateRow]:
+        """Everything that changed since the last checkpoint, the mark last. Marks it as written.
+
+        epoch: rises with every assignment of the partition, so that rows of a worker that lost it
+        can be told.
+        """
+        self._write_ids()
+        for slot in np.flatnonzero(self._dirty[: len(self.keys)]).tolist():
+            key = self.keys[slot]
+            if key is not None:
+                yield _enrolment_key(key), self.rows[slot].tobytes()
+        self._dirty[:] = False
+        for gone in self._written_facts - self.facts.keys():
+            yield _key(_FACT, gone), None
+        for new in self.facts.keys() - self._written_facts:
+            yield _key(_FACT, new), orjson.dumps(self.facts[new])
+        self._written_facts = set(self.facts)
+        yield from self._dirty_rows.items()
+        self._dirty_rows = {}
+        yield MARK, orjson.dumps(self._mark(epoch))
+
+    def _mark(self, epoch: int) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "features": FINGERPRINT,
+            "epoch": epoch,
+            "chunk": self._chunk,
+            "id_chunks": [[key.decode() for key in generation] for generation in self._id_chunks],
+            "counters": [[*key, *amounts] for key, amounts in self.counters.items()],
+            "clock": {name: getattr(self.clock, name) for name in Clock.__slots__},
+        }
+
+    @classmethod
+    def restore(cls, identity: Identity, rows: Iterable[tuple[bytes, bytes]]) -> "PartitionState":
+        """The state that a sequence of completed rows describes, one row a key, the mark among them.
+
+        Raises ``StateMismatch`` where the rows were made by another layout or other features.
+        """
+        stored = dict(rows)
+        state = cls(identity)
+        if MARK not in stored:
+            return state
+        mark = orjson.loads(stored.pop(MARK))
+        if (mark["version"], mark["features"]) != (VERSION, FINGERPRINT):
+            raise StateMismatch(
+                f"state rows have version {mark['version']} and features {mark['features']}; "
+                f"expected {VERSION} and {FINGERPRINT}: replay the events into a fresh state topic"
+            )
+        state._restore_mark(mark)
+        enrolments = []
+        for key, value in stored.items():
+            kind, _, name = key.partition(b"|")
+            if kind == _ENROLMENT:
+                enrolments.append((name.decode(), value))
+            else:
+                state._restore_row(kind, name.decode(), value, key)
+        state._restore_enrolments(enrolments)
+        state._dirty[:] = False
+        return state
+
+    def _restore_mark(self, mark: dict[str, Any]) -> None:
+        self._chunk = mark["chunk"]
+        older, newer = ([key.encode() for key in generation] for generation in mark["id_chunks"])
+        self._id_chunks = (older, newer)
+        self.counters = {(row[0], row[1], row[2], row[3]): row[4:] for row in mark["counters"]}
+        self.clock = Clock(**mark["clock"])
+
+    def _restore_row(self, kind: bytes, name: str, value: bytes, key: bytes) -> None:
+        content = orjson.loads(value)
+        if kind == _RUN:
+            self.calendars[name] = content
+        elif kind == _LEARNER:
+            self.learners[name] = content
+        elif kind == _FACT:
+            self.facts[name] = content
+            self._written_facts.add(name)
+        elif kind == _IDS:
+            (self.older_ids if key in self._id_chunks[0] else self.ids).update(content)
+
+    def _restore_enrolments(self, enrolments: list[tuple[str, bytes]]) -> None:
+        for name, value in enrolments:
+            if len(value) != ROW.itemsize:
+                raise StateMismatch(f"the row of {name[:60]!r} has {len(value)} bytes; expected {ROW.itemsize}")
+            course_run, _, learner = name.partition("\0")
+            self._place((learner, course_run))
+        self.rows[: len(enrolments)] = np.frombuffer(b"".join(value for _, value in enrolments), ROW)
+
+
+def _key(kind: bytes, name: str) -> bytes:
+    return kind + b"|" + name.encode()
+
+
+def _enrolment_key(key: tuple[str, str]) -> bytes:
+    return _key(_ENROLMENT, f"{key[1]}\0{key[0]}")

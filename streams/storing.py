@@ -1,0 +1,104 @@
+"""From a checkpoint's outputs to the store. A store that is away holds the pipeline back, and says so."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+
+from schemas.dead_letter import DeadLetter
+from sinks.errors import StoreDown
+from sinks.store import Writer
+from streams.metrics import Metrics
+from streams.outputs import Columns, Outputs
+from streams.processor import PartitionProcessor
+
+log = logging.getLogger(__name__)
+
+RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Waits between tries; the last one repeats. Nothing is acked meanwhile, so nothing is lost."""
+
+
+class Storing:
+    """Writes rows with one writer in one thread: the driver is synchronous."""
+
+    def __init__(self, writer: Writer | None, metrics: Metrics, lag: Callable[[int], int]) -> None:
+        """writer: None runs without a store. lag: records behind the end of a partition."""
+        self._writer = writer
+        self._metrics = metrics
+        self._lag = lag
+        self._thread = ThreadPoolExecutor(1, "store")
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._closing = False
+
+    async def store(self, processor: PartitionProcessor, outputs: Outputs) -> None:
+        """Everything of a checkpoint, and the partition's health. Returns once the rows are in the tables.
+
+        Retries while the store is away. Raises ``StoreRejected`` for rows that it will never take.
+        """
+        rows = dict(outputs.rows)
+        if outputs.dead_letters:
+            rows["dead_letters"] = _dead_letters(outputs.dead_letters)
+        rows["pipeline_health"] = self._health(processor)
+        for table, columns in rows.items():
+            await self.write(table, columns)
+
+    async def write(self, table: str, columns: Columns) -> None:
+        """Insert rows, again and again while the store is away."""
+        writer = self._writer
+        if writer is None:
+            return
+        loop = asyncio.get_running_loop()
+        for attempt in range(10**9):
+            try:
+                await loop.run_in_executor(self._thread, writer.write, table, columns)
+            except StoreDown as error:
+                self._metrics.store_up.set(0)
+                wait = RETRY_S[min(attempt, len(RETRY_S) - 1)]
+                log.warning("the store is away, the pipeline waits (next try in %g s): %s", wait, error)
+                if self._closing:
+                    raise
+                await asyncio.sleep(wait)
+            else:
+                self._metrics.store_up.set(1)
+                return
+
+    def close(self) -> None:
+        """No more patience: the next failure is final."""
+        self._closing = True
+
+    def _health(self, processor: PartitionProcessor) -> Columns:
+        partition = processor.partition
+        health = self._metrics.take_health(partition)
+        lag = self._lag(partition)
+        self._metrics.lag.labels(str(partition)).set(lag)
+        row = {
+            "at": int(time.time()),
+            "worker": self._worker,
+            "partition": partition,
+            "applied_offset": processor.events_applied,
+            "lag": lag,
+            "watermark": max(processor.watermark or 0, 0),
+            "events": health.events,
+            "dead_letters": health.dead_letters,
+            "batches": health.batches,
+            "batch_records": health.batch_records,
+            "apply_ms": health.apply_ms / max(health.batches, 1),
+            "flush_ms": health.flush_ms,
+            "state_rows": health.state_rows,
+            "enrolments": len(processor.state.slots),
+        }
+        return {name: [value] for name, value in row.items()}
+
+
+def _dead_letters(letters: list[DeadLetter]) -> Columns:
+    """Their rows, without the payload: that may name a learner."""
+    names = ("dead_letter_id", "topic", "partition", "offset", "reason", "field", "received_at")
+    columns: Columns = {name: [getattr(letter, name) for letter in letters] for name in names}
+    columns["detail"] = [letter.detail if letter.reason != "wrong_key" else "" for letter in letters]
+    return columns
+
+

@@ -1,0 +1,116 @@
+"""What may be committed: no address of a registry, no path of a machine, pins with hashes, nothing heavy."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parent.parent
+LOCKS = ("runtime", "dev", "bench")
+MAX_BYTES = 1_000_000
+
+HOSTS = (
+    "pypi" + ".org",
+    "pythonhosted" + ".org",
+    "npmjs" + ".org",
+    "maven" + ".org",
+    "maven" + ".apache.org",
+)
+REGISTRIES = (
+    "crates" + ".io",
+    "proxy.golang" + ".org",
+    "deb.debian" + ".org",
+    "docker" + ".io/",
+    "ghcr" + ".io",
+)
+OPTIONS = ("--index" + "-url", "--extra-index" + "-url", "--find" + "-links", "--trusted" + "-host")
+MACHINE_PATHS = re.compile(r"(?<![\w./-])/(?:work|root|home/\w+|Users/\w+|tmp/(?:lab|wt))/")
+
+
+def committed() -> list[Path]:
+    """The files that git would commit; every file that is not ignored by name, where git is not at hand."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listing.returncode:
+        pytest.skip("not a git checkout: nobody knows which files are committed")
+    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def problems(text: str) -> list[str]:
+    """Addresses of registries, options that name one, and paths of a machine that the text holds."""
+    return [word for word in (*HOSTS, *REGISTRIES, *OPTIONS) if word in text] + MACHINE_PATHS.findall(text)
+
+
+def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
+    found = {}
+    for path in committed():
+        if names := problems(path.read_bytes().decode("utf-8", errors="replace")):
+            found[str(path.relative_to(ROOT))] = names
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["see https://" + HOSTS[0] + "/simple", OPTIONS[0] + " x", "cd /wo" + "rk/main", "x=/ro" + "ot/.cache"],
+)
+def test_the_search_can_find_something(text: str) -> None:
+    assert len(problems(text)) == 1
+
+
+def test_a_relative_path_is_no_path_of_a_machine() -> None:
+    assert problems("see src/work/main.py and https://example.org/work/x, or ./home/me/x") == []
+
+
+def test_no_heavy_file() -> None:
+    heavy = [str(path.relative_to(ROOT)) for path in committed() if path.stat().st_size > MAX_BYTES]
+    assert heavy == []
+
+
+def pins(name: str) -> dict[str, list[Requirement]]:
+    """Package → its pins in a lock file, one or more by marker."""
+    found: dict[str, list[Requirement]] = {}
+    for line in (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith((" ", "#")):
+            pin = Requirement(line.removesuffix("\\"))
+            found.setdefault(pin.name.lower(), []).append(pin)
+    return found
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_is_nothing_but_pins_with_hashes(name: str) -> None:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    pin = r"[a-z0-9][a-z0-9.-]*==[\w.]+(?: ; [^\n\\]+)?"
+    entry = rf"{pin}(?: \\\n    --hash=sha256:[0-9a-f]{{64}})+\n"
+    assert re.fullmatch(rf"(?:{entry})+", text), "something else than pins with their hashes"
+
+
+def test_the_runtime_is_part_of_the_development_lock() -> None:
+    runtime, dev = pins("runtime"), pins("dev")
+    assert {name: pin for name, pin in runtime.items() if dev.get(name) != pin} == {}
+
+
+def test_the_locks_hold_what_the_project_asks_for() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)
+    groups = project["dependency-groups"]
+    wanted = {
+        "runtime": [*project["project"]["dependencies"], *groups["build"]],
+        "dev": groups["dev"],
+        "bench": groups["bench"],
+    }
+    for name, requirements in wanted.items():
+        locked = pins(name)
+        for requirement in map(Requirement, requirements):
+            found = locked.get(requirement.name.lower(), [])
+            assert found, f"{requirement} is not in requirements/{name}.txt; run make lock"
+            for pin in found:
+                version = next(iter(pin.specifier)).version
+                assert requirement.specifier.contains(version), f"{pin} is not {requirement}; run make lock"
