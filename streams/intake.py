@@ -37,8 +37,10 @@ class Timing:
     def __post_init__(self) -> None:
         longest = (OPEN - 1) * DAY_S
         if not 0 <= self.lateness <= longest:
-            raise ValueError(f"lateness is {self.lateness} s; expected 0 to {longest}, what the ring can hold")
-        if not 0 <= self.tolerance:
+            raise ValueError(
+                f"lateness is {self.lateness} s; expected 0 to {longest}, what the ring can hold"
+            )
+        if not self.tolerance >= 0:
             raise ValueError(f"tolerance is {self.tolerance} s; expected 0 or more")
 
 
@@ -97,7 +99,8 @@ class Intake:
         messages, places = decoded.messages, decoded.places
         if early.any():
             letters = letters + [
-                letter(batch, places[at], self._refusal(messages[at])) for at in np.flatnonzero(early).tolist()
+                letter(batch, places[at], self._refusal(messages[at]))
+                for at in np.flatnonzero(early).tolist()
             ]
             kept = np.flatnonzero(~early).tolist()
             messages, places = [messages[at] for at in kept], [places[at] for at in kept]

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from online_models.labels import CENSORED, LOST, NO_END, SILENCE_HORIZON, WAIT, example_weight, verdicts
 
 from features.coursework import Run
 from features.ring import NEVER, Ints, last_active
-from online_models.labels import CENSORED, LOST, NO_END, SILENCE_HORIZON, WAIT, example_weight, verdicts
 from schemas.learning import TrainingExample
 from streams.state import PartitionState
 
@@ -34,7 +34,9 @@ class Maturing:
         certain = verdicts(state.rows["outcome"][slots], ends, last, today)
         done = slots[certain != WAIT]
         examples = self._examples(slots[certain == LOST], run, today, lost=True)
-        examples += self._examples(slots[(certain != WAIT) & (certain != LOST) & (certain != CENSORED)], run, today, lost=False)
+        examples += self._examples(
+            slots[(certain != WAIT) & (certain != LOST) & (certain != CENSORED)], run, today, lost=False
+        )
         state.rows["snap_day"][done] = NEVER
         state.touch(done)
         if today > run.end + SILENCE_HORIZON:

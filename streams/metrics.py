@@ -47,10 +47,16 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self.applied = Counter(
-            "homeroom_events_applied", "Messages of the events topic applied", ["partition"], registry=registry
+            "homeroom_events_applied",
+            "Messages of the events topic applied",
+            ["partition"],
+            registry=registry,
         )
         self.duplicates = Counter(
-            "homeroom_duplicates", "Messages dropped as repeats of an event id", ["partition"], registry=registry
+            "homeroom_duplicates",
+            "Messages dropped as repeats of an event id",
+            ["partition"],
+            registry=registry,
         )
         self.dead_letters = Counter(
             "homeroom_dead_letters", "Records that could not be applied", ["reason"], registry=registry
@@ -83,7 +89,11 @@ class Metrics:
             "homeroom_close_seconds", "Time to score a day", buckets=_QUICK, registry=registry
         )
         self.flush_seconds = Histogram(
-            "homeroom_flush_seconds", "Time of a checkpoint's stages", ["stage"], buckets=_QUICK, registry=registry
+            "homeroom_flush_seconds",
+            "Time of a checkpoint's stages",
+            ["stage"],
+            buckets=_QUICK,
+            registry=registry,
         )
         self.barrier_seconds = Histogram(
             "homeroom_day_barrier_wait_seconds", "Wait for a day package", buckets=_QUICK, registry=registry
@@ -92,9 +102,7 @@ class Metrics:
         self.risk_changes = Counter(
             "homeroom_risk_changes", "Risk changes by their new level", ["level"], registry=registry
         )
-        self.nudges = Counter(
-            "homeroom_nudges", "Nudge decisions", ["decision", "reason"], registry=registry
-        )
+        self.nudges = Counter("homeroom_nudges", "Nudge decisions", ["decision", "reason"], registry=registry)
         self.store_up = Gauge("homeroom_store_up", "Whether the store took the last batch", registry=registry)
         self._partitions: dict[int, _Partition] = {}
 

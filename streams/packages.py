@@ -39,6 +39,11 @@ class PackageReader:
         self._thread = threading.Thread(target=self._follow, name="day-packages", daemon=True)
         self._end = _MARKER + str(time.time_ns()).encode()
 
+    @property
+    def started(self) -> bool:
+        """Whether the topic was read to what was its end at the start."""
+        return self._caught_up.is_set()
+
     def start(self, timeout_s: float = 60.0) -> None:
         """Read to the end as of now; raises ``TimeoutError`` where that takes too long."""
         self._publisher.send(self._topic, b"", self._end, 0)

@@ -26,16 +26,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from online_models.arrays import pack
+from online_models.labels import OPEN, WITHDRAWN, outcome_of
 
 from features.bins import histogram
+from features.catalogue import FINGERPRINT
 from features.compute import features
 from features.coursework import SCORE_STEPS, Run, submit
 from features.ring import CLOSED, NEVER, Ints, count, turn
-from features.catalogue import FINGERPRINT
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
-from online_models.arrays import pack
-from online_models.labels import OPEN, WITHDRAWN, outcome_of
 from schemas.activity import ACTIVITY_KINDS
 from schemas.learning import DayPackage, DayReport, TrainingExample
 from streams.decode import Message, Refusal, decode_feedback, letter
@@ -241,7 +241,9 @@ class PartitionProcessor:
             seconds.append(int(message.get("duration_s") or 0))
         clock.events += len(slots)
         if slots:
-            self._count(work, np.array(slots), np.array(at), np.array(kinds), np.array(clicks), np.array(seconds))
+            self._count(
+                work, np.array(slots), np.array(at), np.array(kinds), np.array(clicks), np.array(seconds)
+            )
 
     def _count(self, work: Work, slots: Ints, at: Ints, kinds: Ints, clicks: Ints, seconds: Ints) -> None:
         state = self.state
@@ -328,7 +330,9 @@ class PartitionProcessor:
                     run = self.state.runs[self.state.run_of[slot]]
                     submit(rows, slot, run, fact["object"], day, fact.get("score"))
                 if fact.get("progress") is not None:
-                    rows["progress"][slot] = max(rows["progress"][slot], round(fact["progress"] * SCORE_STEPS))
+                    rows["progress"][slot] = max(
+                        rows["progress"][slot], round(fact["progress"] * SCORE_STEPS)
+                    )
 
     def _take_cohorts(self, day: int) -> list[Cohort]:
         """Features of every enrolment in force, as of the start of ``day``, run by run."""
@@ -355,7 +359,9 @@ class PartitionProcessor:
         """The day's report: examples a thousand a part, the cohorts in the last."""
         assert self._cohorts is not None, "the report tells of the cohorts"  # noqa: S101
         cohorts = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in self._cohorts}
-        chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [[]]
+        chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
+            []
+        ]
         return [
             DayReport(
                 partition=self.partition,
@@ -387,7 +393,9 @@ def run_of(calendar: Message) -> Run:
 
 def _fact(message: Message, time: int) -> Message:
     """A message as a fact to be kept: times as epoch seconds, so that it can be stored as JSON."""
-    fact = {name: value for name, value in message.items() if name not in ("occurred_at", "source", "version")}
+    fact = {
+        name: value for name, value in message.items() if name not in ("occurred_at", "source", "version")
+    }
     fact["time"] = time
     if message["type"] == "calendar":
         fact["starts_at"] = int(message["starts_at"].timestamp())
@@ -398,4 +406,6 @@ def _fact(message: Message, time: int) -> Message:
 
 def _too_late(message: Message) -> Refusal:
     found = message["occurred_at"].isoformat()
-    return Refusal("too_late", "occurred_at", f"found {found}; expected within {CLOSED} days of the watermark")
+    return Refusal(
+        "too_late", "occurred_at", f"found {found}; expected within {CLOSED} days of the watermark"
+    )

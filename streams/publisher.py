@@ -78,7 +78,9 @@ class Publisher:
         """``flush_now`` without holding up the event loop."""
         await asyncio.get_running_loop().run_in_executor(None, self.flush_now)
 
-    def send_all(self, topic: str, messages: Iterable[tuple[bytes | str | None, bytes]], partition: int) -> None:
+    def send_all(
+        self, topic: str, messages: Iterable[tuple[bytes | str | None, bytes]], partition: int
+    ) -> None:
         """Several messages of one partition, (key, value) each."""
         for key, value in messages:
             self.send(topic, value, key, partition)

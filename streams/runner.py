@@ -18,12 +18,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from schemas.topics import DAY_REPORTS, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from schemas.learning import DayPackage, DayReport
+from schemas.topics import DAY_REPORTS, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from streams.checkpoints import StateTopic
+from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.packages import PackageReader
-from streams.metrics import Metrics
 from streams.processor import PartitionProcessor
 from streams.publisher import Publisher
 from streams.records import RecordBatch
@@ -72,7 +72,9 @@ class Surroundings:
 class PartitionRunner:
     """One task a partition. ``failed`` holds the error that ended it, if one did."""
 
-    def __init__(self, processor: PartitionProcessor, topic: StateTopic, around: Surroundings, pace: Pace) -> None:
+    def __init__(
+        self, processor: PartitionProcessor, topic: StateTopic, around: Surroundings, pace: Pace
+    ) -> None:
         self.processor = processor
         self.failed: BaseException | None = None
         self._topic = topic
@@ -155,7 +157,7 @@ class PartitionRunner:
             package, stale = await self._package(day)
             if package is None:
                 return
-            with self._around.metrics.closing(self.processor.partition):
+            with self._around.metrics.closing():
                 self._say(self.processor.advance(package, stale=stale))
             self._dirty = True
             await asyncio.sleep(0)
@@ -178,7 +180,11 @@ class PartitionRunner:
                 self._around.metrics.waited(time.monotonic() - started)
                 return found, False
             if left is not None and left <= 0 and (last := self._around.packages.newest()) is not None:
-                log.warning("partition %d: no package for day %d, going on with an older one", self._topic.partition, day)
+                log.warning(
+                    "partition %d: no package for day %d, going on with an older one",
+                    self._topic.partition,
+                    day,
+                )
                 return last, True
         return None, False
 
@@ -194,24 +200,30 @@ class PartitionRunner:
         for nudge in outputs.nudges:
             send(prefix + NUDGES.name, nudge.model_dump_json().encode(), nudge.learner, partition)
         for dead in outputs.dead_letters:
-            send(prefix + DEAD_LETTERS.name, dead.model_dump_json().encode(), f"{dead.topic}:{dead.partition}", 0)
-        self._around.metrics.said(outputs)
+            send(
+                prefix + DEAD_LETTERS.name,
+                dead.model_dump_json().encode(),
+                f"{dead.topic}:{dead.partition}",
+                0,
+            )
+        self._around.metrics.said(partition, outputs)
         self._unsaid.extend(outputs)
 
     async def checkpoint(self) -> None:
         """Make everything so far safe, then ack the batches it rests on."""
         if self.processor.closing:
             return
-        metrics = self._around.metrics
+        metrics, partition = self._around.metrics, self.processor.partition
         outputs, self._unsaid = self._unsaid, Outputs()
-        with metrics.flushing("outputs"):
+        with metrics.flushing("outputs", partition):
             await self._around.publisher.flush()
-        with metrics.flushing("store"):
+        with metrics.flushing("store", partition):
             await self._around.storing.store(self.processor, outputs)
-        with metrics.flushing("state"):
+        with metrics.flushing("state", partition):
             rows = self._topic.write(self.processor.checkpoint(self._topic.epoch))
             await self._around.publisher.flush()
-        metrics.checkpointed(self.processor, rows)
+        metrics.of(partition).health.state_rows += rows
+        metrics.progressed(self.processor)
         self._checkpointed = time.monotonic()
         self._dirty = self.processor.waiting > 0
         while self._unacked and self._safe(self._unacked[0].batch):

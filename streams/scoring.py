@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from online_models.arrays import unpack
+from online_models.cohorts import MIDDLE, ranks_of
+from online_models.explanations import reasons
+from online_models.labels import WITHDRAWN, is_due, reservoir_slots
+from online_models.scoring import Scorer, scorer_of
 
 from features.bins import Codes
 from features.catalogue import INDEX
@@ -14,12 +19,6 @@ from features.coursework import Run
 from features.ring import NEVER, RING, Ints
 from nudges.decisions import LearnerHistory, decide
 from nudges.levels import Levels, name, step
-from online_models.arrays import unpack
-from online_models.cohorts import ranks_of
-from online_models.cohorts import MIDDLE
-from online_models.explanations import reasons
-from online_models.labels import WITHDRAWN, is_due, reservoir_slots
-from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, Reason, RiskChange
 from streams.outputs import Outputs
@@ -132,7 +131,9 @@ class Scoring:
         codes_then, ranks_then = told["told_codes"].T, told["told_ranks"].T
         codes, ranks = scored.cohort.codes[:, places], scored.ranks[:, places]
         then, now = scorer.contributions(codes_then, ranks_then), scorer.contributions(codes, ranks)
-        return [reasons(then[:, at], now[:, at], codes_then[:, at], codes[:, at]) for at in range(len(places))]
+        return [
+            reasons(then[:, at], now[:, at], codes_then[:, at], codes[:, at]) for at in range(len(places))
+        ]
 
     def _change(self, scored: Scored, at: int, before: int, day: Today, why: list[Reason]) -> RiskChange:
         slot = int(scored.cohort.slots[at])

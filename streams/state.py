@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from online_models.labels import KEPT
 
 from features import coursework, ring
 from features.catalogue import FEATURES, FINGERPRINT
 from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints
-from online_models.labels import KEPT
 from streams.identity import Identity
 
 F = len(FEATURES)
@@ -315,7 +315,9 @@ class PartitionState:
     def _restore_enrolments(self, enrolments: list[tuple[str, bytes]]) -> None:
         for name, value in enrolments:
             if len(value) != ROW.itemsize:
-                raise StateMismatch(f"the row of {name[:60]!r} has {len(value)} bytes; expected {ROW.itemsize}")
+                raise StateMismatch(
+                    f"the row of {name[:60]!r} has {len(value)} bytes; expected {ROW.itemsize}"
+                )
             course_run, _, learner = name.partition("\0")
             self._place((learner, course_run))
         self.rows[: len(enrolments)] = np.frombuffer(b"".join(value for _, value in enrolments), ROW)

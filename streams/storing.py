@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-
 from schemas.dead_letter import DeadLetter
 from sinks.errors import StoreDown
 from sinks.store import Writer
@@ -25,11 +24,13 @@ RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 class Storing:
     """Writes rows with one writer in one thread: the driver is synchronous."""
 
-    def __init__(self, writer: Writer | None, metrics: Metrics, lag: Callable[[int], int]) -> None:
-        """writer: None runs without a store. lag: records behind the end of a partition."""
+    def __init__(
+        self, writer: Writer | None, metrics: Metrics, place: Callable[[int], tuple[int, int]]
+    ) -> None:
+        """writer: None runs without a store. place: a partition's applied offset, and records behind its end."""
         self._writer = writer
         self._metrics = metrics
-        self._lag = lag
+        self._place = place
         self._thread = ThreadPoolExecutor(1, "store")
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._closing = False
@@ -73,13 +74,13 @@ class Storing:
     def _health(self, processor: PartitionProcessor) -> Columns:
         partition = processor.partition
         health = self._metrics.take_health(partition)
-        lag = self._lag(partition)
+        applied, lag = self._place(partition)
         self._metrics.lag.labels(str(partition)).set(lag)
         row = {
             "at": int(time.time()),
             "worker": self._worker,
             "partition": partition,
-            "applied_offset": processor.events_applied,
+            "applied_offset": applied,
             "lag": lag,
             "watermark": max(processor.watermark or 0, 0),
             "events": health.events,
@@ -100,5 +101,3 @@ def _dead_letters(letters: list[DeadLetter]) -> Columns:
     columns: Columns = {name: [getattr(letter, name) for letter in letters] for name in names}
     columns["detail"] = [letter.detail if letter.reason != "wrong_key" else "" for letter in letters]
     return columns
-
-

@@ -114,8 +114,7 @@ class RecordBatchConsumer(driver.Consumer):
         # Also with nothing to fetch: the call tells aiokafka that the consumer is alive.
         fetched = await super()._getmany(fetchable or set(_NO_PARTITION), timeout)
         return {
-            tp: [batch_of(records)] if self._in_batches(tp) else records
-            for tp, records in fetched.items()
+            tp: [batch_of(records)] if self._in_batches(tp) else records for tp, records in fetched.items()
         }
 
     def _may_fetch(self, tp: TP) -> bool:

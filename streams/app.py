@@ -1,0 +1,201 @@
+"""The Faust app: three agents, and what happens when partitions come and go.
+
+    events   ─▶ agent ─▶ the partition's runner ─▶ outputs, state, acks
+    feedback ─▶ agent ─▶ the same runner
+    day reports ─▶ agent ─▶ the trainer ─▶ day packages
+
+An agent only hands batches over. A runner acks them once their effects are safe, so an exception acks
+nothing: it ends the worker, and the batches come back to the next one.
+"""
+
+import asyncio
+import logging
+from functools import partial
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, FEEDBACK, STATE
+from sinks.store import ClickHouseWriter
+from streams.checkpoints import StateTopic
+from streams.metrics import Metrics
+from streams.packages import PackageReader
+from streams.processor import PartitionProcessor
+from streams.publisher import Publisher
+from streams.records import RecordBatch
+from streams.runner import Delivery, PartitionRunner, Surroundings
+from streams.settings import Settings
+from streams.state import PartitionState
+from streams.storing import Storing
+from streams.training import Training
+from streams.transport import batch_topic, deliver_in_batches, faust_settings
+
+log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """A worker's part of the pipeline: its app, and one runner for each partition it has."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.app = faust.App(
+            settings.prefix + settings.group,
+            **faust_settings(
+                settings.broker,
+                batch_records=settings.batch_records,
+                session_timeout_s=settings.session_timeout_s,
+            ),
+            web_enabled=False,
+        )
+        self._events = settings.prefix + EVENTS.name
+        self._feedback = settings.prefix + FEEDBACK.name
+        self._reports = settings.prefix + DAY_REPORTS.name
+        self._publisher = Publisher(settings.broker)
+        self._packages = PackageReader(self._publisher, settings.broker, settings.prefix + DAY_PACKAGES.name)
+        address = settings.store_address
+        writer = None if address is None else ClickHouseWriter(address)
+        self._storing = Storing(writer, self.metrics, self._place)
+        self._around = Surroundings(
+            self._publisher, self._packages, self._storing, self.metrics, settings.prefix
+        )
+        self._runners: dict[int, PartitionRunner] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._early: dict[int, list[Delivery]] = {}
+        self._training: Training | None = None
+        deliver_in_batches(self.app, (self._events, self._feedback, self._reports), self._may_fetch)
+        self._add_agents()
+        for signal, handler in (
+            (self.app.on_partitions_revoked, self._on_revoked),
+            (self.app.on_partitions_assigned, self._on_assigned),
+            (self.app.on_before_shutdown, self._on_shutdown),
+        ):
+            signal.connect(handler, weak=False)
+
+    def _add_agents(self) -> None:
+        count = self.settings.partitions
+
+        async def to_runner(stream: Any) -> None:
+            async for event in stream.noack().events():
+                self._deliver(Delivery(event.value, partial(stream.ack, event)))
+
+        async def to_trainer(stream: Any) -> None:
+            async for event in stream.noack().events():
+                await self._train(Delivery(event.value, partial(stream.ack, event)))
+
+        for topic, partitions, agent, name in (
+            (self._events, count, to_runner, "events"),
+            (self._feedback, count, to_runner, "feedback"),
+            (self._reports, 1, to_trainer, "trainer"),
+        ):
+            self.app.agent(batch_topic(self.app, topic, partitions), name=name)(agent)
+
+    # -- batches ------------------------------------------------------------------------------------
+
+    def _may_fetch(self, tp: TP) -> bool:
+        if tp.topic == self._reports:
+            return self._training is not None
+        runner = self._runners.get(tp.partition)
+        return runner is not None and runner.may_fetch
+
+    def _deliver(self, delivery: Delivery) -> None:
+        partition = delivery.batch.partition
+        runner = self._runners.get(partition)
+        if runner is None:
+            self._early.setdefault(partition, []).append(delivery)
+        else:
+            runner.deliver(delivery)
+
+    async def _train(self, delivery: Delivery) -> None:
+        """The trainer's step. Its error ends the worker: without packages everything stands still."""
+        try:
+            if self._training is not None:
+                await self._training.take(delivery)
+        except Exception as error:
+            log.exception("the trainer failed on %s", _where(delivery.batch))
+            await self.app.crash(error)
+
+    def _place(self, partition: int) -> tuple[int, int]:
+        """The applied offset of a partition, and how many records it is behind the end, where known."""
+        runner = self._runners.get(partition)
+        if runner is None:
+            return -1, 0
+        applied = runner.processor.applied(self._events)
+        end = self.app.consumer.highwater(TP(self._events, partition))
+        return applied, max(int(end) - 1 - applied, 0) if end is not None else 0
+
+    # -- partitions come and go ---------------------------------------------------------------------
+
+    async def _on_assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
+        """Restore every partition before its first event; then let its events come."""
+        await self._stop_runners()
+        partitions = sorted(tp.partition for tp in assigned if tp.topic == self._events)
+        if not self._packages.started:
+            await _in_thread(self._packages.start)
+        for partition in partitions:
+            await self._start_runner(partition)
+        self._training = None
+        if any(tp.topic == self._reports for tp in assigned):
+            self._training = Training(self.settings, self._publisher, self._packages, self._storing)
+        log.info("assigned: partitions %s%s", partitions, ", trainer" if self._training else "")
+
+    async def _start_runner(self, partition: int) -> None:
+        settings = self.settings
+        topic = StateTopic(self._publisher, settings.broker, settings.prefix + STATE.name, partition)
+        found = await _in_thread(topic.restore)
+        state = PartitionState.restore(settings.identity, found.rows.items())
+        processor = PartitionProcessor(partition, settings.rules, state)
+        self.metrics.restored(processor)
+        if found.rows:
+            log.info(
+                "partition %d: restored %d rows of %d records", partition, len(found.rows), found.records
+            )
+        runner = PartitionRunner(processor, topic, self._around, settings.pace)
+        for delivery in self._early.pop(partition, []):
+            runner.deliver(delivery)
+        self._runners[partition] = runner
+        task = asyncio.get_running_loop().create_task(runner.run(), name=f"partition-{partition}")
+        task.add_done_callback(partial(self._ended, partition))
+        self._tasks[partition] = task
+
+    def _ended(self, partition: int, task: asyncio.Task[None]) -> None:
+        """A runner that failed ends the worker; its batches stay unacked."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        log.error("partition %d failed, the worker stops: %s", partition, error, exc_info=error)
+        asyncio.get_running_loop().create_task(self.app.crash(error))
+
+    async def _on_revoked(self, _app: Any, revoked: set[TP], **_: Any) -> None:  # noqa: ARG002
+        await self._stop_runners()
+        if self.app.consumer is not None:
+            await self.app.consumer.commit()
+
+    async def _on_shutdown(self, *_args: Any, **_: Any) -> None:
+        self._storing.close()
+        await self._stop_runners()
+        await self.app.consumer.commit()
+        self._packages.stop()
+        await _in_thread(self._publisher.close)
+
+    async def _stop_runners(self) -> None:
+        """Checkpoint and stop them all. After a rebalance, those that stay start again from there."""
+        for runner in self._runners.values():
+            runner.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=self.settings.session_timeout_s / 2)
+        for partition, task in self._tasks.items():
+            if not task.done():
+                log.warning("partition %d did not stop in time; its last batches will come again", partition)
+                task.cancel()
+        self._runners.clear()
+        self._tasks.clear()
+        self._early.clear()
+
+
+async def _in_thread(call: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, call)
+
+
+def _where(batch: RecordBatch) -> str:
+    return f"{batch.topic}:{batch.partition}:{batch.first_offset}-{batch.last_offset}"

@@ -1,0 +1,187 @@
+"""Every setting: its name, its default, and what it does. From the environment, or a file; checked at start.
+
+A setting ``name`` is read from ``HOMEROOM_NAME``, else from ``homeroom.env`` in the working directory
+(or the file that ``HOMEROOM_SETTINGS`` names). ``docs/settings.md`` is generated from here.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from nudges.levels import LevelSettings
+from nudges.policy import Policy
+from sinks.address import StoreAddress
+from streams.identity import Identity
+from streams.intake import Timing
+from streams.processor import Rules
+from streams.runner import Pace
+
+DEMO_KEY = "homeroom-demo"
+
+
+class SettingsError(ValueError):
+    """A setting is wrong. The message is one readable line for each."""
+
+
+class Settings(BaseSettings):
+    """What a worker, and the commands around it, go by."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOMEROOM_", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    broker: str = Field("127.0.0.1:9092", description="Kafka, `host:port`, several with commas between")
+    partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
+        4, description="partitions of the input topics; for good, since state lies by partition"
+    )
+    replication: Annotated[int, Field(ge=1, le=10)] = Field(
+        1, description="replicas of topics that are created"
+    )
+    prefix: str = Field(
+        "", max_length=64, description="before every topic's name: several pipelines on one broker"
+    )
+    group: str = Field("homeroom", min_length=1, description="the consumer group, the same for all workers")
+    store: str = Field(
+        "clickhouse://default@127.0.0.1:9000/homeroom",
+        description="ClickHouse, `clickhouse://user@host:port/database` (`clickhouses` for TLS); empty for none",
+    )
+    store_password: SecretStr = Field(
+        SecretStr(""), description="the store's password, kept out of the address"
+    )
+    pseudonym_key: SecretStr = Field(
+        SecretStr(""),
+        description="secret of the pseudonyms that learners have in the store; at least 16 characters",
+    )
+    clock: Literal["live", "replay"] = Field(
+        "live", description="*live* trusts the broker's time, *replay* the source's clock ticks"
+    )
+    lateness_hours: Annotated[float, Field(ge=0, le=72)] = Field(
+        6.0, description="how long after a moment its events may come without missing their day's close"
+    )
+    tolerance_hours: Annotated[float, Field(ge=0, le=24 * 30)] = Field(
+        48.0, description="how far ahead of the clock an event may be before it is a dead letter"
+    )
+    barrier_s: Annotated[float, Field(gt=0)] = Field(
+        60.0,
+        description="live: how long a partition waits for a day package before it goes on with the last one",
+    )
+    idle_s: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="live: after how long without events the wall clock moves a partition's watermark"
+    )
+    checkpoint_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        5.0, description="how often state is flushed and offsets are acked"
+    )
+    batch_records: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        4000, description="the most records in a batch"
+    )
+    backlog_records: Annotated[int, Field(ge=1)] = Field(
+        12_000, description="records that may wait in a worker before a partition is no longer fetched"
+    )
+    session_timeout_s: Annotated[float, Field(ge=1, le=300)] = Field(
+        30.0, description="after how long a silent worker has lost its partitions"
+    )
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        9464, description="where Prometheus scrapes the worker; 0 for nowhere"
+    )
+    metrics_host: str = Field("127.0.0.1", description="the address that the metrics are served on")
+    medium_enter: float = Field(0.45, description="the level *medium* is entered at this P(lost)")
+    medium_leave: float = Field(0.35, description="and left below this one")
+    high_enter: float = Field(0.75, description="the level *high* is entered at this P(lost)")
+    high_leave: float = Field(0.65, description="and left below this one")
+    confirm_days: int = Field(2, description="daily estimates in a row that a change of level takes")
+    cap_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        7, description="least days between two nudges of a learner"
+    )
+    holdout_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="share of enrolments that get no nudge, to know what nudges do"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="of the worker's own log"
+    )
+
+    @field_validator("broker")
+    @classmethod
+    def _is_an_address(cls, broker: str) -> str:
+        for host in broker.split(","):
+            name, _, port = host.rpartition(":")
+            if not name or not port.isdigit():
+                raise ValueError(f"found {broker!r}; expected host:port, several with commas between")
+        return broker
+
+    @field_validator("store")
+    @classmethod
+    def _is_a_store(cls, store: str) -> str:
+        if store:
+            StoreAddress.parse(store)
+        return store
+
+    @property
+    def rules(self) -> Rules:
+        """What processors go by. Raises ``ValueError`` for bounds that contradict each other."""
+        return Rules(
+            timing=Timing(
+                lateness=round(self.lateness_hours * 3600),
+                tolerance=round(self.tolerance_hours * 3600),
+                clock=self.clock,
+            ),
+            levels=LevelSettings(
+                self.medium_enter, self.medium_leave, self.high_enter, self.high_leave, self.confirm_days
+            ),
+            policy=Policy(cap_days=self.cap_days, holdout_share=self.holdout_share),
+        )
+
+    @property
+    def pace(self) -> Pace:
+        """How runners take their steps. Replays wait for the barrier, and for nothing else."""
+        live = self.clock == "live"
+        return Pace(
+            checkpoint=self.checkpoint_s,
+            barrier=self.barrier_s if live else None,
+            idle=self.idle_s if live else None,
+            backlog=self.backlog_records,
+        )
+
+    @property
+    def identity(self) -> Identity:
+        """The pseudonyms' key."""
+        return Identity(self.pseudonym_key.get_secret_value().encode()[:64])
+
+    @property
+    def store_address(self) -> StoreAddress | None:
+        """The store with its password, None where the worker runs without one."""
+        if not self.store:
+            return None
+        address = StoreAddress.parse(self.store)
+        password = self.store_password.get_secret_value()
+        if not password:
+            return address
+        return StoreAddress(
+            address.host, address.port, address.user, password, address.database, address.secure
+        )
+
+
+def load(**overrides: object) -> Settings:
+    """The settings in force. Raises ``SettingsError`` with one line for each that is wrong."""
+    file = Path(os.environ.get("HOMEROOM_SETTINGS", "homeroom.env"))
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings(_env_file=file if file.exists() else None, **given)  # type: ignore[call-arg,arg-type]
+    except ValidationError as errors:
+        lines = [_line(error) for error in errors.errors(include_url=False, include_context=False)]
+        raise SettingsError("\n".join(lines)) from None
+    try:
+        settings.rules  # noqa: B018 - bounds are checked against each other when they are put together
+    except ValueError as error:
+        raise SettingsError(f"settings contradict each other: {error}") from None
+    return settings
+
+
+def _line(error: object) -> str:
+    found = dict(error)  # type: ignore[call-overload]
+    name = "HOMEROOM_" + "_".join(str(part) for part in found["loc"]).upper()
+    value = "" if "key" in name.lower() or "password" in name.lower() else f" is {found['input']!r}"
+    words = str(found["msg"]).removeprefix("Value error, ")
+    return f"{name}{value}: {words[0].lower()}{words[1:]}"

@@ -1,0 +1,77 @@
+"""The trainer's shell: day reports in, day packages out, and the acks of what is published."""
+
+import logging
+from collections import deque
+from datetime import date
+
+from online_models.trainer import Trainer
+from pydantic import ValidationError
+
+from schemas.learning import DayPackage, DayReport
+from schemas.topics import DAY_PACKAGES
+from streams.packages import PackageReader
+from streams.publisher import Publisher
+from streams.runner import Delivery
+from streams.scoring import EPOCH_ORDINAL
+from streams.settings import Settings
+from streams.storing import Storing
+
+log = logging.getLogger(__name__)
+
+
+class Training:
+    """Runs where the one partition of the day reports is. Starts warm, from the newest package."""
+
+    def __init__(
+        self, settings: Settings, publisher: Publisher, packages: PackageReader, storing: Storing
+    ) -> None:
+        self._publisher = publisher
+        self._storing = storing
+        self._topic = settings.prefix + DAY_PACKAGES.name
+        newest = packages.newest()
+        count = settings.partitions
+        self._trainer = Trainer(count) if newest is None else Trainer.resume(newest, count)
+        self._unacked: deque[tuple[int, Delivery]] = deque()
+        if newest is not None:
+            log.info("trainer: goes on after day %d with %d examples", newest.day, newest.model.examples)
+
+    async def take(self, delivery: Delivery) -> None:
+        """Take a batch of reports; publish what is complete; ack what is published."""
+        newest_day = -(10**9)
+        for value in delivery.batch.values:
+            report = _parse(value)
+            if report is not None:
+                newest_day = max(newest_day, report.day)
+                for package in self._trainer.receive(report):
+                    await self._publish(package)
+        self._unacked.append((newest_day, delivery))
+        while self._unacked and self._is_published(self._unacked[0][0]):
+            await self._unacked.popleft()[1].ack()
+
+    def _is_published(self, day: int) -> bool:
+        return self._trainer.published is not None and day <= self._trainer.published
+
+    async def _publish(self, package: DayPackage) -> None:
+        self._publisher.send(self._topic, package.model_dump_json().encode(), str(package.day), 0)
+        await self._publisher.flush()
+        count = len(package.metrics)
+        if count:
+            await self._storing.write(
+                "model_metrics",
+                {
+                    "day": [date.fromordinal(EPOCH_ORDINAL + package.day)] * count,
+                    "model_version": [package.model.model_version] * count,
+                    "metric": list(package.metrics),
+                    "value": list(package.metrics.values()),
+                    "examples": [package.model.examples] * count,
+                },
+            )
+
+
+def _parse(value: bytes | None) -> DayReport | None:
+    """A report, or None for what is none: only workers publish here, so it is logged and left."""
+    try:
+        return DayReport.model_validate_json(value or b"")
+    except ValidationError as error:
+        log.error("a record of the day reports is not one: %s", error.errors(include_url=False)[0]["msg"])
+        return None
