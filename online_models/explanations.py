@@ -1,0 +1,213 @@
+"""Why an estimate changed, in words that an instructor can check against the course page.
+
+The model is additive, so the change is the sum of the features' changes, and nothing here is an
+approximation. Features that say nearly the same (clicks in 3, 7, 14 days) share one reason: the
+change is summed by the catalogue's group and told by the feature that moved most.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.bins import value
+from features.catalogue import FEATURES, INDEX, KIND_GROUPS, WINDOWS, Linear
+from online_models.design import Floats
+from schemas.risk import Reason
+
+Words = Callable[[float], str]
+"""From a feature's value to what it means, in a clause without a full stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one scorer saw in one enrolment at one time; each [features]."""
+
+    codes: NDArray[np.uint8]
+    ranks: NDArray[np.uint8]
+    contributions: Floats
+
+
+def main_reasons(before: View, after: View, limit: int = 3) -> list[Reason]:
+    """The groups of features that moved the estimate most in the direction in which it moved.
+
+    Both views must come from the same scorer: else the model's own change would be told as the learner's.
+    A reason's contribution is its group's, in log-odds. None where the estimate did not move.
+    """
+    moved = after.contributions - before.contributions
+    direction = 1.0 if moved.sum() > 0 else -1.0
+    groups: dict[str, list[int]] = {}
+    for place, feature in enumerate(FEATURES):
+        groups.setdefault(feature.group, []).append(place)
+    parts = [(float(moved[places].sum()), places) for places in groups.values()]
+    told = sorted((part for part in parts if part[0] * direction > 0), key=lambda part: -abs(part[0]))
+    return [_reason(before, after, moved, total, places) for total, places in told[:limit]]
+
+
+def _reason(before: View, after: View, moved: Floats, total: float, places: list[int]) -> Reason:
+    strongest = max(places, key=lambda place: moved[place] * np.sign(total))
+    return Reason(
+        feature=FEATURES[strongest].name,
+        text=sentence(strongest, before, after),
+        contribution=round(total, 6),
+    )
+
+
+def sentence(place: int, before: View, after: View) -> str:
+    """A feature's value, and what is new about it: its value before, or else its place in the course."""
+    now = describe(place, after)
+    if before.codes[place] != after.codes[place]:
+        was = describe(place, before)
+        return f"{now} (before: {was})" if was != now else now
+    if FEATURES[place].ranked and before.ranks[place] != after.ranks[place]:
+        rank, was = _percent(after.ranks[place]), _percent(before.ranks[place])
+        return f"{now}: more than {rank} of the course (before: {was})"
+    return now
+
+
+def describe(place: int, view: View) -> str:
+    """A feature's value in words."""
+    name = FEATURES[place].name
+    if name in {"silence", "silence_own"} and view.codes[INDEX["clicks_all"]] == 0:
+        return "no activity yet"
+    if name in _NEED_SUBMISSION and _nothing_handed_in(view):
+        return "nothing handed in yet"
+    return WORDS[name](_value(place, int(view.codes[place])))
+
+
+def _nothing_handed_in(view: View) -> bool:
+    """Everything that was due is missed, and nothing was handed in ahead."""
+    return bool(
+        view.codes[INDEX["ahead"]] == 0
+        and (view.codes[INDEX["due"]] == 0 or view.codes[INDEX["missed"]] == _ALL)
+    )
+
+
+_ALL = 63
+_NEED_SUBMISSION = frozenset({"late", "early", "since_submission", "score_mean", "score_last"})
+
+
+def _value(place: int, bin_: int) -> float:
+    """A bin's value as a reader is told it. The last linear bin holds the upper bound, and means it."""
+    feature = FEATURES[place]
+    if isinstance(feature.scale, Linear) and bin_ == _ALL:
+        return feature.scale.high
+    return value(feature, bin_)
+
+
+def _percent(rank: np.uint8) -> str:
+    return f"{round(int(rank) / 255 * 100)} %"
+
+
+def _count(number: float, one: str, many: str | None = None) -> str:
+    """'no clicks', '1 click', '12 clicks'."""
+    whole = round(number)
+    if whole == 1:
+        return f"1 {one}"
+    return f"{whole or 'no'} {many or one + 's'}"
+
+
+def _share(number: float) -> str:
+    return f"{round(number * 100)} %"
+
+
+def _clicks(what: str, window: int) -> Words:
+    kind = f" ({what})" if what else ""
+    days = "the last day" if window == 1 else f"the last {window} days"
+    return lambda n: f"{_count(n, 'click')}{kind} in {days}"
+
+
+def _active(window: int) -> Words:
+    if window == 1:
+        return lambda n: "active on the last day" if round(n) else "not active on the last day"
+    return lambda n: f"active on {round(n)} of the last {window} days"
+
+
+def _minutes(window: int) -> Words:
+    return lambda n: f"{_count(n, 'minute')} spent in the last {window} days"
+
+
+def _habit(half_life: int) -> Words:
+    over = {2: "the last days", 7: "about a week", 21: "about three weeks", 28: "about a month"}[half_life]
+    return lambda n: f"active on {_share(n)} of days, seen over {over}"
+
+
+def _trend(now: str, then: str) -> Words:
+    def words(octaves: float) -> str:
+        if abs(octaves) < 0.5:
+            return f"about as active in {now} as {then}"
+        times = 2 ** abs(octaves)
+        factor = f"{times:.0f} times" if times >= 1.75 else "one and a half times"
+        return f"{factor} {'more' if octaves > 0 else 'less'} activity in {now} than {then}"
+
+    return words
+
+
+def _late(share: float) -> str:
+    return f"{_share(share)} of what was handed in came late" if share else "nothing handed in late"
+
+
+def _early(days: float) -> str:
+    whole = round(abs(days))
+    if whole == 0:
+        return "work handed in on the deadline on average"
+    return (
+        f"work handed in {_count(whole, 'day')} {'before' if days > 0 else 'after'} the deadline on average"
+    )
+
+
+def _lead(days: float) -> str:
+    if round(days) == 0:
+        return "registered on the day of the start"
+    return f"registered {_count(abs(days), 'day')} {'before' if days > 0 else 'after'} the start"
+
+
+def _phase(share: float) -> str:
+    return "the course has not begun" if share < 0 else f"{_share(share)} of the course gone by"
+
+
+_KIND_WORDS = {
+    "home": "home page",
+    "content": "content",
+    "forum": "forum",
+    "quiz": "quizzes",
+    "page": "pages",
+}
+
+WORDS: dict[str, Words] = {
+    **{f"clicks_{window}": _clicks("", window) for window in WINDOWS},
+    **{f"active_days_{window}": _active(window) for window in WINDOWS},
+    **{f"{kind}_{window}": _clicks(_KIND_WORDS[kind], window) for kind in KIND_GROUPS for window in (7, 28)},
+    **{f"ewma_{half_life}": _habit(half_life) for half_life in (2, 7, 21, 28)},
+    "minutes_7": _minutes(7),
+    "minutes_28": _minutes(28),
+    "kinds_28": lambda n: f"{_count(n, 'kind')} of activity in the last 28 days",
+    "spread_28": lambda n: f"active days differ by {n:.1f} from week to week",
+    "gap_28": lambda n: f"longest silence of the last 28 days: {_count(n, 'day')}",
+    "trend_7": _trend("the last week", "in the three weeks before"),
+    "trend_own": _trend("the last two weeks", "in this learner's whole past"),
+    "silence": lambda n: f"no activity for {_count(n, 'day')}" if round(n) else "active on the last day",
+    "silence_own": lambda n: f"silent for {n:.1f} times this learner's usual gap",
+    "clicks_all": lambda n: f"{_count(n, 'click')} since registration",
+    "active_days_all": lambda n: f"{_count(n, 'active day')} since registration",
+    "active_share": lambda n: f"active on {_share(n)} of the days since the course began",
+    "due": lambda n: f"{_count(n, 'deadline')} passed so far",
+    "missed": lambda n: f"{_share(n)} of deadlines missed",
+    "missed_weight": lambda n: f"work for {_share(n)} of the grade due so far not handed in",
+    "missed_last": lambda n: f"{_count(n, 'deadline')} missed in a row" if round(n) else "last deadline met",
+    "late": _late,
+    "early": _early,
+    "ahead": lambda n: f"{_count(n, 'task')} handed in ahead of the deadline",
+    "since_submission": lambda n: (
+        f"last work handed in {_count(n, 'day')} ago" if round(n) else "work handed in now"
+    ),
+    "score_mean": lambda n: f"mean score {_share(n)}",
+    "score_last": lambda n: f"last score {_share(n)}",
+    "points": lambda n: f"{_share(n)} of the points due so far earned",
+    "progress": lambda n: f"progress {_share(n)}",
+    "lead": _lead,
+    "next_due": lambda n: f"next deadline in {_count(n, 'day')}" if round(n) else "a deadline is today",
+    "phase": _phase,
+}
+"""Every feature of the catalogue; a test holds this complete."""

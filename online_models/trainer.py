@@ -1,0 +1,179 @@
+"""The trainer: one clock for many partitions. Merges their day reports, learns, answers with day
+packages.
+
+What it publishes depends on the events alone. Cohorts are sums of whole numbers; examples are put
+into an order of their own, whatever partition they came from; a report that came twice counts once.
+The order is a shuffle by hash: in order of event time every run's last days would be learned last
+and overwrite what its first weeks taught (that costs .01 of AUC and triples the calibration error).
+
+The contract towards the shell:
+- ``receive`` takes every report in the order of its partition; records may repeat. It returns the
+  packages that became complete, oldest first; publish them before acknowledging the report.
+- After a restart, ``resume`` with the newest published package, then feed the reports again from any
+  earlier point: those of published days are ignored.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from features.catalogue import FINGERPRINT
+from online_models.arrays import pack, unpack
+from online_models.classifier import NAME, RiskClassifier
+from online_models.cohorts import merge, rank_table
+from online_models.design import check_example
+from online_models.metrics import Progress
+from schemas.learning import DayPackage, DayReport, ModelSnapshot, PackedArray, TrainingExample
+
+Parts = dict[int, DayReport]
+
+
+@dataclass(slots=True)
+class _Partition:
+    """What one partition has said about days not yet published."""
+
+    days: dict[int, Parts] = field(default_factory=dict)
+    closed: int | None = None
+    """The newest day of which all parts came."""
+
+
+class Trainer:
+    """Waits until every partition has closed a day, then learns from it and publishes its package."""
+
+    def __init__(self, partitions: int, fingerprint: str = FINGERPRINT) -> None:
+        """partitions: of the input topic. Raises ValueError for none, or for features that are not ours."""
+        if partitions < 1:
+            raise ValueError(f"trainer: {partitions} partitions, expected at least 1")
+        if fingerprint != FINGERPRINT:
+            raise ValueError(f"trainer: features {fingerprint}, this release has {FINGERPRINT}")
+        self.published: int | None = None
+        self._partitions = [_Partition() for _ in range(partitions)]
+        self._classifier = RiskClassifier()
+        self._progress = Progress()
+
+    @classmethod
+    def resume(cls, package: DayPackage, partitions: int) -> "Trainer":
+        """The trainer as it was after ``package``. Raises ValueError where it was made by another model."""
+        found = cls(partitions, package.features)
+        found.published = package.day
+        found._classifier = RiskClassifier.from_snapshot(package.model)
+        found._progress = Progress.from_state(package.model.state.get("progress"))
+        return found
+
+    def receive(self, report: DayReport) -> list[DayPackage]:
+        """Take in a part of a report; the packages that are complete with it.
+
+        Raises ValueError for a report that does not fit ours: partition, features, number of parts, or the
+        shape of its cohorts and examples. Nothing of it has been taken in then.
+        """
+        self._check(report)
+        if self.published is not None and report.day <= self.published:
+            return []
+        _check_content(report)
+        partition = self._partitions[report.partition]
+        parts = partition.days.setdefault(report.day, {})
+        parts.setdefault(report.part, report)
+        if len(parts) == report.parts:
+            partition.closed = max(
+                report.day, partition.closed if partition.closed is not None else report.day
+            )
+        return [self._publish(day) for day in self._complete()]
+
+    def waiting_for(self) -> list[int]:
+        """Partitions that hold back the oldest day that another one has reported."""
+        days = [day for partition in self._partitions for day in partition.days]
+        if not days:
+            return []
+        return [number for number, found in enumerate(self._partitions) if not _has_closed(found, min(days))]
+
+    def _check(self, report: DayReport) -> None:
+        where = f"day report {report.day} of partition {report.partition}"
+        if report.partition >= len(self._partitions):
+            raise ValueError(f"{where}: there are {len(self._partitions)} partitions")
+        if report.features != FINGERPRINT:
+            raise ValueError(f"{where}: features {report.features}, expected {FINGERPRINT}")
+        if report.part >= report.parts:
+            raise ValueError(f"{where}: part {report.part} of {report.parts}, expected a smaller one")
+        for earlier in self._partitions[report.partition].days.get(report.day, {}).values():
+            if earlier.parts != report.parts:
+                raise ValueError(f"{where}: {report.parts} parts, earlier ones said {earlier.parts}")
+
+    def _complete(self) -> list[int]:
+        """Reported days that every partition has closed, oldest first."""
+        days = sorted({day for partition in self._partitions for day in partition.days})
+        found: list[int] = []
+        for day in days:
+            if not all(_has_closed(partition, day) for partition in self._partitions):
+                break
+            found.append(day)
+        return found
+
+    def _publish(self, day: int) -> DayPackage:
+        reports = [
+            report for partition in self._partitions for report in partition.days.pop(day, {}).values()
+        ]
+        examples = shuffled(example for report in reports for example in report.examples)
+        self._progress.update(examples)
+        self._classifier.learn(examples)
+        self.published = day
+        return DayPackage(
+            day=day,
+            features=FINGERPRINT,
+            cohorts=_rank_tables(reports),
+            model=self._snapshot(day),
+            metrics=self._figures(),
+        )
+
+    def _snapshot(self, day: int) -> ModelSnapshot:
+        snapshot = self._classifier.snapshot(f"{NAME}-{day}-{self._classifier.examples}")
+        return snapshot.model_copy(update={"state": {**snapshot.state, "progress": self._progress.state()}})
+
+    def _figures(self) -> dict[str, float]:
+        learned = {
+            "examples": float(self._classifier.examples),
+            "positives": float(self._classifier.positives),
+        }
+        return learned | self._progress.figures()
+
+
+def _check_content(report: DayReport) -> None:
+    """Now, so that a bad report cannot stop a day half learned."""
+    for counts in report.cohorts.values():
+        merge([unpack(counts)])
+    for example in report.examples:
+        check_example(example.codes, example.ranks)
+
+
+def shuffled(examples: Iterable[TrainingExample]) -> list[TrainingExample]:
+    """The examples in the order of a hash of what identifies them: any mixture gives the same order."""
+
+    def key(example: TrainingExample) -> tuple[bytes, str, str, int]:
+        name = f"{example.enrolment}\0{example.course_run}\0{example.day}"
+        return (
+            blake2b(name.encode(), digest_size=8).digest(),
+            example.enrolment,
+            example.course_run,
+            example.day,
+        )
+
+    return sorted(examples, key=key)
+
+
+def _has_closed(partition: _Partition, day: int) -> bool:
+    """Whether a partition said all it will of ``day``: all its parts, or a later day's and none of it."""
+    if partition.closed is None or partition.closed < day:
+        return False
+    parts = partition.days.get(day)
+    return parts is None or len(parts) == next(iter(parts.values())).parts
+
+
+def _rank_tables(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
+    """Per course run in order of its name, whatever partition reported it first."""
+    histograms: dict[str, list[PackedArray]] = {}
+    for report in reports:
+        for run, counts in report.cohorts.items():
+            histograms.setdefault(run, []).append(counts)
+    return {
+        run: pack(rank_table(merge(unpack(counts) for counts in histograms[run])))
+        for run in sorted(histograms)
+    }
