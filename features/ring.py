@@ -101,7 +101,8 @@ def turn(rows: Rows, slots: Ints, today: int) -> None:
 def last_active(rows: Rows, slots: Ints, day: int) -> Ints:
     """The last day before ``day`` with any activity, ``NEVER`` where there was none, [slots]."""
     closed = [(day - back) % RING for back in range(1, CLOSED + 1)]
-    active = rows["clicks"][slots][:, closed].any(axis=2)
+    clicks: Any = rows["clicks"][slots][:, closed]
+    active = clicks.any(axis=2)
     back: Ints = active.argmax(axis=1)
     found: Ints = np.where(active.any(axis=1), day - 1 - back, rows["old_last"][slots]).astype(np.int64)
     return found

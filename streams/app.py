@@ -66,11 +66,12 @@ class Pipeline:
         self._training: Training | None = None
         deliver_in_batches(self.app, (self._events, self._feedback, self._reports), self._may_fetch)
         self._add_agents()
-        for signal, handler in (
+        handlers: list[tuple[Any, Any]] = [
             (self.app.on_partitions_revoked, self._on_revoked),
             (self.app.on_partitions_assigned, self._on_assigned),
             (self.app.on_before_shutdown, self._on_shutdown),
-        ):
+        ]
+        for signal, handler in handlers:
             signal.connect(handler, weak=False)
 
     def _add_agents(self) -> None:

@@ -16,6 +16,7 @@ import struct
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
@@ -164,7 +165,7 @@ class StateTopic:
             consumer.close()
 
 
-def _parse(value: bytes | None, headers: list[tuple[str, bytes]] | None) -> tuple[int, bytes | None]:
+def _parse(value: bytes | None, headers: Any) -> tuple[int, bytes | None]:
     if value is None:
         epoch = dict(headers or []).get(_HEADER, bytes(8))
         return int(_EPOCH.unpack(epoch)[0]), None

@@ -65,7 +65,7 @@ class Work:
         return self.batch.offsets[self.places[position]]
 
     def until(self, limit: int) -> int:
-        """The first position, from here on, whose record moves the newest event time to ``limit`` or later."""
+        """The first position, from here on, at which the newest event time is ``limit`` or later."""
         return max(self.position, int(np.searchsorted(self.newest, limit)))
 
     @property

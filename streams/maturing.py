@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from online_models.labels import CENSORED, LOST, NO_END, SILENCE_HORIZON, WAIT, example_weight, verdicts
 
 from features.coursework import Run
 from features.ring import NEVER, Ints, last_active
+from online_models.labels import CENSORED, LOST, NO_END, SILENCE_HORIZON, WAIT, example_weight, verdicts
 from schemas.learning import TrainingExample
 from streams.state import PartitionState
 
@@ -44,23 +44,23 @@ class Maturing:
         return examples
 
     def _examples(self, slots: Ints, run: Run, today: int, *, lost: bool) -> list[TrainingExample]:
-        found = []
-        for slot in slots.tolist():
-            row: NDArray[Any] = self._state.rows[slot]
-            weight = example_weight(int(row["taken"]), len(row["snap_day"]))
-            for cell in np.flatnonzero(row["snap_day"] != NEVER).tolist():
-                found.append(
-                    TrainingExample.model_construct(
-                        enrolment=self._state.pseudonyms[slot][1],
-                        course_run=run.name,
-                        day=int(row["snap_day"][cell]),
-                        matured=today,
-                        label=lost,
-                        weight=weight,
-                        probability=round(float(row["snap_probability"][cell]), 6),
-                        served=bool(row["snap_served"][cell]),
-                        codes=row["snap_codes"][cell].tobytes(),
-                        ranks=row["snap_ranks"][cell].tobytes(),
-                    )
-                )
-        return found
+        return [
+            self._example(slot, cell, run, today, lost)
+            for slot in slots.tolist()
+            for cell in np.flatnonzero(self._state.rows["snap_day"][slot] != NEVER).tolist()
+        ]
+
+    def _example(self, slot: int, cell: int, run: Run, today: int, lost: bool) -> TrainingExample:
+        row: NDArray[Any] = self._state.rows[slot]
+        return TrainingExample.model_construct(
+            enrolment=self._state.pseudonyms[slot][1],
+            course_run=run.name,
+            day=int(row["snap_day"][cell]),
+            matured=today,
+            label=lost,
+            weight=example_weight(int(row["taken"])),
+            probability=round(float(row["snap_probability"][cell]), 6),
+            served=bool(row["snap_served"][cell]),
+            codes=row["snap_codes"][cell].tobytes(),
+            ranks=row["snap_ranks"][cell].tobytes(),
+        )

@@ -1,6 +1,6 @@
 """What a processor has to say: messages for the topics and rows for the store, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ class Outputs:
         """One row of a table."""
         self.add_rows(table, {name: [value] for name, value in values.items()})
 
-    def add_rows(self, table: str, columns: dict[str, Sequence[Any]]) -> None:
+    def add_rows(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Rows of a table by column, all of one length."""
         held = self.rows.setdefault(table, {name: [] for name in columns})
         for name, values in columns.items():

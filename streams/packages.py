@@ -71,7 +71,7 @@ class PackageReader:
         return None if raw is None else DayPackage.model_validate_json(raw)
 
     async def wait(self, day: int, timeout_s: float | None) -> DayPackage | None:
-        """The package of a day, or None where it has not come after ``timeout_s`` (never gives up on None)."""
+        """The package of a day, or None where it has not come after ``timeout_s`` (None: never)."""
         changed = asyncio.Event()
         listener = (asyncio.get_running_loop(), changed)
         self._listeners.append(listener)
@@ -105,8 +105,8 @@ class PackageReader:
                 record = consumer.poll(0.2)
                 if record is None:
                     continue
-                if record.error() is not None:
-                    log.warning("day packages: %s", record.error().str())
+                if (error := record.error()) is not None:
+                    log.warning("day packages: %s", error.str())
                     continue
                 self._take(record.key() or b"", record.value())
         except KafkaException:

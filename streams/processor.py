@@ -24,10 +24,10 @@ and a test all run this object. Its contract:
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
-from online_models.arrays import pack
-from online_models.labels import OPEN, WITHDRAWN, outcome_of
+from numpy.typing import NDArray
 
 from features.bins import histogram
 from features.catalogue import FINGERPRINT
@@ -36,14 +36,17 @@ from features.coursework import SCORE_STEPS, Run, submit
 from features.ring import CLOSED, NEVER, Ints, count, turn
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
+from online_models.arrays import pack
+from online_models.labels import OPEN, WITHDRAWN, outcome_of
 from schemas.activity import ACTIVITY_KINDS
+from schemas.enrolment import Completed
 from schemas.learning import DayPackage, DayReport, TrainingExample
 from streams.decode import Message, Refusal, decode_feedback, letter
 from streams.intake import DAY_S, Intake, Timing, Work
 from streams.maturing import Maturing
 from streams.outputs import Outputs
 from streams.records import RecordBatch
-from streams.scoring import Cohort, Scoring, Today
+from streams.scoring import Cohort, Scored, Scoring, Today
 from streams.state import PartitionState, StateRow
 
 KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
@@ -55,8 +58,8 @@ EXAMPLES_A_PART = 1000
 class Rules:
     """What a processor goes by."""
 
-    timing: Timing = Timing()
-    levels: LevelSettings = LevelSettings()
+    timing: Timing = field(default_factory=Timing)
+    levels: LevelSettings = field(default_factory=LevelSettings)
     policy: Policy = field(default_factory=Policy)
 
 
@@ -71,6 +74,8 @@ class PartitionProcessor:
         self._work: deque[Work] = deque()
         self._cohorts: list[Cohort] | None = None
         self._report: list[DayReport] = []
+        self.scored: list[Scored] = []
+        """The estimates of the last ``advance``, for those who judge them."""
         self._scoring = Scoring(partition, rules, state)
         self._maturing = Maturing(state)
 
@@ -159,7 +164,9 @@ class PartitionProcessor:
         outputs = Outputs()
         clock = self.state.clock
         assert clock.today is not None, "a closed day has a date"  # noqa: S101
-        self._scoring.score(self._cohorts, Today.of(clock.today + 1, package, stale=stale), outputs)
+        self.scored = self._scoring.score(
+            self._cohorts, Today.of(clock.today + 1, package, stale=stale), outputs
+        )
         clock.today += 1
         self._cohorts = None
         self._report = []
@@ -323,7 +330,9 @@ class PartitionProcessor:
                 if fact.get("timezone"):
                     self._scoring.hear(fact)
             case "withdrawn" | "completed" if rows["outcome"][slot] == OPEN:
-                rows["outcome"][slot] = WITHDRAWN if fact["type"] == "withdrawn" else outcome_of(fact)
+                rows["outcome"][slot] = (
+                    WITHDRAWN if fact["type"] == "withdrawn" else outcome_of(cast(Completed, fact))
+                )
                 rows["outcome_day"][slot] = day
             case "activity":
                 if fact["kind"] == "submission" and fact.get("object"):
@@ -346,14 +355,15 @@ class PartitionProcessor:
                 cohorts.append(Cohort(run, slots, features(state.rows, slots, run, day)))
         return cohorts
 
-    def _in_force(self, run: Run, slots: Ints, day: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def _in_force(self, run: Run, slots: Ints, day: int) -> NDArray[np.bool_]:
         """Which enrolments to score: begun before ``day``, not ended, in a run that is on."""
         rows = self.state.rows
         if run.known and not run.start < day <= run.end:
             return np.zeros(len(slots), bool)
         enrolled, seen = rows["enrolled"][slots], rows["seen"][slots]
         begun = ((enrolled != NEVER) & (enrolled < day)) | ((seen != NEVER) & (seen < day))
-        return begun & (rows["outcome"][slots] == OPEN)
+        in_force: NDArray[np.bool_] = begun & (rows["outcome"][slots] == OPEN)
+        return in_force
 
     def _make_report(self, today: int, examples: list[TrainingExample]) -> list[DayReport]:
         """The day's report: examples a thousand a part, the cohorts in the last."""

@@ -180,11 +180,7 @@ class PartitionRunner:
                 self._around.metrics.waited(time.monotonic() - started)
                 return found, False
             if left is not None and left <= 0 and (last := self._around.packages.newest()) is not None:
-                log.warning(
-                    "partition %d: no package for day %d, going on with an older one",
-                    self._topic.partition,
-                    day,
-                )
+                log.warning("partition %d: day %d has no package yet", self.processor.partition, day)
                 return last, True
         return None, False
 

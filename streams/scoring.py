@@ -7,11 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from online_models.arrays import unpack
-from online_models.cohorts import MIDDLE, ranks_of
-from online_models.explanations import reasons
-from online_models.labels import WITHDRAWN, is_due, reservoir_slots
-from online_models.scoring import Scorer, scorer_of
 
 from features.bins import Codes
 from features.catalogue import INDEX
@@ -19,6 +14,11 @@ from features.coursework import Run
 from features.ring import NEVER, RING, Ints
 from nudges.decisions import LearnerHistory, decide
 from nudges.levels import Levels, name, step
+from online_models.arrays import unpack
+from online_models.cohorts import MIDDLE, ranks_of
+from online_models.explanations import View, main_reasons
+from online_models.labels import WITHDRAWN, is_due, reservoir_slots
+from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, Reason, RiskChange
 from streams.outputs import Outputs
@@ -91,8 +91,9 @@ class Scoring:
             known.setdefault("timezone", message["timezone"])
         self._state.set_learner(learner, known)
 
-    def score(self, cohorts: list[Cohort], day: Today, outputs: Outputs) -> None:
+    def score(self, cohorts: list[Cohort], day: Today, outputs: Outputs) -> list[Scored]:
         """Estimate every enrolment in force as of the start of the day, and say what follows."""
+        found = []
         for cohort in cohorts:
             ranks = _ranks(cohort, day.package)
             scored = Scored(cohort, ranks, day.scorer.score(cohort.codes, ranks))
@@ -101,6 +102,8 @@ class Scoring:
             self._write_engagement(cohort, day.day, outputs)
             self._write_history(scored, day, outputs)
             self._state.touch(cohort.slots)
+            found.append(scored)
+        return found
 
     # -- levels and changes -------------------------------------------------------------------------
 
@@ -132,7 +135,11 @@ class Scoring:
         codes, ranks = scored.cohort.codes[:, places], scored.ranks[:, places]
         then, now = scorer.contributions(codes_then, ranks_then), scorer.contributions(codes, ranks)
         return [
-            reasons(then[:, at], now[:, at], codes_then[:, at], codes[:, at]) for at in range(len(places))
+            main_reasons(
+                View(codes_then[:, at], ranks_then[:, at], then[:, at]),
+                View(codes[:, at], ranks[:, at], now[:, at]),
+            )
+            for at in range(len(places))
         ]
 
     def _change(self, scored: Scored, at: int, before: int, day: Today, why: list[Reason]) -> RiskChange:

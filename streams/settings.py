@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     group: str = Field("homeroom", min_length=1, description="the consumer group, the same for all workers")
     store: str = Field(
         "clickhouse://default@127.0.0.1:9000/homeroom",
-        description="ClickHouse, `clickhouse://user@host:port/database` (`clickhouses` for TLS); empty for none",
+        description="ClickHouse, `clickhouse://user@host:port/database` (clickhouses: TLS); empty for none",
     )
     store_password: SecretStr = Field(
         SecretStr(""), description="the store's password, kept out of the address"
@@ -168,7 +168,7 @@ def load(**overrides: object) -> Settings:
     file = Path(os.environ.get("HOMEROOM_SETTINGS", "homeroom.env"))
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        settings = Settings(_env_file=file if file.exists() else None, **given)  # type: ignore[call-arg,arg-type]
+        settings = Settings(_env_file=file if file.exists() else None, **given)  # type: ignore[arg-type]
     except ValidationError as errors:
         lines = [_line(error) for error in errors.errors(include_url=False, include_context=False)]
         raise SettingsError("\n".join(lines)) from None

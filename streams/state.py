@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from online_models.labels import KEPT
 
 from features import coursework, ring
 from features.catalogue import FEATURES, FINGERPRINT
 from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints
+from online_models.labels import KEPT
 from streams.identity import Identity
 
 F = len(FEATURES)
@@ -61,7 +61,7 @@ MARK = b"mark"
 _ENROLMENT, _RUN, _LEARNER, _FACT, _IDS = b"e", b"c", b"l", b"f", b"i"
 
 
-class StateMismatch(ValueError):
+class StateMismatchError(ValueError):
     """Stored rows were written by another version of the features or of the row's layout."""
 
 
@@ -269,7 +269,7 @@ class PartitionState:
     def restore(cls, identity: Identity, rows: Iterable[tuple[bytes, bytes]]) -> "PartitionState":
         """The state that a sequence of completed rows describes, one row a key, the mark among them.
 
-        Raises ``StateMismatch`` where the rows were made by another layout or other features.
+        Raises ``StateMismatchError`` where the rows were made by another layout or other features.
         """
         stored = dict(rows)
         state = cls(identity)
@@ -277,7 +277,7 @@ class PartitionState:
             return state
         mark = orjson.loads(stored.pop(MARK))
         if (mark["version"], mark["features"]) != (VERSION, FINGERPRINT):
-            raise StateMismatch(
+            raise StateMismatchError(
                 f"state rows have version {mark['version']} and features {mark['features']}; "
                 f"expected {VERSION} and {FINGERPRINT}: replay the events into a fresh state topic"
             )
@@ -315,7 +315,7 @@ class PartitionState:
     def _restore_enrolments(self, enrolments: list[tuple[str, bytes]]) -> None:
         for name, value in enrolments:
             if len(value) != ROW.itemsize:
-                raise StateMismatch(
+                raise StateMismatchError(
                     f"the row of {name[:60]!r} has {len(value)} bytes; expected {ROW.itemsize}"
                 )
             course_run, _, learner = name.partition("\0")

@@ -27,7 +27,7 @@ class Storing:
     def __init__(
         self, writer: Writer | None, metrics: Metrics, place: Callable[[int], tuple[int, int]]
     ) -> None:
-        """writer: None runs without a store. place: a partition's applied offset, and records behind its end."""
+        """writer: None runs without a store. place: a partition's applied offset, and its lag in records."""
         self._writer = writer
         self._metrics = metrics
         self._place = place

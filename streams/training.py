@@ -4,9 +4,9 @@ import logging
 from collections import deque
 from datetime import date
 
-from online_models.trainer import Trainer
 from pydantic import ValidationError
 
+from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.topics import DAY_PACKAGES
 from streams.packages import PackageReader

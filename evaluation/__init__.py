@@ -1,0 +1,1 @@
+"""Backtests and their tables: the production path without Kafka."""

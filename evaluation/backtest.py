@@ -1,0 +1,141 @@
+"""Streams events through the very processors and trainer of the worker, in one process and one pass.
+
+What the worker does with topics is done here with calls: a day closes in every partition, the trainer
+answers with a package, every partition advances. Nothing else differs, so the outputs are the same.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from online_models.trainer import Trainer
+from schemas.learning import DayPackage
+from schemas.topics import EVENTS
+from sources.stream import Published
+from streams.identity import Identity
+from streams.outputs import Outputs
+from streams.processor import PartitionProcessor, Rules
+from streams.records import RecordBatch
+from streams.state import PartitionState
+
+BATCH = 4000
+
+Watcher = Callable[[int, list[PartitionProcessor], DayPackage], None]
+"""Called after every scored day, with the day, the processors and the package."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A batch that is being filled."""
+
+    keys: list[bytes | None] = field(default_factory=list)
+    values: list[bytes | None] = field(default_factory=list)
+
+
+class Backtest:
+    """A pipeline without Kafka. ``feed`` and ``finish``; outputs go to ``say``."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        identity: Identity,
+        partitions: int = 1,
+        say: Callable[[Outputs], None] = lambda _: None,
+        watch: Watcher = lambda *_: None,
+        batch: int = BATCH,
+    ) -> None:
+        self.processors = [
+            PartitionProcessor(number, rules, PartitionState(identity)) for number in range(partitions)
+        ]
+        self._trainer = Trainer(partitions)
+        self._say = say
+        self._watch = watch
+        self._batch = batch
+        self._open = [_Open() for _ in range(partitions)]
+        self._offsets = [0] * partitions
+
+    def run(self, stream: Iterable[Published]) -> None:
+        """Everything of a stream, to its end."""
+        for message in stream:
+            self.feed(message)
+        self.finish()
+
+    def feed(self, message: Published) -> None:
+        """One message, to its partition or to all of them."""
+        count = len(self.processors)
+        key = None if message.key is None else message.key.encode()
+        chosen = range(count) if key is None else (crc32(key) % count,)
+        for number in chosen:
+            open_ = self._open[number]
+            open_.keys.append(key)
+            open_.values.append(message.value)
+            if len(open_.values) >= self._batch:
+                self._deliver(number)
+
+    def finish(self) -> None:
+        """Apply what is left."""
+        for number in range(len(self.processors)):
+            self._deliver(number)
+        self._close_days(patient=False)
+
+    def _deliver(self, number: int) -> None:
+        open_, self._open[number] = self._open[number], _Open()
+        count = len(open_.values)
+        if not count:
+            return
+        first = self._offsets[number]
+        self._offsets[number] += count
+        offsets = list(range(first, first + count))
+        batch = RecordBatch(EVENTS.name, number, offsets, open_.keys, open_.values, [0] * count)
+        self._say(self.processors[number].apply(batch))
+        self._close_days(patient=True)
+
+    def _close_days(self, *, patient: bool) -> None:
+        """Close days for as long as every partition is due; the others must be fed first."""
+        while any(processor.due is not None for processor in self.processors):
+            if not all(processor.due is not None for processor in self.processors):
+                if not patient:
+                    return
+                self._feed_the_rest()
+                if not all(processor.due is not None for processor in self.processors):
+                    return
+            self._close_day()
+
+    def _feed_the_rest(self) -> None:
+        for number, processor in enumerate(self.processors):
+            if processor.due is None:
+                self._deliver_quietly(number)
+
+    def _deliver_quietly(self, number: int) -> None:
+        open_, self._open[number] = self._open[number], _Open()
+        count = len(open_.values)
+        if count:
+            first = self._offsets[number]
+            self._offsets[number] += count
+            offsets = list(range(first, first + count))
+            batch = RecordBatch(EVENTS.name, number, offsets, open_.keys, open_.values, [0] * count)
+            self._say(self.processors[number].apply(batch))
+
+    def _close_day(self) -> None:
+        day = min(processor.due for processor in self.processors if processor.due is not None)
+        behind = [processor for processor in self.processors if processor.due == day]
+        packages: list[DayPackage] = []
+        for processor in behind:
+            for report in processor.close():
+                packages += self._trainer.receive(report)
+        package = packages[-1]
+        for processor in behind:
+            self._say(processor.advance(package))
+        self._watch(day + 1, behind, package)
+
+
+def batches(messages: Iterable[Published], size: int) -> Iterator[list[Published]]:
+    """Messages in lists of at most ``size``."""
+    held: list[Published] = []
+    for message in messages:
+        held.append(message)
+        if len(held) == size:
+            yield held
+            held = []
+    if held:
+        yield held
