@@ -3,7 +3,7 @@
 :func:`decide` asks in this order, and the first *no* is the reason that is recorded:
 
 1. ``level_not_nudged``: no campaign answers the transition (every recovery, for one);
-2. ``warming_up``: the estimate is the recency prior, no model stands behind it;
+2. ``warming_up``: the estimate is the recency prior and the policy does not trust that with people;
 3. ``run_over``: the enrolment or its course run has ended;
 4. ``opted_out``: the learner does not want the campaign's channel;
 5. ``paused``: the learner asked for quiet until later;
@@ -65,6 +65,9 @@ def decide(
 ) -> tuple[NudgeDecision, Nudge | None]:
     """Decide on one risk change at event time ``at`` (epoch seconds): the ledger's row, and the nudge.
 
+    ``at`` is the first moment at which the change can be known, so the end of the day that was closed *plus
+    the allowed lateness*: a sending time reckoned from the bare end of the day would have passed, and the
+    learner's night might have begun, before anybody could act on it.
     There is a nudge exactly when the decision is *send*. Its reasons are those that raised the risk.
     """
     verdict = _judge(change, learner, policy, at)
@@ -90,7 +93,9 @@ def _judge(change: RiskChange, learner: LearnerHistory, policy: Policy, at: int)
     campaign = policy.campaign(change.previous_level, change.level)
     if campaign is None:
         return _Verdict("level_not_nudged")
-    unwelcome = _unwelcome(change, learner, campaign, at)
+    if change.model_state == "warming_up" and not policy.nudge_while_warming_up:
+        return _Verdict("warming_up", campaign)
+    unwelcome = _unwelcome(learner, campaign, at)
     if unwelcome is not None:
         return _Verdict(unwelcome, campaign)
     send_at = next_allowed(at, zone(learner.timezone, policy.default_timezone), policy.quiet_hours)
@@ -102,12 +107,8 @@ def _judge(change: RiskChange, learner: LearnerHistory, policy: Policy, at: int)
     return _Verdict(reason, campaign, 1.0 - policy.holdout_share, send_at)
 
 
-def _unwelcome(
-    change: RiskChange, learner: LearnerHistory, campaign: Campaign, at: int
-) -> DecisionReason | None:
-    """Why a nudge would be wrong now whatever was sent before, if it would."""
-    if change.model_state == "warming_up":
-        return "warming_up"
+def _unwelcome(learner: LearnerHistory, campaign: Campaign, at: int) -> DecisionReason | None:
+    """Why a nudge would be wrong for this learner now, whatever was sent before, if it would."""
     if not learner.in_force:
         return "run_over"
     if campaign.channel in learner.opted_out:

@@ -132,7 +132,8 @@ class Policy(Rule):
     ``cap_days`` is the least time between two nudges of one learner, in all courses together;
     ``quiet_hours`` are in the learner's own zone, or in ``default_timezone`` where it is not known;
     ``expires_after_hours`` count from the earliest moment of sending; ``holdout_share`` of the enrolments
-    get no nudge, drawn under ``holdout_key``.
+    get no nudge, drawn under ``holdout_key``. Until a first course run has taught the model, levels rest on
+    the recency prior; ``nudge_while_warming_up`` says whether that is enough to write to people.
     """
 
     name: Name = "first"
@@ -141,6 +142,7 @@ class Policy(Rule):
     quiet_hours: QuietHours | None = QuietHours()
     default_timezone: str = "UTC"
     expires_after_hours: Annotated[int, Field(ge=1, le=720)] = 72
+    nudge_while_warming_up: bool = False
     holdout_share: Fraction = 0.1
     holdout_key: Annotated[str, Field(min_length=1)] = "homeroom-holdout-1"
 

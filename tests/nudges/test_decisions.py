@@ -71,6 +71,12 @@ def reason(feature: str, contribution: float, text: str = "in words") -> Reason:
         (risk_change("high", "low"), FRESH, EVERYBODY, "level_not_nudged"),
         (risk_change("low", "medium"), FRESH, EVERYBODY, "level_not_nudged"),
         (risk_change(model_state="warming_up"), FRESH, EVERYBODY, "warming_up"),
+        (
+            risk_change(model_state="warming_up"),
+            FRESH,
+            Policy(holdout_share=0.0, nudge_while_warming_up=True),
+            "sent",
+        ),
         (risk_change(model_state="stale"), FRESH, EVERYBODY, "sent"),
         (risk_change(), LearnerHistory(in_force=False), EVERYBODY, "run_over"),
         (risk_change(), LearnerHistory(opted_out=frozenset({"email"})), EVERYBODY, "opted_out"),

@@ -105,6 +105,8 @@ def test_rows_name_the_enrolments_estimated() -> None:
         ([0.8, 0.8, 0.6, 0.1], [LOW, HIGH, HIGH, MEDIUM]),
         ([0.8, 0.8, 0.1, 0.1], [LOW, HIGH, HIGH, LOW]),
         ([0.8, 0.1, 0.8, 0.8], [LOW, LOW, LOW, HIGH]),
+        # Ann's days in docs/concepts.md
+        ([0.31, 0.48, 0.44, 0.47, 0.52, 0.41, 0.79, 0.83], [LOW] * 4 + [MEDIUM] * 3 + [HIGH]),
     ],
 )
 def test_by_example(course: list[float], expected: list[int]) -> None:

@@ -1,7 +1,8 @@
 """The policy as data, its words for every feature there is, and the draw of the holdout."""
 
 from datetime import UTC, datetime, time
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +12,7 @@ from features.catalogue import FEATURES
 from nudges.assignment import held_out, position
 from nudges.policy import REACH_OUT, Campaign, Policy, Suggestion
 from nudges.quiet_hours import QuietHours, next_allowed, zone
+from schemas.nudge import DecisionReason
 from schemas.risk import Reason
 
 LEARNERS = [f"learner-{number}" for number in range(20_000)]
@@ -38,6 +40,13 @@ def test_every_feature_is_answered_in_its_own_group(feature: Any) -> None:
         assert suggestion.about == expected
     if suggestion.about in ("deadlines", "scores"):
         assert feature.group in (suggestion.about, "course")
+
+
+def test_the_page_explains_every_setting_and_every_reason() -> None:
+    page = (Path(__file__).parents[2] / "docs/nudges.md").read_text("utf-8")
+    settings = set(Policy.model_fields) - {"name"}
+    assert {name for name in settings if f"| `{name}` |" not in page} == set()
+    assert {reason for reason in get_args(DecisionReason) if f"`{reason}`" not in page} == set()
 
 
 def test_values_in_a_text_are_inserted_and_never_interpreted() -> None:
