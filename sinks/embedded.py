@@ -113,10 +113,13 @@ class EmbeddedStore:
             return
         process.terminate()
         try:
-            process.communicate(timeout=timeout)
+            process.wait(timeout)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
         self._lines, self._errors = queue.Queue(), deque(maxlen=20)
 
     def __enter__(self) -> StoreAddress:

@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import json
 import logging
+import os
 import re
 import signal
 import socket
@@ -23,13 +24,14 @@ import socketserver
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import chdb
 
-from sinks.native import Block, Columns, Query, RefusedError, Wire, cut, plain_type
+from sinks.native import Columns, Query, RefusedError, Wire, cut, lacks_zones, plain_type
 from sinks.statements import Insert, as_insert, one_statement, without_format
 
 log = logging.getLogger(__name__)
@@ -68,14 +70,14 @@ class Engine:
         with self._connection(database, settings) as connection:
             return bytes(connection.query(sql, "Native").bytes())
 
-    def insert(self, sql: str, blocks: list[Block], database: str, settings: dict[str, str]) -> None:
+    def insert(self, sql: str, blocks: list[bytes], database: str, settings: dict[str, str]) -> None:
         """Insert the blocks' bytes as they came; ``sql`` ends where the format would be named."""
         with (
             self._connection(database, settings) as connection,
             connection.send_insert(sql, "Native") as insert,
         ):
             for block in blocks:
-                insert.append(block.data)
+                insert.append(block)
             insert.finish()
 
     def describe(self, select: str, database: str, settings: dict[str, str]) -> Columns:
@@ -165,13 +167,14 @@ class Conversation:
             self._wire.send_end()
 
     def _select(self, sql: str, settings: dict[str, str]) -> None:
-        stream = self._engine.query(sql, self._database, settings)
-        if not stream and re.match(r"\s*(SELECT|WITH)\b", sql, re.IGNORECASE):
-            self._wire.send_header(self._engine.describe(sql, self._database, settings))
-        for number, block in enumerate(cut(stream)):
-            if number == 0:
-                self._wire.send_header(block.columns)
-            self._wire.send_block(block.data)
+        blocks = list(cut(self._engine.query(sql, self._database, settings)))
+        columns = blocks[0].columns if blocks else []
+        if re.match(r"\s*(SELECT|WITH)\b", sql, re.IGNORECASE) and (not blocks or lacks_zones(columns)):
+            columns = self._engine.describe(sql, self._database, settings)
+        if columns:
+            self._wire.send_header(columns)
+        for block in blocks:
+            self._wire.send_block(replace(block, columns=columns))
 
     def _insert(self, insert: Insert, settings: dict[str, str]) -> None:
         columns = self._engine.describe(insert.select, self._database, {})
@@ -217,7 +220,8 @@ def _stop_when_told(with_parent: bool) -> threading.Event:
         stop.set()
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
+            pass
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

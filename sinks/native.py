@@ -59,15 +59,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of a Native stream: its columns, its number of rows and its bytes, header excluded."""
+    """A block of a Native stream: its columns, its number of rows, and each column's bytes."""
 
     columns: Columns
     rows: int
-    data: bytes
+    data: tuple[bytes, ...]
 
 
 class SocketReader(BufferedReader):  # type: ignore[misc]  # the driver's reader is extended by subclassing
     """A buffered reader of a socket that can keep what is read, byte for byte."""
+
+    current_buffer_size: int
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(BUFFER)
@@ -129,6 +131,8 @@ _CONTEXT = _plain_context()
 
 def _pass_over(kind: str, rows: int, reader: BufferedReader) -> None:
     """Read a column only to know where it ends."""
+    if not rows:
+        return
     if kind.startswith("Nullable("):
         reader.read(rows)
         _pass_over(kind[9:-1], rows, reader)
@@ -140,25 +144,26 @@ def _pass_over(kind: str, rows: int, reader: BufferedReader) -> None:
         read_column(_CONTEXT, kind, rows, reader)
 
 
-def _read_body(reader: BufferedReader) -> tuple[Columns, int]:
-    columns, rows = [], 0
-    width, rows = read_varint(reader), read_varint(reader)
-    for _ in range(width):
-        name, kind = read_binary_str(reader), read_binary_str(reader)
-        columns.append((name, kind))
-        if rows:
-            _pass_over(kind, rows, reader)
-    return columns, rows
-
-
 def cut(stream: bytes) -> Iterator[Block]:
     """The blocks of a ``FORMAT Native`` stream (chDB's answer to a query)."""
     if not stream:
         return
     reader = BytesReader(stream)
-    while (start := reader.position) < len(stream):
-        columns, rows = _read_body(reader)
-        yield Block(columns, rows, stream[start : reader.position])
+    while reader.position < len(stream):
+        width, rows = read_varint(reader), read_varint(reader)
+        columns, data = [], []
+        for _ in range(width):
+            name, kind = read_binary_str(reader), read_binary_str(reader)
+            start = reader.position
+            _pass_over(kind, rows, reader)
+            columns.append((name, kind))
+            data.append(stream[start : reader.position])
+        yield Block(columns, rows, tuple(data))
+
+
+def lacks_zones(columns: Columns) -> bool:
+    """Whether some type may have lost its time zone: FORMAT Native, unlike the wire, leaves it out."""
+    return any(kind == "DateTime" for _, kind in columns)
 
 
 _LOW_CARDINALITY = re.compile(r"LowCardinality\(((?:[^()]|\([^()]*\))*)\)")
@@ -234,37 +239,38 @@ class Wire:
         read_binary_str(self._in)  # quota key
         read_varint(self._in)  # patch
 
-    def read_blocks(self) -> list[Block]:
-        """The client's blocks up to the empty one that ends them."""
-        blocks: list[Block] = []
+    def read_blocks(self) -> list[bytes]:
+        """The client's blocks, byte for byte, up to the empty one that ends them."""
+        blocks: list[bytes] = []
         while True:
             if (packet := read_varint(self._in)) != ClientPacketTypes.DATA:
                 raise RefusedError(101, f"packet {ClientPacketTypes.to_str(packet)} where data was expected")
             read_binary_str(self._in)  # name of an external table
             BlockInfo().read(self._in)
             self._in.keep()
-            columns, rows = _read_body(self._in)
+            width, rows = read_varint(self._in), read_varint(self._in)
+            for _ in range(width):
+                read_binary_str(self._in)  # name
+                _pass_over(read_binary_str(self._in), rows, self._in)
             data = self._in.kept()
-            if not columns:
+            if not width:
                 return blocks
-            blocks.append(Block(columns, rows, data))
+            blocks.append(data)
 
-    def send_block(self, body: bytes) -> None:
+    def send_block(self, block: Block) -> None:
         write_varint(ServerPacketTypes.DATA, self._out)
         write_binary_str("", self._out)
         BlockInfo().write(self._out)
-        self._out.write(body)
+        write_varint(len(block.columns), self._out)
+        write_varint(block.rows, self._out)
+        for (name, kind), data in zip(block.columns, block.data, strict=True):
+            write_binary_str(name, self._out)
+            write_binary_str(kind, self._out)
+            self._out.write(data)
 
     def send_header(self, columns: Columns) -> None:
         """A block without rows: what columns there are, before the rows or instead of them."""
-        write_varint(ServerPacketTypes.DATA, self._out)
-        write_binary_str("", self._out)
-        BlockInfo().write(self._out)
-        write_varint(len(columns), self._out)
-        write_varint(0, self._out)
-        for name, kind in columns:
-            write_binary_str(name, self._out)
-            write_binary_str(kind, self._out)
+        self.send_block(Block(columns, 0, (b"",) * len(columns)))
         self._out.flush()
 
     def send_end(self) -> None:

@@ -1,0 +1,61 @@
+"""The migrations make what :mod:`sinks.tables` declares, and every row of it comes back."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sinks.store import ClickHouseWriter
+from sinks.tables import RISK_HISTORY, TABLES, Table
+from tests.sinks.rows import any_rows, as_columns
+
+WRITTEN = [table for table in TABLES.values() if table.name != "risk_latest"]
+
+
+def by_name(table: Table) -> str:
+    return table.name
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=by_name)
+def test_a_table_is_as_declared(writer: ClickHouseWriter, table: Table) -> None:
+    found = {row[0]: (row[1], row[3]) for row in writer.command(f"DESCRIBE TABLE {table.name}")}
+    assert found.pop("ingested_at") == ("DateTime('UTC')", "now()")
+    assert {name: kind for name, (kind, _) in found.items()} == table.columns
+    ((key, engine),) = writer.command(
+        "SELECT sorting_key, engine_full FROM system.tables "
+        f"WHERE database = '{writer.address.database}' AND name = '{table.name}'"
+    )
+    assert tuple(key.replace("`", "").split(", ")) == table.key
+    assert engine.startswith("ReplacingMergeTree")
+    assert ("(version)" in engine) == ("version" in table.columns and table.name != "risk_latest")
+    assert "non_replicated_deduplication_window" in engine
+
+
+def test_nothing_is_deleted_by_event_time(writer: ClickHouseWriter) -> None:
+    """A replay of an old term must not vanish as it is written."""
+    for name, engine in writer.command(
+        "SELECT name, engine_full FROM system.tables "
+        f"WHERE database = '{writer.address.database}' AND engine_full LIKE '%TTL%'"
+    ):
+        expected = "TTL at +" if name == "pipeline_health" else "TTL ingested_at +"
+        assert expected in engine, name
+
+
+def test_risk_now_has_the_columns_of_the_history(writer: ClickHouseWriter) -> None:
+    found = [row[0] for row in writer.command("DESCRIBE TABLE risk_now")]
+    assert sorted(found) == sorted(RISK_HISTORY.columns)
+
+
+@pytest.mark.parametrize("table", WRITTEN, ids=by_name)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_row_comes_back(writer: ClickHouseWriter, table: Table, data: st.DataObject) -> None:
+    rows = data.draw(any_rows(table))
+    writer.command(f"SYSTEM STOP TTL MERGES {table.name}")
+    writer.command(f"TRUNCATE TABLE {table.name}")
+    columns = as_columns(table, rows)
+    for _ in range(2):
+        writer.write(table.name, columns, token=None)
+    listed = ", ".join(f"`{name}`" for name in table.columns)
+    found = writer.command(f"SELECT {listed} FROM {table.name}")
+    assert len(found) == len(rows)
+    assert all(row in found for row in rows)
