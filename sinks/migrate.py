@@ -119,6 +119,13 @@ def migrate(
         return _forwards(writer, steps, done, target) + _backwards(writer, steps, done, target)
 
 
+def pending(address: StoreAddress) -> list[str]:
+    """Names of the migrations that a store lacks. Raises ``StoreError`` where it cannot be asked."""
+    with ClickHouseWriter(address) as writer:
+        done = applied(writer)
+    return [step.name for step in migrations() if step.number not in done]
+
+
 def _check(done: dict[int, tuple[str, str]], steps: tuple[Migration, ...]) -> None:
     known = {step.number: step for step in steps}
     for number, (name, checksum) in done.items():

@@ -64,6 +64,8 @@ class Pipeline:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._early: dict[int, list[Delivery]] = {}
         self._training: Training | None = None
+        self.failed: BaseException | None = None
+        """The error that ended the worker, if one did."""
         deliver_in_batches(self.app, (self._events, self._feedback, self._reports), self._may_fetch)
         self._add_agents()
         handlers: list[tuple[Any, Any]] = [
@@ -115,7 +117,7 @@ class Pipeline:
                 await self._training.take(delivery)
         except Exception as error:
             log.exception("the trainer failed on %s", _where(delivery.batch))
-            await self.app.crash(error)
+            await self._fail(error)
 
     def _place(self, partition: int) -> tuple[int, int]:
         """The applied offset of a partition, and how many records it is behind the end, where known."""
@@ -165,7 +167,12 @@ class Pipeline:
         if task.cancelled() or (error := task.exception()) is None:
             return
         log.error("partition %d failed, the worker stops: %s", partition, error, exc_info=error)
-        asyncio.get_running_loop().create_task(self.app.crash(error))
+        asyncio.get_running_loop().create_task(self._fail(error))
+
+    async def _fail(self, error: BaseException) -> None:
+        """Stop the worker. What is not acked comes back to the next one."""
+        self.failed = error
+        await self.app.crash(error)
 
     async def _on_revoked(self, _app: Any, revoked: set[TP], **_: Any) -> None:  # noqa: ARG002
         await self._stop_runners()

@@ -1,0 +1,317 @@
+"""The command line. Each command is a few lines; what it does lives in the module that it calls."""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from evaluation.command import evaluate as run_evaluation
+from sinks.errors import StoreError
+from sinks.migrate import MigrationError
+from sinks.migrate import migrate as run_migrations
+from sinks.store import StoreReader
+from sources import native, simulator
+from sources.oulad import OuladError, OuladFolder
+from sources.simulator import SimulationPlan
+from sources.stream import paced
+from streams import doctor as doctors
+from streams import summary, topics
+from streams.brokers import BrokerUnavailableError
+from streams.demo import stream_through
+from streams.publisher import PublishError
+from streams.publishing import publish
+from streams.rig import Rig, RigError, interruptible
+from streams.settings import DEMO_KEY, Settings, SettingsError, load
+
+app = typer.Typer(
+    help="homeroom tells two to three weeks ahead who is about to drop out of an online course, why, and what "
+    "to do about it. Start with `homeroom demo`. Settings come from HOMEROOM_* in the environment or from a "
+    "file; `homeroom settings` lists them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+topics_app = typer.Typer(
+    help="Create the topics, or show how they differ from what is wanted.", no_args_is_help=True
+)
+app.add_typer(topics_app, name="topics")
+
+console = Console()
+EXPECTED = (
+    BrokerUnavailableError,
+    MigrationError,
+    OuladError,
+    PublishError,
+    RigError,
+    SettingsError,
+    StoreError,
+    native.NativeError,
+    topics.TopicsError,
+)
+"""Errors that are the user's to mend: told in their own words, without a traceback."""
+
+Folder = Annotated[Path, typer.Option(help="Where data and logs go.")]
+
+
+@app.command()
+def worker() -> None:
+    """Work on the events topic until stopped. Run as many as there are partitions."""
+    from streams.worker import run  # noqa: PLC0415 - Faust takes a second to import
+
+    settings = load()
+    if settings.clock == "live" and not settings.pseudonym_key.get_secret_value():
+        raise SettingsError(
+            "HOMEROOM_PSEUDONYM_KEY is empty: learners' pseudonyms need a secret, set 16 characters"
+        )
+    raise typer.Exit(run(settings))
+
+
+@app.command()
+def simulate(
+    learners: Annotated[int, typer.Option(help="Learners in all runs together.")] = 3000,
+    courses: Annotated[int, typer.Option(help="Courses, each with a past and a present run.")] = 2,
+    weeks: Annotated[int, typer.Option(help="Length of a run.")] = 20,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
+    speed: Annotated[
+        float | None, typer.Option(help="Event seconds a second; as fast as it goes if not given.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write JSON lines here instead of publishing; - for stdout.")
+    ] = None,
+) -> None:
+    """Publish a simulated term to the events topic (or write it to a file)."""
+    plan = SimulationPlan.term(learners, courses=courses, weeks=weeks, seed=seed)
+    stream = simulator.stream(plan)
+    if speed is not None:
+        stream = paced(stream, speed)
+    if out is not None:
+        with sys.stdout.buffer if str(out) == "-" else out.open("wb") as file:
+            for message in stream:
+                file.write(message.value + b"\n")
+        return
+    sent = publish(stream, load(), lambda sent: console.print(f"{sent.messages:,} messages", end="\r"))
+    console.print(f"published {sent.messages:,} messages as {sent.records:,} records")
+
+
+@app.command()
+def replay(
+    oulad: Annotated[Path | None, typer.Option(help="Folder of the OULAD tables, CSV or parquet.")] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="File of native JSON lines, in order of event time.")
+    ] = None,
+    presentations: Annotated[list[str] | None, typer.Option(help="Only these, such as BBB/2013J.")] = None,
+    folder: Folder = Path("data/replay"),
+    workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    broker: Annotated[
+        str | None, typer.Option(help="A broker that runs already; else the embedded one.")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(help="A store that runs already; else the embedded one.")
+    ] = None,
+    summary_json: Annotated[Path | None, typer.Option(help="Write the counts here as JSON.")] = None,
+) -> None:
+    """Replay recorded learners through broker, worker and store, as fast as they go, and sum up."""
+    if (oulad is None) == (events is None):
+        raise typer.BadParameter("give one of --oulad and --events")
+    if oulad is not None:
+        found = OuladFolder(oulad)
+        chosen = [one for one in found.presentations if not presentations or one.course_run in presentations]
+        stream, total = found.stream(chosen), found.total(chosen)
+    else:
+        stream, total = native.read(events, ticks=True), 0
+    settings = _replaying(broker=broker, store=store)
+    with interruptible(Rig(folder, settings, broker=broker is None, store=store is None)) as rig:
+        progress = stream_through(rig, stream, total, console, workers)
+        rig.stop_workers()
+        address = rig.settings.store_address
+        if address is not None:
+            with StoreReader(address) as reader:
+                summary.show(console, reader, progress, folder)
+        counts = {
+            "published": progress.sent.records,
+            "applied": progress.applied,
+            "duplicates": progress.duplicates,
+            "dead_letters": progress.dead_letters,
+            "seconds": round(progress.elapsed_s, 1),
+            "events_per_second": round(progress.done / progress.elapsed_s),
+        }
+        lost = counts["published"] - progress.done
+        console.print(
+            f"in {counts['published']:,} = applied and accounted for {progress.done:,}, lost {lost:,}"
+        )
+        if summary_json is not None:
+            summary_json.write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")
+
+
+@app.command()
+def demo(
+    learners: Annotated[int, typer.Option(help="Simulated learners.")] = 3000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same term.")] = 1,
+    folder: Folder = Path("data/demo"),
+) -> None:
+    """A simulated term through the real worker, with an embedded broker and store: two minutes, no set-up."""
+    import shutil  # noqa: PLC0415
+
+    shutil.rmtree(folder, ignore_errors=True)
+    plan = SimulationPlan.term(learners, seed=seed)
+    console.print(
+        f"[bold]homeroom[/]: {learners:,} simulated learners, a term of 20 weeks, one worker. "
+        "The past runs teach the model, the present ones are watched."
+    )
+    settings = _replaying()
+    with interruptible(Rig(folder, settings)) as rig:
+        progress = stream_through(rig, simulator.stream(plan), simulator.total(plan), console)
+        rig.stop_workers()
+        address = rig.settings.store_address
+        assert address is not None, "the rig started a store"  # noqa: S101
+        with StoreReader(address) as reader:
+            summary.show(console, reader, progress, folder)
+            judged = summary.judge(reader, plan, settings.identity, weeks=(4, 8, 12, 16))
+            summary.show_judged(console, judged)
+    console.print(
+        f"\n[bold]Next:[/] ask the data something:\n"
+        f"  .venv/bin/homeroom query --folder {folder} "
+        f'"SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"\n'
+        "  or replay real learners: .venv/bin/homeroom replay --oulad DIR (the README says where to get them)"
+    )
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT; `SHOW TABLES` lists what there is.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")] = False,
+) -> None:
+    """Ask the store. Nothing can be changed this way: the store itself refuses."""
+    from sinks.embedded import EmbeddedStore  # noqa: PLC0415
+
+    if folder is None:
+        address = load().store_address
+        if address is None:
+            raise SettingsError("HOMEROOM_STORE is empty: there is no store to ask")
+        _print_answer(StoreReader(address), sql, as_json)
+        return
+    if not (folder / "store").exists():
+        raise SettingsError(
+            f"--folder {folder}: there is no store; run `homeroom demo` or `homeroom replay` first"
+        )
+    store = EmbeddedStore(folder / "store")
+    try:
+        _print_answer(StoreReader(store.start()), sql, as_json)
+    finally:
+        store.stop()
+
+
+def _print_answer(reader: StoreReader, sql: str, as_json: bool) -> None:
+    with reader:
+        answer = reader.query(sql)
+    if as_json:
+        for row in answer.rows:
+            print(json.dumps(dict(zip(answer.columns, row, strict=True)), default=str))
+        return
+    table = Table(*answer.columns)
+    for row in answer.rows:
+        table.add_row(*(str(value) for value in row))
+    console.print(table)
+
+
+@app.command()
+def doctor() -> None:
+    """Check broker, topics, store and versions; one line each. Ends with 1 where something is wrong."""
+    wrong = False
+    for finding in doctors.examine(load()):
+        wrong |= finding.wrong
+        mark = "[red]wrong[/]" if finding.wrong else "[green]ok[/]   "
+        console.print(f"{mark} {finding.what}: {finding.words}", highlight=False, soft_wrap=True)
+    raise typer.Exit(int(wrong))
+
+
+@app.command()
+def migrate(
+    target: Annotated[
+        int | None, typer.Option(help="Migrate to this number; 0 takes everything back.")
+    ] = None,
+) -> None:
+    """Create or update the store's tables."""
+    address = load().store_address
+    if address is None:
+        raise SettingsError("HOMEROOM_STORE is empty: there is no store to migrate")
+    done = run_migrations(address, target)
+    console.print("\n".join(str(step) for step in done) if done else "up to date")
+
+
+@app.command()
+def settings() -> None:
+    """List every setting, what it is now, and what it does. Secrets are not shown."""
+    now = load()
+    table = Table("setting", "now", "what it does")
+    for name, field in Settings.model_fields.items():
+        table.add_row(f"HOMEROOM_{name.upper()}", str(getattr(now, name)), field.description)
+    console.print(table)
+
+
+@app.command()
+def evaluate(
+    oulad: Annotated[Path, typer.Option(help="Folder of the OULAD tables, with any set of presentations.")],
+    test: Annotated[
+        list[str], typer.Option(help="Codes of the presentations to write estimates of, such as 2014B.")
+    ],
+    out: Annotated[Path, typer.Option(help="The table: .parquet or .csv.")],
+) -> None:
+    """One pass over OULAD in time order, test then train; writes a table of estimates and alerts."""
+    run_evaluation(oulad, test, out, load(clock="replay").rules, console)
+
+
+@topics_app.command("create")
+def topics_create() -> None:
+    """Create the topics that are not there. Those that are stay untouched."""
+    now = load()
+    made = topics.create(now.broker, now.partitions, now.replication, now.prefix)
+    console.print("\n".join(f"created {name}" for name in made) if made else "all there")
+
+
+@topics_app.command("show")
+def topics_show() -> None:
+    """Show every topic, and how it differs from what is wanted. Ends with 1 where that matters."""
+    now = load()
+    table = Table("topic", "partitions", "replicas", "remarks")
+    states = topics.describe(now.broker, now.partitions, now.replication, now.prefix)
+    for state in states:
+        words = "; ".join([*state.faults, *state.remarks]) or "as wanted"
+        table.add_row(state.name, str(state.partitions), str(state.replication), words)
+    console.print(table)
+    raise typer.Exit(int(any(state.faults for state in states)))
+
+
+def _replaying(**overrides: Any) -> Settings:
+    """Settings for a run over the past. Without a secret of one's own the demo's key makes the pseudonyms."""
+    now = load(clock="replay", **overrides)
+    if now.pseudonym_key.get_secret_value():
+        return now
+    return load(clock="replay", pseudonym_key=DEMO_KEY, **overrides)
+
+
+def main(run: Callable[[], Any] = app) -> None:
+    """The console script: expected errors in one readable line, an interruption without a traceback."""
+    started = datetime.now(UTC)
+    try:
+        run()
+    except EXPECTED as error:
+        print(f"homeroom: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        took = (datetime.now(UTC) - started).total_seconds()
+        print(f"homeroom: interrupted after {took:.0f} s", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

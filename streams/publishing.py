@@ -1,0 +1,49 @@
+"""Publishes a source's stream to the events topic: learners by their key, ticks and calendars to all."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from schemas.topics import EVENTS
+from sources.stream import Published
+from streams.publisher import Publisher
+from streams.settings import Settings
+
+REPORT_EVERY = 5_000
+
+
+@dataclass(slots=True)
+class Sent:
+    """How far publishing has come. ``records`` counts every copy of a broadcast, ``messages`` each once."""
+
+    messages: int = 0
+    records: int = 0
+    event_time: int = 0
+
+
+def publish(
+    stream: Iterable[Published],
+    settings: Settings,
+    progress: Callable[[Sent], None] = lambda _: None,
+) -> Sent:
+    """Send all of a stream and wait until it has arrived; ``progress`` is told now and then.
+
+    Raises ``PublishError`` where the broker does not take it.
+    """
+    publisher = Publisher(settings.broker, linger_ms=20)
+    topic = settings.prefix + EVENTS.name
+    sent = Sent()
+    for message in stream:
+        if message.broadcast:
+            for partition in range(settings.partitions):
+                publisher.send(topic, message.value, message.key, partition)
+            sent.records += settings.partitions
+        else:
+            publisher.send(topic, message.value, message.key)
+            sent.records += 1
+        sent.messages += 1
+        sent.event_time = message.occurred_at
+        if sent.messages % REPORT_EVERY == 0:
+            progress(sent)
+    publisher.flush_now(600.0)
+    progress(sent)
+    return sent

@@ -1,0 +1,41 @@
+"""Runs the worker: logging, metrics, and Faust's event loop until a signal or a failure ends it."""
+
+import logging
+import sys
+
+import faust
+import uvloop
+from prometheus_client import start_http_server
+
+from streams.app import Pipeline
+from streams.settings import Settings
+
+FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+QUIET = ("faust", "mode", "aiokafka", "kafka")
+"""Libraries that tell their life story at info."""
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Work until stopped. Returns the process's exit code: 0 after a signal, not 0 after a failure."""
+    uvloop.install()
+    configure_logging(settings.log_level)
+    pipeline = Pipeline(settings)
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, settings.metrics_host, registry=pipeline.metrics.registry)
+    # Above info Faust sets the root logger to debug to feed its spinner, a sixth of the processor.
+    worker = faust.Worker(pipeline.app, loglevel="info", override_logging=False, redirect_stdouts=False)
+    log.info("worker of group %s on %s", settings.group, settings.broker)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        return int(ended.code or 0) if pipeline.failed is None else 1
+    return 0 if pipeline.failed is None else 1
+
+
+def configure_logging(level: str) -> None:
+    """One line a record, on standard error."""
+    logging.basicConfig(level=level.upper(), format=FORMAT, stream=sys.stderr, force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
