@@ -18,7 +18,7 @@ HOSTS = (
     "pythonhosted" + ".org",
     "npmjs" + ".org",
     "maven" + ".org",
-    "maven" + ".apache.org",
+    "repo.maven" + ".apache.org",
 )
 REGISTRIES = (
     "crates" + ".io",
