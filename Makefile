@@ -7,7 +7,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 CODE := $(wildcard schemas sources streams features online_models nudges sinks grafana console evaluation tests benchmarks)
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
+PIP := $(BIN)/python $(INSTALL)
 UV := uv==0.13.9
 COMPILE := .venv-lock/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
@@ -66,7 +67,7 @@ FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2
 VERSION := import sys; print(sys.version_info[:2])
 
 ifdef PYTHON  # an environment of another version than the one asked for is made anew
-ifneq ($(shell { "$(PYTHON)" -c '$(VERSION)'; } 2>&1),$(shell { "$(BIN)/python" -c '$(VERSION)'; } 2>&1))
+ifneq ($(shell "$(PYTHON)" -c '$(VERSION)' 2>&1 || :),$(shell "$(BIN)/python" -c '$(VERSION)' 2>&1 || :))
 .PHONY: $(BIN)/python
 endif
 endif
@@ -102,9 +103,9 @@ $(VENV)/ready-dev: $(VENV)/ready-runtime requirements/dev.txt
 .venv-bench/ready: requirements/bench.txt
 	$(call create,.venv-bench)
 	@echo "set-up: Quix Streams, to compare with (once)"
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@.venv-bench/bin/python $(INSTALL) --require-hashes -r requirements/bench.txt
 	@touch $@
 
 .venv-lock/bin/uv:
 	$(call create,.venv-lock)
-	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
+	@.venv-lock/bin/python $(INSTALL) $(UV)

@@ -1,6 +1,7 @@
 """What may be committed: no address of a registry, no path of a machine, pins with hashes, nothing heavy."""
 
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -17,7 +18,7 @@ HOSTS = (
     "pythonhosted" + ".org",
     "npmjs" + ".org",
     "maven" + ".org",
-    "maven" + ".apache.org",
+    "repo.maven" + ".apache.org",
 )
 REGISTRIES = (
     "crates" + ".io",
@@ -31,16 +32,11 @@ MACHINE_PATHS = re.compile(r"(?<![\w./-])/(?:work|root|home/\w+|Users/\w+|tmp/(?
 
 
 def committed() -> list[Path]:
-    """The files that git would commit; every file that is not ignored by name, where git is not at hand."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if listing.returncode:
+    """The files that git has or would add."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
         pytest.skip("not a git checkout: nobody knows which files are committed")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
