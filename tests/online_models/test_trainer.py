@@ -13,6 +13,7 @@ from features.bins import histogram
 from features.catalogue import FINGERPRINT
 from online_models.arrays import pack, unpack
 from online_models.cohorts import rank_table
+from online_models.scoring import scorer_of
 from online_models.trainer import Trainer, shuffled
 from schemas.learning import DayPackage, DayReport, TrainingExample
 from tests.online_models.examples import rows, seeded
@@ -32,7 +33,7 @@ class Day:
 @cache
 def term() -> dict[int, Day]:
     rng = np.random.default_rng(7)
-    return {day: Day(tuple(seeded(120, seed=day)), {run: rows(30, rng)[0] for run in RUNS}) for day in DAYS}
+    return {day: Day(tuple(seeded(30, seed=day)), {run: rows(30, rng)[0] for run in RUNS}) for day in DAYS}
 
 
 def reports(partition: int, partitions: int, parts: int) -> list[DayReport]:
@@ -71,17 +72,16 @@ def expected() -> list[str]:
 def test_each_day_has_its_package() -> None:
     packages = [DayPackage.model_validate_json(text) for text in expected()]
     assert [package.day for package in packages] == list(DAYS)
-    assert [package.model.examples for package in packages] == [120, 240, 360, 480, 600]
-    assert packages[2].model.model_version == "lost/additive-1-102-360"
-    assert packages[0].model.warming_up
-    assert not packages[-1].model.warming_up
-    assert packages[-1].metrics["examples"] == 600
-    assert packages[-1].metrics["served"] == 400
+    assert [package.model.examples for package in packages] == [30, 60, 90, 120, 150]
+    assert packages[2].model.model_version == "lost/additive-1-102-90"
+    assert packages[-1].model.warming_up
+    assert packages[-1].metrics["examples"] == 150
+    assert packages[-1].metrics["served"] == 100
     for run, codes in term()[104].cohorts.items():
         np.testing.assert_array_equal(unpack(packages[-1].cohorts[run]), rank_table(histogram(codes)))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30)
 @given(st.data())
 def test_any_split_interleaving_repetition_and_restart_gives_the_same_packages(data: st.DataObject) -> None:
     partitions = data.draw(st.integers(1, 5), "partitions")
@@ -96,7 +96,7 @@ def test_any_split_interleaving_repetition_and_restart_gives_the_same_packages(d
         number = data.draw(st.sampled_from(waiting), "next")
         published += trainer.receive(queues[number][positions[number]])
         positions[number] += 1
-        event = data.draw(st.sampled_from(["", "", "", "repeat", "restart"]), "event")
+        event = data.draw(st.sampled_from(["", "", "", "", "", "repeat", "restart"]), "event")
         if event == "repeat":
             back = data.draw(st.integers(1, positions[number]), "records back")
             for report in queues[number][positions[number] - back : positions[number]]:
@@ -105,6 +105,12 @@ def test_any_split_interleaving_repetition_and_restart_gives_the_same_packages(d
             trainer = Trainer.resume(through_json(published[-1]), partitions)
             positions = [0] * partitions
     assert [package.model_dump_json() for package in published] == expected()
+
+
+def test_a_package_serves_once_enough_was_learned() -> None:
+    report = reports(0, 1, 1)[0].model_copy(update={"examples": seeded(600)})
+    (package,) = Trainer(1).receive(report)
+    assert scorer_of(through_json(package).model).state == "serving"
 
 
 def test_a_day_waits_for_every_partition_and_part() -> None:
