@@ -7,9 +7,9 @@ examples, the steps bend it where many have shown how. So the whole model is one
 Hastie and Robert Tibshirani, Generalized Additive Models, Statistical Science 1986.)
 
 Why this form: one pass in time order over the Open University data, weekly estimates on 2014B, with
-all examples of 2013 and, in brackets, with those of one learner in fifty, gave an AUC of .871
+all examples known by then and, in brackets, with those of one learner in fifty, gave an AUC of .871
 (.862) for standardised lines alone, .873 (.845) for steps alone, .873 (.857) for both. Products
-with the phase of the course added nothing to steps; bins without ranks fell to .848.
+with the phase of the course added nothing to steps; lines without ranks lost .019.
 
 Inputs have numbers: slopes first, one for each feature and then one for each ranked feature; then
 ``STEPS`` steps for each of these in the same order.
