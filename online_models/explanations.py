@@ -159,8 +159,8 @@ def _early(days: float) -> str:
 
 def _lead(days: float) -> str:
     if round(days) == 0:
-        return "registered on the day of the start"
-    return f"registered {_count(abs(days), 'day')} {'before' if days > 0 else 'after'} the start"
+        return "registered about when the course began"
+    return f"registered about {_count(abs(days), 'day')} {'before' if days > 0 else 'after'} the start"
 
 
 def _phase(share: float) -> str:

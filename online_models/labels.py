@@ -6,11 +6,11 @@
 known only when the run has ended. A model that learns each outcome as soon as it is known sees
 nothing but losses from the first day of a run to its last, and calls everybody lost: on the Open
 University data (one pass in time order, weekly estimates on 2014B) that costs .14 of AUC and puts
-the mean estimate at .87 where .43 are lost; giving the early ones a small weight only makes it
-slower. So **a snapshot is held until its course run has ended**, whatever is known before: the
-examples of a run come as they are, losses and successes together. The price is that a run teaches
-nothing about itself, and that a new installation serves the recency prior until its first run ends
-(or until earlier runs are replayed).
+the mean estimate at .87 where .43 are lost; a small weight for the early ones only softens it (.853
+and .55 with a twentieth). So **a snapshot is held until its course run has ended**, whatever is
+known before: the examples of a run come as they are, losses and successes together. The price is
+that a run teaches nothing about itself, and that a new installation serves the recency prior until
+its first run ends (or until earlier runs are replayed).
 
 **When no result ever comes**, the silence horizon decides: ``SILENCE_HORIZON`` days after the end,
 whoever was silent for more than ``SILENT_BEFORE_END`` days before it is lost (this is how

@@ -1,0 +1,147 @@
+"""River learns; the numbers it learned score the same, and are enough to go on learning."""
+
+# mypy: disable-error-code="no-untyped-call"
+# River's methods are partly untyped.
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from numpy.typing import NDArray
+
+from online_models.classifier import ENOUGH, RiskClassifier
+from online_models.design import SIZE, TERMS, inputs
+from online_models.scoring import AdditiveScorer, logistic, scorer_of
+from online_models.warming import RecencyPrior
+from schemas.learning import ModelSnapshot
+from tests.online_models.examples import enrolments, rows, seeded, truth
+
+Rows = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+@cache
+def learned() -> RiskClassifier:
+    classifier = RiskClassifier()
+    classifier.learn(seeded(3000))
+    return classifier
+
+
+def through_json(classifier: RiskClassifier) -> ModelSnapshot:
+    return ModelSnapshot.model_validate_json(classifier.snapshot("test").model_dump_json())
+
+
+@settings(deadline=None)
+@given(enrolments)
+def test_numpy_scores_as_river_does(found: Rows) -> None:
+    codes, ranks = found
+    scorer = AdditiveScorer.from_snapshot(through_json(learned()))
+    river = [
+        learned().regression.predict_proba_one(inputs(codes[:, n].tobytes(), ranks[:, n].tobytes()))[True]
+        for n in range(codes.shape[1])
+    ]
+    np.testing.assert_allclose(logistic(scorer.log_odds(codes, ranks)), river, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(scorer.score(codes, ranks), river, rtol=0, atol=5.1e-7)
+
+
+@settings(deadline=None)
+@given(enrolments)
+def test_contributions_add_up_to_the_log_odds(found: Rows) -> None:
+    codes, ranks = found
+    scorer = AdditiveScorer.from_snapshot(learned().snapshot("test"))
+    parts = scorer.contributions(codes, ranks)
+    assert parts.shape == codes.shape
+    np.testing.assert_allclose(scorer.intercept + parts.sum(axis=0), scorer.log_odds(codes, ranks), atol=1e-9)
+
+
+def test_an_estimate_does_not_depend_on_the_others() -> None:
+    codes, ranks = rows(997, np.random.default_rng(3))
+    scorer = AdditiveScorer.from_snapshot(learned().snapshot("test"))
+    together = scorer.score(codes, ranks)
+    for parts in (2, 3, 5, 997):
+        apart = np.empty(997)
+        for number in range(parts):
+            apart[number::parts] = scorer.score(
+                np.ascontiguousarray(codes[:, number::parts]), ranks[:, number::parts]
+            )
+        np.testing.assert_array_equal(apart, together)
+
+
+def test_learning_goes_on_bit_for_bit_after_a_snapshot() -> None:
+    examples = seeded(1000, seed=2)
+    straight, before = RiskClassifier(), RiskClassifier()
+    straight.learn(examples)
+    before.learn(examples[:500])
+    after = RiskClassifier.from_snapshot(through_json(before))
+    after.learn(examples[500:])
+    assert through_json(after) == through_json(straight)
+    assert after.weights() == straight.weights()
+
+
+def test_it_learns_the_truth() -> None:
+    codes, ranks = rows(2000, np.random.default_rng(9))
+    score = AdditiveScorer.from_snapshot(learned().snapshot("test")).score(codes, ranks)
+    assert np.corrcoef(score, truth(codes))[0, 1] > 0.85
+    assert abs(score.mean() - truth(codes).mean()) < 0.05
+
+
+def test_a_weight_counts_as_so_many_examples_would() -> None:
+    """Not exactly, with AdaGrad; but the heavier class must win."""
+    pair = seeded(2, seed=5)
+    heavy = [
+        pair[0].model_copy(update={"label": True, "weight": 4.0}),
+        pair[0].model_copy(update={"label": False, "weight": 1.0}),
+    ]
+    classifier = RiskClassifier()
+    classifier.learn(heavy * 50)
+    assert classifier.regression.predict_proba_one(inputs(pair[0].codes, pair[0].ranks))[True] > 0.6
+
+
+def test_every_example_has_one_slope_and_one_step_of_each_term() -> None:
+    example = inputs(bytes(range(51)), bytes(range(200, 251)))
+    assert list(example) == sorted(example)
+    assert len(example) == 2 * TERMS
+    assert max(inputs(bytes([63] * 51), bytes([255] * 51))) == SIZE - 1
+
+
+@pytest.mark.parametrize(
+    ("codes", "ranks", "complaint"),
+    [
+        (bytes(50), bytes(51), "50 codes and 51 ranks, expected 51 each"),
+        (bytes(50) + b"\x40", bytes(51), "code 64, expected less than 64"),
+    ],
+)
+def test_a_misshapen_example_is_refused(codes: bytes, ranks: bytes, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        inputs(codes, ranks)
+
+
+def test_until_enough_of_both_classes_the_prior_serves() -> None:
+    example = seeded(1)[0]
+    classifier = RiskClassifier()
+    classifier.learn([example.model_copy(update={"label": True})] * (ENOUGH + 50))
+    classifier.learn([example.model_copy(update={"label": False})] * (ENOUGH - 1))
+    assert classifier.snapshot("test").warming_up
+    assert isinstance(scorer_of(classifier.snapshot("test")), RecencyPrior)
+    classifier.learn([example.model_copy(update={"label": False})])
+    assert not classifier.snapshot("test").warming_up
+    assert scorer_of(classifier.snapshot("test")).state == "serving"
+    assert scorer_of(None).state == "warming_up"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"model": "lost/other-7"}, "model 'lost/other-7', expected 'lost/additive-1'"),
+        ({"features": "feedfeed"}, "made with features feedfeed"),
+        ({"state": {}}, "weights|valid list"),
+        ({"state": {"weights": [1.0], "squares": [1.0]}}, f"must be {SIZE} finite numbers, got 1"),
+        ({"state": {"weights": ["__import__('os')"] * SIZE}}, "valid number"),
+    ],
+)
+def test_a_strange_snapshot_is_refused(change: dict[str, object], complaint: str) -> None:
+    snapshot = learned().snapshot("test").model_copy(update=change)
+    with pytest.raises(ValueError, match=complaint):
+        RiskClassifier.from_snapshot(snapshot)
+    with pytest.raises(ValueError, match=complaint):
+        scorer_of(snapshot.model_copy(update={"warming_up": False}))

@@ -1,0 +1,146 @@
+"""Reasons: every feature has words, near-duplicates share one reason, and the parts are the change."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from features.bins import code
+from features.catalogue import BINS, FEATURES, INDEX, NAMES
+from online_models.classifier import RiskClassifier
+from online_models.explanations import WORDS, View, describe, main_reasons
+from online_models.scoring import AdditiveScorer
+from tests.online_models.examples import F, enrolments, seeded
+
+
+def view(**values: float) -> View:
+    """An ordinary enrolment, with the given values."""
+    ordinary = {"clicks_all": 300, "due": 4, "ahead": 0, "missed": 0.25, "score_mean": 0.7} | values
+    codes = np.zeros(F, np.uint8)
+    for name, number in ordinary.items():
+        codes[INDEX[name]] = code(FEATURES[INDEX[name]], np.array([number]))[0]
+    return View(codes, np.full(F, 127, np.uint8), np.zeros(F))
+
+
+def moved(base: View, **contributions: float) -> View:
+    parts = base.contributions.copy()
+    for name, part in contributions.items():
+        parts[INDEX[name]] = part
+    return View(base.codes, base.ranks, parts)
+
+
+def test_every_feature_has_words() -> None:
+    assert set(WORDS) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_value_of_every_feature_reads_as_a_clause(name: str) -> None:
+    for bin_ in range(BINS):
+        base = view()
+        base.codes[INDEX[name]] = bin_
+        words = describe(INDEX[name], base)
+        assert re.fullmatch(r"[a-z0-9].{6,90}[^.\s]", words), words
+        assert not re.search(r"\b1 (days|clicks|minutes|deadlines|tasks|kinds)\b|nan|-\d|_|  ", words), words
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "words"),
+    [
+        ("silence", 9, "no activity for 9 days"),
+        ("silence", 1, "no activity for 1 day"),
+        ("silence", 0, "active on the last day"),
+        ("clicks_7", 12, "12 clicks in the last 7 days"),
+        ("clicks_1", 0, "no clicks in the last day"),
+        ("active_days_7", 7, "active on 7 of the last 7 days"),
+        ("active_days_28", 11, "active on 11 of the last 28 days"),
+        ("forum_28", 3, "3 clicks (forum) in the last 28 days"),
+        ("missed", 0.5, "50 % of deadlines missed"),
+        ("missed", 1, "100 % of deadlines missed"),
+        ("missed_last", 2, "2 deadlines missed in a row"),
+        ("missed_last", 0, "last deadline met"),
+        ("trend_7", -2, "4 times less activity in the last week than in the three weeks before"),
+        ("trend_7", 0, "about as active in the last week as in the three weeks before"),
+        ("lead", 31, "registered about 28 days before the start"),
+        ("lead", -5, "registered about 8 days after the start"),
+        ("early", -3, "work handed in 3 days after the deadline on average"),
+        ("next_due", 1, "next deadline in 1 day"),
+        ("phase", -0.1, "the course has not begun"),
+    ],
+)
+def test_words_say_the_number(name: str, number: float, words: str) -> None:
+    assert describe(INDEX[name], view(**{name: number})) == words
+
+
+def test_nothing_done_is_said_as_such() -> None:
+    assert describe(INDEX["silence"], view(silence=30, clicks_all=0)) == "no activity yet"
+    nothing = view(missed=1.0, score_mean=0.5, since_submission=60)
+    assert describe(INDEX["score_mean"], nothing) == "nothing handed in yet"
+    assert describe(INDEX["since_submission"], nothing) == "nothing handed in yet"
+
+
+def test_near_duplicates_share_one_reason() -> None:
+    before = view(clicks_3=30, clicks_7=85, clicks_14=150, silence=0)
+    after = moved(
+        view(clicks_3=0, clicks_7=12, clicks_14=90, silence=4),
+        clicks_3=0.2,
+        clicks_7=0.5,
+        clicks_14=0.1,
+        silence=0.6,
+        missed=0.05,
+        score_mean=-0.3,
+    )
+    reasons = main_reasons(before, after)
+    assert [(reason.feature, reason.contribution) for reason in reasons] == [
+        ("clicks_7", 0.8),
+        ("silence", 0.6),
+        ("missed", 0.05),
+    ]
+    assert reasons[0].text == "12 clicks in the last 7 days (before: 84 clicks in the last 7 days)"
+    assert reasons[1].text == "no activity for 4 days (before: active on the last day)"
+
+
+def test_a_fall_is_told_by_what_lowered_it() -> None:
+    after = moved(view(silence=0), silence=-0.9, missed=0.3)
+    assert [reason.feature for reason in main_reasons(view(silence=12), after)] == ["silence"]
+
+
+def test_an_unchanged_value_is_told_by_its_place_in_the_course() -> None:
+    before = view(clicks_7=12)
+    after = moved(before, clicks_7=0.4)
+    after = View(after.codes, np.full(F, 26, np.uint8), after.contributions)
+    (reason,) = main_reasons(before, after)
+    assert reason.text == "12 clicks in the last 7 days: more than 10 % of the course (before: 50 %)"
+
+
+def test_no_change_has_no_reasons() -> None:
+    assert main_reasons(view(), view()) == []
+
+
+@settings(deadline=None, max_examples=50)
+@given(enrolments, st.integers(1, 5))
+def test_reasons_of_a_real_model_go_the_way_of_the_change(
+    found: tuple[NDArray[np.uint8], NDArray[np.uint8]], limit: int
+) -> None:
+    codes, ranks = found
+    parts = SCORER.contributions(codes, ranks)
+    before, after = (View(codes[:, n], ranks[:, n], parts[:, n]) for n in (0, -1))
+    change = (after.contributions - before.contributions).sum()
+    reasons = main_reasons(before, after, limit)
+    assert len(reasons) <= limit
+    assert all(reason.contribution * change >= 0 for reason in reasons)
+    groups = [FEATURES[INDEX[reason.feature]].group for reason in reasons]
+    assert len(groups) == len(set(groups))
+    sizes = [abs(reason.contribution) for reason in reasons]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def _scorer() -> AdditiveScorer:
+    classifier = RiskClassifier()
+    classifier.learn(seeded(300))
+    return AdditiveScorer.from_snapshot(classifier.snapshot("test"))
+
+
+SCORER = _scorer()

@@ -1,0 +1,53 @@
+"""The recency prior: the documented figures, and nothing that was made up."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from numpy.typing import NDArray
+
+from features.bins import code
+from features.catalogue import FEATURES, INDEX
+from online_models.warming import RecencyPrior, base_rate, recency_prior
+from tests.online_models.examples import F, enrolments
+
+
+@pytest.mark.parametrize(("days", "seen_again"), [(7, 0.94), (14, 0.87), (21, 0.78), (28, 0.67), (42, 0.43)])
+def test_who_does_not_come_back_is_lost(days: int, seen_again: float) -> None:
+    assert recency_prior(days, 0.0) == pytest.approx(1 - seen_again * (1 - base_rate(0.0)))
+
+
+def test_the_base_rate_falls_as_those_who_leave_have_left() -> None:
+    assert base_rate(-0.1) == pytest.approx(0.528)
+    assert base_rate(0.0) == pytest.approx(0.486, abs=0.001)
+    assert base_rate(1.0) == pytest.approx(0.216 / 0.688)
+    rates = [base_rate(share) for share in np.linspace(-0.2, 1, 50)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_it_rises_with_silence_and_is_never_certain() -> None:
+    for phase in (-0.1, 0.0, 0.5, 1.0):
+        prior = [recency_prior(days, phase) for days in range(400)]
+        assert prior == sorted(prior)
+        assert prior[-1] < 1
+
+
+def row(silence: int, phase: float) -> NDArray[np.uint8]:
+    codes = np.zeros((F, 1), np.uint8)
+    for name, number in (("silence", silence), ("phase", phase)):
+        codes[INDEX[name]] = code(FEATURES[INDEX[name]], np.array([number]))
+    return codes
+
+
+@pytest.mark.parametrize("silence", [0, 7, 14, 21, 28, 42])
+def test_bins_lose_little_of_it(silence: int) -> None:
+    codes = row(silence, 0.3)
+    assert RecencyPrior().score(codes, codes)[0] == pytest.approx(recency_prior(silence, 0.3), abs=0.03)
+
+
+@settings(deadline=None)
+@given(enrolments)
+def test_silence_and_phase_explain_all_of_it(found: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
+    prior = RecencyPrior()
+    log_odds = prior.intercept + prior.contributions(*found).sum(axis=0)
+    np.testing.assert_allclose(1 / (1 + np.exp(-log_odds)), prior.score(*found), atol=1e-9)
+    assert prior.state == "warming_up"
