@@ -38,7 +38,8 @@ def _row(
 MARGINALS: tuple[Marginal, ...] = (
     *_row("outcome", "pass/withdrawn/fail/distinction", (0.379, 0.312, 0.216, 0.093), 0.03),
     Marginal("withdrawn before day 0", 0.26, 0.04),
-    *_row("withdrawal day", "p10/p25/p50/p75/p90", (8, 17, 66, 137, 183), 12),
+    *_row("withdrawal day", "p10/p25", (8, 17), 6),
+    *_row("withdrawal day", "p50/p75/p90", (66, 137, 183), 20),
     Marginal("silent fails (≥ 28 days)", 0.75, 0.06),
     Marginal("never active", 0.10, 0.02),
     *_row("clicks an active day", "mean/p25/p50/p75/p90/p95/p99", (21.9, 4, 11, 26, 52, 77, 158), 0.25, True),
