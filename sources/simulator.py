@@ -13,11 +13,12 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
-from sources.simulation import marginals, messages
-from sources.simulation.cohort import NEVER, OUTCOMES, Bools, Cohort, Ints, draw
+from sources.simulation import engagement, marginals, messages
+from sources.simulation.cohort import FAIL, NEVER, OUTCOMES, Bools, Cohort, Ints, draw
 from sources.simulation.plan import FIRST_DAY, Draws, Run, SimulationPlan
 from sources.simulation.sessions import KINDS
 from sources.stream import CLOSING_DAYS, DAY, Published, with_ticks
@@ -25,8 +26,12 @@ from sources.stream import CLOSING_DAYS, DAY, Published, with_ticks
 __all__ = ["NO_EXIT", "Run", "SimulationPlan", "Truth", "stream", "total", "truth"]
 
 NO_EXIT = -1
-EVENTS_A_LEARNER_DAY = {"sessions": 1.08, "clicks": 5.2}
-"""Found by counting; only for progress bars."""
+EVENTS_A_LEARNER_DAY = {"sessions": 1.55, "clicks": 8.5}
+"""In the first days of a run, found by counting; only for progress bars."""
+FADING = 0.43
+"""How the events of a run become fewer: a share x of it has x − FADING × x² of the first days' rate."""
+SILENCE = 28
+"""Days without activity at the end, from which a fail counts as silent and has an exit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,10 @@ class Truth:
     lost: Bools
     """Failed or withdrawn: what the risk is of."""
     exit_day: Ints
-    """Event day (UTC, since 1970) of the withdrawal, or the first of a fail's final silence; NO_EXIT."""
+    """Event day (UTC, since 1970) of the withdrawal; for a fail without activity in the last four weeks
+    the day after the last one; else NO_EXIT."""
     never_started: Bools
+    """Not active on a single day."""
 
 
 def stream(plan: SimulationPlan, ticks: bool = True) -> Iterator[Published]:
@@ -56,20 +63,16 @@ def stream(plan: SimulationPlan, ticks: bool = True) -> Iterator[Published]:
 
 
 def truth(plan: SimulationPlan) -> Truth:
-    """Every enrolment's fate, those after `plan.until` included."""
-    cohorts = [_hidden(plan, run)[0] for run in plan.runs]
-    outcome = np.concatenate([cohort.outcome for cohort in cohorts])
-    exits = [
-        np.where(cohort.exits < NEVER, run.starts_on + cohort.exits, NO_EXIT)
-        for run, cohort in zip(plan.runs, cohorts, strict=True)
-    ]
+    """Every enrolment's fate, what happens after `plan.until` included: a look into the future."""
+    fates = [_fate(plan, run) for run in plan.runs]
+    outcome = np.concatenate([fate.outcome for fate in fates])
     return Truth(
         learner=[learner for run in plan.runs for learner in messages.learner_ids(run)],
         course_run=[run.course_run for run in plan.runs for _ in range(run.learners)],
         outcome=[OUTCOMES[place] for place in outcome],
-        lost=outcome >= OUTCOMES.index("fail"),
-        exit_day=np.concatenate(exits),
-        never_started=np.concatenate([cohort.never_started for cohort in cohorts]),
+        lost=outcome >= FAIL,
+        exit_day=np.concatenate([fate.exit_day for fate in fates]),
+        never_started=np.concatenate([fate.never_started for fate in fates]),
     )
 
 
@@ -79,11 +82,30 @@ def total(plan: SimulationPlan) -> int:
     until = plan.until if plan.until is not None else NEVER
     messages_of = 0.0
     for run in plan.runs:
-        gone_by = min(max(until - run.starts_on, 0), run.days)
-        messages_of += run.learners * (2 + rate * gone_by)
+        share = min(max(until - run.starts_on, 0), run.days) / run.days
+        messages_of += run.learners * (2 + rate * run.days * (share - FADING * share**2))
     first = min(run.starts_on for run in plan.runs) + FIRST_DAY
     last = min(max(run.starts_on + run.days for run in plan.runs), until)
     return round(messages_of) + last - first + 1 + CLOSING_DAYS
+
+
+class _Fate(NamedTuple):
+    """One run's part of the truth, columns [n]."""
+
+    outcome: Ints
+    exit_day: Ints
+    never_started: Bools
+
+
+def _fate(plan: SimulationPlan, run: Run) -> _Fate:
+    cohort, draws = _hidden(plan, run)
+    last = np.full(run.learners, -NEVER)
+    for today in engagement.days(run, cohort, draws):
+        last[today.active] = today.day
+    never = last == -NEVER
+    silent = (cohort.outcome == FAIL) & ~never & (last < run.days - SILENCE)
+    exits = np.where(silent, last + 1, cohort.withdrawn)
+    return _Fate(cohort.outcome, np.where(exits < NEVER, run.starts_on + exits, NO_EXIT), never)
 
 
 def _hidden(plan: SimulationPlan, run: Run) -> tuple[Cohort, Draws]:

@@ -36,7 +36,7 @@ SILENT_FAIL = ((0, 0.12, 0.3, 0.6, 0.85, 1), (3, 25, 56, 105, 175, 211))
 REGISTRATION = ((0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (FIRST_DAY, -40, -28, -17, -9, -4, -2))
 
 BEFORE_START = 0.26
-ABSENT, ABSENCE = 0.10, (15, 45)
+ABSENT, ABSENCE = 0.13, (15, 45)
 """Share of the learners who are away once for weeks and come back, and how long, in days."""
 SPIKE_DAY, SPIKE = 12, 0.05
 SILENT_AMONG_FAIL = 0.70
@@ -79,11 +79,6 @@ class Cohort:
     """[n, kinds] how much more than others a learner uses a kind."""
     submits_on: Ints
     """[n, deadlines] day on which the work is handed in, if the learner is still there; NEVER."""
-
-    @property
-    def exits(self) -> Ints:
-        """Day [n] of the withdrawal, or the first of the final silence; NEVER for who stays."""
-        return np.where(self.withdrawn < NEVER, self.withdrawn, self.stops)
 
 
 def draw(run: Run, draws: Draws, kinds: int) -> Cohort:

@@ -24,11 +24,11 @@ DEADLINE_PULL = (0.55, 0.45, 0.3)
 CURIOSITY = -0.1
 OPENING = (0.75, 49)
 """Log-odds on the first day, and the days over which they fade."""
-BREAK = (70 / OULAD_DAYS, 84 / OULAD_DAYS, -0.85)
-"""Holidays: from and to as shares of the run, and their log-odds."""
+HOLIDAYS = ((70 / OULAD_DAYS, 84 / OULAD_DAYS, -0.85), (196 / OULAD_DAYS, 217 / OULAD_DAYS, -0.45))
+"""From and to as shares of the run, and their log-odds."""
 MOMENTUM = 0.3
 """Log-odds for having been active the day before."""
-WEARINESS = -1.35
+WEARINESS = -1.1
 """Log-odds from the first day to the last."""
 
 
@@ -68,8 +68,7 @@ def _season(run: Run, day: int) -> float:
     opening, fades = OPENING
     odds += opening * max(0.0, 1 - day / fades) + WEARINESS * day / run.days
     odds += max((pull for ahead, pull in enumerate(DEADLINE_PULL) if day + ahead in run.deadlines), default=0)
-    first, last, holidays = BREAK
-    return odds + (holidays if first <= day / run.days < last else 0.0)
+    return odds + sum(rest for first, last, rest in HOLIDAYS if first <= day / run.days < last)
 
 
 def _ebb(cohort: Cohort, day: int) -> Floats:
