@@ -21,7 +21,7 @@ def test_creates_every_topic_once(broker: TestBroker, prefix: str) -> None:
 
 @pytest.mark.kafka
 def test_a_wrong_partition_count_is_a_fault_and_a_missing_topic_too(broker: TestBroker, prefix: str) -> None:
-    admin = AdminClient({"bootstrap.servers": broker.address})
+    admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
     for name, partitions in ((EVENTS.name, 2), (FEEDBACK.name, 5)):
         admin.create_topics([NewTopic(prefix + name, partitions, 1)])[prefix + name].result(timeout=15)
     events, feedback, state, *_ = describe(broker.address, prefix=prefix)
@@ -33,7 +33,7 @@ def test_a_wrong_partition_count_is_a_fault_and_a_missing_topic_too(broker: Test
 
 @pytest.mark.apache
 def test_a_setting_that_differs_is_a_remark(broker: TestBroker, prefix: str) -> None:
-    admin = AdminClient({"bootstrap.servers": broker.address})
+    admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
     admin.create_topics([NewTopic(prefix + EVENTS.name, 2, 1)])[prefix + EVENTS.name].result(timeout=15)
     events = describe(broker.address, prefix=prefix, replication=3)[0]
     assert events.faults == ()

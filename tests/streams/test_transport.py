@@ -69,7 +69,9 @@ class Lab:
             assert error is None, error
             ends[message.partition()] = max(ends.get(message.partition(), 0), message.offset() + 1)
 
-        producer = Producer({"bootstrap.servers": self.broker, "message.max.bytes": 2 << 20, "linger.ms": 5})
+        producer = Producer(
+            {"bootstrap.servers": self.broker, "log_level": 0, "message.max.bytes": 2 << 20, "linger.ms": 5}
+        )
         for partition, key, value in records:
             producer.produce(topic, value, key, partition, on_delivery=written)
             producer.poll(0)
@@ -104,7 +106,9 @@ class Lab:
 
     def committed(self, topic: str, partitions: int = 4, group: str = "group") -> dict[int, int]:
         """Partition → committed offset, of the partitions that have one."""
-        consumer = Consumer({"bootstrap.servers": self.broker, "group.id": self.prefix + group})
+        consumer = Consumer(
+            {"bootstrap.servers": self.broker, "log_level": 0, "group.id": self.prefix + group}
+        )
         try:
             asked = [TopicPartition(topic, partition) for partition in range(partitions)]
             return {
@@ -294,6 +298,23 @@ def test_acks_are_committed_before_partitions_go(lab: Lab, make_topic: MakeTopic
             more = lab.publish(topic, some(2_000))
             until(lambda: len(first.lines("got") + second.lines("got")) == 4_000, "the rest delivered")
     assert lab.committed(topic) == more, "and committed on a graceful stop"
+    assert len(first.lines("got") + second.lines("got")) == 4_000, "nothing was delivered twice"
+
+
+def test_what_is_acked_on_revocation_and_on_stop_is_committed(lab: Lab, make_topic: MakeTopic) -> None:
+    """A worker may hold its acks back until it has flushed, and flush when it is told to let go."""
+    topic = make_topic()
+    ends = lab.publish(topic, some(2_000))
+    with lab.worker(topic, name="first", late=True) as first:
+        until(lambda: len(first.lines("got")) == 2_000, "all delivered")
+        assert lab.committed(topic) == {}
+        with lab.worker(topic, name="second", late=True) as second:
+            until(lambda: lab.committed(topic) == ends, "the first has acked and committed")
+            until(lambda: bool(second.lines("assigned")), "the second has joined")
+            more = lab.publish(topic, some(2_000))
+            until(lambda: len(first.lines("got") + second.lines("got")) == 4_000, "the rest delivered")
+            assert lab.committed(topic) == ends
+    assert lab.committed(topic) == more
     assert len(first.lines("got") + second.lines("got")) == 4_000, "nothing was delivered twice"
 
 
