@@ -24,7 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, STATE, TOPICS, TopicSpec
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 10.0
 
 LARGE_RECORDS = (EVENTS, DAY_REPORTS, DAY_PACKAGES)
 MAX_RECORD_BYTES = 2 * 1024 * 1024

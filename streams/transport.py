@@ -171,7 +171,8 @@ class RecordBatchConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first: Faust forgets the acks before it tells anybody that the partitions are going.
 
-        Who listens to ``app.on_partitions_revoked`` may still ack batches and call ``commit()``.
+        Who listens to ``app.on_partitions_revoked`` may still ack batches, and ``app.consumer.commit()``
+        them. On a graceful stop the same is true of ``app.on_before_shutdown``; Faust commits after it.
         """
         if revoked:
             await self.commit()
@@ -271,5 +272,7 @@ def faust_settings(
         # With 0 and no tables Faust leaves the assignment to a round robin over all topics' partitions,
         # and partition 3 of two topics can end up on two workers.
         "table_standby_replicas": 1,
+        # Else a rebalance waits, without end and before it tells anybody, until every batch is acked.
+        "stream_wait_empty": False,
         "worker_redirect_stdouts": False,
     }

@@ -40,7 +40,7 @@ def prefix() -> str:
 @pytest.fixture
 def make_topic(broker: TestBroker, prefix: str) -> MakeTopic:
     """``make_topic(partitions=4, **config)`` creates a topic of a name of its own and returns the name."""
-    admin = AdminClient({"bootstrap.servers": broker.address})
+    admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
     count = 0
 
     def make(partitions: int = 4, **config: str) -> str:

@@ -26,6 +26,7 @@ class Options:
 
     ``stock`` takes Faust's own transport. ``unacked`` holds ``[partition, from offset]`` pairs: batches
     from there on are not acked; ``skip_first`` the partitions of which the first batch alone is not.
+    ``late`` acks only when the partitions are revoked or the worker stops.
     While the file ``hold`` exists, the partitions that it lists are not fetched.
     """
 
@@ -38,6 +39,7 @@ class Options:
     stock: bool = False
     unacked: list[tuple[int, int]] = field(default_factory=list)
     skip_first: list[int] = field(default_factory=list)
+    late: bool = False
     hold: str = ""
     pause_s: float = 0.0
     settings: dict[str, Any] = field(default_factory=dict)
@@ -91,6 +93,20 @@ def record_batches(app: faust.App, options: Options, write: Any) -> None:
     deliver_in_batches(app, options.topics, may_fetch)
     unacked = dict(options.unacked)
     skip_first = set(options.skip_first)
+    late: list[tuple[Any, Any]] = []
+
+    async def ack(stream: Any, event: Any) -> None:
+        batch = event.value
+        write("ack", batch.topic, batch.partition, batch.first_offset, batch.last_offset)
+        await stream.ack(event)
+
+    async def ack_late(*_: Any, **__: Any) -> None:
+        while late:
+            await ack(*late.pop())
+        await app.consumer.commit()
+
+    app.on_partitions_revoked.connect(cast(Any, ack_late), weak=False)
+    app.on_before_shutdown.connect(cast(Any, ack_late), weak=False)
 
     async def record(stream: Any) -> None:
         async for event in stream.noack().events():
@@ -100,9 +116,10 @@ def record_batches(app: faust.App, options: Options, write: Any) -> None:
             await asyncio.sleep(options.pause_s)
             if batch.partition in skip_first:
                 skip_first.remove(batch.partition)
+            elif options.late:
+                late.append((stream, event))
             elif batch.last_offset < unacked.get(batch.partition, sys.maxsize):
-                write("ack", batch.topic, batch.partition, batch.first_offset, batch.last_offset)
-                await stream.ack(event)
+                await ack(stream, event)
 
     for topic in options.topics:
         app.agent(batch_topic(app, topic, options.partitions), name=f"record-{topic}")(record)

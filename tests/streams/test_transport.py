@@ -69,7 +69,9 @@ class Lab:
             assert error is None, error
             ends[message.partition()] = max(ends.get(message.partition(), 0), message.offset() + 1)
 
-        producer = Producer({"bootstrap.servers": self.broker, "message.max.bytes": 2 << 20, "linger.ms": 5})
+        producer = Producer(
+            {"bootstrap.servers": self.broker, "log_level": 0, "message.max.bytes": 2 << 20, "linger.ms": 5}
+        )
         for partition, key, value in records:
             producer.produce(topic, value, key, partition, on_delivery=written)
             producer.poll(0)
@@ -104,7 +106,9 @@ class Lab:
 
     def committed(self, topic: str, partitions: int = 4, group: str = "group") -> dict[int, int]:
         """Partition → committed offset, of the partitions that have one."""
-        consumer = Consumer({"bootstrap.servers": self.broker, "group.id": self.prefix + group})
+        consumer = Consumer(
+            {"bootstrap.servers": self.broker, "log_level": 0, "group.id": self.prefix + group}
+        )
         try:
             asked = [TopicPartition(topic, partition) for partition in range(partitions)]
             return {
@@ -280,20 +284,71 @@ def test_two_workers_take_over_from_each_other(lab: Lab, make_topic: MakeTopic) 
             )
 
 
+def test_acks_are_committed_before_partitions_go(lab: Lab, make_topic: MakeTopic) -> None:
+    """A rebalance redelivers what was not acked, not what was acked since the last commit."""
+    topic = make_topic()
+    ends = lab.publish(topic, some(2_000))
+    rarely = {"broker_commit_interval": 300.0}
+    with lab.worker(topic, name="first", settings=rarely) as first:
+        until(lambda: len(first.lines("got")) == 2_000, "all delivered")
+        assert lab.committed(topic) == {}
+        with lab.worker(topic, name="second", settings=rarely) as second:
+            until(lambda: bool(second.lines("assigned")), "the second has joined")
+            until(lambda: lab.committed(topic) == ends, "all committed")
+            more = lab.publish(topic, some(2_000))
+            until(lambda: len(first.lines("got") + second.lines("got")) == 4_000, "the rest delivered")
+    assert lab.committed(topic) == more, "and committed on a graceful stop"
+    assert len(first.lines("got") + second.lines("got")) == 4_000, "nothing was delivered twice"
+
+
+def test_what_is_acked_on_revocation_and_on_stop_is_committed(lab: Lab, make_topic: MakeTopic) -> None:
+    """A worker may hold its acks back until it has flushed, and flush when it is told to let go."""
+    topic = make_topic()
+    ends = lab.publish(topic, some(2_000))
+    with lab.worker(topic, name="first", late=True) as first:
+        until(lambda: len(first.lines("got")) == 2_000, "all delivered")
+        assert lab.committed(topic) == {}
+        with lab.worker(topic, name="second", late=True) as second:
+            until(lambda: lab.committed(topic) == ends, "the first has acked and committed")
+            until(lambda: bool(second.lines("assigned")), "the second has joined")
+            more = lab.publish(topic, some(2_000))
+            until(lambda: len(first.lines("got") + second.lines("got")) == 4_000, "the rest delivered")
+            assert lab.committed(topic) == ends
+    assert lab.committed(topic) == more
+    assert len(first.lines("got") + second.lines("got")) == 4_000, "nothing was delivered twice"
+
+
+@pytest.mark.timeout(240)
+def test_a_stalled_worker_that_lost_its_partitions_commits_nothing(lab: Lab, make_topic: MakeTopic) -> None:
+    topic = make_topic()
+    ends = lab.publish(topic, some(2_000))
+    with lab.worker(topic, name="first", unacked=[(p, 0) for p in range(4)]) as first:
+        until(lambda: len(first.lines("got")) == 2_000, "all delivered to the first, and none acked")
+        first.process.send_signal(signal.SIGSTOP)
+        with lab.worker(topic, name="second", pause_s=0.2) as second:
+            until(lambda: lab.committed(topic) == ends, "the second has taken over and finished", 120.0)
+            first.process.send_signal(signal.SIGCONT)
+            until(lambda: len(first.lines("assigned")) > 1, "the first has joined again")
+            more = lab.publish(topic, some(2_000))
+            ours = {p: end for p, end in more.items() if [topic, p] in second.lines("assigned")[-1][0]}
+            until(lambda: lab.committed(topic) == ends | ours, "the second has finished its part")
+            assert first.process.poll() is None
+
+
 @pytest.mark.timeout(240)
 def test_two_topics_stay_together_on_three_workers(lab: Lab, make_topic: MakeTopic) -> None:
     """Events, feedback and state of a partition belong to one worker, whatever their number."""
-    topics = make_topic(), make_topic()
+    topics = make_topic(8), make_topic(8)
     with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(lab.worker(*topics, name=f"w{i}")) for i in range(3)]
+        workers = [stack.enter_context(lab.worker(*topics, name=f"w{i}", partitions=8)) for i in range(3)]
 
         def held() -> list[list[list[Any]]]:
             return [lines[-1][0] if (lines := worker.lines("assigned")) else [] for worker in workers]
 
         def settled() -> bool:
-            return sum(map(len, held())) == 8 and all(held())
+            return sum(map(len, held())) == 16 and all(held())
 
-        until(settled, "three workers share eight partitions", 120.0)
+        until(settled, "three workers share the partitions", 120.0)
         for partitions in held():
             by_topic = [{p for t, p in partitions if t == topic} for topic in topics]
             assert by_topic[0] == by_topic[1]

@@ -1,0 +1,48 @@
+"""Topics are created once, as the contract says, and what differs is told in a line."""
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from schemas.topics import EVENTS, FEEDBACK, TOPICS
+from streams.topics import TopicsError, create, describe
+from tests.brokers import TestBroker
+
+
+@pytest.mark.kafka
+def test_creates_every_topic_once(broker: TestBroker, prefix: str) -> None:
+    names = tuple(prefix + topic.name for topic in TOPICS)
+    assert create(broker.address, 3, prefix=prefix) == names
+    assert create(broker.address, 3, prefix=prefix) == ()
+    found = describe(broker.address, 3, replication=1, prefix=prefix)
+    assert tuple(topic.name for topic in found) == names
+    assert [topic.partitions for topic in found] == [1 if t.partitions == "one" else 3 for t in TOPICS]
+    assert all(topic.exists and not topic.faults and not topic.remarks for topic in found)
+
+
+@pytest.mark.kafka
+def test_a_wrong_partition_count_is_a_fault_and_a_missing_topic_too(broker: TestBroker, prefix: str) -> None:
+    admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
+    for name, partitions in ((EVENTS.name, 2), (FEEDBACK.name, 5)):
+        admin.create_topics([NewTopic(prefix + name, partitions, 1)])[prefix + name].result(timeout=15)
+    events, feedback, state, *_ = describe(broker.address, prefix=prefix)
+    assert (events.partitions, events.faults) == (2, ())
+    assert feedback.faults == (f"{prefix}{FEEDBACK.name} has 5 partitions, wanted 2",)
+    assert state.faults == (f"{prefix}homeroom.state does not exist",)
+    assert not state.exists
+
+
+@pytest.mark.apache
+def test_a_setting_that_differs_is_a_remark(broker: TestBroker, prefix: str) -> None:
+    admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
+    admin.create_topics([NewTopic(prefix + EVENTS.name, 2, 1)])[prefix + EVENTS.name].result(timeout=15)
+    events = describe(broker.address, prefix=prefix, replication=3)[0]
+    assert events.faults == ()
+    assert events.remarks == (
+        f"{prefix}{EVENTS.name} has 1 replicas, wanted 3",
+        f"{prefix}{EVENTS.name} has max.message.bytes=1048588, wanted 2097152",
+    )
+
+
+def test_no_broker_is_said_in_a_line() -> None:
+    with pytest.raises(TopicsError, match=r"no Kafka broker answers on 127\.0\.0\.1:1: "):
+        describe("127.0.0.1:1")
