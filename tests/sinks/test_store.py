@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_a_token_is_of_the_content_alone() -> None:
 
 
 def test_numpy_and_lists_give_the_same_rows(writer: ClickHouseWriter) -> None:
-    as_numpy = {
+    as_numpy: dict[str, Any] = {
         "day": np.array(["2014-02-01", "2014-02-02"], "datetime64[D]"),
         "model_version": np.array(["v1", "v2"]),
         "metric": ["auc", "auc"],
