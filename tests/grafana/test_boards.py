@@ -19,12 +19,9 @@ from tests.grafana.macros import ALL, View, expand
 from tests.stores import fresh_database, real_server_or_embedded
 
 BOARDS: dict[str, dict[str, Any]] = {name: json.loads(text) for name, text in build.documents().items()}
-PANELS = [
-    pytest.param(panel, id=panel["title"])
-    for board in BOARDS.values()
-    for panel in board["panels"]
-    if panel["type"] != "row"
-]
+PANELS: dict[str, dict[str, Any]] = {
+    panel["title"]: panel for board in BOARDS.values() for panel in board["panels"] if panel["type"] != "row"
+}
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -124,7 +121,7 @@ def run(store: StoreAddress, panel: dict[str, Any], seen: View) -> Result:
 
 
 @pytest.mark.parametrize("worker", [ALL, "worker-1", "o'hara"])
-@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
 def test_a_panels_query_answers(store: StoreAddress, panel: dict[str, Any], worker: str) -> None:
     result = run(store, panel, view(worker))
     assert result.rows
@@ -140,8 +137,7 @@ def test_a_panels_query_answers(store: StoreAddress, panel: dict[str, Any], work
 
 
 def value(store: StoreAddress, title: str, seen: View) -> object:
-    (panel,) = (param.values[0] for param in PANELS if param.values[0]["title"] == title)
-    return run(store, panel, seen).rows[0][0]  # type: ignore[arg-type]
+    return run(store, PANELS[title], seen).rows[0][0]
 
 
 def test_the_overview_says_what_happened(store: StoreAddress) -> None:

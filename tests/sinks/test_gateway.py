@@ -4,6 +4,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -162,6 +163,14 @@ def test_a_client_that_leaves_in_the_middle_harms_nobody(embedded: StoreAddress,
         with socket.create_connection((embedded.host, embedded.port), timeout=10) as line:
             line.sendall(b"\x00\x01x\x14\x0a\x9d\xa9\x03\x00\x07default\x00\x01"[:cut] + b"\x00" * (cut // 2))
         assert client.execute("SELECT 2") == [(2,)]
+
+
+def test_a_wrong_password_is_refused(embedded: StoreAddress) -> None:
+    with connect(replace(embedded, password="guess")) as client:
+        with pytest.raises(ServerException, match="Authentication failed") as caught:
+            client.execute("SELECT 1")
+        assert caught.value.code == 516
+    assert embedded.password not in str(embedded) + repr(embedded)
 
 
 def test_only_loopback_listens(embedded: StoreAddress) -> None:

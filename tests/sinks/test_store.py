@@ -1,7 +1,6 @@
 import os
 import signal
 import time
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -197,8 +196,8 @@ def test_a_killed_store_holds_the_writer_and_loses_nothing(tmp_path: Path) -> No
         with pytest.raises(StoreDown):
             writer.write("activity_hourly", hourly(50, tick=1_391_220_000))
     store.stop()
-    restarted = EmbeddedStore(tmp_path, port=address.port)
-    assert restarted.start() == replace(address)
+    restarted = EmbeddedStore(tmp_path, port=address.port, password=address.password)
+    assert restarted.start() == address
     try:
         assert count(writer, "activity_hourly") == 50
         writer.write("activity_hourly", hourly(50))  # answered before the kill: still known
