@@ -1,6 +1,7 @@
 """The embedded store: starts :mod:`sinks.gateway` as a process of its own and ends it with us.
 
-Not the store itself, and not for production: a server is addressed with a ``StoreAddress`` alone.
+Not the store itself (the engine is not even loaded here), and not for production: a server is
+addressed with a ``StoreAddress`` alone.
 """
 
 import os
@@ -15,7 +16,14 @@ from types import TracebackType
 from typing import IO
 
 from sinks.address import StoreAddress
-from sinks.gateway import FAILED, PASSWORD, READY
+
+HOST = "127.0.0.1"
+PASSWORD = "HOMEROOM_GATEWAY_PASSWORD"  # noqa: S105 - the variable's name
+READY = f"listening on {HOST}:"
+"""How the gateway's line begins that says that clients may come; the port follows."""
+
+FAILED = "cannot start:"
+"""How its line begins, on standard error, that says why not."""
 
 ROOT = Path(__file__).resolve().parent.parent
 """Where the packages lie, so that the process finds them whatever the working directory."""

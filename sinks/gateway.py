@@ -33,18 +33,11 @@ from typing import Any
 
 import chdb
 
+from sinks.embedded import FAILED, HOST, PASSWORD, READY
 from sinks.native import Columns, Hello, Query, RefusedError, Wire, cut, lacks_zones, plain_type
 from sinks.statements import Insert, as_insert, one_statement, without_format
 
 log = logging.getLogger(__name__)
-
-HOST = "127.0.0.1"
-PASSWORD = "HOMEROOM_GATEWAY_PASSWORD"  # noqa: S105 - the variable's name
-READY = f"listening on {HOST}:"
-"""How the line begins that says that clients may come; the port follows."""
-
-FAILED = "cannot start:"
-"""How the line begins, on standard error, that says why not."""
 
 
 def _connect(path: str) -> Any:

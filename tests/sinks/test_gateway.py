@@ -2,10 +2,13 @@
 
 import socket
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
 from sinks.address import StoreAddress
-from sinks.embedded import EmbeddedStore, EmbeddedStoreError
+from sinks.embedded import ROOT, EmbeddedStore, EmbeddedStoreError
 
 
 def connect(address: StoreAddress, **options: Any) -> Client:
@@ -197,15 +200,36 @@ def test_a_port_in_use_is_an_error(tmp_path: Any, embedded: StoreAddress) -> Non
         EmbeddedStore(tmp_path, port=embedded.port).start()
 
 
+PARENT = """
+import sys, time
+from sinks.embedded import EmbeddedStore
+store = EmbeddedStore(sys.argv[1])
+store.start()
+print(store.pid, "chdb" in sys.modules, flush=True)
+time.sleep(60)
+"""
+
+
 def test_the_gateway_ends_with_its_parent(tmp_path: Any) -> None:
-    store = EmbeddedStore(tmp_path)
-    store.start()
-    process = store._process
-    assert process is not None
-    assert process.stdin is not None
-    process.stdin.close()  # what the gateway sees when its parent dies
-    assert process.wait(30) == 0
-    store.stop()
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as parent:
+        assert parent.stdout is not None
+        pid, engine_loaded = parent.stdout.readline().split()
+        parent.kill()
+    assert engine_loaded == "False", "the engine belongs to the gateway's process alone"
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and runs(int(pid)):
+        time.sleep(0.1)
+    assert not runs(int(pid))
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there and not a zombie that nobody has collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_stopping_is_clean(tmp_path: Any) -> None:
