@@ -1,7 +1,7 @@
 """Where a store is and who asks. Holds a password, so it never shows it."""
 
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 PORT, SECURE_PORT = 9000, 9440
 
@@ -44,6 +44,14 @@ class StoreAddress:
             secure=secure,
         )
 
+    @property
+    def _scheme(self) -> str:
+        return "clickhouses" if self.secure else "clickhouse"
+
+    def url(self) -> str:
+        """The whole address, password included: to hand on to a process of one's own, never to show."""
+        who = quote(self.user, safe="") + (":" + quote(self.password, safe="") if self.password else "")
+        return f"{self._scheme}://{who}@{self.host}:{self.port}/{self.database}"
+
     def __str__(self) -> str:
-        scheme = "clickhouses" if self.secure else "clickhouse"
-        return f"{scheme}://{self.user}@{self.host}:{self.port}/{self.database}"
+        return f"{self._scheme}://{self.user}@{self.host}:{self.port}/{self.database}"

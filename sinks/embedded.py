@@ -1,10 +1,12 @@
 """The embedded store: starts :mod:`sinks.gateway` as a process of its own and ends it with us.
 
-Not the store itself, and not for production: a server is addressed with a ``StoreAddress`` alone.
+Not the store itself (the engine is not even loaded here), and not for production: a server is
+addressed with a ``StoreAddress`` alone.
 """
 
 import os
 import queue
+import secrets
 import subprocess
 import sys
 import threading
@@ -14,7 +16,14 @@ from types import TracebackType
 from typing import IO
 
 from sinks.address import StoreAddress
-from sinks.gateway import FAILED, READY
+
+HOST = "127.0.0.1"
+PASSWORD = "HOMEROOM_GATEWAY_PASSWORD"  # noqa: S105 - the variable's name
+READY = f"listening on {HOST}:"
+"""How the gateway's line begins that says that clients may come; the port follows."""
+
+FAILED = "cannot start:"
+"""How its line begins, on standard error, that says why not."""
 
 ROOT = Path(__file__).resolve().parent.parent
 """Where the packages lie, so that the process finds them whatever the working directory."""
@@ -31,8 +40,15 @@ class EmbeddedStore:
     when it stops. Should this process die, the gateway's standard input ends and it stops too.
     """
 
-    def __init__(self, directory: Path | str, *, port: int = 0, database: str = "homeroom") -> None:
+    def __init__(
+        self, directory: Path | str, *, port: int = 0, database: str = "homeroom", password: str | None = None
+    ) -> None:
+        """``port`` 0 takes a free one; without a ``password`` each store makes one up for itself.
+
+        The address that :meth:`start` returns has both.
+        """
         self._directory = Path(directory).resolve()
+        self._password = secrets.token_urlsafe() if password is None else password
         self._port = port
         self._database = database
         self._process: subprocess.Popen[str] | None = None
@@ -58,7 +74,7 @@ class EmbeddedStore:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+            env=self._environment(),
             start_new_session=True,  # Ctrl-C is for us; we stop it after our last write
         )
         threads = [
@@ -80,11 +96,17 @@ class EmbeddedStore:
             why = self._why()
             self.stop()
             raise EmbeddedStoreError(why)
-        return StoreAddress(port=int(line.removeprefix(READY)), database=self._database)
+        port = int(line.removeprefix(READY))
+        return StoreAddress(port=port, password=self._password, database=self._database)
 
     def _command(self) -> list[str]:
         place = ["--directory", str(self._directory), "--port", str(self._port)]
         return [sys.executable, "-m", "sinks.gateway", *place, "--with-parent"]
+
+    def _environment(self) -> dict[str, str]:
+        """The password goes by the environment: arguments can be read by others."""
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        return os.environ | {"PYTHONPATH": path, PASSWORD: self._password}
 
     def _read_output(self, stream: IO[str]) -> None:
         for line in stream:  # chDB writes here too, and may then exit on its own

@@ -6,14 +6,16 @@ prints ``listening on 127.0.0.1:PORT`` when it is ready, and stops on SIGTERM, S
 ``--with-parent``, when its standard input ends. Any native client may then use the real engine: demo,
 tests, boards and console run the code that production runs against a server.
 
-It listens on loopback only and asks for no password: whoever has an account on the machine can use
-the store. It is for one person's machine; a server is for everything else. One statement runs at a
+It listens on loopback only, and asks for the password that ``HOMEROOM_GATEWAY_PASSWORD`` holds: the
+engine reads files as the user it runs as, so others with an account on the machine must not reach it.
+Without that variable it asks for none. A server is for more than one person. One statement runs at a
 time. Every statement gets a chDB connection of its own (1 ms), so that its settings hold for it
 alone, ``readonly`` included; ``USE``, ``SET`` and temporary tables do not outlive their statement.
 """
 
 import argparse
 import contextlib
+import hmac
 import json
 import logging
 import os
@@ -31,17 +33,11 @@ from typing import Any
 
 import chdb
 
-from sinks.native import Columns, Query, RefusedError, Wire, cut, lacks_zones, plain_type
+from sinks.embedded import FAILED, HOST, PASSWORD, READY
+from sinks.native import Columns, Hello, Query, RefusedError, Wire, cut, lacks_zones, plain_type
 from sinks.statements import Insert, as_insert, one_statement, without_format
 
 log = logging.getLogger(__name__)
-
-HOST = "127.0.0.1"
-READY = f"listening on {HOST}:"
-"""How the line begins that says that clients may come; the port follows."""
-
-FAILED = "cannot start:"
-"""How the line begins, on standard error, that says why not."""
 
 
 def _connect(path: str) -> Any:
@@ -133,21 +129,27 @@ def refusal(error: Exception) -> RefusedError:
 class Conversation:
     """One client: hello, then statements until it leaves."""
 
-    def __init__(self, connection: socket.socket, engine: Engine) -> None:
+    def __init__(self, connection: socket.socket, engine: Engine, password: str) -> None:
         self._wire = Wire(connection)
         self._engine = engine
+        self._password = password
         self._database = ""
 
     def run(self) -> None:
         """Returns when the client has gone, or when what it sends can no longer be followed."""
         with contextlib.suppress(EOFError, OSError):
             try:
-                self._database = self._wire.read_hello().database
+                self._admit(self._wire.read_hello())
                 self._wire.send_hello(self._engine.version, self._engine.timezone)
                 while True:
                     self._answer(self._wire.next_query())
             except RefusedError as error:  # the conversation itself is broken: say so and hang up
                 self._wire.send_exception(error)
+
+    def _admit(self, hello: Hello) -> None:
+        if self._password and not hmac.compare_digest(hello.password.encode(), self._password.encode()):
+            raise RefusedError(516, f"{hello.user}: Authentication failed: password is incorrect")
+        self._database = hello.database
 
     def _answer(self, query: Query) -> None:
         if query.compressed:
@@ -192,8 +194,9 @@ class Gateway(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, engine: Engine, port: int) -> None:
+    def __init__(self, engine: Engine, port: int, password: str) -> None:
         self.engine = engine
+        self.password = password
         super().__init__((HOST, port), _Client)
 
     @property
@@ -207,7 +210,7 @@ class _Client(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            Conversation(self.request, self.server.engine).run()
+            Conversation(self.request, self.server.engine, self.server.password).run()
         except Exception:  # one client's broken stream must not end the others
             log.exception("a client's conversation ended in an error")
 
@@ -235,7 +238,7 @@ def serve(directory: Path, port: int, with_parent: bool) -> None:
     """Serve until told to stop. Raises ``RefusedError`` or ``OSError`` where it cannot start."""
     directory.mkdir(parents=True, exist_ok=True)
     engine = Engine(directory)
-    with Gateway(engine, port) as gateway:
+    with Gateway(engine, port, os.environ.get(PASSWORD, "")) as gateway:
         stop = _stop_when_told(with_parent)
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
         print(f"{READY}{gateway.port}", flush=True)

@@ -10,7 +10,7 @@ Source: clickhouse-driver 0.2.11, ``clickhouse_driver/connection.py`` and ``stre
 import re
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from clickhouse_driver.block import BlockInfo
@@ -46,6 +46,7 @@ class Hello:
 
     database: str
     user: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +194,7 @@ class Wire:
         read_binary_str(self._in)
         for _ in ("major", "minor", "revision"):
             read_varint(self._in)
-        database, user, _password = (read_binary_str(self._in) for _ in range(3))
-        return Hello(database, user)
+        return Hello(*(read_binary_str(self._in) for _ in ("database", "user", "password")))
 
     def send_hello(self, version: tuple[int, int, int], timezone: str) -> None:
         write_varint(ServerPacketTypes.HELLO, self._out)

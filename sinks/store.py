@@ -22,6 +22,18 @@ Columns = Mapping[str, Column]
 """Column name → its values, all of one length. Times as aware datetimes, epoch seconds or
 ``datetime64``; days as dates or ``datetime64[D]``; None where the type is Nullable."""
 
+__all__ = [
+    "ClickHouseWriter",
+    "Columns",
+    "Result",
+    "StoreAddress",
+    "StoreDown",
+    "StoreError",
+    "StoreReader",
+    "StoreRejected",
+    "Writer",
+]
+
 INSERT_SETTINGS = {
     "async_insert": 0,  # on by default since 26: an insert that is answered must be in the table
     "insert_deduplicate": 1,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sinks.tables import Table
 
 _SINGLE = st.floats(allow_nan=False, allow_infinity=False, width=32)
-_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _SECONDS = st.datetimes(datetime(1970, 1, 1), datetime(2105, 12, 31), timezones=st.just(UTC)).map(
     lambda moment: moment.replace(microsecond=0)
 )

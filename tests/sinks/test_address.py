@@ -13,6 +13,12 @@ def test_what_a_url_leaves_out() -> None:
     assert StoreAddress.parse("clickhouses://db").port == 9440
 
 
+@pytest.mark.parametrize("secure", [True, False])
+def test_a_url_says_everything(secure: bool) -> None:
+    address = StoreAddress("db.example", 9001, "a@nn", "p@s:/s", "school", secure)
+    assert StoreAddress.parse(address.url()) == address
+
+
 def test_the_password_is_never_shown() -> None:
     address = StoreAddress.parse("clickhouse://ann:s3cret@db/school")
     assert "s3cret" not in repr(address) + str(address)

@@ -2,9 +2,13 @@
 
 import socket
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +16,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
 from sinks.address import StoreAddress
-from sinks.embedded import EmbeddedStore, EmbeddedStoreError
+from sinks.embedded import ROOT, EmbeddedStore, EmbeddedStoreError
 
 
 def connect(address: StoreAddress, **options: Any) -> Client:
@@ -128,7 +132,7 @@ def test_eight_clients_at_once(database: StoreAddress) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert seen == dict.fromkeys(range(8), [(500, sum(range(500)))])
+    assert seen == {who: [(500, sum(range(500)))] for who in range(8)}
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +168,18 @@ def test_a_client_that_leaves_in_the_middle_harms_nobody(embedded: StoreAddress,
         assert client.execute("SELECT 2") == [(2,)]
 
 
+def test_a_wrong_password_is_refused(embedded: StoreAddress) -> None:
+    with connect(replace(embedded, password="guess")) as client:
+        with pytest.raises(ServerException, match="Authentication failed") as caught:
+            client.execute("SELECT 1")
+        assert caught.value.code == 516
+    assert embedded.password not in str(embedded) + repr(embedded)
+
+
 def test_only_loopback_listens(embedded: StoreAddress) -> None:
     assert embedded.host == "127.0.0.1"
-    with socket.socket() as line, pytest.raises(ConnectionRefusedError):
-        line.settimeout(5)
-        line.connect(("127.0.0.2", embedded.port))  # bound to one address, not to all
+    with pytest.raises(ConnectionRefusedError):  # bound to one address, not to all
+        socket.create_connection(("127.0.0.2", embedded.port), timeout=5)
 
 
 def test_a_directory_in_use_is_named(tmp_path: Any) -> None:
@@ -180,7 +191,7 @@ def test_a_directory_in_use_is_named(tmp_path: Any) -> None:
 
 def test_a_directory_that_cannot_be_is_named(tmp_path: Any) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EmbeddedStoreError, match="could not start: .*file"):
+    with pytest.raises(EmbeddedStoreError, match=r"could not start: .*file"):
         EmbeddedStore(tmp_path / "file").start()
 
 
@@ -189,15 +200,36 @@ def test_a_port_in_use_is_an_error(tmp_path: Any, embedded: StoreAddress) -> Non
         EmbeddedStore(tmp_path, port=embedded.port).start()
 
 
+PARENT = """
+import sys, time
+from sinks.embedded import EmbeddedStore
+store = EmbeddedStore(sys.argv[1])
+store.start()
+print(store.pid, "chdb" in sys.modules, flush=True)
+time.sleep(60)
+"""
+
+
 def test_the_gateway_ends_with_its_parent(tmp_path: Any) -> None:
-    store = EmbeddedStore(tmp_path)
-    store.start()
-    process = store._process
-    assert process is not None
-    assert process.stdin is not None
-    process.stdin.close()  # what the gateway sees when its parent dies
-    assert process.wait(30) == 0
-    store.stop()
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as parent:
+        assert parent.stdout is not None
+        pid, engine_loaded = parent.stdout.readline().split()
+        parent.kill()
+    assert engine_loaded == "False", "the engine belongs to the gateway's process alone"
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and runs(int(pid)):
+        time.sleep(0.1)
+    assert not runs(int(pid))
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there and not a zombie that nobody has collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_stopping_is_clean(tmp_path: Any) -> None:

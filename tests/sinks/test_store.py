@@ -1,9 +1,9 @@
 import os
 import signal
 import time
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_a_token_is_of_the_content_alone() -> None:
 
 
 def test_numpy_and_lists_give_the_same_rows(writer: ClickHouseWriter) -> None:
-    as_numpy = {
+    as_numpy: dict[str, Any] = {
         "day": np.array(["2014-02-01", "2014-02-02"], "datetime64[D]"),
         "model_version": np.array(["v1", "v2"]),
         "metric": ["auc", "auc"],
@@ -196,8 +196,8 @@ def test_a_killed_store_holds_the_writer_and_loses_nothing(tmp_path: Path) -> No
         with pytest.raises(StoreDown):
             writer.write("activity_hourly", hourly(50, tick=1_391_220_000))
     store.stop()
-    restarted = EmbeddedStore(tmp_path, port=address.port)
-    assert restarted.start() == replace(address)
+    restarted = EmbeddedStore(tmp_path, port=address.port, password=address.password)
+    assert restarted.start() == address
     try:
         assert count(writer, "activity_hourly") == 50
         writer.write("activity_hourly", hourly(50))  # answered before the kill: still known

@@ -1,0 +1,248 @@
+"""Boards, proven without a Grafana: the JSON, the SDK's types, the linter's rules, and every query."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from grafana import build, clickhouse
+from sinks.address import StoreAddress
+from sinks.store import ClickHouseWriter, Result, StoreReader
+from tests.grafana.macros import ALL, View, expand
+from tests.stores import fresh_database, real_server_or_embedded
+
+BOARDS: dict[str, dict[str, Any]] = {name: json.loads(text) for name, text in build.documents().items()}
+PANELS: dict[str, dict[str, Any]] = {
+    panel["title"]: panel for board in BOARDS.values() for panel in board["panels"] if panel["type"] != "row"
+}
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]:
+    """A store in which a pipeline of two workers has been at work for ten minutes."""
+    with (
+        real_server_or_embedded(tmp_path_factory.mktemp("store")) as address,
+        fresh_database(address) as mine,
+        ClickHouseWriter(mine) as writer,
+    ):
+        for table, columns in rows().items():
+            writer.write(table, columns)
+        yield mine
+
+
+def rows() -> dict[str, dict[str, Any]]:
+    times = [NOW - timedelta(seconds=10 * n) for n in range(60)] * 2
+    many = len(times)
+    workers = ["worker-1"] * 60 + ["o'hara"] * 60
+    health = {
+        "at": times,
+        "worker": workers,
+        "partition": [0] * 60 + [1] * 60,
+        "applied_offset": list(range(many)),
+        "lag": [5 + n % 7 for n in range(many)],
+        "watermark": [moment - timedelta(hours=6) for moment in times],
+        "events": [600] * many,
+        "dead_letters": [0] * many,
+        "batches": [3] * many,
+        "batch_records": [500] * many,
+        "apply_ms": [1.5] * many,
+        "flush_ms": [20.0] * many,
+        "state_rows": [100] * many,
+        "enrolments": [1000] * many,
+    }
+    levels = ["low", "medium", "high"]
+    changes = {
+        "risk_change_id": [f"change-{n}" for n in range(9)],
+        "learner": [f"{n:016x}" for n in range(9)],
+        "course_run": ["BBB/2014B"] * 9,
+        "occurred_at": [datetime(2014, 3, 1, tzinfo=UTC)] * 9,
+        "day": [datetime(2014, 3, 1, tzinfo=UTC).date()] * 9,
+        "previous_level": ["medium"] * 9,
+        "level": levels * 3,
+        "probability": [0.8] * 9,
+        "previous_probability": [0.5] * 9,
+        "model_state": ["serving"] * 9,
+        "model_version": ["lost/1"] * 9,
+        "reasons": [["no activity for 9 days"]] * 9,
+        "contributions": [[0.7]] * 9,
+        "partition": [0] * 9,
+        "version": [1] * 9,
+    }
+    ledger = {
+        "decision_id": [f"decision-{n}" for n in range(4)],
+        "risk_change_id": [f"change-{n}" for n in range(4)],
+        "nudge_id": ["nudge-0", "nudge-1", None, None],
+        "learner": [f"{n:016x}" for n in range(4)],
+        "course_run": ["BBB/2014B"] * 4,
+        "decided_at": [datetime(2014, 3, 1, tzinfo=UTC)] * 4,
+        "send_at": [datetime(2014, 3, 1, 9, tzinfo=UTC)] * 2 + [None] * 2,
+        "decision": ["send", "send", "hold", "hold"],
+        "reason": ["sent", "quiet_hours", "cap_reached", "holdout"],
+        "campaign": ["return"] * 4,
+        "policy_version": ["1"] * 4,
+        "propensity": [0.9] * 4,
+        "partition": [0] * 4,
+    }
+    letters = {
+        "dead_letter_id": ["homeroom.events:0:7", "homeroom.events:1:8"],
+        "topic": ["homeroom.events"] * 2,
+        "partition": [0, 1],
+        "offset": [7, 8],
+        "reason": ["malformed", "future"],
+        "field": ["", "occurred_at"],
+        "detail": ["not JSON", "2031-01-01 is further ahead than 300 s"],
+        "received_at": [NOW - timedelta(seconds=90), NOW - timedelta(seconds=30)],
+    }
+    return {
+        "pipeline_health": health,
+        "risk_changes": changes,
+        "nudge_ledger": ledger,
+        "dead_letters": letters,
+    }
+
+
+def view(worker: str = ALL) -> View:
+    ahead = NOW + timedelta(minutes=10)  # rows are given their time of writing, which is after NOW
+    return View(NOW - timedelta(hours=1), ahead, 10, {"worker": [worker]}, {"worker": ["worker-1", "o'hara"]})
+
+
+def run(store: StoreAddress, panel: dict[str, Any], seen: View) -> Result:
+    (target,) = panel["targets"]
+    with StoreReader(store) as reader:
+        return reader.query(expand(target["rawSql"], seen))
+
+
+@pytest.mark.parametrize("worker", [ALL, "worker-1", "o'hara"])
+@pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
+def test_a_panels_query_answers(store: StoreAddress, panel: dict[str, Any], worker: str) -> None:
+    result = run(store, panel, view(worker))
+    assert result.rows
+    if panel["targets"][0]["format"] == clickhouse.Shape.TIME_SERIES:
+        assert result.columns[0] == "time"
+        assert result.types[0].startswith("DateTime")
+        times = [row[0] for row in result.rows]
+        assert times == sorted(times)
+        kinds = [kind.removeprefix("LowCardinality(").rstrip(")") for kind in result.types[1:]]
+        assert any(kind != "String" for kind in kinds), "a time series needs a number"
+    if panel["type"] == "stat":
+        assert len(result.rows) == len(result.columns) == 1
+
+
+def value(store: StoreAddress, title: str, seen: View) -> object:
+    return run(store, PANELS[title], seen).rows[0][0]
+
+
+def test_the_overview_says_what_happened(store: StoreAddress) -> None:
+    seen = view()
+    assert value(store, "Lag", seen) == 5 + (5 + 60 % 7)
+    assert value(store, "Watermark age", seen) == 6 * 3600
+    assert value(store, "Dead letters", seen) == 2
+    assert value(store, "Raised to high", seen) == 3
+    assert value(store, "Nudges sent", seen) == 2
+    to_now = View(NOW - timedelta(hours=1), NOW, 10, {"worker": [ALL]}, {})
+    assert value(store, "Throughput", to_now) == 2 * 6 * 600 / 60
+
+
+def test_a_batch_that_came_twice_is_not_counted_twice(store: StoreAddress) -> None:
+    with ClickHouseWriter(store) as writer:
+        for table in ("risk_changes", "nudge_ledger", "dead_letters"):
+            writer.write(table, rows()[table], token=f"another token of {table}")
+    assert value(store, "Dead letters", view()) == 2
+    assert value(store, "Raised to high", view()) == 3
+    assert value(store, "Nudges sent", view()) == 2
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+def test_a_variables_query_answers(store: StoreAddress, board: dict[str, Any]) -> None:
+    for variable in board["templating"]["list"]:
+        if variable["type"] == "query":
+            with StoreReader(store) as reader:
+                assert reader.query(variable["query"]).rows
+
+
+def test_an_unknown_macro_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"\$__columns"):
+        expand("SELECT $__columns(a, b)", view())
+
+
+def test_the_files_are_what_the_code_makes() -> None:
+    assert build.stale() == []
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+def test_the_sdks_types_read_it_and_write_the_same(board: dict[str, Any]) -> None:
+    register_default_plugins()
+    clickhouse.register()
+    again = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(json.loads(json.dumps(board)))))
+    assert again == board
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+class TestLinterRules:
+    """Those of Grafana's dashboard-linter that apply to a board on ClickHouse."""
+
+    def test_the_board(self, board: dict[str, Any]) -> None:
+        assert board["editable"] is False
+        assert board["uid"]
+        assert board["title"]
+        first, *others = board["templating"]["list"]
+        assert (first["type"], first["name"], first["label"]) == ("datasource", "datasource", "Data source")
+        assert first["query"] == clickhouse.PLUGIN
+        for variable in others:
+            assert variable["refresh"] == 2, "reloads when the time range changes"
+            assert variable["datasource"]["uid"] == "${datasource}"
+            assert variable["label"]
+
+    def test_ids_and_places(self, board: dict[str, Any]) -> None:
+        ids = [panel["id"] for panel in board["panels"]]
+        assert len(set(ids)) == len(ids)
+        assert 0 not in ids
+        cells = [
+            (x, y)
+            for place in (panel["gridPos"] for panel in board["panels"])
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        ]
+        assert len(set(cells)) == len(cells), "panels overlap"
+        assert max(x for x, _ in cells) < 24
+
+    def test_panels(self, board: dict[str, Any]) -> None:
+        for panel in board["panels"]:
+            assert panel["title"]
+            if panel["type"] == "row":
+                continue
+            assert panel["description"].endswith(".")
+            assert panel["datasource"] == {"type": clickhouse.PLUGIN, "uid": "${datasource}"}
+            assert panel["fieldConfig"]["defaults"]["unit"]
+            for target in panel["targets"]:
+                assert target["rawSql"].strip()
+                assert target["datasource"] == panel["datasource"]
+            if panel["type"] == "stat":
+                assert panel["options"]["reduceOptions"]["calcs"]
+
+
+PROVISIONING = Path(build.__file__).parent / "provisioning"
+
+
+def test_data_sources_have_fixed_uids_and_no_secret_of_their_own() -> None:
+    text = (PROVISIONING / "datasources" / "homeroom.yaml").read_text("utf-8")
+    sources = {source["type"]: source for source in yaml.safe_load(text)["datasources"]}
+    assert sources[clickhouse.PLUGIN]["uid"] == "homeroom-clickhouse"
+    assert sources["prometheus"]["uid"] == "homeroom-prometheus"
+    assert sources[clickhouse.PLUGIN]["secureJsonData"] == {"password": "${HOMEROOM_STORE_PASSWORD}"}
+    assert not any(source["editable"] for source in sources.values())
+
+
+def test_boards_are_read_from_files() -> None:
+    text = (PROVISIONING / "dashboards" / "homeroom.yaml").read_text("utf-8")
+    (provider,) = yaml.safe_load(text)["providers"]
+    assert (provider["type"], provider["allowUiUpdates"]) == ("file", False)
+    assert provider["options"]["path"] == "${HOMEROOM_BOARDS}"
