@@ -66,7 +66,8 @@ class Pipeline:
         self._training: Training | None = None
         self.failed: BaseException | None = None
         """The error that ended the worker, if one did."""
-        deliver_in_batches(self.app, (self._events, self._feedback, self._reports), self._may_fetch)
+        hot = (self._events, self._feedback, self._reports)
+        deliver_in_batches(self.app, hot, self._may_fetch, settings.fetch_wait_ms)
         self._add_agents()
         handlers: list[tuple[Any, Any]] = [
             (self.app.on_partitions_revoked, self._on_revoked),
@@ -138,7 +139,6 @@ class Pipeline:
             await _in_thread(self._packages.start)
         for partition in partitions:
             await self._start_runner(partition)
-        self._training = None
         if any(tp.topic == self._reports for tp in assigned):
             self._training = Training(self.settings, self._publisher, self._packages, self._storing)
         log.info("assigned: partitions %s%s", partitions, ", trainer" if self._training else "")
@@ -176,8 +176,7 @@ class Pipeline:
 
     async def _on_revoked(self, _app: Any, revoked: set[TP], **_: Any) -> None:  # noqa: ARG002
         await self._stop_runners()
-        if self.app.consumer is not None:
-            await self.app.consumer.commit()
+        await self.app.consumer.commit()
 
     async def _on_shutdown(self, *_args: Any, **_: Any) -> None:
         self._storing.close()
@@ -188,6 +187,9 @@ class Pipeline:
 
     async def _stop_runners(self) -> None:
         """Checkpoint and stop them all. After a rebalance, those that stay start again from there."""
+        if self._training is not None:
+            await self._training.settle()
+            self._training = None
         for runner in self._runners.values():
             runner.stop()
         if self._tasks:

@@ -16,8 +16,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from pydantic import SecretStr
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.topics import EVENTS
@@ -32,6 +33,8 @@ from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_S = 60.0
+EMBEDDED_WAIT_MS = 10
+"""The embedded broker does not answer a waiting fetch when records come, so it is not left to wait."""
 
 
 class RigError(RuntimeError):
@@ -134,11 +137,13 @@ class Rig:
         try:
             if self._start_broker:
                 broker: Broker = self._stack.enter_context(EmbeddedBroker())
-                self.settings = self.settings.model_copy(update={"broker": broker.address})
+                self.settings = self.settings.model_copy(
+                    update={"broker": broker.address, "fetch_wait_ms": EMBEDDED_WAIT_MS}
+                )
             if self._start_store:
                 store = EmbeddedStore(self.folder / "store")
                 self._stack.callback(store.stop)
-                self.settings = self.settings.model_copy(update={"store": _url(store.start())})
+                self.settings = self.settings.model_copy(update=_of_store(store.start()))
             address = self.settings.store_address
             if address is not None:
                 migrate(address)
@@ -212,8 +217,8 @@ def interruptible(rig: Rig) -> Iterator[Rig]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _url(address: StoreAddress) -> str:
-    return f"clickhouse://{address.user}@{address.host}:{address.port}/{address.database}"
+def _of_store(address: StoreAddress) -> dict[str, Any]:
+    return {"store": str(address), "store_password": SecretStr(address.password)}
 
 
 def _environment(settings: Settings) -> dict[str, str]:

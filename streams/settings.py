@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     batch_records: Annotated[int, Field(ge=1, le=100_000)] = Field(
         4000, description="the most records in a batch"
     )
+    fetch_wait_ms: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        200, description="how long the broker may keep an empty fetch open"
+    )
     backlog_records: Annotated[int, Field(ge=1)] = Field(
         12_000, description="records that may wait in a worker before a partition is no longer fetched"
     )

@@ -1,6 +1,7 @@
 """The trainer's shell: day reports in, day packages out, and the acks of what is published."""
 
 import logging
+import time
 from collections import deque
 from datetime import date
 
@@ -9,12 +10,16 @@ from pydantic import ValidationError
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.topics import DAY_PACKAGES
+from streams.outputs import Columns
 from streams.packages import PackageReader
 from streams.publisher import Publisher
 from streams.runner import Delivery
 from streams.scoring import EPOCH_ORDINAL
 from streams.settings import Settings
 from streams.storing import Storing
+
+WRITE_EVERY_S = 2.0
+"""A replay closes dozens of days a second; an insert for each would be what it waits for."""
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +37,10 @@ class Training:
         count = settings.partitions
         self._trainer = Trainer(count) if newest is None else Trainer.resume(newest, count)
         self._unacked: deque[tuple[int, Delivery]] = deque()
+        self._rows: Columns = {}
+        self._written = time.monotonic()
         if newest is not None:
+            self._note(newest)  # a crash may have come between its publication and its rows
             log.info("trainer: goes on after day %d with %d examples", newest.day, newest.model.examples)
 
     async def take(self, delivery: Delivery) -> None:
@@ -45,6 +53,15 @@ class Training:
                 for package in self._trainer.receive(report):
                     await self._publish(package)
         self._unacked.append((newest_day, delivery))
+        if time.monotonic() - self._written >= WRITE_EVERY_S:
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Write the metrics of what was published, then ack the reports it rests on."""
+        rows, self._rows = self._rows, {}
+        if rows:
+            await self._storing.write("model_metrics", rows)
+        self._written = time.monotonic()
         while self._unacked and self._is_published(self._unacked[0][0]):
             await self._unacked.popleft()[1].ack()
 
@@ -54,18 +71,20 @@ class Training:
     async def _publish(self, package: DayPackage) -> None:
         self._publisher.send(self._topic, package.model_dump_json().encode(), str(package.day), 0)
         await self._publisher.flush()
-        count = len(package.metrics)
-        if count:
-            await self._storing.write(
-                "model_metrics",
-                {
-                    "day": [date.fromordinal(EPOCH_ORDINAL + package.day)] * count,
-                    "model_version": [package.model.model_version] * count,
-                    "metric": list(package.metrics),
-                    "value": list(package.metrics.values()),
-                    "examples": [package.model.examples] * count,
-                },
-            )
+        self._note(package)
+
+    def _note(self, package: DayPackage) -> None:
+        """Keep a package's metrics for the next write."""
+        for metric, value in package.metrics.items():
+            row = {
+                "day": date.fromordinal(EPOCH_ORDINAL + package.day),
+                "model_version": package.model.model_version,
+                "metric": metric,
+                "value": value,
+                "examples": package.model.examples,
+            }
+            for name, cell in row.items():
+                self._rows.setdefault(name, []).append(cell)
 
 
 def _parse(value: bytes | None) -> DayReport | None:
