@@ -15,7 +15,7 @@ from sinks.migrate import migrate
 from sinks.store import ClickHouseWriter
 
 VARIABLE = "HOMEROOM_TEST_STORE"
-IMAGE = "clickhouse/clickhouse-server:25.8"
+IMAGE = "clickhouse/clickhouse-server:26.9"
 
 
 def docker_answers() -> bool:

@@ -1,6 +1,7 @@
 """Boards, proven without a Grafana: the JSON, the SDK's types, the linter's rules, and every query."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -230,6 +231,7 @@ class TestLinterRules:
 
 
 PROVISIONING = Path(build.__file__).parent / "provisioning"
+ROOT = PROVISIONING.parent.parent
 
 
 def test_data_sources_have_fixed_uids_and_no_secret_of_their_own() -> None:
@@ -237,7 +239,7 @@ def test_data_sources_have_fixed_uids_and_no_secret_of_their_own() -> None:
     sources = {source["type"]: source for source in yaml.safe_load(text)["datasources"]}
     assert sources[clickhouse.PLUGIN]["uid"] == "homeroom-clickhouse"
     assert sources["prometheus"]["uid"] == "homeroom-prometheus"
-    assert sources[clickhouse.PLUGIN]["secureJsonData"] == {"password": "${HOMEROOM_STORE_PASSWORD}"}
+    assert sources[clickhouse.PLUGIN]["secureJsonData"] == {"password": "${CLICKHOUSE_PASSWORD}"}
     assert not any(source["editable"] for source in sources.values())
 
 
@@ -245,4 +247,17 @@ def test_boards_are_read_from_files() -> None:
     text = (PROVISIONING / "dashboards" / "homeroom.yaml").read_text("utf-8")
     (provider,) = yaml.safe_load(text)["providers"]
     assert (provider["type"], provider["allowUiUpdates"]) == ("file", False)
-    assert provider["options"]["path"] == "${HOMEROOM_BOARDS}"
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+    mounts = dict(volume.split(":")[:2] for volume in compose["services"]["grafana"]["volumes"])
+    assert mounts["./grafana/boards"] == provider["options"]["path"]
+
+
+def test_the_stack_sets_every_variable_that_provisioning_asks_for() -> None:
+    asked = {
+        name
+        for file in PROVISIONING.rglob("*.yaml")
+        for name in re.findall(r"\$\{?(\w+)", file.read_text("utf-8"))
+    }
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+    assert asked
+    assert asked <= set(compose["services"]["grafana"]["environment"])
