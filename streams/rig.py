@@ -33,8 +33,9 @@ from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_S = 60.0
-EMBEDDED_WAIT_MS = 10
-"""The embedded broker does not answer a waiting fetch when records come, so it is not left to wait."""
+EMBEDDED = {"fetch_wait_ms": 10, "session_timeout_s": 6.0}
+"""The embedded broker answers a waiting fetch late when records come, so it is not left to wait; and a
+group's first join takes it half the session timeout."""
 
 
 class RigError(RuntimeError):
@@ -137,9 +138,7 @@ class Rig:
         try:
             if self._start_broker:
                 broker: Broker = self._stack.enter_context(EmbeddedBroker())
-                self.settings = self.settings.model_copy(
-                    update={"broker": broker.address, "fetch_wait_ms": EMBEDDED_WAIT_MS}
-                )
+                self.settings = self.settings.model_copy(update=EMBEDDED | {"broker": broker.address})
             if self._start_store:
                 store = EmbeddedStore(self.folder / "store")
                 self._stack.callback(store.stop)

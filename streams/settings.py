@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         4000, description="the most records in a batch"
     )
     fetch_wait_ms: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        200, description="how long the broker may keep an empty fetch open"
+        20, description="how long the broker may keep an empty fetch open"
     )
     backlog_records: Annotated[int, Field(ge=1)] = Field(
         12_000, description="records that may wait in a worker before a partition is no longer fetched"

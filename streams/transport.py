@@ -33,10 +33,10 @@ from streams.records import RecordBatch
 HELD_POLL_S = 0.05
 """How soon a partition that was held back is looked at again. Twenty looks a second cost nothing."""
 
-FETCH_MAX_WAIT_MS = 200
+FETCH_MAX_WAIT_MS = 20
 """How long the broker may keep an empty fetch open.
 
-Faust's 1,500 ms would be the pause of a busy partition: aiokafka has one fetch under way per broker, and
+Faust's 1,500 ms would be the pause of a busy partition, and of every day at the barrier: aiokafka has one fetch under way per broker, and
 while that one waits for idle partitions, a partition that was held back cannot be asked for.
 """
 
