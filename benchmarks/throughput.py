@@ -3,7 +3,7 @@
 The same topic, filled before, is read by each of
 
 - **floor**: confluent-kafka consumes and pydantic validates, nothing else (``contestants/floor.py``);
-- **idiomatic**: Faust, ``async for`` and a table update an event, with changelog (``contestants/idiomatic.py``);
+- **idiomatic**: Faust, ``async for``, a table update an event, with changelog (``contestants/idiomatic.py``);
 - **quix**: Quix Streams counts a tumbling window a learner, with changelog (``contestants/quix.py``);
 - **homeroom**: ``homeroom worker`` with everything on: validation, dead letters, features, days closed and
   scored, training, risk changes, nudges, state topic, and the embedded store behind its sinks.
