@@ -1,0 +1,1 @@
+"""Figures of speed, each by a program that anybody can run again."""

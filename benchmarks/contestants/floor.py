@@ -1,0 +1,32 @@
+"""The floor: confluent-kafka reads, pydantic validates against the contract, nothing is done with it.
+
+In lists of 10,000, since that is the fastest way to do it honestly: every event is parsed and checked.
+"""
+
+import json
+import sys
+import time
+
+from confluent_kafka import Consumer
+from pydantic import Json, TypeAdapter
+
+from schemas.inbound import Event
+
+
+def main(task: dict[str, str | int]) -> None:
+    adapter: TypeAdapter[list[Event]] = TypeAdapter(list[Json[Event]])  # type: ignore[type-arg,unused-ignore]
+    settings = {"group.id": "bench-floor", "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    consumer = Consumer({"bootstrap.servers": str(task["broker"]), "log_level": 3, **settings})
+    consumer.subscribe([str(task["topic"])])
+    started, done = 0.0, 0
+    while done < int(task["records"]):
+        messages = consumer.consume(10_000, timeout=0.2)
+        if messages and not started:
+            started = time.perf_counter()
+        done += len(adapter.validate_python([message.value() for message in messages]))
+    print(json.dumps({"records": done, "seconds": time.perf_counter() - started}))
+    consumer.close()
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,106 @@
+"""The events of the throughput benchmark: a month of clicks of some thousand learners in two course runs.
+
+Seeded and simple, a click log's shape and not its truth: 75 clicks a learner in 28 days (OULAD's median is
+740 in 240 days), unequal learners, of whom some fall silent and some withdraw. Enrolments, calendars and
+daily clock ticks go with them, so that whoever closes days has days to close.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import orjson
+
+from schemas.activity import ACTIVITY_KINDS
+from sources.stream import Published, broadcast, keyed, with_ticks
+
+START = datetime(2026, 2, 2, tzinfo=UTC)
+DAYS = 28
+RUNS = ("algebra/2026-1", "botany/2026-1")
+SOURCE = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many activity events, of how many learners."""
+
+    events: int = 300_000
+    learners: int = 4_000
+    seed: int = 1
+
+
+def stream(load: Load) -> Iterator[Published]:
+    """Everything in the order of event time, with ticks. Activity events have about 165 bytes."""
+    return with_ticks(sorted(_all(load), key=lambda message: message.occurred_at), SOURCE)
+
+
+def _all(load: Load) -> Iterator[Published]:
+    start = int(START.timestamp())
+    for run in RUNS:
+        yield _calendar(run, start)
+    for learner in range(load.learners):
+        yield _fact("enrolled", learner, start + learner % 3600)
+    draw = np.random.default_rng(load.seed)
+    active_days = np.where(draw.random(load.learners) < 0.3, draw.integers(1, DAYS, load.learners), DAYS)
+    weights = draw.lognormal(0.0, 1.0, load.learners) * active_days
+    who = draw.choice(load.learners, load.events, p=weights / weights.sum())
+    when = start + 3600 + draw.random(load.events) * (active_days[who] * 86_400 - 3600)
+    kinds = draw.integers(0, len(ACTIVITY_KINDS), load.events)
+    for number, (learner, at, kind) in enumerate(
+        zip(who.tolist(), when.astype(int).tolist(), kinds, strict=True)
+    ):
+        yield _activity(number, learner, at, ACTIVITY_KINDS[kind])
+    for learner in np.flatnonzero(active_days < DAYS // 2).tolist():
+        yield _fact("withdrawn", learner, start + int(active_days[learner]) * 86_400 + 3600)
+
+
+def _activity(number: int, learner: int, at: int, kind: str) -> Published:
+    # Written out, not put together as a dictionary: three hundred thousand of them.
+    moment = (START + timedelta(seconds=at - int(START.timestamp()))).strftime("%Y-%m-%dT%H:%M:%SZ")
+    name = f"learner-{learner:05d}"
+    value = (
+        f'{{"type":"activity","event_id":"e{number:07d}","learner":"{name}","course_run":"{_run(learner)}",'
+        f'"kind":"{kind}","occurred_at":"{moment}","object":"item-{number % 211}"}}'
+    )
+    return Published(name, value.encode(), False, at)
+
+
+def _fact(kind: str, learner: int, at: int) -> Published:
+    message = {
+        "type": kind,
+        "event_id": f"{kind}-{learner}",
+        "learner": f"learner-{learner:05d}",
+        "course_run": _run(learner),
+    }
+    return keyed(message, at)
+
+
+def _calendar(run: str, start: int) -> Published:
+    deadlines = [
+        {"assessment": f"essay-{week}", "due_at": _moment(start + week * 7 * 86_400), "weight": 0.2}
+        for week in range(1, 6)
+    ]
+    message = {
+        "type": "calendar",
+        "event_id": f"calendar-{run}",
+        "course": run.partition("/")[0],
+        "course_run": run,
+        "starts_at": _moment(start),
+        "ends_at": _moment(start + 70 * 86_400),
+        "deadlines": deadlines,
+    }
+    return broadcast(message, start)
+
+
+def _run(learner: int) -> str:
+    return RUNS[learner % len(RUNS)]
+
+
+def _moment(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+if __name__ == "__main__":
+    for published in stream(Load(events=10, learners=3)):
+        print(orjson.loads(published.value))

@@ -1,0 +1,313 @@
+"""Events a second on one broker in one run: ``python -m benchmarks.throughput`` (or ``make bench``).
+
+The same topic, filled before, is read by each of
+
+- **floor**: confluent-kafka consumes and pydantic validates, nothing else (``contestants/floor.py``);
+- **idiomatic**: Faust, ``async for``, a table update an event, with changelog (``contestants/idiomatic.py``);
+- **quix**: Quix Streams counts a tumbling window a learner, with changelog (``contestants/quix.py``);
+- **homeroom**: ``homeroom worker`` with everything on: validation, dead letters, features, days closed and
+  scored, training, risk changes, nudges, state topic, and the embedded store behind its sinks.
+
+300,000 activity events of about 165 bytes, of 4,000 learners, in 4 partitions (``events.py``). Each runs
+alone, as one process; the broker has the same machine. Measured from the first event in hand to the last one
+done with, start-up excluded. For homeroom *done* is the strictest: the offsets are committed, so outputs,
+store and state are flushed; for the others it is that the last record was processed.
+
+``--broker`` names a running broker, or ``embedded``; Apache Kafka is started from its jars if not given.
+Quix Streams needs an environment of its own, whose interpreter is in ``HOMEROOM_BENCH_PYTHON``; without it
+that line is left out, and says so.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.events import Load, stream
+from schemas.topics import EVENTS
+from streams import topics
+from streams.brokers import ApacheKafka, EmbeddedBroker
+from streams.publisher import Publisher
+from streams.rig import Rig
+from streams.settings import DEMO_KEY
+from streams.settings import load as load_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+TIMEOUT_S = 900.0
+CONTESTANTS = ("floor", "quix", "idiomatic", "homeroom")
+PARTITIONS = 4
+
+
+class BenchmarkError(RuntimeError):
+    """A contestant ended without a figure; the message has its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefilled:
+    """The topic that all read."""
+
+    broker: str
+    prefix: str
+    ends: Mapping[int, int]
+    """Partition → its end offset."""
+    keyed: int
+
+    @property
+    def topic(self) -> str:
+        return self.prefix + EVENTS.name
+
+    @property
+    def records(self) -> int:
+        return sum(self.ends.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What one contestant did."""
+
+    records: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        return self.records / self.seconds
+
+
+def prefill(broker: str, load: Load) -> Prefilled:
+    """Create the topics under a prefix of their own, and publish all events."""
+    prefix = f"bench-{uuid.uuid4().hex[:8]}."
+    topics.create(broker, PARTITIONS, prefix=prefix)
+    publisher = Publisher(broker, linger_ms=20)
+    keyed = 0
+    for message in stream(load):
+        if message.broadcast:
+            for partition in range(PARTITIONS):
+                publisher.send(prefix + EVENTS.name, message.value, message.key, partition)
+        else:
+            publisher.send(prefix + EVENTS.name, message.value, message.key)
+            keyed += 1
+    publisher.flush_now(120.0)
+    return Prefilled(broker, prefix, _ends(broker, prefix + EVENTS.name), keyed)
+
+
+def process(module: str, python: str = sys.executable) -> Callable[[Prefilled, Path], Figure]:
+    """A contestant that is a program of ``benchmarks.contestants``."""
+
+    def run(filled: Prefilled, folder: Path) -> Figure:
+        task = {
+            "broker": filled.broker,
+            "topic": filled.topic,
+            "partitions": PARTITIONS,
+            "records": filled.records,
+            "keyed": filled.keyed,
+            "folder": str(folder),
+        }
+        path = ROOT / "benchmarks" / "contestants" / f"{module}.py"
+        with (folder / "log").open("wb") as log:
+            contestant = subprocess.Popen(
+                (python, str(path), json.dumps(task)),
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        try:
+            figure = _figure(contestant)
+        finally:
+            contestant.kill()
+            contestant.wait()
+        if figure is None:
+            raise BenchmarkError(f"{module} gave no figure:\n{_tail(folder / 'log')}")
+        return figure
+
+    return run
+
+
+def homeroom(filled: Prefilled, folder: Path) -> Figure:
+    """``homeroom worker`` on the topic, with the embedded store; done when all offsets are committed."""
+    settings = load_settings(
+        broker=filled.broker,
+        prefix=filled.prefix,
+        group="homeroom",
+        partitions=PARTITIONS,
+        clock="replay",
+        pseudonym_key=DEMO_KEY,
+        checkpoint_s=1.0,
+    )
+    consumer = Consumer({"bootstrap.servers": filled.broker, "group.id": f"{filled.prefix}homeroom"})
+    with Rig(folder, settings, broker=False) as rig:
+        worker = rig.start_worker()
+        deadline = time.monotonic() + TIMEOUT_S
+        while not worker.counts().get("homeroom_batch_records_sum"):
+            worker.check()
+            time.sleep(0.02)
+        started = time.perf_counter()
+        while _committed(consumer, filled.topic) != filled.ends:
+            worker.check()
+            if time.monotonic() > deadline:
+                raise BenchmarkError(f"homeroom is not done after {TIMEOUT_S:.0f} s:\n{worker.tail()}")
+            time.sleep(0.1)
+        seconds = time.perf_counter() - started
+    consumer.close()
+    return Figure(filled.records, seconds)
+
+
+def _figure(contestant: "subprocess.Popen[str]") -> Figure | None:
+    """The first line that the program prints, if it prints one in time."""
+    assert contestant.stdout is not None
+    with _killed_after(contestant, TIMEOUT_S):
+        for line in contestant.stdout:
+            if line.startswith("{"):
+                found = json.loads(line)
+                return Figure(found["records"], found["seconds"])
+    return None
+
+
+@contextmanager
+def _killed_after(contestant: "subprocess.Popen[str]", seconds: float) -> Iterator[None]:
+    timer = Timer(seconds, contestant.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _ends(broker: str, topic: str) -> dict[int, int]:
+    """Counted by reading, since the embedded broker does not tell the truth about ends."""
+    consumer = Consumer(
+        {"bootstrap.servers": broker, "group.id": "bench-ends", "enable.partition.eof": True, "log_level": 3}
+    )
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
+    ends = dict.fromkeys(range(PARTITIONS), 0)
+    silent = 0
+    while silent < 3:
+        messages = [message for message in consumer.consume(10_000, timeout=1.0) if message.error() is None]
+        silent = 0 if messages else silent + 1
+        for message in messages:
+            ends[message.partition() or 0] = (message.offset() or 0) + 1
+    consumer.close()
+    return ends
+
+
+def _committed(consumer: Consumer, topic: str) -> dict[int, int]:
+    asked = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    return {found.partition: max(found.offset, 0) for found in consumer.committed(asked, timeout=10)}
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+@contextmanager
+def _broker(asked: str) -> Iterator[tuple[str, str]]:
+    """Address and name of the broker that was asked for."""
+    if asked in ("apache", "embedded"):
+        with ApacheKafka(heap="1g") if asked == "apache" else EmbeddedBroker() as broker:
+            yield broker.address, broker.name
+    else:
+        yield asked, asked
+
+
+def _has_quix(python: str) -> bool:
+    return (
+        subprocess.run((python, "-c", "import quixstreams"), capture_output=True, check=False).returncode == 0
+    )
+
+
+def compare(broker: str, load: Load, chosen: Sequence[str], console: Console) -> dict[str, Figure]:
+    """Fill a topic and let everyone chosen read it, one after the other."""
+    console.print(f"publishing {load.events:,} events of {load.learners:,} learners …")
+    filled = prefill(broker, load)
+    quix_python = os.environ.get("HOMEROOM_BENCH_PYTHON", sys.executable)
+    runs: dict[str, Callable[[Prefilled, Path], Figure]] = {
+        "floor": process("floor"),
+        "quix": process("quix", quix_python),
+        "idiomatic": process("idiomatic"),
+        "homeroom": homeroom,
+    }
+    figures = {}
+    for name in chosen:
+        if name == "quix" and not _has_quix(quix_python):
+            console.print("quix: left out, HOMEROOM_BENCH_PYTHON names no interpreter that has quixstreams")
+            continue
+        with tempfile.TemporaryDirectory(prefix=f"homeroom-bench-{name}-") as folder:
+            figures[name] = runs[name](filled, Path(folder))
+        console.print(f"{name}: {figures[name].per_second:,.0f} events/s in {figures[name].seconds:.1f} s")
+    return figures
+
+
+def ratios(figures: Mapping[str, Figure]) -> dict[str, float]:
+    """homeroom's rate over each other's."""
+    ours = figures.get("homeroom")
+    if ours is None:
+        return {}
+    return {
+        name: ours.per_second / figure.per_second for name, figure in figures.items() if name != "homeroom"
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--broker", default="apache", help="apache (default), embedded, or host:port")
+    parser.add_argument("--events", type=int, default=Load().events)
+    parser.add_argument("--learners", type=int, default=Load().learners)
+    parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=CONTESTANTS)
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    asked = parser.parse_args()
+    console = Console()
+    load = Load(asked.events, asked.learners)
+    with _broker(asked.broker) as (address, name):
+        figures = compare(address, load, asked.only, console)
+    show(figures, name, console)
+    if asked.json:
+        asked.json.write_text(json.dumps(document(figures, load, name), indent=2) + "\n", encoding="utf-8")
+
+
+def show(figures: Mapping[str, Figure], broker: str, console: Console) -> None:
+    table = Table("", "events/s", "seconds", "homeroom's rate over it", title=f"on {broker}")
+    over = ratios(figures)
+    for name, figure in figures.items():
+        ratio = f"{over[name]:.2f}" if name in over else ""
+        table.add_row(name, f"{figure.per_second:,.0f}", f"{figure.seconds:.1f}", ratio)
+    console.print(table)
+
+
+def document(figures: Mapping[str, Figure], load: Load, broker: str) -> dict[str, Any]:
+    """The figures as JSON, with what they were measured on."""
+    return {
+        "broker": broker,
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "system": platform.platform(),
+        },
+        "load": asdict(load),
+        "figures": {
+            name: asdict(figure) | {"per_second": round(figure.per_second)}
+            for name, figure in figures.items()
+        },
+        "homeroom_over": ratios(figures),
+    }
+
+
+if __name__ == "__main__":
+    main()
