@@ -47,7 +47,7 @@ class Estimates:
             if change.level == "high":
                 self._alerts.add((change.course_run, change.learner, change.day))
 
-    def watch(self, day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
+    def watch(self, day: int, processors: list[PartitionProcessor], _package: DayPackage) -> None:
         """Note the estimates of a day."""
         for processor in processors:
             for scored in processor.scored:

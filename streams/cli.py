@@ -43,6 +43,7 @@ topics_app = typer.Typer(
 app.add_typer(topics_app, name="topics")
 
 console = Console()
+SUGGESTED = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"
 EXPECTED = (
     BrokerUnavailableError,
     MigrationError,
@@ -123,7 +124,7 @@ def replay(
         found = OuladFolder(oulad)
         chosen = [one for one in found.presentations if not presentations or one.course_run in presentations]
         stream, total = found.stream(chosen), found.total(chosen)
-    else:
+    elif events is not None:
         stream, total = native.read(events, ticks=True), 0
     settings = _replaying(broker=broker, store=store)
     with interruptible(Rig(folder, settings, broker=broker is None, store=store is None)) as rig:

@@ -1,18 +1,19 @@
 """Runs a whole stream through a rig, with progress to look at: what the demo and the replays share."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from sources.stream import Published
 from streams import rig as rigs
 from streams.publishing import Sent
 from streams.rig import Rig, RigError
 
+Show = Callable[[rigs.Progress], None]
 LOOK_S = 0.5
 STUCK_S = 180.0
 
@@ -35,15 +36,14 @@ def stream_through(
     with ThreadPoolExecutor(1, "publish") as pool, _bar(console) as bar:
         publishing = pool.submit(rig.publish, stream, note)
         task = bar.add_task("", total=total, at="starting", rate=0)
-        progress = _watch(rig, publishing, sent, started, lambda p: _show(bar, task, p, total))
-    return progress
+        return _watch(rig, publishing, sent, started, lambda progress: _show(bar, task, progress, total))
 
 
-def _watch(rig: Rig, publishing: "Future[Sent]", sent: Sent, started: float, show: object) -> rigs.Progress:
+def _watch(rig: Rig, publishing: "Future[Sent]", sent: Sent, started: float, show: Show) -> rigs.Progress:
     moved, last = time.monotonic(), -1
     while True:
         progress = rig.follow(sent, started)
-        show(progress)  # type: ignore[operator]
+        show(progress)
         if publishing.done():
             publishing.result()
             if progress.done >= sent.records:
@@ -69,10 +69,10 @@ def _bar(console: Console) -> Progress:
     )
 
 
-def _show(bar: Progress, task: object, progress: rigs.Progress, total: int) -> None:
+def _show(bar: Progress, task: TaskID, progress: rigs.Progress, total: int) -> None:
     at = datetime.fromtimestamp(progress.sent.event_time, UTC).strftime("%d %b %Y")
     bar.update(
-        task,  # type: ignore[arg-type]
+        task,
         completed=progress.done,
         total=max(total, progress.sent.records),
         at=at if progress.sent.messages else "starting",

@@ -169,7 +169,8 @@ class Scoring:
         rows["told_ranks"][slots] = scored.ranks[:, places].T
 
     def _decide(self, slot: int, change: RiskChange, outputs: Outputs) -> None:
-        at = int(change.occurred_at.timestamp())
+        # Known only once the day has closed: a time to send at must not lie before that.
+        at = int(change.occurred_at.timestamp()) + self._rules.timing.lateness
         known = self._state.learners.get(change.learner, {})
         decision, nudge = decide(change, _history(known), self._rules.policy, at)
         outputs.decisions.append(decision)

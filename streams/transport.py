@@ -36,8 +36,9 @@ HELD_POLL_S = 0.05
 FETCH_MAX_WAIT_MS = 20
 """How long the broker may keep an empty fetch open.
 
-Faust's 1,500 ms would be the pause of a busy partition, and of every day at the barrier: aiokafka has one fetch under way per broker, and
-while that one waits for idle partitions, a partition that was held back cannot be asked for.
+aiokafka has one fetch under way per broker. While that one waits for idle partitions, a partition that
+was held back, or has just become interesting, cannot be asked for: Faust's 1,500 ms would be the pause of
+every day at the barrier. At 20 ms an idle worker asks 50 times a second, which costs next to nothing.
 """
 
 QUEUED_BATCHES = 64
