@@ -30,8 +30,8 @@ from streams.rig import Rig, RigError, interruptible
 from streams.settings import DEMO_KEY, Settings, SettingsError, load
 
 app = typer.Typer(
-    help="homeroom tells two to three weeks ahead who is about to drop out of an online course, why, and what "
-    "to do about it. Start with `homeroom demo`. Settings come from HOMEROOM_* in the environment or from a "
+    help="homeroom tells two to three weeks ahead who is about to drop out of an online course, why, and "
+    "what to do about it. Start with `homeroom demo`. Settings come from HOMEROOM_* in the environment or from a "
     "file; `homeroom settings` lists them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -169,18 +169,17 @@ def demo(
     with interruptible(Rig(folder, settings)) as rig:
         progress = stream_through(rig, simulator.stream(plan), simulator.total(plan), console)
         rig.stop_workers()
-        address = rig.settings.store_address
-        assert address is not None, "the rig started a store"  # noqa: S101
-        with StoreReader(address) as reader:
+        with StoreReader(rig.store_address) as reader:
             summary.show(console, reader, progress, folder)
             judged = summary.judge(reader, plan, settings.identity, weeks=(4, 8, 12, 16))
             summary.show_judged(console, judged)
     console.print(
-        f"\n[bold]Next:[/] ask the data something:\n"
-        f"  .venv/bin/homeroom query --folder {folder} "
-        f'"SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"\n'
-        "  or replay real learners: .venv/bin/homeroom replay --oulad DIR (the README says where to get them)"
+        "\n[bold]Next:[/] ask the data something, or replay real learners (the README says where from):"
     )
+    console.print(
+        f"  .venv/bin/homeroom query --folder {folder} '{SUGGESTED}'", soft_wrap=True, highlight=False
+    )
+    console.print("  .venv/bin/homeroom replay --oulad DIR", highlight=False)
 
 
 @app.command()

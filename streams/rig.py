@@ -197,6 +197,14 @@ class Rig:
         return codes
 
     @property
+    def store_address(self) -> StoreAddress:
+        """The store's address. Raises ``RigError`` where there is none."""
+        address = self.settings.store_address
+        if address is None:
+            raise RigError("this run has no store")
+        return address
+
+    @property
     def events_topic(self) -> str:
         return self.settings.prefix + EVENTS.name
 
