@@ -31,8 +31,8 @@ from streams.settings import DEMO_KEY, Settings, SettingsError, load
 
 app = typer.Typer(
     help="homeroom tells two to three weeks ahead who is about to drop out of an online course, why, and "
-    "what to do about it. Start with `homeroom demo`. Settings come from HOMEROOM_* in the environment or from a "
-    "file; `homeroom settings` lists them.",
+    "what to do about it. Start with `homeroom demo`. Settings come from HOMEROOM_* in the environment or "
+    "from a file; `homeroom settings` lists them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
