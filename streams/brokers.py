@@ -89,7 +89,7 @@ class _Server(ABC):
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509
+                preexec_fn=die_with_parent,  # noqa: PLW1509
             )
         self._process = process
         self._await_answer(process)
@@ -323,6 +323,7 @@ def _run(command: Sequence[str], what: str, timeout_s: float) -> None:
         raise BrokerUnavailableError(f"{what} failed with code {done.returncode}:\n{last}")
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """For a child before it starts: it ends when the thread that started it does, however that ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,26 +1,29 @@
 """Runs a whole stream through a rig, with progress to look at: what the demo and the replays share."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 
 from sources.stream import Published
-from streams import rig as rigs
 from streams.publishing import Sent
-from streams.rig import Rig, RigError
+from streams.rig import Progress, Rig, RigError
 
-Show = Callable[[rigs.Progress], None]
+Show = Callable[[Progress], None]
 LOOK_S = 0.5
+LINE_S = 10.0
 STUCK_S = 180.0
 
 
 def stream_through(
     rig: Rig, stream: Iterable[Published], total: int, console: Console, workers: int = 1
-) -> rigs.Progress:
+) -> Progress:
     """Publish all of a stream while workers apply it; returns when the last event has been.
 
     Raises ``RigError`` where a worker ends, or nothing moves for three minutes.
@@ -33,13 +36,12 @@ def stream_through(
     def note(now: Sent) -> None:
         sent.messages, sent.records, sent.event_time = now.messages, now.records, now.event_time
 
-    with ThreadPoolExecutor(1, "publish") as pool, _bar(console) as bar:
+    with ThreadPoolExecutor(1, "publish") as pool, _shown(console, total) as show:
         publishing = pool.submit(rig.publish, stream, note)
-        task = bar.add_task("", total=total, at="starting", rate=0)
-        return _watch(rig, publishing, sent, started, lambda progress: _show(bar, task, progress, total))
+        return _watch(rig, publishing, sent, started, show)
 
 
-def _watch(rig: Rig, publishing: "Future[Sent]", sent: Sent, started: float, show: Show) -> rigs.Progress:
+def _watch(rig: Rig, publishing: "Future[Sent]", sent: Sent, started: float, show: Show) -> Progress:
     moved, last = time.monotonic(), -1
     while True:
         progress = rig.follow(sent, started)
@@ -56,25 +58,50 @@ def _watch(rig: Rig, publishing: "Future[Sent]", sent: Sent, started: float, sho
         time.sleep(LOOK_S)
 
 
-def _bar(console: Console) -> Progress:
-    return Progress(
+@contextmanager
+def _shown(console: Console, total: int) -> Iterator[Show]:
+    """A bar on a terminal; elsewhere, such as in a log, a line now and then."""
+    if not console.is_terminal:
+        yield _Lines(console, total)
+        return
+    columns = (
         TextColumn("{task.fields[at]}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]:,.0f} events/s"),
         TimeElapsedColumn(),
-        console=console,
-        transient=False,
-        refresh_per_second=2,
     )
+    with Bar(*columns, console=console, refresh_per_second=2) as bar:
+        task = bar.add_task("", total=total, at="starting", rate=0)
+
+        def show(progress: Progress) -> None:
+            known = max(total, progress.sent.records)
+            bar.update(task, completed=progress.done, total=known, at=_at(progress), rate=_rate(progress))
+
+        yield show
 
 
-def _show(bar: Progress, task: TaskID, progress: rigs.Progress, total: int) -> None:
-    at = datetime.fromtimestamp(progress.sent.event_time, UTC).strftime("%d %b %Y")
-    bar.update(
-        task,
-        completed=progress.done,
-        total=max(total, progress.sent.records),
-        at=at if progress.sent.messages else "starting",
-        rate=progress.done / max(progress.elapsed_s, 1e-9),
-    )
+@dataclass(slots=True)
+class _Lines:
+    console: Console
+    total: int
+    said: float = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.elapsed_s - self.said >= LINE_S:
+            self.said = progress.elapsed_s
+            known = max(self.total, progress.sent.records)
+            self.console.print(
+                f"{progress.elapsed_s:4.0f} s  {_at(progress)}  {progress.done:,} of about {known:,} events, "
+                f"{_rate(progress):,.0f}/s"
+            )
+
+
+def _at(progress: Progress) -> str:
+    if not progress.sent.messages:
+        return "starting"
+    return datetime.fromtimestamp(progress.sent.event_time, UTC).strftime("%d %b %Y")
+
+
+def _rate(progress: Progress) -> float:
+    return progress.done / max(progress.elapsed_s, 1e-9)

@@ -27,7 +27,7 @@ from sinks.embedded import EmbeddedStore
 from sinks.migrate import migrate
 from sources.stream import Published
 from streams import topics
-from streams.brokers import Broker, EmbeddedBroker, free_port
+from streams.brokers import Broker, EmbeddedBroker, die_with_parent, free_port
 from streams.publishing import Sent, publish
 from streams.settings import Settings
 
@@ -62,6 +62,7 @@ class WorkerProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for us; the worker is stopped after our last question
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
             )
 
     def check(self) -> None:
