@@ -35,10 +35,10 @@ class LevelSettings:
     0 < medium_leave < medium_enter <= high_leave < high_enter <= 1 or 1 <= confirm_days <= 28 do not hold.
     """
 
-    medium_enter: float = 0.45
-    medium_leave: float = 0.35
-    high_enter: float = 0.75
-    high_leave: float = 0.65
+    medium_enter: float = 0.50
+    medium_leave: float = 0.40
+    high_enter: float = 0.88
+    high_leave: float = 0.78
     confirm_days: int = 2
 
     def __post_init__(self) -> None:

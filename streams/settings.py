@@ -21,6 +21,9 @@ from streams.runner import Pace
 
 DEMO_KEY = "homeroom-demo"
 
+LEVELS, POLICY = LevelSettings(), Policy()
+"""Whose defaults are ours too."""
+
 
 class SettingsError(ValueError):
     """A setting is wrong. The message is one readable line for each."""
@@ -90,16 +93,20 @@ class Settings(BaseSettings):
         9464, description="where Prometheus scrapes the worker; 0 for nowhere"
     )
     metrics_host: str = Field("127.0.0.1", description="the address that the metrics are served on")
-    medium_enter: float = Field(0.45, description="the level *medium* is entered at this P(lost)")
-    medium_leave: float = Field(0.35, description="and left below this one")
-    high_enter: float = Field(0.75, description="the level *high* is entered at this P(lost)")
-    high_leave: float = Field(0.65, description="and left below this one")
-    confirm_days: int = Field(2, description="daily estimates in a row that a change of level takes")
+    medium_enter: float = Field(
+        LEVELS.medium_enter, description="the level *medium* is entered at this P(lost)"
+    )
+    medium_leave: float = Field(LEVELS.medium_leave, description="and left below this one")
+    high_enter: float = Field(LEVELS.high_enter, description="the level *high* is entered at this P(lost)")
+    high_leave: float = Field(LEVELS.high_leave, description="and left below this one")
+    confirm_days: int = Field(
+        LEVELS.confirm_days, description="daily estimates in a row that a change of level takes"
+    )
     cap_days: Annotated[int, Field(ge=1, le=365)] = Field(
-        7, description="least days between two nudges of a learner"
+        POLICY.cap_days, description="least days between two nudges of a learner"
     )
     holdout_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.1, description="share of enrolments that get no nudge, to know what nudges do"
+        POLICY.holdout_share, description="share of enrolments that get no nudge, to know what nudges do"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="of the worker's own log"
