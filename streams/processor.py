@@ -315,7 +315,7 @@ class PartitionProcessor:
         state = self.state
         for fact in state.take_facts(before):
             if fact["type"] == "calendar":
-                state.set_calendar(run_of(fact), fact)
+                state.set_calendar(fact)
                 continue
             slot = state.slot(fact["learner"], fact["course_run"])
             self._apply_fact(slot, fact, fact["time"] // DAY_S)
@@ -384,21 +384,6 @@ class PartitionProcessor:
             )
             for part, chunk in enumerate(chunks)
         ]
-
-
-def run_of(calendar: Message) -> Run:
-    """A run from its calendar message, as stored with plain values."""
-    deadlines = sorted(calendar["deadlines"], key=lambda one: (one["due_at"], one["assessment"]))
-    total = max(sum(one["weight"] for one in deadlines), 1.0)
-    return Run(
-        name=calendar["course_run"],
-        course=calendar["course"],
-        start=calendar["starts_at"] // DAY_S,
-        end=calendar["ends_at"] // DAY_S,
-        due=np.array([-(-one["due_at"] // DAY_S) for one in deadlines], np.int64),
-        weights=np.array([one["weight"] / total for one in deadlines]),
-        assessments=tuple(one["assessment"] for one in deadlines),
-    )
 
 
 def _fact(message: Message, time: int) -> Message:

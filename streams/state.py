@@ -24,6 +24,7 @@ from features.ring import NEVER, Ints
 from online_models.labels import KEPT
 from streams.identity import Identity
 
+DAY_S = 86_400
 F = len(FEATURES)
 VERSION = 1
 
@@ -184,11 +185,12 @@ class PartitionState:
             self.runs.append(unknown_run(name))
         return index
 
-    def set_calendar(self, run: Run, message: dict[str, Any]) -> None:
-        """Take a run's calendar."""
-        self.runs[self.run(run.name)] = run
-        self.calendars[run.name] = message
-        self._dirty_rows[_key(_RUN, run.name)] = orjson.dumps(message)
+    def set_calendar(self, message: dict[str, Any]) -> None:
+        """Take a run's calendar: a fact, its times in epoch seconds."""
+        name = message["course_run"]
+        self.runs[self.run(name)] = run_of(message)
+        self.calendars[name] = message
+        self._dirty_rows[_key(_RUN, name)] = orjson.dumps(message)
 
     def set_learner(self, learner: str, history: dict[str, Any]) -> None:
         """Keep what nudging must know of a learner, across courses."""
@@ -303,6 +305,7 @@ class PartitionState:
     def _restore_row(self, kind: bytes, name: str, value: bytes, key: bytes) -> None:
         content = orjson.loads(value)
         if kind == _RUN:
+            self.runs[self.run(name)] = run_of(content)
             self.calendars[name] = content
         elif kind == _LEARNER:
             self.learners[name] = content
@@ -321,6 +324,21 @@ class PartitionState:
             course_run, _, learner = name.partition("\0")
             self._place((learner, course_run))
         self.rows[: len(enrolments)] = np.frombuffer(b"".join(value for _, value in enrolments), ROW)
+
+
+def run_of(calendar: dict[str, Any]) -> Run:
+    """A run from its calendar message, as stored with plain values."""
+    deadlines = sorted(calendar["deadlines"], key=lambda one: (one["due_at"], one["assessment"]))
+    total = max(sum(one["weight"] for one in deadlines), 1.0)
+    return Run(
+        name=calendar["course_run"],
+        course=calendar["course"],
+        start=calendar["starts_at"] // DAY_S,
+        end=calendar["ends_at"] // DAY_S,
+        due=np.array([-(-one["due_at"] // DAY_S) for one in deadlines], np.int64),
+        weights=np.array([one["weight"] / total for one in deadlines]),
+        assessments=tuple(one["assessment"] for one in deadlines),
+    )
 
 
 def _key(kind: bytes, name: str) -> bytes:
