@@ -151,7 +151,7 @@ class PartitionProcessor:
         if today is None:
             raise RuntimeError("no day is due")
         if self._cohorts is None:
-            turn(self.state.rows, self.state.used(), today + 1)
+            self.state.touch(turn(self.state.rows, self.state.used(), today + 1))
             self._apply_facts((today + 1) * DAY_S)
             self._cohorts = self._take_cohorts(today + 1)
             self._report = self._make_report(today, self._maturing.take(today))
@@ -366,9 +366,14 @@ class PartitionProcessor:
         return in_force
 
     def _make_report(self, today: int, examples: list[TrainingExample]) -> list[DayReport]:
-        """The day's report: examples a thousand a part, the cohorts in the last."""
+        """The day's report: examples a thousand a part, the cohorts in the last.
+
+        In an order of their own: after a crash a restored state holds them in another one, and parts said
+        before it must be the same as those said after it.
+        """
         assert self._cohorts is not None, "the report tells of the cohorts"  # noqa: S101
         cohorts = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in self._cohorts}
+        examples = sorted(examples, key=lambda one: (one.course_run, one.enrolment, one.day))
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
         ]

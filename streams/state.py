@@ -242,6 +242,8 @@ class PartitionState:
         can be told.
         """
         self._write_ids()
+        yield from self._dirty_rows.items()  # deletions first: what was let go may have come back since
+        self._dirty_rows = {}
         for slot in np.flatnonzero(self._dirty[: len(self.keys)]).tolist():
             key = self.keys[slot]
             if key is not None:
@@ -252,8 +254,6 @@ class PartitionState:
         for new in self.facts.keys() - self._written_facts:
             yield _key(_FACT, new), orjson.dumps(self.facts[new])
         self._written_facts = set(self.facts)
-        yield from self._dirty_rows.items()
-        self._dirty_rows = {}
         yield MARK, orjson.dumps(self._mark(epoch))
 
     def _mark(self, epoch: int) -> dict[str, Any]:
@@ -321,8 +321,8 @@ class PartitionState:
                 raise StateMismatchError(
                     f"the row of {name[:60]!r} has {len(value)} bytes; expected {ROW.itemsize}"
                 )
-            course_run, _, learner = name.partition("\0")
-            self._place((learner, course_run))
+            length, _, both = name.partition(":")
+            self._place((both[int(length) :], both[: int(length)]))
         self.rows[: len(enrolments)] = np.frombuffer(b"".join(value for _, value in enrolments), ROW)
 
 
@@ -346,4 +346,5 @@ def _key(kind: bytes, name: str) -> bytes:
 
 
 def _enrolment_key(key: tuple[str, str]) -> bytes:
-    return _key(_ENROLMENT, f"{key[1]}\0{key[0]}")
+    """The length tells where the run's name ends, whatever characters are in it."""
+    return _key(_ENROLMENT, f"{len(key[1])}:{key[1]}{key[0]}")
