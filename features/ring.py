@@ -41,7 +41,7 @@ FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("old_last", "<i4", ()),
     ("old_ewma", "<f4", (len(HALF_LIVES),)),  # their weighted share, as of the ring's oldest day
 )
-"""Name, type and shape of each column; 560 bytes an enrolment."""
+"""Name, type and shape of each column; 582 bytes an enrolment."""
 
 DECAYS = tuple(0.5 ** (1 / half_life) for half_life in HALF_LIVES)
 
@@ -98,7 +98,8 @@ def turn(rows: Rows, slots: Ints, today: int) -> Ints:
         rows["old_first"][gone] = np.where(first == NEVER, leaving, first)
         rows["clicks"][gone, place] = 0
     rows["seconds"][slots, place] = 0
-    return slots[changed]
+    found: Ints = slots[changed]
+    return found
 
 
 def last_active(rows: Rows, slots: Ints, day: int) -> Ints:

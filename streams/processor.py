@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from features.bins import histogram
 from features.catalogue import FINGERPRINT
 from features.compute import features
-from features.coursework import SCORE_STEPS, Run, submit
+from features.coursework import SCORE_STEPS, Run, rearrange, submit
 from features.ring import CLOSED, NEVER, Ints, count, turn
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
@@ -315,11 +315,23 @@ class PartitionProcessor:
         state = self.state
         for fact in state.take_facts(before):
             if fact["type"] == "calendar":
-                state.set_calendar(fact)
+                self._take_calendar(fact)
                 continue
             slot = state.slot(fact["learner"], fact["course_run"])
             self._apply_fact(slot, fact, fact["time"] // DAY_S)
             state.touch(np.array([slot]))
+
+    def _take_calendar(self, calendar: Message) -> None:
+        """Take a run's calendar where it is newer than the one there is; hand-ins stay with their work."""
+        state, name = self.state, calendar["course_run"]
+        if name in state.calendars and calendar["time"] < state.calendars[name]["time"]:
+            return
+        index = state.run(name)
+        old, slots = state.runs[index], state.of_run(index)
+        state.set_calendar(calendar)
+        rearrange(state.rows, slots, old, state.runs[index])
+        if old.known:
+            state.touch(slots)
 
     def _apply_fact(self, slot: int, fact: Message, day: int) -> None:
         rows = self.state.rows

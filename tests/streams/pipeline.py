@@ -13,6 +13,7 @@ from zlib import crc32
 import orjson
 
 from online_models.trainer import Trainer
+from schemas.learning import DayPackage
 from schemas.topics import EVENTS
 from sources.simulator import Run, SimulationPlan, stream
 from sources.stream import Published
@@ -139,7 +140,7 @@ def play(
         _Partition(PartitionProcessor(number, rules, PartitionState(IDENTITY)), log)
         for number, log in enumerate(logs)
     ]
-    packages = {}
+    packages: dict[int, DayPackage] = {}
 
     def pause(partition: _Partition) -> None:
         moment = (partition.processor.partition, partition.steps)
