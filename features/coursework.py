@@ -73,3 +73,23 @@ def submit(rows: Rows, slot: int, run: Run, assessment: str, day: int, score: fl
     if score is not None:
         rows["scores"][slot, place] = round(score * SCORE_STEPS)
         rows["last_scored"][slot] = place
+
+
+def rearrange(rows: Rows, slots: Ints, old: Run, new: Run) -> None:
+    """Move what enrolments handed in to the places that it has in a run's newer calendar.
+
+    Work that the newer one does not name is dropped; days are counted from the newer start.
+    """
+    held = {name: rows[name][slots] for name in ("submitted", "scores", "last_scored")}
+    rows["submitted"][slots] = NOT_SUBMITTED
+    rows["scores"][slots] = NO_SCORE
+    rows["last_scored"][slots] = NO_SCORE
+    for place, assessment in enumerate(new.assessments):
+        if assessment not in old.assessments:
+            continue
+        before = old.assessments.index(assessment)
+        days = held["submitted"][:, before]
+        moved = np.clip(days.astype(np.int64) + (old.start - new.start), -30_000, 30_000)
+        rows["submitted"][slots, place] = np.where(days == NOT_SUBMITTED, days, moved)
+        rows["scores"][slots, place] = held["scores"][:, before]
+        rows["last_scored"][slots[held["last_scored"] == before]] = place

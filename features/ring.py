@@ -41,7 +41,7 @@ FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("old_last", "<i4", ()),
     ("old_ewma", "<f4", (len(HALF_LIVES),)),  # their weighted share, as of the ring's oldest day
 )
-"""Name, type and shape of each column; 560 bytes an enrolment."""
+"""Name, type and shape of each column; 582 bytes an enrolment."""
 
 DECAYS = tuple(0.5 ** (1 / half_life) for half_life in HALF_LIVES)
 
@@ -77,15 +77,17 @@ def _add(column: NDArray[Any], where: tuple[Ints, ...], amounts: Ints) -> None:
     column[cells] = np.minimum(column[cells] + totals, np.iinfo(column.dtype).max)
 
 
-def turn(rows: Rows, slots: Ints, today: int) -> None:
+def turn(rows: Rows, slots: Ints, today: int) -> Ints:
     """Open day ``today``: fold the day that is now too old for any window, and free its bucket.
 
     rows: [capacity]; slots: those in use. The bucket freed serves the newest day that may be open.
+    Returns the slots whose bytes may have changed: whoever was never active is not among them.
     """
     leaving = today - CLOSED - 1
     place = leaving % RING
     clicks = rows["clicks"][slots, place].sum(axis=1, dtype=np.uint32)
     active = clicks > 0
+    changed = active | (rows["seconds"][slots, place] > 0) | (rows["old_ewma"][slots] > 0).any(axis=1)
     rows["old_ewma"][slots] = _fold(rows["old_ewma"][slots], active)
     gone = slots[active]
     if len(gone):
@@ -96,6 +98,8 @@ def turn(rows: Rows, slots: Ints, today: int) -> None:
         rows["old_first"][gone] = np.where(first == NEVER, leaving, first)
         rows["clicks"][gone, place] = 0
     rows["seconds"][slots, place] = 0
+    found: Ints = slots[changed]
+    return found
 
 
 def last_active(rows: Rows, slots: Ints, day: int) -> Ints:

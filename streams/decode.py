@@ -20,6 +20,8 @@ Message = dict[str, Any]
 MAX_RECORD_BYTES = 64 * 1024
 """An activity event is 200 bytes and the largest calendar a few thousand. More is a mistake."""
 
+_LAST_SECOND = 253_402_300_799
+
 SHOWN = 80
 """Characters of a wrong value that a reason repeats."""
 
@@ -71,8 +73,13 @@ def letter(batch: RecordBatch, place: int, refusal: Refusal) -> DeadLetter:
         field=refusal.field,
         detail=refusal.detail,
         payload=payload[:4096].decode(errors="replace")[:4096],
-        received_at=datetime.fromtimestamp(max(batch.timestamps[place], 0) / 1000, UTC),
+        received_at=_instant(batch.timestamps[place]),
     )
+
+
+def _instant(timestamp: int) -> datetime:
+    """A record's timestamp; it is the producer's, so it may be anything, past the year 9999 included."""
+    return datetime.fromtimestamp(min(max(timestamp / 1000, 0.0), _LAST_SECOND), UTC)
 
 
 def _decode(batch: RecordBatch, first: int, adapter: TypeAdapter[Any]) -> Decoded:

@@ -19,6 +19,8 @@ from streams.decode import Message, Refusal, decode_events, letter
 from streams.records import RecordBatch
 
 DAY_S = 86_400
+EARLIEST, LATEST = -20_000 * DAY_S, 90_000 * DAY_S
+"""1915 to 2216: days that reports can name and columns can hold; a first event sets the watermark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +97,18 @@ class Intake:
         times = [int(message["occurred_at"].timestamp()) for message in decoded.messages]
         instants = np.array(times, np.int64)
         early = self._ahead(batch, decoded.places, decoded.messages, instants)
+        nameless = (instants < EARLIEST) | (instants >= LATEST)
+        refused = early | nameless
         letters = decoded.letters
         messages, places = decoded.messages, decoded.places
-        if early.any():
+        if refused.any():
             letters = letters + [
-                letter(batch, places[at], self._refusal(messages[at]))
-                for at in np.flatnonzero(early).tolist()
+                letter(
+                    batch, places[at], _no_day(messages[at]) if nameless[at] else self._refusal(messages[at])
+                )
+                for at in np.flatnonzero(refused).tolist()
             ]
-            kept = np.flatnonzero(~early).tolist()
+            kept = np.flatnonzero(~refused).tolist()
             messages, places = [messages[at] for at in kept], [places[at] for at in kept]
             times, instants = [times[at] for at in kept], instants[kept]
         newest = np.maximum(np.maximum.accumulate(instants), self.newest) if times else instants
@@ -120,7 +126,9 @@ class Intake:
             now = np.array([batch.timestamps[place] // 1000 for place in places], np.int64)
         else:
             ticks = np.array([message["type"] == "tick" for message in messages])
-            now = np.maximum(np.maximum.accumulate(np.where(ticks, instants, NEVER)), self.ticked)
+            now = np.maximum(
+                np.maximum.accumulate(np.where(ticks & (instants < LATEST), instants, NEVER)), self.ticked
+            )
             self.ticked = int(now[-1])
             now = np.where(now == NEVER, instants, now)
         ahead: NDArray[np.bool_] = instants > now + self.timing.tolerance
@@ -131,3 +139,8 @@ class Intake:
         hours = self.timing.tolerance / 3600
         detail = f"found {message['occurred_at'].isoformat()}; expected at most {hours:g} h after {clock}"
         return Refusal("future", "occurred_at", detail)
+
+
+def _no_day(message: Message) -> Refusal:
+    found = message["occurred_at"].isoformat()
+    return Refusal("invalid", "occurred_at", f"found {found}; expected a moment from 1915 to 2216")

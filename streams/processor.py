@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from features.bins import histogram
 from features.catalogue import FINGERPRINT
 from features.compute import features
-from features.coursework import SCORE_STEPS, Run, submit
+from features.coursework import SCORE_STEPS, Run, rearrange, submit
 from features.ring import CLOSED, NEVER, Ints, count, turn
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
@@ -151,7 +151,7 @@ class PartitionProcessor:
         if today is None:
             raise RuntimeError("no day is due")
         if self._cohorts is None:
-            turn(self.state.rows, self.state.used(), today + 1)
+            self.state.touch(turn(self.state.rows, self.state.used(), today + 1))
             self._apply_facts((today + 1) * DAY_S)
             self._cohorts = self._take_cohorts(today + 1)
             self._report = self._make_report(today, self._maturing.take(today))
@@ -315,11 +315,23 @@ class PartitionProcessor:
         state = self.state
         for fact in state.take_facts(before):
             if fact["type"] == "calendar":
-                state.set_calendar(run_of(fact), fact)
+                self._take_calendar(fact)
                 continue
             slot = state.slot(fact["learner"], fact["course_run"])
             self._apply_fact(slot, fact, fact["time"] // DAY_S)
             state.touch(np.array([slot]))
+
+    def _take_calendar(self, calendar: Message) -> None:
+        """Take a run's calendar where it is newer than the one there is; hand-ins stay with their work."""
+        state, name = self.state, calendar["course_run"]
+        if name in state.calendars and calendar["time"] < state.calendars[name]["time"]:
+            return
+        index = state.run(name)
+        old, slots = state.runs[index], state.of_run(index)
+        state.set_calendar(calendar)
+        rearrange(state.rows, slots, old, state.runs[index])
+        if old.known:
+            state.touch(slots)
 
     def _apply_fact(self, slot: int, fact: Message, day: int) -> None:
         rows = self.state.rows
@@ -366,9 +378,14 @@ class PartitionProcessor:
         return in_force
 
     def _make_report(self, today: int, examples: list[TrainingExample]) -> list[DayReport]:
-        """The day's report: examples a thousand a part, the cohorts in the last."""
+        """The day's report: examples a thousand a part, the cohorts in the last.
+
+        In an order of their own: after a crash a restored state holds them in another one, and parts said
+        before it must be the same as those said after it.
+        """
         assert self._cohorts is not None, "the report tells of the cohorts"  # noqa: S101
         cohorts = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in self._cohorts}
+        examples = sorted(examples, key=lambda one: (one.course_run, one.enrolment, one.day))
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
         ]
@@ -384,21 +401,6 @@ class PartitionProcessor:
             )
             for part, chunk in enumerate(chunks)
         ]
-
-
-def run_of(calendar: Message) -> Run:
-    """A run from its calendar message, as stored with plain values."""
-    deadlines = sorted(calendar["deadlines"], key=lambda one: (one["due_at"], one["assessment"]))
-    total = max(sum(one["weight"] for one in deadlines), 1.0)
-    return Run(
-        name=calendar["course_run"],
-        course=calendar["course"],
-        start=calendar["starts_at"] // DAY_S,
-        end=calendar["ends_at"] // DAY_S,
-        due=np.array([-(-one["due_at"] // DAY_S) for one in deadlines], np.int64),
-        weights=np.array([one["weight"] / total for one in deadlines]),
-        assessments=tuple(one["assessment"] for one in deadlines),
-    )
 
 
 def _fact(message: Message, time: int) -> Message:

@@ -24,6 +24,7 @@ from features.ring import NEVER, Ints
 from online_models.labels import KEPT
 from streams.identity import Identity
 
+DAY_S = 86_400
 F = len(FEATURES)
 VERSION = 1
 
@@ -184,11 +185,12 @@ class PartitionState:
             self.runs.append(unknown_run(name))
         return index
 
-    def set_calendar(self, run: Run, message: dict[str, Any]) -> None:
-        """Take a run's calendar."""
-        self.runs[self.run(run.name)] = run
-        self.calendars[run.name] = message
-        self._dirty_rows[_key(_RUN, run.name)] = orjson.dumps(message)
+    def set_calendar(self, message: dict[str, Any]) -> None:
+        """Take a run's calendar: a fact, its times in epoch seconds."""
+        name = message["course_run"]
+        self.runs[self.run(name)] = run_of(message)
+        self.calendars[name] = message
+        self._dirty_rows[_key(_RUN, name)] = orjson.dumps(message)
 
     def set_learner(self, learner: str, history: dict[str, Any]) -> None:
         """Keep what nudging must know of a learner, across courses."""
@@ -240,6 +242,8 @@ class PartitionState:
         can be told.
         """
         self._write_ids()
+        yield from self._dirty_rows.items()  # deletions first: what was let go may have come back since
+        self._dirty_rows = {}
         for slot in np.flatnonzero(self._dirty[: len(self.keys)]).tolist():
             key = self.keys[slot]
             if key is not None:
@@ -250,8 +254,6 @@ class PartitionState:
         for new in self.facts.keys() - self._written_facts:
             yield _key(_FACT, new), orjson.dumps(self.facts[new])
         self._written_facts = set(self.facts)
-        yield from self._dirty_rows.items()
-        self._dirty_rows = {}
         yield MARK, orjson.dumps(self._mark(epoch))
 
     def _mark(self, epoch: int) -> dict[str, Any]:
@@ -303,6 +305,7 @@ class PartitionState:
     def _restore_row(self, kind: bytes, name: str, value: bytes, key: bytes) -> None:
         content = orjson.loads(value)
         if kind == _RUN:
+            self.runs[self.run(name)] = run_of(content)
             self.calendars[name] = content
         elif kind == _LEARNER:
             self.learners[name] = content
@@ -318,9 +321,24 @@ class PartitionState:
                 raise StateMismatchError(
                     f"the row of {name[:60]!r} has {len(value)} bytes; expected {ROW.itemsize}"
                 )
-            course_run, _, learner = name.partition("\0")
-            self._place((learner, course_run))
+            length, _, both = name.partition(":")
+            self._place((both[int(length) :], both[: int(length)]))
         self.rows[: len(enrolments)] = np.frombuffer(b"".join(value for _, value in enrolments), ROW)
+
+
+def run_of(calendar: dict[str, Any]) -> Run:
+    """A run from its calendar message, as stored with plain values."""
+    deadlines = sorted(calendar["deadlines"], key=lambda one: (one["due_at"], one["assessment"]))
+    total = max(sum(one["weight"] for one in deadlines), 1.0)
+    return Run(
+        name=calendar["course_run"],
+        course=calendar["course"],
+        start=calendar["starts_at"] // DAY_S,
+        end=calendar["ends_at"] // DAY_S,
+        due=np.array([-(-one["due_at"] // DAY_S) for one in deadlines], np.int64),
+        weights=np.array([one["weight"] / total for one in deadlines]),
+        assessments=tuple(one["assessment"] for one in deadlines),
+    )
 
 
 def _key(kind: bytes, name: str) -> bytes:
@@ -328,4 +346,5 @@ def _key(kind: bytes, name: str) -> bytes:
 
 
 def _enrolment_key(key: tuple[str, str]) -> bytes:
-    return _key(_ENROLMENT, f"{key[1]}\0{key[0]}")
+    """The length tells where the run's name ends, whatever characters are in it."""
+    return _key(_ENROLMENT, f"{len(key[1])}:{key[1]}{key[0]}")

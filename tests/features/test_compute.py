@@ -1,0 +1,158 @@
+"""Every feature against the slow reference, and the promises that make replays equal."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features import compute, coursework, ring
+from features.bins import Codes
+from features.catalogue import FEATURES, INDEX, NAMES
+from features.coursework import Run, unknown_run
+from features.ring import NEVER, Ints, Rows
+from schemas.activity import ACTIVITY_KINDS
+from tests.features.history import Calendar, Click, HandIn, History, reference
+
+START = 19_000
+FIRST, LAST = START - 20, START + 75
+DTYPE = np.dtype([*ring.FIELDS, *coursework.FIELDS])
+CALENDAR = Calendar(
+    START, START + 60, {"a": (START + 10, 0.25), "b": (START + 25, 0.25), "c": (START + 40, 0.375)}
+)
+RUN = Run(
+    "c/r",
+    "c",
+    CALENDAR.start,
+    CALENDAR.end,
+    np.array([due for due, _ in CALENDAR.due.values()]),
+    np.array([weight for _, weight in CALENDAR.due.values()]),
+    tuple(CALENDAR.due),
+)
+many = settings(max_examples=60, deadline=None)
+
+days = st.integers(FIRST, LAST - 1)
+clicks = st.builds(
+    Click,
+    days,
+    st.sampled_from(ACTIVITY_KINDS),
+    st.one_of(st.integers(1, 9), st.integers(200, 3000)),
+    st.one_of(st.just(0), st.integers(1, 40_000)),
+)
+hand_ins = st.builds(
+    HandIn, days, st.sampled_from([*CALENDAR.due, "unknown"]), st.none() | st.integers(0, 200)
+)
+histories = st.builds(
+    History,
+    st.lists(clicks, max_size=40),
+    st.lists(hand_ins, max_size=5, unique_by=lambda one: one.day),
+    st.none() | st.integers(FIRST, START + 20),
+    st.integers(0, 200),
+)
+
+
+def rows_of(histories: list[History], day: int) -> Rows:
+    """The columns that the worker would have at the start of ``day``, filled day by day."""
+    rows = np.zeros(len(histories), DTYPE)
+    slots = np.arange(len(histories))
+    ring.clear(rows, slots)
+    coursework.clear(rows, slots)
+    for slot, history in enumerate(histories):
+        rows["enrolled"][slot] = NEVER if history.enrolled is None else history.enrolled
+        rows["progress"][slot] = history.progress
+        for one in sorted(history.hand_ins, key=lambda one: one.day):
+            if one.day < day:
+                score = None if one.score is None else one.score / 200
+                coursework.submit(rows, slot, RUN, one.assessment, one.day, score)
+    for today in range(FIRST, day):
+        count_day(rows, histories, today)
+        ring.turn(rows, slots, today + 1)
+    return rows
+
+
+def count_day(rows: Rows, histories: list[History], today: int) -> None:
+    found = [
+        (slot, one) for slot, history in enumerate(histories) for one in history.clicks if one.day == today
+    ]
+    if found:
+        ring.count(
+            rows,
+            np.array([slot for slot, _ in found]),
+            np.array([one.day * 86_400 + 5 for _, one in found]),
+            np.array([ACTIVITY_KINDS.index(one.kind) for _, one in found]),
+            np.array([one.count for _, one in found]),
+            np.array([one.seconds for _, one in found]),
+        )
+
+
+@many
+@given(history=histories, day=st.integers(START + 1, LAST))
+def test_every_feature_is_what_the_catalogue_says(history: History, day: int) -> None:
+    found = compute.values(rows_of([history], day), np.array([0]), RUN, day)
+    assert found.keys() == set(NAMES)
+    expected = reference(history, CALENDAR, day, FIRST)
+    assert {name: float(found[name][0]) for name in NAMES} == pytest.approx(
+        {name: expected[name] for name in NAMES}, abs=1e-5
+    )
+
+
+def codes(rows: Rows, slots: Ints, day: int = START + 30) -> Codes:
+    return compute.features(rows, slots, RUN, day)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    histories=st.lists(histories, min_size=2, max_size=6),
+    chosen=st.randoms(use_true_random=False),
+    chunk=st.integers(1, 3),
+)
+def test_nobody_depends_on_the_others(histories: list[History], chosen: random.Random, chunk: int) -> None:
+    rows = rows_of(histories, START + 30)
+    slots = np.arange(len(histories))
+    together = codes(rows, slots)
+    order = np.array(sorted(slots.tolist(), key=lambda _: chosen.random()))
+    assert (codes(rows, order) == together[:, order]).all()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compute, "CHUNK", chunk)
+        assert (codes(rows, slots) == together).all()
+    for slot in slots:
+        assert (codes(rows, np.array([slot]))[:, 0] == together[:, slot]).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(history=histories, open_day=st.integers(0, ring.OPEN - 1))
+def test_open_days_are_not_looked_at(history: History, open_day: int) -> None:
+    day = START + 30
+    rows = rows_of([history], day)
+    before = codes(rows, np.array([0]))
+    one = np.array([0])
+    ring.count(rows, one, np.array([(day + open_day) * 86_400]), one, np.array([50]), np.array([900]))
+    assert (codes(rows, one) == before).all()
+
+
+def test_a_run_without_a_calendar_is_computed_all_the_same() -> None:
+    history = History([Click(START, "quiz", 3, 60)])
+    rows = rows_of([history, History()], START + 3)
+    found = compute.values(rows, np.arange(2), unknown_run("c/r"), START + 3)
+    assert found["clicks_7"].tolist() == [3, 0]
+    assert found["silence"].tolist() == [2, 0]
+    assert found["due"].tolist() == found["phase"].tolist() == [0, 0]
+    assert all(np.isfinite(value).all() for value in found.values())
+    assert compute.features(rows, np.arange(2), unknown_run("c/r"), START + 3).shape == (len(FEATURES), 2)
+
+
+def test_nobody_at_all() -> None:
+    assert codes(rows_of([], START + 1), np.array([], np.int64)).shape == (len(FEATURES), 0)
+
+
+def test_a_late_event_inside_the_ring_counts() -> None:
+    """It comes when its day is long closed, and is there the next time."""
+    day = START + 30
+    rows = rows_of([History()], day)
+    one = np.array([0])
+    ring.count(rows, one, np.array([(day - 28) * 86_400]), one, np.array([4]), one * 0)
+    ring.count(rows, one, np.array([(day - 6) * 86_400]), one, np.array([2]), one * 0)
+    found = compute.values(rows, one, RUN, day)
+    assert (found["clicks_28"][0], found["clicks_7"][0], found["silence"][0]) == (6, 2, 5)
+    assert codes(rows, one, day)[INDEX["clicks_28"], 0] > 0

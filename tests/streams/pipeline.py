@@ -1,0 +1,196 @@
+"""A pipeline of pure parts for the tests: logs instead of topics, and a crash wherever one is wanted.
+
+``play`` feeds the processors from logs that can be read again, as Kafka's can, and hands their reports to
+the real trainer. A crash throws a processor away, with all that it has taken in since its checkpoint, and
+starts another one from the checkpoint's rows and the records after it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+import orjson
+
+from online_models.trainer import Trainer
+from schemas.learning import DayPackage
+from schemas.topics import EVENTS
+from sources.simulator import Run, SimulationPlan, stream
+from sources.stream import Published
+from streams.identity import Identity
+from streams.intake import Timing
+from streams.outputs import Outputs
+from streams.processor import PartitionProcessor, Rules
+from streams.records import RecordBatch
+from streams.state import PartitionState
+
+IDENTITY = Identity(b"of the tests")
+START = 20_000
+"""An event day in 2024."""
+
+REPLAY = Rules(timing=Timing(clock="replay"))
+
+Record = tuple[bytes | None, bytes]
+Moment = tuple[int, int]
+"""Partition and how many steps it had taken: where a crash may come."""
+
+
+@dataclass(slots=True)
+class Said:
+    """What came out, by what identifies it, so that said twice is said once; and whether it ever differed."""
+
+    messages: dict[str, Any] = field(default_factory=dict)
+    rows: set[tuple[Any, ...]] = field(default_factory=set)
+    contradictions: list[str] = field(default_factory=list)
+    letters: dict[str, Any] = field(default_factory=dict)
+
+    def hear(self, outputs: Outputs) -> None:
+        for change in outputs.risk_changes:
+            self._note(change.risk_change_id, change)
+        for decision in outputs.decisions:
+            self._note(decision.decision_id, decision)
+        for nudge in outputs.nudges:
+            self._note(nudge.nudge_id, nudge)
+        for letter in outputs.dead_letters:
+            self.letters[letter.dead_letter_id] = letter
+        for table, columns in outputs.rows.items():
+            for cells in zip(*columns.values(), strict=True):
+                named = {
+                    name: tuple(cell) if isinstance(cell, list) else cell
+                    for name, cell in zip(columns, cells, strict=True)
+                    if name != "partition"
+                }
+                self.rows.add((table, *sorted(named.items())))
+
+    def _note(self, name: str, message: Any) -> None:
+        if self.messages.setdefault(name, message) != message:
+            self.contradictions.append(name)
+
+    def of(self, table: str) -> set[tuple[Any, ...]]:
+        return {row for row in self.rows if row[0] == table}
+
+    def estimates(self) -> set[tuple[Any, ...]]:
+        """All but the hourly counts, whose keys tell the order in which events came."""
+        return self.of("risk_history") | self.of("risk_changes") | self.of("nudge_ledger")
+
+
+def tiny(learners: int = 12, seed: int = 3) -> SimulationPlan:
+    """A run that teaches and one that is served: four weeks each, and just enough outcomes."""
+    return SimulationPlan(
+        (Run("a", "past", START, 4, 18 * learners), Run("a", "now", START + 21, 4, learners)), seed=seed
+    )
+
+
+def logs_of(messages: Iterable[Published], partitions: int = 1) -> list[list[Record]]:
+    """Each partition's log: learners by their key, broadcasts to all."""
+    logs: list[list[Record]] = [[] for _ in range(partitions)]
+    for message in messages:
+        key = None if message.key is None else message.key.encode()
+        for number in range(partitions) if key is None else (crc32(key) % partitions,):
+            logs[number].append((key, message.value))
+    return logs
+
+
+def batch_of(
+    records: Iterable[Record | tuple[bytes | None, bytes | None]],
+    first: int = 0,
+    *,
+    topic: str = EVENTS.name,
+    at: int = 0,
+) -> RecordBatch:
+    """Records as one batch; ``at`` is the broker's time, epoch seconds."""
+    found = list(records)
+    offsets = list(range(first, first + len(found)))
+    keys, values = [key for key, _ in found], [value for _, value in found]
+    return RecordBatch(topic, 0, offsets, keys, values, [at * 1000] * len(found))
+
+
+@dataclass(slots=True)
+class _Partition:
+    processor: PartitionProcessor
+    log: list[Record]
+    rows: dict[bytes, bytes] = field(default_factory=dict)
+    read: int = 0
+    steps: int = 0
+
+    def checkpoint(self) -> None:
+        for key, value in self.processor.checkpoint(1):
+            if value is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = value
+
+    def crash(self, rules: Rules) -> None:
+        state = PartitionState.restore(IDENTITY, self.rows.items())
+        self.processor = PartitionProcessor(self.processor.partition, rules, state)
+        self.read = self.processor.applied(EVENTS.name) + 1
+
+
+def play(
+    logs: list[list[Record]],
+    *,
+    size: Callable[[], int] = lambda: 500,
+    checkpoints: frozenset[Moment] = frozenset(),
+    crashes: frozenset[Moment] = frozenset(),
+    rules: Rules = REPLAY,
+) -> Said:
+    """Everything that the logs give. ``size`` says how long the next batch is."""
+    said, trainer = Said(), Trainer(len(logs))
+    partitions = [
+        _Partition(PartitionProcessor(number, rules, PartitionState(IDENTITY)), log)
+        for number, log in enumerate(logs)
+    ]
+    packages: dict[int, DayPackage] = {}
+
+    def pause(partition: _Partition) -> None:
+        moment = (partition.processor.partition, partition.steps)
+        partition.steps += 1
+        if moment in checkpoints:
+            partition.checkpoint()
+        if moment in crashes:
+            partition.crash(rules)
+
+    while True:
+        moved = False
+        for partition in partitions:
+            while partition.processor.due is None and partition.read < len(partition.log):
+                chunk = partition.log[partition.read : partition.read + size()]
+                said.hear(partition.processor.apply(batch_of(chunk, partition.read)))
+                partition.read += len(chunk)
+                moved = True
+                pause(partition)
+        for partition in partitions:
+            day = partition.processor.due
+            if day is None:
+                continue
+            for report in partition.processor.close():
+                packages |= {package.day: package for package in trainer.receive(report)}
+            if day in packages:
+                said.hear(partition.processor.advance(packages[day]))
+                moved = True
+                pause(partition)
+        if not moved:
+            return said
+
+
+def activity(event_id: str, at: str, **more: Any) -> dict[str, Any]:
+    """A valid activity event of learner ``l``."""
+    return {
+        "type": "activity",
+        "event_id": event_id,
+        "learner": "l",
+        "course_run": "c/r",
+        "kind": "content",
+        "occurred_at": at,
+    } | more
+
+
+def record(message: dict[str, Any]) -> Record:
+    """A message as a record with its own key."""
+    learner = message.get("learner")
+    return (None if learner is None else learner.encode(), orjson.dumps(message))
+
+
+def term() -> list[Published]:
+    """The messages of the tiny plan."""
+    return list(stream(tiny()))

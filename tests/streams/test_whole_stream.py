@@ -1,0 +1,126 @@
+"""A whole simulated stream: whatever happens on the way, the same comes out of it."""
+
+import random
+from functools import cache
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evaluation.backtest import Backtest
+from sources.stream import Published
+from tests.streams.pipeline import IDENTITY, REPLAY, Moment, Said, logs_of, play, term
+
+few = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@cache
+def messages() -> list[Published]:
+    return term()
+
+
+@cache
+def reference() -> Said:
+    """One partition, large batches, no mishap."""
+    return play(logs_of(messages()))
+
+
+def test_the_stream_is_one_worth_testing_with() -> None:
+    said = reference()
+    assert said.contradictions == []
+    assert said.letters == {}
+    assert len(said.of("risk_changes")) > 10
+    served = {dict(row[1:])["model_state"] for row in said.of("risk_history")}
+    assert served == {"warming_up", "serving"}, "both kinds of estimates are in it"
+
+
+@few
+@given(seed=st.integers(0, 2**32))
+def test_any_batches_give_the_same(seed: int) -> None:
+    rng = random.Random(seed)
+    said = play(logs_of(messages()), size=lambda: rng.choice((1, 7, 100, 3000)))
+    assert said == reference()
+
+
+@pytest.mark.parametrize("partitions", [2, 4])
+def test_any_number_of_partitions_gives_the_same_estimates(partitions: int) -> None:
+    said = play(logs_of(messages(), partitions))
+    assert said.messages == reference().messages
+    assert said.estimates() == reference().estimates()
+
+
+def test_the_backtest_gives_the_same() -> None:
+    for partitions, batch in ((1, 4000), (3, 50)):
+        said = Said()
+        Backtest(REPLAY, IDENTITY, partitions, say=said.hear, batch=batch).run(messages())
+        assert said.messages == reference().messages
+        assert said.estimates() == reference().estimates()
+
+
+@st.composite
+def mishaps(draw: st.DrawFn, partitions: int) -> tuple[frozenset[Moment], frozenset[Moment]]:
+    """Moments to checkpoint at, and later ones to crash at."""
+    moments = st.tuples(st.integers(0, partitions - 1), st.integers(0, 150))
+    return (
+        frozenset(draw(st.sets(moments, min_size=1, max_size=12))),
+        frozenset(draw(st.sets(moments, min_size=1, max_size=6))),
+    )
+
+
+@few
+@given(
+    which=st.sampled_from((1, 2)).flatmap(lambda n: st.tuples(st.just(n), mishaps(n))),
+    seed=st.integers(0, 2**32),
+)
+def test_a_crash_at_any_moment_changes_nothing(
+    which: tuple[int, tuple[frozenset[Moment], frozenset[Moment]]], seed: int
+) -> None:
+    partitions, (checkpoints, crashes) = which
+    rng = random.Random(seed)
+    said = play(
+        logs_of(messages(), partitions),
+        size=lambda: rng.choice((20, 300)),
+        checkpoints=checkpoints,
+        crashes=crashes,
+    )
+    assert said.contradictions == []
+    assert said.messages == reference().messages
+    assert said.estimates() == reference().estimates()
+
+
+@pytest.mark.parametrize("every", [1, 9])
+def test_a_crash_after_every_checkpoint_changes_nothing(every: int) -> None:
+    """The densest restarts there can be, all through the stream."""
+    moments = frozenset((0, step) for step in range(0, 3000, every))
+    said = play(logs_of(messages()), size=lambda: 100, checkpoints=moments, crashes=moments)
+    assert said == reference()
+
+
+@few
+@given(seed=st.integers(0, 2**32))
+def test_repeats_change_nothing(seed: int) -> None:
+    rng = random.Random(seed)
+    repeated = [copy for one in messages() for copy in [one] * rng.choice((1, 1, 1, 2, 3))]
+    assert play(logs_of(repeated)) == reference()
+
+
+@few
+@given(seed=st.integers(0, 2**32))
+def test_disorder_within_the_lateness_changes_no_estimate(seed: int) -> None:
+    rng = random.Random(seed)
+    lateness = REPLAY.timing.lateness
+    late = sorted(messages(), key=lambda one: one.occurred_at + rng.randrange(lateness))
+    said = play(logs_of(late))
+    assert said.letters == {}
+    assert said.messages == reference().messages
+    assert said.estimates() == reference().estimates()
+    assert _hours(said) == _hours(reference()), "hourly counts add up to the same"
+
+
+def _hours(said: Said) -> dict[tuple[object, ...], int]:
+    sums: dict[tuple[object, ...], int] = {}
+    for row in said.of("activity_hourly"):
+        cell = dict(row[1:])
+        key = (cell["course_run"], cell["kind"], cell["hour"])
+        sums[key] = sums.get(key, 0) + cell["events"]
+    return sums
