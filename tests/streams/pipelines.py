@@ -1,0 +1,320 @@
+"""What the tests of the whole worker share: a stream and its variants, runs on a broker, and what came out.
+
+The stream is a small simulated term in which everything occurs: two runs a course, risk changes, a model
+that serves, nudges, a held-out learner. ``straight`` says what must come out of it, by a pass in this process
+without Kafka. A run on the broker is right where its topics hold the same messages, byte for byte.
+"""
+
+import functools
+import json
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from pydantic import SecretStr
+
+from evaluation.backtest import Backtest
+from schemas.topics import DAY_PACKAGES, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
+from sinks.address import StoreAddress
+from sinks.store import StoreReader
+from sources import simulator
+from sources.simulator import SimulationPlan
+from sources.stream import Published
+from streams.outputs import Outputs
+from streams.rig import Rig, WorkerProcess
+from streams.settings import Settings
+
+PLAN = SimulationPlan.term(learners=200, weeks=6, past=0.7, seed=2)
+LATENESS_S = 6 * 3600
+PATIENCE_S = 120.0
+
+
+@functools.cache
+def stream() -> tuple[Published, ...]:
+    """The term's messages, in order of event time."""
+    return tuple(simulator.stream(PLAN))
+
+
+# -- what must come out ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Output messages by their ids."""
+
+    risk_changes: dict[str, bytes]
+    decisions: dict[str, bytes]
+    nudges: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Straight:
+    """A pass without Kafka: its outputs, its packages by day, and the activity that the stream holds."""
+
+    outcome: Outcome
+    packages: dict[int, bytes]
+    activities: int
+    clicks: int
+
+
+@functools.cache
+def straight() -> Straight:
+    """The reference, computed once."""
+    return straight_of(stream())
+
+
+def straight_of(messages: Iterable[Published]) -> Straight:
+    """What must come out of a stream."""
+    messages = list(messages)
+    said: list[Outputs] = []
+    packages: dict[int, bytes] = {}
+    settings = settings_of("none:0", "", None)
+
+    def keep(_day: int, _processors: object, package: Any) -> None:
+        packages[package.day] = package.model_dump_json().encode()
+
+    Backtest(settings.rules, settings.identity, say=said.append, watch=keep).run(messages)
+    outcome = Outcome(
+        {one.risk_change_id: one.model_dump_json().encode() for part in said for one in part.risk_changes},
+        {one.decision_id: one.model_dump_json().encode() for part in said for one in part.decisions},
+        {one.nudge_id: one.model_dump_json().encode() for part in said for one in part.nudges},
+    )
+    contents = [json.loads(message.value) for message in messages if not message.broadcast]
+    activities = [content for content in contents if content["type"] == "activity"]
+    clicks = sum(content.get("count", 1) for content in activities)
+    return Straight(outcome, packages, len(activities), clicks)
+
+
+# -- variants of the stream -----------------------------------------------------------------------------
+
+
+def shuffled(messages: Iterable[Published], seed: int = 1) -> list[Published]:
+    """Every message but the ticks comes up to the lateness later than it happened."""
+    draw = random.Random(seed)
+
+    def arrives(message: Published) -> float:
+        late = 0.0 if message.key is None and is_tick(message) else draw.random() * (LATENESS_S - 1)
+        return message.occurred_at + late
+
+    return sorted(messages, key=arrives)
+
+
+def doubled(messages: Iterable[Published], share: float = 0.1, seed: int = 2) -> list[Published]:
+    """A share of the learners' messages comes a second time, up to twelve hours later."""
+    draw = random.Random(seed)
+    arriving = [(float(place), message) for place, message in enumerate(messages)]
+    times = [message.occurred_at for _, message in arriving]
+    copies = []
+    for place, message in arriving:
+        if message.broadcast or draw.random() >= share:
+            continue
+        later = times[int(place)] + draw.random() * 12 * 3600
+        at = int(place)
+        while at + 1 < len(times) and times[at + 1] <= later:
+            at += 1
+        copies.append((at + 0.5, message))
+    return [message for _, message in sorted(arriving + copies, key=lambda one: one[0])]
+
+
+def is_tick(message: Published) -> bool:
+    return b'"tick"' in message.value
+
+
+# -- runs -----------------------------------------------------------------------------------------------
+
+
+def settings_of(broker: str, prefix: str, store: StoreAddress | None, **more: Any) -> Settings:
+    """Settings of a test's pipeline: small batches and frequent checkpoints, so that much can go wrong."""
+    chosen: dict[str, Any] = {
+        "broker": broker,
+        "prefix": prefix,
+        "group": "workers",
+        "clock": "replay",
+        "partitions": 2,
+        "pseudonym_key": SecretStr("0123456789abcdef" * 2),
+        "session_timeout_s": 6.0,
+        "checkpoint_s": 0.3,
+        "batch_records": 200,
+        "backlog_records": 800,
+        "metrics_port": 0,
+        "store": "" if store is None else str(store),
+        "store_password": SecretStr("" if store is None else store.password),
+    }
+    return Settings(_env_file=None, **(chosen | more))  # type: ignore[call-arg]
+
+
+@contextmanager
+def pipeline(folder: Path, settings: Settings) -> Iterator[Rig]:
+    """A rig on a broker and a store that run already."""
+    with Rig(folder, settings, broker=False, store=False) as rig:
+        yield rig
+
+
+def wait_until(rig: Rig, reached: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait for something while the rig's workers run. Fails with their last words."""
+    deadline = time.monotonic() + patience_s
+    while not reached():
+        for worker in rig.workers:
+            worker.check()
+        if time.monotonic() > deadline:
+            tails = "\n\n".join(worker.tail() for worker in rig.workers)
+            raise AssertionError(f"not within {patience_s:.0f} s: {what}\n{tails}")
+        time.sleep(0.1)
+
+
+def applied(rig: Rig) -> float:
+    """Events that the rig's present workers have applied and made safe."""
+    return sum(worker.counts().get("homeroom_events_applied_total", 0.0) for worker in rig.workers)
+
+
+def wait_applied(rig: Rig, count: float) -> None:
+    """Wait until the present workers have applied so many events."""
+    wait_until(rig, lambda: applied(rig) >= count, f"{count:.0f} events applied")
+
+
+def kill(rig: Rig, worker: WorkerProcess) -> None:
+    """End a worker as a crash would, and forget it."""
+    worker.kill()
+    rig.workers.remove(worker)
+
+
+def finish(rig: Rig) -> None:
+    """Wait until every record of the events topic is acked."""
+    wait_until(rig, lambda: committed(rig.settings) == ends(rig.settings), "everything acked")
+
+
+# -- what the broker and the store have -----------------------------------------------------------------
+
+
+def committed(settings: Settings) -> list[int]:
+    """The committed offset of each partition of the events topic; 0 where there is none."""
+    consumer = _consumer(settings.broker, settings.prefix + settings.group)
+    try:
+        wanted = [TopicPartition(settings.prefix + EVENTS.name, at) for at in range(settings.partitions)]
+        return [max(found.offset, 0) for found in consumer.committed(wanted, timeout=20)]
+    finally:
+        consumer.close()
+
+
+def ends(settings: Settings, topic: str = EVENTS.name) -> list[int]:
+    """The offset after the last record of each partition."""
+    consumer = _consumer(settings.broker)
+    try:
+        return [
+            consumer.get_watermark_offsets(TopicPartition(settings.prefix + topic, at), timeout=20)[1]
+            for at in _partitions(consumer, settings.prefix + topic)
+        ]
+    finally:
+        consumer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it lies on the broker."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+def records(settings: Settings, topic: str) -> list[Record]:
+    """All records of a topic, partition by partition."""
+    name = settings.prefix + topic
+    consumer = _consumer(settings.broker)
+    try:
+        left = {at: end for at, end in enumerate(ends(settings, topic)) if end}
+        consumer.assign([TopicPartition(name, at, OFFSET_BEGINNING) for at in left])
+        found = []
+        deadline = time.monotonic() + 30
+        while left:
+            assert time.monotonic() < deadline, f"{name} could not be read to its end"
+            for record in consumer.consume(5_000, 0.5):
+                assert record.error() is None, record.error()
+                at, offset = record.partition() or 0, record.offset() or 0
+                found.append(Record(at, offset, record.key(), record.value()))
+                if offset + 1 >= left.get(at, 0):
+                    left.pop(at, None)
+        return sorted(found, key=lambda one: (one.partition, one.offset))
+    finally:
+        consumer.close()
+
+
+def outcome(settings: Settings) -> Outcome:
+    """What the run has put out. Fails where a repeat differs from the first, or has another partition."""
+    return Outcome(
+        _by_id(settings, RISK_CHANGES.name, "risk_change_id"),
+        _by_id(settings, DECISIONS.name, "decision_id"),
+        _by_id(settings, NUDGES.name, "nudge_id"),
+    )
+
+
+def packages(settings: Settings) -> dict[int, bytes]:
+    """The day packages that were published, by day. Fails where a repeat differs from the first."""
+    found: dict[int, bytes] = {}
+    for record in records(settings, DAY_PACKAGES.name):
+        if record.value:
+            assert record.key is not None
+            day = int(record.key)
+            assert found.setdefault(day, record.value) == record.value, f"two packages of day {day}"
+    return found
+
+
+def dead_letters(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The dead letters by their id."""
+    found = {}
+    for record in records(settings, DEAD_LETTERS.name):
+        letter = json.loads(record.value or b"")
+        assert found.setdefault(letter["dead_letter_id"], letter) == letter
+    return found
+
+
+def field_of(value: bytes, name: str) -> str:
+    """A field of a message."""
+    return str(json.loads(value)[name])
+
+
+def _by_id(settings: Settings, topic: str, name: str) -> dict[str, bytes]:
+    found: dict[str, Record] = {}
+    for record in records(settings, topic):
+        assert record.value is not None
+        content = json.loads(record.value)
+        assert record.key == content["learner"].encode()
+        first = found.setdefault(content[name], record)
+        assert replace(first, offset=0) == replace(record, offset=0), "a repeat differs from the first"
+    return {identity: record.value or b"" for identity, record in found.items()}
+
+
+def sums(address: StoreAddress) -> tuple[int, int]:
+    """Events and clicks in the hourly activity."""
+    with StoreReader(address) as reader:
+        row = reader.query("SELECT sum(events), sum(clicks) FROM activity_hourly FINAL").rows[0]
+    return int(row[0]), int(row[1])
+
+
+def metric_days(address: StoreAddress) -> set[int]:
+    """The days (since 1970) of which the store has the model's metrics."""
+    with StoreReader(address) as reader:
+        rows = reader.query("SELECT DISTINCT toUInt32(day) FROM model_metrics FINAL").rows
+    return {int(row[0]) for row in rows}
+
+
+def ids_in(address: StoreAddress, table: str, column: str) -> set[str]:
+    """A column's values after the store has taken out the repeats."""
+    with StoreReader(address) as reader:
+        values = [row[0] for row in reader.query(f"SELECT {column} FROM {table} FINAL").rows]  # noqa: S608
+    assert len(values) == len(set(values)), f"{table} holds a {column} twice"
+    return set(values)
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
+    return sorted(consumer.list_topics(topic, timeout=20).topics[topic].partitions)
+
+
+def _consumer(broker: str, group: str = "tests") -> Consumer:
+    return Consumer({"bootstrap.servers": broker, "group.id": group, "enable.auto.commit": False})
