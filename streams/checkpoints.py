@@ -40,6 +40,17 @@ class Recovered:
     rows: dict[bytes, bytes] = field(default_factory=dict)
     spoiled: set[bytes] = field(default_factory=set)
     records: int = 0
+    highest: int = 0
+    """The highest epoch of all records."""
+
+    def repairs(self) -> list[StateRow]:
+        """What the next owner writes first, so that the newest record of every key counts again."""
+        if not self.spoiled:
+            return []
+        rows: list[StateRow] = [(key, self.rows.get(key)) for key in sorted(self.spoiled - {MARK})]
+        if MARK in self.rows:
+            rows.append((MARK, self.rows[MARK]))
+        return rows
 
 
 class Replay:
@@ -78,11 +89,12 @@ class Replay:
 
     def recovered(self) -> Recovered:
         """What counts, as of the last record taken."""
-        return Recovered(dict(self._rows), self._spoiled | self._open.keys(), self._records)
+        spoiled = self._spoiled | self._open.keys()
+        return Recovered(dict(self._rows), spoiled, self._records, self._highest)
 
 
 def new_epoch() -> int:
-    """An epoch above all before it: nanoseconds of the wall clock, the one thing all workers share."""
+    """An epoch above all before it, as far as the wall clocks of all workers agree: nanoseconds."""
     return time.time_ns()
 
 
@@ -99,22 +111,25 @@ class StateTopic:
     def restore(self) -> Recovered:
         """Announce the new epoch, then read up to the announcement. Blocks; rows come in bulk.
 
-        The announcement is also the end of the reading: the embedded broker's end offsets are not to be
-        trusted. Raises ``RestoreError`` where it does not come back.
+        Raises ``RestoreError`` where the end of the topic does not come.
         """
+        found = self._announce_and_read()
+        while found.highest > self.epoch:  # the clock of an owner before us is ahead of ours
+            self.epoch = found.highest + 1
+            found = self._announce_and_read()
+        if self._send(found.repairs()):
+            self._publisher.flush_now()
+        return found
+
+    def _announce_and_read(self) -> Recovered:
+        """The announcement is also the end of the reading: the embedded broker's end offsets are not to be
+        trusted."""
         announcement = ASSIGN + str(self.epoch).encode()
         self._send([(announcement, b"")])
         self._publisher.flush_now()
         replay = Replay()
         self._read_until(announcement, replay)
-        found = replay.recovered()
-        if found.spoiled:
-            repairs: list[StateRow] = [(key, found.rows.get(key)) for key in sorted(found.spoiled)]
-            if MARK in found.rows:
-                repairs.append((MARK, found.rows[MARK]))
-            self._send(repairs)
-            self._publisher.flush_now()
-        return found
+        return replay.recovered()
 
     def write(self, rows: Iterable[StateRow]) -> int:
         """Send a checkpoint's rows; they are safe after the publisher's next flush. Returns how many."""

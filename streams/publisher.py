@@ -67,11 +67,14 @@ class Publisher:
             self._failed.append(f"{message.topic()}: {error.str()}")
 
     def flush_now(self, timeout_s: float = FLUSH_S) -> None:
-        """Wait until everything sent has arrived. Raises ``PublishError`` where something has not."""
+        """Wait until everything sent has arrived. Raises ``PublishError`` where something has not.
+
+        From then on always: the partitions of a worker share it, and none may take its own message for
+        arrived because another one was told first.
+        """
         remaining = self._producer.flush(timeout_s)
         if self._failed or remaining:
             first = self._failed[0] if self._failed else f"{remaining} messages still waiting"
-            self._failed.clear()
             raise PublishError(f"the broker did not take everything: {first}")
 
     async def flush(self) -> None:
