@@ -8,6 +8,7 @@ without Kafka. A run on the broker is right where its topics hold the same messa
 import functools
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,15 +20,19 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from pydantic import SecretStr
 
 from evaluation.backtest import Backtest
-from schemas.topics import DAY_PACKAGES, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
+from schemas.learning import DayPackage
+from schemas.topics import DAY_PACKAGES, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES, STATE
 from sinks.address import StoreAddress
 from sinks.store import StoreReader
 from sources import simulator
 from sources.simulator import SimulationPlan
 from sources.stream import Published
+from streams.checkpoints import StateTopic
 from streams.outputs import Outputs
+from streams.publisher import Publisher
 from streams.rig import Rig, WorkerProcess
 from streams.settings import Settings
+from streams.state import Clock, PartitionState, StateRow
 
 PLAN = SimulationPlan.term(learners=200, weeks=6, past=0.7, seed=2)
 LATENESS_S = 6 * 3600
@@ -169,7 +174,12 @@ def wait_until(rig: Rig, reached: Callable[[], bool], what: str, patience_s: flo
 
 def applied(rig: Rig) -> float:
     """Events that the rig's present workers have applied and made safe."""
-    return sum(worker.counts().get("homeroom_events_applied_total", 0.0) for worker in rig.workers)
+    return sum(applied_by(worker) for worker in rig.workers)
+
+
+def applied_by(worker: WorkerProcess) -> float:
+    """Events that one worker has applied and made safe."""
+    return worker.counts().get("homeroom_events_applied_total", 0.0)
 
 
 def wait_applied(rig: Rig, count: float) -> None:
@@ -263,6 +273,42 @@ def packages(settings: Settings) -> dict[int, bytes]:
             day = int(record.key)
             assert found.setdefault(day, record.value) == record.value, f"two packages of day {day}"
     return found
+
+
+def newest_model(settings: Settings) -> tuple[int, int]:
+    """The newest package's day, and the examples that its model has learned from."""
+    found = packages(settings)
+    day = max(found)
+    return day, DayPackage.model_validate_json(found[day]).model.examples
+
+
+def clocks(settings: Settings) -> tuple[int, int, int]:
+    """What the partitions' states count in the end: applied, duplicates, dead letters."""
+    publisher = Publisher(settings.broker)
+    total = Clock()
+    for partition in range(settings.partitions):
+        topic = StateTopic(publisher, settings.broker, settings.prefix + STATE.name, partition)
+        clock = PartitionState.restore(settings.identity, topic.restore().rows.items()).clock
+        total.events += clock.events
+        total.duplicates += clock.duplicates
+        total.dead_letters += clock.dead_letters
+    return total.events, total.duplicates, total.dead_letters
+
+
+def write_state(settings: Settings, rows: list[StateRow]) -> None:
+    """Leave rows in the state of the first partition."""
+    publisher = Publisher(settings.broker)
+    topic = StateTopic(publisher, settings.broker, settings.prefix + STATE.name, 0)
+    topic.restore()
+    topic.write(rows)
+    publisher.flush_now()
+
+
+def failed_at(log: str) -> tuple[int, int]:
+    """Partition and first offset of the batch on which a failing worker failed, by its log."""
+    found = re.search(r"a test's error at (\d+):(\d+)", log)
+    assert found is not None, log
+    return int(found[1]), int(found[2])
 
 
 def dead_letters(settings: Settings) -> dict[str, dict[str, Any]]:
