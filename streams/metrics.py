@@ -86,7 +86,10 @@ class Metrics:
             "homeroom_apply_seconds", "Time to apply a batch", buckets=_QUICK, registry=registry
         )
         self.close_seconds = Histogram(
-            "homeroom_close_seconds", "Time to score a day", buckets=_QUICK, registry=registry
+            "homeroom_close_seconds", "Time to close a day", buckets=_QUICK, registry=registry
+        )
+        self.score_seconds = Histogram(
+            "homeroom_score_seconds", "Time to score a day", buckets=_QUICK, registry=registry
         )
         self.flush_seconds = Histogram(
             "homeroom_flush_seconds",
@@ -130,8 +133,14 @@ class Metrics:
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """Around scoring a day."""
+        """Around closing a day."""
         with self.close_seconds.time():
+            yield
+
+    @contextmanager
+    def scoring(self) -> Iterator[None]:
+        """Around scoring a day."""
+        with self.score_seconds.time():
             yield
 
     @contextmanager

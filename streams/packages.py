@@ -32,6 +32,7 @@ class PackageReader:
         self._address = address
         self._topic = topic
         self._raw: dict[int, bytes] = {}
+        self._parsed: tuple[bytes, DayPackage] | None = None  # the same day is asked for by every partition
         self._changed = threading.Lock()
         self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._caught_up = threading.Event()
@@ -77,7 +78,12 @@ class PackageReader:
         """The package of a day, where it has come."""
         with self._changed:
             raw = self._raw.get(day)
-        return None if raw is None else DayPackage.model_validate_json(raw)
+            parsed = self._parsed
+        if raw is None or (parsed is not None and parsed[0] is raw):
+            return None if raw is None or parsed is None else parsed[1]
+        package = DayPackage.model_validate_json(raw)
+        self._parsed = raw, package
+        return package
 
     async def wait(self, day: int, timeout_s: float | None) -> DayPackage | None:
         """The package of a day, or None where it has not come after ``timeout_s`` (None: never)."""

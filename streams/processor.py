@@ -8,12 +8,15 @@ and a test all run this object. Its contract:
     Never blocks, raises nothing for bad input (that becomes dead letters). What lies behind the
     record waits inside.
 ``due``
-    The day to close, or None. While a day is due nothing is applied.
+    The day to close, or None. Nothing behind its end is applied before it is closed.
 ``close()``
     Ends the day: facts are applied in event time, features taken, examples matured. Returns the
-    day's report, in parts. Called again before ``advance``, it returns the same report.
+    day's report, in parts. The next day opens at once, so that its events can be applied while the
+    package is waited for; it cannot be due before ``advance``.
+``closing``
+    The closed day whose package is waited for, or None. Its report stays in ``report``.
 ``advance(package)``
-    Scores the next day with the package of the closed one, then goes on with what waits.
+    Scores the day after the closed one with its package, from the features taken at the close.
 ``checkpoint(epoch)``
     The state rows that changed, the mark last, for the state topic. Valid at any moment except
     between ``close`` and ``advance``; everything said before it must be safe before they are written.
@@ -46,7 +49,7 @@ from streams.intake import DAY_S, Intake, Timing, Work
 from streams.maturing import Maturing
 from streams.outputs import Outputs
 from streams.records import RecordBatch
-from streams.scoring import Cohort, Scored, Scoring, Today
+from streams.scoring import Cohort, Scored, Scoring, Today, engagement
 from streams.state import PartitionState, StateRow
 
 KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
@@ -63,6 +66,15 @@ class Rules:
     policy: Policy = field(default_factory=Policy)
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A day that has ended, with all that its scoring needs: what happens meanwhile cannot change it."""
+
+    day: int
+    cohorts: list[Cohort]
+    report: list[DayReport]
+
+
 class PartitionProcessor:
     """See the module's text."""
 
@@ -72,8 +84,7 @@ class PartitionProcessor:
         self.state = state
         self._intake = Intake(rules.timing, state.clock.newest, state.clock.ticked)
         self._work: deque[Work] = deque()
-        self._cohorts: list[Cohort] | None = None
-        self._report: list[DayReport] = []
+        self._closed: Closed | None = None
         self.scored: list[Scored] = []
         """The estimates of the last ``advance``, for those who judge them."""
         self._scoring = Scoring(partition, rules, state)
@@ -83,22 +94,33 @@ class PartitionProcessor:
 
     @property
     def due(self) -> int | None:
-        """The day that must be closed before anything else is applied."""
+        """The day that must be closed before anything behind its end is applied."""
         clock = self.state.clock
-        if clock.today is None:
+        if self._closed is not None or not self._blocked:
             return None
-        if self._cohorts is not None:
-            return clock.today
-        newest = clock.newest
-        if self._work:
-            work = self._work[0]
-            newest = max(newest, int(work.newest[work.position]) if not work.done else newest)
-        return clock.today if self._day(newest) > clock.today else None
+        return clock.today
 
     @property
-    def closing(self) -> bool:
-        """Whether a day was closed and its package is waited for."""
-        return self._cohorts is not None
+    def _blocked(self) -> bool:
+        """Whether the watermark, or the next record's, has passed the end of today."""
+        clock = self.state.clock
+        if clock.today is None:
+            return False
+        newest = clock.newest
+        if self._work and not self._work[0].done:
+            work = self._work[0]
+            newest = max(newest, int(work.newest[work.position]))
+        return self._day(newest) > clock.today
+
+    @property
+    def closing(self) -> int | None:
+        """The closed day whose package is waited for."""
+        return None if self._closed is None else self._closed.day
+
+    @property
+    def report(self) -> list[DayReport]:
+        """The report of the day that is closing, in parts."""
+        return [] if self._closed is None else self._closed.report
 
     def applied(self, topic: str) -> int:
         """The last offset of an inbound topic whose effect is in the state; −1 before any."""
@@ -150,33 +172,31 @@ class PartitionProcessor:
         today = self.due
         if today is None:
             raise RuntimeError("no day is due")
-        if self._cohorts is None:
-            self.state.touch(turn(self.state.rows, self.state.used(), today + 1))
-            self._apply_facts((today + 1) * DAY_S)
-            self._cohorts = self._take_cohorts(today + 1)
-            self._report = self._make_report(today, self._maturing.take(today))
-        return self._report
+        state = self.state
+        state.touch(turn(state.rows, state.used(), today + 1))
+        self._apply_facts((today + 1) * DAY_S)
+        cohorts = self._take_cohorts(today + 1)
+        report = self._make_report(today, cohorts, self._maturing.take(today))
+        self._closed = Closed(today, cohorts, report)
+        state.clock.today = today + 1
+        state.turn_ids()
+        return report
 
     def advance(self, package: DayPackage, *, stale: bool = False) -> Outputs:
         """Score the day after the closed one, and go on. ``stale``: the package is an older day's."""
-        if self._cohorts is None:
+        closed, self._closed = self._closed, None
+        if closed is None:
             raise RuntimeError("close the day before advancing")
         outputs = Outputs()
-        clock = self.state.clock
-        assert clock.today is not None, "a closed day has a date"  # noqa: S101
         self.scored = self._scoring.score(
-            self._cohorts, Today.of(clock.today + 1, package, stale=stale), outputs
+            closed.cohorts, Today.of(closed.day + 1, package, stale=stale), outputs
         )
-        clock.today += 1
-        self._cohorts = None
-        self._report = []
-        self.state.turn_ids()
         self._go_on(outputs)
         return outputs
 
     def checkpoint(self, epoch: int) -> Iterator[StateRow]:
         """Everything that changed since the last checkpoint. Raises ``RuntimeError`` mid-close."""
-        if self._cohorts is not None:
+        if self._closed is not None:
             raise RuntimeError("a day is being closed: advance first")
         return self.state.checkpoint(epoch)
 
@@ -188,7 +208,7 @@ class PartitionProcessor:
 
     def _go_on(self, outputs: Outputs) -> None:
         clock = self.state.clock
-        while self._work and self.due is None:
+        while self._work and not self._blocked:
             work = self._work[0]
             if clock.today is None and not work.done:
                 clock.today = self._day(int(work.newest[0]))
@@ -364,7 +384,8 @@ class PartitionProcessor:
             slots = state.of_run(index)
             slots = slots[self._in_force(run, slots, day)]
             if len(slots):
-                cohorts.append(Cohort(run, slots, features(state.rows, slots, run, day)))
+                codes = features(state.rows, slots, run, day)
+                cohorts.append(Cohort(run, slots, codes, engagement(state, index, slots, codes, day - 1)))
         return cohorts
 
     def _in_force(self, run: Run, slots: Ints, day: int) -> NDArray[np.bool_]:
@@ -377,15 +398,11 @@ class PartitionProcessor:
         in_force: NDArray[np.bool_] = begun & (rows["outcome"][slots] == OPEN)
         return in_force
 
-    def _make_report(self, today: int, examples: list[TrainingExample]) -> list[DayReport]:
-        """The day's report: examples a thousand a part, the cohorts in the last.
-
-        In an order of their own: after a crash a restored state holds them in another one, and parts said
-        before it must be the same as those said after it.
-        """
-        assert self._cohorts is not None, "the report tells of the cohorts"  # noqa: S101
-        cohorts = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in self._cohorts}
-        examples = sorted(examples, key=lambda one: (one.course_run, one.enrolment, one.day))
+    def _make_report(
+        self, today: int, cohorts: list[Cohort], examples: list[TrainingExample]
+    ) -> list[DayReport]:
+        """The day's report: examples a thousand a part, the cohorts in the last."""
+        profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
         ]
@@ -396,7 +413,7 @@ class PartitionProcessor:
                 part=part,
                 parts=len(chunks),
                 features=FINGERPRINT,
-                cohorts=cohorts if part == len(chunks) - 1 else {},
+                cohorts=profiles if part == len(chunks) - 1 else {},
                 examples=chunk,
             )
             for part, chunk in enumerate(chunks)

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from schemas.learning import DayPackage, DayReport
+from schemas.learning import DayPackage
 from schemas.topics import DAY_REPORTS, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from streams.checkpoints import StateTopic
 from streams.metrics import Metrics
@@ -41,13 +41,14 @@ class Pace:
     checkpoint: how long effects may wait for their ack. barrier: how long a live partition waits for a
     day package before it goes on with the last one; None waits for ever, as replays must. idle: after how
     long without events the wall clock moves a live partition's watermark. backlog: records that may wait
-    before the partition is no longer fetched.
+    before the partition is no longer fetched. ahead: of these, records that may be decoded already.
     """
 
     checkpoint: float = 5.0
     barrier: float | None = None
     idle: float | None = None
     backlog: int = 12_000
+    ahead: int = 4_000
 
 
 @dataclass(slots=True)
@@ -89,6 +90,8 @@ class PartitionRunner:
         self._heard = time.monotonic()
         self._backlog = 0
         self._dirty = False
+        self._coming: asyncio.Task[DayPackage | None] | None = None
+        self._asked = 0.0
 
     def deliver(self, delivery: Delivery) -> None:
         """Take a batch; it is acked once its effects are safe."""
@@ -99,7 +102,7 @@ class PartitionRunner:
     @property
     def may_fetch(self) -> bool:
         """Whether more may be fetched for this partition."""
-        return self._backlog < self._pace.backlog and self.failed is None
+        return self._backlog + self.processor.waiting < self._pace.backlog and self.failed is None
 
     async def run(self) -> None:
         """Work until stopped; then leave a checkpoint. An error ends it, and acks nothing."""
@@ -121,13 +124,17 @@ class PartitionRunner:
     # -- one step -----------------------------------------------------------------------------------
 
     async def _once(self) -> None:
-        if self._inbox:
+        if self._coming is not None and self._coming.done():
+            await self._advance()
+        elif self.processor.due is not None:
+            await self._close()
+        elif self._inbox and self.processor.waiting < self._pace.ahead:
             await self._apply(self._inbox.popleft())
         else:
             self._observe()
             await self._rest()
-        await self._close_days()
-        if self._dirty and time.monotonic() - self._checkpointed >= self._pace.checkpoint:
+        late = time.monotonic() - self._checkpointed >= self._pace.checkpoint
+        if self._dirty and late and self.processor.closing is None:
             await self.checkpoint()
 
     async def _rest(self) -> None:
@@ -151,38 +158,42 @@ class PartitionRunner:
         self._dirty = True
         await asyncio.sleep(0)
 
-    async def _close_days(self) -> None:
-        while (day := self.processor.due) is not None and not self._stopping:
-            await self._report(self.processor.close())
-            package, stale = await self._package(day)
-            if package is None:
-                return
-            with self._around.metrics.closing():
-                self._say(self.processor.advance(package, stale=stale))
-            self._dirty = True
-            await asyncio.sleep(0)
-
-    async def _report(self, reports: list[DayReport]) -> None:
+    async def _close(self) -> None:
+        """Close the day that is due and report it; its package comes while events go on."""
+        with self._around.metrics.closing():
+            reports = self.processor.close()
+        self._asked = time.monotonic()
         topic = self._around.prefix + DAY_REPORTS.name
         for report in reports:
-            key = str(report.partition)
-            self._around.publisher.send(topic, report.model_dump_json().encode(), key, 0)
-        await self._around.publisher.flush()
+            self._around.publisher.send(topic, report.model_dump_json().encode(), str(report.partition), 0)
+        self._wait_for_package()
+        self._dirty = True
 
-    async def _package(self, day: int) -> tuple[DayPackage | None, bool]:
-        """The day's package; live and late, the last one there is. None only while stopping."""
-        started = time.monotonic()
-        while not self._stopping:
-            waited = time.monotonic() - started
-            left = None if self._pace.barrier is None else self._pace.barrier - waited
-            found = await self._around.packages.wait(day, 0.5 if left is None else min(max(left, 0.0), 0.5))
-            if found is not None:
-                self._around.metrics.waited(time.monotonic() - started)
-                return found, False
-            if left is not None and left <= 0 and (last := self._around.packages.newest()) is not None:
-                log.warning("partition %d: day %d has no package yet", self.processor.partition, day)
-                return last, True
-        return None, False
+    def _wait_for_package(self) -> None:
+        day = self.processor.closing
+        assert day is not None, "a day was closed"  # noqa: S101
+        waiting = self._around.packages.wait(day, self._pace.barrier)
+        self._coming = asyncio.get_running_loop().create_task(waiting, name=f"package of day {day}")
+        self._coming.add_done_callback(lambda _: self._woken.set())
+
+    async def _advance(self) -> None:
+        """Score with the package that came; live and late, with the last one there is, if there is one."""
+        assert self._coming is not None, "a package was waited for"  # noqa: S101
+        package, self._coming = self._coming.result(), None
+        stale = package is None
+        if package is None:
+            package = self._around.packages.newest()
+            log.warning(
+                "partition %d: day %s has no package yet", self.processor.partition, self.processor.closing
+            )
+        if package is None:
+            self._wait_for_package()
+            return
+        self._around.metrics.waited(time.monotonic() - self._asked)
+        with self._around.metrics.scoring():
+            self._say(self.processor.advance(package, stale=stale))
+        self._dirty = True
+        await asyncio.sleep(0)
 
     # -- outputs and checkpoints --------------------------------------------------------------------
 
@@ -207,7 +218,7 @@ class PartitionRunner:
 
     async def checkpoint(self) -> None:
         """Make everything so far safe, then ack the batches it rests on."""
-        if self.processor.closing:
+        if self.processor.closing is not None:
             return
         metrics, partition = self._around.metrics, self.processor.partition
         outputs, self._unsaid = self._unsaid, Outputs()
@@ -230,5 +241,6 @@ class PartitionRunner:
 
     async def _leave(self) -> None:
         """The last checkpoint of a graceful stop. A day that is being closed is closed again after it."""
-        if not self.processor.closing:
-            await self.checkpoint()
+        if self._coming is not None:
+            self._coming.cancel()
+        await self.checkpoint()

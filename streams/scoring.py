@@ -39,11 +39,15 @@ Estimates = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """Enrolments of one run that are in force, and their features: uint8 [features, enrolments]."""
+    """Enrolments of one run that are in force, and their features: uint8 [features, enrolments].
+
+    engagement: what the store is told of the closed day, column by column.
+    """
 
     run: Run
     slots: Ints
     codes: Codes
+    engagement: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,27 +229,8 @@ class Scoring:
         )
 
     def _write_engagement(self, cohort: Cohort, day: int, outputs: Outputs) -> None:
-        """The closed day's engagement of a run: who is enrolled, active, new and gone."""
-        rows, slots = self._state.rows, cohort.slots
-        everybody = self._state.of_run(self._state.run(cohort.run.name))
-        left = (rows["outcome"][everybody] == WITHDRAWN) & (rows["outcome_day"][everybody] == day - 1)
-        active = {window: cohort.codes[INDEX[f"clicks_{window}"]] > 0 for window in (1, 7, 28)}
-        place = (day - 1) % RING
-        outputs.add_row(
-            "engagement_daily",
-            course_run=cohort.run.name,
-            day=_date(day - 1),
-            partition=self._partition,
-            enrolled=len(slots),
-            active=int(active[1].sum()),
-            active_7=int(active[7].sum()),
-            active_28=int(active[28].sum()),
-            clicks=int(rows["clicks"][slots, place].sum(dtype=np.int64)),
-            minutes=int(rows["seconds"][slots, place].sum(dtype=np.int64)) // 60,
-            new=int((rows["enrolled"][everybody] == day - 1).sum()),
-            withdrawn=int(left.sum()),
-            version=day,
-        )
+        place = {"course_run": cohort.run.name, "day": _date(day - 1), "partition": self._partition}
+        outputs.add_row("engagement_daily", **place, **cohort.engagement, version=day)
 
     def _write_change(self, slot: int, change: RiskChange, outputs: Outputs) -> None:
         learner, _ = self._state.pseudonyms[slot]
@@ -258,6 +243,26 @@ class Scoring:
             contributions=[reason.contribution for reason in change.reasons],
             partition=self._partition,
         )
+
+
+def engagement(state: PartitionState, run: int, slots: Ints, codes: Codes, day: int) -> dict[str, int]:
+    """A day's engagement of a run: who is enrolled, active, new and gone; as of its close.
+
+    run: the run's index. slots: its enrolments in force, and codes their features after the day.
+    """
+    rows, everybody, place = state.rows, state.of_run(run), day % RING
+    left = (rows["outcome"][everybody] == WITHDRAWN) & (rows["outcome_day"][everybody] == day)
+    active = {window: int((codes[INDEX[f"clicks_{window}"]] > 0).sum()) for window in (1, 7, 28)}
+    return {
+        "enrolled": len(slots),
+        "active": active[1],
+        "active_7": active[7],
+        "active_28": active[28],
+        "clicks": int(rows["clicks"][slots, place].sum(dtype=np.int64)),
+        "minutes": int(rows["seconds"][slots, place].sum(dtype=np.int64)) // 60,
+        "new": int((rows["enrolled"][everybody] == day).sum()),
+        "withdrawn": int(left.sum()),
+    }
 
 
 def _ranks(cohort: Cohort, package: DayPackage) -> Codes:

@@ -353,7 +353,7 @@ def metric_days(address: StoreAddress) -> set[int]:
 def ids_in(address: StoreAddress, table: str, column: str) -> set[str]:
     """A column's values after the store has taken out the repeats."""
     with StoreReader(address) as reader:
-        values = [row[0] for row in reader.query(f"SELECT {column} FROM {table} FINAL").rows]  # noqa: S608
+        values = [row[0] for row in reader.query(f"SELECT {column} FROM {table} FINAL").rows]
     assert len(values) == len(set(values)), f"{table} holds a {column} twice"
     return set(values)
 
