@@ -11,6 +11,7 @@ from evaluation.backtest import Backtest
 from evaluation.estimates import Estimates, write
 from sources.oulad import OuladError, OuladFolder, start_day
 from streams.identity import Identity
+from streams.memory import collect_seldom
 from streams.processor import Rules
 
 REPORT_EVERY = 20_000
@@ -30,6 +31,7 @@ def evaluate(oulad: Path, test: Sequence[str], out: Path, rules: Rules, console:
             raise OuladError(
                 f"test: {code!r} is not in the folder; expected some of {', '.join(sorted(codes))}"
             )
+    collect_seldom()
     estimates = Estimates(frozenset(test))
     backtest = Backtest(rules, IDENTITY, say=estimates.hear, watch=estimates.watch)
     started = time.monotonic()

@@ -292,41 +292,43 @@ class PartitionProcessor:
         rows with the same keys in every replay, and a sum over them counts late events too.
         """
         state = self.state
-        ticks = (newest - self.rules.timing.lateness) // 3600
-        cells = np.stack([state.run_of[slots].astype(np.int64), kinds, times // 3600, ticks])
-        unique, inverse = np.unique(cells, axis=1, return_inverse=True)
-        inverse = inverse.ravel()
-        size = unique.shape[1]
-        events = np.bincount(inverse, minlength=size)
-        clicked = np.bincount(inverse, weights=clicks, minlength=size)
-        spent = np.bincount(inverse, weights=seconds, minlength=size)
-        for place, (run, kind, hour, tick) in enumerate(unique.T.tolist()):
-            key = (state.runs[run].name, ACTIVITY_KINDS[kind], hour, tick)
-            cell = state.counters.setdefault(key, [0, 0, 0])
-            cell[0] += int(events[place])
-            cell[1] += int(clicked[place])
-            cell[2] += int(spent[place])
+        hours, ticks = times // 3600, (newest - self.rules.timing.lateness) // 3600
+        runs, first = len(state.runs), min(int(hours.min()), int(ticks.min()))
+        span = max(int(hours.max()), int(ticks.max())) - first + 1
+        cells = ((ticks - first) * span + hours - first) * len(ACTIVITY_KINDS) + kinds
+        unique, inverse = np.unique(cells * runs + state.run_of[slots], return_inverse=True)
+        totals = [np.bincount(inverse), np.bincount(inverse, clicks), np.bincount(inverse, seconds)]
+        for cell, *amounts in zip(unique.tolist(), *(total.tolist() for total in totals), strict=True):
+            rest, run = divmod(cell, runs)
+            rest, kind = divmod(rest, len(ACTIVITY_KINDS))
+            tick, hour = divmod(rest, span)
+            key = (state.runs[run].name, ACTIVITY_KINDS[kind], hour + first, tick + first)
+            counted = state.counters.setdefault(key, [0, 0, 0])
+            for place, amount in enumerate(amounts):
+                counted[place] += int(amount)
 
     def _cut_counters(self, outputs: Outputs) -> None:
         """Say the counts of the watermark's hours that are over."""
         state = self.state
         now = (state.clock.newest - self.rules.timing.lateness) // 3600
         over = sorted(key for key in state.counters if key[3] < now)
-        for key in over:
-            course_run, kind, hour, tick = key
-            events, clicks, seconds = state.counters.pop(key)
-            outputs.add_row(
-                "activity_hourly",
-                course_run=course_run,
-                kind=kind,
-                hour=hour * 3600,
-                partition=self.partition,
-                tick=tick * 3600,
-                events=events,
-                clicks=clicks,
-                seconds=seconds,
-                version=tick,
-            )
+        if not over:
+            return
+        amounts = [state.counters.pop(key) for key in over]
+        runs, kinds, hours, ticks = zip(*over, strict=True)
+        events, clicks, seconds = zip(*amounts, strict=True)
+        columns = {
+            "course_run": runs,
+            "kind": kinds,
+            "hour": [hour * 3600 for hour in hours],
+            "partition": [self.partition] * len(over),
+            "tick": [tick * 3600 for tick in ticks],
+            "events": events,
+            "clicks": clicks,
+            "seconds": seconds,
+            "version": ticks,
+        }
+        outputs.add_rows("activity_hourly", columns)
 
     # -- closing a day ------------------------------------------------------------------------------
 

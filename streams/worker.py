@@ -8,6 +8,7 @@ import uvloop
 from prometheus_client import start_http_server
 
 from streams.app import Pipeline
+from streams.memory import collect_seldom
 from streams.settings import Settings
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 def run(settings: Settings) -> int:
     """Work until stopped. Returns the process's exit code: 0 after a signal, not 0 after a failure."""
     uvloop.install()
+    collect_seldom()
     configure_logging(settings.log_level)
     pipeline = Pipeline(settings)
     if settings.metrics_port:
