@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from evaluation.command import EvaluationError
 from evaluation.command import evaluate as run_evaluation
 from sinks.errors import StoreError
 from sinks.migrate import MigrationError
@@ -46,6 +47,7 @@ console = Console()
 SUGGESTED = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"
 EXPECTED = (
     BrokerUnavailableError,
+    EvaluationError,
     MigrationError,
     OuladError,
     PublishError,
