@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -134,7 +133,7 @@ def test_the_doctor_says_what_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an embedded store that ran once."""
     folder = tmp_path_factory.mktemp("data")
     with EmbeddedStore(folder / "store") as address, pytest.MonkeyPatch.context() as patch:
@@ -145,7 +144,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert f"answers on {address}" in told
         assert "migrations: up to date" in told
         assert "risk_now" in invoke("query", "SHOW TABLES").output
-    yield folder
+    return folder
 
 
 def test_a_stopped_store_can_still_be_asked(folder: Path) -> None:
