@@ -4,7 +4,7 @@ What the worker does with topics is done here with calls: a day closes in every 
 answers with a package, every partition advances. Nothing else differs, so the outputs are the same.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from zlib import crc32
 
@@ -70,43 +70,16 @@ class Backtest:
             open_.keys.append(key)
             open_.values.append(message.value)
             if len(open_.values) >= self._batch:
-                self._deliver(number)
+                self._apply(number)
+                self._close_days()
 
     def finish(self) -> None:
         """Apply what is left."""
-        for number in range(len(self.processors)):
-            self._deliver(number)
-        self._close_days(patient=False)
+        self._apply_rest()
+        self._close_days()
 
-    def _deliver(self, number: int) -> None:
-        open_, self._open[number] = self._open[number], _Open()
-        count = len(open_.values)
-        if not count:
-            return
-        first = self._offsets[number]
-        self._offsets[number] += count
-        offsets = list(range(first, first + count))
-        batch = RecordBatch(EVENTS.name, number, offsets, open_.keys, open_.values, [0] * count)
-        self._say(self.processors[number].apply(batch))
-        self._close_days(patient=True)
-
-    def _close_days(self, *, patient: bool) -> None:
-        """Close days for as long as every partition is due; the others must be fed first."""
-        while any(processor.due is not None for processor in self.processors):
-            if not all(processor.due is not None for processor in self.processors):
-                if not patient:
-                    return
-                self._feed_the_rest()
-                if not all(processor.due is not None for processor in self.processors):
-                    return
-            self._close_day()
-
-    def _feed_the_rest(self) -> None:
-        for number, processor in enumerate(self.processors):
-            if processor.due is None:
-                self._deliver_quietly(number)
-
-    def _deliver_quietly(self, number: int) -> None:
+    def _apply(self, number: int) -> None:
+        """Give a partition the batch that was being filled for it."""
         open_, self._open[number] = self._open[number], _Open()
         count = len(open_.values)
         if count:
@@ -115,6 +88,19 @@ class Backtest:
             offsets = list(range(first, first + count))
             batch = RecordBatch(EVENTS.name, number, offsets, open_.keys, open_.values, [0] * count)
             self._say(self.processors[number].apply(batch))
+
+    def _close_days(self) -> None:
+        """Close days for as long as every partition is due; who is not is given what it has first."""
+        while any(processor.due is not None for processor in self.processors):
+            self._apply_rest(only_not_due=True)
+            if any(processor.due is None for processor in self.processors):
+                return
+            self._close_day()
+
+    def _apply_rest(self, *, only_not_due: bool = False) -> None:
+        for number, processor in enumerate(self.processors):
+            if not only_not_due or processor.due is None:
+                self._apply(number)
 
     def _close_day(self) -> None:
         day = min(processor.due for processor in self.processors if processor.due is not None)
@@ -127,15 +113,3 @@ class Backtest:
         for processor in behind:
             self._say(processor.advance(package))
         self._watch(day + 1, behind, package)
-
-
-def batches(messages: Iterable[Published], size: int) -> Iterator[list[Published]]:
-    """Messages in lists of at most ``size``."""
-    held: list[Published] = []
-    for message in messages:
-        held.append(message)
-        if len(held) == size:
-            yield held
-            held = []
-    if held:
-        yield held

@@ -8,13 +8,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from evaluation.backtest import Backtest
-from evaluation.estimates import Estimates, write
-from sources.oulad import OuladError, OuladFolder, start_day
+from evaluation.estimates import Estimates, check_name, write
+from sources.oulad import OuladFolder, start_day
 from streams.identity import Identity
 from streams.memory import collect_seldom
 from streams.processor import Rules
 
 REPORT_EVERY = 20_000
+
+
+class EvaluationError(ValueError):
+    """The evaluation was asked for something that cannot be. The message is one readable line."""
+
+
 IDENTITY = Identity(b"homeroom-evaluation")
 """Fixed: snapshots are staggered by pseudonym, and the figures should not depend on anybody's secret."""
 
@@ -22,19 +28,24 @@ IDENTITY = Identity(b"homeroom-evaluation")
 def evaluate(oulad: Path, test: Sequence[str], out: Path, rules: Rules, console: Console) -> None:
     """Stream every presentation of a folder in time order, and write the estimates of those in ``test``.
 
-    test: presentation codes such as 2014B. Raises ``OuladError`` for a code that the folder lacks.
+    test: presentation codes such as 2014B. Raises ``EvaluationError`` for a code that the folder lacks and
+    for an ``out`` that is neither parquet nor CSV, before anything is streamed.
     """
+    try:
+        check_name(out)
+    except ValueError as error:
+        raise EvaluationError(str(error)) from None
     folder = OuladFolder(oulad)
     codes = {one.course_run.partition("/")[2] for one in folder.presentations}
     for code in test:
         if code not in codes:
-            raise OuladError(
+            raise EvaluationError(
                 f"test: {code!r} is not in the folder; expected some of {', '.join(sorted(codes))}"
             )
     collect_seldom()
     estimates = Estimates(frozenset(test))
     backtest = Backtest(rules, IDENTITY, say=estimates.hear, watch=estimates.watch)
-    started = time.monotonic()
+    started, count = time.monotonic(), -1
     with _bar(console) as bar:
         task = bar.add_task("events", total=folder.total())
         for count, message in enumerate(folder.stream()):

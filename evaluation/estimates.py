@@ -5,7 +5,7 @@ code_presentation, id_student, day, risk, alert. ``day`` counts from the run's s
 on events of days before it. ``alert`` is 1 on the day of a risk change to *high*, as it was emitted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,12 +75,20 @@ class Estimates:
         return (int((block.course_run, learner, block.day) in self._alerts) for learner in block.learners)
 
 
+_WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {
+    ".parquet": pa.parquet.write_table,
+    ".csv": pa.csv.write_csv,
+}
+
+
+def check_name(path: Path) -> None:
+    """Raises ``ValueError`` for a file that ``write`` could not write; ask before the work, not after it."""
+    if path.suffix not in _WRITERS:
+        raise ValueError(f"out: found {path.name!r}; expected a name ending in .parquet or .csv")
+
+
 def write(table: pa.Table, path: Path) -> None:
     """As parquet or CSV, by the file's ending. Raises ``ValueError`` for another one."""
+    check_name(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".parquet":
-        pa.parquet.write_table(table, path)
-    elif path.suffix == ".csv":
-        pa.csv.write_csv(table, path)
-    else:
-        raise ValueError(f"out: found {path.name!r}; expected a name ending in .parquet or .csv")
+    _WRITERS[path.suffix](table, path)

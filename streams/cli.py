@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from evaluation.command import EvaluationError
 from evaluation.command import evaluate as run_evaluation
 from sinks.errors import StoreError
 from sinks.migrate import MigrationError
@@ -19,7 +20,7 @@ from sinks.store import StoreReader
 from sources import native, simulator
 from sources.oulad import OuladError, OuladFolder
 from sources.simulator import SimulationPlan
-from sources.stream import paced
+from sources.stream import Published, paced
 from streams import doctor as doctors
 from streams import summary, topics
 from streams.brokers import BrokerUnavailableError
@@ -27,7 +28,7 @@ from streams.demo import stream_through
 from streams.publisher import PublishError
 from streams.publishing import publish
 from streams.rig import Rig, RigError, interruptible
-from streams.settings import DEMO_KEY, Settings, SettingsError, load
+from streams.settings import DEMO_KEY, LEAST_KEY, Settings, SettingsError, load, shown
 
 app = typer.Typer(
     help="homeroom tells two to three weeks ahead who is about to drop out of an online course, why, and "
@@ -46,6 +47,7 @@ console = Console()
 SUGGESTED = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"
 EXPECTED = (
     BrokerUnavailableError,
+    EvaluationError,
     MigrationError,
     OuladError,
     PublishError,
@@ -66,9 +68,11 @@ def worker() -> None:
     from streams.worker import run  # noqa: PLC0415 - Faust takes a second to import
 
     settings = load()
-    if settings.clock == "live" and not settings.pseudonym_key.get_secret_value():
+    length = len(settings.pseudonym_key.get_secret_value())
+    if settings.clock == "live" and length < LEAST_KEY:
         raise SettingsError(
-            "HOMEROOM_PSEUDONYM_KEY is empty: learners' pseudonyms need a secret, set 16 characters"
+            f"HOMEROOM_PSEUDONYM_KEY has {length} characters: learners' pseudonyms need a secret; "
+            f"expected at least {LEAST_KEY} characters"
         )
     raise typer.Exit(run(settings))
 
@@ -87,17 +91,31 @@ def simulate(
     ] = None,
 ) -> None:
     """Publish a simulated term to the events topic (or write it to a file)."""
-    plan = SimulationPlan.term(learners, courses=courses, weeks=weeks, seed=seed)
-    stream = simulator.stream(plan)
+    try:
+        stream = simulator.stream(SimulationPlan.term(learners, courses=courses, weeks=weeks, seed=seed))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     if speed is not None:
+        if not speed > 0:
+            raise typer.BadParameter(f"--speed is {speed}; expected more than 0")
         stream = paced(stream, speed)
     if out is not None:
-        with sys.stdout.buffer if str(out) == "-" else out.open("wb") as file:
-            for message in stream:
-                file.write(message.value + b"\n")
+        _write_lines(stream, out)
         return
     sent = publish(stream, load(), lambda sent: console.print(f"{sent.messages:,} messages", end="\r"))
     console.print(f"published {sent.messages:,} messages as {sent.records:,} records")
+
+
+def _write_lines(stream: Iterable[Published], out: Path) -> None:
+    if str(out) == "-":
+        for message in stream:
+            sys.stdout.buffer.write(message.value + b"\n")
+        return
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"--out is {out}; expected a file in a folder that is there")
+    with out.open("wb") as file:
+        for message in stream:
+            file.write(message.value + b"\n")
 
 
 @app.command()
@@ -254,7 +272,7 @@ def settings() -> None:
     now = load()
     table = Table("setting", "now", "what it does")
     for name, field in Settings.model_fields.items():
-        table.add_row(f"HOMEROOM_{name.upper()}", str(getattr(now, name)), field.description)
+        table.add_row(f"HOMEROOM_{name.upper()}", shown(now, name), field.description)
     console.print(table)
 
 

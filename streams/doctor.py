@@ -9,7 +9,7 @@ from sinks.errors import StoreError
 from sinks.migrate import MigrationError, pending
 from sinks.store import StoreReader
 from streams import topics
-from streams.settings import Settings
+from streams.settings import LEAST_KEY, Settings
 
 PINNED = {"faust-streaming": "0.15.3", "river": "0.26.1"}
 """Releases whose private methods or numbers we rely on."""
@@ -49,9 +49,11 @@ def _versions(_: Settings) -> Iterator[Finding]:
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     key = settings.pseudonym_key.get_secret_value()
-    if len(key) < 16:
-        words = "HOMEROOM_PSEUDONYM_KEY has fewer than 16 characters: pseudonyms in the store can be guessed"
-        yield Finding("pseudonyms", settings.clock == "live" and not key, words)
+    if len(key) < LEAST_KEY:
+        words = f"HOMEROOM_PSEUDONYM_KEY has {len(key)} characters; expected at least {LEAST_KEY}: "
+        yield Finding(
+            "pseudonyms", settings.clock == "live", words + "pseudonyms in the store can be guessed"
+        )
     else:
         yield Finding("pseudonyms", False, "keyed")
 

@@ -5,6 +5,7 @@ A setting ``name`` is read from ``HOMEROOM_NAME``, else from ``homeroom.env`` in
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,10 @@ from streams.processor import Rules
 from streams.runner import Pace
 
 DEMO_KEY = "homeroom-demo"
+LEAST_KEY = 16
+"""Characters of a live installation's secret."""
+
+_PASSWORD = re.compile(r"//([^:/@]*):.*@")
 
 LEVELS, POLICY = LevelSettings(), Policy()
 """Whose defaults are ours too."""
@@ -49,6 +54,7 @@ class Settings(BaseSettings):
     group: str = Field("homeroom", min_length=1, description="the consumer group, the same for all workers")
     store: str = Field(
         "clickhouse://default@127.0.0.1:9000/homeroom",
+        repr=False,  # may hold a password
         description="ClickHouse, `clickhouse://user@host:port/database` (clickhouses: TLS); empty for none",
     )
     store_password: SecretStr = Field(
@@ -175,10 +181,13 @@ class Settings(BaseSettings):
 
 def load(**overrides: object) -> Settings:
     """The settings in force. Raises ``SettingsError`` with one line for each that is wrong."""
-    file = Path(os.environ.get("HOMEROOM_SETTINGS", "homeroom.env"))
+    named = os.environ.get("HOMEROOM_SETTINGS")
+    file = Path(named or "homeroom.env")
+    if named and not file.is_file():
+        raise SettingsError(f"HOMEROOM_SETTINGS is {named!r}: nothing is there; expected a file of settings")
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        settings = Settings(_env_file=file if file.exists() else None, **given)  # type: ignore[arg-type]
+        settings = Settings(_env_file=file if file.is_file() else None, **given)  # type: ignore[arg-type]
     except ValidationError as errors:
         lines = [_line(error) for error in errors.errors(include_url=False, include_context=False)]
         raise SettingsError("\n".join(lines)) from None
@@ -189,9 +198,19 @@ def load(**overrides: object) -> Settings:
     return settings
 
 
+def shown(settings: Settings, name: str) -> str:
+    """What a setting is, as it may be shown: secrets are starred, a password in an address is cut out."""
+    return _cut(str(getattr(settings, name)))
+
+
+def _cut(text: str) -> str:
+    return _PASSWORD.sub(r"//\1:…@", text)
+
+
 def _line(error: object) -> str:
     found = dict(error)  # type: ignore[call-overload]
     name = "HOMEROOM_" + "_".join(str(part) for part in found["loc"]).upper()
-    value = "" if "key" in name.lower() or "password" in name.lower() else f" is {found['input']!r}"
+    secret = "key" in name.lower() or "password" in name.lower()
+    value = "" if secret else f" is {_cut(repr(found['input']))}"
     words = str(found["msg"]).removeprefix("Value error, ")
     return f"{name}{value}: {words[0].lower()}{words[1:]}"

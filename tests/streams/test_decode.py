@@ -1,5 +1,6 @@
 """Every record is a message or a dead letter with its reason, and a bad one never hides a good one."""
 
+import json
 from typing import Any
 
 import orjson
@@ -166,8 +167,6 @@ nearly = st.builds(
 
 
 def _dumps(message: object) -> bytes:
-    import json
-
     return json.dumps(message).encode()
 
 

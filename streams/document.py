@@ -1,0 +1,103 @@
+"""Write ``docs/settings.md`` and ``docs/metrics.md`` from the code: ``python -m streams.document``.
+
+With ``--check`` nothing is written; the exit code says whether the files are up to date.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from prometheus_client.metrics import MetricWrapperBase
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from streams.metrics import Metrics
+from streams.settings import Settings
+
+FOLDER = Path(__file__).parent.parent / "docs"
+
+SETTINGS_HEAD = """\
+# Settings
+
+<!-- Written by `python -m streams.document` from streams/settings.py. Edit that instead. -->
+
+Every setting is read from the environment, else from the file `homeroom.env` in the working directory, or
+the file that `HOMEROOM_SETTINGS` names. All are checked at the start: a wrong one ends the command with
+one line that names the setting, its value and what was expected. `homeroom settings` shows what is in force.
+"""
+
+METRICS_HEAD = """\
+# Metrics
+
+<!-- Written by `python -m streams.document` from streams/metrics.py. Edit that instead. -->
+
+What a worker serves to Prometheus on `HOMEROOM_METRICS_PORT`.
+"""
+
+
+def settings_page() -> str:
+    """The settings as a Markdown page."""
+    rows = [
+        (f"`HOMEROOM_{name.upper()}`", _default(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    return f"{SETTINGS_HEAD}\n{_table(('setting', 'default', 'what it does'), rows)}"
+
+
+def metrics_page() -> str:
+    """The metrics as a Markdown page, by the names under which Prometheus stores them."""
+    found = [one for one in vars(Metrics()).values() if isinstance(one, MetricWrapperBase)]
+    rows = []
+    for metric in found:
+        described = next(iter(metric.describe()))
+        suffix = "_total" if described.type == "counter" else ""
+        labels = ", ".join(f"`{name}`" for name in metric._labelnames)
+        rows.append((f"`{described.name}{suffix}`", described.type, labels, described.documentation))
+    return f"{METRICS_HEAD}\n{_table(('metric', 'type', 'labels', 'what it says'), rows)}"
+
+
+PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page, "metrics.md": metrics_page}
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.default
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    return "empty" if default == "" else f"`{default}`"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = (head, ("---",) * len(head), *rows)
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n" for cells in lines)
+
+
+def differences(folder: Path = FOLDER) -> list[str]:
+    """The pages that are not as they should be."""
+    return [
+        name
+        for name, page in PAGES.items()
+        if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != page()
+    ]
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Write every page."""
+    folder.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+
+
+def main(arguments: list[str]) -> int:
+    if arguments not in ([], ["--check"]):
+        print(f"streams.document knows --check alone, not {' '.join(arguments)}", file=sys.stderr)
+        return 2
+    if not arguments:
+        write()
+    found = differences()
+    for name in found:
+        print(f"docs/{name} is out of date; run python -m streams.document", file=sys.stderr)
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,157 @@
+"""The commands that need no pipeline, and what they say when something is not there."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from schemas.inbound import event_adapter
+from sinks.embedded import EmbeddedStore
+from streams import cli
+
+COMMANDS = [
+    "worker",
+    "simulate",
+    "replay",
+    "demo",
+    "query",
+    "doctor",
+    "migrate",
+    "settings",
+    "evaluate",
+    "topics",
+]
+RUNNER = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.environ:
+        if name.startswith("HOMEROOM_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli.console, "width", 200)
+
+
+def invoke(*arguments: str) -> Result:
+    return RUNNER.invoke(cli.app, arguments)
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What the command says on standard error when it ends with 2, through the console script's own main."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(lambda: cli.app(arguments))
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    return told
+
+
+def unused_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def test_these_are_all_commands() -> None:
+    single = [one.callback.__name__ for one in cli.app.registered_commands if one.callback is not None]
+    assert sorted([*single, *(str(one.name) for one in cli.app.registered_groups)]) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], *([name] for name in COMMANDS), ["topics", "create"], ["topics", "show"]]
+)
+def test_every_command_explains_itself(arguments: list[str]) -> None:
+    result = invoke(*arguments, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+    assert len(result.output.splitlines()) > 3
+
+
+def test_a_simulated_term_is_written_as_valid_lines(tmp_path: Path) -> None:
+    out = tmp_path / "term.jsonl"
+    arguments = ["simulate", "--learners", "4", "--courses", "1", "--weeks", "4", "--out"]
+    assert invoke(*arguments, str(out)).exit_code == 0
+    lines = out.read_bytes().splitlines()
+    types = {event_adapter.validate_json(line)["type"] for line in lines}
+    assert {"calendar", "enrolled", "activity", "tick"} <= types
+    assert invoke(*arguments, "-").stdout.encode().splitlines() == lines, "the same seed, the same bytes"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["simulate", "--learners", "1", "--out", "t"], "expected at least two"),
+        (["simulate", "--weeks", "1", "--out", "t"], "expected weeks"),
+        (["simulate", "--speed", "0", "--out", "t"], "--speed is 0.0; expected more than 0"),
+        (["simulate", "--learners", "4", "--out", "no/t"], "--out is no/t; expected a file in a folder"),
+        (["replay"], "give one of --oulad and --events"),
+        (["replay", "--oulad", "nowhere"], "nowhere"),
+        (["query", "SELECT 1", "--folder", "nowhere"], "--folder nowhere: there is no store; run"),
+    ],
+)
+def test_what_cannot_be_is_said_in_words(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert words in " ".join(fails(capsys, *arguments).replace("│", " ").split())
+
+
+@pytest.mark.parametrize("command", [["query", "SELECT 1"], ["migrate"]])
+def test_without_a_store_there_is_nothing_to_ask(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("HOMEROOM_STORE", "")
+    assert fails(capsys, *command).startswith("homeroom: HOMEROOM_STORE is empty: there is no store to ")
+
+
+def test_settings_are_listed_and_secrets_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "hunter2-hunter2-hunter2"
+    monkeypatch.setenv("HOMEROOM_PSEUDONYM_KEY", secret)
+    monkeypatch.setenv("HOMEROOM_STORE", f"clickhouse://me:{secret}@host/db")
+    monkeypatch.setenv("HOMEROOM_PARTITIONS", "11")
+    told = invoke("settings").output
+    assert "HOMEROOM_PARTITIONS" in told
+    assert "11" in told
+    assert secret not in told
+    assert "hunter2" not in told
+
+
+def test_the_doctor_says_what_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, store = unused_port(), unused_port()
+    monkeypatch.setenv("HOMEROOM_BROKER", f"127.0.0.1:{broker}")
+    monkeypatch.setenv("HOMEROOM_STORE", f"clickhouse://127.0.0.1:{store}/homeroom")
+    result = invoke("doctor")
+    assert result.exit_code == 1
+    wrong = [line for line in result.output.splitlines() if line.startswith("wrong")]
+    assert [line.split()[1] for line in wrong] == ["pseudonyms:", "broker:", "store:"]
+    assert str(broker) in wrong[1]
+    assert str(store) in wrong[2]
+    assert all(line.startswith(("wrong", "ok")) for line in result.output.splitlines())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an embedded store that ran once."""
+    folder = tmp_path_factory.mktemp("data")
+    with EmbeddedStore(folder / "store") as address, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOMEROOM_STORE", address.url())
+        assert "up to date" not in invoke("migrate").output
+        assert invoke("migrate").output == "up to date\n"
+        told = invoke("doctor").output
+        assert f"answers on {address}" in told
+        assert "migrations: up to date" in told
+        assert "risk_now" in invoke("query", "SHOW TABLES").output
+    return folder
+
+
+def test_a_stopped_store_can_still_be_asked(folder: Path) -> None:
+    arguments = ["query", "SELECT count() AS n, 'a' AS word FROM risk_changes", "--folder", str(folder)]
+    assert json.loads(invoke(*arguments, "--json").output) == {"n": 0, "word": "a"}
+
+
+def test_nothing_can_be_changed_by_a_query(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = fails(capsys, "query", "DROP TABLE risk_changes", "--folder", str(folder))
+    assert told.startswith("homeroom: ")

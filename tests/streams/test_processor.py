@@ -1,0 +1,348 @@
+"""The processor's contract, call by call, and what it makes of single enrolments."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import orjson
+import pytest
+
+from features.catalogue import INDEX
+from nudges.policy import Policy
+from online_models.labels import SILENCE_HORIZON
+from online_models.trainer import Trainer
+from online_models.warming import recency_prior
+from schemas.learning import DayPackage, TrainingExample
+from schemas.topics import FEEDBACK
+from streams.intake import Timing
+from streams.outputs import Outputs
+from streams.processor import PartitionProcessor, Rules
+from streams.scoring import WRITE_EVERY, WRITE_MOVED
+from streams.state import PartitionState
+from tests.streams.pipeline import IDENTITY, REPLAY, START, Record, activity, batch_of, record
+
+DAY_S = 86_400
+EAGER = Rules(
+    timing=Timing(clock="replay"),
+    policy=Policy(holdout_share=0.0, quiet_hours=None, nudge_while_warming_up=True, cap_days=30),
+)
+
+
+def instant(day: float) -> str:
+    """A day of the run, from its start."""
+    return datetime.fromtimestamp(round((START + day) * DAY_S), UTC).isoformat()
+
+
+def calendar(run: str = "c/r", *, days: int = 60, at: float = -2, **more: Any) -> Record:
+    message = {
+        "type": "calendar",
+        "event_id": f"{run}/calendar/{at}",
+        "course": "c",
+        "course_run": run,
+        "occurred_at": instant(at),
+        "starts_at": instant(0),
+        "ends_at": instant(days),
+        "deadlines": [],
+    }
+    return record(message | more)
+
+
+def fact(kind: str, day: float, *, learner: str = "l", run: str = "c/r", **more: Any) -> Record:
+    name = f"{run}/{kind}/{learner}/{day}"
+    message = {"type": kind, "event_id": name, "learner": learner, "course_run": run}
+    return record(message | {"occurred_at": instant(day)} | more)
+
+
+def click(day: float, **more: Any) -> Record:
+    return record(activity(f"click/{day}/{sorted(more.items())}", instant(day), **more))
+
+
+def tick(day: float) -> Record:
+    return record({"type": "tick", "occurred_at": instant(day)})
+
+
+def ticks(until: int, since: int = 0) -> list[Record]:
+    return [tick(day) for day in range(since, until + 1)]
+
+
+@dataclass
+class Bench:
+    """A processor with its trainer, fed record by record; everything said is kept."""
+
+    rules: Rules = REPLAY
+    said: Outputs = field(default_factory=Outputs)
+    examples: list[TrainingExample] = field(default_factory=list)
+    risk: dict[int, float] = field(default_factory=dict)
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        self.processor = PartitionProcessor(0, self.rules, PartitionState(IDENTITY))
+        self.trainer = Trainer(1)
+
+    def feed(self, records: Iterable[Record]) -> "Bench":
+        found = list(records)
+        self.said.extend(self.processor.apply(batch_of(found, self.offset)))
+        self.offset += len(found)
+        while (day := self.processor.due) is not None:
+            self.said.extend(self.processor.advance(self.close()))
+            for scored in self.processor.scored:
+                self.risk[day + 1 - START] = float(scored.probability[0])
+        return self
+
+    def close(self) -> DayPackage:
+        packages: list[DayPackage] = []
+        for report in self.processor.close():
+            self.examples += report.examples
+            packages += self.trainer.receive(report)
+        return packages[0]
+
+    def hear(self, *messages: dict[str, Any]) -> None:
+        common = {"learner": "l", "occurred_at": instant(0)}
+        found = [record(common | {"event_id": f"f{place}"} | one) for place, one in enumerate(messages)]
+        first = self.processor.applied(FEEDBACK.name) + 1
+        self.said.extend(self.processor.apply_feedback(batch_of(found, first, topic=FEEDBACK.name)))
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        columns = self.said.rows.get(table, {})
+        return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+# -- the contract ------------------------------------------------------------------------------------
+
+
+def test_steps_out_of_turn_are_refused() -> None:
+    bench = Bench()
+    with pytest.raises(RuntimeError, match="no day is due"):
+        bench.processor.close()
+    bench.processor.apply(batch_of([calendar(), fact("enrolled", -1), tick(0), tick(1)]))
+    package = bench.close()
+    assert bench.processor.closing
+    with pytest.raises(RuntimeError, match="advance first"):
+        list(bench.processor.checkpoint(1))
+    bench.processor.advance(package)
+    with pytest.raises(RuntimeError, match="close the day before advancing"):
+        bench.processor.advance(package)
+    assert list(bench.processor.checkpoint(1))
+
+
+def test_a_day_closed_twice_gives_the_same_report() -> None:
+    bench = Bench().feed([calendar(), fact("enrolled", -1), click(1)])
+    bench.processor.apply(batch_of([tick(4)], bench.offset))
+    assert bench.processor.close() == bench.processor.close()
+
+
+def test_while_a_day_is_due_nothing_is_applied() -> None:
+    bench = Bench()
+    processor = bench.processor
+    processor.apply(batch_of([calendar(), click(0.1), tick(3), click(3.1)]))
+    assert (processor.due, processor.applied("homeroom.events"), processor.waiting) == (START - 3, 0, 3)
+    processor.apply(batch_of([click(3.2)], 4))
+    assert (processor.applied("homeroom.events"), processor.waiting) == (0, 4)
+    while processor.due is not None:
+        processor.advance(bench.close())
+    assert (processor.applied("homeroom.events"), processor.waiting) == (4, 0)
+    assert processor.watermark == round((START + 3.2) * DAY_S) - REPLAY.timing.lateness
+
+
+def test_records_taken_in_before_are_not_taken_in_again() -> None:
+    bench = Bench().feed([calendar(), click(0.1), click(0.2)])
+    state = bench.processor.state
+    bench.processor.apply(batch_of([calendar(), click(0.1), click(0.2)]))
+    assert (state.clock.events, state.clock.duplicates) == (3, 0)
+    bench.feed([click(0.1)])
+    assert (state.clock.events, state.clock.duplicates) == (3, 1)
+
+
+def test_live_the_wall_clock_closes_days_when_nothing_comes() -> None:
+    processor = Bench().processor
+    processor.observe(START * DAY_S)
+    assert (processor.due, processor.state.clock.today) == (None, START - 1)
+    processor.observe((START + 1) * DAY_S)
+    assert processor.due == START - 1
+
+
+# -- scoring -----------------------------------------------------------------------------------------
+
+
+def test_before_a_model_there_is_the_recency_prior_and_it_says_so() -> None:
+    bench = Bench().feed([calendar(), fact("enrolled", -1), click(1), *ticks(40)])
+    assert bench.risk[5] == pytest.approx(recency_prior(3, 5 / 60), abs=0.02)
+    assert {row["model_state"] for row in bench.rows("risk_history")} == {"warming_up"}
+    assert all(bench.risk[day] >= bench.risk[day - 1] - 0.02 for day in range(10, 40)), "silence is re-scored"
+    assert sorted(bench.risk) == list(range(1, 40)), "every day of the run, the silent ones too"
+
+
+def test_a_level_moves_after_its_days_in_a_row_and_once() -> None:
+    bench = Bench().feed([calendar(), fact("enrolled", -1), click(1), *ticks(59)])
+    levels = REPLAY.levels
+    (*_, high) = [change for change in bench.said.risk_changes if change.level == "high"]
+    first = min(day for day, risk in bench.risk.items() if risk >= levels.high_enter)
+    assert high.day - START == first + levels.confirm_days - 1
+    assert [change.level for change in bench.said.risk_changes] in (["medium", "high"], ["high"])
+    assert high.previous_level != "high"
+    assert high.reasons[0].feature == "silence"
+
+
+def test_history_is_written_when_it_moved_and_every_week() -> None:
+    bench = Bench().feed([calendar(), fact("enrolled", -1), *(click(day + 0.5) for day in range(60))])
+    bench.feed(ticks(62, 60))
+    written = [(row["day"], row["probability"]) for row in bench.rows("risk_history")]
+    for (day, risk), (next_day, next_risk) in pairwise(written):
+        gap = (next_day - day).days
+        assert gap == WRITE_EVERY or abs(next_risk - risk) >= WRITE_MOVED
+        assert gap <= WRITE_EVERY
+    assert len(written) < 20, "not every day"
+
+
+def test_a_late_event_inside_the_ring_counts_and_one_beyond_is_a_letter() -> None:
+    bench = Bench().feed([calendar(), fact("enrolled", -1), *ticks(40)])
+    before = bench.risk[39]
+    bench.feed([click(30), click(2, object="old"), tick(41)])
+    assert bench.risk[40] < before
+    (letter,) = bench.said.dead_letters
+    assert (letter.reason, letter.field) == ("too_late", "occurred_at")
+    scored = bench.processor.scored[0].cohort
+    assert scored.codes[INDEX["clicks_14"], 0] > 0
+
+
+def test_who_left_is_no_longer_scored() -> None:
+    bench = Bench().feed(
+        [calendar(), fact("enrolled", -1), *ticks(9), fact("withdrawn", 9.2), *ticks(15, 10)]
+    )
+    assert max(bench.risk) == 9
+
+
+# -- calendars ---------------------------------------------------------------------------------------
+
+
+def due(*names: str) -> list[dict[str, Any]]:
+    return [
+        {"assessment": name, "due_at": instant(10 * place + 10), "weight": 0.5}
+        for place, name in enumerate(names)
+    ]
+
+
+def test_a_newer_calendar_keeps_hand_ins_and_an_older_one_changes_nothing() -> None:
+    bench = Bench().feed([calendar(deadlines=due("a", "b")), fact("enrolled", -1)])
+    bench.feed([click(8, kind="submission", object="b", score=0.5), *ticks(10, 8)])
+    bench.feed([calendar(at=10.5, deadlines=due("b", "a")), calendar(at=-3, deadlines=[]), *ticks(14, 11)])
+    state = bench.processor.state
+    assert state.runs[0].assessments == ("b", "a")
+    assert state.rows["submitted"][0, 0] == 8
+    assert state.rows["scores"][0, :2].tolist() == [100, 255]
+
+
+# -- nudges ------------------------------------------------------------------------------------------
+
+
+def two_courses() -> list[Record]:
+    """A learner who falls silent in two runs."""
+    records = [calendar("c/r"), calendar("c/s", at=-1.9)]
+    records += [fact("enrolled", -1, run="c/r"), fact("enrolled", -1, run="c/s")]
+    return [*records, click(1, course_run="c/r"), click(5, course_run="c/s"), *ticks(1), *ticks(58, 2)]
+
+
+def reasons(bench: Bench) -> list[str]:
+    return [one.reason for one in bench.said.decisions if one.reason != "level_not_nudged"]
+
+
+def test_the_cap_holds_across_the_courses_of_a_learner() -> None:
+    bench = Bench(EAGER).feed(sorted_by_time(two_courses()))
+    assert reasons(bench) == ["sent", "cap_reached"]
+    assert len(bench.said.nudges) == 1
+    assert bench.rows("nudge_ledger")[0]["learner"] == IDENTITY.learner("l")
+
+
+def sorted_by_time(records: list[Record]) -> list[Record]:
+    return sorted(records, key=lambda one: datetime.fromisoformat(orjson.loads(one[1])["occurred_at"]))
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([{"type": "preferences", "opted_out": ["email"]}], "opted_out"),
+        ([{"type": "preferences", "opted_out": ["sms"]}], "sent"),
+        ([{"type": "preferences", "paused_until": instant(300)}], "paused"),
+        ([{"type": "preferences", "paused_until": instant(3)}], "sent"),
+        ([{"type": "feedback", "kind": "unsubscribed"}], "opted_out"),
+        ([{"type": "feedback", "kind": "unsubscribed", "channel": "sms"}], "sent"),
+        ([{"type": "feedback", "kind": "opened"}], "sent"),
+        ([{"type": "feedback", "kind": "sent", "occurred_at": instant(40)}], "cap_reached"),
+        (
+            [
+                {"type": "preferences", "opted_out": ["email"]},
+                {"type": "preferences", "opted_out": [], "occurred_at": instant(-5)},
+            ],
+            "opted_out",  # the older one came later
+        ),
+        (
+            [
+                {"type": "preferences", "opted_out": ["email"]},
+                {"type": "preferences", "opted_out": [], "occurred_at": instant(5)},
+            ],
+            "sent",
+        ),
+    ],
+)
+def test_learners_are_heard(messages: list[dict[str, Any]], expected: str) -> None:
+    bench = Bench(EAGER)
+    bench.hear(*messages)
+    bench.feed([calendar(), fact("enrolled", -1), click(1), *ticks(58)])
+    assert reasons(bench) == [expected]
+
+
+def test_bad_feedback_is_a_dead_letter_once() -> None:
+    bench = Bench()
+    batch = batch_of([(b"l", b"?")], topic=FEEDBACK.name)
+    assert [one.reason for one in bench.processor.apply_feedback(batch).dead_letters] == ["malformed"]
+    assert not bench.processor.apply_feedback(batch)
+
+
+# -- maturing ----------------------------------------------------------------------------------------
+
+
+def whole_run(*ends: Record, last_click: float = 5, days: int = 30) -> Bench:
+    records = [calendar(days=days), fact("enrolled", -1), click(1), click(last_click), *ends]
+    return Bench().feed(sorted_by_time([*records, *ticks(days + SILENCE_HORIZON + 5)]))
+
+
+@pytest.mark.parametrize(
+    ("end", "lost", "matured"),
+    [
+        (fact("completed", 30.5, result="pass"), False, 30),
+        (fact("completed", 33.5, result="fail"), True, 33),
+        (fact("withdrawn", 20.5), True, 30),
+    ],
+)
+def test_examples_wait_for_the_end_of_the_run_and_are_given_once(
+    end: Record, lost: bool, matured: int
+) -> None:
+    bench = whole_run(end)
+    assert bench.examples
+    assert {one.label for one in bench.examples} == {lost}
+    assert {one.matured - START for one in bench.examples} == {matured}
+    days = [one.day for one in bench.examples]
+    assert len(set(days)) == len(days)
+    assert all((one.day - days[0]) % 7 == 0 and one.weight == 1 for one in bench.examples)
+    assert not any(one.served for one in bench.examples)
+
+
+def test_more_snapshots_than_are_kept_weigh_as_many_as_there_were() -> None:
+    bench = whole_run(fact("completed", 70.5, result="pass"), days=70)
+    assert len(bench.examples) == 6
+    assert sum(one.weight for one in bench.examples) == pytest.approx(10)
+
+
+@pytest.mark.parametrize(("last_click", "labels"), [(1.5, {True}), (15, set())])
+def test_where_no_result_comes_silence_decides(last_click: float, labels: set[bool]) -> None:
+    bench = whole_run(last_click=last_click)
+    assert {one.label for one in bench.examples} == labels
+    assert {one.matured - START for one in bench.examples} <= {30 + SILENCE_HORIZON}
+
+
+def test_a_run_is_let_go_after_the_horizon() -> None:
+    bench = whole_run(fact("completed", 30.5, result="pass"))
+    assert bench.processor.state.slots == {}
+    assert len(bench.processor.state.used()) == 0
