@@ -57,7 +57,6 @@ ENGAGEMENT_DAILY = Table(
         "active": "UInt32",  # of these, active on the day
         "active_7": "UInt32",  # … within the 7 days that end with it
         "active_28": "UInt32",
-        "events": "UInt64",
         "clicks": "UInt64",
         "minutes": "UInt64",
         "new": "UInt32",  # enrolled on the day

@@ -31,7 +31,6 @@ CREATE TABLE IF NOT EXISTS engagement_daily
     active UInt32,
     active_7 UInt32,
     active_28 UInt32,
-    events UInt64,
     clicks UInt64,
     minutes UInt64,
     `new` UInt32,
