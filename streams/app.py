@@ -82,11 +82,13 @@ class Pipeline:
 
         async def to_runner(stream: Any) -> None:
             async for event in stream.noack().events():
-                self._deliver(Delivery(event.value, partial(stream.ack, event)))
+                if self._is_current(event):
+                    self._deliver(Delivery(event.value, partial(stream.ack, event)))
 
         async def to_trainer(stream: Any) -> None:
             async for event in stream.noack().events():
-                await self._train(Delivery(event.value, partial(stream.ack, event)))
+                if self._is_current(event):
+                    await self._train(Delivery(event.value, partial(stream.ack, event)))
 
         for topic, partitions, agent, name in (
             (self._events, count, to_runner, "events"),
@@ -102,6 +104,14 @@ class Pipeline:
             return self._training is not None
         runner = self._runners.get(tp.partition)
         return runner is not None and runner.may_fetch
+
+    def _is_current(self, event: Any) -> bool:
+        """Whether a batch was fetched since the last rebalance.
+
+        One that was on its way before it comes again, behind others that come again: taken now, it would
+        make those look as if they had been applied.
+        """
+        return bool(event.message.generation_id == self.app.consumer_generation_id)
 
     def _deliver(self, delivery: Delivery) -> None:
         partition = delivery.batch.partition
@@ -133,10 +143,16 @@ class Pipeline:
 
     async def _on_assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
         """Restore every partition before its first event; then let its events come."""
+        try:
+            await self._take_over(assigned)
+        except Exception as error:
+            log.exception("the partitions cannot be taken over, the worker stops: %s", error)
+            await self._fail(error)
+
+    async def _take_over(self, assigned: set[TP]) -> None:
         await self._stop_runners()
         partitions = sorted(tp.partition for tp in assigned if tp.topic == self._events)
-        if not self._packages.started:
-            await _in_thread(self._packages.start)
+        await _in_thread(self._packages.catch_up)
         for partition in partitions:
             await self._start_runner(partition)
         if any(tp.topic == self._reports for tp in assigned):
@@ -158,7 +174,7 @@ class Pipeline:
         for delivery in self._early.pop(partition, []):
             runner.deliver(delivery)
         self._runners[partition] = runner
-        task = asyncio.get_running_loop().create_task(runner.run(), name=f"partition-{partition}")
+        task = asyncio.get_running_loop().create_task(runner.run(), name=f"partition {partition}")
         task.add_done_callback(partial(self._ended, partition))
         self._tasks[partition] = task
 
@@ -187,17 +203,21 @@ class Pipeline:
 
     async def _stop_runners(self) -> None:
         """Checkpoint and stop them all. After a rebalance, those that stay start again from there."""
+        loop = asyncio.get_running_loop()
+        tasks = list(self._tasks.values())
         if self._training is not None:
-            await self._training.settle()
+            tasks.append(loop.create_task(self._training.settle(), name="trainer"))
             self._training = None
         for runner in self._runners.values():
             runner.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=self.settings.session_timeout_s / 2)
-        for partition, task in self._tasks.items():
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.settings.session_timeout_s / 2)
+        for task in tasks:
             if not task.done():
-                log.warning("partition %d did not stop in time; its last batches will come again", partition)
+                log.warning("%s did not stop in time; its last batches will come again", task.get_name())
                 task.cancel()
+            elif not task.cancelled() and (error := task.exception()) is not None:
+                log.warning("%s: its last batches will come again: %s", task.get_name(), error)
         self._runners.clear()
         self._tasks.clear()
         self._early.clear()

@@ -25,7 +25,7 @@ _MARKER = b"@"
 
 
 class PackageReader:
-    """Follows the topic from its beginning. Start and stop it with the worker."""
+    """Follows the topic from its beginning, from the first ``catch_up`` until ``stop``."""
 
     def __init__(self, publisher: Publisher, address: str, topic: str) -> None:
         self._publisher = publisher
@@ -37,18 +37,21 @@ class PackageReader:
         self._caught_up = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="day-packages", daemon=True)
-        self._end = _MARKER + str(time.time_ns()).encode()
+        self._marker = _MARKER + str(time.time_ns()).encode()
+        self._end = b""
 
-    @property
-    def started(self) -> bool:
-        """Whether the topic was read to what was its end at the start."""
-        return self._caught_up.is_set()
+    def catch_up(self, timeout_s: float = 60.0) -> None:
+        """Read to the end as of now; the first call starts the reading.
 
-    def start(self, timeout_s: float = 60.0) -> None:
-        """Read to the end as of now; raises ``TimeoutError`` where that takes too long."""
-        self._publisher.send(self._topic, b"", self._end, 0)
+        Whoever goes on where another worker stopped must have seen what that one published. Raises
+        ``TimeoutError`` where it takes too long.
+        """
+        self._caught_up.clear()
+        self._end = str(time.time_ns()).encode()
+        self._publisher.send(self._topic, self._end, self._marker, 0)
         self._publisher.flush_now()
-        self._thread.start()
+        if not self._thread.is_alive():
+            self._thread.start()
         if not self._caught_up.wait(timeout_s):
             raise TimeoutError(f"{self._topic} could not be read to its end within {timeout_s:.0f} s")
 
@@ -63,6 +66,12 @@ class PackageReader:
         with self._changed:
             raw = self._raw.get(max(self._raw)) if self._raw else None
         return None if raw is None else DayPackage.model_validate_json(raw)
+
+    def kept(self) -> list[DayPackage]:
+        """The packages of the last days that have one, the oldest first."""
+        with self._changed:
+            raw = [self._raw[day] for day in sorted(self._raw)]
+        return [DayPackage.model_validate_json(one) for one in raw]
 
     def get(self, day: int) -> DayPackage | None:
         """The package of a day, where it has come."""
@@ -115,7 +124,7 @@ class PackageReader:
             consumer.close()
 
     def _take(self, key: bytes, value: bytes | None) -> None:
-        if key == self._end:
+        if key == self._marker and value == self._end:
             self._caught_up.set()
         if key.startswith(_MARKER) or not value:
             return

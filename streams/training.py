@@ -11,7 +11,7 @@ from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.topics import DAY_PACKAGES
 from streams.outputs import Columns
-from streams.packages import PackageReader
+from streams.packages import KEPT, PackageReader
 from streams.publisher import Publisher
 from streams.runner import Delivery
 from streams.scoring import EPOCH_ORDINAL
@@ -20,6 +20,9 @@ from streams.storing import Storing
 
 WRITE_EVERY_S = 2.0
 """A replay closes dozens of days a second; an insert for each would be what it waits for."""
+
+WRITE_DAYS = KEPT // 2
+"""What a crash kept from being written must still be with the kept packages."""
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +41,11 @@ class Training:
         self._trainer = Trainer(count) if newest is None else Trainer.resume(newest, count)
         self._unacked: deque[tuple[int, Delivery]] = deque()
         self._rows: Columns = {}
+        self._noted = 0
         self._written = time.monotonic()
+        for package in packages.kept():
+            self._note(package)  # a crash may have come between its publication and its rows
         if newest is not None:
-            self._note(newest)  # a crash may have come between its publication and its rows
             log.info("trainer: goes on after day %d with %d examples", newest.day, newest.model.examples)
 
     async def take(self, delivery: Delivery) -> None:
@@ -53,12 +58,12 @@ class Training:
                 for package in self._trainer.receive(report):
                     await self._publish(package)
         self._unacked.append((newest_day, delivery))
-        if time.monotonic() - self._written >= WRITE_EVERY_S:
+        if time.monotonic() - self._written >= WRITE_EVERY_S or self._noted >= WRITE_DAYS:
             await self.settle()
 
     async def settle(self) -> None:
         """Write the metrics of what was published, then ack the reports it rests on."""
-        rows, self._rows = self._rows, {}
+        rows, self._rows, self._noted = self._rows, {}, 0
         if rows:
             await self._storing.write("model_metrics", rows)
         self._written = time.monotonic()
@@ -75,6 +80,7 @@ class Training:
 
     def _note(self, package: DayPackage) -> None:
         """Keep a package's metrics for the next write."""
+        self._noted += 1
         for metric, value in package.metrics.items():
             row = {
                 "day": date.fromordinal(EPOCH_ORDINAL + package.day),
