@@ -33,6 +33,7 @@ from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_S = 60.0
+WORKER = ("-m", "streams.cli", "worker")
 EMBEDDED = {"fetch_wait_ms": 10, "session_timeout_s": 6.0}
 """The embedded broker answers a waiting fetch late when records come, so it is not left to wait; and a
 group's first join takes it half the session timeout."""
@@ -48,6 +49,7 @@ class WorkerProcess:
 
     settings: Settings
     log: Path
+    arguments: tuple[str, ...] = WORKER
     process: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,8 +57,8 @@ class WorkerProcess:
         environment = os.environ | _environment(self.settings)
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                (sys.executable, "-m", "streams.cli", "worker"),
+            self.process = subprocess.Popen(  # noqa: S603 - our own modules
+                (sys.executable, *self.arguments),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -165,10 +167,10 @@ class Rig:
             worker.stop()
         self._stack.close()
 
-    def start_worker(self) -> WorkerProcess:
-        """One more worker."""
+    def start_worker(self, arguments: tuple[str, ...] = WORKER) -> WorkerProcess:
+        """One more worker. ``arguments`` are Python's."""
         settings = self.settings.model_copy(update={"metrics_port": free_port(), "metrics_host": "127.0.0.1"})
-        worker = WorkerProcess(settings, self.folder / f"worker-{len(self.workers)}.log")
+        worker = WorkerProcess(settings, self.folder / f"worker-{len(self.workers)}.log", arguments)
         self.workers.append(worker)
         return worker
 

@@ -8,6 +8,7 @@ without Kafka. A run on the broker is right where its topics hold the same messa
 import functools
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,15 +20,19 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from pydantic import SecretStr
 
 from evaluation.backtest import Backtest
-from schemas.topics import DAY_PACKAGES, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
+from schemas.learning import DayPackage
+from schemas.topics import DAY_PACKAGES, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES, STATE
 from sinks.address import StoreAddress
 from sinks.store import StoreReader
 from sources import simulator
 from sources.simulator import SimulationPlan
 from sources.stream import Published
+from streams.checkpoints import StateTopic
 from streams.outputs import Outputs
+from streams.publisher import Publisher
 from streams.rig import Rig, WorkerProcess
 from streams.settings import Settings
+from streams.state import Clock, PartitionState, StateRow
 
 PLAN = SimulationPlan.term(learners=200, weeks=6, past=0.7, seed=2)
 LATENESS_S = 6 * 3600
@@ -129,7 +134,8 @@ def is_tick(message: Published) -> bool:
 
 
 def settings_of(broker: str, prefix: str, store: StoreAddress | None, **more: Any) -> Settings:
-    """Settings of a test's pipeline: small batches and frequent checkpoints, so that much can go wrong."""
+    """Settings of a test's pipeline: small batches and frequent checkpoints, so that much can go wrong,
+    and levels that change often."""
     chosen: dict[str, Any] = {
         "broker": broker,
         "prefix": prefix,
@@ -141,11 +147,16 @@ def settings_of(broker: str, prefix: str, store: StoreAddress | None, **more: An
         "checkpoint_s": 0.3,
         "batch_records": 200,
         "backlog_records": 800,
+        "medium_enter": 0.35,
+        "medium_leave": 0.25,
+        "high_enter": 0.6,
+        "high_leave": 0.5,
+        "confirm_days": 1,
         "metrics_port": 0,
         "store": "" if store is None else str(store),
         "store_password": SecretStr("" if store is None else store.password),
     }
-    return Settings(_env_file=None, **(chosen | more))  # type: ignore[call-arg]
+    return Settings(_env_file=None, **(chosen | more))
 
 
 @contextmanager
@@ -169,7 +180,12 @@ def wait_until(rig: Rig, reached: Callable[[], bool], what: str, patience_s: flo
 
 def applied(rig: Rig) -> float:
     """Events that the rig's present workers have applied and made safe."""
-    return sum(worker.counts().get("homeroom_events_applied_total", 0.0) for worker in rig.workers)
+    return sum(applied_by(worker) for worker in rig.workers)
+
+
+def applied_by(worker: WorkerProcess) -> float:
+    """Events that one worker has applied and made safe."""
+    return worker.counts().get("homeroom_events_applied_total", 0.0)
 
 
 def wait_applied(rig: Rig, count: float) -> None:
@@ -258,16 +274,52 @@ def packages(settings: Settings) -> dict[int, bytes]:
     """The day packages that were published, by day. Fails where a repeat differs from the first."""
     found: dict[int, bytes] = {}
     for record in records(settings, DAY_PACKAGES.name):
-        if record.value:
-            assert record.key is not None
+        assert record.key is not None
+        if record.value and not record.key.startswith(b"@"):  # the mark of a reader's end
             day = int(record.key)
             assert found.setdefault(day, record.value) == record.value, f"two packages of day {day}"
     return found
 
 
+def newest_model(settings: Settings) -> tuple[int, int]:
+    """The newest package's day, and the examples that its model has learned from."""
+    found = packages(settings)
+    day = max(found)
+    return day, DayPackage.model_validate_json(found[day]).model.examples
+
+
+def clocks(settings: Settings) -> tuple[int, int, int]:
+    """What the partitions' states count in the end: applied, duplicates, dead letters."""
+    publisher = Publisher(settings.broker)
+    total = Clock()
+    for partition in range(settings.partitions):
+        topic = StateTopic(publisher, settings.broker, settings.prefix + STATE.name, partition)
+        clock = PartitionState.restore(settings.identity, topic.restore().rows.items()).clock
+        total.events += clock.events
+        total.duplicates += clock.duplicates
+        total.dead_letters += clock.dead_letters
+    return total.events, total.duplicates, total.dead_letters
+
+
+def write_state(settings: Settings, rows: list[StateRow]) -> None:
+    """Leave rows in the state of the first partition."""
+    publisher = Publisher(settings.broker)
+    topic = StateTopic(publisher, settings.broker, settings.prefix + STATE.name, 0)
+    topic.restore()
+    topic.write(rows)
+    publisher.flush_now()
+
+
+def failed_at(log: str) -> tuple[int, int]:
+    """Partition and first offset of the batch on which a failing worker failed, by its log."""
+    found = re.search(r"a test's error at (\d+):(\d+)", log)
+    assert found is not None, log
+    return int(found[1]), int(found[2])
+
+
 def dead_letters(settings: Settings) -> dict[str, dict[str, Any]]:
     """The dead letters by their id."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for record in records(settings, DEAD_LETTERS.name):
         letter = json.loads(record.value or b"")
         assert found.setdefault(letter["dead_letter_id"], letter) == letter
@@ -307,7 +359,7 @@ def metric_days(address: StoreAddress) -> set[int]:
 def ids_in(address: StoreAddress, table: str, column: str) -> set[str]:
     """A column's values after the store has taken out the repeats."""
     with StoreReader(address) as reader:
-        values = [row[0] for row in reader.query(f"SELECT {column} FROM {table} FINAL").rows]  # noqa: S608
+        values = [row[0] for row in reader.query(f"SELECT {column} FROM {table} FINAL").rows]
     assert len(values) == len(set(values)), f"{table} holds a {column} twice"
     return set(values)
 
