@@ -57,7 +57,7 @@ class WorkerProcess:
         environment = os.environ | _environment(self.settings)
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own module
+            self.process = subprocess.Popen(  # noqa: S603 - our own modules
                 (sys.executable, *self.arguments),
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,7 +94,7 @@ keys = st.sampled_from([b"e|a", b"e|b", b"l|a", b"z|z"])
 checkpoint = st.lists(st.tuples(keys, st.one_of(st.none(), st.binary(min_size=1, max_size=2))), max_size=4)
 owner = st.tuples(
     st.lists(checkpoint, max_size=3),
-    checkpoint.map(lambda rows: rows),  # the one that a crash cuts off
+    checkpoint,  # the one that a crash cuts off
 )
 
 
@@ -226,8 +225,7 @@ def test_a_publisher_that_failed_once_never_says_again_that_all_has_arrived(
 ) -> None:
     """All partitions of a worker share it: whoever asks first must not clear the failure for the others."""
     topic = make_topic(1)
-    with pytest.raises((PublishError, KafkaException)):
-        publisher.send(topic, b"value", partition=7)
-        publisher.flush_now()
-    with pytest.raises(PublishError, match="did not take everything"):
-        publisher.flush_now()
+    publisher.send(topic, b"value", partition=7)
+    for _ in range(2):
+        with pytest.raises(PublishError, match="did not take everything"):
+            publisher.flush_now()

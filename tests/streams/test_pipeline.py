@@ -4,15 +4,20 @@ Every run is compared with a straight pass over the same stream in this process:
 nudges in all their fields, the packages of the days, and the sums in the store.
 """
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from schemas.topics import EVENTS
 from sinks.address import StoreAddress
 from sinks.embedded import EmbeddedStore
+from sinks.store import StoreReader
+from sources.stream import DAY, instant
 from streams.brokers import free_port
+from streams.publisher import Publisher
 from streams.rig import Rig
 from streams.settings import Settings
 from tests.brokers import TestBroker
@@ -41,13 +46,13 @@ def settings(broker: TestBroker, prefix: str, store: StoreAddress) -> Settings:
     return p.settings_of(broker.address, prefix, store)
 
 
-def assert_straight(rig: Rig) -> None:
+def assert_straight(rig: Rig, letters: int = 0) -> None:
     """Topics and store hold what a straight pass makes of the stream, all of it and nothing twice."""
     reference, settings = p.straight(), rig.settings
     found = p.outcome(settings)
     assert found == reference.outcome
     assert p.packages(settings) == reference.packages
-    assert p.dead_letters(settings) == {}
+    assert len(p.dead_letters(settings)) == letters
     address = rig.store_address
     assert p.sums(address) == (reference.activities, reference.clicks)
     assert p.ids_in(address, "risk_changes", "risk_change_id") == set(reference.outcome.risk_changes)
@@ -61,7 +66,7 @@ def test_the_stream_has_everything_in_it() -> None:
     states = {p.field_of(value, "model_state") for value in reference.risk_changes.values()}
     reasons = {p.field_of(value, "reason") for value in reference.decisions.values()}
     assert states == {"warming_up", "serving"}
-    assert {"level_not_nudged", "quiet_hours"} <= reasons
+    assert {"level_not_nudged", "quiet_hours", "warming_up", "holdout"} <= reasons
     assert len(reference.nudges) > 5
 
 
@@ -235,3 +240,59 @@ def test_state_of_another_version_ends_the_worker_with_what_to_do(tmp_path: Path
         rig.workers.clear()
         assert "expected 1 and" in worker.log.read_text()
         assert "replay the events into a fresh state topic" in worker.log.read_text()
+
+
+def test_bad_records_become_dead_letters_and_nothing_else_is_touched(
+    tmp_path: Path, settings: Settings
+) -> None:
+    messages = p.stream()
+    half = len(messages) // 2
+    bad = bad_records(messages[half].occurred_at)
+    with p.pipeline(tmp_path, settings) as rig:
+        sent = rig.publish(messages[:half]).records
+        publisher = Publisher(settings.broker)
+        for key, value, *_ in bad:
+            publisher.send(settings.prefix + EVENTS.name, value, key, partition=1)
+        publisher.flush_now()
+        sent += rig.publish(messages[half:]).records
+        rig.start_worker()
+        p.finish(rig)
+        assert rig.stop_workers() == [0]
+        assert_straight(rig, letters=len(bad))
+        assert p.clocks(settings) == (sent, 0, len(bad))
+
+        letters = p.dead_letters(settings)
+        expected = sorted((reason, field) for _, _, reason, field in bad)
+        assert sorted((one["reason"], one["field"]) for one in letters.values()) == expected
+        assert all(one["detail"] and len(one["payload"]) <= 4096 for one in letters.values())
+        with StoreReader(rig.store_address) as reader:
+            rows = reader.query("SELECT dead_letter_id, reason, field FROM dead_letters FINAL").rows
+        assert sorted(rows) == sorted((name, one["reason"], one["field"]) for name, one in letters.items())
+
+
+def bad_records(now: int) -> list[tuple[bytes | None, bytes | None, str, str]]:
+    """Key, value, and the reason and field of the dead letter that it must become. ``now``: event time."""
+
+    def activity(number: int, **changes: object) -> bytes:
+        good = {"type": "activity", "event_id": f"bad-{number}", "learner": "bad", "course_run": "bad/1"}
+        good |= {"kind": "video", "occurred_at": instant(now)}
+        return json.dumps({name: value for name, value in (good | changes).items() if value != ""}).encode()
+
+    key = b"bad"
+    return [
+        (key, b"{not json", "malformed", "value"),
+        (key, b"\xff\xfe\x00", "malformed", "value"),
+        (key, b"[1, 2]", "malformed", "value"),
+        (key, None, "malformed", "value"),
+        (key, activity(1, count="many"), "invalid", "count"),
+        (key, activity(2, duration_s=-1), "invalid", "duration_s"),
+        (key, activity(3, event_id=""), "invalid", "event_id"),
+        (key, activity(4, occurred_at="yesterday"), "invalid", "occurred_at"),
+        (key, activity(5, kind="telepathy"), "unknown_kind", "kind"),
+        (key, activity(6, type="party"), "unknown_type", "type"),
+        (key, activity(7, occurred_at=instant(now + 40 * DAY)), "future", "occurred_at"),
+        (key, activity(8, occurred_at=instant(now - 60 * DAY)), "too_late", "occurred_at"),
+        (key, activity(9, object="x" * 1_000_000), "too_large", "value"),
+        (None, activity(10), "no_key", "key"),
+        (b"somebody", activity(11), "wrong_key", "key"),
+    ]
