@@ -12,6 +12,7 @@ from zlib import crc32
 
 import orjson
 
+from nudges.levels import LevelSettings
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage
 from schemas.topics import EVENTS
@@ -28,7 +29,8 @@ IDENTITY = Identity(b"of the tests")
 START = 20_000
 """An event day in 2024."""
 
-REPLAY = Rules(timing=Timing(clock="replay"))
+LEVELS = LevelSettings(medium_enter=0.45, medium_leave=0.35, high_enter=0.75, high_leave=0.65, confirm_days=2)
+REPLAY = Rules(timing=Timing(clock="replay"), levels=LEVELS)
 
 Record = tuple[bytes | None, bytes]
 Moment = tuple[int, int]

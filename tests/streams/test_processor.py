@@ -16,7 +16,6 @@ from online_models.trainer import Trainer
 from online_models.warming import recency_prior
 from schemas.learning import DayPackage, TrainingExample
 from schemas.topics import FEEDBACK
-from streams.intake import Timing
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor, Rules
 from streams.scoring import WRITE_EVERY, WRITE_MOVED
@@ -25,7 +24,8 @@ from tests.streams.pipeline import IDENTITY, REPLAY, START, Record, activity, ba
 
 DAY_S = 86_400
 EAGER = Rules(
-    timing=Timing(clock="replay"),
+    timing=REPLAY.timing,
+    levels=REPLAY.levels,
     policy=Policy(holdout_share=0.0, quiet_hours=None, nudge_while_warming_up=True, cap_days=30),
 )
 
