@@ -403,7 +403,12 @@ class PartitionProcessor:
     def _make_report(
         self, today: int, cohorts: list[Cohort], examples: list[TrainingExample]
     ) -> list[DayReport]:
-        """The day's report: examples a thousand a part, the cohorts in the last."""
+        """The day's report: examples a thousand a part, the cohorts in the last.
+
+        In an order of their own: after a crash a restored state holds them in another one, and parts said
+        before it must be the same as those said after it.
+        """
+        examples = sorted(examples, key=lambda one: (one.course_run, one.enrolment, one.day))
         profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []

@@ -147,32 +147,31 @@ def play(
     def pause(partition: _Partition) -> None:
         moment = (partition.processor.partition, partition.steps)
         partition.steps += 1
-        if moment in checkpoints:
+        if moment in checkpoints and partition.processor.closing is None:
             partition.checkpoint()
         if moment in crashes:
             partition.crash(rules)
 
-    while True:
-        moved = False
-        for partition in partitions:
-            while partition.processor.due is None and partition.read < len(partition.log):
-                chunk = partition.log[partition.read : partition.read + size()]
-                said.hear(partition.processor.apply(batch_of(chunk, partition.read)))
-                partition.read += len(chunk)
-                moved = True
-                pause(partition)
-        for partition in partitions:
-            day = partition.processor.due
-            if day is None:
-                continue
-            for report in partition.processor.close():
-                packages |= {package.day: package for package in trainer.receive(report)}
-            if day in packages:
-                said.hear(partition.processor.advance(packages[day]))
-                moved = True
-                pause(partition)
-        if not moved:
-            return said
+    def step(partition: _Partition) -> bool:
+        """Close a day, or score one, or else take a batch in; whether there was anything to do."""
+        processor, closing = partition.processor, partition.processor.closing
+        if processor.due is not None:
+            for report in processor.close():
+                packages.update({package.day: package for package in trainer.receive(report)})
+        elif closing is not None and closing in packages:
+            said.hear(processor.advance(packages[closing]))
+        elif partition.read < len(partition.log):
+            chunk = partition.log[partition.read : partition.read + size()]
+            said.hear(processor.apply(batch_of(chunk, partition.read)))
+            partition.read += len(chunk)
+        else:
+            return False
+        pause(partition)
+        return True
+
+    while any([step(partition) for partition in partitions]):
+        pass
+    return said
 
 
 def activity(event_id: str, at: str, **more: Any) -> dict[str, Any]:

@@ -127,10 +127,14 @@ def test_steps_out_of_turn_are_refused() -> None:
     assert list(bench.processor.checkpoint(1))
 
 
-def test_a_day_closed_twice_gives_the_same_report() -> None:
+def test_a_closed_day_keeps_its_report_and_is_not_closed_again() -> None:
     bench = Bench().feed([calendar(), fact("enrolled", -1), click(1)])
     bench.processor.apply(batch_of([tick(4)], bench.offset))
-    assert bench.processor.close() == bench.processor.close()
+    day = bench.processor.due
+    report = bench.processor.close()
+    assert (bench.processor.closing, bench.processor.report) == (day, report)
+    with pytest.raises(RuntimeError, match="no day is due"):
+        bench.processor.close()
 
 
 def test_while_a_day_is_due_nothing_is_applied() -> None:
@@ -346,3 +350,15 @@ def test_a_run_is_let_go_after_the_horizon() -> None:
     bench = whole_run(fact("completed", 30.5, result="pass"))
     assert bench.processor.state.slots == {}
     assert len(bench.processor.state.used()) == 0
+
+
+def test_a_report_tells_its_examples_in_an_order_of_their_own() -> None:
+    """Whatever places the enrolments have: parts said before a crash must fit those said after it."""
+    learners = ["a", "b", "c", "d", "e"]
+    records = [calendar(days=30)]
+    for learner in learners:
+        records += [fact("enrolled", -1, learner=learner), fact("withdrawn", 20, learner=learner)]
+    bench = Bench().feed(sorted_by_time([*records, *ticks(35)]))
+    told = [(one.enrolment, one.day) for one in bench.examples]
+    assert {name for name, _ in told} == {IDENTITY.enrolment(learner, "c/r") for learner in learners}
+    assert told == sorted(told)
