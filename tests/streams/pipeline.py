@@ -169,7 +169,7 @@ def play(
         pause(partition)
         return True
 
-    while any([step(partition) for partition in partitions]):
+    while sum(step(partition) for partition in partitions):  # a step for each, in turn
         pass
     return said
 
