@@ -70,9 +70,9 @@ def test_the_stream_has_everything_in_it() -> None:
     assert len(reference.nudges) > 5
 
 
-@pytest.mark.parametrize("partitions", [1, 5])
-def test_a_replay_equals_the_straight_pass(tmp_path: Path, settings: Settings, partitions: int) -> None:
-    with p.pipeline(tmp_path, settings.model_copy(update={"partitions": partitions})) as rig:
+def test_a_replay_equals_the_straight_pass(tmp_path: Path, settings: Settings) -> None:
+    """In one partition; the tests below have two and five."""
+    with p.pipeline(tmp_path, settings.model_copy(update={"partitions": 1})) as rig:
         rig.publish(p.stream())
         rig.start_worker()
         p.finish(rig)
@@ -149,7 +149,7 @@ def test_a_graceful_stop_acks_what_it_applied_and_the_trainer_goes_on_where_it_w
 def test_a_stop_in_the_middle_of_a_day(tmp_path: Path, settings: Settings) -> None:
     with p.pipeline(tmp_path, settings) as rig:
         sent = rig.publish(p.stream())
-        for share in (0.1, 0.1, 0.2):
+        for share in (0.1, 0.2):
             rig.start_worker()
             p.wait_applied(rig, share * sent.records)
             assert rig.stop_workers() == [0]
