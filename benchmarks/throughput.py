@@ -239,7 +239,7 @@ def compare(broker: str, load: Load, chosen: Sequence[str], console: Console) ->
     """Fill a topic and let everyone chosen read it, one after the other."""
     console.print(f"publishing {load.events:,} events of {load.learners:,} learners …")
     filled = prefill(broker, load)
-    quix_python = os.environ.get("HOMEROOM_BENCH_PYTHON", sys.executable)
+    quix_python = str(Path(os.environ.get("HOMEROOM_BENCH_PYTHON", sys.executable)).absolute())
     runs: dict[str, Callable[[Prefilled, Path], Figure]] = {
         "floor": process("floor"),
         "quix": process("quix", quix_python),
