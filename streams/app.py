@@ -67,7 +67,7 @@ class Pipeline:
         self.failed: BaseException | None = None
         """The error that ended the worker, if one did."""
         hot = (self._events, self._feedback, self._reports)
-        deliver_in_batches(self.app, hot, self._may_fetch, settings.fetch_wait_ms)
+        deliver_in_batches(self.app, hot, self._may_fetch, settings.fetch_wait_ms, urgent=(self._reports,))
         self._add_agents()
         handlers: list[tuple[Any, Any]] = [
             (self.app.on_partitions_revoked, self._on_revoked),

@@ -25,7 +25,7 @@ class Publisher:
     partitioner: murmur2, as in Java's clients, so that a learner has the same partition whoever publishes.
     """
 
-    def __init__(self, address: str, *, linger_ms: int = 5) -> None:
+    def __init__(self, address: str, *, linger_ms: int = 1) -> None:
         self._producer = Producer(
             {
                 "bootstrap.servers": address,
