@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from streams.brokers import ApacheKafka, BrokerUnavailableError, EmbeddedBroker, answers
+from tests.required import is_required
 
 CONTAINER_IMAGE = "confluentinc/cp-kafka:7.9.0"
 
@@ -53,7 +54,7 @@ def _without_docker() -> Iterator[TestBroker]:
     try:
         kafka = ApacheKafka().__enter__()
     except BrokerUnavailableError as error:
-        if os.environ.get("HOMEROOM_REQUIRE") == "kafka":
+        if is_required("kafka"):
             raise
         with EmbeddedBroker() as embedded:
             told = f"the embedded broker ({error}); not shown: {NOT_SHOWN}"

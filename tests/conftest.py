@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from streams.brokers import BrokerUnavailableError
 from tests.brokers import TestBroker, chosen
+from tests.required import lacking
 
 BROKER = pytest.StashKey[str]()
 
@@ -28,7 +29,7 @@ def broker(pytestconfig: pytest.Config) -> Iterator[TestBroker]:
 @pytest.fixture(autouse=True)
 def _apache_only(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("apache") and not request.getfixturevalue("broker").apache:
-        pytest.skip("shows something of Apache Kafka; this is the embedded broker")
+        lacking("kafka", "shows something of Apache Kafka; this is the embedded broker")
 
 
 @pytest.fixture

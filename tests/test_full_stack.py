@@ -23,6 +23,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, start_http_server
 
+from tests.required import lacking
+
 ROOT = Path(__file__).parent.parent
 STACK: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
@@ -230,7 +232,7 @@ def test_apache_kafka_starts_with_the_stacks_settings(tmp_path: Path) -> None:
     try:
         java, jars = brokers.find_java(), brokers.kafka_jars()
     except brokers.BrokerUnavailableError as missing:
-        pytest.skip(str(missing))
+        lacking("kafka", str(missing))
     inside, host, controller = (brokers.free_port() for _ in range(3))
     properties = tmp_path / "server.properties"
     properties.write_text(

@@ -15,6 +15,7 @@ from schemas.inbound import event_adapter
 from sources.oulad import KINDS, OuladError, OuladFolder, Presentation, start_day
 from sources.oulad_tables import OuladTables
 from sources.stream import DAY, Published, instant
+from tests.required import lacking
 from tests.sources.oulad_folder import CLICKS_HEADER, TABLES, write_csv, write_parquet
 
 AAA, BBB, OLD_BBB = Presentation("AAA", "2013J"), Presentation("BBB", "2014B"), Presentation("BBB", "2013J")
@@ -246,7 +247,7 @@ REAL = Path(os.environ.get("HOMEROOM_OULAD", Path(__file__).parents[3] / "shared
 @pytest.fixture(scope="module")
 def real() -> OuladFolder:
     if not REAL.is_dir():
-        pytest.skip(f"no OULAD data in {REAL}: set HOMEROOM_OULAD to a folder with it")
+        lacking("oulad", f"no OULAD data in {REAL}: set HOMEROOM_OULAD to a folder with it")
     return OuladFolder(REAL)
 
 

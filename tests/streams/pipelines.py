@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from pydantic import SecretStr
 
 from evaluation.backtest import Backtest
@@ -159,6 +159,14 @@ def settings_of(broker: str, prefix: str, store: StoreAddress | None, **more: An
     return Settings(_env_file=None, **(chosen | more))
 
 
+STARTING = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
+"""What a broker answers that is still making its offsets topic: nobody has committed yet."""
+
+
 @contextmanager
 def pipeline(folder: Path, settings: Settings) -> Iterator[Rig]:
     """A rig on a broker and a store that run already."""
@@ -213,6 +221,10 @@ def committed(settings: Settings) -> list[int]:
     try:
         wanted = [TopicPartition(settings.prefix + EVENTS.name, at) for at in range(settings.partitions)]
         return [max(found.offset, 0) for found in consumer.committed(wanted, timeout=20)]
+    except KafkaException as error:
+        if error.args[0].code() not in STARTING:
+            raise
+        return [0] * settings.partitions
     finally:
         consumer.close()
 

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from streams import brokers
 from streams.brokers import ApacheKafka, BrokerUnavailableError, EmbeddedBroker, answers
 from tests.brokers import TestBroker
+from tests.required import lacking
 
 
 def test_the_embedded_broker_answers_until_it_is_stopped() -> None:
@@ -62,7 +63,7 @@ def test_missing_maven_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 def test_a_kafka_that_cannot_start_shows_its_last_lines(broker: TestBroker, tmp_path: Path) -> None:
     if not broker.apache:
-        pytest.skip("needs Java")
+        lacking("kafka", "needs Java")
     with pytest.raises(BrokerUnavailableError, match=r"(?s)formatting.*failed.*process\.roles"):
         ApacheKafka(tmp_path / "kafka", settings={"process.roles": "nothing"}).start()
 
