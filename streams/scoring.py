@@ -21,13 +21,13 @@ from online_models.labels import WITHDRAWN, is_due, reservoir_slots
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, Reason, RiskChange
+from streams.intake import DAY_S
 from streams.outputs import Outputs
 from streams.state import PartitionState
 
 if TYPE_CHECKING:
     from streams.processor import Rules
 
-DAY_S = 86_400
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 WRITE_MOVED = 0.05

@@ -23,8 +23,8 @@ from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints
 from online_models.labels import KEPT
 from streams.identity import Identity
+from streams.intake import DAY_S
 
-DAY_S = 86_400
 F = len(FEATURES)
 VERSION = 1
 
