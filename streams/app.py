@@ -16,9 +16,10 @@ from typing import Any
 import faust
 from faust.types import TP
 
+from schemas.learning import DayReport
 from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, FEEDBACK, STATE
 from sinks.store import ClickHouseWriter
-from streams.checkpoints import StateTopic
+from streams.checkpoints import Recovered, StateTopic
 from streams.metrics import Metrics
 from streams.packages import PackageReader
 from streams.processor import PartitionProcessor
@@ -58,7 +59,7 @@ class Pipeline:
         writer = None if address is None else ClickHouseWriter(address)
         self._storing = Storing(writer, self.metrics, self._place)
         self._around = Surroundings(
-            self._publisher, self._packages, self._storing, self.metrics, settings.prefix
+            self._publisher, self._report, self._packages, self._storing, self.metrics, settings.prefix
         )
         self._runners: dict[int, PartitionRunner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -130,6 +131,12 @@ class Pipeline:
             log.exception("the trainer failed on %s", _where(delivery.batch))
             await self._fail(error)
 
+    def _report(self, report: DayReport) -> None:
+        """To the topic, and to the trainer at once where it is here."""
+        self._publisher.send(self._reports, report.model_dump_json().encode(), str(report.partition), 0)
+        if self._training is not None:
+            self._training.hear(report)
+
     def _place(self, partition: int) -> tuple[int, int]:
         """The applied offset of a partition, and how many records it is behind the end, where known."""
         runner = self._runners.get(partition)
@@ -153,16 +160,20 @@ class Pipeline:
         await self._stop_runners()
         partitions = sorted(tp.partition for tp in assigned if tp.topic == self._events)
         await _in_thread(self._packages.catch_up)
-        for partition in partitions:
-            await self._start_runner(partition)
+        topics = [self._state_topic(partition) for partition in partitions]
+        restored = await asyncio.gather(*(_in_thread(topic.restore) for topic in topics))
+        for partition, topic, found in zip(partitions, topics, restored, strict=True):
+            self._start_runner(partition, topic, found)
         if any(tp.topic == self._reports for tp in assigned):
             self._training = Training(self.settings, self._publisher, self._packages, self._storing)
         log.info("assigned: partitions %s%s", partitions, ", trainer" if self._training else "")
 
-    async def _start_runner(self, partition: int) -> None:
+    def _state_topic(self, partition: int) -> StateTopic:
         settings = self.settings
-        topic = StateTopic(self._publisher, settings.broker, settings.prefix + STATE.name, partition)
-        found = await _in_thread(topic.restore)
+        return StateTopic(self._publisher, settings.broker, settings.prefix + STATE.name, partition)
+
+    def _start_runner(self, partition: int, topic: StateTopic, found: Recovered) -> None:
+        settings = self.settings
         state = PartitionState.restore(settings.identity, found.rows.items())
         processor = PartitionProcessor(partition, settings.rules, state)
         self.metrics.restored(processor)

@@ -85,6 +85,11 @@ class PackageReader:
         self._parsed = raw, package
         return package
 
+    def hear(self, package: DayPackage, raw: bytes) -> None:
+        """Take a package that this very worker has just sent to the topic, from where it comes again."""
+        self._keep(package.day, raw)
+        self._parsed = raw, package
+
     async def wait(self, day: int, timeout_s: float | None) -> DayPackage | None:
         """The package of a day, or None where it has not come after ``timeout_s`` (None: never)."""
         changed = asyncio.Event()
@@ -134,8 +139,13 @@ class PackageReader:
             self._caught_up.set()
         if key.startswith(_MARKER) or not value:
             return
+        self._keep(int(key), value)
+
+    def _keep(self, day: int, raw: bytes) -> None:
         with self._changed:
-            self._raw[int(key)] = value
+            if self._raw.get(day) == raw:
+                return
+            self._raw[day] = raw
             for old in sorted(self._raw)[:-KEPT]:
                 del self._raw[old]
         for loop, changed in list(self._listeners):

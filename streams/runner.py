@@ -18,8 +18,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from schemas.learning import DayPackage
-from schemas.topics import DAY_REPORTS, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
+from schemas.learning import DayPackage, DayReport
+from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from streams.checkpoints import StateTopic
 from streams.metrics import Metrics
 from streams.outputs import Outputs
@@ -61,9 +61,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all runners of a worker share."""
+    """What all runners of a worker share. report: takes a day's report to the trainer."""
 
     publisher: Publisher
+    report: Callable[[DayReport], None]
     packages: PackageReader
     storing: Storing
     metrics: Metrics
@@ -163,10 +164,9 @@ class PartitionRunner:
         with self._around.metrics.closing():
             reports = self.processor.close()
         self._asked = time.monotonic()
-        topic = self._around.prefix + DAY_REPORTS.name
-        for report in reports:
-            self._around.publisher.send(topic, report.model_dump_json().encode(), str(report.partition), 0)
         self._wait_for_package()
+        for report in reports:
+            self._around.report(report)
         self._dirty = True
 
     def _wait_for_package(self) -> None:

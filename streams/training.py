@@ -1,4 +1,10 @@
-"""The trainer's shell: day reports in, day packages out, and the acks of what is published."""
+"""The trainer's shell: day reports in, day packages out, and the acks of what is published.
+
+Reports and packages of this very worker are heard at once: the day barrier is where a replay waits, and
+a way through the broker takes as long as a day's events. They come through the topics again, and count once.
+Nothing is lost by that: a package goes out by the worker's one producer, whose flush at every checkpoint
+waits for it too, so whatever is kept of its consequences lies behind it.
+"""
 
 import logging
 import time
@@ -34,6 +40,7 @@ class Training:
         self, settings: Settings, publisher: Publisher, packages: PackageReader, storing: Storing
     ) -> None:
         self._publisher = publisher
+        self._packages = packages
         self._storing = storing
         self._topic = settings.prefix + DAY_PACKAGES.name
         newest = packages.newest()
@@ -55,11 +62,21 @@ class Training:
             report = _parse(value)
             if report is not None:
                 newest_day = max(newest_day, report.day)
-                for package in self._trainer.receive(report):
-                    await self._publish(package)
+                self._receive(report)
         self._unacked.append((newest_day, delivery))
         if time.monotonic() - self._written >= WRITE_EVERY_S or self._noted >= WRITE_DAYS:
             await self.settle()
+
+    def hear(self, report: DayReport) -> None:
+        """Take a report of this very worker. Only of the day that is next: of any other, its partition may
+        have said something before that is still to come through the topic.
+        """
+        if self._trainer.published is not None and report.day == self._trainer.published + 1:
+            self._receive(report)
+
+    def _receive(self, report: DayReport) -> None:
+        for package in self._trainer.receive(report):
+            self._publish(package)
 
     async def settle(self) -> None:
         """Write the metrics of what was published, then ack the reports it rests on."""
@@ -67,15 +84,17 @@ class Training:
         if rows:
             await self._storing.write("model_metrics", rows)
         self._written = time.monotonic()
+        await self._publisher.flush()
         while self._unacked and self._is_published(self._unacked[0][0]):
             await self._unacked.popleft()[1].ack()
 
     def _is_published(self, day: int) -> bool:
         return self._trainer.published is not None and day <= self._trainer.published
 
-    async def _publish(self, package: DayPackage) -> None:
-        self._publisher.send(self._topic, package.model_dump_json().encode(), str(package.day), 0)
-        await self._publisher.flush()
+    def _publish(self, package: DayPackage) -> None:
+        raw = package.model_dump_json().encode()
+        self._publisher.send(self._topic, raw, str(package.day), 0)
+        self._packages.hear(package, raw)
         self._note(package)
 
     def _note(self, package: DayPackage) -> None:
