@@ -8,6 +8,7 @@ Configurations that a broker refuses are left out there, and ``describe`` says s
 keeps topics but few of their settings.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -82,6 +83,7 @@ def create(address: str, partitions: int, replication: int = 1, prefix: str = ""
     missing = [topic for topic in wanted(partitions, prefix) if topic.name not in there]
     for topic in missing:
         _create(admin, topic, replication)
+    _wait_until_listed(admin, address, {topic.name for topic in missing})
     return tuple(topic.name for topic in missing)
 
 
@@ -151,6 +153,15 @@ def _create(admin: AdminClient, topic: WantedTopic, replication: int) -> None:
         error = _try_create(admin, topic, replication, {})
     if error is not None and error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
         raise TopicsError(f"the broker refused to create {topic.name}: {error.str()}")
+
+
+def _wait_until_listed(admin: AdminClient, address: str, names: set[str]) -> None:
+    """A broker tells of a topic some time after it has created it; who comes next shall find all of them."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not names <= _topics(admin, address).keys():
+        if time.monotonic() > deadline:
+            raise TopicsError(f"the broker on {address} created {len(names)} topics and does not list them")
+        time.sleep(0.05)
 
 
 def _try_create(
