@@ -73,11 +73,12 @@ def _rhythm(taken: Rows, by_day: NDArray[Any]) -> Values:
     """How steady the activity is, and how it changes."""
     active = by_day > 0
     found: Values = {}
-    for column, (half_life, decay) in enumerate(zip(HALF_LIVES, DECAYS, strict=True)):
-        share = taken["old_ewma"][:, column].astype(np.float64)
-        for back in range(CLOSED - 1, -1, -1):
-            share = share * decay + active[back] * (1 - decay)
-        found[f"ewma_{half_life}"] = share
+    decays = np.array(DECAYS)[:, None]
+    share = taken["old_ewma"].T.astype(np.float64)  # [half-lives, enrolments]
+    gains = active[:, None, :] * (1 - decays)
+    for gain in gains[::-1]:
+        share = share * decays + gain
+    found |= {f"ewma_{half_life}": row for half_life, row in zip(HALF_LIVES, share, strict=True)}
     weeks = active.reshape(4, 7, -1).sum(axis=1)
     mean = weeks.sum(axis=0) / 4
     found["spread_28"] = np.sqrt(((weeks - mean) ** 2).sum(axis=0) / 4)

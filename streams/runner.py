@@ -6,6 +6,9 @@ The order at a checkpoint is what makes at-least-once delivery have its effect o
 2. state rows and their mark are flushed;
 3. only then are the batches acked.
 
+All of it is taken at one moment and saved while the next batches are applied. A save that has not ended when
+the next is due is waited for, so a store that is slow or away holds the partition back.
+
 A crash anywhere before 3 redelivers batches. What the restored state has applied already is skipped by
 offset; the rest is applied again, and says the same things with the same ids.
 """
@@ -27,6 +30,7 @@ from streams.packages import PackageReader
 from streams.processor import PartitionProcessor
 from streams.publisher import Publisher
 from streams.records import RecordBatch
+from streams.state import StateRow
 from streams.storing import Storing
 
 log = logging.getLogger(__name__)
@@ -57,6 +61,15 @@ class Delivery:
 
     batch: RecordBatch
     ack: Ack
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything of a moment: what was said since the last one, the state, and the batches it rests on."""
+
+    outputs: Outputs
+    rows: list[StateRow]
+    deliveries: list[Delivery]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,7 @@ class PartitionRunner:
         self._backlog = 0
         self._dirty = False
         self._coming: asyncio.Task[DayPackage | None] | None = None
+        self._saving: asyncio.Task[None] | None = None
         self._asked = 0.0
 
     def deliver(self, delivery: Delivery) -> None:
@@ -116,6 +130,9 @@ class PartitionRunner:
         except BaseException as error:
             self.failed = error
             raise
+        finally:
+            if self._saving is not None:
+                self._saving.cancel()
 
     def stop(self) -> None:
         """Ask it to finish after the step at hand."""
@@ -125,6 +142,8 @@ class PartitionRunner:
     # -- one step -----------------------------------------------------------------------------------
 
     async def _once(self) -> None:
+        if self._saving is not None and self._saving.done():
+            await self._saved()
         if self._coming is not None and self._coming.done():
             await self._advance()
         elif self.processor.due is not None:
@@ -136,7 +155,8 @@ class PartitionRunner:
             await self._rest()
         late = time.monotonic() - self._checkpointed >= self._pace.checkpoint
         if self._dirty and late and self.processor.closing is None:
-            await self.checkpoint()
+            await self._saved()
+            self._begin_save()
 
     async def _rest(self) -> None:
         self._woken.clear()
@@ -216,25 +236,42 @@ class PartitionRunner:
         self._around.metrics.said(partition, outputs)
         self._unsaid.extend(outputs)
 
-    async def checkpoint(self) -> None:
-        """Make everything so far safe, then ack the batches it rests on."""
-        if self.processor.closing is not None:
-            return
-        metrics, partition = self._around.metrics, self.processor.partition
+    def _take(self) -> Checkpoint:
+        """Everything as it is now. Not while a day is being closed."""
         outputs, self._unsaid = self._unsaid, Outputs()
+        rows = list(self.processor.checkpoint(self._topic.epoch))
+        deliveries = []
+        while self._unacked and self._safe(self._unacked[0].batch):
+            deliveries.append(self._unacked.popleft())
+        self._checkpointed = time.monotonic()
+        self._dirty = self.processor.waiting > 0
+        return Checkpoint(outputs, rows, deliveries)
+
+    def _begin_save(self) -> None:
+        name = f"checkpoint of partition {self.processor.partition}"
+        self._saving = asyncio.get_running_loop().create_task(self._save(self._take()), name=name)
+        self._saving.add_done_callback(lambda _: self._woken.set())
+
+    async def _save(self, checkpoint: Checkpoint) -> None:
+        """Make a checkpoint safe, then ack the batches it rests on."""
+        metrics, partition = self._around.metrics, self.processor.partition
         with metrics.flushing("outputs", partition):
             await self._around.publisher.flush()
         with metrics.flushing("store", partition):
-            await self._around.storing.store(self.processor, outputs)
+            await self._around.storing.store(self.processor, checkpoint.outputs)
         with metrics.flushing("state", partition):
-            rows = self._topic.write(self.processor.checkpoint(self._topic.epoch))
+            self._topic.write(checkpoint.rows)
             await self._around.publisher.flush()
-        metrics.of(partition).health.state_rows += rows
+        metrics.of(partition).health.state_rows += len(checkpoint.rows)
         metrics.progressed(self.processor)
-        self._checkpointed = time.monotonic()
-        self._dirty = self.processor.waiting > 0
-        while self._unacked and self._safe(self._unacked[0].batch):
-            await self._unacked.popleft().ack()
+        for delivery in checkpoint.deliveries:
+            await delivery.ack()
+
+    async def _saved(self) -> None:
+        """Wait for the save under way, if there is one. Raises what it raised."""
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            await saving
 
     def _safe(self, batch: RecordBatch) -> bool:
         return self.processor.applied(batch.topic) >= batch.last_offset
@@ -243,4 +280,6 @@ class PartitionRunner:
         """The last checkpoint of a graceful stop. A day that is being closed is closed again after it."""
         if self._coming is not None:
             self._coming.cancel()
-        await self.checkpoint()
+        await self._saved()
+        if self.processor.closing is None:
+            await self._save(self._take())
