@@ -182,7 +182,9 @@ class Scoring:
             outputs.nudges.append(nudge)
             self._state.set_learner(change.learner, known | {"last_nudge_at": int(nudge.send_at.timestamp())})
         learner, _ = self._state.pseudonyms[slot]
-        row = decision.model_dump(exclude={"type", "version", "learner"})
+        row = decision.model_dump(exclude={"type", "version", "learner"}) | {
+            "channel": decision.channel or ""
+        }
         outputs.add_row("nudge_ledger", **row, learner=learner, partition=self._partition)
 
     # -- snapshots and rows for the store -----------------------------------------------------------
@@ -241,6 +243,7 @@ class Scoring:
             learner=learner,
             reasons=[reason.text for reason in change.reasons],
             contributions=[reason.contribution for reason in change.reasons],
+            features=[reason.feature for reason in change.reasons],
             partition=self._partition,
         )
 
