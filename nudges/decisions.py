@@ -116,7 +116,7 @@ def decide(
         done = _recover(change, done.learner, policy, at)
     case = _Case(change, done.learner, policy, at, situation or Situation())
     verdict = _judge(case, choose or by_weight(policy.holdout_key))
-    nudge_id = _id("nudge", policy, change.risk_change_id) if verdict.choice else None
+    nudge_id = nudge_id_of(policy, change.risk_change_id) if verdict.choice else None
     row = _row(case, verdict, "decision", nudge_id)
     learner, messages = done.learner, done.messages
     if row.decision == "send":
@@ -375,6 +375,11 @@ def _sending(nudge: Nudge) -> Sending:
 
 def _channel(name: str) -> Channel | None:
     return next((channel for channel in CHANNELS if channel == name), None)
+
+
+def nudge_id_of(policy: Policy, risk_change_id: str) -> str:
+    """The id that a nudge on a risk change has, if there is one."""
+    return _id("nudge", policy, risk_change_id)
 
 
 def _id(what: str, policy: Policy, of: str) -> str:
