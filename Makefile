@@ -48,7 +48,7 @@ bench: setup .venv-bench/ready  ## events a second against the floor, plain Faus
 
 lock: .venv-lock/bin/uv  ## pin and hash what pyproject.toml asks for (UPGRADE=1 for newest releases)
 	@mkdir -p requirements
-	@$(COMPILE) pyproject.toml --group build --group dev -o requirements/dev.txt >/dev/null
+	@$(COMPILE) pyproject.toml --group build --group dev --group baselines -o requirements/dev.txt >/dev/null
 	@$(COMPILE) pyproject.toml --group build -c requirements/dev.txt -o requirements/runtime.txt >/dev/null
 	@$(COMPILE) --group bench -o requirements/bench.txt >/dev/null
 	@grep -c '==' requirements/*.txt

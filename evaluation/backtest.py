@@ -23,6 +23,9 @@ BATCH = 4000
 Watcher = Callable[[int, list[PartitionProcessor], DayPackage], None]
 """Called after every scored day, with the day, the processors and the package."""
 
+Hearer = Callable[[Outputs], None]
+"""Called with everything that is said."""
+
 
 @dataclass(slots=True)
 class _Open:
@@ -40,7 +43,7 @@ class Backtest:
         rules: Rules,
         identity: Identity,
         partitions: int = 1,
-        say: Callable[[Outputs], None] = lambda _: None,
+        say: Hearer = lambda _: None,
         watch: Watcher = lambda *_: None,
         batch: int = BATCH,
     ) -> None:

@@ -1,70 +1,121 @@
-"""``homeroom evaluate``: one pass over OULAD, test then train, and the table that judges it."""
+"""``homeroom evaluate``: one pass over OULAD, the table of its estimates, and what they are worth."""
 
-import time
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from evaluation.backtest import Backtest
-from evaluation.estimates import Estimates, check_name, write
+from evaluation import baselines, page, report
+from evaluation.estimates import check_name, write
+from evaluation.figures import Figures, as_json, figures
+from evaluation.one_pass import estimate
+from evaluation.outcomes import read_outcomes
+from evaluation.snapshots import Collector
 from sources.oulad import OuladFolder, start_day
-from streams.identity import Identity
-from streams.memory import collect_seldom
 from streams.processor import Rules
-
-REPORT_EVERY = 20_000
 
 
 class EvaluationError(ValueError):
     """The evaluation was asked for something that cannot be. The message is one readable line."""
 
 
-IDENTITY = Identity(b"homeroom-evaluation")
-"""Fixed: snapshots are staggered by pseudonym, and the figures should not depend on anybody's secret."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is made of the estimates besides their table: an HTML report, its numbers as JSON, baselines."""
+
+    report: Path | None = None
+    figures: Path | None = None
+    baselines: bool = False
 
 
-def evaluate(oulad: Path, test: Sequence[str], out: Path, rules: Rules, console: Console) -> None:
+def evaluate(
+    oulad: Path,
+    test: Sequence[str],
+    out: Path,
+    rules: Rules,
+    console: Console,
+    wanted: Wanted = Wanted(),
+) -> None:
     """Stream every presentation of a folder in time order, and write the estimates of those in ``test``.
 
-    test: presentation codes such as 2014B. Raises ``EvaluationError`` for a code that the folder lacks and
-    for an ``out`` that is neither parquet nor CSV, before anything is streamed.
+    test: presentation codes such as 2014B. Raises ``EvaluationError`` for a code that the folder lacks, for
+    an ``out`` that is neither parquet nor CSV, and for baselines without their libraries, before anything is
+    streamed.
     """
+    folder = OuladFolder(oulad)
+    _check(folder, test, out, wanted)
+    codes, collector = frozenset(test), Collector()
+    watch = collector.watch if wanted.baselines else None
+    table, streamed = estimate(folder, codes, rules, console, watch=watch)
+    write(table, out)
+    alerts = sum(table["alert"].to_pylist())
+    console.print(
+        f"{streamed.events:,} events in {streamed.seconds:.0f} s "
+        f"({streamed.events / streamed.seconds:,.0f}/s); "
+        f"{table.num_rows:,} estimates and {alerts:,} alerts of {', '.join(sorted(test))} in {out}"
+    )
+    if wanted == Wanted():
+        return
+    outcomes = read_outcomes(oulad, sorted(codes))
+    others = {}
+    if wanted.baselines:
+        earlier = read_outcomes(oulad, _earlier(folder, test))
+        for name, theirs in baselines.estimates(collector.snapshots(), earlier, outcomes):
+            others[name] = figures(theirs, outcomes)
+    _tell(figures(table, outcomes), others, sorted(codes), wanted, console)
+
+
+def _check(folder: OuladFolder, test: Sequence[str], out: Path, wanted: Wanted) -> None:
     try:
         check_name(out)
-    except ValueError as error:
+        if wanted.baselines:
+            baselines.check()
+    except (ValueError, ImportError) as error:
         raise EvaluationError(str(error)) from None
-    folder = OuladFolder(oulad)
-    codes = {one.course_run.partition("/")[2] for one in folder.presentations}
+    codes = {one.code for one in folder.presentations}
     for code in test:
         if code not in codes:
             raise EvaluationError(
                 f"test: {code!r} is not in the folder; expected some of {', '.join(sorted(codes))}"
             )
-    collect_seldom()
-    estimates = Estimates(frozenset(test))
-    backtest = Backtest(rules, IDENTITY, say=estimates.hear, watch=estimates.watch)
-    started, count = time.monotonic(), -1
-    with _bar(console) as bar:
-        task = bar.add_task("events", total=folder.total())
-        for count, message in enumerate(folder.stream()):
-            backtest.feed(message)
-            if count % REPORT_EVERY == 0:
-                bar.update(task, completed=count)
-        backtest.finish()
-        bar.update(task, completed=count + 1, total=count + 1)
-    starts = {one.course_run: start_day(one.course_run.partition("/")[2]) for one in folder.presentations}
-    table = estimates.table(starts)
-    write(table, out)
-    took = time.monotonic() - started
-    alerts = sum(table["alert"].to_pylist())
-    console.print(
-        f"{count + 1:,} events in {took:.0f} s ({(count + 1) / took:,.0f}/s); "
-        f"{table.num_rows:,} estimates and {alerts:,} alerts of {', '.join(sorted(test))} in {out}"
-    )
+    if wanted.baselines and not _earlier(folder, test):
+        raise EvaluationError("baselines: no presentation of the folder began before those tested")
 
 
-def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, refresh_per_second=2)
+def _earlier(folder: OuladFolder, test: Sequence[str]) -> list[str]:
+    """Codes of the presentations that began before those tested."""
+    first = min(start_day(code) for code in test)
+    return sorted({one.code for one in folder.presentations if start_day(one.code) < first})
+
+
+def _tell(
+    ours: Figures, others: dict[str, Figures], codes: Sequence[str], wanted: Wanted, console: Console
+) -> None:
+    for name, one in {report.OURS: ours, **others}.items():
+        console.print(
+            f"{name}: AUC weekly {one.auc_weekly:.3f}, active {one.auc_weekly_active:.3f}, ECE {one.ece:.3f}"
+        )
+    if wanted.figures is not None:
+        write_json(as_report(ours, others, codes), wanted.figures)
+        console.print(f"figures in {wanted.figures}")
+    if wanted.report is not None:
+        page.write(report.page(ours, others, codes), wanted.report)
+        console.print(f"report in {wanted.report}")
+
+
+def as_report(ours: Figures, others: dict[str, Figures], codes: Sequence[str]) -> dict[str, Any]:
+    """What the JSON holds."""
+    return {
+        "presentations": list(codes),
+        "homeroom": as_json(ours),
+        "baselines": {name: as_json(one) for name, one in others.items()},
+    }
+
+
+def write_json(found: dict[str, Any], path: Path) -> None:
+    """Write it, and the folder that it goes to."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")

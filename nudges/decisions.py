@@ -2,160 +2,389 @@
 
 :func:`decide` asks in this order, and the first *no* is the reason that is recorded:
 
-1. ``level_not_nudged``: no campaign answers the transition (every recovery, for one);
+1. ``level_not_nudged``, ``reason_not_nudged``, ``phase_not_nudged``: no campaign answers the change (a
+   recovery, for one);
 2. ``warming_up``: the estimate is the recency prior and the policy does not trust that with people;
-3. ``run_over``: the enrolment or its course run has ended;
-4. ``opted_out``: the learner does not want the campaign's channel;
-5. ``paused``: the learner asked for quiet until later;
-6. ``cap_reached``: less than the cap's days after the learner's last nudge, in any course, by any sender;
-7. ``holdout``: the enrolment was drawn to get none.
+3. ``run_over``, ``suppressed``, ``paused``, ``opted_out``: nothing may go to this learner
+   (:mod:`nudges.guards`);
+4. ``expired``: the first allowed moment comes after the reason's time;
+5. ``cap_reached``, ``campaign_cap_reached``, ``channel_cap_reached``: enough messages, in any course, by any
+   sender;
+6. ``holdout``: the enrolment was drawn to get none;
+7. ``awaiting_approval``: an instructor is asked first; :func:`hear` takes the yes or no.
 
-What is left is sent: at once (``sent``), or when the learner's quiet hours end (``quiet_hours``; the
-decision is *send* all the same, ``send_at`` is later).
+What is left is sent: at once (``sent``) or later, with ``send_at`` where the night ends (``quiet_hours``),
+the learner usually studies (``study_time``) or the next digest is due (``digest``). A *fall* of the risk
+cancels what is still to be sent for the enrolment (``recovered``); so does a wish that makes it
+unwelcome (:func:`hear`).
 
-The holdout is asked last, so a ``holdout`` row is a nudge that was withheld by the draw and by nothing
-else. An enrolment's first such row and the first sent row of the others are the two arms to compare;
-later rows are not, because by then one arm has had a nudge. ``propensity`` is the probability, over the
-draw alone, of the decision that was taken: the share for a held-out one, the rest for one that was sent,
-and 1 where the draw had no say.
+The holdout is asked after everything that depends on the learner, so a ``holdout`` row is a nudge that was
+withheld by the draw and by nothing else. An enrolment's first such row and the first sent (or proposed) row
+of the others are the two arms to compare; later rows are not, because by then one arm has had a nudge.
+``propensity`` is the probability, over the draws alone, of the decision that was taken: the share for a
+held-out one, the rest times the variant's for one that was sent or proposed, 1 where no draw had a say.
 
-The module remembers nothing: the caller keeps :class:`LearnerHistory`, and after a nudge sets
-``last_nudge_at`` to its ``send_at``. Same change, history, policy and time: same decision and same ids.
+The module remembers nothing: it takes the learner's record and gives it back changed. Same change, record,
+policy and time: same decision and same ids.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from nudges.assignment import held_out
-from nudges.policy import NO_CAMPAIGN, Campaign, Policy
+from nudges.choosing import Choice, Chooser, Situation, by_weight
+from nudges.guards import capped, open_channels, unwelcome
+from nudges.learners import CHANNELS, Learner, Proposal, Sending, heard
+from nudges.policy import NO_CAMPAIGN, Campaign, Policy, main_reason, raising
 from nudges.quiet_hours import next_allowed, zone
+from nudges.timing import HOUR_S, next_digest, study_hour
 from schemas.learner import Channel
-from schemas.nudge import DecisionReason, Nudge, NudgeDecision
-from schemas.risk import Reason, RiskChange
+from schemas.nudge import DecisionReason, Nudge, NudgeCancelled, NudgeDecision
+from schemas.risk import RISK_LEVELS, RiskChange
 
-DAY_S = 86_400
+DIGEST_OPEN_S = 24 * HOUR_S
+"""How long a digest may still go out after its moment."""
 
 
 @dataclass(frozen=True, slots=True)
-class LearnerHistory:
-    """What is known of the learner, and of the enrolment, when a change is decided.
+class Decided:
+    """What came of it: the learner's record after it, ledger rows, and messages for notifiers."""
 
-    Times are epoch seconds in UTC. ``last_nudge_at`` is the latest sending, planned ones and those of
-    other systems included; ``in_force`` says that the enrolment and its run have not ended.
-    """
+    learner: Learner
+    decisions: tuple[NudgeDecision, ...] = ()
+    messages: tuple[Nudge | NudgeCancelled, ...] = ()
 
-    last_nudge_at: int | None = None
-    timezone: str | None = None
-    opted_out: frozenset[Channel] = frozenset()
-    paused_until: int | None = None
-    in_force: bool = True
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """When a nudge may be sent, until when, where, and why then."""
+
+    send_at: int
+    expires_at: int
+    channel: Channel
+    reason: DecisionReason
 
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
+    """A decision before it has words. A nudge is sent or proposed where there is a ``choice``."""
+
     reason: DecisionReason
     campaign: Campaign | None = None
+    plan: _Plan | None = None
+    choice: Choice | None = None
     propensity: float = 1.0
-    send_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """All that a decision rests on."""
+
+    change: RiskChange
+    learner: Learner
+    policy: Policy
+    at: int
+    situation: Situation
+
+    @property
+    def where(self) -> ZoneInfo:
+        return zone(self.learner.zone, self.policy.default_timezone)
 
 
 def decide(
-    change: RiskChange, learner: LearnerHistory, policy: Policy, at: int
-) -> tuple[NudgeDecision, Nudge | None]:
-    """Decide on one risk change at event time ``at`` (epoch seconds): the ledger's row, and the nudge.
+    change: RiskChange,
+    learner: Learner,
+    policy: Policy,
+    at: int,
+    situation: Situation | None = None,
+    choose: Chooser | None = None,
+) -> Decided:
+    """Decide on one risk change at event time ``at`` (epoch seconds).
 
     ``at`` is the first moment at which the change can be known, so the end of the day that was closed *plus
     the allowed lateness*: a sending time reckoned from the bare end of the day would have passed, and the
-    learner's night might have begun, before anybody could act on it.
-    There is a nudge exactly when the decision is *send*. Its reasons are those that raised the risk.
+    learner's night might have begun, before anybody could act on it. ``choose`` picks the variant, by
+    weights where it is not given.
     """
-    verdict = _judge(change, learner, policy, at)
-    nudge = _nudge(change, policy, verdict.campaign, at, verdict.send_at)
-    decision = NudgeDecision(
-        decision_id=_id("decision", policy, change),
-        risk_change_id=change.risk_change_id,
-        nudge_id=nudge.nudge_id if nudge else None,
-        learner=change.learner,
-        course_run=change.course_run,
-        decided_at=_instant(at),
-        send_at=nudge.send_at if nudge else None,
-        decision="send" if nudge else "hold",
+    recovered = RISK_LEVELS.index(change.level) < RISK_LEVELS.index(change.previous_level)
+    done = Decided(learner.forget(at))
+    if recovered:
+        done = _recover(change, done.learner, policy, at)
+    case = _Case(change, done.learner, policy, at, situation or Situation())
+    verdict = _judge(case, choose or by_weight(policy.holdout_key))
+    nudge_id = nudge_id_of(policy, change.risk_change_id) if verdict.choice else None
+    row = _row(case, verdict, "decision", nudge_id)
+    learner, messages = done.learner, done.messages
+    if row.decision == "send":
+        nudge = _nudge(case, verdict, row.nudge_id or "")
+        learner, messages = learner.plan(_sending(nudge)), (*messages, nudge)
+    elif nudge_id is not None and verdict.plan is not None:
+        until = verdict.plan.expires_at
+        learner = learner.propose(nudge_id, Proposal(change.model_dump(mode="json"), at, until))
+    return Decided(learner, (*done.decisions, row), messages)
+
+
+def hear(
+    message: Mapping[str, Any],
+    learner: Learner,
+    policy: Policy,
+    now: int,
+    situation_of: Callable[[str], Situation] = lambda _: Situation(),
+) -> Decided:
+    """Take in what a learner, a notifier or an instructor says, and do what follows from it at once.
+
+    ``now`` is the newest event time known: what was to be sent before it has been, and counts. A wish that
+    makes a pending nudge unwelcome cancels it. ``situation_of`` a course run is asked for an approval.
+    """
+    now = max(now, int(message["occurred_at"].timestamp()))
+    if message["type"] == "feedback" and message["kind"] in ("approved", "declined"):
+        return _answer(message, learner.forget(now), policy, now, situation_of)
+    after = heard(learner, message)
+    if after == learner:
+        return Decided(learner)
+    quiet = policy.quiet_hours if after.zone != learner.zone else None
+    where = zone(after.zone, policy.default_timezone)
+
+    def why(planned: Sending) -> DecisionReason | None:
+        if after.closed(planned.channel):
+            return "opted_out"
+        if next_allowed(planned.at, where, quiet) != planned.at:
+            return "quiet_hours"
+        return unwelcome(after, planned.at)
+
+    return withdraw(message["learner"], after.forget(now), policy, now, why)
+
+
+def withdraw(
+    who: str, learner: Learner, policy: Policy, at: int, why: Callable[[Sending], DecisionReason | None]
+) -> Decided:
+    """Cancel what learner ``who`` is still to be sent after ``at``, where there is a reason to."""
+    cancelled = [(one, reason) for one in learner.pending(at) if (reason := why(one)) is not None]
+    for one, _ in cancelled:
+        learner = learner.without(one.name)
+    return Decided(
+        learner,
+        tuple(_cancelled_row(who, one, policy, at, reason) for one, reason in cancelled),
+        tuple(
+            NudgeCancelled(
+                nudge_id=one.name,
+                learner=who,
+                course_run=one.course_run,
+                cancelled_at=_instant(at),
+                reason=reason,
+            )
+            for one, reason in cancelled
+        ),
+    )
+
+
+def _recover(change: RiskChange, learner: Learner, policy: Policy, at: int) -> Decided:
+    """Take back what the enrolment's risk no longer gives a reason for, proposals too."""
+
+    def why(planned: Sending) -> DecisionReason | None:
+        return "recovered" if planned.course_run == change.course_run else None
+
+    done = withdraw(change.learner, learner, policy, at, why)
+    kept = {
+        name: one for name, one in learner.proposals.items() if one.change["course_run"] != change.course_run
+    }
+    return replace(done, learner=replace(done.learner, proposals=kept))
+
+
+def _answer(
+    message: Mapping[str, Any],
+    learner: Learner,
+    policy: Policy,
+    now: int,
+    situation_of: Callable[[str], Situation],
+) -> Decided:
+    """An instructor's yes or no to a proposal; nothing where none is waiting.
+
+    After a yes all guards are asked anew: the learner may have opted out since, or been written to.
+    """
+    nudge_id = message.get("nudge_id") or ""
+    proposal = learner.proposals.get(nudge_id)
+    if proposal is None:
+        return Decided(learner)
+    change = RiskChange.model_validate(proposal.change)
+    situation = situation_of(change.course_run)
+    case = _Case(change, learner.without(nudge_id), policy, max(now, proposal.since), situation)
+    if message["kind"] == "declined":
+        campaign = policy.campaign(change, situation.phase)
+        verdict = _Verdict("declined", campaign if isinstance(campaign, Campaign) else None)
+        return Decided(case.learner, (_row(case, verdict, "declined", None),))
+    verdict = _judge(case, by_weight(policy.holdout_key), until=proposal.until)
+    row = _row(case, verdict, "approved", nudge_id if verdict.choice else None)
+    if row.decision != "send":
+        return Decided(case.learner, (row,))
+    nudge = _nudge(case, verdict, nudge_id)
+    return Decided(case.learner.plan(_sending(nudge)), (row,), (nudge,))
+
+
+# -- judging --------------------------------------------------------------------------------------------
+
+
+def _judge(case: _Case, choose: Chooser, until: int | None = None) -> _Verdict:
+    """``until``: the end of a proposal that was approved; it is not proposed again."""
+    campaign = case.policy.campaign(case.change, case.situation.phase)
+    if not isinstance(campaign, Campaign):
+        return _Verdict(campaign)
+    plan = _unfit(case, campaign) or _plan(case, campaign, until)
+    if not isinstance(plan, _Plan):
+        return _Verdict(plan, campaign)
+    policy, enrolment = case.policy, (case.change.learner, case.change.course_run)
+    if held_out(policy.holdout_key, *enrolment, policy.holdout_share):
+        return _Verdict("holdout", campaign, propensity=policy.holdout_share)
+    choice = choose(campaign, enrolment, case.situation)
+    asks = campaign.approval == "instructor" and until is None
+    return _Verdict(
+        "awaiting_approval" if asks else plan.reason,
+        campaign,
+        plan,
+        choice,
+        (1.0 - policy.holdout_share) * choice.propensity,
+    )
+
+
+def _unfit(case: _Case, campaign: Campaign) -> DecisionReason | None:
+    """Why nothing of the campaign may go to the learner now, whatever was sent before."""
+    if case.change.model_state == "warming_up" and not case.policy.nudge_while_warming_up:
+        return "warming_up"
+    refusal = unwelcome(case.learner, case.at, in_force=case.situation.in_force)
+    if refusal is None and not open_channels(case.learner, campaign.channels):
+        return "opted_out"
+    return refusal
+
+
+def _plan(case: _Case, campaign: Campaign, until: int | None) -> _Plan | DecisionReason:
+    """When and on which channel: the first of those left open that the caps allow."""
+    send_at, expires_at, reason = _moment(case, campaign, until)
+    if send_at >= expires_at:
+        return "expired"
+    refused: list[DecisionReason] = []
+    for channel in open_channels(case.learner, campaign.channels):
+        refusal = capped(case.learner, case.policy.caps, Sending(send_at, "", channel, campaign.name))
+        if refusal is None:
+            return _Plan(send_at, expires_at, channel, reason)
+        refused.append(refusal)
+    return refused[0]
+
+
+def _moment(case: _Case, campaign: Campaign, until: int | None) -> tuple[int, int, DecisionReason]:
+    """When to send, when it is too late for that, and why then."""
+    at, quiet = case.at, case.policy.quiet_hours
+    if case.learner.wish("digest"):
+        send_at = next_allowed(next_digest(at, case.where, case.policy.digest), case.where, quiet)
+        return send_at, send_at + DIGEST_OPEN_S, "digest"
+    expires_at = at + campaign.expires_after_hours * HOUR_S if until is None else until
+    send_at = next_allowed(at, case.where, quiet)
+    reason: DecisionReason = "sent" if send_at == at else "quiet_hours"
+    if case.policy.study_time is not None:
+        latest = min(at + case.policy.study_time.within_hours * HOUR_S, expires_at - HOUR_S)
+        best = study_hour(at, latest, case.where, quiet, case.situation.habit)
+        if best is not None and best != send_at:
+            return best, expires_at, "sent" if best == at else "study_time"
+    return send_at, expires_at, reason
+
+
+# -- words and rows -------------------------------------------------------------------------------------
+
+
+def _row(case: _Case, verdict: _Verdict, what: str, nudge_id: str | None) -> NudgeDecision:
+    sends = verdict.choice is not None and verdict.reason != "awaiting_approval"
+    return NudgeDecision(
+        decision_id=_id(what, case.policy, case.change.risk_change_id),
+        risk_change_id=case.change.risk_change_id,
+        nudge_id=nudge_id,
+        learner=case.change.learner,
+        course_run=case.change.course_run,
+        decided_at=_instant(case.at),
+        send_at=_instant(verdict.plan.send_at) if sends and verdict.plan else None,
+        decision="send" if sends else "hold",
         reason=verdict.reason,
         campaign=verdict.campaign.name if verdict.campaign else NO_CAMPAIGN,
-        policy_version=policy.version,
+        variant=verdict.choice.variant if verdict.choice else "",
+        channel=verdict.plan.channel if verdict.plan else None,
+        policy_version=case.policy.version,
         propensity=verdict.propensity,
     )
-    return decision, nudge
 
 
-def _judge(change: RiskChange, learner: LearnerHistory, policy: Policy, at: int) -> _Verdict:
-    campaign = policy.campaign(change.previous_level, change.level)
-    if campaign is None:
-        return _Verdict("level_not_nudged")
-    if change.model_state == "warming_up" and not policy.nudge_while_warming_up:
-        return _Verdict("warming_up", campaign)
-    unwelcome = _unwelcome(learner, campaign, at)
-    if unwelcome is not None:
-        return _Verdict(unwelcome, campaign)
-    send_at = next_allowed(at, zone(learner.timezone, policy.default_timezone), policy.quiet_hours)
-    if _too_soon(learner, policy, send_at):
-        return _Verdict("cap_reached", campaign)
-    if held_out(policy.holdout_key, change.learner, change.course_run, policy.holdout_share):
-        return _Verdict("holdout", campaign, policy.holdout_share)
-    reason: DecisionReason = "sent" if send_at == at else "quiet_hours"
-    return _Verdict(reason, campaign, 1.0 - policy.holdout_share, send_at)
+def _cancelled_row(who: str, one: Sending, policy: Policy, at: int, reason: DecisionReason) -> NudgeDecision:
+    return NudgeDecision(
+        decision_id=_id("cancelled", policy, one.name),
+        risk_change_id=one.risk_change_id,
+        nudge_id=one.name,
+        learner=who,
+        course_run=one.course_run,
+        decided_at=_instant(at),
+        send_at=None,
+        decision="cancel",
+        reason=reason,
+        campaign=one.campaign,
+        variant=one.variant,
+        channel=_channel(one.channel),
+        policy_version=policy.version,
+        propensity=1.0,
+    )
 
 
-def _unwelcome(learner: LearnerHistory, campaign: Campaign, at: int) -> DecisionReason | None:
-    """Why a nudge would be wrong for this learner now, whatever was sent before, if it would."""
-    if not learner.in_force:
-        return "run_over"
-    if campaign.channel in learner.opted_out:
-        return "opted_out"
-    if learner.paused_until is not None and at < learner.paused_until:
-        return "paused"
-    return None
-
-
-def _too_soon(learner: LearnerHistory, policy: Policy, send_at: int) -> bool:
-    # Measured between moments of sending: a postponed nudge takes its place where it will be read.
-    return learner.last_nudge_at is not None and send_at - learner.last_nudge_at < policy.cap_days * DAY_S
-
-
-def _nudge(
-    change: RiskChange, policy: Policy, campaign: Campaign | None, at: int, send_at: int | None
-) -> Nudge | None:
-    if campaign is None or send_at is None:
-        return None
-    raising = _raising(change)
-    main = raising[0] if raising else None
+def _nudge(case: _Case, verdict: _Verdict, nudge_id: str) -> Nudge:
+    change, campaign, plan, choice = case.change, verdict.campaign, verdict.plan, verdict.choice
+    assert campaign and plan and choice, "it is to be sent"  # noqa: S101, PT018
+    main = main_reason(change)
+    variables = {
+        "course_run": change.course_run,
+        "reason": main.text if main else "",
+        "goal": campaign.goal,
+    }
     return Nudge(
-        nudge_id=_id("nudge", policy, change),
+        nudge_id=nudge_id,
         risk_change_id=change.risk_change_id,
         learner=change.learner,
         course_run=change.course_run,
         campaign=campaign.name,
-        channel=campaign.channel,
-        decided_at=_instant(at),
-        send_at=_instant(send_at),
-        expires_at=_instant(send_at) + timedelta(hours=policy.expires_after_hours),
+        variant=choice.variant,
+        channel=plan.channel,
+        digest=plan.reason == "digest",
+        decided_at=_instant(case.at),
+        send_at=_instant(plan.send_at),
+        expires_at=_instant(plan.expires_at),
         goal=campaign.goal,
-        text=campaign.suggestion(main).words(change.course_run, main),
-        reasons=[reason.text for reason in raising],
+        text=campaign.variant(choice.variant).suggestion(main).words(variables),
+        variables=variables,
+        reasons=[reason.text for reason in raising(change)],
     )
 
 
-def _raising(change: RiskChange) -> list[Reason]:
-    """The reasons that raise the risk, the heaviest first."""
-    raising = [reason for reason in change.reasons if reason.contribution > 0]
-    return sorted(raising, key=lambda reason: -reason.contribution)
+def _sending(nudge: Nudge) -> Sending:
+    return Sending(
+        int(nudge.send_at.timestamp()),
+        nudge.nudge_id,
+        nudge.channel,
+        nudge.campaign,
+        nudge.variant,
+        nudge.course_run,
+        nudge.risk_change_id,
+    )
 
 
-def _id(what: str, policy: Policy, change: RiskChange) -> str:
-    """The same change under the same policy gives the same id, so that a repeat is known as one."""
-    content = f"{what}:{policy.version}:{change.risk_change_id}".encode()
-    return blake2b(content, digest_size=16).hexdigest()
+def _channel(name: str) -> Channel | None:
+    return next((channel for channel in CHANNELS if channel == name), None)
+
+
+def nudge_id_of(policy: Policy, risk_change_id: str) -> str:
+    """The id that a nudge on a risk change has, if there is one."""
+    return _id("nudge", policy, risk_change_id)
+
+
+def _id(what: str, policy: Policy, of: str) -> str:
+    """The same decision on the same thing under the same policy has the same id: a repeat is known as one."""
+    return blake2b(f"{what}:{policy.version}:{of}".encode(), digest_size=16).hexdigest()
 
 
 def _instant(at: int) -> datetime:

@@ -2,13 +2,16 @@
 
 A :class:`Policy` is a value that can be written down, compared and stored. Its version derives from its
 content, so that a row of the ledger names exactly the rules it was decided by. This module only holds
-and checks the rules; :mod:`nudges.decisions` applies them.
+and checks the rules: :mod:`nudges.policy_file` reads them from YAML, :mod:`nudges.decisions` applies them.
 """
 
+from collections.abc import Sequence
+from datetime import date, time
 from functools import cached_property
 from hashlib import blake2b
+from itertools import pairwise
 from string import Template
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -16,15 +19,34 @@ from nudges.assignment import MAX_KEY_BYTES
 from nudges.quiet_hours import QuietHours, exists
 from schemas.fields import Fraction
 from schemas.learner import Channel
-from schemas.risk import Reason, RiskLevel
+from schemas.nudge import DecisionReason
+from schemas.risk import Reason, RiskChange, RiskLevel
 
 NO_CAMPAIGN = "none"
 """What the ledger calls the campaign of a change that no campaign is for."""
 
-PLACEHOLDERS = frozenset({"course_run", "reason"})
+Phase = Literal["start", "middle", "end"]
+"""Of a course run: its first quarter, its last, and what lies between."""
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+
+Approval = Literal["automatic", "instructor"]
+
+PLACEHOLDERS = ("course_run", "reason", "goal")
 """What a text may name with a ``$``."""
 
+MAX_CAP_DAYS = 90
+"""How long a learner's messages are remembered."""
+
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
+def _no_repeats(what: str, names: Sequence[str]) -> None:
+    for first, second in pairwise(sorted(names)):
+        if first == second:
+            raise ValueError(f"{what} has two named {first!r}; expected different names")
 
 
 class Rule(BaseModel):
@@ -36,13 +58,16 @@ class Rule(BaseModel):
 class Suggestion(Rule):
     """What to say when the main reason is about something: a text for some features.
 
-    ``features`` are beginnings of feature names; empty fits every reason, and no reason at all. ``text``
-    may name ``$course_run`` and ``$reason``, the main reason in words.
+    The first suggestion of a variant that fits the main reason is used; the last one must fit any.
     """
 
-    about: Name
-    features: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    text: Annotated[str, Field(min_length=1, max_length=2000)]
+    about: Name = Field(description="a name for it")
+    features: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="beginnings of feature names; none fits every reason, and no reason at all"
+    )
+    text: Annotated[str, Field(min_length=1, max_length=2000)] = Field(
+        description="may name `$course_run`, `$reason` (the main reason in words) and `$goal`"
+    )
 
     @field_validator("text")
     @classmethod
@@ -50,7 +75,7 @@ class Suggestion(Rule):
         template = Template(text)
         if not template.is_valid():
             raise ValueError(f"text is {text!r}; expected $$ for a dollar sign, or $ and a name")
-        unknown = set(template.get_identifiers()) - PLACEHOLDERS
+        unknown = set(template.get_identifiers()) - set(PLACEHOLDERS)
         if unknown:
             raise ValueError(f"text names {sorted(unknown)}; expected only {sorted(PLACEHOLDERS)}")
         return text
@@ -59,31 +84,28 @@ class Suggestion(Rule):
         """Whether this is about the reason."""
         return not self.features or (reason is not None and reason.feature.startswith(self.features))
 
-    def words(self, course_run: str, reason: Reason | None) -> str:
+    def words(self, variables: dict[str, str]) -> str:
         """The text with its placeholders filled. Values are inserted, never interpreted."""
-        return Template(self.text).substitute(course_run=course_run, reason=reason.text if reason else "")
+        return Template(self.text).substitute(variables)
 
 
-class Campaign(Rule):
-    """One kind of nudge: the transitions it answers, its goal, its channel and its words."""
+class Variant(Rule):
+    """One way to say it. Which one an enrolment gets is drawn, and stays the same."""
 
-    name: Name
-    transitions: Annotated[tuple[tuple[RiskLevel, RiskLevel], ...], Field(min_length=1)]
-    goal: Annotated[str, Field(min_length=1, max_length=200)]
-    channel: Channel
-    suggestions: Annotated[tuple[Suggestion, ...], Field(min_length=1)]
+    name: Name = Field(description="what the ledger and the comparison call it")
+    weight: Annotated[float, Field(gt=0, le=1000)] = Field(
+        1.0, description="its share of the draws is this over the sum of all weights"
+    )
+    suggestions: Annotated[tuple[Suggestion, ...], Field(min_length=1)] = Field(
+        description="texts by what the main reason is about"
+    )
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
-        if self.name == NO_CAMPAIGN:
-            raise ValueError(f"name is {NO_CAMPAIGN!r}; expected another, that one means no campaign")
-        for before, after in self.transitions:
-            if before == after:
-                raise ValueError(f"transitions has {before} → {after}; expected two different levels")
         if self.suggestions[-1].features:
             raise ValueError(
                 f"suggestions ends with {self.suggestions[-1].about!r}, which is for some features only; "
-                "expected a last one for every reason (features empty)"
+                "expected a last one for every reason (no features)"
             )
         return self
 
@@ -92,34 +114,124 @@ class Campaign(Rule):
         return next(suggestion for suggestion in self.suggestions if suggestion.fits(reason))
 
 
+class Campaign(Rule):
+    """One kind of nudge: what it answers, its goal, its channels and its words."""
+
+    name: Name = Field(description="what the ledger calls it")
+    transitions: Annotated[tuple[tuple[RiskLevel, RiskLevel], ...], Field(min_length=1)] = Field(
+        description="the changes of level it answers, each `[from, to]`"
+    )
+    reasons: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="beginnings of the main reason's feature that it answers; none for any"
+    )
+    phases: tuple[Phase, ...] = Field(
+        (),
+        description="of the course run: `start` (first quarter), `middle`, `end` (last one); none for any",
+    )
+    goal: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        description="what it wants to bring about"
+    )
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = Field(
+        description="in the order of preference; the first that learner and caps leave open is used"
+    )
+    approval: Approval = Field(
+        "automatic", description="`instructor`: proposed first, sent after an instructor's yes"
+    )
+    expires_after_hours: Annotated[int, Field(ge=1, le=720)] = Field(
+        72, description="how long the reason is taken to hold, from the decision; never sent later"
+    )
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(description="ways to say it")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.name == NO_CAMPAIGN:
+            raise ValueError(f"name is {NO_CAMPAIGN!r}; expected another, that one means no campaign")
+        for before, after in self.transitions:
+            if before == after:
+                raise ValueError(f"transitions has {before} → {after}; expected two different levels")
+        _no_repeats("variants", [variant.name for variant in self.variants])
+        _no_repeats("channels", self.channels)
+        _no_repeats("phases", self.phases)
+        return self
+
+    @property
+    def answers_all(self) -> bool:
+        """Whether its transitions are all that it asks for."""
+        return not self.reasons and not self.phases
+
+    def variant(self, name: str) -> Variant:
+        """The variant of a name. Raises ``KeyError`` where there is none."""
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        raise KeyError(f"campaign {self.name!r} has no variant {name!r}")
+
+
+class Cap(Rule):
+    """At most so many messages in any window of so many days; a window is half-open.
+
+    Messages of all courses count, and those that other systems said they sent.
+    """
+
+    most: Annotated[int, Field(ge=1, le=100)] = Field(description="messages to one learner")
+    days: Annotated[int, Field(ge=1, le=MAX_CAP_DAYS)] = Field(description="length of the rolling window")
+    channel: Channel | None = Field(None, description="count only messages on this channel")
+    campaign: Name | None = Field(None, description="count only messages of this campaign")
+
+
+class StudyTime(Rule):
+    """Send when the learner usually studies: the busiest hour of their week that comes soon enough."""
+
+    within_hours: Annotated[int, Field(ge=1, le=168)] = Field(48, description="how long it may wait for it")
+
+
+class Digest(Rule):
+    """When learners who prefer a digest get theirs, by their own clock."""
+
+    weekday: Weekday = Field("monday", description="the day of the week")
+    at: time = Field(time(9), description="the time of day")
+
+    @field_validator("at")
+    @classmethod
+    def _is_local(cls, at: time) -> time:
+        if at.tzinfo is not None:
+            raise ValueError(f"at is {at}; expected a local time without a zone")
+        return at
+
+
 REACH_OUT = Campaign(
     name="reach-out",
     transitions=(("low", "high"), ("medium", "high")),
     goal="active again in the course within 7 days",
-    channel="email",
-    suggestions=(
-        Suggestion(
-            about="deadlines",
-            features=("missed", "late", "early", "ahead", "since_submission", "due", "next_due"),
-            text="A deadline in $course_run has gone by without your work. It is often not too late: "
-            "hand in what you have, or ask your tutor for more time.",
-        ),
-        Suggestion(
-            about="scores",
-            features=("score", "points"),
-            text="The last results in $course_run were hard going. Look at the feedback on one of them, "
-            "and take one question about it to the forum.",
-        ),
-        Suggestion(
-            about="silence",
-            features=("silence", "gap"),
-            text="We have not seen you in $course_run for a while. Twenty minutes are enough to come back: "
-            "open the week you stopped at and read one page.",
-        ),
-        Suggestion(
-            about="activity",
-            text="$course_run has had less of your time lately. Pick one small task of this week and set "
-            "a time for it.",
+    channels=("email",),
+    variants=(
+        Variant(
+            name="plain",
+            suggestions=(
+                Suggestion(
+                    about="deadlines",
+                    features=("missed", "late", "early", "ahead", "since_submission", "due", "next_due"),
+                    text="A deadline in $course_run has gone by without your work. It is often not too late: "
+                    "hand in what you have, or ask your tutor for more time.",
+                ),
+                Suggestion(
+                    about="scores",
+                    features=("score", "points"),
+                    text="The last results in $course_run were hard going. Look at the feedback on one of "
+                    "them, and take one question about it to the forum.",
+                ),
+                Suggestion(
+                    about="silence",
+                    features=("silence", "gap"),
+                    text="We have not seen you in $course_run for a while. Twenty minutes are enough to come "
+                    "back: open the week you stopped at and read one page.",
+                ),
+                Suggestion(
+                    about="activity",
+                    text="$course_run has had less of your time lately. Pick one small task of this week and "
+                    "set a time for it.",
+                ),
+            ),
         ),
     ),
 )
@@ -127,24 +239,33 @@ REACH_OUT = Campaign(
 
 
 class Policy(Rule):
-    """Every rule of nudging. The defaults are the first policy.
+    """Every rule of nudging. The defaults are the first policy."""
 
-    ``cap_days`` is the least time between two nudges of one learner, in all courses together;
-    ``quiet_hours`` are in the learner's own zone, or in ``default_timezone`` where it is not known;
-    ``expires_after_hours`` count from the earliest moment of sending; ``holdout_share`` of the enrolments
-    get no nudge, drawn under ``holdout_key``. Until a first course run has taught the model, levels rest on
-    the recency prior; ``nudge_while_warming_up`` says whether that is enough to write to people.
-    """
-
-    name: Name = "first"
-    campaigns: Annotated[tuple[Campaign, ...], Field(min_length=1)] = (REACH_OUT,)
-    cap_days: Annotated[int, Field(ge=1, le=365)] = 7
-    quiet_hours: QuietHours | None = QuietHours()
-    default_timezone: str = "UTC"
-    expires_after_hours: Annotated[int, Field(ge=1, le=720)] = 72
-    nudge_while_warming_up: bool = False
-    holdout_share: Fraction = 0.1
-    holdout_key: Annotated[str, Field(min_length=1)] = "homeroom-holdout-1"
+    name: Name = Field("first", description="the beginning of the version that the ledger names")
+    effective_from: date | None = Field(
+        None, description="the first event day (UTC) on which it decides; none: it always has"
+    )
+    campaigns: Annotated[tuple[Campaign, ...], Field(min_length=1)] = Field(
+        (REACH_OUT,), description="the first one that answers a change is used"
+    )
+    caps: tuple[Cap, ...] = Field((Cap(most=1, days=7),), description="all of them hold")
+    quiet_hours: QuietHours | None = Field(
+        QuietHours(), description="local times between which nothing is sent, `start` and `end`; or `null`"
+    )
+    study_time: StudyTime | None = Field(
+        StudyTime(), description="wait for the hour at which the learner usually studies; or `null`"
+    )
+    digest: Digest = Field(Digest(), description="when learners who prefer a digest get theirs")
+    default_timezone: str = Field(
+        "UTC", description="for learners whose zone is not known, or is no IANA name"
+    )
+    nudge_while_warming_up: bool = Field(
+        False, description="whether the recency prior, before there is a model, is enough to write to people"
+    )
+    holdout_share: Fraction = Field(0.1, description="share of enrolments that get no nudge, to compare with")
+    holdout_key: Annotated[str, Field(min_length=1)] = Field(
+        "homeroom-holdout-1", description="names the draws of holdout and variants; another key draws anew"
+    )
 
     @field_validator("default_timezone")
     @classmethod
@@ -160,21 +281,28 @@ class Policy(Rule):
             raise ValueError(f"holdout_key has {len(key.encode())} bytes; expected at most {MAX_KEY_BYTES}")
         return key
 
-    @model_validator(mode="after")
-    def _is_unambiguous(self) -> Self:
-        names: set[str] = set()
+    @field_validator("campaigns")
+    @classmethod
+    def _can_all_be_reached(cls, campaigns: tuple[Campaign, ...]) -> tuple[Campaign, ...]:
+        _no_repeats("campaigns", [campaign.name for campaign in campaigns])
         answered: dict[tuple[str, str], str] = {}
-        for campaign in self.campaigns:
-            if campaign.name in names:
-                raise ValueError(f"campaigns has two named {campaign.name!r}; expected different names")
-            names.add(campaign.name)
+        for campaign in campaigns:
             for transition in campaign.transitions:
                 if transition in answered:
                     raise ValueError(
-                        f"campaigns {answered[transition]!r} and {campaign.name!r} both answer "
-                        f"{' → '.join(transition)}; expected one"
+                        f"campaign {answered[transition]!r} answers {' → '.join(transition)} always, so "
+                        f"{campaign.name!r} after it never would; expected the one with conditions first"
                     )
-                answered[transition] = campaign.name
+                if campaign.answers_all:
+                    answered[transition] = campaign.name
+        return campaigns
+
+    @model_validator(mode="after")
+    def _caps_name_campaigns(self) -> Self:
+        names = {campaign.name for campaign in self.campaigns}
+        for cap in self.caps:
+            if cap.campaign is not None and cap.campaign not in names:
+                raise ValueError(f"caps names campaign {cap.campaign!r}; expected one of {sorted(names)}")
         return self
 
     @cached_property
@@ -182,9 +310,36 @@ class Policy(Rule):
         """The name and 12 hex characters of the content's hash: any change of a rule is another version."""
         return f"{self.name}-{blake2b(self.model_dump_json().encode(), digest_size=6).hexdigest()}"
 
-    def campaign(self, previous: RiskLevel, level: RiskLevel) -> Campaign | None:
-        """The campaign that answers a transition, if there is one."""
+    def campaign(self, change: RiskChange, phase: Phase | None) -> Campaign | DecisionReason:
+        """The first campaign that answers a change, or why none does.
+
+        ``phase`` is None where the run's calendar is not known: then only campaigns for all phases answer.
+        """
+        refusal: DecisionReason = "level_not_nudged"
+        main = main_reason(change)
         for campaign in self.campaigns:
-            if (previous, level) in campaign.transitions:
+            if (change.previous_level, change.level) not in campaign.transitions:
+                continue
+            if campaign.reasons and (main is None or not main.feature.startswith(campaign.reasons)):
+                refusal = "reason_not_nudged" if refusal == "level_not_nudged" else refusal
+            elif campaign.phases and phase not in campaign.phases:
+                refusal = "phase_not_nudged"
+            else:
                 return campaign
-        return None
+        return refusal
+
+
+def raising(change: RiskChange) -> list[Reason]:
+    """The reasons that raise the risk, the heaviest first."""
+    found = [reason for reason in change.reasons if reason.contribution > 0]
+    return sorted(found, key=lambda reason: -reason.contribution)
+
+
+def main_reason(change: RiskChange) -> Reason | None:
+    """The reason that raises the risk most, where any does."""
+    return next(iter(raising(change)), None)
+
+
+def phase_of(elapsed: float) -> Phase:
+    """The phase of a run of which a share, in [0, 1], has passed."""
+    return "start" if elapsed < 0.25 else "end" if elapsed >= 0.75 else "middle"

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MACHINE_ZONES = frozenset({"localtime", "posixrules", "Factory"})
 """Names of the tz database that say nothing about a place."""
@@ -24,8 +24,8 @@ class QuietHours(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    start: time = time(21)
-    end: time = time(8)
+    start: time = Field(time(21), description="from this time by the learner's clock")
+    end: time = Field(time(8), description="to this time, which is no longer quiet")
 
     @model_validator(mode="after")
     def _is_a_span(self) -> Self:

@@ -1,6 +1,6 @@
 """Field types that several messages share, each with the limits it is checked against."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -24,3 +24,13 @@ class Message(BaseModel):
     """Base of the low-rate messages: immutable, strict about unknown fields, versioned by its type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _require_type(schema: dict[str, Any]) -> None:
+    schema["required"] = ["type", *schema["required"]]
+
+
+class Tagged(Message):
+    """Base of messages that share a topic: what tells them apart is their type, so it must be there."""
+
+    model_config = ConfigDict(json_schema_extra=_require_type)

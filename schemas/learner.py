@@ -17,6 +17,8 @@ FeedbackKind = Literal[
     "helped",  # an instructor's word on it
     "not_at_risk",
     "in_contact",
+    "approved",  # an instructor's yes to a proposed nudge
+    "declined",  # and the no
 ]
 
 Channel = Literal["email", "sms", "push", "in_app", "instructor"]
@@ -37,7 +39,10 @@ class NudgeFeedback(TypedDict):
 
 
 class Preferences(TypedDict):
-    """How a learner wants to be reached; the newest by ``occurred_at`` holds. Keyed by the learner."""
+    """How a learner wants to be reached. Keyed by the learner.
+
+    What a message leaves out stays as it was; of each field the newest by ``occurred_at`` holds.
+    """
 
     type: Literal["preferences"]
     version: NotRequired[Literal[1]]
@@ -48,4 +53,5 @@ class Preferences(TypedDict):
     opted_out: NotRequired[list[Channel]]
     paused_until: NotRequired[Instant | None]
     digest: NotRequired[bool]
+    suppressed: NotRequired[bool]  # on the suppression list: nothing is sent, on any channel
     source: NotRequired[Id]

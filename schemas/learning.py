@@ -51,6 +51,10 @@ class DayReport(Message):
     cohorts: dict[CourseRun, PackedArray] = Field(
         default_factory=dict, description="per run: counts int32 [feature, bin]"
     )
+    hours: dict[CourseRun, PackedArray] = Field(
+        default_factory=dict,
+        description="per run: active hours of the last 28 days by hour of the week in UTC, int32 [168]",
+    )
     examples: list[TrainingExample] = Field(default_factory=list)
 
 
@@ -77,6 +81,12 @@ class DayPackage(Message):
     features: str
     cohorts: dict[CourseRun, PackedArray] = Field(
         description="per run: rank uint8 [feature, bin], mid-rank in the cohort × 255"
+    )
+    hours: dict[CourseRun, PackedArray] = Field(
+        default_factory=dict, description="per run: active hours by hour of the week in UTC, int32 [168]"
+    )
+    policy: dict[str, JsonValue] | None = Field(
+        None, description="the nudge policy in force on day `day + 1`; None: each worker's default"
     )
     model: ModelSnapshot
     metrics: dict[str, float] = Field(default_factory=dict, description="progressive, so far")

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from schemas.dead_letter import DeadLetter
 from schemas.inbound import event_adapter, feedback_adapter
 from schemas.learning import DayPackage, DayReport
-from schemas.nudge import Nudge, NudgeDecision
+from schemas.nudge import NudgeDecision, nudge_adapter
 from schemas.risk import RiskChange
 
 Partitions = Literal["input", "one"]
@@ -78,11 +78,11 @@ RISK_CHANGES = TopicSpec(
 )
 NUDGES = TopicSpec(
     "homeroom.nudges",
-    "messages for notifiers to deliver",
+    "messages for notifiers to deliver, and cancellations of those not yet due",
     "learner",
     "input",
     "delete",
-    TypeAdapter(Nudge),
+    nudge_adapter,
 )
 DECISIONS = TopicSpec(
     "homeroom.nudge-decisions",

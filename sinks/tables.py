@@ -109,6 +109,7 @@ RISK_CHANGES = Table(
         "model_version": "String",
         "reasons": "Array(String)",  # in the reader's words, the main one first
         "contributions": "Array(Float32)",  # of each reason, in log-odds
+        "features": "Array(String)",  # that each reason is about
         "partition": PARTITION,
         "version": VERSION,
     },
@@ -121,7 +122,7 @@ NUDGE_LEDGER = Table(
     {
         "decision_id": "String",
         "risk_change_id": "String",
-        "nudge_id": "Nullable(String)",
+        "nudge_id": "Nullable(String)",  # of the nudge sent, cancelled, or proposed to an instructor
         "learner": "String",
         "course_run": NAME,
         "decided_at": TIME,
@@ -129,11 +130,30 @@ NUDGE_LEDGER = Table(
         "decision": NAME,
         "reason": NAME,
         "campaign": NAME,
+        "variant": NAME,  # of the nudge; empty where none was chosen
+        "channel": NAME,
         "policy_version": NAME,
         "propensity": "Float32",
         "partition": PARTITION,
     },
     ("decided_at", "decision_id"),
+)
+
+LEARNER_FACTS = Table(
+    "learner_facts",
+    "what happened to learners besides clicks: enrolments, returns after silence, results, and what they "
+    "and others said of nudges",
+    {
+        "learner": "String",
+        "course_run": NAME,  # empty for what concerns the learner in all courses
+        "at": TIME,
+        "fact": NAME,  # enrolled, returned, withdrawn, completed, preferences, or a kind of feedback
+        "nudge_id": "String",  # that it is about; empty where there is none
+        "detail": "String",  # the result, the preferences as JSON, the channel
+        "fact_id": "String",
+        "partition": PARTITION,
+    },
+    ("learner", "at", "fact_id"),
 )
 
 MODEL_METRICS = Table(
@@ -197,6 +217,7 @@ TABLES: dict[str, Table] = {
         RISK_LATEST,
         RISK_CHANGES,
         NUDGE_LEDGER,
+        LEARNER_FACTS,
         MODEL_METRICS,
         DEAD_LETTERS,
         PIPELINE_HEALTH,

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.command import EvaluationError
+from evaluation.command import EvaluationError, Wanted
 from evaluation.command import evaluate as run_evaluation
 from sinks.errors import StoreError
 from sinks.migrate import MigrationError
@@ -283,9 +283,19 @@ def evaluate(
         list[str], typer.Option(help="Codes of the presentations to write estimates of, such as 2014B.")
     ],
     out: Annotated[Path, typer.Option(help="The table: .parquet or .csv.")],
+    report: Annotated[
+        Path | None, typer.Option(help="Write what the estimates are worth here, as one HTML file.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--json", help="Write the report's figures here, as JSON.")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option(help="Compare with other methods on the same features; a few minutes more.")
+    ] = False,
 ) -> None:
     """One pass over OULAD in time order, test then train; writes a table of estimates and alerts."""
-    run_evaluation(oulad, test, out, load(clock="replay").rules, console)
+    wanted = Wanted(report, figures, baselines)
+    run_evaluation(oulad, test, out, load(clock="replay").rules, console, wanted)
 
 
 @topics_app.command("create")

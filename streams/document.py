@@ -1,16 +1,21 @@
-"""Write ``docs/settings.md`` and ``docs/metrics.md`` from the code: ``python -m streams.document``.
+"""Write the pages of ``docs`` that come from the code: ``python -m streams.document``.
 
 With ``--check`` nothing is written; the exit code says whether the files are up to date.
 """
 
+import inspect
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
-from pydantic import SecretStr
+from pydantic import BaseModel, RootModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from nudges.policy import Campaign, Cap, Digest, Policy, StudyTime, Suggestion, Variant
+from nudges.quiet_hours import QuietHours
 from streams.metrics import Metrics
 from streams.settings import Settings
 
@@ -35,6 +40,28 @@ What a worker serves to Prometheus on `HOMEROOM_METRICS_PORT`.
 """
 
 
+POLICY_HEAD = """\
+# Policy file
+
+<!-- Written by `python -m streams.document` from nudges/policy.py. Edit that instead. -->
+
+Every setting of a nudge policy. [Nudges](nudges.md) explains what they are for. A policy is YAML; a setting
+that is left out has its default, and one that is not listed here is an error. What is shipped, as a file:
+[nudges/default-policy.yaml](../nudges/default-policy.yaml).
+"""
+
+POLICY_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("The policy", Policy),
+    ("A campaign (`campaigns`)", Campaign),
+    ("A variant (`variants`)", Variant),
+    ("A suggestion (`suggestions`)", Suggestion),
+    ("A cap (`caps`)", Cap),
+    ("Quiet hours (`quiet_hours`)", QuietHours),
+    ("Study time (`study_time`)", StudyTime),
+    ("The digest (`digest`)", Digest),
+)
+
+
 def settings_page() -> str:
     """The settings as a Markdown page."""
     rows = [
@@ -56,7 +83,35 @@ def metrics_page() -> str:
     return f"{METRICS_HEAD}\n{_table(('metric', 'type', 'labels', 'what it says'), rows)}"
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page, "metrics.md": metrics_page}
+def policy_page() -> str:
+    """The settings of a policy file as a Markdown page, a table for each part."""
+    return "\n".join([POLICY_HEAD, *(_part(title, model) for title, model in POLICY_PARTS)])
+
+
+def _part(title: str, model: type[BaseModel]) -> str:
+    about = " ".join((inspect.getdoc(model) or "").split())
+    rows = [
+        (f"`{name}`", _policy_default(field), field.description or "")
+        for name, field in model.model_fields.items()
+    ]
+    return f"## {title}\n\n{about}\n\n{_table(('setting', 'default', 'what it does'), rows)}"
+
+
+def _policy_default(field: FieldInfo) -> str:
+    """A setting's default as it would stand in the file."""
+    if field.is_required():
+        return "none, must be given"
+    plain = json.loads(RootModel[Any](field.default).model_dump_json(exclude_none=True))
+    if isinstance(plain, list) and plain and "variants" in plain[0]:
+        return f"`{plain[0]['name']}` of the shipped file"
+    return f"`{json.dumps(plain, ensure_ascii=False)}`" if plain != [] else "`[]`"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "metrics.md": metrics_page,
+    "policy.md": policy_page,
+}
 
 
 def _default(field: FieldInfo) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.dead_letter import DeadLetter
-from schemas.nudge import Nudge, NudgeDecision
+from schemas.nudge import Nudge, NudgeCancelled, NudgeDecision
 from schemas.risk import RiskChange
 
 Columns = dict[str, list[Any]]
@@ -17,7 +17,7 @@ class Outputs:
 
     risk_changes: list[RiskChange] = field(default_factory=list)
     decisions: list[NudgeDecision] = field(default_factory=list)
-    nudges: list[Nudge] = field(default_factory=list)
+    nudges: list[Nudge | NudgeCancelled] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     rows: dict[str, Columns] = field(default_factory=dict)
     """Table → column → values, ready for a columnar insert."""

@@ -153,7 +153,7 @@ class PartitionProcessor:
         after = self.applied(batch.topic)
         for place, message in zip(decoded.places, decoded.messages, strict=True):
             if batch.offsets[place] > after:
-                self._scoring.hear(message)
+                self._scoring.hear(message, outputs)
         outputs.dead_letters += [one for one in decoded.letters if one.offset > after]
         self.state.clock.applied[batch.topic] = max(after, batch.last_offset)
         return outputs
@@ -362,7 +362,7 @@ class PartitionProcessor:
                 first = rows["enrolled"][slot]
                 rows["enrolled"][slot] = day if first == NEVER else min(day, first)
                 if fact.get("timezone"):
-                    self._scoring.hear(fact)
+                    self._scoring.enrol(fact)
             case "withdrawn" | "completed" if rows["outcome"][slot] == OPEN:
                 rows["outcome"][slot] = (
                     WITHDRAWN if fact["type"] == "withdrawn" else outcome_of(cast(Completed, fact))

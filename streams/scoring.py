@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from features.bins import Codes
 from features.catalogue import INDEX
 from features.coursework import Run
-from features.ring import NEVER, RING, Ints
-from nudges.decisions import LearnerHistory, decide
+from features.ring import RING, Ints
+from nudges.choosing import Situation
+from nudges.decisions import Decided, decide, hear
+from nudges.learners import Learner, heard
 from nudges.levels import Levels, name, step
+from nudges.policy import Phase, phase_of
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.explanations import View, main_reasons
-from online_models.labels import WITHDRAWN, is_due, reservoir_slots
+from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, Reason, RiskChange
@@ -83,17 +86,23 @@ class Scoring:
         self._rules = rules
         self._state = state
 
-    def hear(self, message: dict[str, Any]) -> None:
-        """Take what is known of a learner's wishes and of messages sent by others."""
-        learner = message["learner"]
-        known = dict(self._state.learners.get(learner, {}))
-        if message["type"] == "preferences":
-            known |= _preferences(message, known)
-        elif message["type"] == "feedback":
-            known |= _feedback(message, known)
-        elif message.get("timezone"):
-            known.setdefault("timezone", message["timezone"])
-        self._state.set_learner(learner, known)
+    def hear(self, message: dict[str, Any], outputs: Outputs) -> None:
+        """Take what learners, notifiers and instructors say, and say what follows from it."""
+        who = message["learner"]
+        before, now = self._learner(who), self._state.clock.newest
+        done = hear(message, before, self._rules.policy, now, lambda run: self._situation(who, run))
+        self._follow(who, before, done, outputs)
+
+    def enrol(self, fact: dict[str, Any]) -> None:
+        """Take what an enrolment says of its learner."""
+        who = fact["learner"]
+        before = self._learner(who)
+        after = heard(before, fact)
+        if after != before:
+            self._state.set_learner(who, after.record())
+
+    def _learner(self, who: str) -> Learner:
+        return Learner.of(self._state.learners.get(who, {}))
 
     def score(self, cohorts: list[Cohort], day: Today, outputs: Outputs) -> list[Scored]:
         """Estimate every enrolment in force as of the start of the day, and say what follows."""
@@ -124,7 +133,7 @@ class Scoring:
                 change = self._change(scored, at, int(before[at]), day, why)
                 outputs.risk_changes.append(change)
                 self._write_change(int(slots[at]), change, outputs)
-                self._decide(int(slots[at]), change, outputs)
+                self._decide(change, outputs)
             self._tell(scored, changed)
 
     def _key(self, slot: int) -> tuple[str, str]:
@@ -172,18 +181,33 @@ class Scoring:
         rows["told_codes"][slots] = scored.cohort.codes[:, places].T
         rows["told_ranks"][slots] = scored.ranks[:, places].T
 
-    def _decide(self, slot: int, change: RiskChange, outputs: Outputs) -> None:
+    def _decide(self, change: RiskChange, outputs: Outputs) -> None:
         # Known only once the day has closed: a time to send at must not lie before that.
         at = int(change.occurred_at.timestamp()) + self._rules.timing.lateness
-        known = self._state.learners.get(change.learner, {})
-        decision, nudge = decide(change, _history(known), self._rules.policy, at)
-        outputs.decisions.append(decision)
-        if nudge is not None:
-            outputs.nudges.append(nudge)
-            self._state.set_learner(change.learner, known | {"last_nudge_at": int(nudge.send_at.timestamp())})
-        learner, _ = self._state.pseudonyms[slot]
-        row = decision.model_dump(exclude={"type", "version", "learner"})
-        outputs.add_row("nudge_ledger", **row, learner=learner, partition=self._partition)
+        before = self._learner(change.learner)
+        situation = self._situation(change.learner, change.course_run)
+        done = decide(change, before, self._rules.policy, at, situation)
+        self._follow(change.learner, before, done, outputs)
+
+    def _situation(self, learner: str, course_run: str) -> Situation:
+        """What is true of an enrolment today. One that is not known is not in force."""
+        slot = self._state.slots.get((learner, course_run))
+        if slot is None:
+            return Situation(in_force=False)
+        run, today = self._state.runs[self._state.run_of[slot]], self._state.clock.today or 0
+        in_force = self._state.rows["outcome"][slot] == OPEN and (not run.known or today <= run.end)
+        return Situation(in_force, _phase(run, today))
+
+    def _follow(self, who: str, before: Learner, done: Decided, outputs: Outputs) -> None:
+        """Keep the learner's record, and say the decisions and messages."""
+        if done.learner != before:
+            self._state.set_learner(who, done.learner.record())
+        outputs.decisions += done.decisions
+        outputs.nudges += done.messages
+        for decision in done.decisions:
+            row = decision.model_dump(exclude={"type", "version"}) | {"channel": decision.channel or ""}
+            row |= {"learner": self._state.pseudonym(who), "partition": self._partition}
+            outputs.add_row("nudge_ledger", **row)
 
     # -- snapshots and rows for the store -----------------------------------------------------------
 
@@ -241,6 +265,7 @@ class Scoring:
             learner=learner,
             reasons=[reason.text for reason in change.reasons],
             contributions=[reason.contribution for reason in change.reasons],
+            features=[reason.feature for reason in change.reasons],
             partition=self._partition,
         )
 
@@ -280,37 +305,8 @@ def _change_id(key: tuple[str, str], day: int, level: int) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def _history(known: dict[str, Any]) -> LearnerHistory:
-    return LearnerHistory(
-        last_nudge_at=known.get("last_nudge_at"),
-        timezone=known.get("timezone"),
-        opted_out=frozenset(known.get("opted_out", ())),
-        paused_until=known.get("paused_until"),
-    )
-
-
-def _preferences(message: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """What a message of preferences changes; an older one than the newest changes nothing."""
-    at = int(message["occurred_at"].timestamp())
-    if at < known.get("preferences_at", NEVER):
-        return {}
-    paused = message.get("paused_until")
-    found: dict[str, Any] = {"preferences_at": at}
-    if message.get("timezone"):
-        found["timezone"] = message["timezone"]
-    if "opted_out" in message:
-        found["opted_out"] = sorted(message["opted_out"])
-    if "paused_until" in message:
-        found["paused_until"] = int(paused.timestamp()) if paused else None
-    return found
-
-
-def _feedback(message: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """Others' messages count toward the cap; an unsubscription closes its channel."""
-    if message["kind"] == "sent":
-        at = int(message["occurred_at"].timestamp())
-        return {"last_nudge_at": max(at, known.get("last_nudge_at") or NEVER)}
-    if message["kind"] == "unsubscribed":
-        channel = message.get("channel") or "email"
-        return {"opted_out": sorted({*known.get("opted_out", ()), channel})}
-    return {}
+def _phase(run: Run, day: int) -> Phase | None:
+    """The phase of a run on a day, None where its calendar is not known."""
+    if not run.known:
+        return None
+    return phase_of(min(max((day - run.start) / max(run.end - run.start, 1), 0.0), 1.0))

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nudges.levels import LevelSettings
-from nudges.policy import Policy
+from nudges.policy import Cap, Policy
 from sinks.address import StoreAddress
 from streams.identity import Identity
 from streams.intake import Timing
@@ -109,10 +109,11 @@ class Settings(BaseSettings):
         LEVELS.confirm_days, description="daily estimates in a row that a change of level takes"
     )
     cap_days: Annotated[int, Field(ge=1, le=365)] = Field(
-        POLICY.cap_days, description="least days between two nudges of a learner"
+        POLICY.caps[0].days, description="default policy: least days between two nudges of a learner"
     )
     holdout_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        POLICY.holdout_share, description="share of enrolments that get no nudge, to know what nudges do"
+        POLICY.holdout_share,
+        description="default policy: share of enrolments that get no nudge, to know what nudges do",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="of the worker's own log"
@@ -146,7 +147,7 @@ class Settings(BaseSettings):
             levels=LevelSettings(
                 self.medium_enter, self.medium_leave, self.high_enter, self.high_leave, self.confirm_days
             ),
-            policy=Policy(cap_days=self.cap_days, holdout_share=self.holdout_share),
+            policy=Policy(caps=(Cap(most=1, days=self.cap_days),), holdout_share=self.holdout_share),
         )
 
     @property

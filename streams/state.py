@@ -192,6 +192,10 @@ class PartitionState:
         self.calendars[name] = message
         self._dirty_rows[_key(_RUN, name)] = orjson.dumps(message)
 
+    def pseudonym(self, learner: str) -> str:
+        """The name under which the store knows a learner."""
+        return self._identity.learner(learner)
+
     def set_learner(self, learner: str, history: dict[str, Any]) -> None:
         """Keep what nudging must know of a learner, across courses."""
         self.learners[learner] = history

@@ -1,6 +1,7 @@
 """``homeroom evaluate`` from a folder to a table, and what it says when it cannot."""
 
 import io
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -8,7 +9,7 @@ import pytest
 from pyarrow import csv
 from rich.console import Console
 
-from evaluation.command import EvaluationError, evaluate
+from evaluation.command import EvaluationError, Wanted, evaluate
 from streams import cli
 from tests.sources.oulad_folder import write_csv, write_parquet
 from tests.streams.pipeline import REPLAY
@@ -62,3 +63,23 @@ def test_what_cannot_be_is_said_at_once_in_one_line(
     assert ended.value.code == 2
     assert capsys.readouterr().err == f"homeroom: {words}\n"
     assert not (tmp_path / out).exists()
+
+
+def test_the_report_and_its_figures_are_written_beside_the_same_table(tmp_path: Path) -> None:
+    folder, told = write_csv(tmp_path / "oulad"), io.StringIO()
+    run(folder, ["2013J"], tmp_path / "plain.parquet")
+    wanted = Wanted(report=tmp_path / "new" / "report.html", figures=tmp_path / "new" / "figures.json")
+    evaluate(folder, ["2013J"], tmp_path / "e.parquet", REPLAY, Console(file=told, width=300), wanted)
+    assert pq.read_table(tmp_path / "e.parquet").equals(pq.read_table(tmp_path / "plain.parquet"))
+    found = json.loads((tmp_path / "new" / "figures.json").read_text(encoding="utf-8"))
+    assert found["presentations"] == ["2013J"]
+    assert found["homeroom"]["enrolments"] == 9
+    assert "How good are the estimates?" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+    assert "AUC weekly" in told.getvalue()
+
+
+def test_baselines_need_runs_that_came_before(tmp_path: Path) -> None:
+    folder = write_csv(tmp_path / "oulad")
+    with pytest.raises(EvaluationError, match="no presentation of the folder began before"):
+        evaluate(folder, ["2013J"], tmp_path / "e.csv", REPLAY, Console(), Wanted(baselines=True))
+    assert not (tmp_path / "e.csv").exists()

@@ -1,147 +1,184 @@
-"""Decisions: every no with its reason, and the caps, nights and arms held over any history."""
+"""Decisions: every no with its reason, every postponement, cancellations, approvals, ids."""
 
-import dataclasses
 from datetime import UTC, datetime, time
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+import orjson
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from nudges.assignment import held_out
-from nudges.decisions import LearnerHistory, decide
-from nudges.policy import REACH_OUT, Policy
+from nudges.choosing import Situation, by_weight
+from nudges.decisions import Decided, decide, hear
+from nudges.learners import Learner, Sending, heard
+from nudges.policy import REACH_OUT, Cap, Digest, Policy, StudyTime, Suggestion, Variant
 from nudges.quiet_hours import MACHINE_ZONES, QuietHours
-from schemas.learner import Channel
-from schemas.nudge import Nudge, NudgeDecision
-from schemas.risk import Reason, RiskChange, RiskLevel
+from nudges.timing import WEEK_H, Habit
+from schemas.nudge import Nudge, NudgeCancelled
+from schemas.risk import RiskChange
+from tests.nudges.changes import DAY, HOUR, NOON, feedback, instant, preferences, reason, risk_change
 
-DAY = 86_400
-NOON = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp())
 EVERYBODY = Policy(holdout_share=0.0)
-FRESH = LearnerHistory()
+FRESH = Learner()
 ZONES = sorted(available_timezones() - MACHINE_ZONES)
-
-TRANSITIONS: list[tuple[RiskLevel, RiskLevel]] = [
-    ("low", "medium"),
-    ("low", "high"),
-    ("medium", "high"),
-    ("medium", "low"),
-    ("high", "low"),
-    ("high", "medium"),
-]
-transitions = st.sampled_from(TRANSITIONS)
 zones = st.none() | st.sampled_from(ZONES)
 moments = st.integers(NOON - 40 * 365 * DAY, NOON + 10 * 365 * DAY)
 
 
-def risk_change(
-    previous: RiskLevel = "low",
-    level: RiskLevel = "high",
-    learner: str = "ann",
-    course_run: str = "BBB/2014B",
-    at: int = NOON,
-    **other: object,
-) -> RiskChange:
-    content = {
-        "risk_change_id": f"{learner}:{course_run}:{at}",
-        "learner": learner,
-        "course_run": course_run,
-        "occurred_at": datetime.fromtimestamp(at, UTC),
-        "day": at // DAY,
-        "previous_level": previous,
-        "level": level,
-        "probability": 0.8,
-        "previous_probability": 0.3,
-        "model_state": "serving",
-        "model_version": "m1",
-        "reasons": [],
-    }
-    return RiskChange.model_validate(content | other)
+def of(*messages: dict[str, Any], learner: Learner = FRESH) -> Learner:
+    for message in messages:
+        learner = heard(learner, message)
+    return learner
 
 
-def reason(feature: str, contribution: float, text: str = "in words") -> Reason:
-    return Reason(feature=feature, text=text, contribution=contribution)
+def others_wrote(at: int, channel: str | None = None) -> Learner:
+    return of(feedback("sent", at, channel=channel))
+
+
+def with_campaign(**changes: Any) -> Policy:
+    return Policy(holdout_share=0.0, campaigns=(REACH_OUT.model_copy(update=changes),))
+
+
+def nudge_of(done: Decided) -> Nudge:
+    (nudge,) = done.messages
+    assert isinstance(nudge, Nudge)
+    return nudge
+
+
+LATE = with_campaign(phases=("end",))
+SCORES = with_campaign(reasons=("score",))
+PAUSED = of(preferences(paused_until=instant(NOON + 1)))
+CLOSED = of(preferences(opted_out=["email"]))
+ENDED = Situation(in_force=False)
 
 
 @pytest.mark.parametrize(
-    ("change", "learner", "policy", "expected"),
+    ("change", "learner", "policy", "situation", "expected"),
     [
-        (risk_change(), FRESH, EVERYBODY, "sent"),
-        (risk_change("high", "low"), FRESH, EVERYBODY, "level_not_nudged"),
-        (risk_change("low", "medium"), FRESH, EVERYBODY, "level_not_nudged"),
-        (risk_change(model_state="warming_up"), FRESH, EVERYBODY, "warming_up"),
+        (risk_change(), FRESH, EVERYBODY, None, "sent"),
+        (risk_change("high", "low"), FRESH, EVERYBODY, None, "level_not_nudged"),
+        (risk_change("low", "medium"), FRESH, EVERYBODY, None, "level_not_nudged"),
+        (risk_change(reasons=[reason("silence")]), FRESH, SCORES, None, "reason_not_nudged"),
+        (risk_change(reasons=[reason("score_mean")]), FRESH, SCORES, None, "sent"),
+        (risk_change(reasons=[reason("score_mean", -1.0)]), FRESH, SCORES, None, "reason_not_nudged"),
+        (risk_change(), FRESH, LATE, Situation(phase="middle"), "phase_not_nudged"),
+        (risk_change(), FRESH, LATE, Situation(phase=None), "phase_not_nudged"),
+        (risk_change(), FRESH, LATE, Situation(phase="end"), "sent"),
+        (risk_change(model_state="warming_up"), FRESH, EVERYBODY, None, "warming_up"),
         (
             risk_change(model_state="warming_up"),
             FRESH,
             Policy(holdout_share=0.0, nudge_while_warming_up=True),
+            None,
             "sent",
         ),
-        (risk_change(model_state="stale"), FRESH, EVERYBODY, "sent"),
-        (risk_change(), LearnerHistory(in_force=False), EVERYBODY, "run_over"),
-        (risk_change(), LearnerHistory(opted_out=frozenset({"email"})), EVERYBODY, "opted_out"),
-        (risk_change(), LearnerHistory(opted_out=frozenset({"sms"})), EVERYBODY, "sent"),
-        (risk_change(), LearnerHistory(paused_until=NOON + 1), EVERYBODY, "paused"),
-        (risk_change(), LearnerHistory(paused_until=NOON), EVERYBODY, "sent"),
-        (risk_change(), LearnerHistory(last_nudge_at=NOON - 7 * DAY + 1), EVERYBODY, "cap_reached"),
-        (risk_change(), LearnerHistory(last_nudge_at=NOON - 7 * DAY), EVERYBODY, "sent"),
-        (risk_change(), LearnerHistory(last_nudge_at=NOON + 3600), EVERYBODY, "cap_reached"),
-        (risk_change(), FRESH, Policy(holdout_share=1.0), "holdout"),
-        (risk_change(), LearnerHistory(timezone="Pacific/Auckland"), EVERYBODY, "quiet_hours"),
-        # The first no in the documented order is the one recorded.
+        (risk_change(model_state="stale"), FRESH, EVERYBODY, None, "sent"),
+        (risk_change(), FRESH, EVERYBODY, ENDED, "run_over"),
+        (risk_change(), of(preferences(suppressed=True)), EVERYBODY, None, "suppressed"),
+        (risk_change(), CLOSED, EVERYBODY, None, "opted_out"),
+        (risk_change(), of(preferences(opted_out=["sms"])), EVERYBODY, None, "sent"),
+        (risk_change(), of(feedback("unsubscribed", channel="email")), EVERYBODY, None, "opted_out"),
+        (risk_change(), PAUSED, EVERYBODY, None, "paused"),
+        (risk_change(), of(preferences(paused_until=instant(NOON))), EVERYBODY, None, "sent"),
         (
-            risk_change("high", "low", model_state="warming_up"),
-            LearnerHistory(in_force=False),
-            EVERYBODY,
-            "level_not_nudged",
+            risk_change(),
+            of(preferences(timezone="Pacific/Auckland")),
+            with_campaign(expires_after_hours=7),
+            None,
+            "expired",  # it is 01:00 there, the night ends in seven hours
         ),
+        (risk_change(), others_wrote(NOON - 7 * DAY + 1), EVERYBODY, None, "cap_reached"),
+        (risk_change(), others_wrote(NOON - 7 * DAY), EVERYBODY, None, "sent"),
+        (risk_change(), others_wrote(NOON + HOUR), EVERYBODY, None, "cap_reached"),
         (
-            risk_change(model_state="warming_up"),
-            LearnerHistory(in_force=False),
-            Policy(holdout_share=1.0),
-            "warming_up",
+            risk_change(),
+            others_wrote(NOON - DAY, "email"),
+            EVERYBODY.model_copy(update={"caps": (Cap(most=1, days=7, channel="email"),)}),
+            None,
+            "channel_cap_reached",
         ),
         (
             risk_change(),
-            LearnerHistory(NOON, None, frozenset({"email"}), NOON + 1, False),
-            EVERYBODY,
-            "run_over",
+            others_wrote(NOON - DAY, "email"),
+            EVERYBODY.model_copy(update={"caps": (Cap(most=1, days=7, campaign="reach-out"),)}),
+            None,
+            "sent",  # it was no message of the campaign
         ),
-        (risk_change(), LearnerHistory(NOON, None, frozenset({"email"}), NOON + 1), EVERYBODY, "opted_out"),
-        (risk_change(), LearnerHistory(NOON, paused_until=NOON + 1), EVERYBODY, "paused"),
-        (risk_change(), LearnerHistory(NOON), Policy(holdout_share=1.0), "cap_reached"),
+        (
+            risk_change(),
+            FRESH.plan(Sending(NOON - DAY, "n", "email", "reach-out")),
+            EVERYBODY.model_copy(update={"caps": (Cap(most=1, days=7, campaign="reach-out"),)}),
+            None,
+            "campaign_cap_reached",
+        ),
+        (risk_change(), FRESH, Policy(holdout_share=1.0), None, "holdout"),
+        (risk_change(), FRESH, with_campaign(approval="instructor"), None, "awaiting_approval"),
+        (risk_change(), of(preferences(timezone="Pacific/Auckland")), EVERYBODY, None, "quiet_hours"),
+        (risk_change(), of(preferences(digest=True)), EVERYBODY, None, "digest"),
+        # The first no in the documented order is the one recorded.
+        (risk_change("high", "low", model_state="warming_up"), CLOSED, EVERYBODY, ENDED, "level_not_nudged"),
+        (risk_change(model_state="warming_up"), CLOSED, Policy(holdout_share=1.0), ENDED, "warming_up"),
+        (risk_change(), of(preferences(suppressed=True), learner=PAUSED), EVERYBODY, ENDED, "run_over"),
+        (risk_change(), of(preferences(suppressed=True), learner=PAUSED), EVERYBODY, None, "suppressed"),
+        (risk_change(), of(preferences(opted_out=["email"]), learner=PAUSED), EVERYBODY, None, "paused"),
+        (risk_change(), of(feedback("sent"), learner=CLOSED), EVERYBODY, None, "opted_out"),
+        (risk_change(), others_wrote(NOON), Policy(holdout_share=1.0), None, "cap_reached"),
     ],
 )
-def test_every_reason(change: RiskChange, learner: LearnerHistory, policy: Policy, expected: str) -> None:
-    decision, nudge = decide(change, learner, policy, NOON)
+def test_every_reason(
+    change: RiskChange, learner: Learner, policy: Policy, situation: Situation | None, expected: str
+) -> None:
+    done = decide(change, learner, policy, NOON, situation)
+    (decision,) = done.decisions
     assert decision.reason == expected
-    assert decision.decision == ("send" if expected in ("sent", "quiet_hours") else "hold")
-    assert (nudge is not None) == (decision.decision == "send")
-    assert decision.campaign == ("none" if expected == "level_not_nudged" else "reach-out")
-    assert (decision.policy_version, decision.decided_at) == (
-        policy.version,
-        datetime.fromtimestamp(NOON, UTC),
-    )
+    sends = expected in ("sent", "quiet_hours", "digest")
+    assert decision.decision == ("send" if sends else "hold")
+    assert len(done.messages) == sends
+    without = ("level_not_nudged", "reason_not_nudged", "phase_not_nudged")
+    assert decision.campaign == ("none" if expected in without else "reach-out")
+    assert (decision.policy_version, decision.decided_at) == (policy.version, instant(NOON))
 
 
 def test_a_nudge_says_what_the_ledger_says() -> None:
-    decision, nudge = decide(risk_change(), LearnerHistory(timezone="Pacific/Auckland"), EVERYBODY, NOON)
-    assert nudge is not None
+    done = decide(risk_change(), of(preferences(timezone="Pacific/Auckland")), EVERYBODY, NOON)
+    nudge, (decision,) = nudge_of(done), done.decisions
     assert (decision.nudge_id, decision.send_at) == (nudge.nudge_id, nudge.send_at)
+    assert (decision.variant, decision.channel) == (nudge.variant, nudge.channel) == ("plain", "email")
     assert nudge.send_at.astimezone(ZoneInfo("Pacific/Auckland")).isoformat() == "2026-03-03T08:00:00+13:00"
-    assert (nudge.expires_at - nudge.send_at).total_seconds() == EVERYBODY.expires_after_hours * 3600
-    assert (nudge.channel, nudge.goal) == (REACH_OUT.channel, REACH_OUT.goal)
+    assert nudge.expires_at == instant(NOON + 72 * HOUR)
+    assert nudge.goal == REACH_OUT.goal
 
 
-def test_propensity_is_that_of_the_draw() -> None:
-    policy = Policy(holdout_share=0.25)
+def test_propensity_is_that_of_the_draws() -> None:
+    text = (Suggestion(about="all", text="."),)
+    variants = (
+        Variant(name="one", weight=1, suggestions=text),
+        Variant(name="two", weight=3, suggestions=text),
+    )
+    campaign = REACH_OUT.model_copy(update={"variants": variants})
+    policy = Policy(holdout_share=0.2, campaigns=(campaign,))
     seen = {}
-    for number in range(40):
-        decision, _ = decide(risk_change(learner=f"l{number}"), FRESH, policy, NOON)
-        seen[decision.reason] = decision.propensity
-    assert seen == {"sent": 0.75, "holdout": 0.25}
-    assert decide(risk_change("high", "low"), FRESH, policy, NOON)[0].propensity == 1.0
-    assert decide(risk_change(), LearnerHistory(NOON), policy, NOON)[0].propensity == 1.0
+    for number in range(60):
+        (decision,) = decide(risk_change(learner=f"l{number}"), FRESH, policy, NOON).decisions
+        seen[decision.reason, decision.variant] = decision.propensity
+    expected = {("holdout", ""): 0.2, ("sent", "one"): 0.2, ("sent", "two"): 0.6}
+    assert seen == pytest.approx(expected)
+    assert decide(risk_change("high", "low"), FRESH, policy, NOON).decisions[0].propensity == 1.0
+    assert decide(risk_change(), others_wrote(NOON), policy, NOON).decisions[0].propensity == 1.0
+
+
+def test_variants_have_their_shares_and_stay() -> None:
+    text = (Suggestion(about="all", text="."),)
+    variants = tuple(
+        Variant(name=name, weight=weight, suggestions=text) for name, weight in (("a", 1), ("b", 3))
+    )
+    campaign = REACH_OUT.model_copy(update={"variants": variants})
+    choose = by_weight("key")
+    chosen = [choose(campaign, (f"l{number}", "A/1"), Situation()).variant for number in range(4000)]
+    assert abs(chosen.count("a") / 4000 - 0.25) < 0.03
+    assert chosen == [choose(campaign, (f"l{number}", "A/1"), Situation()).variant for number in range(4000)]
 
 
 def test_the_main_reason_chooses_the_words_and_only_raising_ones_are_passed_on() -> None:
@@ -152,10 +189,29 @@ def test_the_main_reason_chooses_the_words_and_only_raising_ones_are_passed_on()
             reason("missed_last", 0.9, "two deadlines missed"),
         ]
     )
-    _, nudge = decide(change, FRESH, EVERYBODY, NOON)
-    assert nudge is not None
+    nudge = nudge_of(decide(change, FRESH, EVERYBODY, NOON))
     assert nudge.reasons == ["two deadlines missed", "few clicks"]
     assert nudge.text.startswith("A deadline in BBB/2014B")
+    assert nudge.variables["reason"] == "two deadlines missed"
+
+
+def test_the_first_campaign_that_fits_answers() -> None:
+    scores = REACH_OUT.model_copy(update={"name": "scores", "reasons": ("score",)})
+    policy = Policy(holdout_share=0.0, campaigns=(scores, REACH_OUT))
+    hard, quiet = risk_change(reasons=[reason("score_mean")]), risk_change(reasons=[reason("silence")])
+    assert nudge_of(decide(hard, FRESH, policy, NOON)).campaign == "scores"
+    assert nudge_of(decide(quiet, FRESH, policy, NOON)).campaign == "reach-out"
+
+
+def test_the_first_channel_that_is_left_is_used() -> None:
+    policy = with_campaign(channels=("email", "push", "sms"))
+    policy = policy.model_copy(update={"caps": (Cap(most=1, days=7, channel="push"),)})
+    learner = of(preferences(opted_out=["email"]), feedback("sent", NOON - DAY, channel="push"))
+    assert nudge_of(decide(risk_change(), FRESH, policy, NOON)).channel == "email"
+    assert nudge_of(decide(risk_change(), learner, policy, NOON)).channel == "sms"
+
+
+# -- timing ------------------------------------------------------------------------------------------
 
 
 @given(zones, moments, st.integers(-2 * 3600, 11 * 3600))
@@ -164,13 +220,13 @@ def test_the_main_reason_chooses_the_words_and_only_raising_ones_are_passed_on()
 @example("Australia/Lord_Howe", int(datetime(2026, 4, 4, 12, tzinfo=UTC).timestamp()), 0)  # by half an hour
 def test_quiet_hours_hold_in_every_zone(name: str | None, moment: int, later: int) -> None:
     at = moment + later
-    decision, nudge = decide(risk_change(), LearnerHistory(timezone=name), EVERYBODY, at)
-    assert nudge is not None
+    done = decide(risk_change(), of(preferences(timezone=name)), EVERYBODY, at)
+    nudge = nudge_of(done)
     where = ZoneInfo(name or "UTC")
     local = nudge.send_at.astimezone(where)
     assert time(8) <= local.time() < time(21)
     waited = nudge.send_at.timestamp() - at
-    assert (waited > 0) == (decision.reason == "quiet_hours")
+    assert (waited > 0) == (done.decisions[0].reason == "quiet_hours")
     if waited:
         assert waited <= 13 * 3600  # eleven hours of night and at most two of a clock change
         assert not time(8) <= datetime.fromtimestamp(at, UTC).astimezone(where).time() < time(21)
@@ -185,85 +241,206 @@ def test_quiet_hours_hold_in_every_zone(name: str | None, moment: int, later: in
 def test_any_quiet_hours_end(name: str, at: int, start: time, end: time) -> None:
     assume(start != end)
     quiet = QuietHours(start=start, end=end)
-    policy = Policy(holdout_share=0.0, quiet_hours=quiet)
-    _, nudge = decide(risk_change(), LearnerHistory(timezone=name), policy, at)
-    assert nudge is not None
+    policy = with_campaign(expires_after_hours=120).model_copy(update={"quiet_hours": quiet})
+    nudge = nudge_of(decide(risk_change(), of(preferences(timezone=name)), policy, at))
     assert not quiet.cover(nudge.send_at.astimezone(ZoneInfo(name)).time())
     assert 0 <= nudge.send_at.timestamp() - at <= 4 * DAY
 
 
-@dataclasses.dataclass(frozen=True)
-class Life:
-    """One learner's changes, in time order, and what was known before them."""
-
-    learner: str
-    steps: list[RiskChange]
-    history: LearnerHistory
+def busy(*hours: int) -> tuple[int, ...]:
+    """Active hours of the week, Monday 00:00 UTC first."""
+    return tuple(hours.count(hour) for hour in range(WEEK_H))
 
 
-def live(lives: list[Life], policy: Policy) -> list[tuple[NudgeDecision, Nudge | None]]:
-    """Decide on the changes of some learners in time order, keeping each one's history as a caller does."""
-    histories = {life.learner: life.history for life in lives}
-    found = []
-    for change in sorted((step for life in lives for step in life.steps), key=lambda one: one.occurred_at):
-        learner = change.learner
-        decision, nudge = decide(change, histories[learner], policy, int(change.occurred_at.timestamp()))
-        if nudge is not None:
-            sent = int(nudge.send_at.timestamp())
-            histories[learner] = dataclasses.replace(histories[learner], last_nudge_at=sent)
-        found.append((decision, nudge))
-    return found
+TUESDAY_SEVEN = 24 + 19
 
 
-@st.composite
-def lives(draw: st.DrawFn, learner: str = "ann") -> Life:
-    gaps = draw(st.lists(st.integers(1, 4 * DAY), max_size=25))
-    at = draw(moments)
-    steps = []
-    for gap in gaps:
-        at += gap
-        previous, level = draw(transitions)
-        steps.append(risk_change(previous, level, learner, draw(st.sampled_from(["A/1", "B/1", "C/1"])), at))
-    channels: list[Channel] = ["email", "sms"]
-    history = LearnerHistory(
-        last_nudge_at=draw(st.none() | moments),
-        timezone=draw(zones),
-        opted_out=draw(st.frozensets(st.sampled_from(channels))),
-        paused_until=draw(st.none() | st.just(at - 10 * DAY)),
-    )
-    return Life(learner, steps, history)
+@pytest.mark.parametrize(
+    ("habit", "expected", "why"),
+    [
+        (Habit(), NOON, "sent"),
+        (Habit(busy(*[TUESDAY_SEVEN] * 9)), NOON + 31 * HOUR, "study_time"),
+        (Habit(busy(12), busy(*[TUESDAY_SEVEN] * 9)), NOON + 31 * HOUR, "study_time"),  # one hour is no habit
+        (Habit(busy(*[12] * 9), busy(TUESDAY_SEVEN)), NOON, "sent"),  # this very hour
+        (Habit((), busy(13, 13, 14)), NOON + HOUR, "study_time"),  # a cohort's, for want of another
+        (Habit(busy(*[22] * 9, 14)), NOON + 2 * HOUR, "study_time"),  # not at night
+        (Habit(busy(*[5 * 24] * 9)), NOON, "sent"),  # Saturday is too far
+    ],
+)
+def test_it_waits_for_the_hour_at_which_the_learner_studies(habit: Habit, expected: int, why: str) -> None:
+    done = decide(risk_change(), FRESH, EVERYBODY, NOON, Situation(habit=habit))
+    assert nudge_of(done).send_at == instant(expected)
+    assert done.decisions[0].reason == why
 
 
-@given(lives(), st.integers(1, 30), st.floats(0.0, 1.0))
-def test_caps_opt_outs_pauses_and_arms_hold_over_any_life(life: Life, cap_days: int, share: float) -> None:
-    policy = Policy(cap_days=cap_days, holdout_share=share)
-    outcome = live([life], policy)
-    assert len(outcome) == len(life.steps)
-    last = life.history.last_nudge_at
-    for _, nudge in outcome:
-        if nudge is None:
-            continue
-        sent = int(nudge.send_at.timestamp())
-        assert last is None or sent - last >= cap_days * DAY
-        last = sent
-        assert nudge.channel not in life.history.opted_out
-        assert life.history.paused_until is None or sent >= life.history.paused_until
-        assert not held_out(policy.holdout_key, nudge.learner, nudge.course_run, share)
-        assert nudge.decided_at <= nudge.send_at < nudge.expires_at
+@given(
+    st.lists(st.integers(0, 9), min_size=WEEK_H, max_size=WEEK_H),
+    zones,
+    moments,
+    st.integers(1, 168),
+    st.integers(12, 200),
+)
+def test_wherever_the_habit_the_night_and_the_expiry_hold(
+    own: list[int], name: str | None, at: int, within: int, expires: int
+) -> None:
+    policy = with_campaign(expires_after_hours=expires)
+    policy = policy.model_copy(update={"study_time": StudyTime(within_hours=within)})
+    situation = Situation(habit=Habit(own))
+    done = decide(risk_change(), of(preferences(timezone=name)), policy, at, situation)
+    if done.decisions[0].reason == "expired":
+        assert expires <= 13
+        return
+    nudge = nudge_of(done)
+    assert at <= nudge.send_at.timestamp() < at + expires * HOUR == nudge.expires_at.timestamp()
+    assert nudge.send_at.timestamp() <= at + max(within, 13) * HOUR
+    assert time(8) <= nudge.send_at.astimezone(ZoneInfo(name or "UTC")).time() < time(21)
 
 
-@given(lives(), lives("bob"))
-def test_a_learner_is_decided_the_same_whoever_else_there_is(ann: Life, bob: Life) -> None:
-    among_others = [one for one in live([bob, ann], Policy()) if one[0].learner == "ann"]
-    assert among_others == live([ann], Policy())
+@given(zones, moments, st.sampled_from(["monday", "thursday", "sunday"]))
+def test_a_digest_comes_on_its_day_and_hour(name: str | None, at: int, weekday: Any) -> None:
+    policy = EVERYBODY.model_copy(update={"digest": Digest(weekday=weekday, at=time(9))})
+    nudge = nudge_of(decide(risk_change(), of(preferences(timezone=name, digest=True)), policy, at))
+    local = nudge.send_at.astimezone(ZoneInfo(name or "UTC"))
+    assert nudge.digest
+    assert 0 <= nudge.send_at.timestamp() - at <= 14 * DAY  # a week; two where the day was left out
+    if local.hour == 9:
+        assert local.strftime("%A").lower() == weekday
+
+
+# -- cancelling, approving ---------------------------------------------------------------------------
+
+
+def planned(at: int = NOON + DAY, course_run: str = "BBB/2014B") -> Learner:
+    return FRESH.plan(Sending(at, "n", "email", "reach-out", "plain", course_run, "c"))
+
+
+def test_a_recovery_cancels_what_is_pending_and_frees_its_place() -> None:
+    done = decide(risk_change("high", "medium"), planned(), EVERYBODY, NOON)
+    cancelled, held = done.decisions
+    (message,) = done.messages
+    assert isinstance(message, NudgeCancelled)
+    assert (cancelled.decision, cancelled.reason, cancelled.nudge_id) == ("cancel", "recovered", "n")
+    assert (message.nudge_id, message.reason, held.reason) == ("n", "recovered", "level_not_nudged")
+    assert decide(risk_change(), done.learner, EVERYBODY, NOON).decisions[0].reason == "sent"
+
+
+@pytest.mark.parametrize(
+    ("change", "learner"),
+    [
+        (risk_change("high", "low"), planned(NOON)),  # its time has come
+        (risk_change("high", "low"), planned(course_run="C/1")),  # another enrolment's
+        (risk_change("medium", "high"), planned()),  # no recovery
+        (risk_change("high", "low"), others_wrote(NOON + HOUR)),  # not ours
+    ],
+)
+def test_nothing_else_cancels_it(change: RiskChange, learner: Learner) -> None:
+    done = decide(change, learner, EVERYBODY, NOON)
+    assert [one.decision for one in done.decisions] == ["hold"]
+    assert done.learner.sendings == learner.sendings
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (preferences(opted_out=["email"]), "opted_out"),
+        (preferences(opted_out=["sms"]), None),
+        (feedback("unsubscribed", nudge_id="n"), "opted_out"),
+        (feedback("unsubscribed", channel="sms"), None),
+        (preferences(suppressed=True), "suppressed"),
+        (preferences(paused_until=instant(NOON + 2 * DAY)), "paused"),
+        (preferences(paused_until=instant(NOON + HOUR)), None),
+        (preferences(timezone="Pacific/Auckland"), "quiet_hours"),  # where it would come at night
+        (preferences(timezone="Europe/Berlin"), None),
+        (feedback("opened", nudge_id="n"), None),
+    ],
+)
+def test_a_wish_cancels_what_it_makes_unwelcome(message: dict[str, Any], reason: str | None) -> None:
+    done = hear(message, planned(), EVERYBODY, NOON)
+    assert [one.reason for one in done.decisions] == ([reason] if reason else [])
+    assert [one.nudge_id for one in done.messages] == (["n"] if reason else [])
+    late = hear(message, planned(), EVERYBODY, NOON + DAY)
+    assert not late.messages, "it has been sent by then"
+    assert late.learner.sendings, "and counts"
+
+
+ASKING = with_campaign(approval="instructor")
+
+
+def proposed() -> tuple[str, Learner]:
+    done = decide(risk_change(), FRESH, ASKING, NOON)
+    assert not done.messages
+    return done.decisions[0].nudge_id or "", done.learner
+
+
+def test_an_instructors_yes_sends_what_was_proposed() -> None:
+    nudge_id, learner = proposed()
+    done = hear(feedback("approved", NOON + HOUR, nudge_id=nudge_id), learner, ASKING, 0)
+    nudge, (decision,) = nudge_of(done), done.decisions
+    assert (nudge.nudge_id, decision.nudge_id, decision.reason) == (nudge_id, nudge_id, "sent")
+    assert (nudge.send_at, nudge.expires_at) == (instant(NOON + HOUR), instant(NOON + 72 * HOUR))
+    assert decision.decision_id != decide(risk_change(), FRESH, ASKING, NOON).decisions[0].decision_id
+    again = hear(feedback("approved", NOON + HOUR, nudge_id=nudge_id), done.learner, ASKING, 0)
+    assert not again.decisions
+
+
+@pytest.mark.parametrize(
+    ("message", "at", "expected"),
+    [
+        (feedback("declined", nudge_id="?"), NOON, "declined"),
+        (feedback("approved", nudge_id="?"), NOON + 72 * HOUR, None),  # too late
+        (preferences(opted_out=["email"]), NOON, "opted_out"),
+        (feedback("sent"), NOON, "cap_reached"),
+    ],
+)
+def test_an_answer_does_not_override_the_guards(
+    message: dict[str, Any], at: int, expected: str | None
+) -> None:
+    nudge_id, learner = proposed()
+    if message.get("nudge_id"):
+        done = hear(message | {"nudge_id": nudge_id}, learner, ASKING, at)
+    else:
+        learner = hear(message, learner, ASKING, at).learner
+        done = hear(feedback("approved", nudge_id=nudge_id), learner, ASKING, at)
+    assert [one.reason for one in done.decisions] == ([expected] if expected else [])
+    assert not done.messages
+
+
+def test_a_recovery_takes_a_proposal_back() -> None:
+    nudge_id, learner = proposed()
+    learner = decide(risk_change("high", "low", at=NOON + DAY), learner, ASKING, NOON + DAY).learner
+    assert not hear(feedback("approved", nudge_id=nudge_id), learner, ASKING, NOON + DAY).decisions
+
+
+# -- ids ---------------------------------------------------------------------------------------------
 
 
 def test_ids_are_those_of_the_change_and_the_policy() -> None:
-    first, nudge = decide(risk_change(), FRESH, EVERYBODY, NOON)
-    later, _ = decide(risk_change(), FRESH, EVERYBODY, NOON + 60)
-    other_change, _ = decide(risk_change(learner="bob"), FRESH, EVERYBODY, NOON)
-    other_policy, _ = decide(risk_change(), FRESH, Policy(holdout_share=0.0, cap_days=8), NOON)
-    assert nudge is not None
-    assert (first.decision_id, first.nudge_id) == (later.decision_id, later.nudge_id)
-    ids = {first.decision_id, nudge.nudge_id, other_change.decision_id, other_policy.decision_id}
-    assert len(ids) == 4
+    def ids(done: Decided) -> tuple[str, str]:
+        return done.decisions[0].decision_id, nudge_of(done).nudge_id
+
+    first = ids(decide(risk_change(), FRESH, EVERYBODY, NOON))
+    assert first == ids(decide(risk_change(), FRESH, EVERYBODY, NOON + 60))
+    other_change = ids(decide(risk_change(learner="bob"), FRESH, EVERYBODY, NOON))
+    other_policy = ids(decide(risk_change(), FRESH, Policy(holdout_share=0.0, study_time=None), NOON))
+    assert len({*first, *other_change, *other_policy}) == 6
+
+
+@given(st.floats(0.0, 1.0), st.text(min_size=1, max_size=5))
+def test_who_is_held_out_gets_none_whatever_the_share(share: float, learner: str) -> None:
+    policy = Policy(holdout_share=share)
+    done = decide(risk_change(learner=learner), FRESH, policy, NOON)
+    out = held_out(policy.holdout_key, learner, "BBB/2014B", share)
+    assert [one.reason for one in done.decisions] == ["holdout" if out else "sent"]
+
+
+def test_a_record_is_plain_data() -> None:
+    _, learner = proposed()
+    learner = of(
+        preferences(opted_out=["sms"], paused_until=instant(NOON), timezone="Europe/Berlin"),
+        feedback("unsubscribed", channel="push"),
+        feedback("sent", channel="email"),
+        learner=learner,
+    )
+    assert Learner.of(orjson.loads(orjson.dumps(learner.record()))) == learner
+    assert Learner.of({}) == FRESH
+    assert FRESH.record() == {}

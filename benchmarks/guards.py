@@ -1,0 +1,392 @@
+"""Ten million nudge decisions under duplicates, reordering and crashes, and an auditor who counts violations.
+
+    python -m benchmarks.guards [--decisions 10000000] [--seed 1]
+
+A made-up term of learners in several courses and all time zones: risk changes, wishes, unsubscriptions,
+messages of other systems, instructors' answers. Risk changes come in event time, as the day barrier gives
+them; what is heard comes late, out of order and twice. Every so often the partition crashes: what it had
+not yet made safe is gone, its records are read back from JSON, and both logs are read again from there, in
+another interleaving. As in the worker, a message leaves only once the decision behind it is safe.
+
+The auditor knows nothing of the code under test. From what left, and from what had been heard by then, it
+looks for messages beyond a cap in any window, in the night of the learner's own zone, on a channel that was
+closed, during a pause, to the suppressed, to the held-out, or after their reason's time. The property test
+runs a small number of the same decisions each time (tests/nudges/test_guards_hold.py).
+"""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from datetime import time as clock
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import orjson
+
+from nudges.assignment import held_out
+from nudges.choosing import Situation
+from nudges.decisions import Decided, decide, hear, nudge_id_of
+from nudges.learners import Learner
+from nudges.policy import REACH_OUT, Campaign, Cap, Policy
+from nudges.quiet_hours import MACHINE_ZONES
+from nudges.timing import WEEK_H, Habit
+from schemas.learner import Channel
+from schemas.nudge import Nudge, NudgeCancelled
+from schemas.risk import Reason, RiskChange, RiskLevel
+
+DAY, HOUR = 86_400, 3600
+LATENESS = 6 * HOUR
+START = int(datetime(2026, 2, 1, tzinfo=UTC).timestamp())
+"""Both changes of the clocks lie in the term, those of the southern half of the world too."""
+DAYS = 300
+ZONES = sorted(available_timezones() - MACHINE_ZONES)
+CHANNELS: tuple[Channel, ...] = ("email", "push", "sms")
+LEVELS: tuple[RiskLevel, ...] = ("low", "medium", "high")
+CAMPAIGN = REACH_OUT.model_dump()
+POLICY = Policy(
+    name="strict",
+    campaigns=(
+        Campaign.model_validate(
+            CAMPAIGN
+            | {"name": "asked", "reasons": ["score"], "approval": "instructor", "channels": ["push", "email"]}
+        ),
+        Campaign.model_validate(
+            CAMPAIGN
+            | {
+                "transitions": [("low", "medium"), ("low", "high"), ("medium", "high")],
+                "channels": CHANNELS,
+            }
+        ),
+    ),
+    caps=(
+        Cap(most=2, days=7),
+        Cap(most=4, days=28),
+        Cap(most=1, days=5, channel="sms"),
+        Cap(most=2, days=20, campaign="asked"),
+    ),
+)
+"""Looser than the default, so that messages come close enough together for the caps to matter."""
+
+Message = dict[str, Any]
+Heard = tuple[int, Message]
+"""When a message arrives, and what it says."""
+
+
+@dataclass
+class Life:
+    """One learner's logs: risk changes in event time, and messages in the order in which they arrive."""
+
+    name: str
+    changes: list[tuple[int, RiskChange, Situation]]
+    heard: list[Heard]
+
+
+@dataclass
+class Audit:
+    """What was counted. ``violations`` by guard; there should be none."""
+
+    decisions: int = 0
+    sent: int = 0
+    cancelled: int = 0
+    crashes: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    violations: Counter[str] = field(default_factory=Counter)
+
+
+# -- lives ----------------------------------------------------------------------------------------------
+
+
+def live(name: str, draw: Random) -> Life:
+    """A learner in one to four courses, for the length of the term."""
+    habit = Habit(
+        [draw.randrange(9) * draw.randrange(2) for _ in range(WEEK_H)] if draw.random() < 0.7 else []
+    )
+    changes = [
+        change
+        for number in range(draw.randint(1, 4))
+        for change in _changes(name, f"course-{number}/1", habit, draw)
+    ]
+    changes.sort(key=lambda one: one[0])
+    return Life(name, changes, _messages(name, changes, draw))
+
+
+def _changes(
+    name: str, course_run: str, habit: Habit, draw: Random
+) -> Iterator[tuple[int, RiskChange, Situation]]:
+    day, level = START // DAY + draw.randrange(20), 0
+    last = START // DAY + DAYS
+    while day < last:
+        target = draw.choice([other for other in range(3) if other != level])
+        at = day * DAY
+        feature = draw.choice(["score_mean", "silence", "missed_last", "clicks_7"])
+        change = RiskChange.model_construct(
+            risk_change_id=f"{name}|{course_run}|{day}",
+            learner=name,
+            course_run=course_run,
+            occurred_at=datetime.fromtimestamp(at, UTC),
+            day=day,
+            previous_level=LEVELS[level],
+            level=LEVELS[target],
+            reasons=[Reason.model_construct(feature=feature, text="why", contribution=1.0)],
+            probability=0.9,
+            previous_probability=0.5,
+            model_state="serving",
+            model_version="m",
+        )
+        yield at + LATENESS, change, Situation(draw.random() < 0.98, None, habit)
+        level = target
+        day += 1 + int(draw.expovariate(1 / 4))
+
+
+def _messages(name: str, changes: list[tuple[int, RiskChange, Situation]], draw: Random) -> list[Heard]:
+    """Wishes, feedback and answers: said at one time, arriving at another, some of them twice."""
+    said = [(START - DAY, {"type": "preferences", "timezone": draw.choice(ZONES)})]
+    for _ in range(draw.randrange(16)):
+        at = START + draw.randrange(DAYS * DAY)
+        said.append((at, _wish(at, draw) if draw.random() < 0.6 else _feedback(draw)))
+    for at, change, _ in changes:
+        if change.level != "low" and change.reasons[0].feature == "score_mean" and draw.random() < 0.7:
+            said.append((at + draw.randrange(60 * HOUR), _answer(change, draw)))
+    found: list[Heard] = []
+    for number, (at, content) in enumerate(said):
+        event = {"learner": name, "event_id": f"{number:04}", "occurred_at": datetime.fromtimestamp(at, UTC)}
+        late = 0.0 if number == 0 else draw.expovariate(1 / (8 * HOUR))
+        copies = 1 + (draw.random() < 0.3)
+        found += [(at + int(late * (1 + copy)), content | event) for copy in range(copies)]
+    return sorted(found, key=lambda one: one[0])
+
+
+def _answer(change: RiskChange, draw: Random) -> Message:
+    """An instructor's, whether anything was proposed or not."""
+    nudge_id = nudge_id_of(POLICY, change.risk_change_id)
+    kind = draw.choice(["approved", "approved", "declined"])
+    return {"type": "feedback", "kind": kind, "nudge_id": nudge_id}
+
+
+def _wish(at: int, draw: Random) -> Message:
+    wishes: list[Message] = [
+        {"opted_out": draw.sample(CHANNELS, draw.randrange(3))},
+        {"paused_until": datetime.fromtimestamp(at + draw.randrange(20 * DAY), UTC)},
+        {"paused_until": None},
+        {"suppressed": draw.random() < 0.3},
+        {"digest": draw.random() < 0.4},
+        {"timezone": draw.choice(ZONES)},
+    ]
+    return {"type": "preferences"} | draw.choice(wishes)
+
+
+def _feedback(draw: Random) -> Message:
+    kind = draw.choice(["sent", "sent", "unsubscribed", "opened"])
+    return {"type": "feedback", "kind": kind, "channel": draw.choice([*CHANNELS, None])}
+
+
+# -- a partition, with its crashes ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Left:
+    """A message that left, and how many messages had been heard when it was decided."""
+
+    heard: int
+    message: Nudge | NudgeCancelled
+
+
+@dataclass
+class Partition:
+    """One learner's part of a partition, from the first record to the last, through its crashes."""
+
+    life: Life
+    draw: Random
+    audit: Audit
+    learner: Learner = field(default_factory=Learner)
+    changes: int = 0
+    heard: int = 0
+    left: list[Left] = field(default_factory=list)
+    read_at: dict[int, int] = field(default_factory=dict)
+    """The newest event time known when each message was heard, in the life that lasted."""
+
+    def run(self) -> None:
+        """Read both logs to their ends."""
+        safe, unsaid = self._checkpoint(), list[Left]()
+        while not self._done:
+            unsaid += self._step()
+            fate = self.draw.random()
+            if fate < 0.2 or self._done:
+                safe = self._checkpoint()
+                self.left += unsaid
+                unsaid = []
+            elif fate < 0.25:
+                self.audit.crashes += 1
+                record, self.changes, self.heard = orjson.loads(safe)
+                self.learner, unsaid = Learner.of(record), []
+
+    @property
+    def _done(self) -> bool:
+        return (self.changes, self.heard) == (len(self.life.changes), len(self.life.heard))
+
+    def _checkpoint(self) -> bytes:
+        return orjson.dumps([self.learner.record(), self.changes, self.heard])
+
+    def _step(self) -> list[Left]:
+        """Take the next record of one log or the other; the logs' readers drift by some hours."""
+        changes, heard = self.life.changes, self.life.heard
+        drift = self.draw.randrange(-3 * HOUR, 3 * HOUR)
+        listens = self.heard < len(heard) and (
+            self.changes == len(changes) or heard[self.heard][0] + drift <= changes[self.changes][0]
+        )
+        done = self._listen() if listens else self._decide()
+        self.learner = done.learner
+        self.audit.decisions += len(done.decisions)
+        self.audit.reasons.update(f"{one.decision} {one.reason}" for one in done.decisions)
+        return [Left(self.heard, message) for message in done.messages]
+
+    def _listen(self) -> Decided:
+        now = self.life.changes[self.changes - 1][0] if self.changes else START
+        message = self.life.heard[self.heard][1]
+        self.read_at[self.heard] = max(now, _at(message))
+        self.heard += 1
+        return hear(message, self.learner, POLICY, now)
+
+    def _decide(self) -> Decided:
+        at, change, situation = self.life.changes[self.changes]
+        self.changes += 1
+        return decide(change, self.learner, POLICY, at, situation)
+
+
+# -- the auditor ----------------------------------------------------------------------------------------
+
+
+def judge(partition: Partition) -> None:
+    """Look for violations in what left."""
+    audit, life = partition.audit, partition.life
+    ended = {change.risk_change_id for _, change, situation in life.changes if not situation.in_force}
+    cancellations = [one.message for one in partition.left if isinstance(one.message, NudgeCancelled)]
+    taken_back = {message.nudge_id: message for message in cancellations}
+    delivered: list[Nudge] = []
+    for one in partition.left:
+        nudge = one.message
+        if not isinstance(nudge, Nudge):
+            audit.cancelled += 1
+            continue
+        audit.sent += 1
+        known = [message for _, message in life.heard[: one.heard]]
+        audit.violations.update(_at_decision(nudge, known))
+        audit.violations["run over"] += nudge.risk_change_id in ended
+        if nudge.nudge_id in taken_back:
+            cancelled = taken_back[nudge.nudge_id]
+            audit.violations["cancelled late"] += cancelled.cancelled_at >= nudge.send_at
+            continue
+        audit.violations.update(_over_caps(nudge, delivered, known))
+        audit.violations.update(_not_taken_back(nudge, one.heard, partition))
+        delivered.append(nudge)
+    audit.violations["sent twice"] += len(delivered) - len({nudge.nudge_id for nudge in delivered})
+
+
+def _at_decision(nudge: Nudge, known: list[Message]) -> Iterator[str]:
+    if nudge.channel in _closed(known):
+        yield "opted out"
+    if _newest("suppressed", known):
+        yield "suppressed"
+    paused = _newest("paused_until", known)
+    if paused is not None and nudge.decided_at < paused:
+        yield "paused"
+    local = nudge.send_at.astimezone(ZoneInfo(_newest("timezone", known) or "UTC")).time()
+    if local >= clock(21) or local < clock(8):
+        yield "night"
+    if held_out(POLICY.holdout_key, nudge.learner, nudge.course_run, POLICY.holdout_share):
+        yield "holdout"
+    if not nudge.decided_at <= nudge.send_at < nudge.expires_at:
+        yield "not in time"
+    if not nudge.digest and (nudge.expires_at - nudge.decided_at).total_seconds() > 72 * HOUR:
+        yield "longer than its reason"
+
+
+def _not_taken_back(nudge: Nudge, heard: int, partition: Partition) -> Iterator[str]:
+    """What was heard between the decision and the sending, and should have cancelled it."""
+    due = int(nudge.send_at.timestamp())
+    for place in range(heard, len(partition.life.heard)):
+        if partition.read_at[place] >= due:
+            continue
+        known = [message for _, message in partition.life.heard[: place + 1]]
+        paused = _newest("paused_until", known)
+        if nudge.channel in _closed(known):
+            yield "sent after an opt-out"
+        if _newest("suppressed", known):
+            yield "sent after a suppression"
+        if paused is not None and nudge.send_at < paused:
+            yield "sent in a pause"
+
+
+def _over_caps(nudge: Nudge, before: list[Nudge], known: list[Message]) -> Iterator[str]:
+    others = {message["event_id"]: message for message in known if message.get("kind") == "sent"}
+    sent: list[tuple[int, Any, str | None]]
+    sent = [(_at(message), message["channel"], None) for message in others.values()]
+    sent += [(int(one.send_at.timestamp()), one.channel, one.campaign) for one in before]
+    mine = int(nudge.send_at.timestamp())
+    for cap in POLICY.caps:
+        if cap.channel not in (None, nudge.channel) or cap.campaign not in (None, nudge.campaign):
+            continue
+        times = [
+            at
+            for at, channel, campaign in sent
+            if cap.channel in (None, channel) and cap.campaign in (None, campaign)
+        ]
+        starts = [at for at in (*times, mine) if mine - cap.days * DAY < at <= mine]
+        if any(1 + sum(start <= at < start + cap.days * DAY for at in times) > cap.most for start in starts):
+            yield f"cap: {cap.most} in {cap.days} days {cap.channel or cap.campaign or ''}".strip()
+
+
+def _closed(known: list[Message]) -> set[str]:
+    said = [(_at(one), one["event_id"], one["opted_out"]) for one in known if "opted_out" in one]
+    at, _, named = max(said, default=(-(2**62), "", []))
+    left = [one for one in known if one.get("kind") == "unsubscribed" and _at(one) >= at]
+    closed = set(named)
+    for one in left:
+        closed |= {one["channel"]} if one["channel"] else {*CHANNELS}
+    return closed
+
+
+def _newest(wish: str, known: list[Message]) -> Any:
+    said = [(_at(one), one["event_id"], one[wish]) for one in known if wish in one]
+    return max(said, key=lambda one: one[:2])[2] if said else None
+
+
+def _at(message: Message) -> int:
+    return int(message["occurred_at"].timestamp())
+
+
+# -- the whole ------------------------------------------------------------------------------------------
+
+
+def run(decisions: int, seed: int) -> Audit:
+    """Learner after learner, until so many decisions were made."""
+    audit, number = Audit(), 0
+    while audit.decisions < decisions:
+        draw = Random(f"{seed}/{number}")
+        partition = Partition(live(f"learner-{number}", draw), draw, audit)
+        partition.run()
+        judge(partition)
+        number += 1
+    return audit
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Count violations of the guards in many decisions.")
+    parser.add_argument("--decisions", type=int, default=10_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    began = time.monotonic()
+    audit = run(chosen.decisions, chosen.seed)
+    print(f"{audit.decisions:,} decisions in {time.monotonic() - began:,.0f} s, {audit.crashes:,} crashes")
+    print(f"{audit.sent:,} nudges left, {audit.cancelled:,} of them were cancelled in time")
+    for reason, count in audit.reasons.most_common():
+        print(f"  {reason:30} {count:>12,}")
+    print(f"violations: {sum(audit.violations.values())}", *(+audit.violations).items())
+
+
+if __name__ == "__main__":
+    main()

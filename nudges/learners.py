@@ -1,0 +1,185 @@
+"""What nudging must know of one learner, in all courses: wishes, messages sent and planned, proposals.
+
+:func:`heard` takes in what learners and other systems say. It is commutative and idempotent: messages that
+come late, twice or in another order leave the same record, so nothing that was closed opens by accident.
+Of each wish the newest by ``occurred_at`` holds (of two at one moment the one with the larger event id); an
+unsubscription holds until a *later* message of preferences names the channels anew.
+
+A record is plain data (:meth:`Learner.record`), to be kept by whoever calls. Nothing here decides.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, get_args
+
+from nudges.policy import MAX_CAP_DAYS
+from schemas.learner import Channel
+
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+DAY_S = 86_400
+WISHES = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
+
+Wish = tuple[int, str, Any]
+"""When it was said, in which event, and what."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Sending:
+    """A message to the learner, sent or planned. Times are epoch seconds.
+
+    ``name`` is the nudge's id, or that of the event by which another system told of its own message;
+    those have no campaign. ``channel`` is empty where it was not said.
+    """
+
+    at: int
+    name: str
+    channel: str = ""
+    campaign: str = ""
+    variant: str = ""
+    course_run: str = ""
+    risk_change_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A nudge that waits for an instructor: the risk change it answers, as JSON, since and until when."""
+
+    change: dict[str, Any]
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """One learner's record. ``home_zone`` is what enrolments said, for want of a wish."""
+
+    wishes: Mapping[str, Wish] = field(default_factory=dict)
+    unsubscribed: Mapping[str, int] = field(default_factory=dict)
+    sendings: tuple[Sending, ...] = ()
+    proposals: Mapping[str, Proposal] = field(default_factory=dict)
+    home_zone: str | None = None
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """The learner that :meth:`record` wrote down; an empty mapping is a learner never heard of."""
+        return cls(
+            {name: (at, event, value) for name, (at, event, value) in record.get("wishes", {}).items()},
+            record.get("unsubscribed", {}),
+            tuple(Sending(*values) for values in record.get("sendings", ())),
+            {name: Proposal(*values) for name, values in record.get("proposals", {}).items()},
+            record.get("home_zone"),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        found: dict[str, Any] = {
+            "wishes": {name: list(wish) for name, wish in sorted(self.wishes.items())},
+            "unsubscribed": dict(sorted(self.unsubscribed.items())),
+            "sendings": [[getattr(one, name) for name in Sending.__slots__] for one in self.sendings],
+            "proposals": {
+                name: [one.change, one.since, one.until] for name, one in sorted(self.proposals.items())
+            },
+            "home_zone": self.home_zone,
+        }
+        return {name: value for name, value in found.items() if value}
+
+    def wish(self, name: str) -> Any:
+        """The newest value of a wish, None where none was said."""
+        return self.wishes[name][2] if name in self.wishes else None
+
+    @property
+    def zone(self) -> str | None:
+        """The name of the learner's time zone, where it is known."""
+        return self.wish("timezone") or self.home_zone
+
+    def closed(self, channel: str) -> bool:
+        """Whether the learner does not want a channel."""
+        said = self.wishes["opted_out"][0] if "opted_out" in self.wishes else None
+        left = self.unsubscribed.get(channel)
+        if left is not None and (said is None or left >= said):
+            return True
+        return said is not None and channel in self.wish("opted_out")
+
+    def pending(self, at: int) -> tuple[Sending, ...]:
+        """Our own messages that are to be sent after a moment."""
+        return tuple(one for one in self.sendings if one.at > at and one.campaign)
+
+    def plan(self, sending: Sending) -> Self:
+        """With a message more."""
+        kept = [one for one in self.sendings if one.name != sending.name]
+        return replace(self, sendings=tuple(sorted([*kept, sending])))
+
+    def forget(self, now: int) -> Self:
+        """Without what is too old for any cap, and without proposals that nobody answered in time."""
+        oldest = now - MAX_CAP_DAYS * DAY_S
+        sendings = tuple(one for one in self.sendings if one.at > oldest)
+        proposals = {name: one for name, one in self.proposals.items() if one.until > now}
+        return replace(self, sendings=sendings, proposals=proposals)
+
+    def without(self, name: str) -> Self:
+        """Without a message or proposal."""
+        sendings = tuple(one for one in self.sendings if one.name != name)
+        proposals = {key: one for key, one in self.proposals.items() if key != name}
+        return replace(self, sendings=sendings, proposals=proposals)
+
+    def propose(self, name: str, proposal: Proposal) -> Self:
+        """With a proposal more."""
+        return replace(self, proposals={**self.proposals, name: proposal})
+
+
+def heard(learner: Learner, message: Mapping[str, Any]) -> Learner:
+    """The learner after a message: preferences, feedback, or an enrolment, which may name a time zone."""
+    match message["type"]:
+        case "preferences":
+            return _with_wishes(learner, message)
+        case "feedback" if message["kind"] == "unsubscribed":
+            return _unsubscribed(learner, message)
+        case "feedback" if message["kind"] in ("sent", "delivered"):
+            return _with_sending(learner, message)
+        case "enrolled" if message.get("timezone") and learner.home_zone is None:
+            return replace(learner, home_zone=message["timezone"])
+    return learner
+
+
+def _with_wishes(learner: Learner, message: Mapping[str, Any]) -> Learner:
+    at, event = _at(message), message["event_id"]
+    found = dict(learner.wishes)
+    for name in WISHES:
+        known = found.get(name)
+        if name in message and (known is None or (at, event) > known[:2]):
+            found[name] = (at, event, _plain(message[name]))
+    return replace(learner, wishes=found)
+
+
+def _plain(value: Any) -> Any:
+    """A wish's value as JSON has it: moments as epoch seconds, channels in order."""
+    if hasattr(value, "timestamp"):
+        return int(value.timestamp())
+    return sorted(value) if isinstance(value, list) else value
+
+
+def _unsubscribed(learner: Learner, message: Mapping[str, Any]) -> Learner:
+    """Close the channel: the one that is named, else the nudge's, else all of them."""
+    channel = message.get("channel") or _channel_of(learner, message.get("nudge_id"))
+    found = dict(learner.unsubscribed)
+    for one in (channel,) if channel else CHANNELS:
+        found[one] = max(_at(message), found.get(one, _at(message)))
+    return replace(learner, unsubscribed=found)
+
+
+def _channel_of(learner: Learner, nudge_id: str | None) -> str:
+    return next((one.channel for one in learner.sendings if one.name == nudge_id), "")
+
+
+def _with_sending(learner: Learner, message: Mapping[str, Any]) -> Learner:
+    """A message that reached the learner counts, whoever decided on it; ours is known already."""
+    name = message.get("nudge_id") or message["event_id"]
+    if any(one.name == name for one in learner.sendings):
+        return learner
+    if message["kind"] == "delivered" and not message.get("nudge_id"):
+        return learner  # nobody can say of what
+    return learner.plan(Sending(_at(message), name, message.get("channel") or ""))
+
+
+def _at(message: Mapping[str, Any]) -> int:
+    return int(message["occurred_at"].timestamp())

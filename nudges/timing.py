@@ -1,0 +1,62 @@
+"""When to send: at the hour at which this learner usually studies, outside of the night, and in time.
+
+A *profile* counts active hours by hour of the week in UTC, Monday 00:00 first. The learner's own profile
+and the cohort's are added, the cohort's as if it were ``PRIOR`` hours of the learner's: who has no habit
+yet gets the cohort's, who has one keeps it. Of the hours that may be waited for, the busiest is taken, of
+equal ones the first. Hours are UTC's, so on the days after a clock change a habit seems an hour off.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from nudges.policy import WEEKDAYS, Digest
+from nudges.quiet_hours import QuietHours, next_allowed
+
+HOUR_S = 3600
+WEEK_H = 7 * 24
+FIRST_MONDAY_H = 4 * 24
+"""1970-01-01 was a Thursday."""
+
+PRIOR = 4.0
+"""Hours of activity of one's own that weigh as much as the whole cohort's habit."""
+
+Profile = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """Active hours by hour of the week in UTC, 168 counts each, or none: the learner's and the cohort's."""
+
+    own: Profile = ()
+    cohort: Profile = ()
+
+    def weights(self) -> list[float]:
+        """How likely the learner is to study at each hour of the week, up to a factor; all 0 if unknown."""
+        own, cohort = self.own or [0] * WEEK_H, self.cohort or [0] * WEEK_H
+        scale = PRIOR / max(sum(cohort), 1)
+        return [mine + scale * theirs for mine, theirs in zip(own, cohort, strict=True)]
+
+
+def study_hour(at: int, latest: int, where: ZoneInfo, quiet: QuietHours | None, habit: Habit) -> int | None:
+    """The best moment in [at, latest] outside of the quiet hours, or None where no hour is known to be good.
+
+    It is ``at`` itself, where this hour is the best, or the beginning of an hour.
+    """
+    weights = habit.weights()
+    best, found = 0.0, None
+    for hour in range(at // HOUR_S, latest // HOUR_S + 1):
+        moment = max(hour * HOUR_S, at)
+        weight = weights[(hour - FIRST_MONDAY_H) % WEEK_H]
+        if weight > best and next_allowed(moment, where, quiet) == moment:
+            best, found = weight, moment
+    return found
+
+
+def next_digest(at: int, where: ZoneInfo, digest: Digest) -> int:
+    """The first digest at or after a moment. A time that the clock jumps over is as before the jump."""
+    today = datetime.fromtimestamp(at, UTC).astimezone(where).date()
+    ahead = (WEEKDAYS.index(digest.weekday) - today.weekday()) % 7
+    moments = (datetime.combine(today + timedelta(ahead + weeks * 7), digest.at, where) for weeks in range(3))
+    return min(found for moment in moments if (found := int(moment.timestamp())) >= at)

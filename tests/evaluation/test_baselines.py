@@ -1,0 +1,103 @@
+"""Baselines learn what the features hold, and only from what came before the test."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from evaluation import baselines
+from evaluation.backtest import Backtest
+from evaluation.figures import figures
+from evaluation.outcomes import Bools, Outcomes
+from evaluation.ranking import auc
+from evaluation.snapshots import Collector, Snapshots
+from features.catalogue import FEATURES, INDEX
+from online_models.design import RANKED
+from schemas.learning import DayPackage
+from sources.simulator import stream
+from streams.processor import PartitionProcessor
+from tests.evaluation.tables import outcomes_of
+from tests.streams.pipeline import IDENTITY, REPLAY, START, tiny
+
+OVER = 200
+COUNT = 1500
+SILENCE = INDEX["silence"]
+
+
+def snapshots(code: str, lost: Bools, at: int) -> Snapshots:
+    """One snapshot an enrolment; its silence tells who is lost four times in five."""
+    rng, count = np.random.default_rng(at), len(lost)
+    inputs = rng.integers(0, 60, (count, len(FEATURES) + len(RANKED))).astype(np.uint8)
+    inputs[:, SILENCE] = np.where(lost ^ (rng.random(count) < 0.2), 30, 5)
+    columns = (np.full(count, "AAA"), np.full(count, code), np.arange(count))
+    return Snapshots(*columns, np.full(count, 14), np.full(count, at), np.full(count, OVER), inputs)
+
+
+def both(test_at: int) -> tuple[Snapshots, Outcomes, Outcomes]:
+    lost = np.arange(COUNT) % 5 < 2
+    earlier = outcomes_of(lost.tolist())
+    earlier = replace(earlier, presentation=np.full(COUNT, "2013J"))
+    one, two = snapshots("2013J", lost, 100), snapshots("2014B", lost, test_at)
+    columns = [np.concatenate([getattr(one, name), getattr(two, name)]) for name in Snapshots.__slots__]
+    return Snapshots(*columns), earlier, outcomes_of(lost.tolist())
+
+
+def test_every_method_finds_what_the_features_hold() -> None:
+    found = dict(baselines.estimates(*both(OVER + 10)))
+    assert list(found) == list(baselines.METHODS)
+    lost = np.arange(COUNT) % 5 < 2
+    for name, table in found.items():
+        risk = table["risk"].to_numpy()
+        assert ((risk >= 0) & (risk <= 1)).all()
+        assert auc(lost, risk) > 0.7, name
+
+
+def test_their_tables_are_judged_as_ours_is() -> None:
+    tested = both(OVER + 10)[2]
+    for _, table in baselines.estimates(*both(OVER + 10)):
+        found = figures(table, tested)
+        assert found.auc_weekly > 0.7
+        assert [week.day for week in found.by_week] == [14]
+
+
+def test_recency_is_the_share_lost_after_as_many_days_of_silence() -> None:
+    found = dict(baselines.estimates(*both(OVER + 10)))["recency"]["risk"].to_numpy()
+    teach, _, _ = both(OVER + 10)
+    silent = teach.inputs[:COUNT, SILENCE] == 30
+    lost = np.arange(COUNT) % 5 < 2
+    assert set(found.tolist()) == {lost[silent].mean(), lost[~silent].mean()}
+
+
+def test_stock_river_has_not_learned_from_a_run_that_has_not_ended() -> None:
+    early = dict(baselines.estimates(*both(OVER - 1)))["stock River"]["risk"].to_numpy()
+    late = dict(baselines.estimates(*both(OVER)))["stock River"]["risk"].to_numpy()
+    assert set(early.tolist()) == {0.5}
+    assert len(set(late.tolist())) > 10
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    baselines.check()
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(ImportError, match=r"baselines: lightgbm cannot be loaded .* `make setup-dev`"):
+        baselines.check()
+
+
+def test_a_pass_leaves_weekly_features_of_every_enrolment_in_force() -> None:
+    collector = Collector()
+    scored: dict[int, int] = {}
+
+    def watch(day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
+        collector.watch(day, processors, package)
+        scored[day] = sum(len(one.probability) for each in processors for one in each.scored)
+
+    Backtest(REPLAY, IDENTITY, partitions=2, watch=watch).run(stream(tiny()))
+    found = collector.snapshots()
+    past = found.of(["past"])
+    assert sorted(set(past.day.tolist())) == [7, 14, 21, 28]
+    assert set(past.module.tolist()) == {"a"}
+    assert (past.at - past.day == START).all()
+    assert (past.over == START + 28).all()
+    first = START + 7
+    assert int((found.at == first).sum()) == scored[first], "both partitions, whoever was scored"
+    assert found.inputs.shape == (len(found), len(FEATURES) + len(RANKED))

@@ -1,0 +1,101 @@
+"""What is heard of a learner: any order, any repeats, the same record; and what closes a channel."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nudges.learners import Learner, heard
+from tests.nudges.changes import DAY, NOON, feedback, instant, preferences
+
+moments = st.integers(NOON, NOON + 5)
+channels = st.sampled_from(["email", "sms", "push"])
+wishes = st.fixed_dictionaries(
+    {},
+    optional={
+        "opted_out": st.lists(channels, max_size=2),
+        "paused_until": st.none() | moments.map(instant),
+        "digest": st.booleans(),
+        "suppressed": st.booleans(),
+        "timezone": st.sampled_from(["Europe/Berlin", "Asia/Tokyo"]),
+    },
+)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Some messages, each with an id of its own, as every source gives them."""
+    found = []
+    for number in range(draw(st.integers(0, 8))):
+        at, event = draw(moments), f"e{number}"
+        if draw(st.booleans()):
+            found.append(preferences(at, event, **draw(wishes)))
+            continue
+        kind = draw(st.sampled_from(["sent", "delivered", "opened", "unsubscribed"]))
+        more: dict[str, Any] = {"channel": draw(channels | st.none())} if kind != "unsubscribed" else {}
+        if kind == "unsubscribed":
+            more["channel"] = draw(channels)
+        if kind == "delivered":
+            more["nudge_id"] = event
+        found.append(feedback(kind, at, event, **more))
+    return found
+
+
+def after(some: list[dict[str, Any]]) -> Learner:
+    learner = Learner()
+    for message in some:
+        learner = heard(learner, message)
+    return learner
+
+
+@given(messages(), st.data())
+def test_order_and_repeats_change_nothing(some: list[dict[str, Any]], data: st.DataObject) -> None:
+    again = data.draw(st.permutations(some + some[: len(some) // 2]))
+    assert after(again) == after(some)
+
+
+@pytest.mark.parametrize(
+    ("said", "closed"),
+    [
+        ([], []),
+        ([preferences(opted_out=["sms"])], ["sms"]),
+        ([preferences(NOON + 1, "b", opted_out=[]), preferences(opted_out=["sms"])], []),
+        ([feedback("unsubscribed", channel="email")], ["email"]),
+        ([feedback("unsubscribed")], ["email", "in_app", "instructor", "push", "sms"]),  # from what? from all
+        ([feedback("unsubscribed", NOON, channel="email"), preferences(NOON - 1, opted_out=[])], ["email"]),
+        ([feedback("unsubscribed", NOON, channel="email"), preferences(NOON, opted_out=[])], ["email"]),
+        ([feedback("unsubscribed", NOON, channel="email"), preferences(NOON + 1, opted_out=[])], []),
+        ([feedback("unsubscribed", NOON, channel="email"), preferences(NOON + 1, digest=True)], ["email"]),
+        (
+            [feedback("delivered", nudge_id="n", channel="push"), feedback("unsubscribed", nudge_id="n")],
+            ["push"],
+        ),
+    ],
+)
+def test_what_closes_a_channel(said: list[dict[str, Any]], closed: list[str]) -> None:
+    learner = after(said)
+    assert [one for one in ("email", "in_app", "instructor", "push", "sms") if learner.closed(one)] == closed
+
+
+def test_a_message_counts_once_whoever_tells_of_it() -> None:
+    told = [
+        feedback("sent", NOON, "a", nudge_id="n"),
+        feedback("delivered", NOON + 9, "b", nudge_id="n"),
+        feedback("delivered", NOON + 9, "c"),  # of what?
+        feedback("sent", NOON, "d"),
+    ]
+    assert [one.name for one in after(told).sendings] == ["d", "n"]
+
+
+def test_what_no_cap_can_reach_is_forgotten() -> None:
+    learner = after([feedback("sent", NOON - 90 * DAY, "a"), feedback("sent", NOON - 90 * DAY + 1, "b")])
+    assert [one.name for one in learner.forget(NOON).sendings] == ["b"]
+
+
+def test_a_zone_of_preferences_goes_before_that_of_an_enrolment() -> None:
+    enrolled = {"type": "enrolled", "learner": "ann", "timezone": "Asia/Tokyo"}
+    learner = after([enrolled, enrolled | {"timezone": "Asia/Seoul"}])
+    assert learner.zone == "Asia/Tokyo"
+    assert heard(learner, preferences(timezone="Europe/Berlin")).zone == "Europe/Berlin"
+    assert heard(learner, preferences(timezone=None)).zone == "Asia/Tokyo"
