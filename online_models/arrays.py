@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.learning import PackedArray
+from schemas.packed import PackedArray
 
 DType = Literal["u1", "i2", "i4", "f4", "f8"]
 

@@ -23,7 +23,8 @@ from online_models.classifier import NAME, RiskClassifier
 from online_models.cohorts import merge, rank_table
 from online_models.design import check_example
 from online_models.metrics import Progress
-from schemas.learning import DayPackage, DayReport, ModelSnapshot, PackedArray, TrainingExample
+from schemas.learning import DayPackage, DayReport, ModelSnapshot, TrainingExample
+from schemas.packed import PackedArray
 
 Parts = dict[int, DayReport]
 

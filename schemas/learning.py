@@ -9,14 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Base64Bytes, Field, JsonValue
 
 from schemas.fields import CourseRun, Day, Fraction, Id, Message
-
-
-class PackedArray(Message):
-    """A numpy array: zlib-compressed little-endian C-order bytes, in base64."""
-
-    dtype: Literal["u1", "i2", "i4", "f4", "f8"]
-    shape: Annotated[list[Annotated[int, Field(ge=0, le=1_000_000)]], Field(max_length=3)]
-    data: Base64Bytes
+from schemas.packed import PackedArray
+from schemas.quality import DayQuality, SourceCounts
 
 
 class TrainingExample(Message):
@@ -55,6 +49,7 @@ class DayReport(Message):
         default_factory=dict,
         description="per run: active hours of the last 28 days by hour of the week in UTC, int32 [168]",
     )
+    sources: list[SourceCounts] = Field(default_factory=list)
     examples: list[TrainingExample] = Field(default_factory=list)
 
 
@@ -90,3 +85,4 @@ class DayPackage(Message):
     )
     model: ModelSnapshot
     metrics: dict[str, float] = Field(default_factory=dict, description="progressive, so far")
+    quality: DayQuality = Field(default_factory=DayQuality)

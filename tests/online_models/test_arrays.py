@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from online_models.arrays import pack, unpack
-from schemas.learning import PackedArray
+from schemas.packed import PackedArray
 
 arrays = st.sampled_from(["<u1", "<i2", "<i4", "<f4", "<f8", ">i4", ">f8"]).flatmap(
     lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0))

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.inbound import event_adapter
-from schemas.learning import PackedArray
+from schemas.packed import PackedArray
 from schemas.topics import TOPICS
 from tests.schemas.from_schema import spoiled, valid
 

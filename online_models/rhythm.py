@@ -1,0 +1,100 @@
+"""A stream's own rhythm: how many events a day should bring, and how surprising fewer are.
+
+The level is the lower of a quick and a slow exponentially weighted mean, so that a course that fades
+out is not expected to go on, times a factor for the weekday. Around it counts are spread like a
+negative binomial, variance μ + noise × μ²: the noise is learned from the stream's own low days, so
+that a restless course has to fall further than a steady one before anybody is told.
+
+Surprise is Chernoff's bound on the probability of so few events, in decimal places: 8 says "less
+often than once in 10⁸ days". A bound in closed form: it errs to the side of no alarm, and needs no
+special function.
+"""
+
+from dataclasses import dataclass, field
+from math import log, log1p
+
+SLOW, QUICK = 0.10, 0.35
+"""Weight of a new day: half of the past is gone after a week, or after a day and a half."""
+
+WEEKDAY = 0.15
+"""Weight of a new day for its weekday's factor; one day counts for at most double or half."""
+
+NOISE = 0.05
+"""Weight of a new day for the noise."""
+
+FIRST_NOISE, LEAST_NOISE, MOST_NOISE = 0.10, 0.02, 1.0
+LUCK = 0.5
+"""A day far above its level says little about low ones: it adds no more than this to the noise."""
+
+WARM = 14
+"""Days of its own that a stream needs before it is judged: each weekday twice."""
+
+LN10 = log(10.0)
+
+
+@dataclass(slots=True)
+class Level:
+    """What a day should bring."""
+
+    slow: float
+    quick: float
+    weekdays: list[float] = field(default_factory=lambda: [1.0] * 7)
+
+    def expected(self, day: int) -> float:
+        """Events of ``day``, above 0."""
+        return max(min(self.slow, self.quick) * self.weekdays[day % 7], 1e-9)
+
+    def learn(self, day: int, observed: float) -> None:
+        """Move towards a day's events."""
+        factor = self.weekdays[day % 7]
+        ratio = (observed + 1) / (self.slow * factor + 1)
+        self.slow += SLOW * (observed / factor - self.slow)
+        self.quick += QUICK * (observed / factor - self.quick)
+        self.weekdays[day % 7] *= float(min(max(ratio, 0.5), 2.0) ** WEEKDAY)
+        mean = sum(self.weekdays) / 7
+        self.weekdays = [each / mean for each in self.weekdays]
+
+
+@dataclass(slots=True)
+class Noise:
+    """How far a stream strays from what is expected of it: the square of its coefficient of variation."""
+
+    value: float = FIRST_NOISE
+    days: int = 0
+
+    def learn(self, observed: float, expected: float) -> None:
+        """Take a day's distance from its expectation in."""
+        self.days += 1
+        if self.days <= WARM // 2:
+            return  # the level itself is still being found
+        apart = ((observed - expected) ** 2 - expected) / max(expected * expected, 1.0)
+        if observed > expected:
+            apart = min(apart, LUCK)
+        self.value = min(max(self.value + NOISE * (apart - self.value), LEAST_NOISE), MOST_NOISE)
+
+    @property
+    def warm(self) -> bool:
+        return self.days >= WARM
+
+    def surprise(self, observed: float, expected: float) -> float:
+        """Of ``observed`` events or fewer; 0 for as many as expected or more."""
+        if observed >= expected:
+            return 0.0
+        size = 1 / self.value
+        least = size * log1p(expected / size)
+        if observed <= 0:
+            return least / LN10
+        bound = observed * log(observed / expected)
+        bound -= (observed + size) * log((observed + size) / (expected + size))
+        return max(bound, 0.0) / LN10
+
+
+def share_surprise(count: int, total: int, usual: float) -> float:
+    """Of ``count`` in ``total`` where ``usual`` is the share in [0, 1); 0 for that or less."""
+    share = count / total if total else 0.0
+    if share <= usual:
+        return 0.0
+    bound = share * log(share / usual)
+    if share < 1:
+        bound += (1 - share) * log((1 - share) / (1 - usual))
+    return total * bound / LN10

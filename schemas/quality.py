@@ -1,0 +1,75 @@
+"""Data quality: what partitions count of each source, and what is said when a source goes quiet or mad."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from schemas.fields import CourseRun, Day, Id, Instant, Message
+from schemas.packed import PackedArray
+
+UNNAMED = "unnamed"
+"""The source of events that name none."""
+
+Fault = Literal[
+    "duplicates",  # an event id that was seen before
+    "ahead",  # of the clock: the source's is fast
+    "behind",  # the clock: sent late, or the source's is slow
+    "unknown_kind",  # refused: a kind outside the vocabulary
+    "invalid",  # refused: a field missing or wrong, or far in the future
+    "without_object",  # nothing says on what the learner was active
+    "without_duration",
+]
+"""What can be wrong with single records of a source."""
+
+Problem = Literal["quiet", Fault]
+
+Alarm = Literal[
+    "opened",
+    "closed",  # the source is as it was before
+    "accepted",  # it stayed as it is for so long that this is taken for its new rhythm
+]
+
+
+class SourceCounts(Message):
+    """What one partition saw of a source in a course run on a day: whole numbers, to be added up."""
+
+    source: Id
+    course_run: CourseRun
+    hours: PackedArray = Field(description="events applied, int32 [kind, hour of the day in UTC]")
+    faults: dict[Fault, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+
+
+class QualityVerdict(Message):
+    """A source, or its part of a course run or of a kind, that is not to be trusted on a day."""
+
+    source: Id
+    course_run: CourseRun | None = Field(description="None: all of the source's runs")
+    kind: str | None = Field(description="None: all kinds")
+    problem: Problem
+    since: Day = Field(description="the first day on which it was so")
+    observed: float = Field(description="events of the day; of a fault, its share of the records")
+    expected: float = Field(description="by the source's own rhythm")
+    surprise: float = Field(description="decimal places before the probability's first digit; 8 is 1 in 10⁸")
+    course_runs: list[CourseRun] = Field(description="whose learners are affected")
+
+
+class DataQualityEvent(Message):
+    """A verdict came or went. Keyed by the source; the same events give the same ``event_id``."""
+
+    type: Literal["data_quality"] = "data_quality"
+    version: Literal[1] = 1
+    event_id: Id
+    alarm: Alarm
+    day: Day = Field(description="at whose close it was found")
+    occurred_at: Instant = Field(description="the end of that day")
+    verdict: QualityVerdict
+
+
+class DayQuality(Message):
+    """A day package's word on data quality."""
+
+    verdicts: list[QualityVerdict] = Field(default_factory=list, description="in force for the day")
+    events: list[DataQualityEvent] = Field(default_factory=list)
+    rhythm: dict[str, JsonValue] = Field(
+        default_factory=dict, description="what the watch goes on from: every stream's own rhythm"
+    )
