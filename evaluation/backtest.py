@@ -46,7 +46,9 @@ class Backtest:
         say: Hearer = lambda _: None,
         watch: Watcher = lambda *_: None,
         batch: int = BATCH,
+        amend: Callable[[DayPackage], DayPackage] = lambda package: package,
     ) -> None:
+        """amend: what the partitions are given instead of a package, to see what a part of it is worth."""
         self.processors = [
             PartitionProcessor(number, rules, PartitionState(identity)) for number in range(partitions)
         ]
@@ -54,6 +56,7 @@ class Backtest:
         self._say = say
         self._watch = watch
         self._batch = batch
+        self._amend = amend
         self._open = [_Open() for _ in range(partitions)]
         self._offsets = [0] * partitions
 
@@ -114,5 +117,5 @@ class Backtest:
                 packages += self._trainer.receive(report)
         package = packages[-1]
         for processor in behind:
-            self._say(processor.advance(package))
+            self._say(processor.advance(self._amend(package)))
         self._watch(day + 1, behind, package)

@@ -3,6 +3,11 @@
 The only inputs are the columns of ``ring`` and ``coursework``, the run's calendar and the day; days
 that are still open are not looked at, whatever they already hold. Each line is one elementwise pass
 over the enrolments: the result for one does not depend on which others are computed with it.
+
+**Unseen days.** When a tracker was broken, silence is not the learner's. For whoever did nothing on
+such a day the clock stands still: windows, gaps and silence count the days that were seen. Whoever was
+seen to be active on it has that day like any other. A deadline that fell due up to a week after such a
+day counts as missed by nobody: the work may have been handed in unseen.
 """
 
 from typing import Any
@@ -21,38 +26,62 @@ Values = dict[str, NDArray[Any]]
 CHUNK = 4096
 """Enrolments computed at a time, so that the work stays in the processor's cache."""
 
+DOUBTFUL = 7
+"""Days before a deadline in which most of the work is handed in (three quarters, on OULAD)."""
 
-def features(rows: Rows, slots: Ints, run: Run, day: int) -> Codes:
+ALL_SEEN: Ints = np.empty(0, np.int64)
+
+
+def features(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints = ALL_SEEN) -> Codes:
     """Bins of all features, uint8 [features, enrolments], from events of days before ``day``.
 
-    slots: the enrolments, all of ``run``.
+    slots: the enrolments, all of ``run``. unseen: days of the run on which a tracker was broken.
     """
     codes = np.empty((len(FEATURES), len(slots)), np.uint8)
     for start in range(0, len(slots), CHUNK):
         part = slots[start : start + CHUNK]
-        found = values(rows, part, run, day)
+        found = values(rows, part, run, day, unseen)
         for place, feature in enumerate(FEATURES):
             codes[place, start : start + CHUNK] = code(feature, found[feature.name])
     return codes
 
 
-def values(rows: Rows, slots: Ints, run: Run, day: int) -> Values:
+def values(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints = ALL_SEEN) -> Values:
     """Every feature by name, each [enrolments], in the unit that the catalogue declares."""
     taken = rows[slots]
     closed = [(day - back) % RING for back in range(1, CLOSED + 1)]
     clicks = np.ascontiguousarray(taken["clicks"].transpose(1, 2, 0))[
         closed
     ]  # [days back, kinds, enrolments]
+    seconds = taken["seconds"].T[closed]
     by_day = clicks.sum(axis=1, dtype=np.int32)
+    seen = by_day
+    recent = unseen[(unseen >= day - CLOSED) & (unseen < day)]
+    if len(recent):
+        order = _seen_first(by_day, day - 1 - recent)
+        clicks = np.take_along_axis(clicks, order[:, None], axis=0)
+        seconds, seen = (np.take_along_axis(each, order, axis=0) for each in (seconds, by_day))
     found: Values = {}
-    found |= _volume(taken, clicks, by_day, closed)
-    found |= _rhythm(taken, by_day)
-    found |= _lifetime(taken, by_day, run, day)
-    found |= _deadlines(taken, run, day)
+    found |= _volume(clicks, seen, seconds)
+    found |= _rhythm(taken, seen)
+    found |= _lifetime(taken, by_day, seen, run, day, unseen)
+    found |= _deadlines(taken, run, day, unseen)
     return found
 
 
-def _volume(taken: Rows, clicks: NDArray[Any], by_day: NDArray[Any], closed: list[int]) -> Values:
+def _seen_first(by_day: NDArray[Any], unseen: Ints) -> NDArray[np.int64]:
+    """The days back of which each enrolment was seen, in order, [days, enrolments].
+
+    They are fewer than there are days: the rest is the same days again, as the nearest to what was not seen.
+    """
+    standing = np.zeros(by_day.shape, np.bool_)
+    standing[unseen] = by_day[unseen] == 0
+    order = np.argsort(standing, axis=0, kind="stable")
+    count = np.maximum(CLOSED - standing.sum(axis=0), 1)
+    return np.take_along_axis(order, np.arange(CLOSED)[:, None] % count, axis=0)
+
+
+def _volume(clicks: NDArray[Any], by_day: NDArray[Any], seconds: NDArray[Any]) -> Values:
     found: Values = {}
     active = by_day > 0
     for window in WINDOWS:
@@ -63,7 +92,6 @@ def _volume(taken: Rows, clicks: NDArray[Any], by_day: NDArray[Any], closed: lis
         for group, members in KIND_GROUPS.items():
             found[f"{group}_{window}"] = sum(kinds[ACTIVITY_KINDS.index(kind)] for kind in members)
     found["kinds_28"] = (kinds > 0).sum(axis=0)
-    seconds = taken["seconds"].T[closed]
     found["minutes_7"] = seconds[:7].sum(axis=0, dtype=np.int64) // 60
     found["minutes_28"] = seconds.sum(axis=0, dtype=np.int64) // 60
     return found
@@ -103,19 +131,23 @@ def _octaves(now: NDArray[Any], before: NDArray[Any]) -> NDArray[np.float64]:
     return octaves
 
 
-def _lifetime(taken: Rows, by_day: NDArray[Any], run: Run, day: int) -> Values:
-    """What the whole past says, and how the present silence compares with it."""
+def _lifetime(
+    taken: Rows, by_day: NDArray[Any], seen: NDArray[Any], run: Run, day: int, unseen: Ints
+) -> Values:
+    """What the whole past says, and how the present silence compares with it.
+
+    by_day: clicks by days back, [days, enrolments]; seen: the same of the days that count.
+    """
     active = by_day > 0
-    seen = active.any(axis=0)
-    back_to_last = np.where(seen, active.argmax(axis=0), 0)
-    last = np.where(seen, day - 1 - back_to_last, taken["old_last"])
+    last = np.where(active.any(axis=0), day - 1 - active.argmax(axis=0), taken["old_last"])
     back_to_first = CLOSED - 1 - active[::-1].argmax(axis=0)
     first = np.where(taken["old_first"] != NEVER, taken["old_first"], day - 1 - back_to_first)
     ever = last != NEVER
     began = _began(taken, run, day)
     total_days = taken["old_days"] + active.sum(axis=0)
     total_clicks = taken["old_clicks"] + by_day.sum(axis=0)
-    silence = np.where(ever, day - 1 - last, np.maximum(day - began, 0))
+    since = np.where(ever, last + 1, began)
+    silence = np.maximum(day - since, 0) - _days_between(unseen, since, day)
     usual = np.where(total_days > 1, (last - first) / np.maximum(total_days - 1, 1), 7.0)
     past = np.maximum(day - np.where(ever, first, day - 1), 1)
     return {
@@ -124,8 +156,13 @@ def _lifetime(taken: Rows, by_day: NDArray[Any], run: Run, day: int) -> Values:
         "clicks_all": total_clicks,
         "active_days_all": total_days,
         "active_share": total_days / np.maximum(day - np.minimum(began, np.where(ever, first, began)), 1),
-        "trend_own": _octaves(by_day[:14].sum(axis=0), total_clicks * (14.0 / np.maximum(past, 14))),
+        "trend_own": _octaves(seen[:14].sum(axis=0), total_clicks * (14.0 / np.maximum(past, 14))),
     }
+
+
+def _days_between(days: Ints, since: NDArray[np.int64], until: int) -> NDArray[np.int64]:
+    """How many of ``days``, ascending, lie in [since, until), [n] → [n]."""
+    return np.maximum(np.searchsorted(days, until) - np.searchsorted(days, since), 0)
 
 
 def _began(taken: Rows, run: Run, day: int) -> NDArray[np.int64]:
@@ -135,7 +172,7 @@ def _began(taken: Rows, run: Run, day: int) -> NDArray[np.int64]:
     return began.astype(np.int64)
 
 
-def _deadlines(taken: Rows, run: Run, day: int) -> Values:
+def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints) -> Values:
     """Deadlines passed, missed, early and late; scores; where the course run stands."""
     count = len(run.assessments)
     submitted = taken["submitted"][:, :count].T.astype(np.int64) + (
@@ -144,8 +181,10 @@ def _deadlines(taken: Rows, run: Run, day: int) -> Values:
     handed_in = taken["submitted"][:, :count].T != NOT_SUBMITTED
     passed = (run.due <= day)[:, None]
     due = int(passed.sum())
-    missed = passed & ~handed_in
+    doubtful = np.searchsorted(unseen, run.due) > np.searchsorted(unseen, run.due - DOUBTFUL)
+    missed = passed & ~handed_in & ~doubtful[:, None]
     weight_due = float(run.weights[run.due <= day].sum())
+    forgiven = _weighted(passed & ~handed_in & doubtful[:, None], run.weights)
     ahead_days = np.where(handed_in, run.due[:, None] - 1 - submitted, 0)
     handed = handed_in.sum(axis=0)
     last = np.where(handed_in, submitted, NEVER).max(axis=0, initial=NEVER)
@@ -166,7 +205,7 @@ def _deadlines(taken: Rows, run: Run, day: int) -> Values:
         "lead": (run.start - enrolled) if run.known else zero,
         "next_due": zero + (float(upcoming.min() - day) if len(upcoming) else 64.0),
         "phase": zero + ((day - run.start) / length if run.known else 0.0),
-        **_scores(taken, count, run.weights, passed, weight_due),
+        **_scores(taken, count, run.weights, passed, weight_due - forgiven),
     }
 
 
@@ -188,7 +227,11 @@ def _missed_in_a_row(missed: NDArray[np.bool_], due: Ints, day: int) -> NDArray[
 
 
 def _scores(
-    taken: Rows, count: int, weights: NDArray[np.float64], passed: NDArray[np.bool_], weight_due: float
+    taken: Rows,
+    count: int,
+    weights: NDArray[np.float64],
+    passed: NDArray[np.bool_],
+    weight_due: NDArray[np.float64],
 ) -> Values:
     raw = taken["scores"][:, :count].T
     scored = raw != NO_SCORE
@@ -203,5 +246,5 @@ def _scores(
     return {
         "score_mean": np.where(number > 0, steps.sum(axis=0) / (np.maximum(number, 1) * SCORE_STEPS), 0.5),
         "score_last": np.where(has_last, newest, 0.5),
-        "points": points / weight_due if weight_due > 0 else np.full(len(taken), 0.5),
+        "points": np.where(weight_due > 1e-9, points / np.maximum(weight_due, 1e-9), 0.5),
     }

@@ -2,16 +2,17 @@
 
 :func:`decide` asks in this order, and the first *no* is the reason that is recorded:
 
-1. ``level_not_nudged``, ``reason_not_nudged``, ``phase_not_nudged``: no campaign answers the change (a
+1. ``data_quality``: a source of the course run was quiet or mad, the change is marked *suspect*;
+2. ``level_not_nudged``, ``reason_not_nudged``, ``phase_not_nudged``: no campaign answers the change (a
    recovery, for one);
-2. ``warming_up``: the estimate is the recency prior and the policy does not trust that with people;
-3. ``run_over``, ``suppressed``, ``paused``, ``opted_out``: nothing may go to this learner
+3. ``warming_up``: the estimate is the recency prior and the policy does not trust that with people;
+4. ``run_over``, ``suppressed``, ``paused``, ``opted_out``: nothing may go to this learner
    (:mod:`nudges.guards`);
-4. ``expired``: the first allowed moment comes after the reason's time;
-5. ``cap_reached``, ``campaign_cap_reached``, ``channel_cap_reached``: enough messages, in any course, by any
+5. ``expired``: the first allowed moment comes after the reason's time;
+6. ``cap_reached``, ``campaign_cap_reached``, ``channel_cap_reached``: enough messages, in any course, by any
    sender;
-6. ``holdout``: the enrolment was drawn to get none;
-7. ``awaiting_approval``: an instructor is asked first; :func:`hear` takes the yes or no.
+7. ``holdout``: the enrolment was drawn to get none;
+8. ``awaiting_approval``: an instructor is asked first; :func:`hear` takes the yes or no.
 
 What is left is sent: at once (``sent``) or later, with ``send_at`` where the night ends (``quiet_hours``),
 the learner usually studies (``study_time``) or the next digest is due (``digest``). A *fall* of the risk
@@ -231,6 +232,8 @@ def _answer(
 def _judge(case: _Case, choose: Chooser, until: int | None = None) -> _Verdict:
     """``until``: the end of a proposal that was approved; it is not proposed again."""
     campaign = case.policy.campaign(case.change, case.situation.phase)
+    if case.change.data_quality == "suspect":
+        return _Verdict("data_quality", campaign if isinstance(campaign, Campaign) else None)
     if not isinstance(campaign, Campaign):
         return _Verdict(campaign)
     plan = _unfit(case, campaign) or _plan(case, campaign, until)

@@ -90,18 +90,23 @@ def step(
     probability: NDArray[np.float64],
     settings: LevelSettings,
     rows: NDArray[np.intp] | None = None,
+    *,
+    rising: bool = True,
 ) -> NDArray[np.bool_]:
     """Take one estimate for each enrolment, update the columns, and say whose level changed.
 
     ``probability`` is float64[k], in [0, 1]; ``rows`` int[k] are the enrolments' places, each at most
     once, and may be left out when all are estimated. Returns bool[k]. Call it once an enrolment and
-    day: ``confirm_days`` counts calls. An enrolment that is not estimated keeps its streak.
+    day: ``confirm_days`` counts calls. An enrolment that is not estimated keeps its streak. Without
+    ``rising`` no level goes up and no estimate begins or confirms a rise: the data is not to be trusted.
     Raises ``ValueError`` for a probability that is none; no column has been touched then.
     """
     _check(probability)
     place = slice(None) if rows is None else rows
     level, candidate, streak = levels.level[place], levels.candidate[place], levels.streak[place]
     target = _target(level, probability, settings)
+    if not rising:
+        target = np.minimum(target, level)
     going_up, was_up = target > level, candidate > level
     going_down, was_down = target < level, candidate < level
     goes_on = (going_up & was_up) | (going_down & was_down)

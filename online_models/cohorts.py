@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import BINS, FEATURES
+from features.bins import value
+from features.catalogue import BINS, FEATURES, INDEX
 
 MIDDLE = 127
 """The rank in an empty cohort: nobody to compare with."""
@@ -34,6 +35,12 @@ def merge(histograms: Iterable[NDArray[np.int32]]) -> Histogram:
             raise ValueError(f"cohort histogram: a count of {histogram.min()}, expected none below 0")
         total += histogram
     return np.minimum(total, np.iinfo(np.int32).max).astype(np.int32)
+
+
+def phase(histogram: Histogram) -> float:
+    """The share of the run gone by, which the whole cohort shares."""
+    place = INDEX["phase"]
+    return value(FEATURES[place], int(histogram[place].argmax()))
 
 
 def rank_table(histogram: Histogram) -> RankTable:

@@ -270,13 +270,14 @@ class QualityWatch:
 
     # -- alarms -------------------------------------------------------------------------------------
 
-    def _settle(
-        self, today: "_Today", found: list[tuple[Scope, Problem, _Seen]]
-    ) -> list[DataQualityEvent]:
+    def _settle(self, today: "_Today", found: list[tuple[Scope, Problem, _Seen]]) -> list[DataQualityEvent]:
         """Open, close and accept alarms."""
         seen = {(scope, problem): one for scope, problem, one in found}
         events = [*self._close(today, seen)]
-        settled = {(event.verdict.source, event.verdict.course_run or "", event.verdict.kind or "") for event in events}
+        settled = {
+            (event.verdict.source, event.verdict.course_run or "", event.verdict.kind or "")
+            for event in events
+        }
         for scope, problem, one in found:
             if one.surprise >= OPENS and not self._explained(scope, problem) and scope not in settled:
                 self._open[scope, problem] = one.since
@@ -363,7 +364,9 @@ class QualityWatch:
 
     def _state(self) -> dict[str, JsonValue]:
         streams: list[JsonValue] = [[*scope, *_dump(self._streams[scope])] for scope in sorted(self._streams)]
-        alarms: list[JsonValue] = [[*scope, problem, self._open[scope, problem]] for scope, problem in sorted(self._open)]
+        alarms: list[JsonValue] = [
+            [*scope, problem, self._open[scope, problem]] for scope, problem in sorted(self._open)
+        ]
         return {"streams": streams, "open": alarms}
 
     @classmethod
@@ -405,7 +408,7 @@ class _Today:
 
     def records(self, scope: Scope) -> int:
         """Events, and records that became none."""
-        lost: tuple[Fault, ...] = ("duplicates", "unknown_kind", "invalid")
+        lost: tuple[Fault, ...] = ("duplicates", "unknown_kind", "invalid", "future")
         return int(self.hours(scope).sum()) + sum(self.faults(scope, fault) for fault in lost)
 
     def is_ending(self, scope: Scope) -> bool:
@@ -414,7 +417,9 @@ class _Today:
     def is_silent(self, scope: Scope) -> bool:
         """Whether some run of the scope has no events at all, from no source."""
         runs = [scope.run] if scope.run else self.runs_of(scope)
-        return not all(any(one.hours.any() for key, one in self.counts.items() if key[1] == run) for run in runs)
+        return not all(
+            any(one.hours.any() for key, one in self.counts.items() if key[1] == run) for run in runs
+        )
 
     def runs_of(self, scope: Scope) -> list[str]:
         """Runs that something is expected for, or came from."""

@@ -22,7 +22,7 @@ WEEKDAY = 0.15
 NOISE = 0.05
 """Weight of a new day for the noise."""
 
-FIRST_NOISE, LEAST_NOISE, MOST_NOISE = 0.10, 0.02, 1.0
+FIRST_NOISE, LEAST_NOISE, MOST_NOISE = 0.10, 0.005, 1.0
 LUCK = 0.5
 """A day far above its level says little about low ones: it adds no more than this to the noise."""
 

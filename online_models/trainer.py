@@ -20,9 +20,10 @@ from hashlib import blake2b
 from features.catalogue import FINGERPRINT
 from online_models.arrays import pack, unpack
 from online_models.classifier import NAME, RiskClassifier
-from online_models.cohorts import merge, rank_table
+from online_models.cohorts import Histogram, merge, phase, rank_table
 from online_models.design import check_example
 from online_models.metrics import Progress
+from online_models.quality import QualityWatch, merge_counts
 from schemas.learning import DayPackage, DayReport, ModelSnapshot, TrainingExample
 from schemas.packed import PackedArray
 
@@ -51,6 +52,7 @@ class Trainer:
         self._partitions = [_Partition() for _ in range(partitions)]
         self._classifier = RiskClassifier()
         self._progress = Progress()
+        self._quality = QualityWatch()
 
     @classmethod
     def resume(cls, package: DayPackage, partitions: int) -> "Trainer":
@@ -59,6 +61,7 @@ class Trainer:
         found.published = package.day
         found._classifier = RiskClassifier.from_snapshot(package.model)
         found._progress = Progress.from_state(package.model.state.get("progress"))
+        found._quality = QualityWatch.from_state(package.quality.rhythm)
         return found
 
     def receive(self, report: DayReport) -> list[DayPackage]:
@@ -117,12 +120,15 @@ class Trainer:
         self._progress.update(examples)
         self._classifier.learn(examples)
         self.published = day
+        cohorts = _cohorts(reports)
+        counts = merge_counts(source for report in reports for source in report.sources)
         return DayPackage(
             day=day,
             features=FINGERPRINT,
-            cohorts=_rank_tables(reports),
+            cohorts={run: pack(rank_table(cohort)) for run, cohort in cohorts.items()},
             model=self._snapshot(day),
             metrics=self._figures(),
+            quality=self._quality.close(day, counts, {run: phase(cohort) for run, cohort in cohorts.items()}),
         )
 
     def _snapshot(self, day: int) -> ModelSnapshot:
@@ -141,6 +147,7 @@ def _check_content(report: DayReport) -> None:
     """Now, so that a bad report cannot stop a day half learned."""
     for counts in report.cohorts.values():
         merge([unpack(counts)])
+    merge_counts(report.sources)
     for example in report.examples:
         check_example(example.codes, example.ranks)
 
@@ -168,13 +175,10 @@ def _has_closed(partition: _Partition, day: int) -> bool:
     return parts is None or len(parts) == next(iter(parts.values())).parts
 
 
-def _rank_tables(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
+def _cohorts(reports: Iterable[DayReport]) -> dict[str, Histogram]:
     """Per course run in order of its name, whatever partition reported it first."""
     histograms: dict[str, list[PackedArray]] = {}
     for report in reports:
         for run, counts in report.cohorts.items():
             histograms.setdefault(run, []).append(counts)
-    return {
-        run: pack(rank_table(merge(unpack(counts) for counts in histograms[run])))
-        for run in sorted(histograms)
-    }
+    return {run: merge(unpack(counts) for counts in histograms[run]) for run in sorted(histograms)}

@@ -9,6 +9,7 @@ from schemas.learner import Channel
 
 DecisionReason = Literal[
     "sent",
+    "data_quality",  # a source of the course run was quiet or mad: nothing is decided on such a day
     "quiet_hours",  # postponed to `send_at`, not dropped
     "study_time",  # postponed to the hour at which this learner usually studies
     "digest",  # postponed to the next digest, which the learner prefers

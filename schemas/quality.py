@@ -15,7 +15,8 @@ Fault = Literal[
     "ahead",  # of the clock: the source's is fast
     "behind",  # the clock: sent late, or the source's is slow
     "unknown_kind",  # refused: a kind outside the vocabulary
-    "invalid",  # refused: a field missing or wrong, or far in the future
+    "invalid",  # refused: a field missing or wrong
+    "future",  # refused: further ahead of the clock than the tolerance
     "without_object",  # nothing says on what the learner was active
     "without_duration",
 ]

@@ -16,6 +16,12 @@ ModelState = Literal[
 ]
 
 
+DataQuality = Literal[
+    "ok",
+    "suspect",  # a source of the course run was quiet or mad on the day
+]
+
+
 class Reason(Message):
     """One of the main reasons of a change, in the reader's words."""
 
@@ -40,4 +46,5 @@ class RiskChange(Message):
     previous_probability: Fraction
     model_state: ModelState
     model_version: str
+    data_quality: DataQuality = "ok"
     reasons: Annotated[list[Reason], Field(max_length=5)]

@@ -9,6 +9,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.inbound import event_adapter, feedback_adapter
 from schemas.learning import DayPackage, DayReport
 from schemas.nudge import NudgeDecision, nudge_adapter
+from schemas.quality import DataQualityEvent
 from schemas.risk import RiskChange
 
 Partitions = Literal["input", "one"]
@@ -92,6 +93,14 @@ DECISIONS = TopicSpec(
     "delete",
     TypeAdapter(NudgeDecision),
 )
+DATA_QUALITY = TopicSpec(
+    "homeroom.data-quality",
+    "sources that went quiet or mad, and that are back",
+    "source",
+    "one",
+    "delete",
+    TypeAdapter(DataQualityEvent),
+)
 DEAD_LETTERS = TopicSpec(
     "homeroom.dead-letters",
     "records that could not be applied, with the reason",
@@ -110,5 +119,6 @@ TOPICS: tuple[TopicSpec, ...] = (
     RISK_CHANGES,
     NUDGES,
     DECISIONS,
+    DATA_QUALITY,
     DEAD_LETTERS,
 )

@@ -107,6 +107,7 @@ RISK_CHANGES = Table(
         "previous_probability": "Float32",
         "model_state": NAME,
         "model_version": "String",
+        "data_quality": NAME,  # suspect: a source of the course run was quiet or mad
         "reasons": "Array(String)",  # in the reader's words, the main one first
         "contributions": "Array(Float32)",  # of each reason, in log-odds
         "features": "Array(String)",  # that each reason is about
@@ -169,6 +170,27 @@ MODEL_METRICS = Table(
     ("metric", "day", "model_version"),
 )
 
+DATA_QUALITY = Table(
+    "data_quality",
+    "sources that went quiet or mad, and that are back: a row an event",
+    {
+        "event_id": "String",
+        "occurred_at": TIME,
+        "day": DAY,  # at whose close it was found
+        "alarm": NAME,  # opened, closed or accepted
+        "problem": NAME,
+        "source": NAME,
+        "course_run": NAME,  # empty: all of the source's
+        "kind": NAME,  # empty: all
+        "since": DAY,
+        "observed": "Float64",
+        "expected": "Float64",
+        "surprise": "Float32",
+        "course_runs": "Array(String)",  # whose learners are affected
+    },
+    ("occurred_at", "event_id"),
+)
+
 DEAD_LETTERS = Table(
     "dead_letters",
     "records that could not be applied, and why. Without the payload, which may hold a learner's id: "
@@ -219,6 +241,7 @@ TABLES: dict[str, Table] = {
         NUDGE_LEDGER,
         LEARNER_FACTS,
         MODEL_METRICS,
+        DATA_QUALITY,
         DEAD_LETTERS,
         PIPELINE_HEALTH,
     )

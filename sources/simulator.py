@@ -56,7 +56,9 @@ def stream(plan: SimulationPlan, ticks: bool = True) -> Iterator[Published]:
 
     Holds one day of each run in memory. The same plan gives the same messages.
     """
-    runs = [messages.of_run(run, *_hidden(plan, run), plan.detail == "clicks") for run in plan.runs]
+    runs = [
+        messages.of_run(run, *_hidden(plan, run), plan.detail == "clicks", plan.trackers) for run in plan.runs
+    ]
     merged = heapq.merge(*runs, key=lambda message: message.occurred_at)
     cut = _before(merged, plan.until) if plan.until is not None else merged
     return with_ticks(cut, messages.SOURCE) if ticks else cut

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.ring import NEVER, OPEN, Ints
 from schemas.dead_letter import DeadLetter
@@ -19,8 +18,12 @@ from streams.decode import Message, Refusal, decode_events, letter
 from streams.records import RecordBatch
 
 DAY_S = 86_400
+HOUR_S = 3_600
 EARLIEST, LATEST = -20_000 * DAY_S, 90_000 * DAY_S
 """1915 to 2216: days that reports can name and columns can hold; a first event sets the watermark."""
+
+FAST_S, SLOW_S = 300, HOUR_S
+"""Live: how far before or behind the broker's clock a source's may be before it counts as wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class Work:
     """Messages of one batch with their event times, to be applied in order from ``position`` on.
 
     newest: the largest event time up to and including each message. letters: refused records, each
-    said when the work has come to its offset.
+    said when the work has come to its offset. clock: 1 where a message's time is ahead of the clock, −1
+    where it is behind it, else 0. letter_days: offset → the day of a
+    letter by the clock, for those that came after it began.
     """
 
     batch: RecordBatch
@@ -60,6 +65,8 @@ class Work:
     times: list[int]
     newest: Ints
     letters: list[DeadLetter]
+    clock: Ints
+    letter_days: dict[int, int]
     position: int = 0
 
     def offset(self, position: int) -> int:
@@ -96,43 +103,64 @@ class Intake:
         decoded = decode_events(batch, first)
         times = [int(message["occurred_at"].timestamp()) for message in decoded.messages]
         instants = np.array(times, np.int64)
-        early = self._ahead(batch, decoded.places, decoded.messages, instants)
+        before = self.ticked
+        now = self._now(batch, decoded.places, decoded.messages, instants)
+        early = instants > now + self.timing.tolerance
         nameless = (instants < EARLIEST) | (instants >= LATEST)
         refused = early | nameless
         letters = decoded.letters
         messages, places = decoded.messages, decoded.places
+        letter_days = self._letter_days(batch, letters, places, [before, *now.tolist()])
         if refused.any():
-            letters = letters + [
-                letter(
-                    batch, places[at], _no_day(messages[at]) if nameless[at] else self._refusal(messages[at])
-                )
-                for at in np.flatnonzero(refused).tolist()
-            ]
+            for at in np.flatnonzero(refused).tolist():
+                why = _no_day(messages[at]) if nameless[at] else self._refusal(messages[at])
+                letters = [*letters, letter(batch, places[at], why)]
+                letter_days[batch.offsets[places[at]]] = int(now[at]) // DAY_S
             kept = np.flatnonzero(~refused).tolist()
             messages, places = [messages[at] for at in kept], [places[at] for at in kept]
-            times, instants = [times[at] for at in kept], instants[kept]
+            times, instants, now = [times[at] for at in kept], instants[kept], now[kept]
         newest = np.maximum(np.maximum.accumulate(instants), self.newest) if times else instants
         if times:
             self.newest = int(newest[-1])
-        return Work(batch, messages, places, times, newest, sorted(letters, key=lambda one: one.offset))
+        letters = sorted(letters, key=lambda one: one.offset)
+        return Work(batch, messages, places, times, newest, letters, self._apart(instants, now), letter_days)
 
-    def _ahead(
+    def _now(
         self, batch: RecordBatch, places: Sequence[int], messages: Sequence[Message], instants: Ints
-    ) -> NDArray[np.bool_]:
-        """Which messages lie further in the future than the tolerance."""
+    ) -> Ints:
+        """The clock at each message: the broker's time, or the source's newest tick; the message's own
+        time before any tick."""
         if not len(instants):
-            return np.zeros(0, bool)
+            return np.zeros(0, np.int64)
         if self.timing.clock == "live":
-            now = np.array([batch.timestamps[place] // 1000 for place in places], np.int64)
-        else:
-            ticks = np.array([message["type"] == "tick" for message in messages])
-            now = np.maximum(
-                np.maximum.accumulate(np.where(ticks & (instants < LATEST), instants, NEVER)), self.ticked
-            )
-            self.ticked = int(now[-1])
-            now = np.where(now == NEVER, instants, now)
-        ahead: NDArray[np.bool_] = instants > now + self.timing.tolerance
-        return ahead
+            return np.array([batch.timestamps[place] // 1000 for place in places], np.int64)
+        ticks = np.array([message["type"] == "tick" for message in messages])
+        now = np.maximum(
+            np.maximum.accumulate(np.where(ticks & (instants < LATEST), instants, NEVER)), self.ticked
+        )
+        self.ticked = int(now[-1])
+        return np.where(now == NEVER, instants, now)
+
+    def _apart(self, instants: Ints, now: Ints) -> Ints:
+        """Which messages are ahead of the clock (1) or behind it (−1). A tick holds for the day it begins."""
+        if self.timing.clock == "live":
+            return (instants > now + FAST_S).astype(np.int64) - (instants < now - SLOW_S)
+        return (instants >= now + DAY_S).astype(np.int64) - (instants < now)
+
+    def _letter_days(
+        self, batch: RecordBatch, letters: Sequence[DeadLetter], places: Sequence[int], now: Sequence[int]
+    ) -> dict[int, int]:
+        """The day by the clock of each record that could not be read; none before any tick.
+
+        now: the clock before the batch, and at each message.
+        """
+        found = {}
+        for one in letters:
+            at = bisect_right(places, one.offset, key=batch.offsets.__getitem__)
+            moment = int(one.received_at.timestamp()) if self.timing.clock == "live" else now[at]
+            if moment != NEVER:
+                found[one.offset] = moment // DAY_S
+        return found
 
     def _refusal(self, message: Message) -> Refusal:
         clock = "the broker's time" if self.timing.clock == "live" else "the source's newest tick"

@@ -41,6 +41,7 @@ class Maturing:
         state.touch(done)
         if today > run.end + SILENCE_HORIZON:
             state.drop(slots)
+            state.unseen.forget(run.name)
         return examples
 
     def _examples(self, slots: Ints, run: Run, today: int, *, lost: bool) -> list[TrainingExample]:

@@ -188,6 +188,7 @@ class PartitionProcessor:
         if closed is None:
             raise RuntimeError("close the day before advancing")
         outputs = Outputs()
+        self.state.unseen.note(package)
         self.scored = self._scoring.score(
             closed.cohorts, Today.of(closed.day + 1, package, stale=stale), outputs
         )
@@ -230,6 +231,9 @@ class PartitionProcessor:
         work.position = stop
         clock.applied[work.batch.topic] = work.batch.last_offset if work.done else work.offset(stop) - 1
         letters = work.take_letters()
+        for one in letters:
+            if one.offset in work.letter_days:
+                self.state.tallies.refuse(one, work.letter_days[one.offset])
         clock.dead_letters += len(letters)
         outputs.dead_letters += letters
 
@@ -250,6 +254,8 @@ class PartitionProcessor:
                 continue
             if not state.first_time(message["event_id"]):
                 clock.duplicates += 1
+                if kind == "activity":
+                    state.tallies.repeat(message, work.times[position])
                 continue
             if kind != "activity":
                 state.add_fact(_fact(message, work.times[position]))
@@ -282,6 +288,9 @@ class PartitionProcessor:
         np.minimum.at(seen, slots, days)
         state.touch(slots)
         self._count_hours(slots, times, work.newest[at], kinds, clicks, seconds)
+        messages = [work.messages[position] for position in at.tolist()]
+        runs = [message["course_run"] for message in messages]
+        state.tallies.add(messages, runs, times, kinds, work.clock[at])
 
     def _count_hours(
         self, slots: Ints, times: Ints, newest: Ints, kinds: Ints, clicks: Ints, seconds: Ints
@@ -386,7 +395,7 @@ class PartitionProcessor:
             slots = state.of_run(index)
             slots = slots[self._in_force(run, slots, day)]
             if len(slots):
-                codes = features(state.rows, slots, run, day)
+                codes = features(state.rows, slots, run, day, state.unseen.of(run.name))
                 cohorts.append(Cohort(run, slots, codes, engagement(state, index, slots, codes, day - 1)))
         return cohorts
 
@@ -410,6 +419,7 @@ class PartitionProcessor:
         """
         examples = sorted(examples, key=lambda one: (one.course_run, one.enrolment, one.day))
         profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
+        sources = self.state.tallies.take(today)
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
         ]
@@ -421,6 +431,7 @@ class PartitionProcessor:
                 parts=len(chunks),
                 features=FINGERPRINT,
                 cohorts=profiles if part == len(chunks) - 1 else {},
+                sources=sources if part == len(chunks) - 1 else [],
                 examples=chunk,
             )
             for part, chunk in enumerate(chunks)

@@ -64,18 +64,23 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """The day to estimate, the package to do it with, and what that makes the estimates."""
+    """The day to estimate, the package to do it with, and what that makes the estimates.
+
+    suspect: runs of which a source was quiet or mad on the day that closed.
+    """
 
     day: int
     package: DayPackage
     scorer: Scorer
     model_state: ModelState
+    suspect: frozenset[str]
 
     @classmethod
     def of(cls, day: int, package: DayPackage, *, stale: bool) -> "Today":
         scorer = scorer_of(package.model)
         served: ModelState = "stale" if stale and scorer.state == "serving" else scorer.state
-        return cls(day, package, scorer, served)
+        suspect = frozenset(run for verdict in package.quality.verdicts for run in verdict.course_runs)
+        return cls(day, package, scorer, served, suspect)
 
 
 class Scoring:
@@ -126,7 +131,9 @@ class Scoring:
         rows["probability"][slots] = scored.probability
         before = rows["level"][slots]
         levels = Levels(rows["level"], rows["candidate"], rows["streak"])
-        changed = np.flatnonzero(step(levels, scored.probability, self._rules.levels, slots))
+        run = scored.cohort.run.name
+        rising = run not in day.suspect and self._state.unseen.is_fresh(run, day.day)
+        changed = np.flatnonzero(step(levels, scored.probability, self._rules.levels, slots, rising=rising))
         if len(changed):
             by_learner = sorted(changed.tolist(), key=lambda at: self._key(int(slots[at])))
             for at, why in zip(by_learner, self._reasons(scored, by_learner, day.scorer), strict=True):
@@ -171,6 +178,7 @@ class Scoring:
             previous_probability=round(float(self._state.rows["told"][slot]), 6),
             model_state=day.model_state,
             model_version=day.package.model.model_version,
+            data_quality="suspect" if key[1] in day.suspect else "ok",
             reasons=why,
         )
 
@@ -214,8 +222,8 @@ class Scoring:
     def _snapshot(self, scored: Scored, day: Today) -> None:
         """Offer this day's features to the reservoirs of those whose weekly turn it is."""
         rows, run = self._state.rows, scored.cohort.run
-        if not run.known:
-            return  # nobody will ever say who stayed
+        if not run.known or run.name in day.suspect:
+            return  # nobody will ever say who stayed; or what was seen is not what happened
         hashes = rows["hash"][scored.cohort.slots]
         turn = np.flatnonzero(is_due(hashes, day.day, run.start, run.end))
         slots = scored.cohort.slots[turn]

@@ -24,9 +24,11 @@ from features.ring import NEVER, Ints
 from online_models.labels import KEPT
 from streams.identity import Identity
 from streams.intake import DAY_S
+from streams.tallies import Tallies
+from streams.unseen import Unseen
 
 F = len(FEATURES)
-VERSION = 1
+VERSION = 2
 
 ROW = np.dtype(
     [
@@ -103,6 +105,8 @@ class PartitionState:
         self.ids: set[str] = set()
         self.older_ids: set[str] = set()
         self.counters: dict[tuple[str, str, int, int], list[int]] = {}
+        self.tallies = Tallies()
+        self.unseen = Unseen()
         self._dirty = np.zeros(capacity, bool)
         self._dirty_rows: dict[bytes, bytes | None] = {}
         self._written_facts: set[str] = set()
@@ -268,6 +272,8 @@ class PartitionState:
             "chunk": self._chunk,
             "id_chunks": [[key.decode() for key in generation] for generation in self._id_chunks],
             "counters": [[*key, *amounts] for key, amounts in self.counters.items()],
+            "tallies": self.tallies.stored(),
+            "unseen": self.unseen.stored(),
             "clock": {name: getattr(self.clock, name) for name in Clock.__slots__},
         }
 
@@ -304,6 +310,8 @@ class PartitionState:
         older, newer = ([key.encode() for key in generation] for generation in mark["id_chunks"])
         self._id_chunks = (older, newer)
         self.counters = {(row[0], row[1], row[2], row[3]): row[4:] for row in mark["counters"]}
+        self.tallies = Tallies(mark["tallies"])
+        self.unseen = Unseen(mark["unseen"])
         self.clock = Clock(**mark["clock"])
 
     def _restore_row(self, kind: bytes, name: str, value: bytes, key: bytes) -> None:

@@ -9,13 +9,16 @@ waits for it too, so whatever is kept of its consequences lies behind it.
 import logging
 import time
 from collections import deque
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from pydantic import ValidationError
 
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
-from schemas.topics import DAY_PACKAGES
+from schemas.quality import DataQualityEvent
+from schemas.topics import DATA_QUALITY, DAY_PACKAGES
 from streams.outputs import Columns
 from streams.packages import KEPT, PackageReader
 from streams.publisher import Publisher
@@ -43,15 +46,16 @@ class Training:
         self._packages = packages
         self._storing = storing
         self._topic = settings.prefix + DAY_PACKAGES.name
+        self._quality_topic = settings.prefix + DATA_QUALITY.name
         newest = packages.newest()
         count = settings.partitions
         self._trainer = Trainer(count) if newest is None else Trainer.resume(newest, count)
         self._unacked: deque[tuple[int, Delivery]] = deque()
-        self._rows: Columns = {}
+        self._rows: dict[str, Columns] = {}
         self._noted = 0
         self._written = time.monotonic()
         for package in packages.kept():
-            self._note(package)  # a crash may have come between its publication and its rows
+            self._note(package)  # a crash may have come between its publication and what it says
         if newest is not None:
             log.info("trainer: goes on after day %d with %d examples", newest.day, newest.model.examples)
 
@@ -79,10 +83,10 @@ class Training:
             self._publish(package)
 
     async def settle(self) -> None:
-        """Write the metrics of what was published, then ack the reports it rests on."""
+        """Write the rows of what was published, then ack the reports it rests on."""
         rows, self._rows, self._noted = self._rows, {}, 0
-        if rows:
-            await self._storing.write("model_metrics", rows)
+        for table, columns in rows.items():
+            await self._storing.write(table, columns)
         self._written = time.monotonic()
         await self._publisher.flush()
         while self._unacked and self._is_published(self._unacked[0][0]):
@@ -98,7 +102,7 @@ class Training:
         self._note(package)
 
     def _note(self, package: DayPackage) -> None:
-        """Keep a package's metrics for the next write."""
+        """Say what a package found out about data quality, and keep its metrics for the next write."""
         self._noted += 1
         for metric, value in package.metrics.items():
             row = {
@@ -108,8 +112,25 @@ class Training:
                 "value": value,
                 "examples": package.model.examples,
             }
-            for name, cell in row.items():
-                self._rows.setdefault(name, []).append(cell)
+            self._add("model_metrics", row)
+        for event in package.quality.events:
+            value = event.model_dump_json().encode()
+            self._publisher.send(self._quality_topic, value, event.verdict.source, 0)
+            self._add("data_quality", _quality_row(event))
+
+    def _add(self, table: str, row: Mapping[str, Any]) -> None:
+        columns = self._rows.setdefault(table, {})
+        for name, cell in row.items():
+            columns.setdefault(name, []).append(cell)
+
+
+def _quality_row(event: DataQualityEvent) -> dict[str, Any]:
+    verdict = event.verdict
+    row = event.model_dump(include={"event_id", "occurred_at", "alarm"})
+    row |= verdict.model_dump(exclude={"since"})
+    row |= {name: row[name] or "" for name in ("course_run", "kind")}
+    days = {"day": event.day, "since": verdict.since}
+    return row | {name: date.fromordinal(EPOCH_ORDINAL + day) for name, day in days.items()}
 
 
 def _parse(value: bytes | None) -> DayReport | None:

@@ -1,8 +1,10 @@
 """A run's messages in event-time order: calendar, registrations, the days' events, and the ends."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import expm1
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import orjson
@@ -22,9 +24,12 @@ CONTENT_OF_A_COURSE = 350.0
 ENROLLED_FROM, ENROLLED_FOR = 7 * 3600, 12 * 3600
 
 
-def of_run(run: Run, cohort: Cohort, draws: Draws, single_clicks: bool) -> Iterator[Published]:
+def of_run(
+    run: Run, cohort: Cohort, draws: Draws, single_clicks: bool, trackers: tuple[str, ...] = (SOURCE,)
+) -> Iterator[Published]:
     """Everything about one run, in order of time."""
     learners = learner_ids(run)
+    habits = [crc32(learner.encode()) for learner in learners]
     yield _calendar(run)
     registered, withdrawn = _by_day(cohort.registered), _by_day(cohort.withdrawn)
     active = engagement.days(run, cohort, draws)
@@ -35,11 +40,24 @@ def of_run(run: Run, cohort: Cohort, draws: Draws, single_clicks: bool) -> Itera
             # The day's second generator: engagement has taken its numbers from the first.
             rng = draws.day(day).spawn(1)[0]
             events = sessions.of_day(run, cohort, next(active), rng, single_clicks)
-            messages += _activity(run, learners, progress, day, events)
+            messages += _activity(run, learners, progress, day, events, _Trackers(trackers, habits))
         messages += _withdrawals(run, learners, withdrawn.get(day, []), day)
         messages.sort(key=lambda message: message.occurred_at)
         yield from messages
     yield from _results(run, cohort, learners)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trackers:
+    """Which source sees a learner on a day: the learner's own, and on one day in eight another."""
+
+    names: tuple[str, ...]
+    habits: list[int]
+
+    def of(self, place: int, day: int) -> str:
+        habit = self.habits[place]
+        away = (habit // 64 + day * 37) % 8 == 0
+        return self.names[(habit + away) % len(self.names)]
 
 
 def learner_ids(run: Run) -> list[str]:
@@ -115,7 +133,12 @@ def _results(run: Run, cohort: Cohort, learners: list[str]) -> Iterator[Publishe
 
 
 def _activity(
-    run: Run, learners: list[str], progress: list[float], day: int, events: sessions.Events
+    run: Run,
+    learners: list[str],
+    progress: list[float],
+    day: int,
+    events: sessions.Events,
+    trackers: "_Trackers",
 ) -> Iterator[Published]:
     """Messages of a day's events; `progress` [n] counts content clicks and is moved on."""
     midnight = (run.starts_on + day) * DAY
@@ -136,7 +159,7 @@ def _activity(
             "duration_s": duration,
             "session": f"{place}-{day}-{session}",
             "count": count,
-            "source": SOURCE,
+            "source": trackers.of(place, day),
         }
         if kind < 0:
             message["score"] = score

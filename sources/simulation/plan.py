@@ -57,12 +57,14 @@ class SimulationPlan:
     `detail` is ``clicks`` (an event a click, about 22 an active day, as a platform's log has them)
     or ``sessions`` (an event a kind and session with its `count`, about 5 an active day).
     `until` is the event day at whose start the stream ends, so that a run is left in its middle.
+    `trackers` are the sources of the activity; each learner mostly uses one, by the learner's hash.
     """
 
     runs: tuple[Run, ...]
     seed: int = 1
     detail: Detail = "sessions"
     until: int | None = None
+    trackers: tuple[str, ...] = ("simulator",)
 
     def __post_init__(self) -> None:
         """:raises ValueError: naming the field, its value and what was expected"""
@@ -76,6 +78,8 @@ class SimulationPlan:
                 raise ValueError(f"runs: {run}, expected weeks ≥ 4 and learners ≥ 1")
         if self.detail not in ("clicks", "sessions"):
             raise ValueError(f"detail: {self.detail!r}, expected 'clicks' or 'sessions'")
+        if not self.trackers:
+            raise ValueError("trackers: (), expected at least one name")
 
     @classmethod
     def term(

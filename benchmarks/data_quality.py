@@ -1,0 +1,236 @@
+"""Breaks trackers in the simulator and counts what came of it: ``python -m benchmarks.data_quality``.
+
+Every scenario is the same term, seen by the whole pipeline, from the moment on at which something breaks.
+Its line says
+
+- *hours*: from the break to the close of the day at which it was told; *told*: what was said of it;
+- *rises*: enrolments that will complete (the simulator knows) and whose level rose while it was broken or in
+  the two weeks after, but did not in the same weeks of the term that was well; first as it is, then as it
+  would be without the watch;
+- *nudges*: the same of nudges sent; *broken*: nudges sent on broken days in affected runs, to anybody.
+
+Below them, alarms in terms that nothing broke; with ``--oulad DIR`` also in the real data.
+"""
+
+import argparse
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from evaluation.backtest import Backtest
+from nudges.policy import Policy
+from schemas.learning import DayPackage
+from schemas.quality import DataQualityEvent, DayQuality
+from sources.oulad import OuladFolder
+from sources.simulation.faults import Break, Breakdown, broken
+from sources.simulator import SimulationPlan, stream, truth
+from sources.stream import DAY, Published
+from streams.identity import Identity
+from streams.intake import Timing
+from streams.outputs import Outputs
+from streams.processor import PartitionProcessor, Rules
+
+WEB, MOBILE = "web", "mobile"
+AFTERWARDS = 14
+"""Days after the break in which what is said may still come of it."""
+
+LONGEST = 15
+LEVELS = {"low": 0, "medium": 1, "high": 2}
+RULES = Rules(Timing(clock="replay"), policy=Policy(holdout_share=0.0))
+MONTH = 30.4
+
+Said = tuple[str, str, int]
+"""Learner, course run, day."""
+
+
+@dataclass
+class Heard:
+    """What a backtest said. Not ``watched``: its partitions are given no verdicts."""
+
+    watched: bool = True
+    rises: list[Said] = field(default_factory=list)
+    nudges: list[Said] = field(default_factory=list)
+    events: list[DataQualityEvent] = field(default_factory=list)
+    suspect: set[tuple[str, int]] = field(default_factory=set)
+    """Course runs and the days that are estimated on their broken ones."""
+    run_days: int = 0
+
+    def hear(self, outputs: Outputs) -> None:
+        for change in outputs.risk_changes:
+            if LEVELS[change.level] > LEVELS[change.previous_level]:
+                self.rises.append((change.learner, change.course_run, change.day))
+        for nudge in outputs.nudges:
+            day = int(nudge.decided_at.timestamp()) // DAY
+            self.nudges.append((nudge.learner, nudge.course_run, day))
+
+    def watch(self, day: int, _processors: list[PartitionProcessor], package: DayPackage) -> None:
+        self.events += package.quality.events
+        self.suspect |= {(run, day) for verdict in package.quality.verdicts for run in verdict.course_runs}
+        self.run_days += len(package.cohorts)
+
+    def amend(self, package: DayPackage) -> DayPackage:
+        return package if self.watched else package.model_copy(update={"quality": DayQuality()})
+
+
+@dataclass
+class Term:
+    """A backtest under way and what it has said."""
+
+    heard: Heard
+    backtest: Backtest
+
+    @classmethod
+    def begin(cls) -> "Term":
+        heard = Heard()
+        backtest = Backtest(
+            RULES, Identity(b"data quality"), say=heard.hear, watch=heard.watch, amend=heard.amend
+        )
+        return cls(heard, backtest)
+
+    def go_on(self, messages: Iterable[Published], *, watched: bool = True) -> Heard:
+        """How it ends with these messages; the term itself stays where it is."""
+        other = deepcopy(self)
+        other.heard.watched = watched
+        other.backtest.run(messages)
+        return other.heard
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Says what was false, by the simulator's truth and the term that was well."""
+
+    well: Heard
+    completes: frozenset[tuple[str, str]]
+
+    def false(self, what: str, heard: Heard, breakdown: Breakdown) -> int:
+        """Enrolments that will complete, of whom something was said that is not said when all is well."""
+        since, until = breakdown.since // DAY, breakdown.until // DAY + AFTERWARDS
+
+        def within(said: list[Said]) -> set[tuple[str, str]]:
+            return {(learner, run) for learner, run, day in said if since <= day < until}
+
+        return len((within(getattr(heard, what)) - within(getattr(self.well, what))) & self.completes)
+
+
+def scenarios(plan: SimulationPlan) -> dict[str, Breakdown]:
+    """What breaks, in the middle of the present runs."""
+    day = plan.runs[1].starts_on + 60
+    run = plan.runs[1].course_run
+
+    def of(what: Break, days: int, from_hour: int = 0, **more: Any) -> Breakdown:
+        return Breakdown(what, day * DAY + from_hour * 3600, (day + days) * DAY, **more)
+
+    return {
+        "every source cut for 1 day": of("cut", 1),
+        "every source cut for 5 days": of("cut", 5),
+        "every source cut for 15 days": of("cut", LONGEST),
+        "mobile cut for 5 days": of("cut", 5, source=MOBILE),
+        "mobile cut for 15 days": of("cut", LONGEST, source=MOBILE),
+        "mobile cut for 5 days, from 15:00": of("cut", 5, 15, source=MOBILE),
+        "mobile cut for 5 days, from 21:00": of("cut", 5, 21, source=MOBILE),
+        "mobile cut for 5 days, one run": of("cut", 5, source=MOBILE, course_run=run),
+        "mobile loses 80 % for 5 days": of("cut", 5, source=MOBILE, share=0.8),
+        "mobile loses 50 % for 5 days": of("cut", 5, source=MOBILE, share=0.5),
+        "web's content not tracked for 5 days": of("cut", 5, source=WEB, kind="content"),
+        "web sends everything twice for 5 days": of("repeat", 5, source=WEB),
+        "mobile's clock 4 h fast for 5 days": of("skew", 5, source=MOBILE, shift_s=4 * 3600),
+        "mobile's clock 4 h slow for 5 days": of("skew", 5, source=MOBILE, shift_s=-4 * 3600),
+        "mobile's clock 10 h slow for 5 days": of("skew", 5, source=MOBILE, shift_s=-10 * 3600),
+        "mobile's clock 4 days fast for 5 days": of("skew", 5, source=MOBILE, shift_s=4 * DAY),
+        "web's kinds unknown for 5 days": of("garble", 5, source=WEB),
+        "web's events bare for 5 days": of("strip", 5, source=WEB),
+    }
+
+
+def _told(events: list[DataQualityEvent], breakdown: Breakdown) -> tuple[str, str]:
+    opened = [
+        event
+        for event in events
+        if event.alarm == "opened" and breakdown.since < (event.day + 1) * DAY <= breakdown.until + DAY
+    ]
+    if not opened:
+        return "–", "nothing"
+    lateness = RULES.timing.lateness
+    hours = ((opened[0].day + 1) * DAY + lateness - breakdown.since) / 3600
+    verdict = opened[0].verdict
+    scope = "/".join(filter(None, (verdict.source, verdict.course_run, verdict.kind)))
+    return f"{hours:.0f}", f"{verdict.problem}: {scope} ({len(opened)} in all)"
+
+
+def run(learners: int, only: str) -> Heard:
+    """Print the scenarios' table. Returns the term that was well."""
+    plan = replace(SimulationPlan.term(learners, courses=4), trackers=(WEB, MOBILE))
+    wanted = scenarios(plan)
+    breaks = min(breakdown.since for breakdown in wanted.values()) // DAY * DAY
+    plan = replace(plan, until=breaks // DAY + LONGEST + AFTERWARDS + 2)
+    term, rest = Term.begin(), []
+    for message in stream(plan):
+        if message.occurred_at < breaks:
+            term.backtest.feed(message)
+        else:
+            rest.append(message)
+    fates = truth(plan)
+    completes = zip(fates.learner, fates.course_run, fates.lost.tolist(), strict=True)
+    judge = Judge(term.go_on(rest), frozenset((learner, run) for learner, run, lost in completes if not lost))
+    print(f"{'':40} {'':5}  {'':42} {'false rises':>16} {'false nudges':>16} {'broken':>7}")
+    print(
+        f"{'scenario':40} {'hours':>5}  {'told':42} {'ours':>6} {'unwatched':>9} {'ours':>6} {'unwatched':>9}"
+    )
+    for name, breakdown in wanted.items():
+        if only in name:
+            _print(name, breakdown, term, rest, judge)
+    return judge.well
+
+
+def _print(name: str, breakdown: Breakdown, term: Term, rest: list[Published], judge: Judge) -> None:
+    ours = term.go_on(broken(rest, [breakdown]))
+    theirs = term.go_on(broken(rest, [breakdown]), watched=False)
+    counts: list[int] = [
+        judge.false(what, heard, breakdown) for what in ("rises", "nudges") for heard in (ours, theirs)
+    ]
+    on_broken = sum((run, day) in ours.suspect for _, run, day in ours.nudges)
+    hours, told = _told(ours.events, breakdown)
+    numbers = f"{counts[0]:6} {counts[1]:9} {counts[2]:6} {counts[3]:9} {on_broken:7}"
+    print(f"{name:40} {hours:>5}  {told:42} {numbers}", flush=True)
+
+
+def _well(learners: int, seed: int) -> Heard:
+    """A term that nothing breaks."""
+    term = Term.begin()
+    plan = SimulationPlan.term(learners, courses=4, seed=seed)
+    return term.go_on(stream(replace(plan, trackers=(WEB, MOBILE))))
+
+
+def _false_alarms(name: str, heard: list[Heard]) -> None:
+    opened = [event for one in heard for event in one.events if event.alarm == "opened"]
+    months = sum(one.run_days for one in heard) / MONTH
+    print(f"{name}: {len(opened)} alarms in {months:,.0f} months of course runs that nothing broke")
+    for event in opened:
+        print(
+            "  ",
+            event.occurred_at.date(),
+            event.verdict.problem,
+            event.verdict.source,
+            event.verdict.course_runs,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--learners", type=int, default=2_000)
+    parser.add_argument("--seeds", type=int, default=3, help="terms that are well, for false alarms")
+    parser.add_argument("--only", default="", help="scenarios whose name has this in it")
+    parser.add_argument("--oulad", type=Path)
+    chosen = parser.parse_args()
+    run(chosen.learners, chosen.only)
+    _false_alarms("simulator", [_well(chosen.learners, seed) for seed in range(1, chosen.seeds + 1)])
+    if chosen.oulad is not None:
+        _false_alarms("OULAD", [Term.begin().go_on(OuladFolder(chosen.oulad).stream())])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""The watch over sources: what it tells, what it does not, and that it goes on where it was left."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from online_models.arrays import pack
+from online_models.quality import ACCEPTED_AFTER, HOURS, KINDS, Counts, QualityWatch, merge_counts
+from schemas.activity import ACTIVITY_KINDS
+from schemas.quality import DataQualityEvent, DayQuality, SourceCounts
+
+PROFILE = np.array([1, 1, 0, 0, 0, 1, 2, 4, 6, 6, 5, 5, 5, 5, 5, 5, 6, 8, 9, 9, 7, 5, 3, 2], float)
+SHARES = np.array([0.2, 0.35, 0.1, 0.02, 0.0, 0.2, 0.01, 0.1, 0.01, 0.01])
+WEEKDAYS = np.array([1.3, 1.1, 1.0, 1.0, 1.0, 0.7, 0.9])
+RUNS = {"a/1": 300.0, "b/1": 200.0, "c/1": 60.0, "d/1": 4.0}
+LENGTH = 120
+BREAK = 70
+
+Break = Callable[[int, str, str, Counts], Counts]
+
+
+def well(_day: int, _source: str, _run: str, counts: Counts) -> Counts:
+    return counts
+
+
+def term(broken: Break = well, seed: int = 1) -> Iterator[tuple[int, dict[tuple[str, str], Counts]]]:
+    """Days of four runs seen by two sources."""
+    rng = np.random.default_rng(seed)
+    for day in range(LENGTH):
+        platform = WEEKDAYS[day % 7] * rng.gamma(60, 1 / 60) * (0.45 if 88 <= day < 98 else 1.0)
+        counts = {}
+        for run, size in RUNS.items():
+            for source, share in (("web", 0.7), ("app", 0.3)):
+                rate = size * share * platform * (1.2 - day / LENGTH) * rng.gamma(40, 1 / 40)
+                hours = rng.poisson(rate * np.outer(SHARES, PROFILE / PROFILE.sum()))
+                records = int(hours.sum())
+                faults = Counts.none().faults | {
+                    "duplicates": int(rng.binomial(records, 0.005)),
+                    "without_duration": int(rng.binomial(records, 0.4)),
+                }
+                counts[source, run] = broken(day, source, run, Counts(hours, faults))
+        yield day, {key: one for key, one in counts.items() if one.hours.any() or any(one.faults.values())}
+
+
+@dataclass
+class Watched:
+    events: list[DataQualityEvent] = field(default_factory=list)
+    days: dict[int, DayQuality] = field(default_factory=dict)
+
+    def told(self) -> list[tuple[int, str, str, str, str | None, str | None]]:
+        return [
+            (event.day, event.alarm, event.verdict.problem, event.verdict.source, event.verdict.course_run,
+             event.verdict.kind)
+            for event in self.events
+        ]  # fmt: skip
+
+
+def watch(broken: Break = well, seed: int = 1) -> Watched:
+    found, watching = Watched(), QualityWatch()
+    for day, counts in term(broken, seed):
+        found.days[day] = watching.close(day, counts, dict.fromkeys(RUNS, day / LENGTH))
+        found.events += found.days[day].events
+    return found
+
+
+def cut(since: int, days: int, source: str = "", run: str = "", kind: str = "", hour: int = 0) -> Break:
+    """Nothing comes from ``since``, at an hour, for some days."""
+
+    def broken(day: int, of_source: str, of_run: str, counts: Counts) -> Counts:
+        if not since <= day < since + days or (source and of_source != source) or (run and of_run != run):
+            return counts
+        hours = counts.hours.copy()
+        kinds = [ACTIVITY_KINDS.index(kind)] if kind else list(range(KINDS))
+        hours[kinds, hour if day == since else 0 :] = 0
+        return Counts(hours, counts.faults if kind or (hour and day == since) else Counts.none().faults)
+
+    return broken
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_told_of_a_term_that_is_well(seed: int) -> None:
+    """Weekends, a break in which everybody does half, a course that fades, a course of a few learners."""
+    assert watch(seed=seed).told() == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "scope"),
+    [
+        (cut(BREAK, 5, "app"), ("app", None, None)),
+        (cut(BREAK, 5, "web", "b/1"), ("web", "b/1", None)),
+        (cut(BREAK, 5, "web", kind="content"), ("web", None, "content")),
+        (cut(BREAK, 5, "app", hour=14), ("app", None, None)),
+    ],
+)
+def test_what_goes_quiet_is_told_once_on_its_day_and_when_it_is_back(
+    broken: Break, scope: tuple[str, str | None, str | None]
+) -> None:
+    found = watch(broken)
+    assert found.told() == [(BREAK, "opened", "quiet", *scope), (BREAK + 5, "closed", "quiet", *scope)]
+    assert [day for day, quality in found.days.items() if quality.verdicts] == list(range(BREAK, BREAK + 5))
+    verdict = found.days[BREAK + 2].verdicts[0]
+    assert verdict.since == BREAK
+    assert verdict.course_runs == ([scope[1]] if scope[1] else sorted(RUNS))
+
+
+def test_a_course_of_a_few_learners_is_told_when_its_silence_has_added_up() -> None:
+    told = watch(cut(BREAK, 30, run="c/1")).told()
+    assert told[0][1:5] == ("opened", "quiet", "web", "c/1")
+    assert BREAK <= told[0][0] <= BREAK + 2
+
+
+def test_all_sources_at_once_are_no_holiday() -> None:
+    told = watch(cut(BREAK, 40)).told()
+    assert {one[3] for one in told if one[0] == BREAK} == {"web", "app"}
+    assert {one[:2] for one in told} == {(BREAK, "opened"), (BREAK + 40, "closed")}
+
+
+def test_what_stays_changed_is_taken_for_the_new_rhythm_but_not_the_silence_of_a_run() -> None:
+    gone = watch(cut(BREAK, LENGTH, "app", "a/1")).told()
+    assert [(day, alarm) for day, alarm, *_ in gone] == [
+        (BREAK, "opened"),
+        (BREAK + ACCEPTED_AFTER, "accepted"),
+    ]
+    silent = watch(cut(BREAK, LENGTH, run="a/1")).told()
+    assert {alarm for _, alarm, *_ in silent} == {"opened"}
+
+
+def _faulty(fault: str, share: float) -> Break:
+    def broken(day: int, source: str, _run: str, counts: Counts) -> Counts:
+        if source != "web" or not BREAK <= day < BREAK + 5:
+            return counts
+        return Counts(counts.hours, counts.faults | {fault: round(int(counts.hours.sum()) * share)})  # type: ignore[dict-item]
+
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("fault", "share"),
+    [
+        ("duplicates", 0.5),
+        ("ahead", 0.2),
+        ("unknown_kind", 0.3),
+        ("without_object", 1.0),
+        ("without_duration", 1.0),
+    ],
+)
+def test_faulty_records_are_told(fault: str, share: float) -> None:
+    told = watch(_faulty(fault, share)).told()
+    assert told == [
+        (BREAK, "opened", fault, "web", None, None),
+        (BREAK + 5, "closed", fault, "web", None, None),
+    ]
+
+
+def test_runs_that_are_over_are_not_expected() -> None:
+    watching, events = QualityWatch(), []
+    for day, counts in term():
+        on = dict.fromkeys(RUNS if day < BREAK else ["b/1"], day / LENGTH)
+        counts = {key: one for key, one in counts.items() if key[1] in on or day < BREAK + 3}
+        events += watching.close(day, counts, on).events
+    assert events == []
+
+
+def test_it_goes_on_from_its_state_bit_for_bit() -> None:
+    broken, whole = cut(BREAK, 5, "app"), watch(cut(BREAK, 5, "app"))
+    watching = QualityWatch()
+    for day, counts in term(broken):
+        found = watching.close(day, counts, dict.fromkeys(RUNS, day / LENGTH))
+        assert found == whole.days[day]
+        if day in (3, 50, BREAK, BREAK + 2, BREAK + 5):
+            stored = DayQuality.model_validate_json(found.model_dump_json())
+            watching = QualityWatch.from_state(stored.rhythm)
+
+
+def test_counts_are_added_up_in_any_order() -> None:
+    hours = np.arange(KINDS * HOURS, dtype=np.int32).reshape(KINDS, HOURS)
+    one = SourceCounts(source="web", course_run="a/1", hours=pack(hours), faults={"duplicates": 2})
+    other = SourceCounts(source="app", course_run="a/1", hours=pack(hours))
+    found = merge_counts([one, other, one])
+    assert list(found) == list(merge_counts([other, one, one])) == [("app", "a/1"), ("web", "a/1")]
+    assert (found["web", "a/1"].hours == 2 * hours).all()
+    assert found["web", "a/1"].faults["duplicates"] == 4
+    with pytest.raises(ValueError, match="source counts of 'web': expected counts of shape"):
+        merge_counts([one.model_copy(update={"hours": pack(hours[:2])})])

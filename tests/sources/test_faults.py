@@ -1,0 +1,107 @@
+"""Trackers that break in the simulator."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from sources.simulation.faults import Breakdown, broken
+from sources.simulator import Run, SimulationPlan, stream
+from sources.stream import DAY, Published
+from streams.decode import decode_events
+from tests.streams.pipeline import batch_of
+
+START = 20_000
+PLAN = replace(SimulationPlan((Run("a", "now", START, 4, 40),), seed=3), trackers=("web", "app"))
+SINCE, UNTIL = (START + 5) * DAY, (START + 8) * DAY
+
+
+def arrives(**more: Any) -> list[Published]:
+    return list(broken(stream(PLAN), [Breakdown(**({"since": SINCE, "until": UNTIL} | more))]))
+
+
+def activity(messages: list[Published]) -> list[tuple[int, dict[str, Any]]]:
+    found = [(message.occurred_at, orjson.loads(message.value)) for message in messages]
+    return [(at, body) for at, body in found if body["type"] == "activity"]
+
+
+WELL = activity(list(stream(PLAN)))
+HIT = [(at, body) for at, body in WELL if SINCE <= at < UNTIL and body["source"] == "app"]
+
+
+def test_learners_have_a_source_of_their_own_and_now_and_then_the_other() -> None:
+    of: dict[str, Counter[str]] = {}
+    for _, body in WELL:
+        of.setdefault(body["learner"], Counter())[body["source"]] += 1
+    assert {source for one in of.values() for source in one} == {"web", "app"}
+    main = sum(one.most_common(1)[0][1] for one in of.values())
+    assert 0.75 < main / len(WELL) < 0.98
+
+
+def test_a_cut_takes_the_sources_activity_and_nothing_else() -> None:
+    assert len(HIT) > 20
+    assert activity(arrives(what="cut", source="app")) == [one for one in WELL if one not in HIT]
+    assert sum(not m.broadcast for m in arrives(what="cut")) > sum(
+        not m.broadcast for m in arrives(what="cut", since=0, until=SINCE * 2)
+    )
+    facts = [one for one in arrives(what="cut", since=0, until=2 * SINCE)]
+    assert {orjson.loads(m.value)["type"] for m in facts} == {
+        "calendar",
+        "tick",
+        "enrolled",
+        "withdrawn",
+        "completed",
+    }
+
+
+def test_a_share_is_the_same_records_each_time() -> None:
+    some = activity(arrives(what="cut", source="app", share=0.5))
+    assert some == activity(arrives(what="cut", source="app", share=0.5))
+    assert 0.25 < (len(WELL) - len(some)) / len(HIT) < 0.75
+
+
+def test_repeats_follow_what_they_repeat() -> None:
+    found = activity(arrives(what="repeat", source="app"))
+    assert len(found) == len(WELL) + len(HIT)
+    assert {body["event_id"] for _, body in found} == {body["event_id"] for _, body in WELL}
+
+
+def test_a_wrong_clock_shows_against_the_arrival() -> None:
+    found = dict(
+        zip(
+            [b["event_id"] for _, b in WELL],
+            activity(arrives(what="skew", source="app", shift_s=7200)),
+            strict=True,
+        )
+    )
+    for at, body in HIT:
+        later = orjson.loads(orjson.dumps(body))["occurred_at"]
+        arrived, shifted = found[body["event_id"]]
+        assert arrived == at
+        assert shifted["occurred_at"] > later
+
+
+def test_what_is_garbled_is_refused_and_what_is_stripped_is_not() -> None:
+    garbled = [message for message in arrives(what="garble", source="app") if message.key is not None]
+    decoded = decode_events(batch_of([(m.key.encode() if m.key else None, m.value) for m in garbled]))
+    assert Counter(letter.reason for letter in decoded.letters) == {"unknown_kind": len(HIT)}
+    stripped = [m for m in arrives(what="strip", source="app") if m.key is not None]
+    decoded = decode_events(batch_of([(m.key.encode() if m.key else None, m.value) for m in stripped]))
+    assert decoded.letters == []
+    assert sum("object" not in m for m in decoded.messages if m["type"] == "activity") == len(HIT)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"until": SINCE}, "until: "),
+        ({"share": 0.0}, "share: 0.0, expected"),
+        ({"kind": "tea"}, "kind: 'tea', expected one of home"),
+        ({"shift_s": 5}, "shift_s: 5, expected a number of seconds for a skew, else 0"),
+    ],
+)
+def test_wrong_breakdowns_are_refused(more: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        arrives(what="cut", **more)
