@@ -161,7 +161,7 @@ class QualityWatch:
             for scope, problem, seen in found
             if (scope, problem) in self._open
         ]
-        return DayQuality(verdicts=verdicts, events=events, rhythm=self._state())
+        return DayQuality.model_construct(verdicts=verdicts, events=events, rhythm=self._state())
 
     # -- expecting ----------------------------------------------------------------------------------
 
@@ -179,13 +179,13 @@ class QualityWatch:
             self._expect_run(today, scope)
         for source in sorted({scope.source for scope in today.observed}):
             self._expect_source(today, source)
-        whole = {scope for scope in today.expected if not scope.kind}
+        whole = [scope for scope in today.expected if not scope.kind]
         for scope in whole:
             peers = [one for one in whole if bool(one.run) == bool(scope.run) and one != scope]
             if not scope.run:
                 peers = [one for one in peers if one.source != scope.source]
             today.movement[scope] = _movement(today, peers)
-        for scope in today.expected.keys() - whole:
+        for scope in [scope for scope in today.expected if scope.kind]:
             today.movement[scope] = _movement(today, [scope._replace(kind="")])
 
     def _expect_run(self, today: "_Today", run: Scope) -> None:
@@ -258,12 +258,12 @@ class QualityWatch:
 
     def _faulty(self, today: "_Today") -> Iterator[tuple[Scope, Problem, _Seen]]:
         """Scopes whose records are worse than usual, the widest first."""
-        for scope in sorted({Scope(*key) for key in today.counts} | _sources(today), key=_width):
+        for scope in sorted(today.totals, key=_width):
             stream, total = self._stream(scope), today.records(scope)
             for fault in FAULTS:
                 share = stream.shares.setdefault(fault, _Share())
                 if total and not (fault in HABITUAL and share.days < WARM):
-                    count = today.faults(scope, fault)
+                    count = today.totals[scope].faults.get(fault, 0)
                     usual, trusted = share.usual, min(total, BUNCHED)
                     surprise = share_surprise(round(count * trusted / total), trusted, usual)
                     yield scope, fault, _Seen(count / total, share.mean, surprise, today.day)
@@ -353,12 +353,12 @@ class QualityWatch:
         self._learn_shares(today)
 
     def _learn_shares(self, today: "_Today") -> None:
-        for scope in {Scope(*key) for key in today.counts} | _sources(today):
+        for scope in today.totals:
             total = today.records(scope)
             for fault in FAULTS:
                 if total and not self._explained(scope, fault):
                     share = self._stream(scope).shares.setdefault(fault, _Share())
-                    share.learn(today.faults(scope, fault) / total)
+                    share.learn(today.totals[scope].faults.get(fault, 0) / total)
 
     # -- data ---------------------------------------------------------------------------------------
 
@@ -393,23 +393,27 @@ class _Today:
     movement: dict[Scope, float] = field(default_factory=dict)
     stretches: dict[Scope, float] = field(default_factory=dict)
 
-    def _parts(self, scope: Scope) -> list[Counts]:
-        return [one for key, one in self.counts.items() if Scope(*key).within(scope)]
+    totals: dict[Scope, Counts] = field(default_factory=dict)
+    """Of each source and of its part of each run."""
+
+    def __post_init__(self) -> None:
+        for key, one in self.counts.items():
+            self.totals[Scope(*key)] = one
+            total = self.totals.setdefault(Scope(key[0]), Counts.none())
+            total.hours[...] += one.hours
+            for fault, count in one.faults.items():
+                total.faults[fault] += count
 
     def hours(self, scope: Scope) -> NDArray[np.int64]:
         """[kinds, hours]"""
-        total = np.zeros((KINDS, HOURS), np.int64)
-        for part in self._parts(scope):
-            total += part.hours
-        return total
-
-    def faults(self, scope: Scope, fault: Fault) -> int:
-        return sum(part.faults.get(fault, 0) for part in self._parts(scope))
+        found = self.totals.get(scope)
+        return np.zeros((KINDS, HOURS), np.int64) if found is None else found.hours
 
     def records(self, scope: Scope) -> int:
         """Events, and records that became none."""
+        found = self.totals[scope]
         lost: tuple[Fault, ...] = ("duplicates", "unknown_kind", "invalid", "future")
-        return int(self.hours(scope).sum()) + sum(self.faults(scope, fault) for fault in lost)
+        return int(found.hours.sum()) + sum(found.faults.get(fault, 0) for fault in lost)
 
     def is_ending(self, scope: Scope) -> bool:
         return bool(scope.run) and self.phases.get(scope.run, 0.0) >= LAST_PHASE
@@ -429,10 +433,6 @@ class _Today:
 
 def _width(scope: Scope) -> tuple[int, Scope]:
     return sum(map(bool, scope)), scope
-
-
-def _sources(today: _Today) -> set[Scope]:
-    return {Scope(source) for source, _ in today.counts}
 
 
 def _movement(today: _Today, peers: Iterable[Scope]) -> float:

@@ -1,5 +1,6 @@
 """Every feature against the slow reference, and the promises that make replays equal."""
 
+import dataclasses
 import random
 
 import numpy as np
@@ -156,3 +157,59 @@ def test_a_late_event_inside_the_ring_counts() -> None:
     found = compute.values(rows, one, RUN, day)
     assert (found["clicks_28"][0], found["clicks_7"][0], found["silence"][0]) == (6, 2, 5)
     assert codes(rows, one, day)[INDEX["clicks_28"], 0] > 0
+
+
+def shifted(history: History, since: int, days: int) -> History:
+    """The same history with everything from ``since`` on so many days later."""
+    return dataclasses.replace(
+        history,
+        clicks=[
+            dataclasses.replace(one, day=one.day + days) if one.day >= since else one
+            for one in history.clicks
+        ],
+    )
+
+
+RECENT = [f"{name}_{window}" for name in ("clicks", "active_days") for window in (1, 3, 7, 14)] + [
+    "minutes_7"
+]
+"""Of windows that hold whole within the days that were seen."""
+
+
+@settings(max_examples=25, deadline=None)
+@given(history=histories, at=st.integers(1, 12), lasted=st.integers(1, 9))
+def test_for_who_was_not_seen_the_clock_stood_still(history: History, at: int, lasted: int) -> None:
+    """As if the days on which nothing was seen had not been: windows and silence."""
+    day = START + 50
+    since = day - lasted - at + 1
+    plain = dataclasses.replace(history, clicks=[one for one in history.clicks if one.day < day - lasted])
+    here = rows_of([plain], day - lasted)
+    later = rows_of([shifted(plain, since, lasted)], day)
+    expected = compute.values(here, np.array([0]), unknown_run("c/r"), day - lasted)
+    found = compute.values(later, np.array([0]), unknown_run("c/r"), day, np.arange(since, since + lasted))
+    assert {name: found[name].tolist() for name in RECENT} == {
+        name: expected[name].tolist() for name in RECENT
+    }
+    if any(one.day >= since - 20 for one in plain.clicks):
+        assert found["silence"].tolist() == expected["silence"].tolist()
+
+
+def test_who_was_seen_on_a_broken_day_has_it_like_any_other() -> None:
+    day = START + 30
+    rows = rows_of([History([Click(day - 3, "quiz", 5, 0)]), History([Click(day - 6, "quiz", 5, 0)])], day)
+    unseen = np.arange(day - 4, day - 1)
+    found = compute.values(rows, np.arange(2), RUN, day, unseen)
+    assert found["clicks_3"].tolist() == [5, 5]
+    assert found["silence"].tolist() == [1, 2], "of two and five days, one and three were not seen"
+    assert compute.values(rows, np.arange(2), RUN, day)["silence"].tolist() == [2, 5]
+
+
+def test_nobody_missed_a_deadline_around_broken_days() -> None:
+    day = START + 30
+    rows = rows_of([History(), History(hand_ins=[HandIn(START + 9, "a", 150)])], day)
+    before = compute.values(rows, np.arange(2), RUN, day)
+    assert before["missed"].tolist() == [1.0, 0.5]
+    found = compute.values(rows, np.arange(2), RUN, day, np.array([START + 20]))
+    assert found["missed"].tolist() == [0.5, 0.0], "b was due on day 25"
+    assert found["points"].tolist() == pytest.approx([0.0, 0.75])
+    assert compute.values(rows, np.arange(2), RUN, day, np.array([START + 26]))["missed"][0] == 1.0

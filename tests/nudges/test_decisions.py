@@ -58,6 +58,7 @@ ENDED = Situation(in_force=False)
     ("change", "learner", "policy", "situation", "expected"),
     [
         (risk_change(), FRESH, EVERYBODY, None, "sent"),
+        (risk_change(data_quality="suspect"), FRESH, EVERYBODY, None, "data_quality"),
         (risk_change("high", "low"), FRESH, EVERYBODY, None, "level_not_nudged"),
         (risk_change("low", "medium"), FRESH, EVERYBODY, None, "level_not_nudged"),
         (risk_change(reasons=[reason("silence")]), FRESH, SCORES, None, "reason_not_nudged"),

@@ -144,3 +144,29 @@ def test_a_probability_that_is_none_is_refused_untouched(wrong: float) -> None:
 
 def test_numbers_and_names_are_in_step() -> None:
     assert tuple(name(level) for level in (LOW, MEDIUM, HIGH)) == RISK_LEVELS
+
+
+@given(courses, courses, level_settings())
+def test_nothing_rises_while_rising_is_held_and_a_rise_begins_anew_after_it(
+    before: list[float], during: list[float], settings: LevelSettings
+) -> None:
+    levels = Levels.low(1)
+    for probability in before:
+        step(levels, np.array([probability]), settings)
+    for probability in during:
+        level = int(levels.level[0])
+        step(levels, np.array([probability]), settings, rising=False)
+        assert int(levels.level[0]) <= level
+        assert int(levels.candidate[0]) <= int(levels.level[0])
+    level = int(levels.level[0])
+    for _ in range(settings.confirm_days - 1 if during else 0):
+        step(levels, np.array([1.0]), settings)
+        assert int(levels.level[0]) == level
+
+
+def test_falls_go_on_while_rising_is_held() -> None:
+    levels = Levels(*(np.full(1, value, np.uint8) for value in (HIGH, HIGH, 0)))
+    for _ in range(PLAIN.confirm_days):
+        changed = step(levels, np.array([0.1]), PLAIN, rising=False)
+    assert changed.all()
+    assert levels.level[0] == LOW

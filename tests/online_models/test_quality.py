@@ -158,8 +158,8 @@ def test_runs_that_are_over_are_not_expected() -> None:
     watching, events = QualityWatch(), []
     for day, counts in term():
         on = dict.fromkeys(RUNS if day < BREAK else ["b/1"], day / LENGTH)
-        counts = {key: one for key, one in counts.items() if key[1] in on or day < BREAK + 3}
-        events += watching.close(day, counts, on).events
+        lingering = {key: one for key, one in counts.items() if key[1] in on or day < BREAK + 3}
+        events += watching.close(day, lingering, on).events
     assert events == []
 
 
