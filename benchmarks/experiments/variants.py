@@ -7,7 +7,7 @@ week later:
 
 - *random*: each variant as likely;
 - *best single*: the one variant that is best on average, known beforehand;
-- *bandit*: :mod:`nudges.experiments.choosing`, which starts knowing nothing;
+- *bandit*: :mod:`nudges.experiments.bandit`, which starts knowing nothing;
 - *oracle*: the best variant of each situation, known beforehand. Nobody can do better from what is seen.
 
 Beside these, what a choice by each learner's own hidden response would gain; no one can know that.
@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.experiments.trials import RUN_NAME, Policy, Trial, live, nobody, world
 from nudges.assignment import pick, position
-from nudges.experiments.choosing import Chooser, Learned
+from nudges.experiments.bandit import Bandit, sums
 from nudges.experiments.off_policy import Logged, doubly_robust, inverse_propensity, self_normalised
 from nudges.experiments.outcomes import OutcomeName
 from sources.simulation.cohort import Bools, Floats, Ints
@@ -81,16 +81,18 @@ def bandit(found: Potential, key: str) -> Run:
     contexts = contexts_of(trial.situation)
     chosen, propensities = np.zeros(count, np.int64), np.zeros(count)
     estimates = np.zeros((count, variants))
-    learned, learned_to = Learned.nothing(variants, contexts.shape[1]), 0
+    inputs = contexts.shape[1]
+    learned, learned_to = np.zeros((variants, inputs, inputs + 1), np.int64), 0
     for day in np.unique(trial.day).tolist():
         known = int(np.searchsorted(trial.known[REWARD], day))
-        new = slice(learned_to, known)
-        rewards = found.after[np.arange(new.start, new.stop), chosen[new]].astype(np.int64)
-        learned, learned_to = learned + Learned.of(contexts[new], chosen[new], rewards, variants), known
+        for variant in range(variants):
+            new = learned_to + np.flatnonzero(chosen[learned_to:known] == variant)
+            learned[variant] += sums(contexts[new], found.after[new, variant].astype(np.int64))
+        learned_to = known
         now = np.flatnonzero(trial.day == day)
-        chooser = Chooser.of(learned)
-        estimates[now] = chooser.estimates(contexts[now])
-        shares = chooser.probabilities(contexts[now])
+        knowing = Bandit.of(learned)
+        estimates[now] = knowing.estimates(contexts[now])
+        shares = knowing.probabilities(contexts[now])
         places = [position(key, str(one), RUN_NAME, "variant") for one in trial.learner[now].tolist()]
         chosen[now] = [pick(place, row) for place, row in zip(places, shares.tolist(), strict=True)]
         propensities[now] = shares[np.arange(len(now)), chosen[now]]

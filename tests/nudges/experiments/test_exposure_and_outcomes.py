@@ -1,11 +1,13 @@
 """Which decisions compare, and when what became of them is known."""
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from nudges.experiments.exposure import DAY_S, exposure_of
+from nudges.experiments.exposure import DAY_S, Exposure, exposure_of
 from nudges.experiments.outcomes import (
     OUTCOMES,
     Ending,
@@ -39,11 +41,14 @@ def decision(**changes: Any) -> NudgeDecision:
     return NudgeDecision.model_validate(row | changes)
 
 
-def test_chance_made_these_two() -> None:
-    sent = exposure_of(decision(), "short", first=True)
-    held = exposure_of(decision(decision="hold", reason="holdout", propensity=0.1), "short", first=False)
-    assert sent is not None
-    assert held is not None
+def exposed(earlier: Sequence[Exposure] = (), **changes: Any) -> Exposure:
+    found = exposure_of(decision(**changes), earlier)
+    assert found is not None
+    return found
+
+
+def test_chance_made_these() -> None:
+    sent = exposed(variant="short")
     assert (sent.arm, sent.variant, sent.day, sent.propensity, sent.first) == (
         "nudged",
         "short",
@@ -51,15 +56,42 @@ def test_chance_made_these_two() -> None:
         0.9,
         True,
     )
-    assert (held.arm, held.variant, held.propensity, held.first) == ("holdout", "", 0.1, False)
-    postponed = exposure_of(decision(reason="quiet_hours"), "short", first=True)
-    assert postponed is not None
-    assert postponed.arm == "nudged"
+    held = exposed(decision="hold", reason="holdout", propensity=0.1)
+    assert (held.arm, held.variant, held.propensity) == ("holdout", "", 0.1)
+    assert exposed(reason="quiet_hours").arm == "nudged"
+    assert exposed(decision="hold", reason="awaiting_approval").arm == "nudged"
 
 
-@pytest.mark.parametrize("reason", ["cap_reached", "level_not_nudged", "opted_out", "warming_up", "run_over"])
-def test_a_guards_no_is_in_neither_arm(reason: str) -> None:
-    assert exposure_of(decision(decision="hold", reason=reason, propensity=1.0), "", first=True) is None
+def test_an_exposure_survives_json() -> None:
+    before = exposure_of(decision(), [], (1, 0, 1, 0))
+    assert before is not None
+    assert Exposure.from_data(json.loads(json.dumps(before.as_data()))) == before
+
+
+def test_only_an_enrolments_first_exposure_is_its_first() -> None:
+    first = exposed()
+    assert not exposed([first], risk_change_id="c2", decision_id="d2").first
+
+
+def test_an_instructors_yes_exposes_nobody_anew() -> None:
+    proposed = exposed(decision="hold", reason="awaiting_approval")
+    assert exposure_of(decision(decision_id="d2"), [proposed]) is None
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        ("hold", "cap_reached"),
+        ("hold", "level_not_nudged"),
+        ("hold", "opted_out"),
+        ("hold", "warming_up"),
+        ("hold", "run_over"),
+        ("hold", "declined"),
+        ("cancel", "recovered"),
+    ],
+)
+def test_a_guards_no_is_in_neither_arm(made: str, reason: str) -> None:
+    assert exposure_of(decision(decision=made, reason=reason, propensity=1.0), []) is None
 
 
 def test_each_window_closes_once() -> None:

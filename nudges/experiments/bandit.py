@@ -14,16 +14,18 @@ What was learned is sums of products of whole numbers, so the outcomes of all pa
 bytes in any order; they are solved without BLAS, and probabilities are rounded, so a replay on another
 machine chooses what the live run chose.
 
-Contexts are zeros and ones, the first always one; what they mean is the caller's.
+Contexts are zeros and ones, the first always one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from schemas.risk import RiskLevel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,70 +43,44 @@ DIGITS = 6
 """Decimals of a probability, in the ledger as in the draw."""
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """Sums over the outcomes seen, for each of K variants and d inputs; whole numbers.
+INPUTS = ("always", "deadlines", "silence", "from_low")
+"""What :func:`context_of` sees: the main reason's group, and whether the risk rose from low in one step."""
 
-    ``products``: int64 [K, d, d], Σ x xᵀ; ``rewards``: int64 [K, d], Σ reward × x.
+
+def context_of(group: str | None, previous: RiskLevel) -> tuple[int, ...]:
+    """The inputs of one decision; ``group``: of the main reason's feature, None where there is no reason."""
+    return (1, int(group == "deadlines"), int(group == "silence"), int(previous == "low"))
+
+
+def sums(contexts: Ints, rewards: Ints) -> Ints:
+    """What n outcomes of one variant teach: int64 [d, d + 1], the sum of x · (x, reward)ᵀ over them.
+
+    contexts: int64 [n, d]; rewards: int64 [n]. Sums of other outcomes, partitions and days can be added.
     """
-
-    products: Ints
-    rewards: Ints
-
-    @classmethod
-    def nothing(cls, variants: int, inputs: int) -> Self:
-        """Before the first outcome."""
-        return cls(np.zeros((variants, inputs, inputs), np.int64), np.zeros((variants, inputs), np.int64))
-
-    def __add__(self, other: "Learned") -> "Learned":
-        """What both have seen: another partition's outcomes, or a later day's."""
-        return Learned(self.products + other.products, self.rewards + other.rewards)
-
-    @property
-    def outcomes(self) -> int:
-        """How many were learned from: the first input is always one."""
-        return int(self.products[:, 0, 0].sum())
-
-    @classmethod
-    def of(cls, contexts: Ints, variants: Ints, rewards: Ints, known: int) -> Self:
-        """The sums over n outcomes: contexts int64 [n, d], variants and rewards int64 [n]; K is ``known``."""
-        found = cls.nothing(known, contexts.shape[1])
-        for variant in range(known):
-            x = contexts[variants == variant]
-            found.products[variant] = x.T @ x
-            found.rewards[variant] = rewards[variants == variant] @ x
-        return found
-
-    def as_data(self) -> dict[str, Any]:
-        """As nested lists, for JSON."""
-        return {"products": self.products.tolist(), "rewards": self.rewards.tolist()}
-
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """What :meth:`as_data` gave. Raises ``ValueError`` where the shapes do not belong together."""
-        products, rewards = np.array(data["products"], np.int64), np.array(data["rewards"], np.int64)
-        if rewards.ndim != 2 or products.shape != (*rewards.shape, rewards.shape[-1]):
-            raise ValueError(
-                f"products have shape {products.shape} and rewards {rewards.shape}; expected "
-                "[variants, inputs, inputs] and [variants, inputs]"
-            )
-        return cls(products, rewards)
+    found: Ints = contexts.T @ np.concatenate([contexts, rewards[:, None]], axis=1)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class Chooser:
-    """The policy as of some outcomes; everything it answers follows from ``learned`` and the context."""
+class Bandit:
+    """The policy as of some outcomes; everything it answers follows from these and the context."""
 
     weights: Floats
     """[K, d]: a variant's estimated reward is its row times the context."""
     gamma: float
 
     @classmethod
-    def of(cls, learned: Learned, greed: float = GREED) -> Self:
-        """Solve the regressions."""
-        inputs = learned.rewards.shape[1]
-        weights = _solved(learned.products + RIDGE * np.eye(inputs), learned.rewards.astype(np.float64))
-        return cls(weights, greed * sqrt(learned.outcomes))
+    def of(cls, learned: Ints, greed: float = GREED) -> Self:
+        """From each variant's sums, int64 [K, d, d + 1]; zeros before the first outcome.
+
+        Raises ``ValueError`` for another shape.
+        """
+        if learned.ndim != 3 or learned.shape[2] != learned.shape[1] + 1:
+            raise ValueError(f"learned has shape {learned.shape}; expected [variants, inputs, inputs + 1]")
+        products, rewards = learned[..., :-1], learned[..., -1]
+        weights = _solved(products + RIDGE * np.eye(products.shape[1]), rewards.astype(np.float64))
+        outcomes = int(products[:, 0, 0].sum())  # the first input is always one
+        return cls(weights, greed * sqrt(outcomes))
 
     def estimates(self, contexts: Ints) -> Floats:
         """The reward to be expected of each variant: contexts int64 [n, d] → float64 [n, K]."""
@@ -124,9 +100,9 @@ class Chooser:
         return shares
 
 
-def probabilities(chooser: Chooser, context: Sequence[int]) -> list[float]:
+def probabilities(bandit: Bandit, context: Sequence[int]) -> list[float]:
     """Of one decision, as plain numbers: what :func:`nudges.assignment.pick` takes."""
-    found: list[float] = chooser.probabilities(np.array([context], np.int64))[0].tolist()
+    found: list[float] = bandit.probabilities(np.array([context], np.int64))[0].tolist()
     return found
 
 
