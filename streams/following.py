@@ -9,11 +9,12 @@ time, so a replay says the same.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
 
-from features.ring import NEVER, Ints, last_active
+from features.ring import Ints, last_active
 from nudges.experiments import bandit, training
 from nudges.experiments.exposure import Exposure, exposure_of
 from nudges.experiments.outcomes import (
@@ -32,6 +33,8 @@ from streams.outputs import Columns
 from streams.state import PartitionState
 
 Enrolment = tuple[str, str]
+
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 REWARD: OutcomeName = "active_7"
 """What choosing between variants learns from: the outcome that is known first."""
@@ -85,7 +88,7 @@ class Following:
         """What is known at the end of ``today`` and was not before; call it once a day, in order."""
         known = Known()
         self._close_windows(today, known)
-        for run in self._state.runs:
+        for run in sorted(self._state.runs, key=lambda run: run.name):
             if run.known and run.end <= today and run.name in self._of_run:
                 self._close_run(run.name, run.end, today, known)
         return known
@@ -142,8 +145,8 @@ class Following:
             "arm": exposure.arm,
             "first": exposure.first,
             "propensity": exposure.propensity,
-            "decided": exposure.day,
-            "known": outcome.known,
+            "decided": date.fromordinal(EPOCH_ORDINAL + exposure.day),
+            "known": date.fromordinal(EPOCH_ORDINAL + outcome.known),
             "happened": outcome.happened,
             "partition": self._partition,
         }
