@@ -17,6 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.catalogue import FINGERPRINT
 from online_models.arrays import pack, unpack
 from online_models.classifier import NAME, RiskClassifier
@@ -50,6 +53,7 @@ class Trainer:
         self._partitions = [_Partition() for _ in range(partitions)]
         self._classifier = RiskClassifier()
         self._progress = Progress()
+        self._choices: dict[str, NDArray[np.int32]] = {}
 
     @classmethod
     def resume(cls, package: DayPackage, partitions: int) -> "Trainer":
@@ -58,6 +62,7 @@ class Trainer:
         found.published = package.day
         found._classifier = RiskClassifier.from_snapshot(package.model)
         found._progress = Progress.from_state(package.model.state.get("progress"))
+        found._choices = {name: unpack(sums) for name, sums in package.choices.items()}
         return found
 
     def receive(self, report: DayReport) -> list[DayPackage]:
@@ -115,14 +120,23 @@ class Trainer:
         examples = shuffled(example for report in reports for example in report.examples)
         self._progress.update(examples)
         self._classifier.learn(examples)
+        self._add_choices(reports)
         self.published = day
         return DayPackage(
             day=day,
             features=FINGERPRINT,
             cohorts=_rank_tables(reports),
+            choices={name: pack(self._choices[name]) for name in sorted(self._choices)},
             model=self._snapshot(day),
             metrics=self._figures(),
         )
+
+    def _add_choices(self, reports: Iterable[DayReport]) -> None:
+        """Add up what outcomes teach about variants; sums of other inputs than before begin anew."""
+        for report in reports:
+            for name, packed in report.choices.items():
+                new, old = unpack(packed), self._choices.get(name)
+                self._choices[name] = new if old is None or old.shape != new.shape else old + new
 
     def _snapshot(self, day: int) -> ModelSnapshot:
         snapshot = self._classifier.snapshot(f"{NAME}-{day}-{self._classifier.examples}")
@@ -140,6 +154,8 @@ def _check_content(report: DayReport) -> None:
     """Now, so that a bad report cannot stop a day half learned."""
     for counts in report.cohorts.values():
         merge([unpack(counts)])
+    for sums in report.choices.values():
+        unpack(sums)
     for example in report.examples:
         check_example(example.codes, example.ranks)
 

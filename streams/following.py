@@ -73,9 +73,10 @@ class Following:
             self._keep(enrolment, [*earlier, exposure])
             self._expect(enrolment, exposure)
 
-    def nudged(self, enrolment: Enrolment) -> Nudged:
-        """What the enrolment's decisions so far mean for training."""
-        exposures = self._exposures(enrolment)
+    def nudged(self, slot: int) -> Nudged:
+        """What the decisions so far on the enrolment of a place mean for training."""
+        enrolment = self._state.keys[slot]
+        exposures = [] if enrolment is None else self._exposures(enrolment)
         sent = [one.day for one in exposures if one.arm == "nudged"]
         withheld = [one for one in exposures if one.arm == "holdout"]
         return Nudged(
