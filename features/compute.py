@@ -162,7 +162,8 @@ def _lifetime(
 
 def _days_between(days: Ints, since: NDArray[np.int64], until: int) -> NDArray[np.int64]:
     """How many of ``days``, ascending, lie in [since, until), [n] → [n]."""
-    return np.maximum(np.searchsorted(days, until) - np.searchsorted(days, since), 0)
+    between: Ints = np.maximum(np.searchsorted(days, until) - np.searchsorted(days, since), 0)
+    return between
 
 
 def _began(taken: Rows, run: Run, day: int) -> NDArray[np.int64]:

@@ -33,6 +33,7 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 Approval = Literal["automatic", "instructor"]
+Choosing = Literal["weights", "outcomes"]
 
 PLACEHOLDERS = ("course_run", "reason", "goal")
 """What a text may name with a ``$``."""
@@ -141,6 +142,11 @@ class Campaign(Rule):
         72, description="how long the reason is taken to hold, from the decision; never sent later"
     )
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(description="ways to say it")
+    choosing: Choosing = Field(
+        "weights",
+        description="`weights`: drawn by the variants' weights, once an enrolment; `outcomes`: anew each "
+        "time, and the more often the better a variant has done for such learners",
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -149,6 +155,11 @@ class Campaign(Rule):
         for before, after in self.transitions:
             if before == after:
                 raise ValueError(f"transitions has {before} → {after}; expected two different levels")
+        if self.choosing == "outcomes" and self.approval == "instructor":
+            raise ValueError(
+                "choosing is 'outcomes' and approval 'instructor'; expected one of them only: by the time of "
+                "the yes another variant might be chosen than the one that was proposed"
+            )
         _no_repeats("variants", [variant.name for variant in self.variants])
         _no_repeats("channels", self.channels)
         _no_repeats("phases", self.phases)

@@ -98,7 +98,8 @@ class _Share:
 
     @property
     def usual(self) -> float:
-        return min(max(self.mean + 3 * self.variance**0.5, USUAL_FROM), 0.999)
+        usual: float = self.mean + 3 * self.variance**0.5
+        return min(max(usual, USUAL_FROM), 0.999)
 
     def learn(self, share: float) -> None:
         weight = max(SHARE_WEIGHT, 1 / (self.days + 1))
@@ -495,10 +496,11 @@ def _dump(stream: _Stream) -> list[JsonValue]:
 
 def _load(parts: list[Any]) -> _Stream:
     level, noise, memory, shares, profile = parts
-    return _Stream(
+    values: list[Any] = [
         None if level is None else Level(level[0], level[1], level[2:]),
         Noise(*noise),
         *memory,
         {fault: _Share(*one) for fault, one in shares.items()},
         profile,
-    )
+    ]
+    return _Stream(*values)

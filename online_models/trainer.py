@@ -17,6 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.catalogue import FINGERPRINT
 from online_models.arrays import pack, unpack
 from online_models.classifier import NAME, RiskClassifier
@@ -53,6 +56,7 @@ class Trainer:
         self._classifier = RiskClassifier()
         self._progress = Progress()
         self._quality = QualityWatch()
+        self._choices: dict[str, NDArray[np.int32]] = {}
 
     @classmethod
     def resume(cls, package: DayPackage, partitions: int) -> "Trainer":
@@ -62,6 +66,7 @@ class Trainer:
         found._classifier = RiskClassifier.from_snapshot(package.model)
         found._progress = Progress.from_state(package.model.state.get("progress"))
         found._quality = QualityWatch.from_state(package.quality.rhythm)
+        found._choices = {name: unpack(sums) for name, sums in package.choices.items()}
         return found
 
     def receive(self, report: DayReport) -> list[DayPackage]:
@@ -119,6 +124,7 @@ class Trainer:
         examples = shuffled(example for report in reports for example in report.examples)
         self._progress.update(examples)
         self._classifier.learn(examples)
+        self._add_choices(reports)
         self.published = day
         cohorts = _cohorts(reports)
         counts = merge_counts(source for report in reports for source in report.sources)
@@ -126,10 +132,18 @@ class Trainer:
             day=day,
             features=FINGERPRINT,
             cohorts={run: pack(rank_table(cohort)) for run, cohort in cohorts.items()},
+            choices={name: pack(self._choices[name]) for name in sorted(self._choices)},
             model=self._snapshot(day),
             metrics=self._figures(),
             quality=self._quality.close(day, counts, {run: phase(cohort) for run, cohort in cohorts.items()}),
         )
+
+    def _add_choices(self, reports: Iterable[DayReport]) -> None:
+        """Add up what outcomes teach about variants; sums of other inputs than before begin anew."""
+        for report in reports:
+            for name, packed in report.choices.items():
+                new, old = unpack(packed), self._choices.get(name)
+                self._choices[name] = new if old is None or old.shape != new.shape else old + new
 
     def _snapshot(self, day: int) -> ModelSnapshot:
         snapshot = self._classifier.snapshot(f"{NAME}-{day}-{self._classifier.examples}")
@@ -148,6 +162,8 @@ def _check_content(report: DayReport) -> None:
     for counts in report.cohorts.values():
         merge([unpack(counts)])
     merge_counts(report.sources)
+    for sums in report.choices.values():
+        unpack(sums)
     for example in report.examples:
         check_example(example.codes, example.ranks)
 

@@ -51,6 +51,10 @@ class DayReport(Message):
     )
     sources: list[SourceCounts] = Field(default_factory=list)
     examples: list[TrainingExample] = Field(default_factory=list)
+    choices: dict[str, PackedArray] = Field(
+        default_factory=dict,
+        description="per campaign/variant: what the outcomes known today teach, int32 [input, input + 1]",
+    )
 
 
 class ModelSnapshot(Message):
@@ -79,6 +83,10 @@ class DayPackage(Message):
     )
     hours: dict[CourseRun, PackedArray] = Field(
         default_factory=dict, description="per run: active hours by hour of the week in UTC, int32 [168]"
+    )
+    choices: dict[str, PackedArray] = Field(
+        default_factory=dict,
+        description="per campaign/variant: what all outcomes so far teach, int32 [input, input + 1]",
     )
     policy: dict[str, JsonValue] | None = Field(
         None, description="the nudge policy in force on day `day + 1`; None: each worker's default"

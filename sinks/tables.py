@@ -157,6 +157,27 @@ LEARNER_FACTS = Table(
     ("learner", "at", "fact_id"),
 )
 
+NUDGE_OUTCOMES = Table(
+    "nudge_outcomes",
+    "what became of those whom chance nudged or held back: a row a decision and outcome, once it is known",
+    {
+        "decision_id": "String",  # of the ledger
+        "outcome": NAME,  # active_7, active_14, exit or completion
+        "learner": "String",
+        "course_run": NAME,
+        "campaign": NAME,
+        "variant": NAME,  # empty for the holdout
+        "arm": NAME,  # nudged or holdout
+        "first": "Bool",  # whether it was the enrolment's first such decision: only these compare
+        "propensity": "Float32",  # of what was decided, over all draws
+        "decided": DAY,
+        "known": DAY,  # the day at whose close it was known
+        "happened": "Bool",
+        "partition": PARTITION,
+    },
+    ("campaign", "outcome", "decision_id"),
+)
+
 MODEL_METRICS = Table(
     "model_metrics",
     "progressive metrics of the model (test, then train), by day",
@@ -240,6 +261,7 @@ TABLES: dict[str, Table] = {
         RISK_CHANGES,
         NUDGE_LEDGER,
         LEARNER_FACTS,
+        NUDGE_OUTCOMES,
         MODEL_METRICS,
         DATA_QUALITY,
         DEAD_LETTERS,

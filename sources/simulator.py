@@ -5,7 +5,8 @@ diligence, ability) and a fate that the stream reveals only when it happens: to 
 or not, to fail, often in silence, or to withdraw. ``python -m sources.simulator --marginals`` prints
 how much it resembles OULAD; ``sources.simulation`` has the parts.
 
-Not a model of people: nudges change nothing here, so it says nothing about whether they work.
+Not a model of people. Nudges change nothing in the stream; ``sources.simulation.world`` is the same run as
+one that answers to them, by responses that are drawn and hidden like the fates.
 """
 
 import argparse

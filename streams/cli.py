@@ -22,7 +22,8 @@ from sources.oulad import OuladError, OuladFolder
 from sources.simulator import SimulationPlan
 from sources.stream import Published, paced
 from streams import doctor as doctors
-from streams import summary, topics
+from streams import experiment, summary, topics
+from streams.asking import store_reader
 from streams.brokers import BrokerUnavailableError
 from streams.demo import stream_through
 from streams.publisher import PublishError
@@ -42,6 +43,7 @@ topics_app = typer.Typer(
     help="Create the topics, or show how they differ from what is wanted.", no_args_is_help=True
 )
 app.add_typer(topics_app, name="topics")
+app.add_typer(experiment.app, name="experiment")
 
 console = Console()
 SUGGESTED = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"
@@ -209,27 +211,7 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")] = False,
 ) -> None:
     """Ask the store. Nothing can be changed this way: the store itself refuses."""
-    from sinks.embedded import EmbeddedStore  # noqa: PLC0415
-
-    if folder is None:
-        address = load().store_address
-        if address is None:
-            raise SettingsError("HOMEROOM_STORE is empty: there is no store to ask")
-        _print_answer(StoreReader(address), sql, as_json)
-        return
-    if not (folder / "store").exists():
-        raise SettingsError(
-            f"--folder {folder}: there is no store; run `homeroom demo` or `homeroom replay` first"
-        )
-    store = EmbeddedStore(folder / "store")
-    try:
-        _print_answer(StoreReader(store.start()), sql, as_json)
-    finally:
-        store.stop()
-
-
-def _print_answer(reader: StoreReader, sql: str, as_json: bool) -> None:
-    with reader:
+    with store_reader(folder) as reader:
         answer = reader.query(sql)
     if as_json:
         for row in answer.rows:

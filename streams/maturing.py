@@ -7,16 +7,19 @@ from numpy.typing import NDArray
 
 from features.coursework import Run
 from features.ring import NEVER, Ints, last_active
+from nudges.experiments.training import untreated_weight
 from online_models.labels import CENSORED, LOST, NO_END, SILENCE_HORIZON, WAIT, example_weight, verdicts
 from schemas.learning import TrainingExample
+from streams.following import Following
 from streams.state import PartitionState
 
 
 class Maturing:
     """Holds back every snapshot until ``online_models.labels`` says what became of it."""
 
-    def __init__(self, state: PartitionState) -> None:
+    def __init__(self, state: PartitionState, following: Following) -> None:
         self._state = state
+        self._following = following
 
     def take(self, today: int) -> list[TrainingExample]:
         """Examples that are certain at the end of ``today``; each is given once."""
@@ -46,20 +49,25 @@ class Maturing:
 
     def _examples(self, slots: Ints, run: Run, today: int, *, lost: bool) -> list[TrainingExample]:
         return [
-            self._example(slot, cell, run, today, lost)
+            example
             for slot in slots.tolist()
             for cell in np.flatnonzero(self._state.rows["snap_day"][slot] != NEVER).tolist()
+            if (example := self._example(slot, cell, run, today, lost)) is not None
         ]
 
-    def _example(self, slot: int, cell: int, run: Run, today: int, lost: bool) -> TrainingExample:
+    def _example(self, slot: int, cell: int, run: Run, today: int, lost: bool) -> TrainingExample | None:
+        """None where a nudge may have changed the outcome: nobody knows what it would have been."""
         row: NDArray[Any] = self._state.rows[slot]
+        untreated = untreated_weight(int(row["snap_day"][cell]), self._following.nudged(slot))
+        if not untreated:
+            return None
         return TrainingExample.model_construct(
             enrolment=self._state.pseudonyms[slot][1],
             course_run=run.name,
             day=int(row["snap_day"][cell]),
             matured=today,
             label=lost,
-            weight=example_weight(int(row["taken"])),
+            weight=example_weight(int(row["taken"])) * untreated,
             probability=round(float(row["snap_probability"][cell]), 6),
             served=bool(row["snap_served"][cell]),
             codes=row["snap_codes"][cell].tobytes(),

@@ -45,9 +45,10 @@ from schemas.activity import ACTIVITY_KINDS
 from schemas.enrolment import Completed
 from schemas.learning import DayPackage, DayReport, TrainingExample
 from streams.decode import Message, Refusal, decode_feedback, letter
+from streams.following import Following, Known
 from streams.intake import DAY_S, Intake, Timing, Work
 from streams.maturing import Maturing
-from streams.outputs import Outputs
+from streams.outputs import Columns, Outputs
 from streams.records import RecordBatch
 from streams.scoring import Cohort, Scored, Scoring, Today, engagement
 from streams.state import PartitionState, StateRow
@@ -73,6 +74,7 @@ class Closed:
     day: int
     cohorts: list[Cohort]
     report: list[DayReport]
+    outcomes: Columns
 
 
 class PartitionProcessor:
@@ -87,8 +89,9 @@ class PartitionProcessor:
         self._closed: Closed | None = None
         self.scored: list[Scored] = []
         """The estimates of the last ``advance``, for those who judge them."""
-        self._scoring = Scoring(partition, rules, state)
-        self._maturing = Maturing(state)
+        self._following = Following(partition, state)
+        self._scoring = Scoring(partition, rules, state, self._following)
+        self._maturing = Maturing(state, self._following)
 
     # -- the contract -------------------------------------------------------------------------------
 
@@ -176,8 +179,10 @@ class PartitionProcessor:
         state.touch(turn(state.rows, state.used(), today + 1))
         self._apply_facts((today + 1) * DAY_S)
         cohorts = self._take_cohorts(today + 1)
-        report = self._make_report(today, cohorts, self._maturing.take(today))
-        self._closed = Closed(today, cohorts, report)
+        examples = self._maturing.take(today)  # asks who was nudged, before anybody is let go
+        known = self._following.close(today)
+        report = self._make_report(today, cohorts, examples, known)
+        self._closed = Closed(today, cohorts, report, known.rows)
         state.clock.today = today + 1
         state.turn_ids()
         return report
@@ -189,6 +194,8 @@ class PartitionProcessor:
             raise RuntimeError("close the day before advancing")
         outputs = Outputs()
         self.state.unseen.note(package)
+        if closed.outcomes:
+            outputs.add_rows("nudge_outcomes", closed.outcomes)
         self.scored = self._scoring.score(
             closed.cohorts, Today.of(closed.day + 1, package, stale=stale), outputs
         )
@@ -410,9 +417,9 @@ class PartitionProcessor:
         return in_force
 
     def _make_report(
-        self, today: int, cohorts: list[Cohort], examples: list[TrainingExample]
+        self, today: int, cohorts: list[Cohort], examples: list[TrainingExample], known: Known
     ) -> list[DayReport]:
-        """The day's report: examples a thousand a part, the cohorts in the last.
+        """The day's report: examples a thousand a part, the cohorts and the choices in the last.
 
         In an order of their own: after a crash a restored state holds them in another one, and parts said
         before it must be the same as those said after it.
@@ -420,6 +427,7 @@ class PartitionProcessor:
         examples = sorted(examples, key=lambda one: (one.course_run, one.enrolment, one.day))
         profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
         sources = self.state.tallies.take(today)
+        choices = {name: pack(sums.astype(np.int32)) for name, sums in sorted(known.learned.items())}
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
         ]
@@ -432,6 +440,7 @@ class PartitionProcessor:
                 features=FINGERPRINT,
                 cohorts=profiles if part == len(chunks) - 1 else {},
                 sources=sources if part == len(chunks) - 1 else [],
+                choices=choices if part == len(chunks) - 1 else {},
                 examples=chunk,
             )
             for part, chunk in enumerate(chunks)

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.bins import Codes
-from features.catalogue import INDEX
+from features.catalogue import FEATURES, INDEX
 from features.coursework import Run
 from features.ring import RING, Ints
 from nudges.choosing import Situation
 from nudges.decisions import Decided, decide, hear
+from nudges.experiments.bandit import context_of
+from nudges.experiments.learned import by_outcomes
 from nudges.learners import Learner, heard
 from nudges.levels import Levels, name, step
-from nudges.policy import Phase, phase_of
+from nudges.policy import Phase, main_reason, phase_of
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.explanations import View, main_reasons
@@ -24,6 +26,7 @@ from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, Reason, RiskChange
+from streams.following import Following
 from streams.intake import DAY_S
 from streams.outputs import Outputs
 from streams.state import PartitionState
@@ -74,19 +77,23 @@ class Today:
     scorer: Scorer
     model_state: ModelState
     suspect: frozenset[str]
+    learned: dict[str, Ints]
+    """What outcomes have taught about variants, by campaign and variant."""
 
     @classmethod
     def of(cls, day: int, package: DayPackage, *, stale: bool) -> "Today":
         scorer = scorer_of(package.model)
         served: ModelState = "stale" if stale and scorer.state == "serving" else scorer.state
         suspect = frozenset(run for verdict in package.quality.verdicts for run in verdict.course_runs)
-        return cls(day, package, scorer, served, suspect)
+        learned = {name: unpack(sums).astype(np.int64) for name, sums in package.choices.items()}
+        return cls(day, package, scorer, served, suspect, learned)
 
 
 class Scoring:
     """Scores the enrolments of one partition."""
 
-    def __init__(self, partition: int, rules: "Rules", state: PartitionState) -> None:
+    def __init__(self, partition: int, rules: "Rules", state: PartitionState, following: Following) -> None:
+        self._following = following
         self._partition = partition
         self._rules = rules
         self._state = state
@@ -140,7 +147,7 @@ class Scoring:
                 change = self._change(scored, at, int(before[at]), day, why)
                 outputs.risk_changes.append(change)
                 self._write_change(int(slots[at]), change, outputs)
-                self._decide(change, outputs)
+                self._decide(change, day, outputs)
             self._tell(scored, changed)
 
     def _key(self, slot: int) -> tuple[str, str]:
@@ -189,12 +196,17 @@ class Scoring:
         rows["told_codes"][slots] = scored.cohort.codes[:, places].T
         rows["told_ranks"][slots] = scored.ranks[:, places].T
 
-    def _decide(self, change: RiskChange, outputs: Outputs) -> None:
+    def _decide(self, change: RiskChange, day: Today, outputs: Outputs) -> None:
         # Known only once the day has closed: a time to send at must not lie before that.
         at = int(change.occurred_at.timestamp()) + self._rules.timing.lateness
         before = self._learner(change.learner)
         situation = self._situation(change.learner, change.course_run)
-        done = decide(change, before, self._rules.policy, at, situation)
+        context = context_of(_group(change), change.previous_level)
+        policy = self._rules.policy
+        choose = by_outcomes(policy.holdout_key, change.risk_change_id, context, day.learned)
+        done = decide(change, before, policy, at, situation, choose)
+        for decision in done.decisions:
+            self._following.note(decision, context)
         self._follow(change.learner, before, done, outputs)
 
     def _situation(self, learner: str, course_run: str) -> Situation:
@@ -302,6 +314,12 @@ def _ranks(cohort: Cohort, package: DayPackage) -> Codes:
     """Ranks by the package's profile of the run; in the middle where it has none."""
     profile = package.cohorts.get(cohort.run.name)
     return np.full_like(cohort.codes, MIDDLE) if profile is None else ranks_of(cohort.codes, unpack(profile))
+
+
+def _group(change: RiskChange) -> str | None:
+    """What the main reason is about."""
+    main = main_reason(change)
+    return None if main is None else FEATURES[INDEX[main.feature]].group
 
 
 def _date(day: int) -> date:

@@ -2,8 +2,8 @@
 
 An enrolment is one element of a structured array. Its bytes are what the state topic keeps, so there
 is nothing to convert and one definition of what is stored. Everything else of the partition (its
-clock, calendars, facts waiting for their day, learners with a nudge history, event ids seen) is a
-small JSON row under a key of its own.
+clock, calendars, facts waiting for their day, learners with a nudge history, decisions whose outcome is
+not known yet, event ids seen) is a small JSON row under a key of its own.
 
 A checkpoint is the rows that changed since the last one, closed by the partition's own row: the
 *mark*. Rows after the last mark were never completed and do not count.
@@ -61,7 +61,7 @@ StateRow = tuple[bytes, bytes | None]
 """A key of the state topic and its value; None deletes."""
 
 MARK = b"mark"
-_ENROLMENT, _RUN, _LEARNER, _FACT, _IDS = b"e", b"c", b"l", b"f", b"i"
+_ENROLMENT, _RUN, _LEARNER, _FACT, _IDS, _EXPOSURES = b"e", b"c", b"l", b"f", b"i", b"x"
 
 
 class StateMismatchError(ValueError):
@@ -100,6 +100,7 @@ class PartitionState:
         self.run_index: dict[str, int] = {}
         self.calendars: dict[str, dict[str, Any]] = {}
         self.learners: dict[str, dict[str, Any]] = {}
+        self.exposures: dict[tuple[str, str], list[list[Any]]] = {}
         self.facts: dict[str, dict[str, Any]] = {}
         self.clock = Clock()
         self.ids: set[str] = set()
@@ -204,6 +205,14 @@ class PartitionState:
         """Keep what nudging must know of a learner, across courses."""
         self.learners[learner] = history
         self._dirty_rows[_key(_LEARNER, learner)] = orjson.dumps(history)
+
+    def set_exposures(self, key: tuple[str, str], exposures: list[list[Any]]) -> None:
+        """Keep the decisions on an enrolment that are followed; none forgets them."""
+        if exposures:
+            self.exposures[key] = exposures
+        else:
+            self.exposures.pop(key, None)
+        self._dirty_rows[_key(_EXPOSURES, _joined(key))] = orjson.dumps(exposures) if exposures else None
 
     def add_fact(self, fact: dict[str, Any]) -> None:
         """Keep a fact until its day closes."""
@@ -321,6 +330,8 @@ class PartitionState:
             self.calendars[name] = content
         elif kind == _LEARNER:
             self.learners[name] = content
+        elif kind == _EXPOSURES:
+            self.exposures[_parted(name)] = content
         elif kind == _FACT:
             self.facts[name] = content
             self._written_facts.add(name)
@@ -333,8 +344,7 @@ class PartitionState:
                 raise StateMismatchError(
                     f"the row of {name[:60]!r} has {len(value)} bytes; expected {ROW.itemsize}"
                 )
-            length, _, both = name.partition(":")
-            self._place((both[int(length) :], both[: int(length)]))
+            self._place(_parted(name))
         self.rows[: len(enrolments)] = np.frombuffer(b"".join(value for _, value in enrolments), ROW)
 
 
@@ -358,5 +368,14 @@ def _key(kind: bytes, name: str) -> bytes:
 
 
 def _enrolment_key(key: tuple[str, str]) -> bytes:
-    """The length tells where the run's name ends, whatever characters are in it."""
-    return _key(_ENROLMENT, f"{len(key[1])}:{key[1]}{key[0]}")
+    return _key(_ENROLMENT, _joined(key))
+
+
+def _joined(key: tuple[str, str]) -> str:
+    """Learner and run as one name. The length tells where the run's ends, whatever characters are in it."""
+    return f"{len(key[1])}:{key[1]}{key[0]}"
+
+
+def _parted(name: str) -> tuple[str, str]:
+    length, _, both = name.partition(":")
+    return both[int(length) :], both[: int(length)]

@@ -22,7 +22,7 @@ from streams.intake import DAY_S, HOUR_S
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 HOURS = 24
 CELLS = len(ACTIVITY_KINDS) * HOURS
-_FAULT = {fault: CELLS + place for place, fault in enumerate(FAULTS)}
+_FAULT: Mapping[str, int] = {fault: CELLS + place for place, fault in enumerate(FAULTS)}
 WIDTH = CELLS + len(FAULTS)
 
 LONGEST_NAME = 128
@@ -111,7 +111,7 @@ class Tallies:
         if not isinstance(body, dict):
             return
         source, run = body.get("source", UNNAMED), body.get("course_run")
-        if _is_name(source) and _is_name(run):
+        if isinstance(run, str) and _is_name(source) and _is_name(run):
             self._fault(source, run, day, fault)
 
     def _fault(self, source: str, run: str, day: int, fault: Fault) -> None:

@@ -114,8 +114,8 @@ class Training:
             }
             self._add("model_metrics", row)
         for event in package.quality.events:
-            value = event.model_dump_json().encode()
-            self._publisher.send(self._quality_topic, value, event.verdict.source, 0)
+            said = event.model_dump_json().encode()
+            self._publisher.send(self._quality_topic, said, event.verdict.source, 0)
             self._add("data_quality", _quality_row(event))
 
     def _add(self, table: str, row: Mapping[str, Any]) -> None:

@@ -41,8 +41,12 @@ class Today(NamedTuple):
     """The latent state, in standard deviations; high is engaged."""
 
 
-def days(run: Run, cohort: Cohort, draws: Draws) -> Iterator[Today]:
-    """Every day from the platform's opening to the end of the run."""
+def days(run: Run, cohort: Cohort, draws: Draws, lift: Floats | None = None) -> Iterator[Today]:
+    """Every day from the platform's opening to the end of the run.
+
+    ``lift`` [n] is what moves a learner besides, in log-odds; it is read anew each day, as the cohort is,
+    so that a caller may change both between two days.
+    """
     n = len(cohort.outcome)
     state = draws.day(STUDY_FROM - 1).normal(0, SPREAD, n)
     yesterday = np.zeros(n)
@@ -51,6 +55,8 @@ def days(run: Run, cohort: Cohort, draws: Draws) -> Iterator[Today]:
         rng = draws.day(day)
         state = MEMORY * state + rng.normal(0, step, n)
         odds = cohort.drive + state + MOMENTUM * yesterday + _season(run, day) + _ebb(cohort, day)
+        if lift is not None:
+            odds += lift
         there = (cohort.registered < day) & (day < cohort.stops) & ~cohort.never_started
         there &= ~((cohort.away[:, 0] <= day) & (day < cohort.away[:, 1]))
         active = there & (rng.random(n) < 1 / (1 + np.exp(-odds)))

@@ -121,7 +121,7 @@ class SimulationPlan:
 
 @dataclass(frozen=True)
 class Draws:
-    """Random generators of one run: one for its cohort, one for each day. None shares another's numbers.
+    """Random generators of one run: for its cohort, its responses, each day. None shares another's numbers.
 
     A day's numbers depend on the seed, the run and the day alone, so a stream that is cut short is
     the beginning of the longer one, and a run is the same whichever others are in the plan.
@@ -135,6 +135,10 @@ class Draws:
 
     def day(self, day: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, self._run, 1 + day - FIRST_DAY])
+
+    def responses(self) -> np.random.Generator:
+        """What nudges do to whom: of no day, and not of the cohort, which must not change by it."""
+        return np.random.default_rng([self.seed, self._run, 0, 1])
 
     @cached_property
     def _run(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 from online_models.arrays import pack
 from online_models.quality import ACCEPTED_AFTER, HOURS, KINDS, Counts, QualityWatch, merge_counts
 from schemas.activity import ACTIVITY_KINDS
-from schemas.quality import DataQualityEvent, DayQuality, SourceCounts
+from schemas.quality import DataQualityEvent, DayQuality, Fault, SourceCounts
 
 PROFILE = np.array([1, 1, 0, 0, 0, 1, 2, 4, 6, 6, 5, 5, 5, 5, 5, 5, 6, 8, 9, 9, 7, 5, 3, 2], float)
 SHARES = np.array([0.2, 0.35, 0.1, 0.02, 0.0, 0.2, 0.01, 0.1, 0.01, 0.01])
@@ -127,11 +127,11 @@ def test_what_stays_changed_is_taken_for_the_new_rhythm_but_not_the_silence_of_a
     assert {alarm for _, alarm, *_ in silent} == {"opened"}
 
 
-def _faulty(fault: str, share: float) -> Break:
+def _faulty(fault: Fault, share: float) -> Break:
     def broken(day: int, source: str, _run: str, counts: Counts) -> Counts:
         if source != "web" or not BREAK <= day < BREAK + 5:
             return counts
-        return Counts(counts.hours, counts.faults | {fault: round(int(counts.hours.sum()) * share)})  # type: ignore[dict-item]
+        return Counts(counts.hours, counts.faults | {fault: round(int(counts.hours.sum()) * share)})
 
     return broken
 

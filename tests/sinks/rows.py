@@ -23,6 +23,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "DateTime64(3, 'UTC')": st.datetimes(
         datetime(1970, 1, 1), datetime(2105, 12, 31), timezones=st.just(UTC)
     ).map(lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)),
+    "Bool": st.booleans(),
     "UInt16": st.integers(0, 2**16 - 1),
     "UInt32": st.integers(0, 2**32 - 1),
     "UInt64": st.integers(0, 2**64 - 1),

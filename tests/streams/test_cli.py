@@ -22,6 +22,7 @@ COMMANDS = [
     "migrate",
     "settings",
     "evaluate",
+    "experiment",
     "topics",
 ]
 RUNNER = CliRunner()
@@ -91,6 +92,8 @@ def test_a_simulated_term_is_written_as_valid_lines(tmp_path: Path) -> None:
         (["replay"], "give one of --oulad and --events"),
         (["replay", "--oulad", "nowhere"], "nowhere"),
         (["query", "SELECT 1", "--folder", "nowhere"], "--folder nowhere: there is no store; run"),
+        (["experiment", "show", "--folder", "nowhere"], "--folder nowhere: there is no store; run"),
+        (["experiment", "size", "--effect", "0"], "effect is 0; expected a difference to be seen"),
     ],
 )
 def test_what_cannot_be_is_said_in_words(
@@ -99,7 +102,7 @@ def test_what_cannot_be_is_said_in_words(
     assert words in " ".join(fails(capsys, *arguments).replace("│", " ").split())
 
 
-@pytest.mark.parametrize("command", [["query", "SELECT 1"], ["migrate"]])
+@pytest.mark.parametrize("command", [["query", "SELECT 1"], ["migrate"], ["experiment", "show"]])
 def test_without_a_store_there_is_nothing_to_ask(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:

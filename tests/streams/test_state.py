@@ -44,6 +44,7 @@ def same(one: PartitionState, other: PartitionState) -> None:
     assert one.clock == other.clock
     assert one.facts == other.facts
     assert one.learners == other.learners
+    assert one.exposures == other.exposures
     assert one.calendars == other.calendars
     assert one.counters == other.counters
     assert (one.ids, one.older_ids) == (other.ids, other.older_ids)

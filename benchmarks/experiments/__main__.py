@@ -1,0 +1,129 @@
+"""``python -m benchmarks.experiments [coverage|alarms|variants ...]``: the tables of docs/experiments.md."""
+
+import argparse
+import time
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from benchmarks.experiments import intervals, variants
+from benchmarks.experiments.intervals import Counts
+from nudges.experiments.outcomes import OutcomeName
+from sources.simulation.responses import ResponsePlan
+
+WORLDS = {"coverage": 1_000, "alarms": 500, "variants": 200}
+STRENGTHS = {
+    "strong": ResponsePlan(positive=0.5, size=4.0),
+    "weak": ResponsePlan(positive=0.3, size=1.5),
+}
+
+
+def coverage(worlds: int) -> None:
+    found = intervals.coverage(worlds)
+    print(f"{worlds} worlds, {intervals.LEARNERS:,} learners each, holdout {intervals.HOLDOUT:.0%}\n")
+    columns = {
+        "fixed, one look": "once",
+        "fixed, every look": "peeked",
+        "sequence, every look": "always",
+        "sequence, last look": "last",
+        "not yet known": "not yet known",
+        "wrong sign": "wrong sign",
+    }
+    _head(["outcome", "true effects (5 / 50 / 95 %)", *columns])
+    for name, counts in found.items():
+        truths = " / ".join(f"{100 * value:+.1f}" for value in intervals.spread(counts.truths))
+        _row([f"`{name}`", truths, *(f"{counts.share(key):.1%}" for key in columns.values())])
+
+
+def alarms(worlds: int) -> None:
+    found = intervals.false_alarms(worlds)
+    trials = worlds * intervals.SPLITS
+    print(f"{worlds} worlds without effects, {intervals.SPLITS} draws each: {trials:,} trials an outcome\n")
+    _head(["outcome", "fixed, one look", "fixed, every look", "sequence, every look"])
+    for name, counts in found.items():
+        _row([f"`{name}`", *(f"{1 - counts.share(key):.1%}" for key in ("once", "peeked", "always"))])
+    _total(found)
+
+
+def _total(found: dict[OutcomeName, Counts]) -> None:
+    windows = [found["active_7"], found["active_14"]]
+    shares = [
+        1 - np.mean([counts.share(key) for counts in chosen])
+        for key, chosen in (("once", list(found.values())), ("peeked", windows), ("always", windows))
+    ]
+    _row(["all (looked at daily: the first two)", *(f"{share:.1%}" for share in shares)])
+
+
+def choosing(worlds: int) -> None:
+    for strength, plan in STRENGTHS.items():
+        lived = [variants.potential(plan, variants.LEARNERS, seed) for seed in range(worlds)]
+        runs = [variants.bandit(one, f"bandit-{number}") for number, one in enumerate(lived)]
+        single, oracle = variants.best_of(lived)
+        decisions = np.mean([len(one.without) for one in lived])
+        base = np.mean([one.without.mean() for one in lived])
+        print(
+            f"\n{strength} responses: {worlds} worlds, {decisions:,.0f} decisions each, {plan.variants} "
+            f"variants; {base:.1%} are active within a week without a nudge\n"
+        )
+        _head(["choosing", "gain, points", "share of the oracle's", "second half: gain", "share"])
+        halves = (slice(None), None)
+        tables = []
+        for half in halves:
+            gained = [
+                variants.gains(one, run, single, oracle, half or slice(len(one.without) // 2, None))
+                for one, run in zip(lived, runs, strict=True)
+            ]
+            tables.append({name: float(np.mean([row[name] for row in gained])) for name in gained[0]})
+        for name in tables[0]:
+            cells = [
+                cell
+                for table in tables
+                for cell in (f"{100 * table[name]:.2f}", f"{table[name] / table['oracle']:.0%}")
+            ]
+            _row([name, *cells])
+        truth = variants.oracles_reward(lived, oracle)
+        print(f"\nthe oracle's policy, estimated from what the bandit logged; truth {truth:.4f}\n")
+        _head(["estimator", "mean error", "root mean square error", "mean width", "coverage"])
+        estimates = [variants.judged(one, run, oracle, truth) for one, run in zip(lived, runs, strict=True)]
+        for name in variants.ESTIMATORS:
+            errors, widths, covered = (
+                np.array(column) for column in zip(*(one[name] for one in estimates), strict=True)
+            )
+            _row(
+                [
+                    name,
+                    f"{errors.mean():+.4f}",
+                    f"{np.sqrt((errors**2).mean()):.4f}",
+                    f"{widths.mean():.4f}",
+                    f"{covered.mean():.1%}",
+                ]
+            )
+
+
+def _head(columns: Iterable[str]) -> None:
+    names = list(columns)
+    _row(names)
+    print("|" + "---|" * len(names))
+
+
+def _row(cells: Iterable[str]) -> None:
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+PARTS: dict[str, Callable[[int], None]] = {"coverage": coverage, "alarms": alarms, "variants": choosing}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=__doc__)
+    parser.add_argument("parts", nargs="*", help="all of them if none is named")
+    parser.add_argument("--worlds", type=int, help="a part's number of worlds instead of its own")
+    chosen = parser.parse_args()
+    for part in chosen.parts or PARTS:
+        started = time.monotonic()
+        print(f"\n## {part}\n")
+        PARTS[part](chosen.worlds or WORLDS[part])
+        print(f"\n{time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Ways of choosing between variants, compared by what they gain; and policies judged without being run.
+
+Every world is lived once with nobody nudged and once for each variant, so that it is known of each first
+decision what each choice would have led to (one nudge a learner here: what is judged is the choosing, not
+the frequency). The ways of choosing then decide in order of time, and learn an outcome when it is known, a
+week later:
+
+- *random*: each variant as likely;
+- *best single*: the one variant that is best on average, known beforehand;
+- *bandit*: :mod:`nudges.experiments.bandit`, which starts knowing nothing;
+- *oracle*: the best variant of each situation, known beforehand. Nobody can do better from what is seen.
+
+Beside these, what a choice by each learner's own hidden response would gain; no one can know that.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.experiments.trials import RUN_NAME, Policy, Trial, live, nobody, world
+from nudges.assignment import pick, position
+from nudges.experiments.bandit import Bandit, sums
+from nudges.experiments.off_policy import Logged, doubly_robust, inverse_propensity, self_normalised
+from nudges.experiments.outcomes import OutcomeName
+from sources.simulation.cohort import Bools, Floats, Ints
+from sources.simulation.responses import SITUATIONS, ResponsePlan
+from sources.simulation.world import World
+
+REWARD: OutcomeName = "active_7"
+LEARNERS = 20_000
+ESTIMATORS = ("inverse propensity", "self-normalised", "doubly robust")
+
+
+@dataclass(frozen=True, slots=True)
+class Potential:
+    """First decisions, in order of time, with what each choice would have led to.
+
+    ``without``: bool [k], the outcome without a nudge; ``after``: bool [k, variants].
+    """
+
+    trial: Trial
+    without: Bools
+    after: Bools
+    hidden_best: Ints
+    """The variant that this very learner responds best to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the bandit did in a world, a row a decision."""
+
+    variants: Ints
+    propensities: Floats
+    estimates: Floats
+    """What it took each variant to be worth when it decided, [k, variants]."""
+
+
+def potential(plan: ResponsePlan, learners: int, seed: int) -> Potential:
+    """Live the same days once for each choice."""
+    trial = live(world(learners, seed, plan), nobody)
+    after = []
+    for variant in range(plan.variants):
+        lived = world(learners, seed, plan)
+        after.append(live(lived, _once(variant)).outcomes[REWARD])
+    fit = np.array(plan.fit)[trial.situation]
+    sign = lived.truth.sign[trial.learner][:, None]
+    return Potential(trial, trial.outcomes[REWARD], np.stack(after, axis=1), (sign * fit).argmax(axis=1))
+
+
+def _once(variant: int) -> Policy:
+    def policy(lived: World, due: Ints) -> tuple[Ints, Ints]:
+        who = due[lived.nudges[due] == 0]
+        return who, np.full(len(who), variant)
+
+    return policy
+
+
+def bandit(found: Potential, key: str) -> Run:
+    """Choose in order of time, day by day, from the outcomes that were known by then."""
+    trial, (count, variants) = found.trial, found.after.shape
+    contexts = contexts_of(trial.situation)
+    chosen, propensities = np.zeros(count, np.int64), np.zeros(count)
+    estimates = np.zeros((count, variants))
+    inputs = contexts.shape[1]
+    learned, learned_to = np.zeros((variants, inputs, inputs + 1), np.int64), 0
+    for day in np.unique(trial.day).tolist():
+        known = int(np.searchsorted(trial.known[REWARD], day))
+        for variant in range(variants):
+            new = learned_to + np.flatnonzero(chosen[learned_to:known] == variant)
+            learned[variant] += sums(contexts[new], found.after[new, variant].astype(np.int64))
+        learned_to = known
+        now = np.flatnonzero(trial.day == day)
+        knowing = Bandit.of(learned)
+        estimates[now] = knowing.estimates(contexts[now])
+        shares = knowing.probabilities(contexts[now])
+        places = [position(key, str(one), RUN_NAME, "variant") for one in trial.learner[now].tolist()]
+        chosen[now] = [pick(place, row) for place, row in zip(places, shares.tolist(), strict=True)]
+        propensities[now] = shares[np.arange(len(now)), chosen[now]]
+    return Run(chosen, propensities, estimates)
+
+
+def contexts_of(situation: Ints) -> Ints:
+    """What is seen of a learner: [k, 2], always one and the situation."""
+    return np.stack([np.ones_like(situation), situation], axis=1)
+
+
+def best_of(worlds: list[Potential]) -> tuple[int, Ints]:
+    """The best single variant, and the best of each situation [situations]: over all these worlds."""
+    situation = np.concatenate([found.trial.situation for found in worlds])
+    after = np.concatenate([found.after for found in worlds])
+    by_situation = [after[situation == one].mean(axis=0).argmax() for one in range(SITUATIONS)]
+    return int(after.mean(axis=0).argmax()), np.array(by_situation)
+
+
+def oracles_reward(worlds: list[Potential], oracle: Ints) -> float:
+    """The mean reward of the oracle's choices over all these worlds."""
+    rewards = [found.after[np.arange(len(found.after)), oracle[found.trial.situation]] for found in worlds]
+    return float(np.mean([one.mean() for one in rewards]))
+
+
+def gains(
+    found: Potential, run: Run, single: int, oracle: Ints, part: slice = slice(None)
+) -> dict[str, float]:
+    """What each way of choosing gained over no nudge, a difference of shares; of a part of the decisions."""
+    after, without = found.after[part], found.without[part]
+    rows = np.arange(len(without))
+    choices = {
+        "best single": np.full(len(rows), single),
+        "bandit": run.variants[part],
+        "oracle": oracle[found.trial.situation[part]],
+        "hidden": found.hidden_best[part],
+    }
+    gained = {name: float(after[rows, choice].mean() - without.mean()) for name, choice in choices.items()}
+    return {"random": float(after.mean() - without.mean())} | gained
+
+
+def judged(found: Potential, run: Run, oracle: Ints, truth: float) -> dict[str, tuple[float, float, bool]]:
+    """The oracle's mean reward as estimated from what the bandit did: error, width, and whether covered."""
+    rows = np.arange(len(run.variants))
+    wanted = np.eye(found.after.shape[1])[oracle[found.trial.situation]]
+    logged = Logged(run.variants, run.propensities, found.after[rows, run.variants].astype(float), wanted)
+    estimates = (inverse_propensity(logged), self_normalised(logged), doubly_robust(logged, run.estimates))
+    return {
+        name: (float(one.value - truth), one.interval.high - one.interval.low, truth in one.interval)
+        for name, one in zip(ESTIMATORS, estimates, strict=True)
+    }

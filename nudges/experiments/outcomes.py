@@ -1,0 +1,64 @@
+"""What is waited for after a decision, and when it is known.
+
+Four outcomes, each a yes or no, of every exposure and of both arms alike:
+
+``active_7``, ``active_14``
+    Any activity in the course run within 7 (14) days, the day of the decision the first of them. Known
+    when the last of these days closes.
+``exit``
+    Withdrew, or failed after more than 28 silent days before the end. The lower, the better.
+``completion``
+    Passed. Both this and ``exit`` are known when the run has ended, not when a withdrawal comes in:
+    until then only the bad ones would be known.
+
+On the day of the decision the first hours lie before it. They do so in both arms, so they take nothing
+from the comparison; but a share of *active* is not to be read as *came back because of*.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+OutcomeName = Literal["active_7", "active_14", "exit", "completion"]
+OUTCOMES: tuple[OutcomeName, ...] = get_args(OutcomeName)
+
+WINDOWS: dict[OutcomeName, int] = {"active_7": 7, "active_14": 14}
+"""Days, the day of the decision included."""
+
+LOWER_IS_BETTER: frozenset[OutcomeName] = frozenset({"exit"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an enrolment ended; known once its run has."""
+
+    passed: bool
+    left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One outcome of one exposure: what, whether, and the epoch day at whose close it was known."""
+
+    name: OutcomeName
+    happened: bool
+    known: int
+
+
+def windows_closing(decided: int, today: int) -> tuple[OutcomeName, ...]:
+    """The outcomes of a decision of day ``decided`` whose window ends with day ``today``."""
+    return tuple(name for name, days in WINDOWS.items() if decided + days - 1 == today)
+
+
+def windows_open(decided: int, today: int) -> bool:
+    """Whether anything by window is still to be known after the close of ``today``."""
+    return decided + max(WINDOWS.values()) - 1 > today
+
+
+def returned(name: OutcomeName, decided: int, last_active: int, today: int) -> Outcome:
+    """Whether there was activity in the window that ends today; ``last_active``: a day, at most today."""
+    return Outcome(name, last_active >= decided, today)
+
+
+def ended(ending: Ending, today: int) -> tuple[Outcome, Outcome]:
+    """The two outcomes of a run's end."""
+    return Outcome("exit", ending.left, today), Outcome("completion", ending.passed, today)

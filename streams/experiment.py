@@ -1,0 +1,112 @@
+"""``homeroom experiment``: how many learners a trial needs, and what the one that always runs has shown."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nudges.experiments.effects import LEVEL, Arm, Effect, anytime, fixed
+from nudges.experiments.report import Counted, Line, lines
+from nudges.experiments.size import POWER, once, watched
+from streams.asking import store_reader
+
+app = typer.Typer(
+    help="How many learners a trial needs, and what nudges have been shown to do.", no_args_is_help=True
+)
+console = Console()
+
+EFFECTS = """
+SELECT campaign, variant, arm, outcome, count(), countIf(happened)
+FROM nudge_outcomes FINAL
+WHERE first
+GROUP BY campaign, variant, arm, outcome
+"""
+
+A_A = """
+SELECT campaign, '', if(cityHash64('a/a', learner, course_run) % 2 = 0, 'holdout', 'nudged') AS half, outcome,
+    count(), countIf(happened)
+FROM nudge_outcomes FINAL
+WHERE first AND arm = 'nudged'
+GROUP BY campaign, half, outcome
+"""
+"""Two halves of the nudged, drawn by chance: nothing tells them apart, so any effect found is a false one."""
+
+
+@app.command("size")
+def size(
+    base: Annotated[float, typer.Option(help="Share that does it without a nudge.")] = 0.44,
+    effect: Annotated[float, typer.Option(help="Difference to be seen: .02 is two points.")] = 0.02,
+    holdout: Annotated[float, typer.Option(help="Share of the learners held out.")] = 0.5,
+    power: Annotated[float, typer.Option(help="How often it is to be seen if it is there.")] = POWER,
+    level: Annotated[float, typer.Option(help="Of the intervals.")] = LEVEL,
+) -> None:
+    """How many learners it takes to see an effect, looking once, and looking as often as one likes."""
+    try:
+        found = {
+            "once, at the end": once(base, effect, holdout, level, power),
+            "as often as one likes": watched(base, effect, holdout, level, power),
+        }
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    table = Table("looking", "nudged", "holdout", "together")
+    for looking, arms in found.items():
+        table.add_row(looking, f"{arms.nudged:,}", f"{arms.holdout:,}", f"{arms.total:,}")
+    console.print(table)
+
+
+@app.command("show")
+def show(
+    folder: Annotated[
+        Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
+    ] = None,
+    a_a: Annotated[
+        bool, typer.Option("--a-a", help="Compare two halves of the nudged, which must not differ.")
+    ] = False,
+    at_the_end: Annotated[
+        bool, typer.Option("--at-the-end", help="Intervals for one look at a trial that has ended.")
+    ] = False,
+) -> None:
+    """What nudges did, against the holdout: intervals that stay valid however often one looks."""
+    with store_reader(folder) as reader:
+        answer = reader.query(A_A if a_a else EFFECTS)
+    found = lines((Counted(*row) for row in answer.rows), fixed if at_the_end else anytime)
+    if not found:
+        console.print("no outcome is known yet: the first are, seven days after the first decision")
+        return
+    table = Table("campaign", "variant", "outcome", *_arms(a_a), "difference", "95 % interval", "so it", "")
+    for line in found:
+        table.add_row(line.campaign, line.variant, line.outcome, *_cells(line), _could_see(line))
+    console.print(table)
+
+
+def _arms(a_a: bool) -> tuple[str, str]:
+    return ("one half", "other half") if a_a else ("nudged", "holdout")
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    effect = line.effect
+    if not min(effect.nudged.known, effect.holdout.known):
+        return _arm(effect.nudged), _arm(effect.holdout), "", "", line.judgement
+    return (
+        _arm(effect.nudged),
+        _arm(effect.holdout),
+        f"{100 * effect.difference:+.1f}",
+        _interval(effect),
+        line.judgement,
+    )
+
+
+def _interval(effect: Effect) -> str:
+    return f"{100 * effect.interval.low:+.1f} to {100 * effect.interval.high:+.1f}"
+
+
+def _arm(arm: Arm) -> str:
+    return f"{arm.share:.1%} of {arm.known:,}" if arm.known else "nobody yet"
+
+
+def _could_see(line: Line) -> str:
+    if line.judgement != "not yet known":
+        return ""
+    return "too few" if line.visible is None else f"could see {100 * line.visible:.1f} points"

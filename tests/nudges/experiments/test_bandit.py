@@ -1,0 +1,80 @@
+"""The bandit: propensities are exact, sums add up in any order, and it finds what is better."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nudges.assignment import pick
+from nudges.experiments.bandit import FLOOR, INPUTS, Bandit, Ints, context_of, probabilities, sums
+
+CONTEXTS = np.array([[1, 0], [1, 1]])
+TRUE = np.array([[0.6, 0.3], [0.4, 0.5], [0.5, 0.4]])
+"""Reward of each of three variants in two situations."""
+
+
+def outcomes(n: int, seed: int) -> tuple[Ints, Ints, Ints]:
+    rng = np.random.default_rng(seed)
+    situation, variant = rng.integers(0, 2, n), rng.integers(0, 3, n)
+    reward = (rng.random(n) < TRUE[variant, situation]).astype(np.int64)
+    return CONTEXTS[situation], variant, reward
+
+
+def by_variant(contexts: Ints, variants: Ints, rewards: Ints) -> Ints:
+    return np.stack([sums(contexts[variants == one], rewards[variants == one]) for one in range(3)])
+
+
+def learned(n: int, seed: int = 1) -> Ints:
+    return by_variant(*outcomes(n, seed))
+
+
+def test_before_the_first_outcome_all_are_as_likely() -> None:
+    shares = Bandit.of(np.zeros((3, 2, 3), np.int64)).probabilities(CONTEXTS)
+    assert shares == pytest.approx(np.full((2, 3), 1 / 3), abs=1e-6)
+
+
+@given(st.integers(0, 3_000), st.integers(0, 1_000))
+def test_probabilities_are_probabilities_above_the_floor(n: int, seed: int) -> None:
+    bandit = Bandit.of(learned(n, seed))
+    shares = bandit.probabilities(CONTEXTS)
+    assert shares.sum(axis=1) == pytest.approx([1, 1], abs=1e-9)
+    assert (shares >= FLOOR - 1e-9).all()
+    assert (shares.argmax(axis=1) == bandit.estimates(CONTEXTS).argmax(axis=1)).all()
+    pick(0.999, probabilities(bandit, [1, 1]))  # is what the draw takes
+
+
+def test_the_best_is_found_in_each_situation() -> None:
+    shares = Bandit.of(learned(20_000)).probabilities(CONTEXTS)
+    assert shares.argmax(axis=1).tolist() == [0, 1]
+    assert (shares.max(axis=1) > 0.85).all()
+
+
+def test_estimates_are_those_of_ridge_regression() -> None:
+    contexts, variants, rewards = outcomes(500, 4)
+    bandit = Bandit.of(by_variant(contexts, variants, rewards))
+    for variant in range(3):
+        x, y = contexts[variants == variant], rewards[variants == variant]
+        assert bandit.weights[variant] == pytest.approx(np.linalg.solve(x.T @ x + np.eye(2), x.T @ y))
+
+
+def test_partitions_add_up_to_the_same_bytes() -> None:
+    contexts, variants, rewards = outcomes(999, 2)
+    whole = by_variant(contexts, variants, rewards)
+    parts = [by_variant(contexts[at::4], variants[at::4], rewards[at::4]) for at in (2, 0, 3, 1)]
+    assert sum(parts, np.zeros((3, 2, 3), np.int64)).tobytes() == whole.tobytes()
+    assert int(whole[:, 0, 0].sum()) == 999
+
+
+def test_what_is_seen_of_a_decision() -> None:
+    found = {
+        context_of(group, level)
+        for group in ("deadlines", "silence", "volume", None)
+        for level in ("low", "medium")
+    }
+    assert len(found) == 6
+    assert all(len(one) == len(INPUTS) and one[0] == 1 for one in found)
+
+
+def test_other_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="learned has shape"):
+        Bandit.of(np.zeros((3, 2, 2), np.int64))
