@@ -22,6 +22,7 @@ from typing import Any
 from evaluation.backtest import Backtest
 from nudges.policy import Policy
 from schemas.learning import DayPackage
+from schemas.nudge import Nudge
 from schemas.quality import DataQualityEvent, DayQuality
 from sources.oulad import OuladFolder
 from sources.simulation.faults import Break, Breakdown, broken
@@ -62,6 +63,8 @@ class Heard:
             if LEVELS[change.level] > LEVELS[change.previous_level]:
                 self.rises.append((change.learner, change.course_run, change.day))
         for nudge in outputs.nudges:
+            if not isinstance(nudge, Nudge):
+                continue
             day = int(nudge.decided_at.timestamp()) // DAY
             self.nudges.append((nudge.learner, nudge.course_run, day))
 
