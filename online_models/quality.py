@@ -50,6 +50,10 @@ LAST_PHASE = 0.9
 ACCEPTED_AFTER = 14
 """Days."""
 
+LOSSES: frozenset[Problem] = frozenset({"quiet", "unknown_kind", "invalid", "future"})
+"""Problems by which activity goes unseen. Of the others nothing is lost: repeats are dropped by their ids, late
+events count in their right day. They are told, and no learner's estimate depends on them."""
+
 HABITUAL: frozenset[Fault] = frozenset({"behind", "without_object", "without_duration"})
 """Faults of which a source may have any share for good; it is learned before it is judged."""
 
@@ -327,7 +331,7 @@ class QualityWatch:
             observed=round(seen.observed, 6),
             expected=round(seen.expected, 6),
             surprise=round(seen.surprise, 3),
-            course_runs=[scope.run] if scope.run else today.runs_of(scope),
+            course_runs=_affected(today, scope) if problem in LOSSES else [],
         )
 
     # -- learning -----------------------------------------------------------------------------------
@@ -430,6 +434,10 @@ class _Today:
         """Runs that something is expected for, or came from."""
         known = self.observed.keys() | {Scope(*key) for key in self.counts}
         return sorted({one.run for one in known if one.run and one.source == scope.source})
+
+
+def _affected(today: _Today, scope: Scope) -> list[str]:
+    return [scope.run] if scope.run else today.runs_of(scope)
 
 
 def _width(scope: Scope) -> tuple[int, Scope]:

@@ -146,12 +146,17 @@ def _faulty(fault: Fault, share: float) -> Break:
         ("without_duration", 1.0),
     ],
 )
-def test_faulty_records_are_told(fault: str, share: float) -> None:
+def test_faulty_records_are_told(fault: Fault, share: float) -> None:
     told = watch(_faulty(fault, share)).told()
     assert told == [
         (BREAK, "opened", fault, "web", None, None),
         (BREAK + 5, "closed", fault, "web", None, None),
     ]
+
+
+def test_repeats_affect_nobody_since_they_are_dropped() -> None:
+    found = watch(_faulty("duplicates", 0.5)).days[BREAK].verdicts
+    assert [verdict.course_runs for verdict in found] == [[]]
 
 
 def test_runs_that_are_over_are_not_expected() -> None:

@@ -77,8 +77,8 @@ def test_nothing_rises_and_nobody_is_nudged_while_it_is_broken() -> None:
     assert within(heard(watched=False).rises()), "without the watch somebody would"
     assert within(heard().rises()) == []
     changes = {change.risk_change_id for change in within(heard().outputs.risk_changes)}
-    nudges = [said for said in heard().outputs.nudges if isinstance(said, Nudge)]
-    assert [nudge for nudge in nudges if nudge.risk_change_id in changes] == []
+    sent = [one for one in heard().outputs.nudges if isinstance(one, Nudge)]
+    assert [nudge for nudge in sent if nudge.risk_change_id in changes] == []
 
 
 def test_changes_of_these_days_are_marked_and_decided_as_such() -> None:
