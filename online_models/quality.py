@@ -51,8 +51,8 @@ ACCEPTED_AFTER = 14
 """Days."""
 
 LOSSES: frozenset[Problem] = frozenset({"quiet", "unknown_kind", "invalid", "future"})
-"""Problems by which activity goes unseen. Of the others nothing is lost: repeats are dropped by their ids, late
-events count in their right day. They are told, and no learner's estimate depends on them."""
+"""Problems by which activity goes unseen. Of the others nothing is lost: repeats are dropped by their ids,
+late events count in their right day. They are told, and no learner's estimate depends on them."""
 
 HABITUAL: frozenset[Fault] = frozenset({"behind", "without_object", "without_duration"})
 """Faults of which a source may have any share for good; it is learned before it is judged."""
