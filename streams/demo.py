@@ -11,9 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from console.access import make_key
+from sources.simulator import SimulationPlan, truth
 from sources.stream import Published
+from streams.people import simulated_names
 from streams.publishing import Sent
 from streams.rig import Progress, Rig, RigError
+from streams.settings import Settings
 
 Show = Callable[[Progress], None]
 LOOK_S = 0.5
@@ -39,6 +43,20 @@ def stream_through(
     with ThreadPoolExecutor(1, "publish") as pool, _shown(console, total) as show:
         publishing = pool.submit(rig.publish, stream, note)
         return _watch(rig, publishing, sent, started, show)
+
+
+def serve_demo(settings: Settings, plan: SimulationPlan, console: Console) -> None:
+    """Serve the instructors' page over a finished run, with a key made for it, until Ctrl-C."""
+    from streams.console import Place, serve  # noqa: PLC0415 - the web's libraries take a while to import
+
+    shown, key = make_key("Demo instructor", "instructor", sorted({run.course for run in plan.runs}))
+    place = Place(settings.console_host, settings.console_port)
+    console.print(f"\n[bold]The instructors' page:[/] {place.url}", highlight=False)
+    console.print(f"  sign in with the key {shown}", highlight=False, soft_wrap=True)
+    asking = f"curl -H 'Authorization: Bearer {shown}' {place.url}/api/v1/risks"
+    console.print(f"  or ask the API: {asking}", highlight=False, soft_wrap=True)
+    console.print("  Ctrl-C ends it.")
+    serve(settings, [key], place, simulated_names(truth(plan).learner))
 
 
 def _watch(rig: Rig, publishing: "Future[Sent]", sent: Sent, started: float, show: Show) -> Progress:

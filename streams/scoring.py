@@ -249,6 +249,7 @@ class Scoring:
                 "model_version": [day.package.model.model_version] * count,
                 "partition": [self._partition] * count,
                 "version": [day.day] * count,
+                "clicks": _last_week(rows["clicks"], slots, day.day),
             },
         )
 
@@ -294,6 +295,13 @@ def _ranks(cohort: Cohort, package: DayPackage) -> Codes:
     """Ranks by the package's profile of the run; in the middle where it has none."""
     profile = package.cohorts.get(cohort.run.name)
     return np.full_like(cohort.codes, MIDDLE) if profile is None else ranks_of(cohort.codes, unpack(profile))
+
+
+def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:
+    """Clicks on each of the seven days before ``day``, the newest first; from the ring, [n, days, kinds]."""
+    places = [(day - back) % RING for back in range(1, WRITE_EVERY + 1)]
+    days: list[list[int]] = clicks[slots[:, None], places].sum(axis=2, dtype=np.int64).tolist()
+    return days
 
 
 def _date(day: int) -> date:

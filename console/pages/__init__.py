@@ -1,0 +1,5 @@
+"""The instructors' page: what the API tells, rendered on the server. Works without scripts, better with."""
+
+from console.pages.routes import router
+
+__all__ = ["router"]
