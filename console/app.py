@@ -9,12 +9,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console import pages, problems
+from console import problems
 from console.access import ApiKey, KeyRing
 from console.api import courses, learners, nudges, operations
 from console.guard import Guard
 from console.limits import Buckets, Limit
 from console.live import Live
+from console.pages import routes
 from console.problems import Problem
 from console.service import Parts, Service
 
@@ -45,7 +46,9 @@ HEADERS = {
 }
 
 
-def create_app(parts: Parts, keys: Iterable[ApiKey], per_key: Limit = PER_KEY) -> FastAPI:
+def create_app(
+    parts: Parts, keys: Iterable[ApiKey], per_key: Limit = PER_KEY, per_stranger: Limit = PER_STRANGER
+) -> FastAPI:
     """The whole console. The caller closes ``parts.readers`` when the server has ended."""
     live = Live(parts.readers)
 
@@ -64,12 +67,12 @@ def create_app(parts: Parts, keys: Iterable[ApiKey], per_key: Limit = PER_KEY) -
         lifespan=lifespan,
     )
     app.state.service = Service(parts)
-    app.state.guard = Guard(KeyRing(keys), Buckets(per_key), Buckets(PER_STRANGER))
+    app.state.guard = Guard(KeyRing(keys), Buckets(per_key), Buckets(per_stranger))
     app.state.live = live
     problems.install(app)
     for part in (learners, courses, nudges, operations):
         app.include_router(part.router, prefix=API)
-    app.include_router(pages.router, include_in_schema=False)
+    app.include_router(routes.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _describe_problems(app)
 

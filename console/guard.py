@@ -8,8 +8,8 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from console.access import ApiKey, KeyRing, Sessions
+from console.errors import ProblemError
 from console.limits import Buckets
-from console.problems import ProblemError
 from console.service import Service
 
 COOKIE = "homeroom_session"

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from console.errors import ProblemError
 from console.ports import NoModelError, OutboxDownError, UnknownFeatureError
 from sinks.errors import StoreDown, StoreRejected
 
@@ -28,22 +29,6 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] = Field(
         default_factory=list, description="for 422: each field at fault, the value found, what was expected"
     )
-
-
-class ProblemError(Exception):
-    """A problem to answer with."""
-
-    def __init__(
-        self, status: HTTPStatus, detail: str, *, kind: str = "", headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.headers = status, detail, headers
-        self.kind = kind or status.phrase.lower().replace(" ", "-")
-
-
-def not_found(detail: str) -> ProblemError:
-    """404; also where something is there, but not for this key: nobody learns what exists elsewhere."""
-    return ProblemError(HTTPStatus.NOT_FOUND, detail)
 
 
 def answer(

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Literal
 
 from console.access import ApiKey
+from console.errors import ProblemError, not_found
 from console.models import (
     Accepted,
     Course,
@@ -35,7 +36,6 @@ from console.models import (
     Word,
 )
 from console.ports import Directory, NoModelError, Outbox, OutboxDownError, Person, WhatIf
-from console.problems import ProblemError, not_found
 from console.queries import courses, learners, nudges, risks
 from console.queries.risks import Filters
 from console.readers import Readers
@@ -43,7 +43,7 @@ from console.recent import Recent
 from schemas.learner import NudgeFeedback
 from schemas.learner import Preferences as PreferencesMessage
 
-RUNS_S = 5.0
+RUNS_S = 1.0
 """How long the list of course runs is remembered: it is asked for with every request."""
 
 STALE_DAYS = 2
@@ -94,7 +94,7 @@ class Service:
         with self._runs.lock:
             if time.monotonic() > self._runs.until:
                 self._runs.names = tuple(courses.every_run(self.parts.readers))
-                self._runs.until = time.monotonic() + RUNS_S
+                self._runs.until = time.monotonic() + RUNS_S if self._runs.names else 0.0
             names = self._runs.names
         seen = tuple(name for name in names if key.sees(name))
         wanted = tuple(dict.fromkeys(only))

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
@@ -12,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from console.access import AccessError, Role, entry, make_key, read_keys
+from console.readers import Readers
+from console.report import ReportError, weekly
 from evaluation.command import EvaluationError, Wanted
 from evaluation.command import evaluate as run_evaluation
 from sinks.errors import StoreError
@@ -26,11 +29,12 @@ from streams import doctor as doctors
 from streams import summary, topics
 from streams.brokers import BrokerUnavailableError
 from streams.demo import serve_demo, stream_through
-from streams.directory import RosterError
+from streams.directory import LearnerDirectory, RosterError, read_roster
 from streams.publisher import PublishError
 from streams.publishing import publish
 from streams.rig import Rig, RigError, interruptible
 from streams.settings import DEMO_KEY, LEAST_KEY, Settings, SettingsError, load, shown
+from streams.stores import store_at
 
 app = typer.Typer(
     help="homeroom tells two to three weeks ahead who is about to drop out of an online course, why, and "
@@ -54,6 +58,7 @@ EXPECTED = (
     MigrationError,
     OuladError,
     PublishError,
+    ReportError,
     RigError,
     RosterError,
     SettingsError,
@@ -227,6 +232,24 @@ def serve_console() -> None:
     serve(now, read_keys(Path(now.console_keys)), place)
 
 
+@app.command()
+def report(
+    course: Annotated[str, typer.Option(help="The course run, such as BBB/2014B.")],
+    week: Annotated[int, typer.Option(min=1, help="Week of the run, from 1.")],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
+    ] = None,
+) -> None:
+    """Write a course run's week as one HTML page, for an instructor's Monday mail."""
+    now = load()
+    names = read_roster(Path(now.console_roster)) if now.console_roster else {}
+    with store_at(folder) as address, closing(Readers(address)) as readers:
+        page = weekly(readers, course, week, LearnerDirectory(now.identity, names))
+    out.write_text(page, encoding="utf-8")
+    console.print(f"week {week} of {course} is in {out}", highlight=False)
+
+
 @app.command("console-key")
 def console_key(
     name: Annotated[str, typer.Argument(help="Whose key.")],
@@ -254,23 +277,8 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")] = False,
 ) -> None:
     """Ask the store. Nothing can be changed this way: the store itself refuses."""
-    from sinks.embedded import EmbeddedStore  # noqa: PLC0415
-
-    if folder is None:
-        address = load().store_address
-        if address is None:
-            raise SettingsError("HOMEROOM_STORE is empty: there is no store to ask")
+    with store_at(folder) as address:
         _print_answer(StoreReader(address), sql, as_json)
-        return
-    if not (folder / "store").exists():
-        raise SettingsError(
-            f"--folder {folder}: there is no store; run `homeroom demo` or `homeroom replay` first"
-        )
-    store = EmbeddedStore(folder / "store")
-    try:
-        _print_answer(StoreReader(store.start()), sql, as_json)
-    finally:
-        store.stop()
 
 
 def _print_answer(reader: StoreReader, sql: str, as_json: bool) -> None:

@@ -25,7 +25,7 @@ def story(key: Key, service: Asked, course_run: Run) -> CourseStory:
     return service.course(key, course_run)
 
 
-@router.post("/what-if", summary="Score a described learner", responses=documented(404))
+@router.post("/what-if", summary="Score a described learner", responses=documented(400, 404))
 def what_if(key: Key, service: Asked, question: Question) -> WhatIfAnswer:
     """Features changed by hand, the others those of the middle of the cohort, by the newest day's model."""
     return service.what_if(key, question)

@@ -69,7 +69,7 @@ def preferences(key: Key, service: Asked, learner: Who) -> Preferences:
     "/learners/{learner}/preferences",
     summary="Say how a learner wants to be reached",
     status_code=HTTPStatus.ACCEPTED,
-    responses=documented(403, 409),
+    responses=documented(400, 403, 409),
 )
 def wish(key: Key, service: Asked, learner: Who, wishes: Wishes) -> Accepted:
     """What is left out stays as it is. Published to the feedback topic; in force a few seconds later."""

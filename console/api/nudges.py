@@ -48,7 +48,7 @@ def waiting(key: Key, service: Asked) -> list[Decision]:
     "/nudges/{nudge_id}/verdict",
     summary="Approve or decline a nudge that waits",
     status_code=HTTPStatus.ACCEPTED,
-    responses=documented(403, 409),
+    responses=documented(400, 403, 409),
 )
 def verdict(
     key: Key,
@@ -64,7 +64,7 @@ def verdict(
     "/feedback",
     summary="Say something of a learner who is listed",
     status_code=HTTPStatus.ACCEPTED,
-    responses=documented(403, 409),
+    responses=documented(400, 403, 409),
 )
 def feedback(key: Key, service: Asked, said: Said) -> Accepted:
     """helped, not_at_risk or in_contact. Published to the feedback topic; in the ledger seconds later."""

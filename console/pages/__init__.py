@@ -1,5 +1,1 @@
 """The instructors' page: what the API tells, rendered on the server. Works without scripts, better with."""
-
-from console.pages.routes import router
-
-__all__ = ["router"]

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from console.access import SESSION_S, ApiKey
+from console.errors import ProblemError
 from console.guard import COOKIE, Asked, guard_of, same_origin
 from console.models import Order, Said
 from console.pages.happenings import happenings
 from console.pages.rendering import environment
 from console.ports import OutboxDownError
-from console.problems import ProblemError
 from console.queries.risks import Filters
 from console.service import Service
 from schemas.risk import RiskLevel

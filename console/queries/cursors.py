@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from console.problems import ProblemError
+from console.errors import ProblemError
 
 MAX_LENGTH = 1000
 

@@ -14,6 +14,9 @@ from schemas.risk import RISK_LEVELS, RiskLevel
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """What the store gives for a time that a join did not find."""
 
+FIRST, LAST = EPOCH.date(), date(2106, 1, 1)
+"""Days that the store's times can be compared with; nothing in it lies outside."""
+
 _PICKED = """
     SELECT now.learner AS learner, now.course_run AS course_run, now.day AS day,
            now.probability AS probability, now.level AS level, now.model_state AS model_state,
@@ -132,7 +135,7 @@ def page(
         "levels": filters.levels or RISK_LEVELS,
         "since": in_force_since(newest),
         "least": filters.least,
-        "changed": filters.changed_since or EPOCH.date(),
+        "changed": min(max(filters.changed_since or FIRST, FIRST), LAST),
         "answered": (0, 1) if filters.answered is None else (int(filters.answered),),
         "limit": limit + 1,
     }
