@@ -28,7 +28,7 @@ from sources.stream import Published, paced
 from streams import doctor as doctors
 from streams import summary, topics
 from streams.brokers import BrokerUnavailableError
-from streams.demo import serve_demo, stream_through
+from streams.demo import serve_demo, stream_through, unfinished
 from streams.directory import LearnerDirectory, RosterError, read_roster
 from streams.publisher import PublishError
 from streams.publishing import publish
@@ -198,7 +198,7 @@ def demo(
     )
     settings = _replaying()
     with interruptible(Rig(folder, settings)) as rig:
-        progress = stream_through(rig, simulator.stream(plan), simulator.total(plan), console)
+        progress = stream_through(rig, unfinished(plan), simulator.total(plan), console)
         if not serve:
             rig.stop_workers()
         with StoreReader(rig.store_address) as reader:

@@ -6,14 +6,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from console.access import make_key
+from sources import simulator
 from sources.simulator import SimulationPlan, truth
-from sources.stream import Published
+from sources.stream import DAY, Published
 from streams.people import simulated_names
 from streams.publishing import Sent
 from streams.rig import Progress, Rig, RigError
@@ -43,6 +45,14 @@ def stream_through(
     with ThreadPoolExecutor(1, "publish") as pool, _shown(console, total) as show:
         publishing = pool.submit(rig.publish, stream, note)
         return _watch(rig, publishing, sent, started, show)
+
+
+def unfinished(plan: SimulationPlan) -> Iterator[Published]:
+    """A term left in its middle, without the last tick: that would close a day of which nothing is told."""
+    if plan.until is None:
+        return simulator.stream(plan)
+    closes = (plan.until + 1) * DAY  # with a lateness of hours, the tick that closes the last day told of
+    return takewhile(lambda message: message.occurred_at <= closes, simulator.stream(plan))
 
 
 def serve_demo(settings: Settings, plan: SimulationPlan, console: Console) -> None:

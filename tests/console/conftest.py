@@ -25,7 +25,7 @@ from sources import simulator
 from sources.simulator import SimulationPlan
 from streams.brokers import free_port
 from streams.console import assembled
-from streams.demo import stream_through
+from streams.demo import stream_through, unfinished
 from streams.people import simulated_names
 from streams.rig import Rig
 from tests.streams.pipelines import settings_of
@@ -83,7 +83,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The console over a term that real workers have followed up to its fifth week."""
     settings = settings_of("none:0", "", None, partitions=2, batch_records=2000, backlog_records=8000)
     with Rig(tmp_path_factory.mktemp("console"), settings) as rig:
-        stream_through(rig, simulator.stream(PLAN), simulator.total(PLAN), Terminal(quiet=True))
+        stream_through(rig, unfinished(PLAN), simulator.total(PLAN), Terminal(quiet=True))
         names = simulated_names(simulator.truth(PLAN).learner)
         with assembled(rig.settings, keys(), names) as app, served(app) as url:
             yield Served(url, rig.store_address, app, rig)

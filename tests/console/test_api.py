@@ -1,5 +1,6 @@
 """The API over a real run: what it tells, to whom, and what it does with what it is told."""
 
+import time
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -35,6 +36,15 @@ def listed(client: httpx.Client, **asked: Any) -> list[dict[str, Any]]:
         if cursor is None:
             return found
     raise AssertionError("the list does not end")
+
+
+def within(seconds: float, found: Callable[[], Any]) -> Any:
+    """What is found before the time is over."""
+    deadline = time.monotonic() + seconds
+    while not (result := found()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.2)
+    return result
 
 
 # -- the list -------------------------------------------------------------------------------------------
@@ -269,6 +279,41 @@ def test_operations_are_described_with_examples(console: Served) -> None:
 
 
 # -- words ----------------------------------------------------------------------------------------------
+
+
+def test_a_word_reaches_the_ledger_and_the_list(console: Served) -> None:
+    with console.client() as client:
+        risk = listed(client, answered=False, limit=200)[-1]
+        said = {"learner": risk["learner"], "course_run": COURSE, "kind": "in_contact"}
+        answer = client.post("/feedback", json=said)
+        assert answer.status_code == 202
+        story = f"/learners/{risk['learner']}/story"
+        now = client.get(story, params={"course_run": COURSE}).json()
+        assert now["risk"]["answered"]["kind"] == "in_contact"  # at once, before it is in the ledger
+
+        def arrived() -> Any:
+            words = client.get(story, params={"course_run": COURSE}).json()["words"]
+            return [one for one in words if one["kind"] == "in_contact" and one["arrived"]]
+
+        assert len(within(20, arrived)) == 1
+        answered = [one["learner"] for one in listed(client, answered=True, limit=200)]
+        assert risk["learner"] in answered
+        assert risk["learner"] not in [one["learner"] for one in listed(client, answered=False, limit=200)]
+
+
+def test_wishes_reach_the_worker_and_come_back(console: Served) -> None:
+    with console.client() as client:
+        learner = listed(client, limit=200)[0]["learner"]
+        wishes = {"opted_out": ["sms"], "paused_until": "2027-01-01T00:00:00Z"}
+        assert client.put(f"/learners/{learner}/preferences", json=wishes).status_code == 202
+
+        def known() -> Any:
+            found = client.get(f"/learners/{learner}/preferences").json()
+            return found if found["opted_out"] else None
+
+        found = within(20, known)
+    assert found["opted_out"] == ["sms"]
+    assert found["paused_until"].startswith("2027-01-01T00:00:00")
 
 
 def test_a_console_without_names_and_broker_says_so(bare: Served) -> None:
