@@ -35,8 +35,9 @@ LEAVE_S = 2
 class FeedbackOutbox:
     """See :class:`console.ports.Outbox`: publishes to the feedback topic, keyed by the learner."""
 
-    def __init__(self, address: str, topic: str) -> None:
+    def __init__(self, address: str, topic: str, patience_s: float = PUBLISH_S) -> None:
         self._address = address
+        self._patience_s = patience_s
         self._topic = topic
         self._lock = threading.Lock()
         self._publisher = Publisher(address)
@@ -47,7 +48,7 @@ class FeedbackOutbox:
             value = feedback_adapter.dump_json(message)
             try:
                 self._publisher.send(self._topic, value, message["learner"])
-                self._publisher.flush_now(PUBLISH_S)
+                self._publisher.flush_now(self._patience_s)
             except PublishError as error:
                 self._publisher = Publisher(self._address)
                 raise OutboxDownError(str(error)) from error

@@ -99,7 +99,7 @@ function learner(story) {
         itemStyle: { color: colour("high") }, tooltip: { valueFormatter: share },
       },
       {
-        name: "clicks a day", type: "bar", xAxisIndex: 1, yAxisIndex: 1, barMaxWidth: 9, barMinHeight: 1,
+        name: "clicks a day", type: "bar", xAxisIndex: 1, yAxisIndex: 1, barMaxWidth: 9,
         data: story.activity.map((one) => [one.day, one.clicks]), itemStyle: { color: colour("low") },
       },
     ],

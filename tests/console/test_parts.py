@@ -9,7 +9,7 @@ from console.access import SESSION_S, AccessError, KeyRing, Sessions, entry, has
 from console.conditional import matches
 from console.errors import ProblemError
 from console.limits import Buckets, Limit
-from console.pages.rendering import ago, data, percent, shade
+from console.pages.rendering import ago, data, muted_before, percent, shade
 from console.queries import cursors
 from console.steps import ANY, STEPS, step_for
 
@@ -112,6 +112,8 @@ def test_values_in_words() -> None:
     assert percent(0.876) == "88\N{NO-BREAK SPACE}%"
     assert percent(None) == "–"
     assert [shade(number, 100) for number in (0, 1, 100)] == [0, 2, 9]
+    assert muted_before("<b> (before: <i>)") == '&lt;b&gt; <span class="meta">(before: &lt;i&gt;)</span>'
+    assert muted_before("<b>") == "&lt;b&gt;"
     assert "</script" not in data({"x": "</script><b>&"})
 
 
