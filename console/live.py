@@ -46,7 +46,7 @@ class Live:
                 async with self._changed:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), KEEP_ALIVE_S)
-                news, seen = (self._state if self._state != seen else ""), self._state
+                news, seen = (self._state if seen and self._state != seen else ""), self._state
                 yield news
         finally:
             self._listeners -= 1

@@ -55,8 +55,15 @@ async function send(event) {
 function listen() {
   const light = document.getElementById("live");
   const source = new EventSource("/api/v1/events");
-  source.addEventListener("open", () => { light.className = "live on"; light.textContent = "Updates by itself while it is open."; });
-  source.addEventListener("error", () => { light.className = "live off"; light.textContent = "Not connected; trying again."; });
+  source.addEventListener("open", () => {
+    if (light.className === "live off") refresh(); // what came meanwhile
+    light.className = "live on";
+    light.textContent = "Updates by itself while it is open.";
+  });
+  source.addEventListener("error", () => {
+    light.className = "live off";
+    light.textContent = "Not connected; trying again.";
+  });
   source.addEventListener("changed", refresh);
   window.addEventListener("pagehide", () => source.close());
 }
