@@ -37,6 +37,8 @@ class Live:
     async def changes(self) -> AsyncIterator[str]:
         """The state at every change; empty now and then, to keep the line open."""
         self._listeners += 1
+        if self._looking is None:  # nobody has looked for a while
+            self._state = await self._ask() or self._state
         if self._looking is None:
             self._looking = asyncio.create_task(self._look(), name="live")
         seen = self._state
@@ -46,7 +48,7 @@ class Live:
                 async with self._changed:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), KEEP_ALIVE_S)
-                news, seen = (self._state if seen and self._state != seen else ""), self._state
+                news, seen = (self._state if self._state != seen else ""), self._state
                 yield news
         finally:
             self._listeners -= 1
@@ -60,7 +62,6 @@ class Live:
             looking.cancel()
 
     async def _look(self) -> None:
-        self._state = await self._ask() or self._state
         while True:
             await asyncio.sleep(self._look_s)
             state = await self._ask()
