@@ -16,7 +16,8 @@ InstructorWord = Literal["helped", "not_at_risk", "in_contact"]
 """What an instructor may say of a learner who is listed; kinds of the feedback topic."""
 
 Order = Literal["urgency", "probability", "changed"]
-"""``urgency``: nobody has answered yet, then the level, the newest change, the probability."""
+"""``urgency``: nobody has answered yet; then high, risen to medium, fallen to it; the newest change; the
+probability."""
 
 
 class Answer(BaseModel):

@@ -27,6 +27,9 @@ STEPS: tuple[tuple[tuple[str, ...], str], ...] = (
 ANY = "Ask how the course is going, and what would help most."
 
 
+GETTING_BETTER = "It is getting better: a word of encouragement is enough."
+
+
 def step_for(feature: str) -> str:
     """What to do about a risk whose main reason is this feature; empty names none."""
     for beginnings, words in STEPS:

@@ -35,7 +35,8 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 WRITE_MOVED = 0.05
 WRITE_EVERY = 7
-"""The store's history gets an estimate that moved by this much, or this many days after the last."""
+"""The store's history gets an estimate that moved by this much or changed its level, and one every so many
+days."""
 
 Estimates = NDArray[np.float64]
 
@@ -135,6 +136,7 @@ class Scoring:
                 self._write_change(int(slots[at]), change, outputs)
                 self._decide(change, outputs)
             self._tell(scored, changed)
+            rows["written_day"][slots[changed]] = day.day - WRITE_EVERY  # due: the store has the old level
 
     def _key(self, slot: int) -> tuple[str, str]:
         key = self._state.keys[slot]
@@ -230,7 +232,7 @@ class Scoring:
         rows["snap_ranks"][slots, cells] = scored.ranks[:, turn].T
 
     def _write_history(self, scored: Scored, day: Today, outputs: Outputs) -> None:
-        """Estimates that moved since they were last written, or were not for a week."""
+        """Estimates that moved, or whose level did, since they were last written, or were not for a week."""
         rows, slots = self._state.rows, scored.cohort.slots
         moved = np.abs(rows["written"][slots] - scored.probability) >= WRITE_MOVED
         places = np.flatnonzero(moved | (rows["written_day"][slots] + WRITE_EVERY <= day.day))

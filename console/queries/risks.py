@@ -8,7 +8,7 @@ from console.models import Order, Risk, Why, Word
 from console.queries import cursors
 from console.queries.courses import in_force_since
 from console.readers import Readers
-from console.steps import step_for
+from console.steps import GETTING_BETTER, step_for
 from schemas.risk import RISK_LEVELS, RiskLevel
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ _PICKED = """
            word.picked.1 AS word_at, word.picked.2 AS word_kind, word.picked.3 AS word_nudge,
            word_at > toDateTime(0, 'UTC') AND word_at >= changed_at AS answered,
            gone.at > toDateTime(0, 'UTC') AS gone,
-           multiIf(level = 'high', 0, level = 'medium', 1, 2) AS rank,
+           multiIf(level = 'high', 0, level = 'low', 3, previous_level = 'high', 2, 1) AS rank,
            -toInt64(toUnixTimestamp(changed_at)) AS newness,
            -toFloat64(probability) AS falling
     FROM (SELECT * FROM risk_now WHERE course_run IN %(runs)s {where}) AS now
@@ -169,7 +169,6 @@ def risk_of(row: dict[str, Any]) -> Risk:
         if row["answered"]
         else None
     )
-    features = row["features"]
     return Risk(
         learner=row["learner"],
         course_run=row["course_run"],
@@ -181,9 +180,19 @@ def risk_of(row: dict[str, Any]) -> Risk:
         previous_level=row["previous_level"] if changed else None,
         previous_probability=round(row["previous_probability"], 6) if changed else None,
         reasons=reasons(row["reasons"], row["contributions"]),
-        step="" if row["level"] == "low" else step_for(features[0] if features else ""),
+        step=_step(row),
         answered=answered,
     )
+
+
+def _step(row: dict[str, Any]) -> str:
+    """What to do: nothing at low risk, encourage who is getting better, else by the main reason."""
+    if row["level"] == "low":
+        return ""
+    if row["previous_probability"] > row["probability"] and row["changed_at"] > EPOCH:
+        return GETTING_BETTER
+    features = row["features"]
+    return step_for(features[0] if features else "")
 
 
 def reasons(texts: list[str], contributions: list[float]) -> list[Why]:

@@ -68,10 +68,36 @@ def test_the_list_is_what_the_store_holds(console: Served) -> None:
     assert any(len(one["reasons"]) >= 2 and one["step"] for one in found)
 
 
+def test_the_level_is_the_one_that_was_told_last(console: Served) -> None:
+    """A change of level is in the history on its day, however little the estimate moved."""
+    with console.client("admin") as client:
+        found = listed(client, limit=200, level=list(RISK_LEVELS))
+        changed = [one for one in found if one["changed_on"]]
+        assert len(changed) > 20
+        for risk in changed[:40]:
+            story = client.get(
+                f"/learners/{risk['learner']}/story", params={"course_run": risk["course_run"]}
+            ).json()
+            assert story["changes"][0]["level"] == risk["level"]
+            assert risk["previous_level"] != risk["level"]
+            days = {one["day"]: one["level"] for one in story["history"]}
+            assert all(days[change["day"]] == change["level"] for change in story["changes"])
+
+
+RANKS = {
+    ("high", True): 0,
+    ("high", False): 0,
+    ("medium", False): 1,
+    ("medium", True): 2,
+    ("low", True): 3,
+    ("low", False): 3,
+}
+"""By level, and whether it was high before: who is getting better comes after who is getting worse."""
+
 ORDERS: dict[Order, Callable[[dict[str, Any]], Any]] = {
     "urgency": lambda one: (
         one["answered"] is not None,
-        -RISK_LEVELS.index(one["level"]),
+        RANKS[one["level"], one["previous_level"] == "high"],
         -date.fromisoformat(one["changed_on"] or "1970-01-01").toordinal(),
     ),
     "probability": lambda one: -one["probability"],
