@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from schemas.fields import Id, Instant
+from schemas.fields import CourseRun, Id, Instant
 
 FeedbackKind = Literal[
     "sent",  # another system wrote to the learner: counts toward the caps
@@ -31,6 +31,7 @@ class NudgeFeedback(TypedDict):
     version: NotRequired[Literal[1]]
     event_id: Id
     learner: Id
+    course_run: NotRequired[CourseRun | None]  # that an instructor speaks of
     nudge_id: NotRequired[Id | None]
     kind: FeedbackKind
     occurred_at: Instant

@@ -68,7 +68,7 @@ ENGAGEMENT_DAILY = Table(
 
 RISK_HISTORY = Table(
     "risk_history",
-    "each enrolment's risk, a row a day; feeds risk_latest",
+    "each enrolment's risk, when it moved and at least weekly; feeds risk_latest",
     {
         "learner": "String",
         "course_run": NAME,
@@ -80,6 +80,7 @@ RISK_HISTORY = Table(
         "model_version": "String",
         "partition": PARTITION,
         "version": VERSION,
+        "clicks": "Array(UInt16)",  # of the seven days before `day`, the newest first
     },
     ("course_run", "learner", "day"),
 )
@@ -88,7 +89,7 @@ RISK_LATEST = Table(
     "risk_latest",
     "each enrolment's newest risk, kept by the store from risk_history; nobody writes it. Read the view "
     "risk_now, which has the same columns and exactly one row an enrolment",
-    RISK_HISTORY.columns,
+    {name: kind for name, kind in RISK_HISTORY.columns.items() if name != "clicks"},
     ("course_run", "learner"),
 )
 

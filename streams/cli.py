@@ -3,14 +3,18 @@
 import json
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from console.access import AccessError, Role, entry, make_key, read_keys
+from console.readers import Readers
+from console.report import ReportError, weekly
 from evaluation.command import EvaluationError, Wanted
 from evaluation.command import evaluate as run_evaluation
 from sinks.errors import StoreError
@@ -23,13 +27,14 @@ from sources.simulator import SimulationPlan
 from sources.stream import Published, paced
 from streams import doctor as doctors
 from streams import experiment, summary, topics
-from streams.asking import store_reader
 from streams.brokers import BrokerUnavailableError
-from streams.demo import stream_through
+from streams.demo import serve_demo, stream_through, unfinished
+from streams.directory import LearnerDirectory, RosterError, read_roster
 from streams.publisher import PublishError
 from streams.publishing import publish
 from streams.rig import Rig, RigError, interruptible
 from streams.settings import DEMO_KEY, LEAST_KEY, Settings, SettingsError, load, shown
+from streams.stores import store_at, store_reader
 
 app = typer.Typer(
     help="homeroom tells two to three weeks ahead who is about to drop out of an online course, why, and "
@@ -48,12 +53,15 @@ app.add_typer(experiment.app, name="experiment")
 console = Console()
 SUGGESTED = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"
 EXPECTED = (
+    AccessError,
     BrokerUnavailableError,
     EvaluationError,
     MigrationError,
     OuladError,
     PublishError,
+    ReportError,
     RigError,
+    RosterError,
     SettingsError,
     StoreError,
     native.NativeError,
@@ -175,24 +183,32 @@ def demo(
     learners: Annotated[int, typer.Option(help="Simulated learners.")] = 3000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same term.")] = 1,
     folder: Folder = Path("data/demo"),
+    serve: Annotated[
+        bool,
+        typer.Option(help="Stop the term in its 14th week and serve the instructors' page, until Ctrl-C."),
+    ] = False,
 ) -> None:
     """A simulated term through the real worker, with an embedded broker and store: two minutes, no set-up."""
     import shutil  # noqa: PLC0415
 
     shutil.rmtree(folder, ignore_errors=True)
-    plan = SimulationPlan.term(learners, seed=seed)
+    plan = SimulationPlan.term(learners, seed=seed, elapsed=0.68 if serve else 1.0)
     console.print(
         f"[bold]homeroom[/]: {learners:,} simulated learners, a term of 20 weeks, one worker. "
         "The past runs teach the model, the present ones are watched."
     )
     settings = _replaying()
     with interruptible(Rig(folder, settings)) as rig:
-        progress = stream_through(rig, simulator.stream(plan), simulator.total(plan), console)
-        rig.stop_workers()
+        progress = stream_through(rig, unfinished(plan), simulator.total(plan), console)
+        if not serve:
+            rig.stop_workers()
         with StoreReader(rig.store_address) as reader:
             summary.show(console, reader, progress, folder)
             judged = summary.judge(reader, plan, settings.identity, weeks=(4, 8, 12, 16))
             summary.show_judged(console, judged)
+        if serve:
+            serve_demo(rig.settings, plan, console)
+            return
     console.print(
         "\n[bold]Next:[/] ask the data something, or replay real learners (the README says where from):"
     )
@@ -200,6 +216,57 @@ def demo(
         f"  .venv/bin/homeroom query --folder {folder} '{SUGGESTED}'", soft_wrap=True, highlight=False
     )
     console.print("  .venv/bin/homeroom replay --oulad DIR", highlight=False)
+
+
+@app.command("console")
+def serve_console() -> None:
+    """Serve the API and the instructors' page, over the store and the broker of the settings."""
+    from streams.console import Place, serve  # noqa: PLC0415 - the web's libraries take a while to import
+
+    now = load()
+    if not now.console_keys:
+        raise SettingsError(
+            "HOMEROOM_CONSOLE_KEYS is empty; expected a file of keys. `homeroom console-key NAME` makes one"
+        )
+    place = Place(now.console_host, now.console_port)
+    console.print(f"the console is at {place.url}", highlight=False)
+    serve(now, read_keys(Path(now.console_keys)), place)
+
+
+@app.command()
+def report(
+    course: Annotated[str, typer.Option(help="The course run, such as BBB/2014B.")],
+    week: Annotated[int, typer.Option(min=1, help="Week of the run, from 1.")],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
+    ] = None,
+) -> None:
+    """Write a course run's week as one HTML page, for an instructor's Monday mail."""
+    now = load()
+    names = read_roster(Path(now.console_roster)) if now.console_roster else {}
+    with store_at(folder) as address, closing(Readers(address)) as readers:
+        page = weekly(readers, course, week, LearnerDirectory(now.identity, names))
+    out.write_text(page, encoding="utf-8")
+    console.print(f"week {week} of {course} is in {out}", highlight=False)
+
+
+@app.command("console-key")
+def console_key(
+    name: Annotated[str, typer.Argument(help="Whose key.")],
+    role: Annotated[str, typer.Option(help="viewer reads, instructor also acts, admin sees all courses.")] = (
+        "instructor"
+    ),
+    course: Annotated[
+        list[str] | None, typer.Option(help="A course with all of its runs, or one run; several times.")
+    ] = None,
+) -> None:
+    """Make a key of the console: shown once, and the entry of it for the file of keys."""
+    if role not in get_args(Role):
+        raise typer.BadParameter(f"--role is {role!r}; expected one of {', '.join(get_args(Role))}")
+    key, made = make_key(name, cast(Role, role), course or [])
+    print(f"# The key, to be handed over and not kept: {key}", file=sys.stderr)
+    print(entry(made), end="")
 
 
 @app.command()

@@ -6,14 +6,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from sources.stream import Published
+from console.access import make_key
+from sources import simulator
+from sources.simulator import SimulationPlan, truth
+from sources.stream import DAY, Published
+from streams.people import simulated_names
 from streams.publishing import Sent
 from streams.rig import Progress, Rig, RigError
+from streams.settings import Settings
 
 Show = Callable[[Progress], None]
 LOOK_S = 0.5
@@ -39,6 +45,28 @@ def stream_through(
     with ThreadPoolExecutor(1, "publish") as pool, _shown(console, total) as show:
         publishing = pool.submit(rig.publish, stream, note)
         return _watch(rig, publishing, sent, started, show)
+
+
+def unfinished(plan: SimulationPlan) -> Iterator[Published]:
+    """A term left in its middle, without the last tick: that would close a day of which nothing is told."""
+    if plan.until is None:
+        return simulator.stream(plan)
+    closes = (plan.until + 1) * DAY  # with a lateness of hours, the tick that closes the last day told of
+    return takewhile(lambda message: message.occurred_at <= closes, simulator.stream(plan))
+
+
+def serve_demo(settings: Settings, plan: SimulationPlan, console: Console) -> None:
+    """Serve the instructors' page over a finished run, with a key made for it, until Ctrl-C."""
+    from streams.console import Place, serve  # noqa: PLC0415 - the web's libraries take a while to import
+
+    shown, key = make_key("Demo instructor", "instructor", sorted({run.course for run in plan.runs}))
+    place = Place(settings.console_host, settings.console_port)
+    console.print(f"\n[bold]The instructors' page:[/] {place.url}", highlight=False)
+    console.print(f"  sign in with the key {shown}", highlight=False, soft_wrap=True)
+    asking = f"curl -H 'Authorization: Bearer {shown}' {place.url}/api/v1/risks"
+    console.print(f"  or ask the API: {asking}", highlight=False, soft_wrap=True)
+    console.print("  Ctrl-C ends it.")
+    serve(settings, [key], place, simulated_names(truth(plan).learner))
 
 
 def _watch(rig: Rig, publishing: "Future[Sent]", sent: Sent, started: float, show: Show) -> Progress:

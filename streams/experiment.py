@@ -10,7 +10,7 @@ from rich.table import Table
 from nudges.experiments.effects import LEVEL, Arm, Effect, anytime, fixed
 from nudges.experiments.report import Counted, Line, lines
 from nudges.experiments.size import POWER, once, watched
-from streams.asking import store_reader
+from streams.stores import store_reader
 
 app = typer.Typer(
     help="How many learners a trial needs, and what nudges have been shown to do.", no_args_is_help=True

@@ -52,6 +52,7 @@ from streams.outputs import Columns, Outputs
 from streams.records import RecordBatch
 from streams.scoring import Cohort, Scored, Scoring, Today, engagement
 from streams.state import PartitionState, StateRow
+from streams.words import write_word
 
 KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
 EXAMPLES_A_PART = 1000
@@ -157,6 +158,7 @@ class PartitionProcessor:
         for place, message in zip(decoded.places, decoded.messages, strict=True):
             if batch.offsets[place] > after:
                 self._scoring.hear(message, outputs)
+                write_word(message, self.state.pseudonym(message["learner"]), self.partition, outputs)
         outputs.dead_letters += [one for one in decoded.letters if one.offset > after]
         self.state.clock.applied[batch.topic] = max(after, batch.last_offset)
         return outputs

@@ -38,7 +38,8 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 WRITE_MOVED = 0.05
 WRITE_EVERY = 7
-"""The store's history gets an estimate that moved by this much, or this many days after the last."""
+"""The store's history gets an estimate that moved by this much or changed its level, and one every so many
+days."""
 
 Estimates = NDArray[np.float64]
 
@@ -149,6 +150,7 @@ class Scoring:
                 self._write_change(int(slots[at]), change, outputs)
                 self._decide(change, day, outputs)
             self._tell(scored, changed)
+            rows["written_day"][slots[changed]] = day.day - WRITE_EVERY  # due: the store has the old level
 
     def _key(self, slot: int) -> tuple[str, str]:
         key = self._state.keys[slot]
@@ -250,7 +252,7 @@ class Scoring:
         rows["snap_ranks"][slots, cells] = scored.ranks[:, turn].T
 
     def _write_history(self, scored: Scored, day: Today, outputs: Outputs) -> None:
-        """Estimates that moved since they were last written, or were not for a week."""
+        """Estimates that moved, or whose level did, since they were last written, or were not for a week."""
         rows, slots = self._state.rows, scored.cohort.slots
         moved = np.abs(rows["written"][slots] - scored.probability) >= WRITE_MOVED
         places = np.flatnonzero(moved | (rows["written_day"][slots] + WRITE_EVERY <= day.day))
@@ -269,6 +271,7 @@ class Scoring:
                 "model_version": [day.package.model.model_version] * count,
                 "partition": [self._partition] * count,
                 "version": [day.day] * count,
+                "clicks": _last_week(rows["clicks"], slots, day.day),
             },
         )
 
@@ -320,6 +323,13 @@ def _group(change: RiskChange) -> str | None:
     """What the main reason is about."""
     main = main_reason(change)
     return None if main is None else FEATURES[INDEX[main.feature]].group
+
+
+def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:
+    """Clicks on each of the seven days before ``day``, the newest first; from the ring, [n, days, kinds]."""
+    places = [(day - back) % RING for back in range(1, WRITE_EVERY + 1)]
+    days: list[list[int]] = clicks[slots[:, None], places].sum(axis=2, dtype=np.int64).tolist()
+    return days
 
 
 def _date(day: int) -> date:

@@ -99,6 +99,14 @@ class Settings(BaseSettings):
         9464, description="where Prometheus scrapes the worker; 0 for nowhere"
     )
     metrics_host: str = Field("127.0.0.1", description="the address that the metrics are served on")
+    console_keys: str = Field(
+        "", description="file of the console's API keys; `homeroom console-key` makes one"
+    )
+    console_roster: str = Field(
+        "", description="CSV file with the columns learner and name: whom the console shows by name"
+    )
+    console_host: str = Field("127.0.0.1", description="the address that the console is served on")
+    console_port: Annotated[int, Field(ge=1, le=65_535)] = Field(8090, description="and its port")
     medium_enter: float = Field(
         LEVELS.medium_enter, description="the level *medium* is entered at this P(lost)"
     )

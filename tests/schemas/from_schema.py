@@ -53,7 +53,7 @@ def valid(schema: Schema, root: Schema) -> st.SearchStrategy[Json]:
 def _object(schema: Schema, root: Schema) -> st.SearchStrategy[Json]:
     properties = schema.get("properties")
     if properties is None:
-        names = _string(schema.get("propertyNames", {}))
+        names = valid({"type": "string", **schema.get("propertyNames", {})}, root)
         return st.dictionaries(names, valid(schema["additionalProperties"], root), max_size=3)
     required = {name: valid(properties[name], root) for name in schema.get("required", [])}
     optional = {name: valid(part, root) for name, part in properties.items() if name not in required}

@@ -32,6 +32,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "Nullable(Float32)": st.none() | _SINGLE,
     "Float64": st.floats(allow_nan=False),
     "Array(String)": st.lists(_TEXT, max_size=5),
+    "Array(UInt16)": st.lists(st.integers(0, 2**16 - 1), max_size=7),
     "Array(Float32)": st.lists(_SINGLE, max_size=5),
 }
 
@@ -65,6 +66,7 @@ def risk(learner: str, day: date, probability: float, **others: Any) -> dict[str
         "model_version": "lost/1",
         "partition": 0,
         "version": 1,
+        "clicks": [],
     }
     return {name: [value] for name, value in (row | others).items()}
 

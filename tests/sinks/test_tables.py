@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sinks.store import ClickHouseWriter
-from sinks.tables import RISK_HISTORY, TABLES, Table
+from sinks.tables import RISK_LATEST, TABLES, Table
 from tests.sinks.rows import any_rows, as_columns
 
 WRITTEN = [table for table in TABLES.values() if table.name != "risk_latest"]
@@ -40,9 +40,9 @@ def test_nothing_is_deleted_by_event_time(writer: ClickHouseWriter) -> None:
         assert expected in engine, name
 
 
-def test_risk_now_has_the_columns_of_the_history(writer: ClickHouseWriter) -> None:
+def test_risk_now_has_the_columns_of_the_latest(writer: ClickHouseWriter) -> None:
     found = [row[0] for row in writer.command("DESCRIBE TABLE risk_now")]
-    assert sorted(found) == sorted(RISK_HISTORY.columns)
+    assert sorted(found) == sorted(RISK_LATEST.columns)
 
 
 @pytest.mark.parametrize("table", WRITTEN, ids=by_name)

@@ -24,6 +24,9 @@ COMMANDS = [
     "evaluate",
     "experiment",
     "topics",
+    "console",
+    "console-key",
+    "report",
 ]
 RUNNER = CliRunner()
 
@@ -58,7 +61,8 @@ def unused_port() -> int:
 
 
 def test_these_are_all_commands() -> None:
-    single = [one.callback.__name__ for one in cli.app.registered_commands if one.callback is not None]
+    commands = cli.app.registered_commands
+    single = [one.name or one.callback.__name__ for one in commands if one.callback is not None]
     assert sorted([*single, *(str(one.name) for one in cli.app.registered_groups)]) == sorted(COMMANDS)
 
 

@@ -1,0 +1,81 @@
+"""Nudges: the ledger, what waits for a yes, an instructor's words, and what is known of the effect."""
+
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Path, Query
+from pydantic import BaseModel, ConfigDict
+
+from console.api.learners import Cursor, Limit, Runs
+from console.conditional import ConditionalRoute
+from console.guard import Asked, Key
+from console.models import Accepted, Decision, DecisionPage, Interventions, Said
+from console.problems import documented
+
+router = APIRouter(
+    route_class=ConditionalRoute, tags=["nudges"], responses=documented(401, 404, 422, 429, 503)
+)
+
+
+class Verdict(BaseModel):
+    """A yes or a no to a nudge that waits."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"verdict": "approved"}]})
+
+    verdict: Literal["approved", "declined"]
+
+
+@router.get("/nudges", summary="The ledger: every decision, the no included")
+def ledger(
+    key: Key,
+    service: Asked,
+    course_run: Runs = [],  # noqa: B006 - FastAPI copies it
+    decision: Literal["send", "hold", "cancel"] | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> DecisionPage:
+    """The newest first, with what became of each."""
+    return service.ledger(key, course_run, decision, cursor, limit)
+
+
+@router.get("/nudges/waiting", summary="Nudges that wait for an instructor's yes")
+def waiting(key: Key, service: Asked) -> list[Decision]:
+    """Those of the last seven days."""
+    return service.waiting(key)
+
+
+@router.post(
+    "/nudges/{nudge_id}/verdict",
+    summary="Approve or decline a nudge that waits",
+    status_code=HTTPStatus.ACCEPTED,
+    responses=documented(400, 403, 409),
+)
+def verdict(
+    key: Key,
+    service: Asked,
+    nudge_id: Annotated[str, Path(min_length=1, max_length=128)],
+    verdict: Annotated[Verdict, Body()],
+) -> Accepted:
+    """Published to the feedback topic; the worker acts on it."""
+    return service.decide(key, nudge_id, verdict.verdict)
+
+
+@router.post(
+    "/feedback",
+    summary="Say something of a learner who is listed",
+    status_code=HTTPStatus.ACCEPTED,
+    responses=documented(400, 403, 409),
+)
+def feedback(key: Key, service: Asked, said: Said) -> Accepted:
+    """helped, not_at_risk or in_contact. Published to the feedback topic; in the ledger seconds later."""
+    return service.say(key, said)
+
+
+@router.get("/interventions", summary="What was decided, and how often")
+def interventions(
+    key: Key,
+    service: Asked,
+    course_run: Annotated[list[str], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
+) -> Interventions:
+    """Each kind of decision with its reason."""
+    return service.interventions(key, course_run)

@@ -1,0 +1,39 @@
+"""ETags: a client that has the newest answer is told so with a 304 and no body."""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+PRIVATE = "private, no-cache"
+"""Keep it, but ask each time: what is shown belongs to one person and may have changed."""
+
+
+class ConditionalRoute(APIRoute):
+    """A route whose GET answers carry an ETag of their content; FastAPI's own way to wrap a handler."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with what comes after it."""
+        handle = super().get_route_handler()
+
+        async def conditional(request: Request) -> Response:
+            response = await handle(request)
+            body = getattr(response, "body", None)
+            if request.method != "GET" or response.status_code != 200 or not isinstance(body, bytes):
+                return response
+            tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+            headers = {"ETag": tag, "Cache-Control": PRIVATE, "Vary": "Authorization, Cookie"}
+            if matches(request.headers.get("if-none-match", ""), tag):
+                return Response(status_code=304, headers=headers)
+            response.headers.update(headers)
+            return response
+
+        return conditional
+
+
+def matches(if_none_match: str, tag: str) -> bool:
+    """Whether the client has it: a list of tags, weak or not, or a star (RFC 9110, 13.1.2)."""
+    shown = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
+    return "*" in shown or tag in shown

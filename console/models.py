@@ -1,0 +1,291 @@
+"""What the API answers and takes, as pydantic models with examples; the pages render the same values."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from schemas.fields import CourseRun, Fraction, Id
+from schemas.learner import Channel
+from schemas.risk import ModelState, RiskLevel
+
+Pseudonym = Annotated[
+    str, Field(pattern=r"^[0-9a-f]{16}$", examples=["c2651a12136719b3"], description="a learner's pseudonym")
+]
+InstructorWord = Literal["helped", "not_at_risk", "in_contact"]
+"""What an instructor may say of a learner who is listed; kinds of the feedback topic."""
+
+Order = Literal["urgency", "probability", "changed"]
+"""``urgency``: nobody has answered yet; then high, risen to medium, fallen to it; the newest change; the
+probability."""
+
+
+class Answer(BaseModel):
+    """Base of everything that goes out."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Me(Answer):
+    """Whose key it is."""
+
+    name: str = Field(examples=["Ada Byron"])
+    role: Literal["viewer", "instructor", "admin"]
+    courses: list[str] = Field(description="a course with all of its runs, or one run; empty for an admin")
+
+
+class Why(Answer):
+    """A main reason of a change of level."""
+
+    text: str = Field(examples=["no activity for 9 days (before: active on the last day)"])
+    contribution: float = Field(description="its part of the change, in log-odds; positive raises the risk")
+
+
+class Word(Answer):
+    """What somebody said of a learner or a nudge."""
+
+    kind: str = Field(examples=["in_contact"])
+    at: datetime
+    course_run: str
+    nudge_id: str | None = None
+    arrived: bool = Field(True, description="false while it is on its way into the store")
+
+
+class Risk(Answer):
+    """An enrolment's risk now, and why."""
+
+    learner: Pseudonym
+    name: str | None = Field(None, description="null where nobody has told the console who it is")
+    course_run: CourseRun
+    day: date = Field(description="the estimate rests on events of days before this one")
+    probability: Fraction = Field(description="P(lost): the learner will not complete", examples=[0.91])
+    level: RiskLevel
+    model_state: ModelState
+    changed_on: date | None = Field(
+        None, description="day of the last change of level; null if there was none"
+    )
+    previous_level: RiskLevel | None = None
+    previous_probability: Fraction | None = None
+    reasons: list[Why] = Field(default_factory=list, description="of the last change, the main one first")
+    step: str = Field("", description="a suggestion for the instructor, by the main reason")
+    answered: Word | None = Field(None, description="an instructor's word since the last change")
+
+
+class RiskPage(Answer):
+    """A page of a list of risks."""
+
+    as_of: date | None = Field(description="the newest day that was estimated; null before the first")
+    total: int = Field(description="that the filters let through, on all pages")
+    items: list[Risk]
+    next: str | None = Field(None, description="give it as `cursor` to get the next page")
+
+
+class HistoryPoint(Answer):
+    """An estimate of the past. They are kept when they moved, and at least weekly."""
+
+    day: date
+    probability: Fraction
+    level: RiskLevel
+    model_state: ModelState
+
+
+class ActivityDay(Answer):
+    """What a learner did on a day."""
+
+    day: date
+    clicks: int
+
+
+class Change(Answer):
+    """A change of level."""
+
+    day: date
+    previous_level: RiskLevel
+    level: RiskLevel
+    previous_probability: Fraction
+    probability: Fraction
+    reasons: list[Why]
+
+
+class Decision(Answer):
+    """One row of the ledger: what was decided on a change of level."""
+
+    decision_id: str
+    nudge_id: str | None
+    learner: Pseudonym
+    name: str | None = None
+    course_run: CourseRun
+    decided_at: datetime
+    send_at: datetime | None
+    decision: str = Field(examples=["send"])
+    reason: str = Field(examples=["sent"])
+    campaign: str
+    words: list[Word] = Field(default_factory=list, description="what became of it, the newest first")
+
+
+class DecisionPage(Answer):
+    """A page of the ledger, the newest first."""
+
+    items: list[Decision]
+    next: str | None = None
+
+
+class Story(Answer):
+    """One enrolment from its first estimate to now."""
+
+    risk: Risk
+    history: list[HistoryPoint]
+    activity: list[ActivityDay] = Field(
+        description="days of the weeks that were estimated; absent: not known"
+    )
+    changes: list[Change] = Field(description="the newest first")
+    decisions: list[Decision] = Field(description="the newest first")
+    words: list[Word] = Field(description="the newest first")
+
+
+class Learner(Answer):
+    """A learner's risks, in every course run of the key's scope."""
+
+    learner: Pseudonym
+    name: str | None
+    risks: list[Risk]
+
+
+class Course(Answer):
+    """A course run today: how many, how active, how many at which level."""
+
+    course_run: CourseRun
+    first_day: date
+    last_day: date = Field(description="the newest day that is closed")
+    week: int = Field(description="of the run, from 1", examples=[9])
+    over: bool
+    enrolled: int
+    active_7: int = Field(description="active within the seven days that end with the last")
+    low: int
+    medium: int
+    high: int
+
+
+class EngagementDay(Answer):
+    """A course run's engagement on a day."""
+
+    day: date
+    enrolled: int
+    active: int
+    active_7: int
+    clicks: int
+    new: int
+    withdrawn: int
+
+
+class RiskWeek(Answer):
+    """How many learners a week's last estimates put into each fifth of P(lost)."""
+
+    week: int
+    starts_on: date
+    fifths: Annotated[list[int], Field(min_length=5, max_length=5, examples=[[120, 61, 30, 22, 17]])]
+
+
+class CourseStory(Answer):
+    """A course run from its start."""
+
+    course: Course
+    engagement: list[EngagementDay]
+    weeks: list[RiskWeek]
+
+
+class Held(Answer):
+    """How many decisions of one kind there were."""
+
+    decision: str = Field(examples=["hold"])
+    reason: str = Field(examples=["holdout"])
+    count: int
+
+
+class Interventions(Answer):
+    """What was decided, and how often."""
+
+    decisions: list[Held]
+
+
+# -- what comes in ------------------------------------------------------------------------------------
+
+
+class Said(BaseModel):
+    """An instructor's word on a learner who is listed."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"learner": "c2651a12136719b3", "course_run": "BBB/2014B", "kind": "in_contact"},
+            ]
+        },
+    )
+
+    learner: Pseudonym
+    course_run: CourseRun
+    kind: InstructorWord
+    nudge_id: Id | None = None
+
+
+class Accepted(Answer):
+    """The message is with the broker; the ledger has it a few seconds later."""
+
+    event_id: str
+
+
+class Wishes(BaseModel):
+    """How a learner wants to be reached. What is left out stays as it is."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"opted_out": ["sms"], "paused_until": "2026-06-01T00:00:00Z"}]},
+    )
+
+    timezone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None = None
+    opted_out: list[Channel] | None = None
+    paused_until: AwareDatetime | None = None
+
+
+class Preferences(Answer):
+    """What is known of how a learner wants to be reached."""
+
+    learner: Pseudonym
+    timezone: str | None
+    opted_out: list[str]
+    paused_until: datetime | None
+
+
+class Question(BaseModel):
+    """A learner to score who need not exist. Features by name, in their own units (docs/features.md)."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"course_run": "BBB/2014B", "features": {"silence": 9, "missed_last": 1}}]
+        },
+    )
+
+    course_run: CourseRun
+    features: dict[Annotated[str, Field(max_length=64)], float] = Field(
+        default_factory=dict, max_length=200, description="those not given are the cohort's middle"
+    )
+
+
+class WhatIfAnswer(Answer):
+    """P(lost) of the described learner, of the middle of the cohort, and what makes the difference."""
+
+    probability: Fraction
+    base_probability: Fraction
+    reasons: list[Why]
+    model_version: str
+    model_state: str
+    day: date
+
+
+class Health(Answer):
+    """Whether the process runs, or can serve."""
+
+    status: Literal["ok"] = "ok"
+    as_of: date | None = Field(None, description="the newest day in the store")

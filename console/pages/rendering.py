@@ -1,0 +1,159 @@
+"""Templates, and how values read in them: dates, shares, counts, the words for levels and decisions."""
+
+from datetime import date, datetime
+from math import sqrt
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
+
+from console.models import EngagementDay, HistoryPoint
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+
+KINDS = {
+    "helped": "Helped",
+    "not_at_risk": "Not at risk",
+    "in_contact": "Already in contact",
+    "approved": "Approved",
+    "declined": "Declined",
+    "sent": "Another message was sent",
+    "delivered": "Message delivered",
+    "opened": "Message opened",
+    "clicked": "Link in the message followed",
+    "dismissed": "Message dismissed",
+    "unsubscribed": "Unsubscribed",
+    "enrolled": "Registered",
+    "returned": "Came back after silence",
+    "withdrawn": "Withdrew",
+    "completed": "Completed",
+}
+"""What was said or happened, in the reader's words."""
+
+REASONS = {
+    "sent": "sent at once",
+    "quiet_hours": "sent after the learner's quiet hours",
+    "study_time": "sent when the learner usually studies",
+    "digest": "sent with the next digest",
+    "level_not_nudged": "no campaign answers this change",
+    "reason_not_nudged": "no campaign is for this reason",
+    "phase_not_nudged": "no campaign for this phase of the course",
+    "cap_reached": "the learner was written to lately",
+    "campaign_cap_reached": "the campaign wrote to the learner lately",
+    "channel_cap_reached": "written to lately on every channel",
+    "opted_out": "the learner does not want this channel",
+    "paused": "the learner asked for quiet",
+    "suppressed": "on the suppression list",
+    "holdout": "in the comparison group that gets no nudge",
+    "run_over": "the enrolment or the course is over",
+    "warming_up": "the model has not learned from a finished course yet",
+    "expired": "too late to be of use",
+    "awaiting_approval": "waits for an instructor's yes",
+    "declined": "declined by an instructor",
+    "recovered": "cancelled: the risk has fallen",
+}
+"""Why a nudge went out or did not."""
+
+
+def percent(share: float | None) -> str:
+    """``.873`` → ``87 %``; what is not known is a dash."""
+    return "–" if share is None else f"{round(share * 100)}\N{NO-BREAK SPACE}%"
+
+
+def count(number: int) -> str:
+    """With thin spaces between thousands."""
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def day(when: date | datetime | None) -> str:
+    """``11 May``, without a year: lists are about weeks."""
+    return "–" if when is None else f"{when.day} {when:%b}"
+
+
+def full_day(when: date | datetime | None) -> str:
+    """``Monday, 11 May 2026``."""
+    return "–" if when is None else f"{when:%A}, {when.day} {when:%B %Y}"
+
+
+def moment(when: datetime | None) -> str:
+    """``11 May, 08:00 UTC``."""
+    return "–" if when is None else f"{when.day} {when:%b, %H:%M} UTC"
+
+
+def ago(when: date, today: date) -> str:
+    """``today``, ``yesterday``, ``5 days ago``."""
+    days = (today - when).days
+    if days <= 0:
+        return "today"
+    return "yesterday" if days == 1 else f"{days} days ago"
+
+
+def said(kind: str) -> str:
+    """What was said, in words."""
+    return KINDS.get(kind, kind.replace("_", " "))
+
+
+def because(reason: str) -> str:
+    """A decision's reason, in words."""
+    return REASONS.get(reason, reason.replace("_", " "))
+
+
+def shade(number: int, most: int) -> int:
+    """0 to 9: how dark a cell of a heatmap is. Only an empty one is 0; by the root, so that few show."""
+    return 0 if not number else 1 + round(8 * sqrt(number / most))
+
+
+def muted_before(reason: str) -> Markup:
+    """A reason with what was before in a softer voice: ``no clicks <span …>(before: 97 clicks)</span>``."""
+    now, mark, before = reason.partition(" (before:")
+    if not mark:
+        return escape(reason)
+    return Markup('{} <span class="meta">(before:{}</span>').format(now, before)
+
+
+def engagement_row(one: EngagementDay) -> tuple[str, ...]:
+    """A day as cells of the table beside the chart."""
+    numbers = (one.enrolled, one.active, one.active_7, one.clicks, one.new, one.withdrawn)
+    return (day(one.day), *(count(number) for number in numbers))
+
+
+def history_row(one: HistoryPoint) -> tuple[str, ...]:
+    """An estimate as cells of the table beside the chart."""
+    return day(one.day), percent(one.probability), one.level
+
+
+def data(value: Any) -> Markup:
+    """JSON for a script element of type application/json; no ``<`` can end it."""
+    text = orjson.dumps(value, default=lambda one: one.model_dump(mode="json")).decode()
+    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))  # noqa: S704 - escaped just here
+
+
+def environment() -> Environment:
+    """Templates with autoescape; a name that is not there is an error."""
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(
+        percent=percent,
+        count=count,
+        day=day,
+        full_day=full_day,
+        moment=moment,
+        ago=ago,
+        said=said,
+        because=because,
+        data=data,
+        engagement_row=engagement_row,
+        history_row=history_row,
+        muted_before=muted_before,
+        query=lambda text: quote(text, safe=""),
+    )
+    found.globals["shade"] = shade
+    return found

@@ -1,0 +1,289 @@
+"""The pages and the forms on them. Every form works without scripts: post, act, see the page again."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlencode
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from console.access import SESSION_S, ApiKey
+from console.errors import ProblemError
+from console.guard import COOKIE, Asked, guard_of, same_origin
+from console.models import Order, Said
+from console.pages.happenings import happenings
+from console.pages.rendering import environment
+from console.ports import OutboxDownError
+from console.queries.risks import Filters
+from console.service import Service
+from schemas.risk import RiskLevel
+from sinks.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+TEMPLATES = environment()
+TEMPLATES.filters["happenings"] = happenings
+PAGE = 20
+MAX_FORM = 10_000
+
+SAID = {
+    "feedback": "Thank you. It is noted, and in the ledger within seconds.",
+    "approved": "Approved. The message goes out at the learner's next good hour.",
+    "declined": "Declined. Nothing will be sent.",
+}
+"""What a page says after a form, by the name in its address."""
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages; FastAPI's own way to wrap a handler."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+        """The handler, with errors as pages."""
+        handle = super().get_route_handler()
+
+        async def readable(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ProblemError as error:
+                return _failed(request, error.status, error.detail)
+            except OutboxDownError as error:
+                log.warning("a word could not be sent: %s", error)
+                return _failed(
+                    request, HTTPStatus.SERVICE_UNAVAILABLE, "Nothing was recorded. Try again in a moment."
+                )
+            except StoreError as error:
+                log.warning("a page could not be shown: %s", error)
+                return _failed(
+                    request,
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "The store cannot be reached. Nothing is lost: estimates and messages go on without it, "
+                    "and this page comes back by itself.",
+                )
+
+        return readable
+
+
+router = APIRouter(route_class=PageRoute)
+
+
+class NotSignedInError(ProblemError):
+    """Somebody has to show a key first."""
+
+    def __init__(self) -> None:
+        super().__init__(HTTPStatus.UNAUTHORIZED, "Sign in first.")
+
+
+def visitor(request: Request) -> ApiKey:
+    """Whose session it is. A form from elsewhere is refused."""
+    guard = guard_of(request)
+    key = guard.by_session(request)
+    if key is None:
+        raise NotSignedInError
+    if request.method == "POST" and not same_origin(request):
+        raise ProblemError(HTTPStatus.FORBIDDEN, "This form was sent from another page.")
+    guard.count(key)
+    return key
+
+
+Visitor = Annotated[ApiKey, Depends(visitor)]
+Note = Annotated[str, Query(max_length=20)]
+
+
+def _page(request: Request, name: str, key: ApiKey | None, **values: Any) -> Response:
+    """A page with what all pages show: who, what day, whether the data are old."""
+    service: Service = request.app.state.service
+    newest = service.newest_day() if key else None
+    shown = {
+        "name": name,
+        "key": key,
+        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "replay": service.parts.replay,
+        "newest": newest,
+        "stale": service.stale(newest),
+        "waiting": len(service.waiting(key)) if key and newest else 0,
+        "note": "",
+    }
+    html = TEMPLATES.get_template(f"{name}.html").render(shown | values)
+    return HTMLResponse(html, headers={"Cache-Control": "no-store"})
+
+
+def _failed(request: Request, status: HTTPStatus, detail: str) -> Response:
+    if status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
+        return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+    again = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    template = TEMPLATES.get_template("failed.html")
+    html = template.render(name="failed", key=None, status=status, detail=detail, retry=again)
+    return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+
+
+# -- views ----------------------------------------------------------------------------------------------
+
+
+@router.get("/")
+def today(
+    request: Request,
+    key: Visitor,
+    service: Asked,
+    course_run: str = "",
+    level: RiskLevel | None = None,
+    order: Order = "urgency",
+    cursor: str | None = None,
+    note: Note = "",
+) -> Response:
+    """Today's list, most urgent first."""
+    filters = Filters((level,) if level else ("medium", "high"))
+    page = service.risks(key, [course_run] if course_run else [], filters, order, cursor, PAGE)
+    asked = {"course_run": course_run, "level": level or "", "order": order}
+    return _page(
+        request,
+        "today",
+        key,
+        page=page,
+        courses=service.courses(key),
+        asked=asked,
+        more=urlencode(asked | {"cursor": page.next}) if page.next else "",
+        first=cursor is None,
+        note=SAID.get(note, ""),
+        warming=any(risk.model_state == "warming_up" for risk in page.items),
+    )
+
+
+@router.get("/courses")
+def courses(request: Request, key: Visitor, service: Asked) -> Response:
+    """All course runs of the scope."""
+    return _page(request, "courses", key, courses=service.courses(key))
+
+
+@router.get("/course")
+def course(request: Request, key: Visitor, service: Asked, run: str) -> Response:
+    """One course run: how it stands, risk by week, engagement by day."""
+    story = service.course(key, run)
+    page = service.risks(key, [run], Filters(), "urgency", None, 5)
+    return _page(request, "course", key, story=story, top=page)
+
+
+@router.get("/learners/{learner}")
+def learner(
+    request: Request, key: Visitor, service: Asked, learner: str, run: str, note: Note = ""
+) -> Response:
+    """One enrolment from its first estimate to now."""
+    found = service.learner(key, learner)
+    return _page(
+        request,
+        "learner",
+        key,
+        as_of=service.as_of(),
+        story=service.story(key, learner, run),
+        others=[one for one in found.risks if one.course_run != run],
+        reachable=service.person(learner) is not None,
+        note=SAID.get(note, ""),
+    )
+
+
+@router.get("/interventions")
+def interventions(request: Request, key: Visitor, service: Asked) -> Response:
+    """What was decided, and what is known of its effect."""
+    return _page(
+        request,
+        "interventions",
+        key,
+        found=service.interventions(key),
+        messages=service.ledger(key, [], "send", None, 10).items,
+    )
+
+
+@router.get("/queue")
+def queue(request: Request, key: Visitor, service: Asked, note: Note = "") -> Response:
+    """Nudges that wait for a yes."""
+    return _page(request, "queue", key, proposals=service.waiting(key), note=SAID.get(note, ""))
+
+
+# -- forms ----------------------------------------------------------------------------------------------
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a posted form, each once."""
+    body = await request.body()
+    if len(body) > MAX_FORM:
+        raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This form is too long.")
+    return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+
+
+def _back(form: dict[str, str], note: str) -> Response:
+    """See the page again that the form was on. Only to one of ours."""
+    path, _, query = form.get("back", "/").partition("?")
+    if not path.startswith("/") or path.startswith("//") or "\\" in path:
+        path, query = "/", ""
+    kept = {name: values[0] for name, values in parse_qs(query).items() if name != "note"}
+    return RedirectResponse(f"{path}?{urlencode(kept | {'note': note})}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/feedback")
+async def feedback(request: Request, key: Visitor, service: Asked) -> Response:
+    """An instructor's word on a learner."""
+    form = await _form(request)
+    try:
+        said = Said.model_validate({name: form.get(name, "") for name in ("learner", "course_run", "kind")})
+    except ValidationError:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "This form is not complete.") from None
+    await run_in_threadpool(service.say, key, said)
+    return _back(form, "feedback")
+
+
+@router.post("/verdict")
+async def verdict(request: Request, key: Visitor, service: Asked) -> Response:
+    """A yes or a no to a nudge that waits."""
+    form = await _form(request)
+    answer = form.get("verdict")
+    if answer not in ("approved", "declined"):
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "This form is not complete.")
+    await run_in_threadpool(service.decide, key, form.get("nudge", ""), answer)  # type: ignore[arg-type]
+    return _back(form, answer)
+
+
+# -- sessions -------------------------------------------------------------------------------------------
+
+
+@router.get("/login")
+def login(request: Request) -> Response:
+    """Where a key is shown."""
+    return _page(request, "login", None, wrong=False)
+
+
+@router.post("/login")
+async def sign_in(request: Request) -> Response:
+    """Begin a session, if the key is one of ours."""
+    if not same_origin(request):
+        raise ProblemError(HTTPStatus.FORBIDDEN, "This form was sent from another page.")
+    form = await _form(request)
+    guard = guard_of(request)
+    key = guard.by_key(request, form.get("key", "").strip())
+    if key is None:
+        response = _page(request, "login", None, wrong=True)
+        response.status_code = HTTPStatus.UNAUTHORIZED
+        return response
+    response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+    response.set_cookie(
+        COOKIE,
+        guard.sessions.begin(key),
+        max_age=SESSION_S,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+@router.post("/logout")
+async def sign_out(request: Request) -> Response:
+    """End the session."""
+    if same_origin(request):
+        guard_of(request).sessions.end(request.cookies.get(COOKIE, ""))
+    response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+    response.delete_cookie(COOKIE)
+    return response

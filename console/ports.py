@@ -1,0 +1,81 @@
+"""What the console asks of the rest of the system, as interfaces: it is handed in, never imported.
+
+``streams.console`` fills all three. Each may be absent: the page then shows pseudonyms, has no buttons
+that send anything, and answers a what-if with 503.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from schemas.inbound import Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who a pseudonym stands for: the platform's learner id, and what to call them."""
+
+    learner: str
+    name: str
+
+
+class Directory(Protocol):
+    """Who is who. The store knows pseudonyms only; an instructor has to write to somebody."""
+
+    def person(self, pseudonym: str) -> Person | None:
+        """The learner behind a pseudonym; None where nobody has told."""
+        ...
+
+
+class OutboxDownError(RuntimeError):
+    """A message could not be published. It may be tried again: its ``event_id`` keeps it one message."""
+
+
+class Outbox(Protocol):
+    """The way of people's words into the pipeline: the feedback topic."""
+
+    def publish(self, message: Feedback) -> None:
+        """Return once the broker has it. Blocks; thread-safe. Raises ``OutboxDownError``."""
+        ...
+
+
+class UnknownFeatureError(ValueError):
+    """A what-if names a feature that there is not, or a value that is none; the message says which."""
+
+
+class NoModelError(RuntimeError):
+    """There is no day package yet to score with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a group of features does to an estimate: words, and its part of the change in log-odds."""
+
+    feature: str
+    text: str
+    contribution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A what-if's answer: P(lost) of the described learner, and of the one it started from."""
+
+    probability: float
+    base_probability: float
+    effects: tuple[Effect, ...]
+    model_version: str
+    model_state: str
+    day: date
+    """Of the package: its cohorts and model know the events before the end of this day."""
+
+
+class WhatIf(Protocol):
+    """Scores a described learner with the newest day package; no store and no Kafka is asked."""
+
+    def estimate(self, course_run: str, features: Mapping[str, float]) -> Estimate:
+        """Every feature not given is that of the middle of the course run's cohort.
+
+        Raises ``UnknownFeatureError`` or ``NoModelError``. Thread-safe.
+        """
+        ...

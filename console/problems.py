@@ -1,0 +1,107 @@
+"""Errors as ``application/problem+json`` (RFC 9457), the framework's own included."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from console.errors import ProblemError
+from console.ports import NoModelError, OutboxDownError, UnknownFeatureError
+from sinks.errors import StoreDown, StoreRejected
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """What went wrong, for programs (``type``, ``status``) and for people (``title``, ``detail``)."""
+
+    type: str = Field("about:blank", examples=["urn:homeroom:problem:not-found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field("", examples=["no enrolment of this learner is within your courses"])
+    errors: list[dict[str, Any]] = Field(
+        default_factory=list, description="for 422: each field at fault, the value found, what was expected"
+    )
+
+
+def answer(
+    status: HTTPStatus,
+    detail: str,
+    kind: str = "",
+    headers: dict[str, str] | None = None,
+    errors: list[dict[str, Any]] | None = None,
+) -> Response:
+    """A problem as a response."""
+    kind = kind or status.phrase.lower().replace(" ", "-")
+    problem = Problem(
+        type=f"urn:homeroom:problem:{kind}",
+        title=status.phrase,
+        status=status.value,
+        detail=detail,
+        errors=errors or [],
+    )
+    body = problem.model_dump(exclude={"errors"} if not errors else None)
+    return JSONResponse(body, status.value, headers, MEDIA_TYPE)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI: the problems that an operation answers with."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    """Have the app answer every error with a problem."""
+
+    @app.exception_handler(ProblemError)
+    async def _ours(_: Request, error: ProblemError) -> Response:
+        return answer(error.status, error.detail, error.kind, error.headers)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers) if error.headers else None
+        return answer(HTTPStatus(error.status_code), str(error.detail), headers=headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        errors = [
+            {
+                "where": ".".join(str(part) for part in one["loc"]),
+                "found": repr(one.get("input"))[:100],
+                "expected": one["msg"],
+            }
+            for one in error.errors()
+        ]
+        words = "; ".join(f"{one['where']}: {one['expected']}" for one in errors[:3])
+        return answer(HTTPStatus.UNPROCESSABLE_ENTITY, words, "invalid", errors=errors)
+
+    @app.exception_handler(UnknownFeatureError)
+    async def _feature(_: Request, error: UnknownFeatureError) -> Response:
+        return answer(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), "invalid")
+
+    @app.exception_handler(StoreDown)
+    @app.exception_handler(OutboxDownError)
+    @app.exception_handler(NoModelError)
+    async def _away(_: Request, error: Exception) -> Response:
+        log.warning("%s: %s", type(error).__name__, error)
+        return answer(HTTPStatus.SERVICE_UNAVAILABLE, WORDS[type(error)], headers={"Retry-After": "5"})
+
+    @app.exception_handler(StoreRejected)
+    async def _rejected(_: Request, error: StoreRejected) -> Response:
+        log.error("the store refused a query: %s", error)
+        return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "the store refused the query; see the console's log")
+
+
+WORDS: dict[type[Exception], str] = {
+    StoreDown: "the store cannot be reached; nothing is lost, try again shortly",
+    OutboxDownError: "the message could not be handed on; nothing was recorded, try again shortly",
+    NoModelError: "there is no model to ask yet: no day package has come",
+}
+"""What a client is told; the log has the rest, which may name hosts."""

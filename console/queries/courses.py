@@ -1,0 +1,161 @@
+"""Course runs: which there are, how they stand today, and how they went week by week."""
+
+from collections import defaultdict
+from datetime import date, timedelta
+
+from console.models import Course, CourseStory, EngagementDay, RiskWeek
+from console.readers import Readers
+
+STILL_ON_DAYS = 2
+"""A run whose newest day is further behind the store's newest than this is over."""
+
+IN_FORCE_DAYS = 8
+"""Estimates are kept when they move and at least weekly: one that is older is of somebody who left."""
+
+ALL = "SELECT DISTINCT course_run FROM engagement_daily ORDER BY course_run"
+
+OVERVIEW = """
+SELECT course_run, first_day, last_day, enrolled, active_7
+FROM
+(
+    SELECT course_run, day AS last_day,
+           sum(enrolled) AS enrolled, sum(active_7) AS active_7,
+           min(last_day) OVER (PARTITION BY course_run) AS first_day,
+           row_number() OVER (PARTITION BY course_run ORDER BY last_day DESC) AS newest
+    FROM engagement_daily FINAL
+    WHERE course_run IN %(runs)s
+    GROUP BY course_run, day
+)
+WHERE newest = 1
+ORDER BY course_run
+"""
+
+NEWEST = "SELECT max(day) AS day, count() AS rows FROM engagement_daily"
+
+ON = """
+SELECT course_run
+FROM engagement_daily
+WHERE course_run IN %(runs)s
+GROUP BY course_run
+HAVING max(day) >= toDate(%(since)s)
+"""
+
+LEVELS = """
+SELECT course_run, level, count() AS learners
+FROM risk_now
+WHERE course_run IN %(runs)s AND day > toDate(%(since)s)
+GROUP BY course_run, level
+"""
+
+ENGAGEMENT = """
+SELECT day, sum(enrolled) AS enrolled, sum(active) AS active, sum(active_7) AS active_7,
+       sum(clicks) AS clicks, sum(new) AS new, sum(withdrawn) AS withdrawn
+FROM engagement_daily FINAL
+WHERE course_run = %(run)s
+GROUP BY day
+ORDER BY day
+"""
+
+WEEKS = """
+SELECT week, fifth, count() AS learners
+FROM
+(
+    SELECT learner, intDiv(dateDiff('day', toDate(%(first)s), day) - 1, 7) + 1 AS week,
+           least(toUInt8(argMax(probability, (day, version)) * 5), 4) AS fifth
+    FROM risk_history
+    WHERE course_run = %(run)s AND day > toDate(%(first)s) AND day <= toDate(%(last)s)
+    GROUP BY learner, week
+)
+GROUP BY week, fifth
+ORDER BY week, fifth
+"""
+
+
+NOW = """
+SELECT least(toUInt8(probability * 5), 4) AS fifth, count() AS learners
+FROM risk_now
+WHERE course_run = %(run)s AND day > toDate(%(since)s)
+GROUP BY fifth
+"""
+
+
+def every_run(readers: Readers) -> list[str]:
+    """The names of all course runs that the store knows."""
+    return [row["course_run"] for row in readers.rows(ALL)]
+
+
+def newest_day(readers: Readers) -> date | None:
+    """The newest day that the store has closed; None while it is empty."""
+    row = readers.rows(NEWEST)[0]
+    return row["day"] if row["rows"] else None
+
+
+def overview(readers: Readers, runs: tuple[str, ...]) -> list[Course]:
+    """How each run stands; those that are on first, by name."""
+    if not runs:
+        return []
+    rows = readers.rows(OVERVIEW, {"runs": runs})
+    newest = newest_day(readers) or date.min
+    found = []
+    for row in rows:
+        over = row["last_day"] < newest - timedelta(days=STILL_ON_DAYS)
+        levels = _levels(readers, row["course_run"], row["last_day"])
+        found.append(
+            Course(
+                course_run=row["course_run"],
+                first_day=row["first_day"],
+                last_day=row["last_day"],
+                week=(row["last_day"] - row["first_day"]).days // 7 + 1,
+                over=over,
+                enrolled=row["enrolled"],
+                active_7=row["active_7"],
+                low=levels["low"],
+                medium=levels["medium"],
+                high=levels["high"],
+            )
+        )
+    return sorted(found, key=lambda course: (course.over, course.course_run))
+
+
+def still_on(readers: Readers, runs: tuple[str, ...], newest: date) -> tuple[str, ...]:
+    """Those of the runs that are not over on the store's newest day."""
+    since = newest - timedelta(days=STILL_ON_DAYS)
+    rows = readers.rows(ON, {"runs": runs, "since": since}) if runs else []
+    return tuple(row["course_run"] for row in rows)
+
+
+def in_force_since(last_day: date) -> date:
+    """Whoever is in force after ``last_day`` has an estimate of a day after this one."""
+    return last_day + timedelta(days=1 - IN_FORCE_DAYS)
+
+
+def _levels(readers: Readers, run: str, last_day: date) -> dict[str, int]:
+    since = in_force_since(last_day)
+    rows = readers.rows(LEVELS, {"runs": (run,), "since": since})
+    return defaultdict(int, {row["level"]: row["learners"] for row in rows})
+
+
+def story(readers: Readers, run: str) -> CourseStory | None:
+    """A run from its start; None where the store has nothing of it."""
+    courses = overview(readers, (run,))
+    if not courses:
+        return None
+    engagement = [EngagementDay(**row) for row in readers.rows(ENGAGEMENT, {"run": run})]
+    return CourseStory(course=courses[0], engagement=engagement, weeks=_weeks(readers, courses[0]))
+
+
+def _weeks(readers: Readers, course: Course) -> list[RiskWeek]:
+    """Each week that is over by its last estimates, and the one that is on by those in force now."""
+    run, first = course.course_run, course.first_day
+    done = (course.last_day - first).days // 7 if not course.over else course.week
+    fifths: dict[int, list[int]] = defaultdict(lambda: [0] * 5)
+    last = first + timedelta(days=7 * done)
+    for row in readers.rows(WEEKS, {"run": run, "first": first, "last": last}):
+        fifths[row["week"]][row["fifth"]] = row["learners"]
+    if not course.over:
+        for row in readers.rows(NOW, {"run": run, "since": in_force_since(course.last_day)}):
+            fifths[done + 1][row["fifth"]] = row["learners"]
+    return [
+        RiskWeek(week=week, starts_on=first + timedelta(days=7 * (week - 1)), fifths=counts)
+        for week, counts in sorted(fifths.items())
+    ]

@@ -1,0 +1,123 @@
+"""The ledger: what was decided, and what waits for an instructor's yes."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from console.models import Decision, DecisionPage, Held, Interventions, Word
+from console.queries import cursors
+from console.readers import Readers
+
+WAITING_DAYS = 7
+"""A proposal older than this has lost its reason."""
+
+_COLUMNS = "decision_id, nudge_id, learner, course_run, decided_at, send_at, decision, reason, campaign"
+
+LEDGER = f"""
+SELECT {_COLUMNS}
+FROM nudge_ledger FINAL
+WHERE course_run IN %(runs)s AND decision IN %(decisions)s
+  AND (decided_at, decision_id) < (toDateTime(%(at)s, 'UTC'), %(id)s)
+ORDER BY decided_at DESC, decision_id DESC
+LIMIT %(limit)s
+"""  # noqa: S608 - a constant
+
+WAITING = f"""
+SELECT {_COLUMNS}
+FROM nudge_ledger FINAL
+WHERE course_run IN %(runs)s AND reason = 'awaiting_approval' AND nudge_id IS NOT NULL
+  AND decided_at > toDateTime(%(since)s, 'UTC')
+  AND nudge_id NOT IN
+  (
+      SELECT assumeNotNull(nudge_id) FROM nudge_ledger
+      WHERE course_run IN %(runs)s AND nudge_id IS NOT NULL AND reason != 'awaiting_approval'
+  )
+  AND nudge_id NOT IN
+  (
+      SELECT nudge_id FROM learner_facts WHERE fact IN ('approved', 'declined')
+  )
+ORDER BY decided_at DESC, decision_id
+LIMIT 200
+"""  # noqa: S608 - a constant
+
+WORDS = """
+SELECT fact AS kind, at, course_run, nudge_id
+FROM learner_facts FINAL
+WHERE nudge_id IN %(nudges)s
+ORDER BY at DESC, fact_id
+"""
+
+NUDGE = f"""
+SELECT {_COLUMNS}
+FROM nudge_ledger FINAL
+WHERE nudge_id = %(nudge)s AND course_run IN %(runs)s
+ORDER BY decided_at DESC
+LIMIT 1
+"""  # noqa: S608 - a constant
+
+COUNTS = """
+SELECT decision, reason, count() AS count
+FROM nudge_ledger FINAL
+WHERE course_run IN %(runs)s
+GROUP BY decision, reason
+ORDER BY count DESC, reason
+"""
+
+BEYOND = datetime(2100, 1, 1, tzinfo=UTC)
+ALL_DECISIONS = ("send", "hold", "cancel")
+
+
+def ledger(
+    readers: Readers, runs: tuple[str, ...], decision: str | None, cursor: str | None, limit: int
+) -> DecisionPage:
+    """The newest decisions first. Raises a 422 for a cursor that is none."""
+    if not runs:
+        return DecisionPage(items=[])
+    at, name = (
+        (int(BEYOND.timestamp()), "") if cursor is None else cursors.decode(cursor, "ledger", (int, str))
+    )
+    params: dict[str, Any] = {
+        "runs": runs,
+        "decisions": ALL_DECISIONS if decision is None else (decision,),
+        "at": at,
+        "id": name,
+        "limit": limit + 1,
+    }
+    rows = readers.rows(LEDGER, params)
+    items = [Decision(**row) for row in rows[:limit]]
+    more = len(rows) > limit
+    following = (
+        cursors.encode("ledger", [int(items[-1].decided_at.timestamp()), items[-1].decision_id])
+        if more
+        else None
+    )
+    return DecisionPage(items=_with_words(readers, items), next=following)
+
+
+def waiting(readers: Readers, runs: tuple[str, ...], now: datetime) -> list[Decision]:
+    """Proposals that nobody has approved or declined yet, the newest first."""
+    if not runs:
+        return []
+    since = int((now - timedelta(days=WAITING_DAYS)).timestamp())
+    return [Decision(**row) for row in readers.rows(WAITING, {"runs": runs, "since": since})]
+
+
+def nudge(readers: Readers, runs: tuple[str, ...], nudge_id: str) -> Decision | None:
+    """The newest decision on a nudge, if it is within ``runs``."""
+    rows = readers.rows(NUDGE, {"nudge": nudge_id, "runs": runs}) if runs else []
+    return Decision(**rows[0]) if rows else None
+
+
+def _with_words(readers: Readers, decisions: list[Decision]) -> list[Decision]:
+    nudges = tuple(one.nudge_id for one in decisions if one.nudge_id)
+    if not nudges:
+        return decisions
+    words: dict[str, list[Word]] = {}
+    for row in readers.rows(WORDS, {"nudges": nudges}):
+        words.setdefault(row["nudge_id"], []).append(Word(**row))
+    return [one.model_copy(update={"words": words.get(one.nudge_id or "", [])}) for one in decisions]
+
+
+def interventions(readers: Readers, runs: tuple[str, ...]) -> Interventions:
+    """How often what was decided, and why."""
+    counts = [Held(**row) for row in readers.rows(COUNTS, {"runs": runs})] if runs else []
+    return Interventions(decisions=counts)

@@ -1,0 +1,62 @@
+"""One week of a course run: who rose, who recovered, what was decided. Weeks are those of the run, from 1."""
+
+from datetime import date
+from typing import Any
+
+from console.models import Held, Risk
+from console.queries.risks import reasons
+from console.readers import Readers
+from console.steps import step_for
+
+CHANGES = """
+SELECT learner, course_run, picked.1 AS day, picked.2 AS previous_level, picked.3 AS level,
+       picked.4 AS previous_probability, picked.5 AS probability, picked.6 AS model_state,
+       picked.7 AS reasons, picked.8 AS contributions, picked.9 AS features
+FROM
+(
+    SELECT learner, course_run,
+           argMax((day, previous_level, level, previous_probability, probability, model_state, reasons,
+                   contributions, features), (day, version)) AS picked
+    FROM risk_changes
+    WHERE course_run = %(run)s AND day > toDate(%(first)s) AND day <= toDate(%(last)s) + 1
+    GROUP BY learner, course_run
+)
+ORDER BY probability DESC, learner
+"""
+
+DECISIONS = """
+SELECT decision, reason, count() AS count
+FROM nudge_ledger FINAL
+WHERE course_run = %(run)s AND toDate(decided_at) > toDate(%(first)s)
+  AND toDate(decided_at) <= toDate(%(last)s) + 1
+GROUP BY decision, reason
+ORDER BY count DESC, reason
+"""
+
+
+def changes(readers: Readers, run: str, first: date, last: date) -> list[Risk]:
+    """Each learner's newest change that the days from ``first`` to ``last`` made; likeliest lost first."""
+    rows = readers.rows(CHANGES, {"run": run, "first": first, "last": last})
+    return [_risk(row) for row in rows]
+
+
+def _risk(row: dict[str, Any]) -> Risk:
+    features = row["features"]
+    return Risk(
+        learner=row["learner"],
+        course_run=row["course_run"],
+        day=row["day"],
+        probability=round(row["probability"], 6),
+        level=row["level"],
+        model_state=row["model_state"],
+        changed_on=row["day"],
+        previous_level=row["previous_level"],
+        previous_probability=round(row["previous_probability"], 6),
+        reasons=reasons(row["reasons"], row["contributions"]),
+        step=step_for(features[0] if features else ""),
+    )
+
+
+def decisions(readers: Readers, run: str, first: date, last: date) -> list[Held]:
+    """How often what was decided on those days, and why."""
+    return [Held(**row) for row in readers.rows(DECISIONS, {"run": run, "first": first, "last": last})]

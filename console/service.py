@@ -1,0 +1,343 @@
+"""What the API and the pages both do: questions within a key's scope, and words that are sent on.
+
+The one place where scopes are applied, names are filled in and messages are made. Knows no HTTP but
+the problems that it raises.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
+from typing import Literal
+
+from console.access import ApiKey
+from console.errors import ProblemError, not_found
+from console.models import (
+    Accepted,
+    Course,
+    CourseStory,
+    Decision,
+    DecisionPage,
+    Interventions,
+    Learner,
+    Order,
+    Preferences,
+    Question,
+    Risk,
+    RiskPage,
+    Said,
+    Story,
+    WhatIfAnswer,
+    Why,
+    Wishes,
+    Word,
+)
+from console.ports import Directory, NoModelError, Outbox, OutboxDownError, Person, WhatIf
+from console.queries import courses, learners, nudges, risks
+from console.queries.risks import Filters
+from console.readers import Readers
+from console.recent import Recent
+from schemas.learner import NudgeFeedback
+from schemas.learner import Preferences as PreferencesMessage
+
+RUNS_S = 1.0
+"""How long the list of course runs is remembered: it is asked for with every request."""
+
+STALE_DAYS = 2
+"""Live: estimates older than this many days are stale, and the page says so."""
+
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the console is put together from. See :mod:`console.ports` for those that may be None.
+
+    replay: the store holds a past (or simulated) term, so that "now" is its newest day and not today.
+    """
+
+    readers: Readers
+    directory: Directory | None = None
+    outbox: Outbox | None = None
+    what_if: WhatIf | None = None
+    replay: bool = False
+    clock: Clock = wall_clock
+
+
+@dataclass(slots=True)
+class _Runs:
+    names: tuple[str, ...] = ()
+    until: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Service:
+    """Answers for one key at a time. Thread-safe."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.recent = Recent()
+        self._runs = _Runs()
+
+    # -- scope --------------------------------------------------------------------------------------
+
+    def runs(self, key: ApiKey, only: Iterable[str] = ()) -> tuple[str, ...]:
+        """The course runs within the key's scope; of ``only``, all must be, or it is a 404."""
+        with self._runs.lock:
+            if time.monotonic() > self._runs.until:
+                self._runs.names = tuple(courses.every_run(self.parts.readers))
+                self._runs.until = time.monotonic() + RUNS_S if self._runs.names else 0.0
+            names = self._runs.names
+        seen = tuple(name for name in names if key.sees(name))
+        wanted = tuple(dict.fromkeys(only))
+        for name in wanted:
+            if name not in seen:
+                raise not_found(f"no course run {name!r} is within your courses")
+        return wanted or seen
+
+    def newest_day(self) -> date | None:
+        """The newest day that the store has closed."""
+        return courses.newest_day(self.parts.readers)
+
+    def as_of(self) -> date:
+        """The day that the newest estimates are for."""
+        return (self.newest_day() or self.parts.clock().date()) + timedelta(days=1)
+
+    def now(self) -> datetime:
+        """Now as the store's time goes: the wall clock, or the newest day where a past term is shown."""
+        now = self.parts.clock().astimezone(UTC).replace(microsecond=0)
+        newest = self.newest_day() if self.parts.replay else None
+        return now if newest is None else datetime.combine(newest + timedelta(days=1), now.time(), UTC)
+
+    def stale(self, newest: date | None) -> bool:
+        """Whether the newest day is older than live operation would leave it."""
+        if self.parts.replay or newest is None:
+            return False
+        return (self.parts.clock().astimezone(UTC).date() - newest).days > STALE_DAYS
+
+    # -- names --------------------------------------------------------------------------------------
+
+    def person(self, learner: str) -> Person | None:
+        """Who it is, where somebody has told."""
+        return self.parts.directory.person(learner) if self.parts.directory else None
+
+    def _named(self, risk: Risk) -> Risk:
+        """With the learner's name, and with a word that is still on its way."""
+        person = self.person(risk.learner)
+        words = [one for one in self.recent.of(risk.learner, risk.course_run) if one.kind in INSTRUCTORS]
+        changes: dict[str, object] = {"name": person.name if person else None}
+        if words and (risk.answered is None or words[0].at >= risk.answered.at):
+            arrived = risk.answered is not None and words[0].at == risk.answered.at
+            changes["answered"] = words[0].model_copy(update={"arrived": arrived})
+        return risk.model_copy(update=changes)
+
+    def _named_decision(self, decision: Decision) -> Decision:
+        person = self.person(decision.learner)
+        return decision.model_copy(update={"name": person.name if person else None})
+
+    # -- questions ----------------------------------------------------------------------------------
+
+    def courses(self, key: ApiKey) -> list[Course]:
+        """Every course run of the scope."""
+        return courses.overview(self.parts.readers, self.runs(key))
+
+    def course(self, key: ApiKey, run: str) -> CourseStory:
+        """A course run from its start."""
+        self.runs(key, [run])
+        story = courses.story(self.parts.readers, run)
+        if story is None:
+            raise not_found(f"nothing is known of {run!r} yet")
+        return story
+
+    def risks(
+        self,
+        key: ApiKey,
+        only: Iterable[str],
+        filters: Filters,
+        order: Order,
+        cursor: str | None,
+        limit: int,
+    ) -> RiskPage:
+        """A page of the list of learners at risk, in the runs that are on."""
+        runs, newest = self.runs(key, only), self.newest_day()
+        if newest is None:
+            return RiskPage(as_of=None, total=0, items=[])
+        on = courses.still_on(self.parts.readers, runs, newest)
+        found = risks.page(self.parts.readers, on, newest, filters, order, cursor, limit)
+        return RiskPage(
+            as_of=newest + timedelta(days=1),
+            total=found.total,
+            items=[self._named(risk) for risk in found.risks],
+            next=found.next,
+        )
+
+    def learner(self, key: ApiKey, learner: str) -> Learner:
+        """A learner's risks within the scope."""
+        found = risks.of_learner(self.parts.readers, self.runs(key), learner)
+        if not found:
+            raise not_found("no enrolment of this learner is within your courses")
+        person = self.person(learner)
+        return Learner(
+            learner=learner, name=person.name if person else None, risks=[self._named(one) for one in found]
+        )
+
+    def story(self, key: ApiKey, learner: str, run: str) -> Story:
+        """One enrolment from its first estimate to now."""
+        readers = self.parts.readers
+        found = risks.of_learner(readers, self.runs(key, [run]), learner)
+        if not found:
+            raise not_found("no enrolment of this learner is within your courses")
+        history, activity = learners.history(readers, run, learner)
+        words = learners.words(readers, run, learner)
+        coming = [one.model_copy(update={"arrived": False}) for one in self.recent.of(learner, run, words)]
+        return Story(
+            risk=self._named(found[0]),
+            history=history,
+            activity=activity,
+            changes=learners.changes(readers, run, learner),
+            decisions=learners.decisions(readers, run, learner),
+            words=[*coming, *words],
+        )
+
+    def ledger(
+        self, key: ApiKey, only: Iterable[str], decision: str | None, cursor: str | None, limit: int
+    ) -> DecisionPage:
+        """A page of the ledger."""
+        page = nudges.ledger(self.parts.readers, self.runs(key, only), decision, cursor, limit)
+        return page.model_copy(update={"items": [self._named_decision(one) for one in page.items]})
+
+    def waiting(self, key: ApiKey) -> list[Decision]:
+        """Proposals that wait for a yes or a no."""
+        found = nudges.waiting(self.parts.readers, self.runs(key), self.now())
+        answered = self.recent.verdicts()
+        return [self._named_decision(one) for one in found if one.nudge_id not in answered]
+
+    def interventions(self, key: ApiKey, only: Iterable[str] = ()) -> Interventions:
+        """What was decided, and how often."""
+        return nudges.interventions(self.parts.readers, self.runs(key, only))
+
+    def preferences(self, key: ApiKey, learner: str) -> Preferences:
+        """How a learner of the scope wants to be reached."""
+        self.learner(key, learner)
+        return learners.preferences(self.parts.readers, learner)
+
+    def what_if(self, key: ApiKey, question: Question) -> WhatIfAnswer:
+        """Score a learner who need not exist."""
+        if self.parts.what_if is None:
+            raise NoModelError("this console has no model")
+        self.runs(key, [question.course_run])
+        found = self.parts.what_if.estimate(question.course_run, question.features)
+        return WhatIfAnswer(
+            probability=found.probability,
+            base_probability=found.base_probability,
+            reasons=[Why(text=one.text, contribution=one.contribution) for one in found.effects],
+            model_version=found.model_version,
+            model_state=found.model_state,
+            day=found.day,
+        )
+
+    # -- words that are sent on ---------------------------------------------------------------------
+
+    def say(self, key: ApiKey, said: Said) -> Accepted:
+        """Send an instructor's word on a learner."""
+        self._may_act(key)
+        self.story_exists(key, said.learner, said.course_run)
+        if said.nudge_id is not None:
+            about = nudges.nudge(self.parts.readers, self.runs(key, [said.course_run]), said.nudge_id)
+            if about is None or about.learner != said.learner:
+                raise not_found("no nudge of this id went to this learner in this course run")
+        return self._send(key, said.learner, said.course_run, said.kind, said.nudge_id)
+
+    def decide(self, key: ApiKey, nudge_id: str, verdict: Literal["approved", "declined"]) -> Accepted:
+        """Approve or decline a nudge that waits."""
+        self._may_act(key)
+        waits = [one for one in self.waiting(key) if one.nudge_id == nudge_id]
+        if not waits:
+            known = nudges.nudge(self.parts.readers, self.runs(key), nudge_id)
+            if known is None:
+                raise not_found("no such nudge is within your courses")
+            raise ProblemError(HTTPStatus.CONFLICT, "this nudge does not wait for an answer (any more)")
+        return self._send(key, waits[0].learner, waits[0].course_run, verdict, nudge_id)
+
+    def wish(self, key: ApiKey, learner: str, wishes: Wishes) -> Accepted:
+        """Send how a learner wants to be reached."""
+        self._may_act(key)
+        self.learner(key, learner)
+        person, outbox = self._reachable(learner)
+        event_id = _new_id()
+        message: PreferencesMessage = {
+            "type": "preferences",
+            "event_id": event_id,
+            "learner": person.learner,
+            "occurred_at": self.now(),
+            "source": key.name,
+        }
+        given = wishes.model_fields_set
+        if "timezone" in given:
+            message["timezone"] = wishes.timezone
+        if "opted_out" in given:
+            message["opted_out"] = wishes.opted_out or []
+        if "paused_until" in given:
+            message["paused_until"] = wishes.paused_until
+        outbox.publish(message)
+        return Accepted(event_id=event_id)
+
+    def story_exists(self, key: ApiKey, learner: str, run: str) -> None:
+        """Raises a 404 where the enrolment is not within the scope."""
+        if not risks.of_learner(self.parts.readers, self.runs(key, [run]), learner):
+            raise not_found("no enrolment of this learner is within your courses")
+
+    def _may_act(self, key: ApiKey) -> None:
+        if not key.acts:
+            raise ProblemError(HTTPStatus.FORBIDDEN, "a viewer's key reads only")
+
+    def _reachable(self, learner: str) -> tuple[Person, Outbox]:
+        person, outbox = self.person(learner), self.parts.outbox
+        if outbox is None:
+            raise OutboxDownError("this console was started without a broker")
+        if person is None:
+            raise ProblemError(
+                HTTPStatus.CONFLICT,
+                "nobody has told the console who this pseudonym is, so nothing can be sent on them yet",
+            )
+        return person, outbox
+
+    def _send(
+        self,
+        key: ApiKey,
+        learner: str,
+        run: str,
+        kind: Literal["helped", "not_at_risk", "in_contact", "approved", "declined"],
+        nudge_id: str | None,
+    ) -> Accepted:
+        person, outbox = self._reachable(learner)
+        at, event_id = self.now(), _new_id()
+        message: NudgeFeedback = {
+            "type": "feedback",
+            "event_id": event_id,
+            "learner": person.learner,
+            "course_run": run,
+            "nudge_id": nudge_id,
+            "kind": kind,
+            "occurred_at": at,
+            "source": key.name,
+        }
+        outbox.publish(message)
+        word = Word(kind=kind, at=at, course_run=run, nudge_id=nudge_id, arrived=False)
+        self.recent.add(learner, word)
+        return Accepted(event_id=event_id)
+
+
+INSTRUCTORS = ("helped", "not_at_risk", "in_contact")
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

@@ -1,0 +1,124 @@
+// Draws the charts of a page from the JSON beside them. Numbers also stand in tables, for whoever cannot see them.
+"use strict";
+
+const charts = [];
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function share(value) {
+  return `${Math.round(value * 100)} %`;
+}
+
+function day(value) {
+  return new Date(value).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+}
+
+// What all charts share. Tooltips are drawn, not HTML: the page's policy allows no inline styles.
+function frame(axes) {
+  const text = { color: colour("soft"), fontFamily: "inherit", fontSize: 12 };
+  return {
+    animation: false,
+    aria: { enabled: false },
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
+    legend: { top: 0, left: 0, itemWidth: 16, itemHeight: 8, icon: "roundRect", textStyle: text },
+    tooltip: {
+      trigger: "axis",
+      renderMode: "richText",
+      backgroundColor: colour("panel"),
+      borderColor: colour("line"),
+      textStyle: { color: colour("ink"), fontSize: 12 },
+      axisPointer: { lineStyle: { color: colour("line") } },
+    },
+    ...axes(text, { lineStyle: { color: colour("track") } }),
+  };
+}
+
+function timeAxis(text, extra) {
+  return {
+    type: "time",
+    axisLine: { lineStyle: { color: colour("line") } },
+    axisTick: { show: false },
+    axisLabel: { ...text, formatter: day, hideOverlap: true },
+    ...extra,
+  };
+}
+
+function engagement(days) {
+  const part = (name) => days.filter((one) => one.enrolled).map((one) => [one.day, one[name] / one.enrolled]);
+  const line = (name, title, hue, width) => ({
+    name: title, type: "line", data: part(name), showSymbol: false, smooth: 0.25,
+    lineStyle: { width, color: hue }, itemStyle: { color: hue },
+    tooltip: { valueFormatter: share },
+  });
+  return frame((text, split) => ({
+    grid: { left: 44, right: 12, top: 36, bottom: 28 },
+    xAxis: timeAxis(text),
+    yAxis: { type: "value", min: 0, max: 1, axisLabel: { ...text, formatter: share }, splitLine: split },
+    series: [
+      line("active_7", "active within 7 days", colour("accent"), 2.5),
+      line("active", "active on the day", colour("medium"), 1.5),
+    ],
+  }));
+}
+
+function learner(story) {
+  const estimates = story.history.map((one) => [one.day, one.probability]);
+  const changes = story.changes.map((one) => ({
+    value: [one.day, one.probability], itemStyle: { color: colour(one.level) },
+  }));
+  const sent = story.decisions
+    .filter((one) => one.decision === "send")
+    .map((one) => ({ xAxis: one.decided_at.slice(0, 10) }));
+  const days = [...estimates.map((one) => one[0]), ...story.activity.map((one) => one.day)].sort();
+  const span = { min: days[0], max: days[days.length - 1] };
+  return frame((text, split) => ({
+    grid: [{ left: 44, right: 14, top: 36, height: "46%" }, { left: 44, right: 14, bottom: 28, height: "24%" }],
+    axisPointer: { link: [{ xAxisIndex: "all" }] },
+    xAxis: [
+      timeAxis(text, { ...span, axisLabel: { show: false } }),
+      timeAxis(text, { ...span, gridIndex: 1 }),
+    ],
+    yAxis: [
+      { type: "value", min: 0, max: 1, axisLabel: { ...text, formatter: share }, splitLine: split },
+      { type: "value", gridIndex: 1, minInterval: 1, splitNumber: 2, axisLabel: text, splitLine: split },
+    ],
+    series: [
+      {
+        name: "likely not to complete", type: "line", data: estimates, showSymbol: false, step: "end",
+        lineStyle: { width: 2, color: colour("accent") }, itemStyle: { color: colour("accent") },
+        areaStyle: { color: colour("accent"), opacity: 0.08 }, tooltip: { valueFormatter: share },
+        markLine: {
+          symbol: ["none", "none"], silent: true, data: sent,
+          lineStyle: { color: colour("soft"), type: "dashed" }, label: { formatter: "message", color: colour("soft") },
+        },
+      },
+      {
+        name: "change of level", type: "scatter", data: changes, symbolSize: 11,
+        itemStyle: { color: colour("high") }, tooltip: { valueFormatter: share },
+      },
+      {
+        name: "clicks a day", type: "bar", xAxisIndex: 1, yAxisIndex: 1, barMaxWidth: 9,
+        data: story.activity.map((one) => [one.day, one.clicks]), itemStyle: { color: colour("low") },
+      },
+    ],
+  }));
+}
+
+const OPTIONS = { engagement, learner };
+
+function drawCharts() {
+  while (charts.length) charts.pop().dispose();
+  for (const place of document.querySelectorAll("[data-chart]")) {
+    const data = document.querySelector(`script[data-for="${place.dataset.chart}"]`);
+    const chart = echarts.init(place, null, { renderer: "canvas" });
+    chart.setOption(OPTIONS[place.dataset.chart](JSON.parse(data.textContent)));
+    charts.push(chart);
+  }
+}
+
+document.addEventListener("DOMContentLoaded", drawCharts);
+document.addEventListener("swapped", drawCharts);
+window.addEventListener("resize", () => charts.forEach((chart) => chart.resize()));
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);

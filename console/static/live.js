@@ -1,0 +1,72 @@
+// Keeps a page as new as the store, and sends its forms without leaving it. Without this script both work by reload.
+"use strict";
+
+const announce = (words) => { document.getElementById("announcer").textContent = words; };
+
+// Put a fetched page's content in place of this one's, and give the focus back to where it was.
+function swap(html, url) {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const next = page.getElementById("content");
+  const now = document.getElementById("content");
+  const focused = now.contains(document.activeElement) ? document.activeElement.id : null;
+  const open = [...now.querySelectorAll("details")].map((one) => one.open);
+  if (url) history.replaceState(null, "", url);
+  now.replaceChildren(...next.childNodes);
+  now.querySelectorAll("details").forEach((one, place) => { one.open = Boolean(open[place]); });
+  const nav = page.querySelector("header nav");
+  if (nav) document.querySelector("header nav").replaceChildren(...nav.childNodes);
+  document.dispatchEvent(new Event("swapped"));
+  if (focused !== null) (document.getElementById(focused) || now).focus({ preventScroll: true });
+}
+
+function editing() {
+  return document.activeElement && document.activeElement.matches("select, input");
+}
+
+async function refresh() {
+  if (editing() || document.hidden) return;
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return;
+  const html = await answer.text();
+  const content = (text) => new DOMParser().parseFromString(text, "text/html").getElementById("content").textContent;
+  if (content(html) === content(document.documentElement.outerHTML)) return;
+  swap(html);
+  announce("The page was brought up to date.");
+}
+
+async function send(event) {
+  const form = event.target.closest("form[data-swap]");
+  if (!form) return;
+  event.preventDefault();
+  const fields = new URLSearchParams(new FormData(form, event.submitter));
+  for (const button of form.querySelectorAll("button")) button.disabled = true;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: fields });
+    const html = await answer.text();
+    swap(html, answer.ok ? answer.url.replace(/([?&])note=\w+&?/, "$1").replace(/[?&]$/, "") : null);
+    const note = document.getElementById("note");
+    announce(note ? note.textContent : "This did not work.");
+  } catch {
+    for (const button of form.querySelectorAll("button")) button.disabled = false;
+    announce("This did not work: the console cannot be reached.");
+  }
+}
+
+function listen() {
+  const light = document.getElementById("live");
+  const source = new EventSource("/api/v1/events");
+  source.addEventListener("open", () => {
+    if (light.className === "live off") refresh(); // what came meanwhile
+    light.className = "live on";
+    light.textContent = "Updates by itself while it is open.";
+  });
+  source.addEventListener("error", () => {
+    light.className = "live off";
+    light.textContent = "Not connected; trying again.";
+  });
+  source.addEventListener("changed", refresh);
+  window.addEventListener("pagehide", () => source.close());
+}
+
+document.addEventListener("submit", send);
+document.addEventListener("DOMContentLoaded", listen);

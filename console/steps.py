@@ -1,0 +1,38 @@
+"""The suggested step for an instructor, by what the main reason is about. Not what learners are written."""
+
+STEPS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("missed", "late", "early", "ahead", "since_submission", "due", "next_due"),
+        "Ask what kept the work from being handed in, and offer a date for it.",
+    ),
+    (
+        ("score", "points"),
+        "Go through the feedback on the last result together; point to one thing to practise.",
+    ),
+    (
+        ("silence", "gap"),
+        "Write a short personal message: you noticed the silence, and one small thing to come back with.",
+    ),
+    (
+        ("clicks", "active", "ewma", "minutes", "trend", "spread", "kinds"),
+        "Ask whether time or interest ran short, and agree on one task for this week.",
+    ),
+    (
+        ("home", "content", "forum", "quiz", "page"),
+        "Suggest one next activity of the kind that was dropped.",
+    ),
+)
+"""Beginnings of feature names → what to do. The first that fits."""
+
+ANY = "Ask how the course is going, and what would help most."
+
+
+GETTING_BETTER = "It is getting better: a word of encouragement is enough."
+
+
+def step_for(feature: str) -> str:
+    """What to do about a risk whose main reason is this feature; empty names none."""
+    for beginnings, words in STEPS:
+        if feature.startswith(beginnings):
+            return words
+    return ANY

@@ -1,0 +1,121 @@
+"""Puts the console together with what it may not import: the broker, the model, and who is who."""
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from console.access import ApiKey
+from console.app import create_app
+from console.ports import OutboxDownError
+from console.readers import Readers
+from console.service import Parts
+from schemas.inbound import Feedback, feedback_adapter
+from schemas.topics import DAY_PACKAGES, FEEDBACK, RISK_CHANGES
+from streams.directory import KeyFollower, LearnerDirectory, read_roster
+from streams.packages import PackageReader
+from streams.publisher import Publisher, PublishError
+from streams.settings import Settings, SettingsError
+from streams.what_if import PackageWhatIf
+
+log = logging.getLogger(__name__)
+
+PUBLISH_S = 10.0
+"""How long a click may take until it is said that it did not work."""
+
+LEAVE_S = 2
+"""Open pages listen for ever; after this many seconds a server that stops hangs up on them."""
+
+
+class FeedbackOutbox:
+    """See :class:`console.ports.Outbox`: publishes to the feedback topic, keyed by the learner."""
+
+    def __init__(self, address: str, topic: str, patience_s: float = PUBLISH_S) -> None:
+        self._address = address
+        self._patience_s = patience_s
+        self._topic = topic
+        self._lock = threading.Lock()
+        self._publisher = Publisher(address)
+
+    def publish(self, message: Feedback) -> None:
+        """Return once the broker has it. A publisher that failed once is not asked again."""
+        with self._lock:
+            value = feedback_adapter.dump_json(message)
+            try:
+                self._publisher.send(self._topic, value, message["learner"])
+                self._publisher.flush_now(self._patience_s)
+            except PublishError as error:
+                self._publisher = Publisher(self._address)
+                raise OutboxDownError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the console listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+@contextmanager
+def assembled(
+    settings: Settings, keys: Iterable[ApiKey], names: Mapping[str, str] | None = None
+) -> Iterator[FastAPI]:
+    """The app with everything that it needs, which is let go of afterwards.
+
+    names: learner id → what to call them; the roster of the settings if not given. Raises ``SettingsError``
+    where there is no store, ``RosterError`` for a roster that is none.
+    """
+    address = settings.store_address
+    if address is None:
+        raise SettingsError("HOMEROOM_STORE is empty: the console has nothing to show")
+    if names is None:
+        names = read_roster(Path(settings.console_roster)) if settings.console_roster else {}
+    directory = LearnerDirectory(settings.identity, names)
+    follower = KeyFollower(directory, settings.broker, settings.prefix + RISK_CHANGES.name)
+    packages = PackageReader(Publisher(settings.broker), settings.broker, settings.prefix + DAY_PACKAGES.name)
+    readers = Readers(address)
+    follower.start()
+    packages.catch_up()
+    try:
+        parts = Parts(
+            readers,
+            directory,
+            FeedbackOutbox(settings.broker, settings.prefix + FEEDBACK.name),
+            PackageWhatIf(packages.newest),
+            replay=settings.clock == "replay",
+        )
+        yield create_app(parts, keys)
+    finally:
+        packages.stop()
+        follower.stop()
+        readers.close()
+
+
+def serve(
+    settings: Settings, keys: Iterable[ApiKey], place: Place, names: Mapping[str, str] | None = None
+) -> None:
+    """Serve until Ctrl-C, or until asked to terminate."""
+    with assembled(settings, keys, names) as app:
+        config = uvicorn.Config(
+            app,
+            place.host,
+            place.port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=LEAVE_S,
+        )
+        try:
+            uvicorn.Server(config).run()
+        except KeyboardInterrupt:
+            log.info("the console has stopped")

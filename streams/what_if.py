@@ -1,0 +1,103 @@
+"""Scores described learners with the newest day package: what the console's what-if asks.
+
+The learner to start from is the middle of the course run's cohort, feature by feature; what is asked
+replaces some of them. The store keeps nobody's features, so a real learner cannot be the start.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from console.ports import Effect, Estimate, NoModelError, UnknownFeatureError
+from features.bins import code
+from features.catalogue import FEATURES, INDEX
+from online_models.arrays import unpack
+from online_models.cohorts import MIDDLE, ranks_of
+from online_models.explanations import View, main_reasons
+from online_models.scoring import Scorer, scorer_of
+from schemas.learning import DayPackage
+
+FRESH_S = 5.0
+"""How long a package is taken for the newest before it is asked for again: parsing one takes a while."""
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A package, ready to score with."""
+
+    package: DayPackage
+    scorer: Scorer
+    profiles: dict[str, Bytes]
+    """Course run → rank of each bin, uint8 [features, bins]."""
+
+
+class PackageWhatIf:
+    """See :class:`console.ports.WhatIf`. ``newest`` gives the newest day package, if there is one."""
+
+    def __init__(
+        self, newest: Callable[[], DayPackage | None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._newest = newest
+        self._clock = clock
+        self._kept: tuple[float, _Ready | None] = (-FRESH_S, None)
+
+    def estimate(self, course_run: str, features: Mapping[str, float]) -> Estimate:
+        """See :meth:`console.ports.WhatIf.estimate`."""
+        ready = self._ready()
+        profile = ready.profiles.get(course_run)
+        base = _middle(profile)
+        asked = _replaced(base, features)
+        both = np.stack([base, asked], axis=1)
+        ranks = np.full_like(both, MIDDLE) if profile is None else ranks_of(both, profile)
+        probability, parts = ready.scorer.score(both, ranks), ready.scorer.contributions(both, ranks)
+        before, after = (View(both[:, at], ranks[:, at], parts[:, at]) for at in (0, 1))
+        return Estimate(
+            probability=float(probability[1]),
+            base_probability=float(probability[0]),
+            effects=tuple(
+                Effect(one.feature, one.text, one.contribution) for one in main_reasons(before, after, 5)
+            ),
+            model_version=ready.package.model.model_version,
+            model_state=ready.scorer.state,
+            day=date(1970, 1, 1) + timedelta(days=ready.package.day),
+        )
+
+    def _ready(self) -> _Ready:
+        at, ready = self._kept
+        if ready is None or self._clock() - at >= FRESH_S:
+            package = self._newest()
+            if package is None:
+                raise NoModelError("no day package has come yet")
+            if ready is None or package.day != ready.package.day:
+                profiles = {run: unpack(packed) for run, packed in package.cohorts.items()}
+                ready = _Ready(package, scorer_of(package.model), profiles)
+            self._kept = self._clock(), ready
+        return ready
+
+
+def _middle(profile: Bytes | None) -> Bytes:
+    """The bin of the middle rank of each feature; the lowest bin where the run has no cohort yet."""
+    if profile is None:
+        return np.zeros(len(FEATURES), np.uint8)
+    distance = np.abs(profile.astype(np.int64) - MIDDLE)
+    middle: Bytes = distance.argmin(axis=1).astype(np.uint8)
+    return middle
+
+
+def _replaced(base: Bytes, features: Mapping[str, float]) -> Bytes:
+    """``base`` with some features by their values."""
+    asked = base.copy()
+    for name, value in features.items():
+        place = INDEX.get(name)
+        if place is None:
+            raise UnknownFeatureError(f"features: {name!r} is not known; expected names of docs/features.md")
+        if not np.isfinite(value):
+            raise UnknownFeatureError(f"features: {name} is {value}; expected a finite number")
+        asked[place] = code(FEATURES[place], np.array([value]))[0]
+    return asked

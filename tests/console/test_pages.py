@@ -1,0 +1,370 @@
+"""The page in a real Chromium, over a real run: every view, clicks that change something, use by all."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from console.app import create_app
+from console.readers import Readers
+from console.service import Parts
+from sinks.address import StoreAddress
+from sinks.store import ClickHouseWriter, StoreReader
+from tests.console.conftest import COURSE, KEYS, Served, keys, served
+from tests.required import lacking
+from tests.sinks.rows import risk
+from tests.stores import fresh_database
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 15_000
+
+MEANT = ("status of 4", "status of 5", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_REFUSED")
+"""What a browser complains of where a test means it: answers that are errors, a server that has gone."""
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium. For this module alone: Playwright's loop must not meet other tests'."""
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        lacking("browser", f"none of {', '.join(NAMES)} is installed")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context_of(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Contexts that note what a page complains of, and whom it asks besides us."""
+    opened: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def make(url: str, **options: object) -> BrowserContext:
+        context = browser.new_context(base_url=url, **options)  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENCE_MS)
+        host = urlsplit(url).netloc
+
+        def asked(address: str) -> None:
+            if urlsplit(address).netloc not in (host, ""):
+                complaints.append(f"asked {address}")
+
+        context.on("request", lambda request: asked(request.url))
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on(
+            "console",
+            lambda message: complaints.append(message.text) if message.type == "error" else None,
+        )
+        opened.append(context)
+        return context
+
+    yield make
+    for context in opened:
+        context.close()
+    assert [one for one in complaints if not any(words in one for words in MEANT)] == []
+
+
+@pytest.fixture
+def open_page(context_of: Callable[..., BrowserContext], console: Served) -> Open:
+    """``open_page(path, who)``: a page after signing in."""
+
+    def opened(path: str = "/", who: str = "instructor", url: str = "", **options: object) -> Page:
+        page = context_of(url or console.url, **options).new_page()
+        page.goto("/login")
+        page.get_by_label("Key").fill(KEYS[who][0])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Today")
+        if path != "/":
+            page.goto(path)
+        return page
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def learner(console: Served) -> str:
+    """The path of a learner's page who has a story to tell."""
+    with console.client() as client:
+        items = client.get("/risks", params={"order": "probability"}).json()["items"]
+    found = next(one for one in items if one["changed_on"])
+    return f"/learners/{found['learner']}?run={COURSE}"
+
+
+@pytest.fixture(scope="module")
+def proposal(console: Served) -> Iterator[str]:
+    """A nudge that waits for a yes, as the ledger has it under a campaign that asks for one."""
+    with console.client() as client:
+        found = client.get("/risks", params={"order": "probability"}).json()
+    row = {
+        "decision_id": "d-waits",
+        "risk_change_id": "r-waits",
+        "nudge_id": "n-waits",
+        "learner": found["items"][1]["learner"],
+        "course_run": COURSE,
+        "decided_at": datetime.combine(date.fromisoformat(found["as_of"]), datetime.min.time(), UTC),
+        "send_at": None,
+        "decision": "hold",
+        "reason": "awaiting_approval",
+        "campaign": "tutor-call",
+        "policy_version": "test",
+        "propensity": 0.9,
+        "partition": 0,
+    }
+    with ClickHouseWriter(console.store) as writer:
+        writer.write("nudge_ledger", {name: [value] for name, value in row.items()})
+        yield str(row["nudge_id"])
+        writer.command("DELETE FROM nudge_ledger WHERE decision_id = 'd-waits'")
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds serious or worse on a page, a line each."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:120]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+def paths(learner: str) -> dict[str, str]:
+    return {
+        "/": "Today",
+        "/courses": "Courses",
+        f"/course?run={COURSE}": COURSE,
+        learner: "risk",
+        "/interventions": "Interventions",
+        "/queue": "Approve",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_can_be_used_by_all(open_page: Open, learner: str, proposal: str, scheme: str) -> None:
+    page = open_page(color_scheme=scheme)
+    for path, title in paths(learner).items():
+        page.goto(path)
+        expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+        expect(page.locator("#live")).to_have_class("live on")
+        for chart in page.locator("[data-chart]").all():
+            expect(chart.locator("canvas")).to_be_visible()
+        assert serious(page) == [], path
+
+
+def test_every_page_fits_a_phone(open_page: Open, learner: str, proposal: str) -> None:
+    page = open_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    for path in paths(learner):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+        assert serious(page) == [], path
+
+
+def test_only_a_key_opens_the_page(context_of: Callable[..., BrowserContext], console: Served) -> None:
+    page = context_of(console.url).new_page()
+    page.goto("/courses")
+    expect(page).to_have_url(f"{console.url}/login")
+    assert serious(page) == []
+    page.get_by_label("Key").fill("hr_wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("not one of ours")
+    page.get_by_label("Key").fill(KEYS["instructor"][0])
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Today")
+    cookies = page.context.cookies()
+    assert [(one["httpOnly"], one["sameSite"]) for one in cookies] == [(True, "Lax")]
+    page.get_by_role("button", name="Sign out").click()
+    page.goto("/")
+    expect(page).to_have_url(f"{console.url}/login")
+
+
+def test_today_is_the_api_s_list_and_its_filters_work(open_page: Open, console: Served) -> None:
+    with console.client() as client:
+        items = client.get("/risks", params={"limit": 20}).json()["items"]
+        high = client.get("/risks", params={"limit": 20, "level": "high"}).json()["items"]
+    page = open_page()
+    assert page.locator(".card h2 a").all_text_contents() == [one["name"] for one in items]
+    first = page.locator(".card").first
+    for reason in items[0]["reasons"][:3]:
+        expect(first).to_contain_text(reason["text"])
+    expect(first).to_contain_text(items[0]["step"])
+    page.locator("#f-level").select_option("high")
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(f"{console.url}/?course_run=&level=high&order=urgency")
+    assert page.locator(".card h2 a").all_text_contents() == [one["name"] for one in high]
+
+
+def test_the_keyboard_is_enough(open_page: Open) -> None:
+    page = open_page()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Course")).to_be_focused()
+    name = page.locator(".card h2 a").first.text_content() or ""
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    expect(page.locator(".card h2 a").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+
+
+def test_a_click_says_something_of_a_learner(open_page: Open) -> None:
+    page = open_page("/?order=probability")
+    card = page.locator(".card:not(.done)").first
+    name = card.locator("h2 a").text_content() or ""
+    card.get_by_role("button", name="Helped").click()
+    expect(page.locator("#announcer")).to_contain_text("It is noted")
+    answered = page.locator(".card", has_text=name).first
+    expect(answered).to_contain_text("Helped")
+    expect(answered.get_by_role("button")).to_have_count(0)
+    assert page.url.endswith("/?order=probability")
+    page.get_by_role("link", name=name).click()
+    expect(page.locator(".events")).to_contain_text("Helped")
+
+
+def test_forms_work_without_scripts(open_page: Open) -> None:
+    page = open_page("/?order=changed", java_script_enabled=False)
+    card = page.locator(".card:not(.done)").first
+    name = card.locator("h2 a").text_content() or ""
+    card.get_by_role("button", name="Not at risk").click()
+    expect(page.get_by_role("status").first).to_contain_text("It is noted")
+    expect(page.locator(".card", has_text=name).first).to_contain_text("Not at risk")
+
+
+def test_what_waits_is_approved_once(open_page: Open, console: Served, proposal: str) -> None:
+    page = open_page("/queue")
+    expect(page.locator("nav .count")).to_contain_text("1")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.locator("#announcer")).to_contain_text("Approved")
+    expect(page.locator("main")).to_contain_text("Nothing waits for you")
+    expect(page.locator("nav .count")).to_have_count(0)
+    with console.client() as client:
+        assert client.post(f"/nudges/{proposal}/verdict", json={"verdict": "declined"}).status_code == 409
+        assert client.post("/nudges/other/verdict", json={"verdict": "declined"}).status_code == 404
+
+
+def test_a_page_follows_the_store(open_page: Open, console: Served) -> None:
+    """A learner gets worse while the page is open: it shows without a reload."""
+    page = open_page("/?level=high&order=changed")
+    page.evaluate("document.title = 'still the same page'")
+    with StoreReader(console.store) as reader:
+        learner, newest = reader.query(
+            "SELECT learner, (SELECT max(day) FROM engagement_daily) FROM risk_now "
+            "WHERE course_run = %(run)s AND level = 'low' ORDER BY learner LIMIT 1",
+            {"run": COURSE},
+        ).rows[0]
+    day = newest + timedelta(days=1)
+    at = datetime.combine(day, datetime.min.time(), UTC)
+    change = {
+        "risk_change_id": "live",
+        "learner": learner,
+        "course_run": COURSE,
+        "occurred_at": at,
+        "day": day,
+        "previous_level": "low",
+        "level": "high",
+        "probability": 0.95,
+        "previous_probability": 0.2,
+        "model_state": "serving",
+        "model_version": "lost/1",
+        "reasons": ["gone fishing"],
+        "contributions": [2.0],
+        "features": ["silence"],
+        "partition": 0,
+        "version": 1,
+    }
+    with ClickHouseWriter(console.store) as writer:
+        writer.write("risk_history", risk(learner, day, 0.95, course_run=COURSE, level="high", version=10**6))
+        writer.write("risk_changes", {name: [value] for name, value in change.items()})
+        expect(page.locator(".card").first).to_contain_text("gone fishing")
+        assert page.title() == "still the same page"
+        writer.command("DELETE FROM risk_changes WHERE risk_change_id = 'live'")
+        for table in ("risk_history", "risk_latest"):
+            writer.command(f"DELETE FROM {table} WHERE version = 1000000")
+
+
+# -- states that nobody hopes for -----------------------------------------------------------------------
+
+
+def test_no_course(open_page: Open) -> None:
+    page = open_page(who="nobody")
+    expect(page.locator("main")).to_contain_text("No course is yours yet")
+    assert serious(page) == []
+
+
+def test_nothing_in_the_store_and_then_a_model_that_is_warming_up(open_page: Open, console: Served) -> None:
+    with fresh_database(console.store) as empty, served(create_app(_parts(empty), keys())) as url:
+        page = open_page(url=url)
+        expect(page.locator("main")).to_contain_text("Nothing has come in yet")
+        assert serious(page) == []
+        day = date(2026, 3, 2)
+        names = (
+            "enrolled",
+            "active",
+            "active_7",
+            "active_28",
+            "clicks",
+            "minutes",
+            "new",
+            "withdrawn",
+            "version",
+        )
+        engaged: dict[str, list[Any]] = {name: [1] for name in names}
+        engaged |= {"course_run": [COURSE], "day": [day], "partition": [0]}
+        first = risk(
+            "0123456789abcdef", day, 0.6, course_run=COURSE, level="medium", model_state="warming_up"
+        )
+        with ClickHouseWriter(empty) as writer:
+            writer.write("risk_history", first)
+            writer.write("engagement_daily", engaged)
+        expect(page.locator("main")).to_contain_text("Still warming up")  # by itself, when its turn comes
+        assert serious(page) == []
+        page.goto("/learners/0123456789abcdef?run=" + COURSE)
+        expect(page.locator("main")).to_contain_text("Nobody has told this page who")
+
+
+def _parts(store: StoreAddress) -> Parts:
+    return Parts(Readers(store), replay=True)
+
+
+def test_old_estimates_and_a_store_that_is_away(open_page: Open, console: Served) -> None:
+    readers = Readers(console.store)
+    with console.client() as client:
+        newest = date.fromisoformat(client.get("/ready").json()["as_of"])
+    late = datetime.combine(newest + timedelta(days=9), datetime.min.time(), UTC)
+    parts = Parts(readers, clock=lambda: late)
+    with served(create_app(parts, keys())) as url:
+        page = open_page(url=url)
+        expect(page.get_by_role("status").first).to_contain_text("These estimates are old")
+        assert serious(page) == []
+        object.__setattr__(parts, "readers", Readers(replace(console.store, port=1)))
+        page.goto("/")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not now")
+        expect(page.locator("main")).to_contain_text("Nothing is lost")
+        assert serious(page) == []
+        object.__setattr__(parts, "readers", readers)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Today")  # by itself
+    readers.close()
+
+
+def test_a_form_from_elsewhere_is_refused(open_page: Open, console: Served) -> None:
+    page = open_page()
+    cookie = page.context.cookies()[0]
+    import httpx
+
+    with httpx.Client(base_url=console.url, cookies={cookie["name"]: cookie["value"]}) as client:
+        for origin in ("http://elsewhere.example", "null"):
+            for path in ("/feedback", "/api/v1/feedback", "/verdict"):
+                answer = client.post(path, headers={"Origin": origin}, json={})
+                assert answer.status_code == 403, path
+        assert client.post("/api/v1/feedback", json={}).status_code == 403
+        assert client.get("/api/v1/me").status_code == 200

@@ -1,0 +1,124 @@
+"""The console's pure parts: keys, sessions, limits, cursors, headers of conditional requests."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.access import SESSION_S, AccessError, KeyRing, Sessions, entry, hashed, make_key, read_keys
+from console.conditional import matches
+from console.errors import ProblemError
+from console.limits import Buckets, Limit
+from console.pages.rendering import ago, data, muted_before, percent, shade
+from console.queries import cursors
+from console.steps import ANY, STEPS, step_for
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_key_is_found_by_itself_alone(tmp_path: Path) -> None:
+    key, made = make_key('Ada "the first" \\ \n Byron', "instructor", ["BBB", "CCC/2014B"])
+    file = tmp_path / "keys.toml"
+    file.write_text(entry(made) + entry(make_key("Board", "viewer", [])[1]))
+    keys = read_keys(file)
+    assert keys[0] == made
+    ring = KeyRing(keys)
+    assert ring.find(key) == made
+    assert ring.find(key + "x") is None
+    assert ring.find(made.sha256) is None
+    assert key not in file.read_text()
+
+
+def test_scopes() -> None:
+    _, instructor = make_key("a", "instructor", ["BBB", "CCC/2014B"])
+    assert [instructor.sees(run) for run in ("BBB/2014B", "BBB", "BBBB/2014B", "CCC/2014B", "CCC/2014J")] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert make_key("a", "admin", [])[1].sees("anything")
+    assert not make_key("a", "viewer", [])[1].sees("anything")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "expected \\[\\[key\\]\\]"),
+        ("x = 1", "expected \\[\\[key\\]\\]"),
+        ("[[key]]\nname = 'a'\nrole = 'owner'\nsha256 = '" + "0" * 64 + "'", "entry 1: role"),
+        ("[[key]]\nname = 'a'\nrole = 'admin'\nsha256 = 'secret'", "entry 1: sha256"),
+        ("[[key]\n", "keys .*keys.toml"),
+    ],
+)
+def test_a_file_of_keys_that_is_none(tmp_path: Path, text: str, expected: str) -> None:
+    file = tmp_path / "keys.toml"
+    file.write_text(text)
+    with pytest.raises(AccessError, match=expected):
+        read_keys(file)
+    with pytest.raises(AccessError, match="nowhere"):
+        read_keys(tmp_path / "nowhere")
+
+
+def test_sessions_end() -> None:
+    clock = Clock()
+    sessions = Sessions(clock)
+    key = make_key("a", "viewer", [])[1]
+    one, two = sessions.begin(key), sessions.begin(key)
+    assert sessions.find(one) == sessions.find(two) == key
+    assert sessions.find("x") is None
+    sessions.end(one)
+    assert sessions.find(one) is None
+    clock.now = SESSION_S + 1
+    assert sessions.find(two) is None
+
+
+def test_a_bucket_empties_and_fills() -> None:
+    clock = Clock()
+    buckets = Buckets(Limit(rate=2, burst=3), clock)
+    assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 1]
+    assert buckets.take("b") == 0
+    clock.now = 0.5
+    assert [buckets.take("a") for _ in range(2)] == [0, 1]
+    clock.now = 1000
+    assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 1]
+
+
+def test_a_cursor_comes_back_for_its_order_alone() -> None:
+    key = [1, -0.123456789012345, "l", "c/r é"]
+    text = cursors.encode("changed", key)
+    assert cursors.decode(text, "changed", (int, float, str, str)) == tuple(key)
+    for order, kinds in (("urgency", (int, float, str, str)), ("changed", (float, float, str, str))):
+        with pytest.raises(ProblemError, match="cursor"):
+            cursors.decode(text, order, kinds)
+
+
+def test_conditions_of_a_request() -> None:
+    assert matches('"a", W/"b"', '"b"')
+    assert matches("*", '"b"')
+    assert not matches('"a"', '"b"')
+    assert not matches("", '"b"')
+
+
+def test_values_in_words() -> None:
+    today = date(2026, 5, 11)
+    assert [ago(date(2026, 5, day), today) for day in (11, 10, 6)] == ["today", "yesterday", "5 days ago"]
+    assert percent(0.876) == "88\N{NO-BREAK SPACE}%"
+    assert percent(None) == "–"
+    assert [shade(number, 100) for number in (0, 1, 100)] == [0, 2, 9]
+    assert muted_before("<b> (before: <i>)") == '&lt;b&gt; <span class="meta">(before: &lt;i&gt;)</span>'
+    assert muted_before("<b>") == "&lt;b&gt;"
+    assert "</script" not in data({"x": "</script><b>&"})
+
+
+def test_every_step_can_be_reached() -> None:
+    reached = {step_for(beginnings[-1] + "_7") for beginnings, _ in STEPS}
+    assert reached == {words for _, words in STEPS}
+    assert step_for("") == ANY
+    assert hashed("a") != hashed("b")
