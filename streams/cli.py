@@ -26,7 +26,7 @@ from sources.oulad import OuladError, OuladFolder
 from sources.simulator import SimulationPlan
 from sources.stream import Published, paced
 from streams import doctor as doctors
-from streams import experiment, summary, topics
+from streams import experiment, policies, summary, topics
 from streams.brokers import BrokerUnavailableError
 from streams.demo import serve_demo, stream_through, unfinished
 from streams.directory import LearnerDirectory, RosterError, read_roster
@@ -65,6 +65,7 @@ EXPECTED = (
     SettingsError,
     StoreError,
     native.NativeError,
+    policies.PolicyFileError,
     topics.TopicsError,
 )
 """Errors that are the user's to mend: told in their own words, without a traceback."""
@@ -84,6 +85,8 @@ def worker() -> None:
             f"HOMEROOM_PSEUDONYM_KEY has {length} characters: learners' pseudonyms need a secret; "
             f"expected at least {LEAST_KEY} characters"
         )
+    if settings.policy is not None:
+        policies.read_all(settings.policy)
     raise typer.Exit(run(settings))
 
 

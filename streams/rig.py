@@ -234,8 +234,8 @@ def _of_store(address: StoreAddress) -> dict[str, Any]:
 def _environment(settings: Settings) -> dict[str, str]:
     """Settings as the environment of a process that reads them back; secrets among them."""
     found = {}
-    for name, value in settings.model_dump().items():
+    for name, value in settings.model_dump(exclude_none=True).items():
         secret = getattr(value, "get_secret_value", None)
         plain = secret() if secret is not None else value
-        found[f"HOMEROOM_{name.upper()}"] = plain if isinstance(plain, str) else json.dumps(plain)
+        found[f"HOMEROOM_{name.upper()}"] = str(plain) if isinstance(plain, str | Path) else json.dumps(plain)
     return found

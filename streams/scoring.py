@@ -18,7 +18,7 @@ from nudges.experiments.bandit import context_of
 from nudges.experiments.learned import by_outcomes
 from nudges.learners import Learner, heard
 from nudges.levels import Levels, name, step
-from nudges.policy import Phase, main_reason, phase_of
+from nudges.policy import Phase, Policy, main_reason, phase_of
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.explanations import View, main_reasons
@@ -98,12 +98,13 @@ class Scoring:
         self._partition = partition
         self._rules = rules
         self._state = state
+        self._policy = rules.policy if state.policy is None else Policy.model_validate(state.policy)
 
     def hear(self, message: dict[str, Any], outputs: Outputs) -> None:
         """Take what learners, notifiers and instructors say, and say what follows from it."""
         who = message["learner"]
         before, now = self._learner(who), self._state.clock.newest
-        done = hear(message, before, self._rules.policy, now, lambda run: self._situation(who, run))
+        done = hear(message, before, self._policy, now, lambda run: self._situation(who, run))
         self._follow(who, before, done, outputs)
 
     def enrol(self, fact: dict[str, Any]) -> None:
@@ -119,6 +120,7 @@ class Scoring:
 
     def score(self, cohorts: list[Cohort], day: Today, outputs: Outputs) -> list[Scored]:
         """Estimate every enrolment in force as of the start of the day, and say what follows."""
+        self._take_policy(day.package)
         found = []
         for cohort in cohorts:
             ranks = _ranks(cohort, day.package)
@@ -130,6 +132,13 @@ class Scoring:
             self._state.touch(cohort.slots)
             found.append(scored)
         return found
+
+    def _take_policy(self, package: DayPackage) -> None:
+        """The package's policy decides from this day on, until another one does."""
+        if package.policy != self._state.policy:
+            self._state.set_policy(package.policy)
+            chosen = package.policy
+            self._policy = self._rules.policy if chosen is None else Policy.model_validate(chosen)
 
     # -- levels and changes -------------------------------------------------------------------------
 
@@ -204,7 +213,7 @@ class Scoring:
         before = self._learner(change.learner)
         situation = self._situation(change.learner, change.course_run)
         context = context_of(_group(change), change.previous_level)
-        policy = self._rules.policy
+        policy = self._policy
         choose = by_outcomes(policy.holdout_key, change.risk_change_id, context, day.learned)
         done = decide(change, before, policy, at, situation, choose)
         for decision in done.decisions:

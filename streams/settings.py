@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     confirm_days: int = Field(
         LEVELS.confirm_days, description="daily estimates in a row that a change of level takes"
     )
+    policy: Path | None = Field(
+        None, description="a policy file, or a folder of them; the default policy where none is named"
+    )
     cap_days: Annotated[int, Field(ge=1, le=365)] = Field(
         POLICY.caps[0].days, description="default policy: least days between two nudges of a learner"
     )

@@ -62,6 +62,7 @@ StateRow = tuple[bytes, bytes | None]
 
 MARK = b"mark"
 _ENROLMENT, _RUN, _LEARNER, _FACT, _IDS, _EXPOSURES = b"e", b"c", b"l", b"f", b"i", b"x"
+_POLICY = b"policy"
 
 
 class StateMismatchError(ValueError):
@@ -102,6 +103,7 @@ class PartitionState:
         self.learners: dict[str, dict[str, Any]] = {}
         self.exposures: dict[tuple[str, str], list[list[Any]]] = {}
         self.facts: dict[str, dict[str, Any]] = {}
+        self.policy: dict[str, Any] | None = None
         self.clock = Clock()
         self.ids: set[str] = set()
         self.older_ids: set[str] = set()
@@ -213,6 +215,11 @@ class PartitionState:
         else:
             self.exposures.pop(key, None)
         self._dirty_rows[_key(_EXPOSURES, _joined(key))] = orjson.dumps(exposures) if exposures else None
+
+    def set_policy(self, policy: dict[str, Any] | None) -> None:
+        """Keep the nudge policy of the newest day package; None is the worker's default."""
+        self.policy = policy
+        self._dirty_rows[_POLICY] = None if policy is None else orjson.dumps(policy)
 
     def add_fact(self, fact: dict[str, Any]) -> None:
         """Keep a fact until its day closes."""
@@ -332,6 +339,8 @@ class PartitionState:
             self.learners[name] = content
         elif kind == _EXPOSURES:
             self.exposures[_parted(name)] = content
+        elif kind == _POLICY:
+            self.policy = content
         elif kind == _FACT:
             self.facts[name] = content
             self._written_facts.add(name)

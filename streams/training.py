@@ -21,6 +21,7 @@ from schemas.quality import DataQualityEvent
 from schemas.topics import DATA_QUALITY, DAY_PACKAGES
 from streams.outputs import Columns
 from streams.packages import KEPT, PackageReader
+from streams.policies import Policies
 from streams.publisher import Publisher
 from streams.runner import Delivery
 from streams.scoring import EPOCH_ORDINAL
@@ -45,6 +46,7 @@ class Training:
         self._publisher = publisher
         self._packages = packages
         self._storing = storing
+        self._policies = Policies(settings.policy)
         self._topic = settings.prefix + DAY_PACKAGES.name
         self._quality_topic = settings.prefix + DATA_QUALITY.name
         newest = packages.newest()
@@ -96,6 +98,9 @@ class Training:
         return self._trainer.published is not None and day <= self._trainer.published
 
     def _publish(self, package: DayPackage) -> None:
+        policy = self._policies.on(package.day + 1)
+        if policy is not None:
+            package = package.model_copy(update={"policy": policy.model_dump(mode="json")})
         raw = package.model_dump_json().encode()
         self._publisher.send(self._topic, raw, str(package.day), 0)
         self._packages.hear(package, raw)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -33,8 +34,14 @@ def report(partition: int, day: int) -> DayReport:
 class Shell:
     """A training of a worker, fed by hand."""
 
-    def __init__(self, broker: TestBroker, prefix: str) -> None:
-        settings = load(broker=broker.address, prefix=prefix, partitions=PARTITIONS, pseudonym_key=DEMO_KEY)
+    def __init__(self, broker: TestBroker, prefix: str, policy: Path | None = None) -> None:
+        settings = load(
+            broker=broker.address,
+            prefix=prefix,
+            partitions=PARTITIONS,
+            pseudonym_key=DEMO_KEY,
+            policy=policy,
+        )
         self.publisher = Publisher(broker.address)
         self.packages = PackageReader(self.publisher, broker.address, f"{prefix}homeroom.day-packages")
         self.packages.catch_up()
@@ -64,13 +71,21 @@ class Shell:
         return [package.day for package in self.packages.kept()]
 
 
+@contextmanager
+def of_a_worker(broker: TestBroker, prefix: str, policy: Path | None = None) -> Iterator[Shell]:
+    create(broker.address, PARTITIONS, prefix=prefix)
+    made = Shell(broker, prefix, policy)
+    try:
+        yield made
+    finally:
+        made.packages.stop()
+        made.publisher.close()
+
+
 @pytest.fixture
 def shell(broker: TestBroker, prefix: str) -> Iterator[Shell]:
-    create(broker.address, PARTITIONS, prefix=prefix)
-    made = Shell(broker, prefix)
-    yield made
-    made.packages.stop()
-    made.publisher.close()
+    with of_a_worker(broker, prefix) as made:
+        yield made
 
 
 @contextmanager
@@ -123,3 +138,14 @@ def test_reports_are_not_acked_before_their_package_has_arrived(shell: Shell) ->
     shell.take(report(1, 100))
     shell.settle()
     assert shell.acked == [0, 1]
+
+
+def test_packages_carry_the_policy_of_their_day(broker: TestBroker, prefix: str, tmp_path: Path) -> None:
+    """A policy changes over between two event days, for everybody who scores with these packages."""
+    (tmp_path / "a.yaml").write_text("name: early", encoding="utf-8")
+    (tmp_path / "b.yaml").write_text("name: late\neffective_from: 1970-01-12", encoding="utf-8")
+    with of_a_worker(broker, prefix, tmp_path) as shell:
+        for day in (9, 10):
+            shell.take(report(0, day), report(1, day))
+        found = [package.policy for package in shell.packages.kept()]
+    assert [policy["name"] for policy in found if policy] == ["early", "late"]
