@@ -34,14 +34,14 @@ NEVER = -(2**31)
 FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("clicks", "u1", (RING, KINDS)),  # a day's clicks of a kind, held at 255
     ("seconds", "<u2", (RING,)),  # a day's time spent, held at 18 hours
-    ("hours", "u1", (HOURS,)),  # activities by hour of the week in UTC, held at 255
+    ("hours", "u1", (RING, 3)),  # a bit for each hour of a day, in UTC, with any activity
     ("old_days", "<u2", ()),  # active days that left the ring
     ("old_clicks", "<u4", ()),  # clicks that left the ring
     ("old_first", "<i4", ()),  # first and last active day that left the ring
     ("old_last", "<i4", ()),
     ("old_ewma", "<f4", (len(HALF_LIVES),)),  # their weighted share, as of the ring's oldest day
 )
-"""Name, type and shape of each column; 582 bytes an enrolment."""
+"""Name, type and shape of each column; 510 bytes an enrolment."""
 
 DECAYS = tuple(0.5 ** (1 / half_life) for half_life in HALF_LIVES)
 
@@ -55,14 +55,14 @@ def clear(rows: Rows, slots: Ints) -> None:
 
 
 def count(rows: Rows, slots: Ints, times: Ints, kinds: Ints, clicks: Ints, seconds: Ints) -> None:
-    """Add activities to their day, kind and hour of the week.
+    """Add activities to their day, kind and hour.
 
     All arguments have shape [events]. ``times`` are epoch seconds; the caller has made sure that
     their days lie within the ring.
     """
     place = times // 86_400 % RING
     _add(rows["clicks"], (slots, place, kinds), clicks)
-    _add(rows["hours"], (slots, (times // 3600 + 72) % HOURS), np.ones_like(slots))
+    _mark(rows["hours"], slots, place, times % 86_400 // 3600)
     timed = np.flatnonzero(seconds)
     if len(timed):
         _add(rows["seconds"], (slots[timed], place[timed]), seconds[timed])
@@ -75,6 +75,13 @@ def _add(column: NDArray[Any], where: tuple[Ints, ...], amounts: Ints) -> None:
     totals = np.bincount(inverse, weights=amounts).astype(np.int64)
     cells = np.unravel_index(places, column.shape)
     column[cells] = np.minimum(column[cells] + totals, np.iinfo(column.dtype).max)
+
+
+def _mark(column: NDArray[Any], slots: Ints, place: Ints, hour: Ints) -> None:
+    """Set the bits of hours; one bit at a time, so that places may repeat."""
+    for bit in range(8):
+        at = np.flatnonzero(hour % 8 == bit)
+        column[slots[at], place[at], hour[at] // 8] |= np.uint8(1 << bit)
 
 
 def turn(rows: Rows, slots: Ints, today: int) -> Ints:
@@ -97,6 +104,7 @@ def turn(rows: Rows, slots: Ints, today: int) -> Ints:
         first = rows["old_first"][gone]
         rows["old_first"][gone] = np.where(first == NEVER, leaving, first)
         rows["clicks"][gone, place] = 0
+        rows["hours"][gone, place] = 0
     rows["seconds"][slots, place] = 0
     found: Ints = slots[changed]
     return found
@@ -109,6 +117,18 @@ def last_active(rows: Rows, slots: Ints, day: int) -> Ints:
     active = clicks.any(axis=2)
     back: Ints = active.argmax(axis=1)
     found: Ints = np.where(active.any(axis=1), day - 1 - back, rows["old_last"][slots]).astype(np.int64)
+    return found
+
+
+def habits(hours: NDArray[np.uint8], day: int) -> NDArray[np.uint8]:
+    """In how many of the closed days before ``day`` each hour of the week (UTC, from Monday) was active.
+
+    hours: uint8 [n, RING, 3], the column of some enrolments. Returns uint8 [n, 168], 0 to 4 each.
+    """
+    found = np.zeros((len(hours), HOURS), np.uint8)
+    for past in range(day - CLOSED, day):
+        first = (past + 3) % 7 * 24  # the day 0 was a Thursday
+        found[:, first : first + 24] += np.unpackbits(hours[:, past % RING], axis=1, bitorder="little")
     return found
 
 

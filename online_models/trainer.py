@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import FINGERPRINT
+from features.ring import HOURS
 from online_models.arrays import pack, unpack
 from online_models.classifier import NAME, RiskClassifier
 from online_models.cohorts import Histogram, merge, phase, rank_table
@@ -133,6 +134,7 @@ class Trainer:
             features=FINGERPRINT,
             cohorts={run: pack(rank_table(cohort)) for run, cohort in cohorts.items()},
             choices={name: pack(self._choices[name]) for name in sorted(self._choices)},
+            hours=_hours(reports),
             model=self._snapshot(day),
             metrics=self._figures(),
             quality=self._quality.close(day, counts, {run: phase(cohort) for run, cohort in cohorts.items()}),
@@ -164,6 +166,9 @@ def _check_content(report: DayReport) -> None:
     merge_counts(report.sources)
     for sums in report.choices.values():
         unpack(sums)
+    for hours in report.hours.values():
+        if (shape := unpack(hours).shape) != (HOURS,):
+            raise ValueError(f"hours of the week have shape {shape}, expected ({HOURS},)")
     for example in report.examples:
         check_example(example.codes, example.ranks)
 
@@ -198,3 +203,12 @@ def _cohorts(reports: Iterable[DayReport]) -> dict[str, Histogram]:
         for run, counts in report.cohorts.items():
             histograms.setdefault(run, []).append(counts)
     return {run: merge(unpack(counts) for counts in histograms[run]) for run in sorted(histograms)}
+
+
+def _hours(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
+    """Active hours per course run, added up over the partitions."""
+    found: dict[str, NDArray[np.int32]] = {}
+    for report in reports:
+        for run, hours in report.hours.items():
+            found[run] = unpack(hours).astype(np.int32) + found.get(run, np.int32(0))
+    return {run: pack(found[run]) for run in sorted(found)}

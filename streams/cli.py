@@ -26,7 +26,7 @@ from sources.oulad import OuladError, OuladFolder
 from sources.simulator import SimulationPlan
 from sources.stream import Published, paced
 from streams import doctor as doctors
-from streams import experiment, policies, summary, topics
+from streams import experiment, history, policies, policy_commands, summary, topics
 from streams.brokers import BrokerUnavailableError
 from streams.demo import serve_demo, stream_through, unfinished
 from streams.directory import LearnerDirectory, RosterError, read_roster
@@ -49,6 +49,7 @@ topics_app = typer.Typer(
 )
 app.add_typer(topics_app, name="topics")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(policy_commands.app, name="policy")
 
 console = Console()
 SUGGESTED = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"
@@ -291,6 +292,24 @@ def query(
     for row in answer.rows:
         table.add_row(*(str(value) for value in row))
     console.print(table)
+
+
+@app.command()
+def why(
+    learner: Annotated[str, typer.Argument(help="The learner's id, or the pseudonym that boards show.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
+    ] = None,
+) -> None:
+    """A learner's whole history: risk changes, decisions with their reasons, nudges, what became of them."""
+    identity = (load() if folder is None else _replaying()).identity
+    with store_reader(folder) as reader:
+        for pseudonym in dict.fromkeys((identity.learner(learner), learner)):
+            moments = history.of_learner(reader, pseudonym)
+            if moments:
+                history.show(console, pseudonym, moments)
+                return
+    raise SettingsError(f"{learner!r}: the store knows no such learner (under this HOMEROOM_PSEUDONYM_KEY)")
 
 
 @app.command()

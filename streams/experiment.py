@@ -10,6 +10,7 @@ from rich.table import Table
 from nudges.experiments.effects import LEVEL, Arm, Effect, anytime, fixed
 from nudges.experiments.report import Counted, Line, lines
 from nudges.experiments.size import POWER, once, watched
+from sinks.store import StoreReader
 from streams.stores import store_reader
 
 app = typer.Typer(
@@ -70,7 +71,12 @@ def show(
 ) -> None:
     """What nudges did, against the holdout: intervals that stay valid however often one looks."""
     with store_reader(folder) as reader:
-        answer = reader.query(A_A if a_a else EFFECTS)
+        show_effects(reader, a_a=a_a, at_the_end=at_the_end)
+
+
+def show_effects(reader: StoreReader, *, a_a: bool = False, at_the_end: bool = False) -> None:
+    """The table of effects that a store's outcomes give."""
+    answer = reader.query(A_A if a_a else EFFECTS)
     found = lines((Counted(*row) for row in answer.rows), fixed if at_the_end else anytime)
     if not found:
         console.print("no outcome is known yet: the first are, seven days after the first decision")

@@ -36,7 +36,7 @@ from features.bins import histogram
 from features.catalogue import FINGERPRINT
 from features.compute import features
 from features.coursework import SCORE_STEPS, Run, rearrange, submit
-from features.ring import CLOSED, NEVER, Ints, count, turn
+from features.ring import CLOSED, NEVER, Ints, count, habits, turn
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
 from online_models.arrays import pack
@@ -379,13 +379,13 @@ class PartitionProcessor:
             case "enrolled":
                 first = rows["enrolled"][slot]
                 rows["enrolled"][slot] = day if first == NEVER else min(day, first)
-                if fact.get("timezone"):
-                    self._scoring.enrol(fact)
+                self._scoring.take(fact)
             case "withdrawn" | "completed" if rows["outcome"][slot] == OPEN:
                 rows["outcome"][slot] = (
                     WITHDRAWN if fact["type"] == "withdrawn" else outcome_of(cast(Completed, fact))
                 )
                 rows["outcome_day"][slot] = day
+                self._scoring.take(fact)
             case "activity":
                 if fact["kind"] == "submission" and fact.get("object"):
                     run = self.state.runs[self.state.run_of[slot]]
@@ -405,7 +405,8 @@ class PartitionProcessor:
             slots = slots[self._in_force(run, slots, day)]
             if len(slots):
                 codes = features(state.rows, slots, run, day, state.unseen.of(run.name))
-                cohorts.append(Cohort(run, slots, codes, engagement(state, index, slots, codes, day - 1)))
+                told = engagement(state, index, slots, codes, day - 1)
+                cohorts.append(Cohort(run, slots, codes, told, state.rows["hours"][slots]))
         return cohorts
 
     def _in_force(self, run: Run, slots: Ints, day: int) -> NDArray[np.bool_]:
@@ -430,6 +431,7 @@ class PartitionProcessor:
         profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
         sources = self.state.tallies.take(today)
         choices = {name: pack(sums.astype(np.int32)) for name, sums in sorted(known.learned.items())}
+        active = {cohort.run.name: pack(_active_hours(cohort, today + 1)) for cohort in cohorts}
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
         ]
@@ -443,10 +445,17 @@ class PartitionProcessor:
                 cohorts=profiles if part == len(chunks) - 1 else {},
                 sources=sources if part == len(chunks) - 1 else [],
                 choices=choices if part == len(chunks) - 1 else {},
+                hours=active if part == len(chunks) - 1 else {},
                 examples=chunk,
             )
             for part, chunk in enumerate(chunks)
         ]
+
+
+def _active_hours(cohort: Cohort, day: int) -> NDArray[np.int32]:
+    """Of the whole cohort, by hour of the week: int32 [168]."""
+    found: NDArray[np.int32] = habits(cohort.hours, day).sum(axis=0, dtype=np.int32)
+    return found
 
 
 def _fact(message: Message, time: int) -> Message:

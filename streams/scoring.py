@@ -1,6 +1,6 @@
 """From a day's features and package to estimates, levels, risk changes, decisions and snapshots."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from features.bins import Codes
 from features.catalogue import FEATURES, INDEX
 from features.coursework import Run
-from features.ring import RING, Ints
+from features.ring import RING, Ints, habits
 from nudges.choosing import Situation
-from nudges.decisions import Decided, decide, hear
+from nudges.decisions import Decided, decide, hear, withdraw
 from nudges.experiments.bandit import context_of
 from nudges.experiments.learned import by_outcomes
 from nudges.learners import Learner, heard
 from nudges.levels import Levels, name, step
 from nudges.policy import Phase, Policy, main_reason, phase_of
+from nudges.timing import Habit
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.explanations import View, main_reasons
@@ -26,6 +27,7 @@ from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, Reason, RiskChange
+from streams.facts import Fact, enrolment_fact, said_fact
 from streams.following import Following
 from streams.intake import DAY_S
 from streams.outputs import Outputs
@@ -48,13 +50,15 @@ Estimates = NDArray[np.float64]
 class Cohort:
     """Enrolments of one run that are in force, and their features: uint8 [features, enrolments].
 
-    engagement: what the store is told of the closed day, column by column.
+    engagement: what the store is told of the closed day, column by column. hours: uint8 [enrolments, ring,
+    3], their active hours as of the close.
     """
 
     run: Run
     slots: Ints
     codes: Codes
     engagement: dict[str, int]
+    hours: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Scoring:
         self._partition = partition
         self._rules = rules
         self._state = state
+        self._of_the_close = Outputs()
         self._policy = rules.policy if state.policy is None else Policy.model_validate(state.policy)
 
     def hear(self, message: dict[str, Any], outputs: Outputs) -> None:
@@ -106,14 +111,27 @@ class Scoring:
         before, now = self._learner(who), self._state.clock.newest
         done = hear(message, before, self._policy, now, lambda run: self._situation(who, run))
         self._follow(who, before, done, outputs)
+        self._write_fact(said_fact(message), outputs)
 
-    def enrol(self, fact: dict[str, Any]) -> None:
-        """Take what an enrolment says of its learner."""
-        who = fact["learner"]
+    def take(self, fact: dict[str, Any]) -> None:
+        """Take an enrolment, a withdrawal or a result of the day that is being closed.
+
+        Who has ended gets nothing more of that course; what follows is said when the day is scored.
+        """
+        who, outputs = fact["learner"], self._of_the_close
         before = self._learner(who)
-        after = heard(before, fact)
-        if after != before:
-            self._state.set_learner(who, after.record())
+        done = Decided(heard(before, fact))
+        if fact["type"] != "enrolled":
+            over = fact["course_run"]
+            done = withdraw(
+                who,
+                before,
+                self._policy,
+                self._rules.timing.lateness + (fact["time"] // DAY_S + 1) * DAY_S,
+                lambda planned: "run_over" if planned.course_run == over else None,
+            )
+        self._follow(who, before, done, outputs)
+        self._write_fact(enrolment_fact(fact), outputs)
 
     def _learner(self, who: str) -> Learner:
         return Learner.of(self._state.learners.get(who, {}))
@@ -121,6 +139,8 @@ class Scoring:
     def score(self, cohorts: list[Cohort], day: Today, outputs: Outputs) -> list[Scored]:
         """Estimate every enrolment in force as of the start of the day, and say what follows."""
         self._take_policy(day.package)
+        outputs.extend(self._of_the_close)
+        self._of_the_close = Outputs()
         found = []
         for cohort in cohorts:
             ranks = _ranks(cohort, day.package)
@@ -128,6 +148,7 @@ class Scoring:
             self._move_levels(scored, day, outputs)
             self._snapshot(scored, day)
             self._write_engagement(cohort, day.day, outputs)
+            self._write_returns(cohort, day.day, outputs)
             self._write_history(scored, day, outputs)
             self._state.touch(cohort.slots)
             found.append(scored)
@@ -157,7 +178,8 @@ class Scoring:
                 change = self._change(scored, at, int(before[at]), day, why)
                 outputs.risk_changes.append(change)
                 self._write_change(int(slots[at]), change, outputs)
-                self._decide(change, day, outputs)
+                habit = _habit(scored.cohort.hours[at], scored.cohort.run.name, day)
+                self._decide(change, habit, day, outputs)
             self._tell(scored, changed)
             rows["written_day"][slots[changed]] = day.day - WRITE_EVERY  # due: the store has the old level
 
@@ -207,11 +229,11 @@ class Scoring:
         rows["told_codes"][slots] = scored.cohort.codes[:, places].T
         rows["told_ranks"][slots] = scored.ranks[:, places].T
 
-    def _decide(self, change: RiskChange, day: Today, outputs: Outputs) -> None:
+    def _decide(self, change: RiskChange, habit: Habit, day: Today, outputs: Outputs) -> None:
         # Known only once the day has closed: a time to send at must not lie before that.
         at = int(change.occurred_at.timestamp()) + self._rules.timing.lateness
         before = self._learner(change.learner)
-        situation = self._situation(change.learner, change.course_run)
+        situation = self._situation(change.learner, change.course_run, habit)
         context = context_of(_group(change), change.previous_level)
         policy = self._policy
         choose = by_outcomes(policy.holdout_key, change.risk_change_id, context, day.learned)
@@ -220,14 +242,19 @@ class Scoring:
             self._following.note(decision, context)
         self._follow(change.learner, before, done, outputs)
 
-    def _situation(self, learner: str, course_run: str) -> Situation:
-        """What is true of an enrolment today. One that is not known is not in force."""
+    def _situation(self, learner: str, course_run: str, habit: Habit | None = None) -> Situation:
+        """What is true of an enrolment today. One that is not known is not in force.
+
+        Without a habit as of the close, that of the moment is taken.
+        """
         slot = self._state.slots.get((learner, course_run))
         if slot is None:
             return Situation(in_force=False)
         run, today = self._state.runs[self._state.run_of[slot]], self._state.clock.today or 0
         in_force = self._state.rows["outcome"][slot] == OPEN and (not run.known or today <= run.end)
-        return Situation(in_force, _phase(run, today))
+        if habit is None:
+            habit = Habit(habits(self._state.rows["hours"][[slot]], today)[0].tolist())
+        return Situation(in_force, _phase(run, today), habit)
 
     def _follow(self, who: str, before: Learner, done: Decided, outputs: Outputs) -> None:
         """Keep the learner's record, and say the decisions and messages."""
@@ -287,6 +314,22 @@ class Scoring:
     def _write_engagement(self, cohort: Cohort, day: int, outputs: Outputs) -> None:
         place = {"course_run": cohort.run.name, "day": _date(day - 1), "partition": self._partition}
         outputs.add_row("engagement_daily", **place, **cohort.engagement, version=day)
+
+    def _write_returns(self, cohort: Cohort, day: int, outputs: Outputs) -> None:
+        """Who was active on the closed day, after a week or more without."""
+        active = np.asarray(cohort.hours.any(axis=2))
+        silent = ~active[:, [past % RING for past in range(day - 8, day - 1)]].any(axis=1)
+        known = self._state.rows["seen"][cohort.slots] < day - 8
+        for slot in cohort.slots[active[:, (day - 1) % RING] & silent & known].tolist():
+            learner, course_run = self._key(slot)
+            name = f"{self._state.pseudonyms[slot][1]}/{day}"
+            fact = Fact(learner, course_run, (day - 1) * DAY_S, "returned", name)
+            self._write_fact(fact, outputs)
+
+    def _write_fact(self, fact: Fact, outputs: Outputs) -> None:
+        pseudonym = self._state.pseudonym
+        row = asdict(fact) | {"learner": pseudonym(fact.learner), "fact_id": pseudonym(fact.fact_id)}
+        outputs.add_row("learner_facts", **row, partition=self._partition)
 
     def _write_change(self, slot: int, change: RiskChange, outputs: Outputs) -> None:
         learner, _ = self._state.pseudonyms[slot]
@@ -348,6 +391,13 @@ def _date(day: int) -> date:
 def _change_id(key: tuple[str, str], day: int, level: int) -> str:
     content = f"{len(key[0])}:{key[0]}{key[1]}\0{day}\0{level}".encode()
     return blake2b(content, digest_size=16).hexdigest()
+
+
+def _habit(hours: NDArray[np.uint8], cohort: str, day: Today) -> Habit:
+    """When an enrolment is usually active, and when its cohort is."""
+    profile = day.package.hours.get(cohort)
+    own = habits(hours[None], day.day)[0].tolist()
+    return Habit(own, [] if profile is None else unpack(profile).tolist())
 
 
 def _phase(run: Run, day: int) -> Phase | None:

@@ -53,13 +53,37 @@ def test_cells_are_held_at_their_largest() -> None:
         counted(rows, [(0, 5, 2, 100_000, 86_400)])
     assert rows["clicks"][0].sum() == rows["clicks"][0, 0, 2] == 255
     assert rows["seconds"][0, 0] == 65_535
-    assert rows["hours"][0].max() == rows["hours"][0].sum() == 255
 
 
-def test_hours_begin_on_monday() -> None:
+MONDAY = 19_723
+"""1 January 2024."""
+
+
+def habit(rows: Rows, day: int) -> dict[int, int]:
+    """The hours of the week with any activity, and in how many days."""
+    (found,) = ring.habits(rows["hours"], day)
+    return {int(hour): int(found[hour]) for hour in np.flatnonzero(found)}
+
+
+def test_a_habit_is_by_hour_of_the_week_from_monday() -> None:
     rows = fresh(1)
-    counted(rows, [(0, 1_704_067_200 + 3600, 0, 1, 0)])  # Monday, 1 January 2024, one o'clock
-    assert np.flatnonzero(rows["hours"][0]).tolist() == [1]
+    at = MONDAY * 86_400 + 3600
+    counted(rows, [(0, at, 0, 1, 0), (0, at + 60, 1, 9, 0)])
+    assert habit(rows, MONDAY) == {}  # that day has not closed
+    assert habit(rows, MONDAY + 1) == {1: 1}
+    counted(rows, [(0, at + 8 * 86_400 + 22 * 3600, 0, 1, 0)])
+    assert habit(rows, MONDAY + 9) == {1: 1, 47: 1}
+    counted(rows, [(0, at + 7 * 86_400, 0, 1, 0)])
+    assert habit(rows, MONDAY + 9) == {1: 2, 47: 1}
+
+
+def test_a_habit_is_of_the_last_four_weeks() -> None:
+    rows = fresh(1)
+    for week in range(6):
+        for day in range(MONDAY + 7 * week, MONDAY + 7 * week + 7):
+            ring.turn(rows, np.array([0]), day)
+        counted(rows, [(0, (MONDAY + 7 * week) * 86_400, 0, 1, 0)])
+    assert habit(rows, MONDAY + 36) == {0: 4}
 
 
 def test_days_before_1970_have_their_place_too() -> None:
@@ -114,5 +138,5 @@ def test_clearing_forgets_everything() -> None:
 
 
 def test_the_columns_are_as_small_as_they_say() -> None:
-    assert DTYPE.itemsize == 582
+    assert DTYPE.itemsize == 510
     assert np.dtype([*coursework.FIELDS]).itemsize == 102

@@ -1,0 +1,59 @@
+"""What the store is told of a learner besides clicks: a row for each thing that happened or was said.
+
+Facts make a learner's history readable (``homeroom why``) and let a policy be tried on the past. They are
+written with pseudonyms; a fact's id is one too, since platforms may put anything into an event's id.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from nudges.learners import WISHES
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A row of ``learner_facts`` before its learner has a pseudonym. ``at``: epoch seconds."""
+
+    learner: str
+    course_run: str
+    at: int
+    fact: str
+    fact_id: str
+    nudge_id: str = ""
+    detail: str = ""
+
+
+def enrolment_fact(fact: dict[str, Any]) -> Fact:
+    """Of an enrolment, a withdrawal or a result."""
+    return Fact(
+        fact["learner"],
+        fact["course_run"],
+        fact["time"],
+        fact["type"],
+        fact["event_id"],
+        detail=fact.get("result") or "",
+    )
+
+
+def said_fact(message: dict[str, Any]) -> Fact:
+    """Of preferences, or of feedback on a nudge."""
+    at = int(message["occurred_at"].timestamp())
+    if message["type"] == "preferences":
+        detail = orjson.dumps({name: _plain(message[name]) for name in WISHES if name in message}).decode()
+        return Fact(message["learner"], "", at, "preferences", message["event_id"], detail=detail)
+    return Fact(
+        message["learner"],
+        "",
+        at,
+        message["kind"],
+        message["event_id"],
+        message.get("nudge_id") or "",
+        message.get("channel") or "",
+    )
+
+
+def _plain(value: Any) -> Any:
+    return int(value.timestamp()) if isinstance(value, datetime) else value

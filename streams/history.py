@@ -1,0 +1,92 @@
+"""One learner's history out of the store, from the first risk change to the outcome: ``homeroom why``."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from sinks.store import StoreReader
+
+SENT_LATER = {"study_time": "when this learner usually studies", "quiet_hours": "when the night has ended"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """Something that happened, in words. Moments sort by time."""
+
+    at: datetime
+    order: int
+    course_run: str
+    words: str
+    about: str = ""
+    """The nudge that it is about, where there is one."""
+
+
+def of_learner(reader: StoreReader, pseudonym: str) -> list[Moment]:
+    """All that the store knows to have happened to a learner, in order; empty where it knows nothing."""
+    found = [*_facts(reader, pseudonym), *_changes(reader, pseudonym), *_decisions(reader, pseudonym)]
+    return sorted(found)
+
+
+def show(console: Console, pseudonym: str, moments: Sequence[Moment]) -> None:
+    """A line for each moment; the beginning of the nudge's id says what belongs together."""
+    console.print(f"[bold]{pseudonym}[/]", highlight=False)
+    for one in moments:
+        about = f" ({one.about[:8]})" if one.about else ""
+        run = f" {one.course_run}" if one.course_run else ""
+        words = escape(f"{one.at:%Y-%m-%d %H:%M}{run}: {one.words}{about}")
+        console.print(words, highlight=False, soft_wrap=True)
+
+
+def _facts(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
+    sql = (
+        "SELECT at, course_run, fact, nudge_id, detail FROM learner_facts FINAL "
+        "WHERE learner = %(learner)s ORDER BY at, fact_id"
+    )
+    for at, course_run, fact, nudge_id, detail in _rows(reader, sql, pseudonym):
+        words = {
+            "returned": "active again after a week or more of silence",
+            "completed": f"finished: {detail}",
+            "preferences": f"wishes {detail}",
+            "withdrawn": "left the course",
+        }.get(fact, f"{fact}{' on ' + detail if detail else ''}")
+        yield Moment(at, 0, course_run, words, nudge_id)
+
+
+def _changes(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
+    sql = (
+        "SELECT occurred_at, course_run, previous_level, level, probability, model_state, reasons "
+        "FROM risk_changes FINAL WHERE learner = %(learner)s ORDER BY occurred_at"
+    )
+    for at, course_run, before, level, probability, state, reasons in _rows(reader, sql, pseudonym):
+        why = "; ".join(reasons)
+        told = f" ({state.replace('_', ' ')})" if state != "serving" else ""
+        yield Moment(at, 1, course_run, f"risk {before} → {level}, {probability:.0%}{told}: {why}")
+
+
+def _decisions(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
+    sql = (
+        "SELECT decided_at, course_run, decision, reason, campaign, variant, channel, nudge_id, send_at, "
+        "policy_version, propensity FROM nudge_ledger FINAL WHERE learner = %(learner)s ORDER BY decided_at"
+    )
+    for at, run, decision, reason, campaign, variant, channel, nudge_id, send_at, policy, odds in _rows(
+        reader, sql, pseudonym
+    ):
+        plain = reason.replace("_", " ")
+        by = f"[{policy}, propensity {odds:.2f}]"
+        match decision:
+            case "send":
+                later = SENT_LATER.get(reason, plain)
+                yield Moment(at, 2, run, f"nudge {campaign}/{variant} by {channel}: {later} {by}", nudge_id)
+                yield Moment(send_at, 3, run, f"to be sent by {channel}", nudge_id)
+            case "cancel":
+                yield Moment(at, 2, run, f"nudge {campaign}/{variant} cancelled: {plain}", nudge_id)
+            case _:
+                yield Moment(at, 2, run, f"no nudge: {plain} {by}", nudge_id or "")
+
+
+def _rows(reader: StoreReader, sql: str, pseudonym: str) -> list[tuple[Any, ...]]:
+    return reader.query(sql, {"learner": pseudonym}).rows
