@@ -27,6 +27,8 @@ COMMANDS = [
     "console",
     "console-key",
     "report",
+    "why",
+    "policy",
 ]
 RUNNER = CliRunner()
 
@@ -67,7 +69,8 @@ def test_these_are_all_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], *([name] for name in COMMANDS), ["topics", "create"], ["topics", "show"]]
+    "arguments",
+    [[], *([name] for name in COMMANDS), ["topics", "create"], ["topics", "show"], ["policy", "check"]],
 )
 def test_every_command_explains_itself(arguments: list[str]) -> None:
     result = invoke(*arguments, "--help")
@@ -162,3 +165,28 @@ def test_a_stopped_store_can_still_be_asked(folder: Path) -> None:
 def test_nothing_can_be_changed_by_a_query(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = fails(capsys, "query", "DROP TABLE risk_changes", "--folder", str(folder))
     assert told.startswith("homeroom: ")
+
+
+def test_a_policy_is_checked_with_the_line_of_every_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text("name: mine\neffective_from: 2026-02-01\n", encoding="utf-8")
+    assert "campaigns reach-out, in force from 2026-02-01" in invoke("policy", "check", str(file)).output
+    file.write_text("name: mine\ncaps:\n  - {most: 0, days: 7}\nquite_hours: null\n", encoding="utf-8")
+    told = fails(capsys, "policy", "check", str(file)).splitlines()
+    assert "line 3, column 12: caps[0].most: found '0'" in told[0]
+    assert "line 4, column 1: quite_hours: is no setting" in told[1]
+
+
+def test_a_policy_is_tried_on_a_simulated_term(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text("name: mine\nnudge_while_warming_up: true\nholdout_share: 0\n", encoding="utf-8")
+    told = invoke("policy", "simulate", str(file), "--learners", "40").output
+    assert "policy mine-" in told
+    assert "level not nudged" in told
+    assert "reach-out" in told
+
+
+def test_nobody_knows_a_learner_of_an_empty_store(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "knows no such learner" in fails(capsys, "why", "ann", "--folder", str(folder))

@@ -1,20 +1,24 @@
 """The processor's contract, call by call, and what it makes of single enrolments."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
 from features.catalogue import INDEX
-from nudges.policy import Cap, Policy
+from nudges.policy import REACH_OUT, Cap, Policy, StudyTime
+from nudges.quiet_hours import QuietHours
+from online_models.arrays import unpack
 from online_models.labels import SILENCE_HORIZON
 from online_models.trainer import Trainer
 from online_models.warming import recency_prior
 from schemas.learning import DayPackage, TrainingExample
+from schemas.nudge import Nudge, NudgeCancelled
 from schemas.topics import FEEDBACK
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor, Rules
@@ -82,6 +86,9 @@ class Bench:
     examples: list[TrainingExample] = field(default_factory=list)
     risk: dict[int, float] = field(default_factory=dict)
     offset: int = 0
+    policy: dict[str, Any] | None = None
+    """That the next packages carry."""
+    packages: list[DayPackage] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.processor = PartitionProcessor(0, self.rules, PartitionState(IDENTITY))
@@ -102,7 +109,8 @@ class Bench:
         for report in self.processor.close():
             self.examples += report.examples
             packages += self.trainer.receive(report)
-        return packages[0]
+        self.packages.append(packages[0].model_copy(update={"policy": self.policy}))
+        return self.packages[-1]
 
     def hear(self, *messages: dict[str, Any]) -> None:
         common = {"learner": "l", "occurred_at": instant(0)}
@@ -301,6 +309,105 @@ def test_learners_are_heard(messages: list[dict[str, Any]], expected: str) -> No
     bench.hear(*messages)
     bench.feed([calendar(), fact("enrolled", -1), click(1), *ticks(58)])
     assert reasons(bench) == [expected]
+
+
+def test_a_wish_takes_back_what_is_not_sent_yet() -> None:
+    """The night begins as the day is decided on, so the nudge waits for the next one."""
+    night = Policy(
+        holdout_share=0.0,
+        study_time=None,
+        nudge_while_warming_up=True,
+        quiet_hours=QuietHours(start=time(6), end=time(5)),
+    )
+    bench = Bench(replace(EAGER, policy=night))
+    bench.feed([calendar(), fact("enrolled", -1), click(1)])
+    day = 2
+    while not bench.said.nudges:
+        bench.feed([tick(day)])
+        day += 1
+    (nudge,) = bench.said.nudges
+    bench.hear({"type": "preferences", "opted_out": ["email"], "occurred_at": instant(day - 1)})
+    _, cancelled = bench.said.nudges
+    assert isinstance(cancelled, NudgeCancelled)
+    assert (cancelled.nudge_id, cancelled.reason) == (nudge.nudge_id, "opted_out")
+    assert bench.rows("nudge_ledger")[-1]["decision"] == "cancel"
+
+
+def test_the_policy_of_the_package_decides_from_its_day_on_and_is_kept() -> None:
+    other = Policy(name="other", holdout_share=1.0, nudge_while_warming_up=True)
+    bench = Bench(EAGER)
+    bench.feed([calendar(), fact("enrolled", -1), click(1)])
+    bench.policy = other.model_dump(mode="json")
+    bench.feed([tick(2), tick(3)])
+    rows = {key: value for key, value in bench.processor.checkpoint(1) if value is not None}
+    bench.policy = None
+    bench.processor = PartitionProcessor(0, EAGER, PartitionState.restore(IDENTITY, rows.items()))
+    assert bench.processor.state.policy == other.model_dump(mode="json")
+    bench.policy = other.model_dump(mode="json")
+    bench.feed(ticks(58, 4))
+    assert reasons(bench) == ["holdout"]
+    assert {one.policy_version for one in bench.said.decisions} == {other.version}
+
+
+def test_a_nudge_waits_for_the_learners_hour() -> None:
+    """Always at seven in the evening; the day is decided on at six in the morning."""
+    campaign = REACH_OUT.model_copy(update={"transitions": (("low", "medium"), ("low", "high"))})
+    policy = EAGER.policy.model_copy(
+        update={"study_time": StudyTime(within_hours=24), "campaigns": (campaign,)}
+    )
+    evenings = [click(day + 19 / 24) for day in range(10, 25)]
+    bench = Bench(replace(EAGER, policy=policy)).feed([calendar(), fact("enrolled", 9), *evenings])
+    bench.feed(ticks(50, 26))
+    (nudge,) = bench.said.nudges
+    assert isinstance(nudge, Nudge)
+    assert (nudge.send_at.hour, reasons(bench)) == (19, ["study_time"])
+
+
+def test_the_cohorts_hours_travel_in_the_package() -> None:
+    bench = Bench().feed([calendar(), fact("enrolled", -1), click(1.5), click(1.5, object="again")])
+    bench.feed(ticks(4, 2))
+    hours = unpack(bench.packages[-1].hours["c/r"])
+    assert np.flatnonzero(hours).tolist() == [((START + 1 + 3) % 7) * 24 + 12]
+    assert hours.sum() == 1
+
+
+def test_who_left_gets_nothing_more_and_it_is_written_down() -> None:
+    late = Policy(
+        holdout_share=0.0,
+        study_time=None,
+        nudge_while_warming_up=True,
+        quiet_hours=QuietHours(start=time(6), end=time(5)),
+    )
+    bench = Bench(replace(EAGER, policy=late))
+    bench.feed([calendar(), fact("enrolled", -1), click(1)])
+    day = 2
+    while not bench.said.nudges:
+        bench.feed([tick(day)])
+        day += 1
+    planned = bench.processor.state.learners["l"]["sendings"][0][0]
+    bench.processor.state.learners["l"]["sendings"][0][0] = planned + 5 * DAY_S  # as a digest would be
+    bench.feed([fact("withdrawn", day - 0.9), *ticks(day + 2, day)])
+    assert [one.reason for one in bench.said.decisions if one.decision == "cancel"] == ["run_over"]
+    assert [row["fact"] for row in bench.rows("learner_facts")] == ["enrolled", "withdrawn"]
+
+
+def test_what_happened_to_learners_is_written_down_under_pseudonyms() -> None:
+    bench = Bench().feed(
+        [calendar(), fact("enrolled", -1), click(1), *ticks(14, 2), click(14.5), click(15.5)]
+    )
+    bench.feed(ticks(18, 16))
+    bench.hear(
+        {"type": "preferences", "opted_out": ["sms"], "paused_until": instant(30)},
+        {"type": "feedback", "kind": "opened", "nudge_id": "n", "channel": "email"},
+    )
+    rows = bench.rows("learner_facts")
+    assert [row["fact"] for row in rows] == ["enrolled", "returned", "preferences", "opened"]
+    assert {row["learner"] for row in rows} == {IDENTITY.learner("l")}
+    assert rows[1]["at"] == (START + 14) * DAY_S
+    assert orjson.loads(rows[2]["detail"])["opted_out"] == ["sms"]
+    assert (rows[3]["nudge_id"], rows[3]["detail"]) == ("n", "email")
+    assert len({row["fact_id"] for row in rows}) == 4
+    assert not any(row["fact_id"] == "l" or "/" in row["fact_id"] for row in rows)
 
 
 def test_bad_feedback_is_a_dead_letter_once() -> None:
