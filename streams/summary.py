@@ -69,7 +69,8 @@ def _decisions(reader: StoreReader) -> list[tuple[str, str]]:
         "SELECT decision, reason, count() FROM nudge_ledger FINAL GROUP BY 1, 2 ORDER BY 3 DESC"
     ).rows
     lines = []
-    for decision, title in (("send", "nudges sent"), ("hold", "nudges held back")):
+    titles = (("send", "nudges sent"), ("hold", "nudges held back"), ("cancel", "nudges taken back"))
+    for decision, title in titles:
         found = [
             (str(reason).replace("_", " "), int(count)) for kind, reason, count in rows if kind == decision
         ]

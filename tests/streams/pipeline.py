@@ -52,7 +52,7 @@ class Said:
         for decision in outputs.decisions:
             self._note(decision.decision_id, decision)
         for nudge in outputs.nudges:
-            self._note(nudge.nudge_id, nudge)
+            self._note(f"{nudge.type}:{nudge.nudge_id}", nudge)
         for letter in outputs.dead_letters:
             self.letters[letter.dead_letter_id] = letter
         for table, columns in outputs.rows.items():

@@ -87,7 +87,11 @@ def straight_of(messages: Iterable[Published]) -> Straight:
     outcome = Outcome(
         {one.risk_change_id: one.model_dump_json().encode() for part in said for one in part.risk_changes},
         {one.decision_id: one.model_dump_json().encode() for part in said for one in part.decisions},
-        {one.nudge_id: one.model_dump_json().encode() for part in said for one in part.nudges},
+        {
+            f"{one.type}:{one.nudge_id}": one.model_dump_json().encode()
+            for part in said
+            for one in part.nudges
+        },
     )
     contents = [json.loads(message.value) for message in messages if not message.broadcast]
     activities = [content for content in contents if content["type"] == "activity"]
@@ -215,11 +219,11 @@ def finish(rig: Rig) -> None:
 # -- what the broker and the store have -----------------------------------------------------------------
 
 
-def committed(settings: Settings) -> list[int]:
-    """The committed offset of each partition of the events topic; 0 where there is none."""
+def committed(settings: Settings, topic: str = EVENTS.name) -> list[int]:
+    """The committed offset of each partition of an inbound topic; 0 where there is none."""
     consumer = _consumer(settings.broker, settings.prefix + settings.group)
     try:
-        wanted = [TopicPartition(settings.prefix + EVENTS.name, at) for at in range(settings.partitions)]
+        wanted = [TopicPartition(settings.prefix + topic, at) for at in range(settings.partitions)]
         return [max(found.offset, 0) for found in consumer.committed(wanted, timeout=20)]
     except KafkaException as error:
         if error.args[0].code() not in STARTING:
@@ -278,7 +282,7 @@ def outcome(settings: Settings) -> Outcome:
     return Outcome(
         _by_id(settings, RISK_CHANGES.name, "risk_change_id"),
         _by_id(settings, DECISIONS.name, "decision_id"),
-        _by_id(settings, NUDGES.name, "nudge_id"),
+        _by_id(settings, NUDGES.name, "type", "nudge_id"),
     )
 
 
@@ -343,13 +347,13 @@ def field_of(value: bytes, name: str) -> str:
     return str(json.loads(value)[name])
 
 
-def _by_id(settings: Settings, topic: str, name: str) -> dict[str, bytes]:
+def _by_id(settings: Settings, topic: str, *names: str) -> dict[str, bytes]:
     found: dict[str, Record] = {}
     for record in records(settings, topic):
         assert record.value is not None
         content = json.loads(record.value)
         assert record.key == content["learner"].encode()
-        first = found.setdefault(content[name], record)
+        first = found.setdefault(":".join(content[name] for name in names), record)
         assert replace(first, offset=0) == replace(record, offset=0), "a repeat differs from the first"
     return {identity: record.value or b"" for identity, record in found.items()}
 
