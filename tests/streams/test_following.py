@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
+from evaluation.backtest import Backtest
 from nudges.experiments.bandit import INPUTS
+from nudges.experiments.report import Counted, lines
 from nudges.levels import LevelSettings
 from nudges.policy import REACH_OUT, Policy, Variant
 from online_models.arrays import unpack
 from online_models.labels import SILENCE_HORIZON
-from sources.simulator import stream
+from schemas.nudge import Nudge
+from sources.simulator import AnsweringTerm, ResponsePlan, Run, SimulationPlan, stream
+from streams.outputs import Outputs
 from streams.processor import PartitionProcessor, Rules
 from streams.state import PartitionState
 from tests.streams.pipeline import IDENTITY, START, Record, batch_of, logs_of, play, tiny
@@ -155,3 +159,27 @@ def test_partitions_and_crashes_change_neither_outcomes_nor_choices() -> None:
         assert other.messages == reference.messages
         assert other.estimates() == reference.estimates()
         assert other.contradictions == []
+
+
+def test_learners_who_answer_show_in_the_outcomes() -> None:
+    """The whole way round: a simulated term, decisions, nudges that reach it, outcomes, and the effect."""
+    plan = SimulationPlan((Run("a", "now", START, 8, 500),), seed=5)
+    likes = ResponsePlan(positive=1.0, negative=0.0, size=4.0, fit=((1.0, 1.0), (1.0, 1.0)))
+    term, rows = AnsweringTerm(plan, likes), list[Counted]()
+
+    def hear(outputs: Outputs) -> None:
+        for nudge in outputs.nudges:
+            assert isinstance(nudge, Nudge)
+            term.nudge(nudge.learner, nudge.course_run, ("short", "long").index(nudge.variant))
+        columns = outputs.rows.get("nudge_outcomes", {})
+        names = ("campaign", "variant", "arm", "outcome", "happened", "first")
+        for campaign, variant, arm, outcome, happened, first in zip(
+            *(columns.get(name, []) for name in names), strict=True
+        ):
+            if first:
+                rows.append(Counted(campaign, variant, arm, outcome, 1, int(happened)))
+
+    Backtest(learning(), IDENTITY, say=hear, batch=200).run(term.stream())
+    (effect,) = (line.effect for line in lines(rows) if (line.variant, line.outcome) == ("all", "active_7"))
+    assert min(effect.nudged.known, effect.holdout.known) > 50
+    assert effect.difference > 0.1
