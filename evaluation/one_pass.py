@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import pyarrow as pa
@@ -67,9 +67,12 @@ def stream(
     runs: Sequence[Presentation] | None = None,
     until: int | None = None,
 ) -> Streamed:
-    """Stream the runs given, or all; only what happens before the event day ``until`` where one is given."""
+    """Stream the runs given, or all; only what happens before the event day ``until`` where one is given.
+
+    Nudges are decided but reached nobody: these learners lived before them.
+    """
     collect_seldom()
-    backtest = Backtest(rules, IDENTITY, say=hear, watch=watch)
+    backtest = Backtest(replace(rules, nudges_delivered=False), IDENTITY, say=hear, watch=watch)
     messages = folder.stream(runs)
     if until is not None:
         messages = takewhile(lambda message: message.occurred_at < until * DAY, messages)

@@ -5,8 +5,8 @@ diligence, ability) and a fate that the stream reveals only when it happens: to 
 or not, to fail, often in silence, or to withdraw. ``python -m sources.simulator --marginals`` prints
 how much it resembles OULAD; ``sources.simulation`` has the parts.
 
-Not a model of people. Nudges change nothing in the stream; ``sources.simulation.world`` is the same run as
-one that answers to them, by responses that are drawn and hidden like the fates.
+Not a model of people. Nudges change nothing in :func:`stream`; :class:`AnsweringTerm` is the same term of
+learners who answer to them, by responses that are drawn and hidden like the fates.
 """
 
 import argparse
@@ -21,10 +21,22 @@ import numpy as np
 from sources.simulation import engagement, marginals, messages
 from sources.simulation.cohort import FAIL, NEVER, OUTCOMES, Bools, Cohort, Ints, draw
 from sources.simulation.plan import FIRST_DAY, Draws, Run, SimulationPlan
+from sources.simulation.responses import ResponsePlan
 from sources.simulation.sessions import KINDS
+from sources.simulation.world import World
 from sources.stream import CLOSING_DAYS, DAY, Published, with_ticks
 
-__all__ = ["NO_EXIT", "Run", "SimulationPlan", "Truth", "stream", "total", "truth"]
+__all__ = [
+    "NO_EXIT",
+    "AnsweringTerm",
+    "ResponsePlan",
+    "Run",
+    "SimulationPlan",
+    "Truth",
+    "stream",
+    "total",
+    "truth",
+]
 
 NO_EXIT = -1
 EVENTS_A_LEARNER_DAY = {"sessions": 1.55, "clicks": 8.5}
@@ -60,6 +72,42 @@ def stream(plan: SimulationPlan, ticks: bool = True) -> Iterator[Published]:
     runs = [
         messages.of_run(run, *_hidden(plan, run), plan.detail == "clicks", plan.trackers) for run in plan.runs
     ]
+    return _merged(plan, runs, ticks)
+
+
+class AnsweringTerm:
+    """The same term, of learners who answer to nudges as their hidden responses have it.
+
+    Read :meth:`stream` and call :meth:`nudge` in turns: a nudge acts from the first day on whose messages
+    have not been made yet, the one after that of the newest message. Without nudges the stream is that of
+    the plan, byte for byte.
+    """
+
+    def __init__(self, plan: SimulationPlan, responses: ResponsePlan) -> None:
+        self.plan = plan
+        self.worlds = {run.course_run: World(run, plan.seed, responses) for run in plan.runs}
+        self._places = {
+            (learner, run.course_run): place
+            for run in plan.runs
+            for place, learner in enumerate(messages.learner_ids(run))
+        }
+
+    def stream(self, ticks: bool = True) -> Iterator[Published]:
+        """As :func:`stream`; to be read once."""
+        plan, clicks = self.plan, self.plan.detail == "clicks"
+        runs = [
+            messages.of_run(one.run, one.cohort, one.draws, clicks, plan.trackers, one.days())
+            for one in self.worlds.values()
+        ]
+        return _merged(plan, runs, ticks)
+
+    def nudge(self, learner: str, course_run: str, variant: int) -> None:
+        """A nudge reaches a learner; raises ``KeyError`` for an enrolment that the plan does not have."""
+        place = self._places[learner, course_run]
+        self.worlds[course_run].nudge(np.array([place]), np.array([variant]))
+
+
+def _merged(plan: SimulationPlan, runs: list[Iterator[Published]], ticks: bool) -> Iterator[Published]:
     merged = heapq.merge(*runs, key=lambda message: message.occurred_at)
     cut = _before(merged, plan.until) if plan.until is not None else merged
     return with_ticks(cut, messages.SOURCE) if ticks else cut

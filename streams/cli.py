@@ -158,7 +158,8 @@ def replay(
         stream, total = found.stream(chosen), found.total(chosen)
     elif events is not None:
         stream, total = native.read(events, ticks=True), 0
-    settings = _replaying(broker=broker, store=store)
+    recorded = {"nudges_delivered": False} if oulad is not None else {}  # of one's own learners, who knows
+    settings = _replaying(broker=broker, store=store, **recorded)
     with interruptible(Rig(folder, settings, broker=broker is None, store=store is None)) as rig:
         progress = stream_through(rig, stream, total, console, workers)
         rig.stop_workers()
@@ -201,7 +202,7 @@ def demo(
         f"[bold]homeroom[/]: {learners:,} simulated learners, a term of 20 weeks, one worker. "
         "The past runs teach the model, the present ones are watched."
     )
-    settings = _replaying()
+    settings = _replaying(nudges_delivered=False)
     with interruptible(Rig(folder, settings)) as rig:
         progress = stream_through(rig, unfinished(plan), simulator.total(plan), console)
         if not serve:

@@ -1,13 +1,26 @@
 """``homeroom experiment``: how many learners a trial needs, and what the one that always runs has shown."""
 
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from nudges.experiments.effects import LEVEL, Arm, Effect, anytime, fixed
+from nudges.experiments.off_policy import (
+    Estimate,
+    Ints,
+    Logged,
+    always,
+    doubly_robust,
+    earlier_means,
+    inverse_propensity,
+    self_normalised,
+)
 from nudges.experiments.report import Counted, Line, lines
 from nudges.experiments.size import POWER, once, watched
 from sinks.store import StoreReader
@@ -19,7 +32,7 @@ app = typer.Typer(
 console = Console()
 
 EFFECTS = """
-SELECT campaign, variant, arm, outcome, count(), countIf(happened)
+SELECT campaign, variant, arm, outcome, count(), countIf(happened), uniqExact(propensity)
 FROM nudge_outcomes FINAL
 WHERE first
 GROUP BY campaign, variant, arm, outcome
@@ -33,6 +46,16 @@ WHERE first AND arm = 'nudged'
 GROUP BY campaign, half, outcome
 """
 """Two halves of the nudged, drawn by chance: nothing tells them apart, so any effect found is a false one."""
+
+
+LOGGED = """
+SELECT variant, propensity, decided, known, happened
+FROM nudge_outcomes FINAL
+WHERE first AND campaign = %(campaign)s AND outcome = %(outcome)s
+ORDER BY decision_id
+"""
+
+Folder = Annotated[Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")]
 
 
 @app.command("size")
@@ -59,9 +82,7 @@ def size(
 
 @app.command("show")
 def show(
-    folder: Annotated[
-        Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
-    ] = None,
+    folder: Folder = None,
     a_a: Annotated[
         bool, typer.Option("--a-a", help="Compare two halves of the nudged, which must not differ.")
     ] = False,
@@ -85,6 +106,39 @@ def show_effects(reader: StoreReader, *, a_a: bool = False, at_the_end: bool = F
     for line in found:
         table.add_row(line.campaign, line.variant, line.outcome, *_cells(line), _could_see(line))
     console.print(table)
+
+
+@app.command("instead")
+def instead(
+    campaign: Annotated[str, typer.Argument(help="A campaign's name.")],
+    outcome: Annotated[str, typer.Option(help="One of the outcomes of `experiment show`.")] = "active_7",
+    folder: Folder = None,
+) -> None:
+    """What would have been if everybody had got one variant, or nobody a nudge; from what was logged."""
+    with store_reader(folder) as reader:
+        answer = reader.query(LOGGED, {"campaign": campaign, "outcome": outcome})
+    if not answer.rows:
+        raise typer.BadParameter(f"no outcome {outcome!r} of campaign {campaign!r} is known yet")
+    variant, propensity, decided, known, happened = zip(*answer.rows, strict=True)
+    names = sorted(set(variant))
+    made, rewards = np.array([names.index(one) for one in variant]), np.array(happened, float)
+    means = earlier_means(made, rewards, _days(decided), _days(known), len(names))
+    table = Table("if all had got", "inverse propensity", "self-normalised", "doubly robust", "worth rows")
+    for choice, name in enumerate(names):
+        logged = Logged(made, np.array(propensity), rewards, always(choice, len(names), len(made)))
+        weighted, robust = inverse_propensity(logged), doubly_robust(logged, means)
+        cells = (_estimate(one) for one in (weighted, self_normalised(logged), robust))
+        table.add_row(name or "no nudge", *cells, f"{weighted.effective:,.0f}")
+    console.print(table)
+
+
+def _days(dates: Iterable[date]) -> Ints:
+    return np.array([one.toordinal() for one in dates], np.int64)
+
+
+def _estimate(estimate: Estimate) -> str:
+    low, high = estimate.interval.low, estimate.interval.high
+    return f"{100 * estimate.value:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _arms(a_a: bool) -> tuple[str, str]:

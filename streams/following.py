@@ -26,7 +26,7 @@ from nudges.experiments.outcomes import (
     returned,
     windows_closing,
 )
-from nudges.experiments.training import Nudged
+from nudges.experiments.training import NOT_NUDGED, Nudged
 from online_models.labels import CENSORED, PASSED, SILENT_BEFORE_END, WAIT, WITHDRAWN, verdicts
 from schemas.nudge import NudgeDecision
 from streams.outputs import Columns
@@ -55,7 +55,9 @@ class Known:
 class Following:
     """The exposures of one partition. They live in the state; here is only by when they are due."""
 
-    def __init__(self, partition: int, state: PartitionState) -> None:
+    def __init__(self, partition: int, state: PartitionState, *, delivered: bool) -> None:
+        """``delivered``: whether nudges reach learners."""
+        self._delivered = delivered
         self._partition = partition
         self._state = state
         self._due: defaultdict[int, set[Enrolment]] = defaultdict(set)
@@ -76,7 +78,9 @@ class Following:
     def nudged(self, slot: int) -> Nudged:
         """What the decisions so far on the enrolment of a place mean for training."""
         enrolment = self._state.keys[slot]
-        exposures = [] if enrolment is None else self._exposures(enrolment)
+        if not self._delivered or enrolment is None:
+            return NOT_NUDGED
+        exposures = self._exposures(enrolment)
         sent = [one.day for one in exposures if one.arm == "nudged"]
         withheld = [one for one in exposures if one.arm == "holdout"]
         return Nudged(

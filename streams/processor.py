@@ -66,6 +66,8 @@ class Rules:
     timing: Timing = field(default_factory=Timing)
     levels: LevelSettings = field(default_factory=LevelSettings)
     policy: Policy = field(default_factory=Policy)
+    nudges_delivered: bool = True
+    """Whether nudges reach learners, so that training must know who was left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class PartitionProcessor:
         self._closed: Closed | None = None
         self.scored: list[Scored] = []
         """The estimates of the last ``advance``, for those who judge them."""
-        self._following = Following(partition, state)
+        self._following = Following(partition, state, delivered=rules.nudges_delivered)
         self._scoring = Scoring(partition, rules, state, self._following)
         self._maturing = Maturing(state, self._following)
 

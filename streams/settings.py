@@ -126,6 +126,11 @@ class Settings(BaseSettings):
         POLICY.holdout_share,
         description="default policy: share of enrolments that get no nudge, to know what nudges do",
     )
+    nudges_delivered: bool = Field(
+        True,
+        description="whether nudges reach learners: then only those left alone teach the model what happens "
+        "when nobody does anything. False where recorded learners are replayed who were sent none",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="of the worker's own log"
     )
@@ -159,6 +164,7 @@ class Settings(BaseSettings):
                 self.medium_enter, self.medium_leave, self.high_enter, self.high_leave, self.confirm_days
             ),
             policy=Policy(caps=(Cap(most=1, days=self.cap_days),), holdout_share=self.holdout_share),
+            nudges_delivered=self.nudges_delivered,
         )
 
     @property

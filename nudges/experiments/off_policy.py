@@ -68,6 +68,30 @@ class Logged:
         return found
 
 
+def always(choice: int, choices: int, rows: int) -> Floats:
+    """The policy that makes one choice for everybody, as ``wanted`` of so many rows."""
+    wanted = np.zeros((rows, choices))
+    wanted[:, choice] = 1.0
+    return wanted
+
+
+def earlier_means(made: Ints, rewards: Floats, decided: Ints, known: Ints, choices: int) -> Floats:
+    """A plain model for :func:`doubly_robust`: each choice's mean reward as known when a row was decided.
+
+    ``made``: int64 [n], the choices; ``decided`` and ``known``: int64 [n], the days of decision and outcome.
+    Returns float64 [n, choices]; one half before the first outcome.
+    """
+    order = np.argsort(known, kind="stable")
+    before = np.searchsorted(known[order], decided)  # outcomes known on earlier days
+    estimates = np.empty((len(made), choices))
+    for choice in range(choices):
+        chosen = made[order] == choice
+        count = np.concatenate([[0.0], np.cumsum(chosen)])[before]
+        total = np.concatenate([[0.0], np.cumsum(chosen * rewards[order])])[before]
+        estimates[:, choice] = (total + 1) / (count + 2)
+    return estimates
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A mean reward; ``effective``: of how many rows of the other policy's own this is worth (Kish)."""

@@ -2,7 +2,9 @@
 
 From counts to lines and words; where the counts come from is the caller's. A campaign's holdout is one
 arm for all its variants, so their lines are not independent of each other: a variant that beats the
-holdout need not beat its siblings.
+holdout need not beat its siblings. A variant that was chosen with differing probabilities has no line: it
+went to other learners than its siblings, so a plain difference would compare learners and not variants
+(:mod:`nudges.experiments.off_policy` can tell).
 """
 
 from collections.abc import Callable, Iterable
@@ -30,6 +32,8 @@ class Counted:
     outcome: OutcomeName
     known: int
     happened: int
+    propensities: int = 1
+    """How many different probabilities these were drawn with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def lines(counted: Iterable[Counted], interval: Callable[[Arm, Arm], Effect] = a
             place = one.campaign, one.outcome
             holdouts[place] = holdouts.get(place, Arm()) + arm
             continue
-        for variant in (ALL, one.variant):
+        for variant in (ALL, one.variant) if one.propensities == 1 else (ALL,):
             key = one.campaign, variant, one.outcome
             arms[key] = arms.get(key, Arm()) + arm
     found = [

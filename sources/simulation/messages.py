@@ -11,6 +11,7 @@ import orjson
 
 from sources.simulation import engagement, sessions
 from sources.simulation.cohort import FAIL, NEVER, OUTCOMES, ZONES, Cohort, Ints
+from sources.simulation.engagement import Today
 from sources.simulation.plan import FIRST_DAY, Draws, Run
 from sources.stream import DAY, Published, broadcast, instant, keyed
 
@@ -25,23 +26,33 @@ ENROLLED_FROM, ENROLLED_FOR = 7 * 3600, 12 * 3600
 
 
 def of_run(
-    run: Run, cohort: Cohort, draws: Draws, single_clicks: bool, trackers: tuple[str, ...] = (SOURCE,)
+    run: Run,
+    cohort: Cohort,
+    draws: Draws,
+    single_clicks: bool,
+    trackers: tuple[str, ...] = (SOURCE,),
+    lived: Iterator[Today] | None = None,
 ) -> Iterator[Published]:
-    """Everything about one run, in order of time."""
+    """Everything about one run, in order of time.
+
+    ``lived`` are the days from the platform's opening on, where they do not follow from the cohort alone.
+    Each is taken, and the cohort's fates are read, when the messages of the day before have been.
+    """
     learners = learner_ids(run)
     habits = [crc32(learner.encode()) for learner in learners]
     yield _calendar(run)
-    registered, withdrawn = _by_day(cohort.registered), _by_day(cohort.withdrawn)
-    active = engagement.days(run, cohort, draws)
+    registered = _by_day(cohort.registered)
+    lived = lived or engagement.days(run, cohort, draws)
     progress = np.zeros(run.learners).tolist()
     for day in range(FIRST_DAY, run.days):
         messages = list(_enrolments(run, cohort, learners, registered.get(day, []), day))
         if day >= engagement.STUDY_FROM:
             # The day's second generator: engagement has taken its numbers from the first.
             rng = draws.day(day).spawn(1)[0]
-            events = sessions.of_day(run, cohort, next(active), rng, single_clicks)
+            events = sessions.of_day(run, cohort, next(lived), rng, single_clicks)
             messages += _activity(run, learners, progress, day, events, _Trackers(trackers, habits))
-        messages += _withdrawals(run, learners, withdrawn.get(day, []), day)
+        withdrawn = np.flatnonzero(cohort.withdrawn == day).tolist()
+        messages += _withdrawals(run, learners, withdrawn, day)
         messages.sort(key=lambda message: message.occurred_at)
         yield from messages
     yield from _results(run, cohort, learners)

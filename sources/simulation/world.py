@@ -7,6 +7,7 @@ day for day; and two worlds with one seed differ only by what was sent to them, 
 nudge is seen by living the same days twice.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -31,15 +32,15 @@ class World:
     """
 
     def __init__(self, run: Run, seed: int, plan: ResponsePlan) -> None:
-        draws = Draws(seed, run)
         self.run, self.plan, self.today = run, plan, STUDY_FROM
-        self.cohort = _own(draw(run, draws, len(KINDS)))
-        self.truth: Responses = responses.draw(plan, run.learners, draws.responses())
+        self.draws = Draws(seed, run)
+        self.cohort = _own(draw(run, self.draws, len(KINDS)))
+        self.truth: Responses = responses.draw(plan, run.learners, self.draws.responses())
         self.last_active: Ints = np.full(run.learners, -NEVER)
         self.nudges: Ints = np.zeros(run.learners, np.int64)
         self._lift: Floats = np.zeros(run.learners)
         self._fading = 0.5 ** (1 / plan.half_life)
-        self._days = engagement.days(run, self.cohort, draws, self._lift)
+        self._days = engagement.days(run, self.cohort, self.draws, self._lift)
 
     @property
     def over(self) -> bool:
@@ -53,6 +54,11 @@ class World:
         self._lift *= self._fading
         self.today += 1
         return lived
+
+    def days(self) -> Iterator[Today]:
+        """Live the days that are left, each when it is asked for."""
+        while not self.over:
+            yield self.live()
 
     def enrolled(self) -> Bools:
         """Who has registered and not withdrawn, bool [n]."""

@@ -11,6 +11,7 @@ from sources.simulation.plan import Draws, Run
 from sources.simulation.responses import NO_RESPONSE, ResponsePlan
 from sources.simulation.sessions import KINDS
 from sources.simulation.world import World
+from sources.simulator import AnsweringTerm, SimulationPlan, stream
 
 RUN = Run("maths", "spring", 20_000, 8, 1_500)
 ALL_LIKE_IT = ResponsePlan(positive=1.0, negative=0.0, size=2.0, rescue=0.0)
@@ -95,3 +96,30 @@ def test_fates_change_in_the_direction_of_the_response_and_only_for_those_nudged
 def test_what_cannot_be_is_named(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(ResponsePlan(), **changes)  # type: ignore[arg-type]
+
+
+SUMMER = replace(RUN, name="summer", starts_on=20_010, learners=40)
+PLAN = SimulationPlan((replace(RUN, learners=60), SUMMER), 3)
+
+
+def test_a_term_left_alone_is_the_plans_byte_for_byte() -> None:
+    assert list(AnsweringTerm(PLAN, ALL_LIKE_IT).stream()) == list(stream(PLAN))
+
+
+def test_a_term_answers_from_the_day_after_and_only_where_it_was_nudged() -> None:
+    term, alone, found = AnsweringTerm(PLAN, ALL_LIKE_IT), list(stream(PLAN)), []
+    sent_at, next_day = (RUN.starts_on + 10) * 86_400 + 6 * 3600, (RUN.starts_on + 11) * 86_400
+    spring = term.worlds["maths/spring"]
+    for message in term.stream():
+        if message.occurred_at >= sent_at and not spring.nudges.any():
+            for place in range(60):
+                term.nudge(f"sim-maths-spring-{place:06}", "maths/spring", 2)
+        found.append(message)
+    before, after = ([one for one in all_ if one.occurred_at < next_day] for all_ in (alone, found))
+    assert before == after
+    summer = [[one.value for one in all_ if b"maths/summer" in one.value] for all_ in (alone, found)]
+    assert summer[0] == summer[1]
+    days = [len({(one.key, one.occurred_at // 86_400) for one in all_}) for all_ in (alone, found)]
+    assert days[1] > days[0] + 20, "active on more days"
+    with pytest.raises(KeyError):
+        term.nudge("nobody", "maths/spring", 0)

@@ -73,7 +73,8 @@ class Said:
 
     def estimates(self) -> set[tuple[Any, ...]]:
         """All but the hourly counts, whose keys tell the order in which events came."""
-        return self.of("risk_history") | self.of("risk_changes") | self.of("nudge_ledger")
+        tables = ("risk_history", "risk_changes", "nudge_ledger", "nudge_outcomes")
+        return set().union(*(self.of(table) for table in tables))
 
 
 def tiny(learners: int = 12, seed: int = 3) -> SimulationPlan:

@@ -92,8 +92,13 @@ def test_effects_come_from_first_exposures_and_say_what_they_are_worth(outcomes:
         "too few",
     ]
     assert cells(shown, "reach-out", "all", "exit")[7:] == ["not yet known", "could see 5.9 points"]
+    write(outcomes, "nudged", 200, 100, variant="learned", propensity=0.3)
+    write(outcomes, "nudged", 200, 100, variant="learned", propensity=0.1, course_run="BBB/2014J")
+    shown = RUNNER.invoke(cli.app, ["experiment", "show"]).output
+    assert cells(shown, "reach-out", "all", "active_7")[3] == "54.3% of 1,400"
+    assert "learned" not in shown, "it went to other learners than its siblings"
     once = RUNNER.invoke(cli.app, ["experiment", "show", "--at-the-end"]).output
-    assert cells(once, "reach-out", "all", "active_7")[6] != found[6]
+    assert cells(once, "reach-out", "plain", "active_7")[6] != found[6]
 
 
 def test_a_a_splits_the_nudged_and_finds_nothing(outcomes: ClickHouseWriter) -> None:
@@ -105,3 +110,15 @@ def test_a_a_splits_the_nudged_and_finds_nothing(outcomes: ClickHouseWriter) -> 
     assert sum(halves) == 2_000
     assert min(halves) > 900
     assert found[7] == "not yet known"
+
+
+def test_what_if_everybody_had_got_one_variant(outcomes: ClickHouseWriter) -> None:
+    write(outcomes, "nudged", 300, 180, variant="short", propensity=0.6)
+    write(outcomes, "nudged", 100, 40, variant="long", propensity=0.2)
+    write(outcomes, "holdout", 100, 30, propensity=0.2)
+    shown = RUNNER.invoke(cli.app, ["experiment", "instead", "reach-out"]).output
+    for name, value in (("short", "60.0 ("), ("long", "40.0 ("), ("no nudge", "30.0 (")):
+        assert cells(shown, name)[2].startswith(value), "self-normalised"
+    assert cells(shown, "short")[1].startswith("60.0 (")
+    wrong = RUNNER.invoke(cli.app, ["experiment", "instead", "no-such"])
+    assert wrong.exit_code == 2

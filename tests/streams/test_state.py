@@ -82,6 +82,9 @@ def test_everything_comes_back() -> None:
     for number in range(9):
         touched(state, f"l{number}", f"c/{number % 2}", number / 10)
     state.set_calendar(calendar("c/1"))
+    state.set_exposures(("l1", "c/r"), [["decision", 7, 0.9, True, [1, 0]]])
+    state.set_exposures(("l2", "c/r"), [["decision"]])
+    state.set_exposures(("l2", "c/r"), [])
     state.set_learner("l1", {"timezone": "Europe/Berlin", "opted_out": ["email"]})
     state.add_fact({"event_id": "f", "time": 7, "type": "withdrawn"})
     assert state.first_time("a")

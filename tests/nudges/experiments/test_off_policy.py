@@ -9,7 +9,9 @@ from nudges.experiments.off_policy import (
     Estimate,
     Floats,
     Logged,
+    always,
     doubly_robust,
+    earlier_means,
     inverse_propensity,
     self_normalised,
 )
@@ -72,3 +74,11 @@ def test_what_nothing_can_be_said_of() -> None:
         Logged(np.array([], int), np.array([]), np.array([]), np.zeros((0, 2)))
     with pytest.raises(ValueError, match="no logged decision is one that the other policy would make"):
         self_normalised(Logged(np.array([0]), half, one, np.array([[0.0, 1.0]])))
+
+
+def test_the_plain_model_knows_only_what_was_known() -> None:
+    made, rewards = np.array([0, 1, 0, 0]), np.array([1.0, 0.0, 1.0, 0.0])
+    decided, known = np.array([1, 1, 8, 9]), np.array([7, 7, 14, 15])
+    means = earlier_means(made, rewards, decided, known, 2)
+    assert means.tolist() == [[0.5, 0.5], [0.5, 0.5], [2 / 3, 1 / 3], [2 / 3, 1 / 3]]
+    assert always(1, 3, 2).tolist() == [[0, 1, 0], [0, 1, 0]]

@@ -1,0 +1,72 @@
+"""Campaigns that choose by outcomes: propensities are those of the draw; what did better is drawn more."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from nudges.choosing import Situation, by_weight
+from nudges.experiments.bandit import FLOOR, Ints, context_of, sums
+from nudges.experiments.learned import by_outcomes
+from nudges.policy import REACH_OUT, Campaign, Variant
+
+BOTH = tuple(Variant(name=name, suggestions=REACH_OUT.variants[0].suggestions) for name in ("short", "long"))
+LEARNS = REACH_OUT.model_copy(update={"variants": BOTH, "choosing": "outcomes"})
+WEIGHS = REACH_OUT.model_copy(update={"variants": BOTH})
+SILENCE, DEADLINES = context_of("silence", "medium"), context_of("deadlines", "medium")
+
+
+def after(n: int) -> dict[str, Ints]:
+    """Outcomes by which the long text is better in silence and the short one where a deadline was missed."""
+    found: dict[str, Ints] = {}
+    for variant, good in (("short", DEADLINES), ("long", SILENCE)):
+        contexts = np.array([SILENCE, DEADLINES] * n)
+        rewards = np.array(
+            [one == good and place % 5 > 0 for place, one in enumerate([SILENCE, DEADLINES] * n)]
+        )
+        found[f"reach-out/{variant}"] = sums(contexts, rewards.astype(np.int64))
+    return found
+
+
+def draws(
+    campaign: Campaign, context: tuple[int, ...], learned: dict[str, Ints]
+) -> Counter[tuple[str, float]]:
+    found: Counter[tuple[str, float]] = Counter()
+    for number in range(2_000):
+        choice = by_outcomes("key", f"change-{number}", context, learned)(
+            campaign, (f"learner-{number}", "A/1"), Situation()
+        )
+        found[choice.variant, choice.propensity] += 1
+    return found
+
+
+@pytest.mark.parametrize(("context", "better"), [(SILENCE, "long"), (DEADLINES, "short")])
+def test_each_situation_gets_what_did_better_there(context: tuple[int, ...], better: str) -> None:
+    found = draws(LEARNS, context, after(300))
+    worse = "long" if better == "short" else "short"
+    assert set(found) == {(better, 1 - FLOOR), (worse, FLOOR)}
+    for (_, propensity), times in found.items():
+        assert times / 2_000 == pytest.approx(propensity, abs=0.02), "drawn as often as it says"
+
+
+def test_untried_variants_are_drawn_alike() -> None:
+    assert {propensity for _, propensity in draws(LEARNS, SILENCE, {})} == {0.5}
+
+
+def test_an_enrolment_is_drawn_anew_for_each_change_and_keeps_its_variant_by_weight() -> None:
+    chosen = {
+        campaign.choosing: {
+            by_outcomes("key", f"change-{number}", SILENCE, {})(campaign, ("ann", "A/1"), Situation()).variant
+            for number in range(20)
+        }
+        for campaign in (LEARNS, WEIGHS)
+    }
+    assert chosen["outcomes"] == {"short", "long"}
+    assert chosen["weights"] == {by_weight("key")(WEIGHS, ("ann", "A/1"), Situation()).variant}
+
+
+def test_what_was_proposed_must_be_what_is_sent() -> None:
+    plain = LEARNS.model_dump() | {"approval": "instructor"}
+    with pytest.raises(ValidationError, match="choosing is 'outcomes' and approval 'instructor'"):
+        Campaign.model_validate(plain)
