@@ -4,10 +4,10 @@ Every scenario is the same term, seen by the whole pipeline, from the moment on 
 Its line says
 
 - *hours*: from the break to the close of the day at which it was told; *told*: what was said of it;
-- *rises*: enrolments that will complete (the simulator knows) and whose level rose while it was broken or in
-  the two weeks after, but did not in the same weeks of the term that was well; first as it is, then as it
-  would be without the watch;
-- *nudges*: the same of nudges sent; *broken*: nudges sent on broken days in affected runs, to anybody.
+- *false rises* and *false nudges* of enrolments that will complete (the simulator knows), as it is and as it
+  would be without the watch, on the days that rest on broken ones: what was not said of them in the same
+  time of the term that was well;
+- *after*: nudges to such enrolments in the two weeks after, more and fewer than in the term that was well.
 
 Below them, alarms in terms that nothing broke; with ``--oulad DIR`` also in the real data.
 """
@@ -107,14 +107,16 @@ class Judge:
     well: Heard
     completes: frozenset[tuple[str, str]]
 
-    def false(self, what: str, heard: Heard, breakdown: Breakdown) -> int:
-        """Enrolments that will complete, of whom something was said that is not said when all is well."""
-        since, until = breakdown.since // DAY, breakdown.until // DAY + AFTERWARDS
+    def false(self, what: str, heard: Heard, since: int, until: int) -> tuple[int, int]:
+        """Of how many that will complete something was said in [since, until) that is not when all is well;
+        and the other way round.
+        """
 
         def within(said: list[Said]) -> set[tuple[str, str]]:
             return {(learner, run) for learner, run, day in said if since <= day < until}
 
-        return len((within(getattr(heard, what)) - within(getattr(self.well, what))) & self.completes)
+        ours, well = (within(getattr(one, what)) & self.completes for one in (heard, self.well))
+        return len(ours - well), len(well - ours)
 
 
 def scenarios(plan: SimulationPlan) -> dict[str, Breakdown]:
@@ -177,10 +179,8 @@ def run(learners: int, only: str) -> Heard:
     fates = truth(plan)
     completes = zip(fates.learner, fates.course_run, fates.lost.tolist(), strict=True)
     judge = Judge(term.go_on(rest), frozenset((learner, run) for learner, run, lost in completes if not lost))
-    print(f"{'':40} {'':5}  {'':42} {'false rises':>16} {'false nudges':>16} {'broken':>7}")
-    print(
-        f"{'scenario':40} {'hours':>5}  {'told':42} {'ours':>6} {'unwatched':>9} {'ours':>6} {'unwatched':>9}"
-    )
+    print(f"{'':40} {'':5}  {'':42} {'false rises':>16} {'false nudges':>16} {'after':>10}")
+    print(f"{'scenario':40} {'hours':>5}  {'told':42}" + f" {'ours':>6} {'unwatched':>9}" * 2)
     for name, breakdown in wanted.items():
         if only in name:
             _print(name, breakdown, term, rest, judge)
@@ -190,13 +190,16 @@ def run(learners: int, only: str) -> Heard:
 def _print(name: str, breakdown: Breakdown, term: Term, rest: list[Published], judge: Judge) -> None:
     ours = term.go_on(broken(rest, [breakdown]))
     theirs = term.go_on(broken(rest, [breakdown]), watched=False)
-    counts: list[int] = [
-        judge.false(what, heard, breakdown) for what in ("rises", "nudges") for heard in (ours, theirs)
+    first, last = breakdown.since // DAY, breakdown.until // DAY + 1
+    on_broken = [
+        judge.false(what, heard, first, last)[0] for what in ("rises", "nudges") for heard in (ours, theirs)
     ]
-    on_broken = sum((run, day) in ours.suspect for _, run, day in ours.nudges)
+    more, fewer = judge.false("nudges", ours, last, last + AFTERWARDS)
     hours, told = _told(ours.events, breakdown)
-    numbers = f"{counts[0]:6} {counts[1]:9} {counts[2]:6} {counts[3]:9} {on_broken:7}"
-    print(f"{name:40} {hours:>5}  {told:42} {numbers}", flush=True)
+    numbers = "".join(
+        f" {ours:6} {unwatched:9}" for ours, unwatched in zip(on_broken[::2], on_broken[1::2], strict=True)
+    )
+    print(f"{name:40} {hours:>5}  {told:42}{numbers} {f'+{more} −{fewer}':>10}", flush=True)
 
 
 def _well(learners: int, seed: int) -> Heard:

@@ -52,6 +52,11 @@ class RiskClassifier:
             self.examples += 1
             self.positives += example.label
 
+    def forget(self, kept: float) -> None:
+        """Keep that share of what AdaGrad has summed up: the next steps are larger by it."""
+        for number in self._optimizer.g2:
+            self._optimizer.g2[number] *= kept
+
     def snapshot(self, model_version: str) -> ModelSnapshot:
         """Everything that was learned, as numbers."""
         squares = self._optimizer.g2

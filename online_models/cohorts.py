@@ -39,8 +39,12 @@ def merge(histograms: Iterable[NDArray[np.int32]]) -> Histogram:
 
 def phase(histogram: Histogram) -> float:
     """The share of the run gone by, which the whole cohort shares."""
-    place = INDEX["phase"]
-    return value(FEATURES[place], int(histogram[place].argmax()))
+    return phase_of(int(histogram[INDEX["phase"]].argmax()))
+
+
+def phase_of(code: int) -> float:
+    """The share of a run gone by, from the bin of its feature."""
+    return value(FEATURES[INDEX["phase"]], code)
 
 
 def rank_table(histogram: Histogram) -> RankTable:

@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from features.catalogue import FINGERPRINT
 from features.ring import HOURS
 from online_models.arrays import pack, unpack
-from online_models.classifier import NAME, RiskClassifier
+from online_models.challenger import Pair
 from online_models.cohorts import Histogram, merge, phase, rank_table
 from online_models.design import check_example
+from online_models.drift import Drift
 from online_models.metrics import Progress
 from online_models.quality import QualityWatch, merge_counts
-from schemas.learning import DayPackage, DayReport, ModelSnapshot, TrainingExample
+from schemas.learning import DayPackage, DayReport, ModelEvent, ModelSnapshot, TrainingExample
 from schemas.packed import PackedArray
 
 Parts = dict[int, DayReport]
@@ -54,7 +55,8 @@ class Trainer:
             raise ValueError(f"trainer: features {fingerprint}, this release has {FINGERPRINT}")
         self.published: int | None = None
         self._partitions = [_Partition() for _ in range(partitions)]
-        self._classifier = RiskClassifier()
+        self._models = Pair()
+        self._drift = Drift()
         self._progress = Progress()
         self._quality = QualityWatch()
         self._choices: dict[str, NDArray[np.int32]] = {}
@@ -64,7 +66,8 @@ class Trainer:
         """The trainer as it was after ``package``. Raises ValueError where it was made by another model."""
         found = cls(partitions, package.features)
         found.published = package.day
-        found._classifier = RiskClassifier.from_snapshot(package.model)
+        found._models = Pair.from_package(package)
+        found._drift = Drift.from_state(package.drift)
         found._progress = Progress.from_state(package.model.state.get("progress"))
         found._quality = QualityWatch.from_state(package.quality.rhythm)
         found._choices = {name: unpack(sums) for name, sums in package.choices.items()}
@@ -124,10 +127,22 @@ class Trainer:
         ]
         examples = shuffled(example for report in reports for example in report.examples)
         self._progress.update(examples)
-        self._classifier.learn(examples)
+        cohorts = _cohorts(reports)
+        events = [*self._drift.take(day, examples), *self._drift.inputs(day, cohorts)]
+        promoted = self._models.learn(examples)
+        champion, challenger = self._models.snapshots(day)
+        if promoted:
+            contest = self._models.contest
+            events.append(
+                ModelEvent(
+                    day=day,
+                    what="challenger_promoted",
+                    of=champion.model_version,
+                    value=float(contest.promotions),
+                )
+            )
         self._add_choices(reports)
         self.published = day
-        cohorts = _cohorts(reports)
         counts = merge_counts(source for report in reports for source in report.sources)
         return DayPackage(
             day=day,
@@ -135,9 +150,12 @@ class Trainer:
             cohorts={run: pack(rank_table(cohort)) for run, cohort in cohorts.items()},
             choices={name: pack(self._choices[name]) for name in sorted(self._choices)},
             hours=_hours(reports),
-            model=self._snapshot(day),
-            metrics=self._figures(),
+            model=self._with_progress(champion),
+            metrics=self._figures(events),
             quality=self._quality.close(day, counts, {run: phase(cohort) for run, cohort in cohorts.items()}),
+            challenger=challenger,
+            drift={**self._drift.state(), "contest": self._models.contest.state()},
+            events=events,
         )
 
     def _add_choices(self, reports: Iterable[DayReport]) -> None:
@@ -147,16 +165,16 @@ class Trainer:
                 new, old = unpack(packed), self._choices.get(name)
                 self._choices[name] = new if old is None or old.shape != new.shape else old + new
 
-    def _snapshot(self, day: int) -> ModelSnapshot:
-        snapshot = self._classifier.snapshot(f"{NAME}-{day}-{self._classifier.examples}")
+    def _with_progress(self, snapshot: ModelSnapshot) -> ModelSnapshot:
         return snapshot.model_copy(update={"state": {**snapshot.state, "progress": self._progress.state()}})
 
-    def _figures(self) -> dict[str, float]:
-        learned = {
-            "examples": float(self._classifier.examples),
-            "positives": float(self._classifier.positives),
-        }
-        return learned | self._progress.figures()
+    def _figures(self, events: Iterable[ModelEvent]) -> dict[str, float]:
+        champion = self._models.champion
+        learned = {"examples": float(champion.examples), "positives": float(champion.positives)}
+        told = {f"event/{event.what}/{event.of}": event.value for event in events}
+        return (
+            learned | self._progress.figures() | self._models.contest.figures() | self._drift.figures() | told
+        )
 
 
 def _check_content(report: DayReport) -> None:

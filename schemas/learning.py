@@ -71,6 +71,23 @@ class ModelSnapshot(Message):
     state: dict[str, JsonValue] = Field(description="weights, scaling, optimiser and calibration")
 
 
+class ModelEvent(Message):
+    """Something that somebody who looks after the model should know of."""
+
+    day: Day
+    what: Literal[
+        "inputs_shifted",  # a run's enrolments are unlike those that were learned from
+        "inputs_settled",
+        "loss_rose",  # the estimates of a course became worse than they were
+        "loss_fell",
+        "challenger_promoted",
+    ]
+    of: str = Field(description="the course run, the course, or the model version")
+    value: float = Field(
+        description="the stability index, the change of the squared error, or the count of promotions"
+    )
+
+
 class DayPackage(Message):
     """What every partition needs to score day ``day + 1``; one a day, on a compacted topic."""
 
@@ -94,3 +111,6 @@ class DayPackage(Message):
     model: ModelSnapshot
     metrics: dict[str, float] = Field(default_factory=dict, description="progressive, so far")
     quality: DayQuality = Field(default_factory=DayQuality)
+    challenger: ModelSnapshot | None = Field(None, description="learns beside the model, may replace it")
+    drift: dict[str, JsonValue] = Field(default_factory=dict, description="what drift is told from")
+    events: list[ModelEvent] = Field(default_factory=list)

@@ -161,7 +161,7 @@ def _fate(plan: SimulationPlan, run: Run) -> _Fate:
 
 def _hidden(plan: SimulationPlan, run: Run) -> tuple[Cohort, Draws]:
     draws = Draws(plan.seed, run)
-    return draw(run, draws, len(KINDS)), draws
+    return draw(run, draws, len(KINDS), plan.shift_of(run)), draws
 
 
 def _before(merged: Iterator[Published], until: int) -> Iterator[Published]:

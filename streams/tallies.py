@@ -6,7 +6,7 @@ is in no report.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 import numpy as np
 import orjson
@@ -22,7 +22,7 @@ from streams.intake import DAY_S, HOUR_S
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 HOURS = 24
 CELLS = len(ACTIVITY_KINDS) * HOURS
-_FAULT: Mapping[str, int] = {fault: CELLS + place for place, fault in enumerate(FAULTS)}
+_FAULT: dict[Fault, int] = {fault: CELLS + place for place, fault in enumerate(FAULTS)}
 WIDTH = CELLS + len(FAULTS)
 
 LONGEST_NAME = 128
@@ -66,34 +66,19 @@ class Tallies:
         bare = [message.get("object") is None for message in messages]
         untimed = [message.get("duration_s") is None for message in messages]
         days = times // DAY_S
-        first = int(days.min())
-        rows = of * (int(days.max()) - first + 1) + days - first
-        self._fill(
-            list(places),
-            first,
-            int(days.max()) - first + 1,
-            [
-                (rows, kinds * HOURS + times % DAY_S // HOUR_S),
-                *(
-                    (rows[chosen], np.full(int(chosen.sum()), _FAULT[fault]))
-                    for fault, chosen in (
-                        ("ahead", clock > 0),
-                        ("behind", clock < 0),
-                        ("without_object", np.array(bare)),
-                        ("without_duration", np.array(untimed)),
-                    )
-                ),
-            ],
-        )
-
-    def _fill(
-        self, names: list[tuple[str, str]], first: int, days: int, hits: list[tuple[Ints, Ints]]
-    ) -> None:
-        flat = np.concatenate([rows * WIDTH + cells for rows, cells in hits])
-        total = np.bincount(flat, minlength=len(names) * days * WIDTH).reshape(-1, WIDTH)
-        for row in np.flatnonzero(total.any(axis=1)).tolist():
-            name, day = divmod(row, days)
-            self._of((*names[name], first + day))[:] += total[row]
+        first, span = int(days.min()), int(np.ptp(days)) + 1
+        rows = (of * span + days - first) * WIDTH
+        hits = [rows + kinds * HOURS + times % DAY_S // HOUR_S]
+        hits.append(rows[clock > 0] + _FAULT["ahead"])
+        hits.append(rows[clock < 0] + _FAULT["behind"])
+        hits.append(rows[np.array(bare)] + _FAULT["without_object"])
+        hits.append(rows[np.array(untimed)] + _FAULT["without_duration"])
+        found, counts = np.unique(np.concatenate(hits), return_counts=True)
+        named = list(places)
+        starts = np.flatnonzero(np.diff(found // WIDTH, prepend=-1)).tolist()
+        for start, end in zip(starts, [*starts[1:], len(found)], strict=True):
+            name, day = divmod(int(found[start]) // WIDTH, span)
+            self._of((*named[name], first + day))[found[start:end] % WIDTH] += counts[start:end]
 
     def repeat(self, message: Message, time: int) -> None:
         """Count an activity that was a repeat."""
@@ -111,7 +96,7 @@ class Tallies:
         if not isinstance(body, dict):
             return
         source, run = body.get("source", UNNAMED), body.get("course_run")
-        if isinstance(run, str) and _is_name(source) and _is_name(run):
+        if _is_name(source) and _is_name(run):
             self._fault(source, run, day, fault)
 
     def _fault(self, source: str, run: str, day: int, fault: Fault) -> None:
@@ -133,7 +118,7 @@ class Tallies:
         return rows
 
 
-def _is_name(value: object) -> bool:
+def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 1 <= len(value) <= LONGEST_NAME
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sources.simulation.plan import FIRST_DAY, OULAD_DAYS, Draws, Run
+from sources.simulation.plan import FIRST_DAY, OULAD_DAYS, Draws, Run, Shift
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -50,6 +50,12 @@ ABILITY = np.array([0.78, 0.93, 0.65, 0.65])
 DILIGENCE = np.array([0.955, 0.975, 0.76, 0.76])
 """Share of the work handed in while the learner is there."""
 
+LESS_DRIVE, FEWER_CLICKS = 0.8, 0.7
+"""What a shift of the behaviour takes away, in log-odds and in log clicks."""
+
+EXCHANGED = np.array([FAIL, WITHDRAWN, PASS, DISTINCTION])
+"""Whose habits an outcome has where the outcomes shifted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
@@ -81,7 +87,7 @@ class Cohort:
     """[n, deadlines] day on which the work is handed in, if the learner is still there; NEVER."""
 
 
-def draw(run: Run, draws: Draws, kinds: int) -> Cohort:
+def draw(run: Run, draws: Draws, kinds: int, shift: Shift | None = None) -> Cohort:
     """The cohort of `run`; `kinds` is how many kinds of activity tastes are drawn for."""
     rng, n = draws.cohort(), run.learners
     outcome = rng.choice(4, n, p=SHARES)
@@ -89,8 +95,9 @@ def draw(run: Run, draws: Draws, kinds: int) -> Cohort:
     withdrawn, before = _withdrawals(rng, run, outcome, registered)
     never = _never_started(rng, outcome, before)
     stops = _stops(rng, run, outcome, withdrawn, never)
-    ability = np.clip(ABILITY[outcome] + rng.normal(0, 0.12, n), 0.1, 1.0)
-    drive = DRIVE[outcome] + rng.normal(0, 1.0, n)
+    habits = EXCHANGED[outcome] if shift == "outcomes" else outcome
+    ability = np.clip(ABILITY[habits] + rng.normal(0, 0.12, n), 0.1, 1.0)
+    drive = DRIVE[habits] + rng.normal(0, 1.0, n) - (LESS_DRIVE if shift == "behaviour" else 0.0)
     zone = rng.choice(len(ZONES), n, p=[share for _, _, share in ZONES])
     return Cohort(
         outcome=outcome,
@@ -101,12 +108,14 @@ def draw(run: Run, draws: Draws, kinds: int) -> Cohort:
         never_started=never,
         away=_absences(rng, run, n),
         drive=drive,
-        intensity=rng.normal(0, 0.45, n) + 0.15 * (drive - DRIVE.mean()),
+        intensity=rng.normal(0, 0.45, n)
+        + 0.15 * (drive - DRIVE.mean())
+        - (FEWER_CLICKS if shift == "behaviour" else 0.0),
         ability=ability,
         hour=rng.normal(0, 2.0, n) - np.array([hours for _, hours, _ in ZONES])[zone],
         zone=zone,
         tastes=rng.gamma(2.0, 0.5, (n, kinds)),
-        submits_on=_submissions(rng, run, outcome),
+        submits_on=_submissions(rng, run, habits),
     )
 
 

@@ -18,6 +18,12 @@ FIRST_DAY = -42
 
 Detail = Literal["clicks", "sessions"]
 
+Shift = Literal[
+    "behaviour",  # everybody does less, and it takes fewer clicks: a platform that was redesigned
+    "outcomes",  # who fails is as busy and diligent as who passes was, and the other way round
+]
+"""How the world is another one for runs that start late."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -58,6 +64,7 @@ class SimulationPlan:
     or ``sessions`` (an event a kind and session with its `count`, about 5 an active day).
     `until` is the event day at whose start the stream ends, so that a run is left in its middle.
     `trackers` are the sources of the activity; each learner mostly uses one, by the learner's hash.
+    Runs that start on event day `shifts_on` or later are of the world that `shift` says.
     """
 
     runs: tuple[Run, ...]
@@ -65,6 +72,8 @@ class SimulationPlan:
     detail: Detail = "sessions"
     until: int | None = None
     trackers: tuple[str, ...] = ("simulator",)
+    shift: Shift | None = None
+    shifts_on: int = 0
 
     def __post_init__(self) -> None:
         """:raises ValueError: naming the field, its value and what was expected"""
@@ -80,6 +89,10 @@ class SimulationPlan:
             raise ValueError(f"detail: {self.detail!r}, expected 'clicks' or 'sessions'")
         if not self.trackers:
             raise ValueError("trackers: (), expected at least one name")
+
+    def shift_of(self, run: Run) -> Shift | None:
+        """What is different in a run."""
+        return self.shift if run.starts_on >= self.shifts_on else None
 
     @classmethod
     def term(
