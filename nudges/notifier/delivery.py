@@ -2,7 +2,7 @@
 
 1. Read: a record that is no nudge becomes a dead letter.
 2. Expired, or known by its receipt as sent or dropped: nothing more to do.
-3. Wait until ``send_at``, and on for the learner's wishes and the channel's turn.
+3. Wait until ``send_at``, ask whether it was taken back since, and wait for the channel's turn.
 4. Compose: what can never be sent (no provider, no address) becomes a dead letter.
 5. Claim: only who holds the nudge makes an attempt.
 6. Hand over to the provider; write the receipt; say ``delivered``.
@@ -30,9 +30,9 @@ from nudges.notifier.outbox import Outbox
 from nudges.notifier.pacing import Backoff, RateLimit
 from nudges.notifier.providers import AT_ONCE, Outgoing
 from nudges.notifier.receipts import Receipts
-from nudges.notifier.wishes import Wishes
+from nudges.notifier.withdrawals import Withdrawals
 from schemas.learner import Channel
-from schemas.nudge import Nudge
+from schemas.nudge import Nudge, NudgeCancelled, nudge_adapter
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,8 @@ Outcome = (
         "sent",
         "known",  # sent or dropped before, by its receipt
         "expired",
-        "unwanted",  # the learner has closed the channel, or paused, since the decision
+        "withdrawn",  # cancelled by the policy, or unwelcome to the learner, since the decision
+        "cancellation",  # no nudge, but one that takes another back
         "invalid",
     ]
 )
@@ -61,13 +62,13 @@ class Patience:
 
 
 class Delivery:
-    """Delivers records. ``receipts`` and ``wishes`` are kept up to date by others."""
+    """Delivers records. ``receipts`` and ``withdrawals`` are kept up to date by others."""
 
     def __init__(
         self,
         composer: Composer,
         receipts: Receipts,
-        wishes: Wishes,
+        withdrawals: Withdrawals,
         outbox: Outbox,
         limits: Mapping[Channel, RateLimit],
         metrics: Metrics,
@@ -75,7 +76,7 @@ class Delivery:
     ) -> None:
         self._composer = composer
         self._receipts = receipts
-        self._wishes = wishes
+        self._withdrawals = withdrawals
         self._outbox = outbox
         self._limits = limits
         self._metrics = metrics
@@ -86,7 +87,7 @@ class Delivery:
     async def deliver(self, record: Record) -> Outcome:
         """Bring a record to its end. Raises where receipts can no longer be written or read."""
         try:
-            nudge = Nudge.model_validate_json(record.value)
+            nudge = nudge_adapter.validate_json(record.value)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"]))
@@ -95,6 +96,8 @@ class Delivery:
             )
             outcome: Outcome = "invalid"
         else:
+            if isinstance(nudge, NudgeCancelled):
+                return "cancellation"
             outcome = self._ended(nudge) or await self._deliver(nudge, record)
             self._metrics.outcomes.labels(nudge.channel, outcome).inc()
             log.info("nudge %s by %s: %s", nudge.nudge_id, nudge.channel, outcome)
@@ -112,7 +115,7 @@ class Delivery:
         while True:
             turn += 1
             await self._until(nudge.send_at, nudge)
-            ended = self._ended(nudge) or await self._unwanted(nudge)
+            ended = self._ended(nudge) or await self._withdrawn(nudge)
             if ended:
                 return ended
             tried = await self._try(nudge, record, turn)
@@ -129,7 +132,7 @@ class Delivery:
             return message
         await self._limits[nudge.channel].turn()
         async with self._slots:
-            if self._ended(nudge) or self._wishes.against(nudge.learner, nudge.channel, datetime.now(UTC)):
+            if self._ended(nudge) or self._withdrawals.against(nudge, datetime.now(UTC)):
                 return 0.0  # in the meantime; the next round says which
             attempt = self._receipts.standing(nudge.nudge_id).attempts + 1
             taken = await self._attempt(message, attempt)
@@ -199,12 +202,12 @@ class Delivery:
             return "known"
         return "expired" if datetime.now(UTC) >= nudge.expires_at else None
 
-    async def _unwanted(self, nudge: Nudge) -> Outcome | None:
-        reason = self._wishes.against(nudge.learner, nudge.channel, datetime.now(UTC))
+    async def _withdrawn(self, nudge: Nudge) -> Outcome | None:
+        reason = self._withdrawals.against(nudge, datetime.now(UTC))
         if reason is None:
             return None
         await self._receipts.drop(nudge, reason)
-        return "unwanted"
+        return "withdrawn"
 
     async def _until(self, moment: datetime, nudge: Nudge) -> None:
         """Sleep until a moment, or until the nudge has expired."""

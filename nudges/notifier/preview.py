@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from nudges.notifier.addresses import AddressBookError
 from nudges.notifier.composing import Composer, Unsendable
 from nudges.notifier.following import Follower
-from schemas.nudge import Nudge
+from schemas.nudge import NudgeCancelled, nudge_adapter
 
 Say = Callable[[str], None]
 
@@ -49,9 +49,11 @@ async def _say_all(composer: Composer, values: "asyncio.Queue[bytes]", say: Say)
 async def line_of(composer: Composer, value: bytes) -> dict[str, str]:
     """What would become of a record of the nudge topic."""
     try:
-        nudge = Nudge.model_validate_json(value)
+        nudge = nudge_adapter.validate_json(value)
     except ValidationError as error:
         return {"would": "make a dead letter", "because": f"{error.error_count()} fields are wrong"}
+    if isinstance(nudge, NudgeCancelled):
+        return {"nudge_id": nudge.nudge_id, "would": "not send", "because": f"cancelled: {nudge.reason}"}
     found = {"nudge_id": nudge.nudge_id, "channel": nudge.channel, "send_at": nudge.send_at.isoformat()}
     if datetime.now(UTC) >= nudge.expires_at:
         return found | {"would": "not send", "because": f"expired at {nudge.expires_at.isoformat()}"}

@@ -1,8 +1,8 @@
 """From a nudge to the words on a channel: Jinja templates, escaped, in a sandbox.
 
 What comes from a topic or an address book is a value, never a template: nothing in it is evaluated, and in
-HTML it is escaped. A folder of one's own may replace any template by its name, for all campaigns or, in a
-folder named like the campaign, for one.
+HTML it is escaped. A folder of one's own may replace any template by its name: for all nudges, for those of
+a campaign in a folder of its name, for one of its variants in a folder within that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ PARTS: Mapping[Channel, tuple[str, str, str]] = {
 """Channel → the templates of its title, its text and its HTML; empty where the channel has no such part."""
 
 SAMPLE: Mapping[str, Any] = {
-    **dict.fromkeys(("name", "text", "course_run", "campaign", "goal"), "a"),
+    **dict.fromkeys(("name", "text", "course_run", "campaign", "variant", "goal"), "a"),
     "reasons": ["a"],
     "links": dict.fromkeys(PURPOSES, "https://example.org"),
 }
@@ -73,12 +73,15 @@ class Templates:
             "text": nudge.text,
             "course_run": nudge.course_run,
             "campaign": nudge.campaign,
+            "variant": nudge.variant,
             "goal": nudge.goal,
             "reasons": nudge.reasons,
             "links": {purpose: links.get(purpose, "") for purpose in PURPOSES},
         }
         title, text, html = (
-            self._fill([f"{nudge.campaign}/{part}", part], values) if part else ""
+            self._fill([f"{nudge.campaign}/{nudge.variant}/{part}", f"{nudge.campaign}/{part}", part], values)
+            if part
+            else ""
             for part in PARTS[nudge.channel]
         )
         return Rendered(" ".join(title.split())[:MAX_SUBJECT], text.strip(), html.strip())

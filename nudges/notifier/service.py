@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiohttp import web
-from pydantic import ValidationError
 
 from nudges.notifier.addresses import AddressBook, EmptyBook, book_of
 from nudges.notifier.composing import Composer
@@ -26,12 +25,11 @@ from nudges.notifier.receipts import Receipts
 from nudges.notifier.rendering import Templates
 from nudges.notifier.settings import NotifierSettings
 from nudges.notifier.web import app_of
-from nudges.notifier.wishes import Wishes
-from schemas.inbound import feedback_adapter
+from nudges.notifier.withdrawals import Withdrawals
 from schemas.topics import FEEDBACK, NUDGES, RECEIPTS
 
-WISHES_SINCE = timedelta(days=30)
-"""How far back the feedback topic is read: as long before its sending as a nudge may have been decided."""
+SAID_SINCE = timedelta(days=40)
+"""How far back wishes and cancellations are read: a nudge may live for 30 days, and wait some before."""
 
 TIDY_S = 300.0
 
@@ -97,18 +95,18 @@ async def serve(
         raise NotifierError("HOMEROOM_NOTIFIER_PUBLIC_URL is empty: no mail without a link to unsubscribe")
     outbox = Outbox(publisher, place.prefix)
     receipts = Receipts(publisher, place.prefix + RECEIPTS.name)
-    wishes = Wishes()
-    followers = (
-        Follower(place.broker, place.prefix + RECEIPTS.name, receipts.take),
-        Follower(
-            place.broker,
-            place.prefix + FEEDBACK.name,
-            lambda value: _take_wish(wishes, value),
-            datetime.now(UTC) - WISHES_SINCE,
-        ),
+    withdrawals = Withdrawals()
+    since = datetime.now(UTC) - SAID_SINCE
+    followers = tuple(
+        Follower(place.broker, place.prefix + topic.name, take, start)
+        for topic, take, start in (
+            (RECEIPTS, receipts.take, None),
+            (NUDGES, withdrawals.take_nudge, since),
+            (FEEDBACK, withdrawals.take_feedback, since),
+        )
     )
     limits = {channel: RateLimit(rate) for channel, rate in settings.rates.items()}
-    delivery = Delivery(composer, receipts, wishes, outbox, limits, metrics, patience)
+    delivery = Delivery(composer, receipts, withdrawals, outbox, limits, metrics, patience)
     with _failures_in_a_line():
         async with _endpoint(settings, composer.links, outbox, metrics), asyncio.TaskGroup() as tasks:
             following = [tasks.create_task(follower.run()) for follower in followers]
@@ -131,18 +129,13 @@ async def serve(
                 under_way.release,
             )
             consuming = tasks.create_task(intake.run())
-            tidying = tasks.create_task(_tidy(receipts))
+            tidying = tasks.create_task(_tidy(receipts, withdrawals))
             await _told_to_stop()
             await under_way.stop()
             for task in (consuming, tidying, *following):
                 task.cancel()
     await composer.addresses.close()
     await publisher.flush()
-
-
-def _take_wish(wishes: Wishes, value: bytes) -> None:
-    with contextlib.suppress(ValidationError):  # the worker makes a dead letter of it
-        wishes.take(feedback_adapter.validate_json(value))
 
 
 @contextlib.asynccontextmanager
@@ -162,10 +155,11 @@ async def _endpoint(
         await runner.cleanup()
 
 
-async def _tidy(receipts: Receipts) -> None:
+async def _tidy(receipts: Receipts, withdrawals: Withdrawals) -> None:
     while True:
         await asyncio.sleep(TIDY_S)
         receipts.forget()
+        withdrawals.forget(datetime.now(UTC) - SAID_SINCE)
 
 
 async def _told_to_stop() -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from schemas.learner import Channel
-from schemas.nudge import Nudge
+from schemas.nudge import Nudge, NudgeCancelled
 
 
 def nudge(
@@ -30,4 +30,15 @@ def nudge(
         goal="active again in the course within 7 days",
         text=text,
         reasons=["no activity for 9 days (was active on 4 of 7 days before)"],
+    )
+
+
+def cancelled(one: Nudge) -> NudgeCancelled:
+    """What takes a nudge back."""
+    return NudgeCancelled(
+        nudge_id=one.nudge_id,
+        learner=one.learner,
+        course_run=one.course_run,
+        cancelled_at=one.decided_at,
+        reason="recovered",
     )

@@ -38,6 +38,9 @@ def test_ones_own_templates_come_first_and_a_campaign_s_before_them(tmp_path: Pa
     sms = templates.render(nudge("n", channel="sms"), Contact({}), {})
     assert sms.text.startswith("mine: Open")
     assert templates.render(nudge("n"), Contact({}), {}).title == "Back to BBB/2014B?"
+    (tmp_path / "reach-out" / "only").mkdir()
+    (tmp_path / "reach-out" / "only" / "email-subject.txt").write_text("{{ variant }}", encoding="utf-8")
+    assert Templates(tmp_path).render(nudge("n"), Contact({}), {}).title == "only"
 
 
 @pytest.mark.parametrize("text", ["{{ nme }}", "{% if %}", "{{ text.__class__.__mro__ }}", "{{ links.go }}"])

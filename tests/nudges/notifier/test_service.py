@@ -19,14 +19,14 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from nudges.notifier.links import Links
-from schemas.nudge import Nudge
+from schemas.nudge import Nudge, NudgeCancelled
 from schemas.topics import DEAD_LETTERS, FEEDBACK, NUDGES, RECEIPTS
 from streams import topics
 from streams.brokers import die_with_parent, free_port
 from streams.publisher import Publisher
 from streams.settings import Settings
 from tests.brokers import TestBroker
-from tests.nudges.notifier.nudging import nudge
+from tests.nudges.notifier.nudging import cancelled, nudge
 from tests.nudges.notifier.receivers import Receivers, receivers
 from tests.streams.pipelines import records
 
@@ -85,7 +85,7 @@ class Post:
         self.processes.append(process)
         return process
 
-    def publish(self, *nudges: Nudge | bytes) -> None:
+    def publish(self, *nudges: Nudge | NudgeCancelled | bytes) -> None:
         publisher = Publisher(self.settings.broker)
         for one in nudges:
             value = one if isinstance(one, bytes) else one.model_dump_json().encode()
@@ -158,8 +158,11 @@ def test_each_nudge_goes_once_at_its_time_and_everything_is_accounted_for(post: 
     post.publish(nudge("first"))
     post.wait_final("first")
     repeated = nudge("repeated")
+    taken_back = nudge("taken back", due_in_s=2.0)
     post.publish(
         nudge("later", due_in_s=5.0),
+        taken_back,
+        cancelled(taken_back),
         repeated,
         repeated,
         nudge("expired", due_in_s=-100.0, lasts_s=50.0),
@@ -172,9 +175,9 @@ def test_each_nudge_goes_once_at_its_time_and_everything_is_accounted_for(post: 
     post.wait_final("repeated", "by-sms", "nobody's", "webhook")
     assert post.receivers.mailbox.counts == {"first": 1, "repeated": 1}, "what is due later holds nothing up"
     assert post.committed() <= 1, "what waits is not committed"
-    post.wait_final("later")
+    post.wait_final("later", "taken back")
     assert post.receivers.mailbox.counts == {"first": 1, "repeated": 1, "later": 1}
-    post.wait(lambda: post.committed() == 10, "everything committed")
+    post.wait(lambda: post.committed() == 12, "everything committed")
 
     letters = {one["dead_letter_id"]: one["reason"] for one in post.read(DEAD_LETTERS.name)}
     assert sorted(letters.values()) == ["invalid", "no_address", "no_channel"]
@@ -235,8 +238,8 @@ def test_a_mail_carries_what_a_mailbox_provider_asks_for_and_its_link_unsubscrib
             assert answer.read()[:6] == b"GIF89a"
         assert answer.headers["Cache-Control"] == "no-store"
 
-    post.publish(nudge("unwanted"), nudge("bob's", learner="bob"))
-    post.wait_final("unwanted", "bob's")
+    post.publish(nudge("unwelcome"), nudge("bob's", learner="bob"))
+    post.wait_final("unwelcome", "bob's")
     assert post.receivers.mailbox.counts == {"first": 1, "bob's": 1}
     kinds = {one["kind"] for one in post.read(FEEDBACK.name)}
     assert kinds == {"delivered", "unsubscribed", "clicked", "opened"}
