@@ -1,0 +1,187 @@
+"""The next step for a learner: the item with which those who had stopped at the same one went on. Pure.
+
+A *transition* is a return. A learner's last item of an active day leads to the first item that was new to
+them on their next active day; an enrolment's first active day starts from ``START``. So only learners who
+continued are counted, and what they did next is what somebody who has stopped could do next. One enrolment
+gives at most one transition a day, so nobody's clicking outweighs the others.
+
+Transitions are counted in whole numbers and forget by half in four weeks. Every day's counts of all
+partitions are merged before anything is cut, so the result does not depend on how learners were spread;
+:func:`learn` keeps the heaviest ``MOST_PAIRS``. A :data:`Table` is plain data.
+
+Of each enrolment :class:`Trail` remembers where it stopped and what it has done. That set is a Bloom filter
+of 128 bytes: an item that was done is always found in it, so it is never suggested; one that was not is
+taken for done by mistake with a probability of 1 % after 100 items and 22 % after 300, and then it is just
+not suggested. What a platform does not name as an ``object`` cannot be suggested.
+
+It does not know the order of a course, nor what an item is: that a learner should go there is said by others'
+steps alone.
+"""
+
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Self
+
+START = ""
+"""Where an enrolment comes from that has done nothing yet."""
+
+FILTER_BITS, HASHES = 1024, 4
+
+FIRST_KEPT = 8
+"""Of a day's items, by the time they were first done: the first new one is looked for among these."""
+
+HALF_LIFE_DAYS = 28.0
+LEAST_WEIGHT = 0.05
+"""A transition that was seen once is forgotten after four months."""
+
+MOST_PAIRS = 4000
+"""Of all runs together: about 150 kB of a day package, which every worker keeps for 60 days."""
+
+MOST_SUCCESSORS = 5
+
+Transitions = Counter[tuple[str, str, str]]
+"""(course run, from, to) → how often."""
+
+Successors = Mapping[str, tuple[tuple[str, float], ...]]
+"""From → the items that followed and their weights, the heaviest first."""
+
+Table = dict[str, dict[str, tuple[tuple[str, float], ...]]]
+"""Course run → successors."""
+
+
+@lru_cache(maxsize=100_000)
+def _bits(item: str) -> int:
+    digest = blake2b(item.encode(), digest_size=2 * HASHES).digest()
+    found = 0
+    for at in range(0, 2 * HASHES, 2):
+        found |= 1 << (int.from_bytes(digest[at : at + 2], "big") % FILTER_BITS)
+    return found
+
+
+@dataclass(slots=True)
+class _Day:
+    """A day that is not closed: its first items by time, its last, and all as a filter."""
+
+    first: list[tuple[int, str]] = field(default_factory=list)
+    last: tuple[int, str] = (-1, "")
+    done: int = 0
+
+    def take(self, time: int, item: str) -> None:
+        self.last = max(self.last, (time, item))
+        bits = _bits(item)
+        if self.done & bits == bits:
+            known = next((one for one in self.first if one[1] == item), None)
+            if known is not None:
+                if known[0] <= time:
+                    return
+                self.first.remove(known)
+        self.done |= bits
+        if len(self.first) < FIRST_KEPT or (time, item) < self.first[-1]:
+            insort(self.first, (time, item))
+            del self.first[FIRST_KEPT:]
+
+
+@dataclass(slots=True)
+class Trail:
+    """Where one enrolment stands: its last item before the days that are open, and all it has done.
+
+    The same steps leave the same trail in whatever order they come, as long as their day is open.
+    """
+
+    last: str = START
+    done: int = 0
+    days: dict[int, _Day] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """The trail that :meth:`record` wrote down."""
+        days = {
+            int(day): _Day([(time, item) for time, item in first], (last[0], last[1]), int(done, 16))
+            for day, (first, last, done) in record["days"].items()
+        }
+        return cls(record["last"], int(record["done"], 16), days)
+
+    def record(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        days = {str(day): [one.first, one.last, f"{one.done:x}"] for day, one in sorted(self.days.items())}
+        return {"last": self.last, "done": f"{self.done:x}", "days": days}
+
+    def take(self, day: int, time: int, item: str) -> None:
+        """Take a step of a day that is open, at a moment within it."""
+        found = self.days.get(day)
+        if found is None:
+            found = self.days[day] = _Day()
+        found.take(time, item)
+
+    def take_late(self, item: str) -> None:
+        """Take a step of a day that has been closed: it counts as done, and leads nowhere."""
+        self.done |= _bits(item)
+
+    def close(self, day: int) -> tuple[str, str] | None:
+        """End a day; the transition that it made, where it made one."""
+        found = self.days.pop(day, None)
+        if found is None:
+            return None
+        start, new = self.last, [item for _, item in found.first if not self.has_done(item)]
+        self.last = found.last[1]
+        self.done |= found.done
+        return (start, new[0]) if new else None
+
+    def has_done(self, item: str) -> bool:
+        """Whether the item was done on a closed day; rarely also where it was not, never the other way."""
+        bits = _bits(item)
+        return self.done & bits == bits
+
+
+def learn(table: Table, transitions: Transitions, days: int = 1) -> Table:
+    """The table some days after ``table``, with the transitions of the last one.
+
+    Runs of which nothing is left are dropped, so the table of a course that is over goes by itself.
+    """
+    keep = 0.5 ** (days / HALF_LIFE_DAYS)
+    weights: dict[str, dict[tuple[str, str], float]] = {
+        run: {(start, to): keep * weight for start, after in successors.items() for to, weight in after}
+        for run, successors in table.items()
+    }
+    for (run, start, to), count in transitions.items():
+        pairs = weights.setdefault(run, {})
+        pairs[start, to] = pairs.get((start, to), 0.0) + count
+    alive = [run for run in sorted(weights) if max(weights[run].values(), default=0.0) >= LEAST_WEIGHT]
+    return {run: _heaviest(weights[run], MOST_PAIRS // len(alive)) for run in alive}
+
+
+def _heaviest(pairs: Mapping[tuple[str, str], float], most: int) -> dict[str, tuple[tuple[str, float], ...]]:
+    found: dict[str, list[tuple[str, float]]] = {}
+    left = most
+    for (start, to), weight in sorted(pairs.items(), key=lambda one: (-one[1], one[0])):
+        if left == 0 or weight < LEAST_WEIGHT:
+            break
+        after = found.setdefault(start, [])
+        if len(after) < MOST_SUCCESSORS:
+            after.append((to, round(weight, 4)))
+            left -= 1
+    return {start: tuple(found[start]) for start in sorted(found)}
+
+
+def popular(successors: Successors) -> tuple[str, ...]:
+    """The items with which learners went on most often, wherever they had stopped."""
+    totals: dict[str, float] = {}
+    for after in successors.values():
+        for to, weight in after:
+            totals[to] = totals.get(to, 0.0) + weight
+    return tuple(sorted(totals, key=lambda item: (-totals[item], item)))
+
+
+def next_item(successors: Successors, everywhere: Iterable[str], trail: Trail) -> str | None:
+    """What to do next: the first item not done of those that followed the learner's last one, else of those
+    that follow ``everywhere`` (see :func:`popular`); None where everything known is done."""
+    here = (to for to, _ in successors.get(trail.last, ()))
+    for candidates in (here, everywhere):
+        for item in candidates:
+            if not trail.has_done(item) and item != trail.last:
+                return item
+    return None
