@@ -27,6 +27,7 @@ from online_models.cohorts import Histogram, merge, phase, rank_table
 from online_models.design import check_example
 from online_models.metrics import Progress
 from online_models.quality import QualityWatch, merge_counts
+from online_models.recommender import Table, learn, merged
 from schemas.learning import DayPackage, DayReport, ModelSnapshot, TrainingExample
 from schemas.packed import PackedArray
 
@@ -57,6 +58,7 @@ class Trainer:
         self._progress = Progress()
         self._quality = QualityWatch()
         self._choices: dict[str, NDArray[np.int32]] = {}
+        self._next_items: Table = {}
 
     @classmethod
     def resume(cls, package: DayPackage, partitions: int) -> "Trainer":
@@ -67,6 +69,7 @@ class Trainer:
         found._progress = Progress.from_state(package.model.state.get("progress"))
         found._quality = QualityWatch.from_state(package.quality.rhythm)
         found._choices = {name: unpack(sums) for name, sums in package.choices.items()}
+        found._next_items = package.next_items
         return found
 
     def receive(self, report: DayReport) -> list[DayPackage]:
@@ -125,6 +128,9 @@ class Trainer:
         self._progress.update(examples)
         self._classifier.learn(examples)
         self._add_choices(reports)
+        days = 1 if self.published is None else day - self.published
+        transitions = merged(report.transitions for report in reports)
+        self._next_items = learn(self._next_items, transitions, days)
         self.published = day
         cohorts = _cohorts(reports)
         counts = merge_counts(source for report in reports for source in report.sources)
@@ -133,6 +139,7 @@ class Trainer:
             features=FINGERPRINT,
             cohorts={run: pack(rank_table(cohort)) for run, cohort in cohorts.items()},
             choices={name: pack(self._choices[name]) for name in sorted(self._choices)},
+            next_items=self._next_items,
             model=self._snapshot(day),
             metrics=self._figures(),
             quality=self._quality.close(day, counts, {run: phase(cohort) for run, cohort in cohorts.items()}),

@@ -26,14 +26,19 @@ class Unsendable:
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """Composes messages. ``go_to`` is the address that a learner should go on at, with ``{course_run}`` in
-    it, or empty; ``track_opens`` puts a picture into mails that says when they are opened."""
+    """Composes messages.
+
+    ``go_to`` is the address that a learner should go on at, with ``{course_run}`` in it, or empty;
+    ``go_to_item`` the same for a nudge that suggests an item, with ``{object}`` in it too. ``track_opens``
+    puts a picture into mails that says when they are opened.
+    """
 
     providers: Providers
     addresses: AddressBook
     templates: Templates
     links: Links | None = field(repr=False)
     go_to: str = ""
+    go_to_item: str = ""
     track_opens: bool = False
 
     async def compose(self, nudge: Nudge) -> Outgoing | Unsendable:
@@ -54,11 +59,15 @@ class Composer:
         found: dict[Purpose, str] = {
             kind: self.links.link(nudge, kind) for kind in ("unsubscribed", "dismissed")
         }
-        if self.go_to:
-            found["clicked"] = self.links.link(nudge, "clicked", self._go_to(nudge))
+        if to := self._go_to(nudge):
+            found["clicked"] = self.links.link(nudge, "clicked", to)
         if self.track_opens and nudge.channel == "email":
             found["opened"] = self.links.link(nudge, "opened")
         return found
 
     def _go_to(self, nudge: Nudge) -> str:
-        return self.go_to.replace("{course_run}", quote(nudge.course_run, safe=""))
+        address = self.go_to_item if nudge.suggestion and self.go_to_item else self.go_to
+        values = {"{course_run}": nudge.course_run, "{object}": nudge.suggestion or ""}
+        for name, value in values.items():
+            address = address.replace(name, quote(value, safe=""))
+        return address

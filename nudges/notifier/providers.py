@@ -110,4 +110,5 @@ def _describe(plugin: Any, message: Outgoing) -> None:
             "course_run": nudge.course_run,
             "campaign": nudge.campaign,
             "goal": nudge.goal,
+            "suggestion": nudge.suggestion or "",
         }

@@ -31,7 +31,7 @@ PARTS: Mapping[Channel, tuple[str, str, str]] = {
 """Channel → the templates of its title, its text and its HTML; empty where the channel has no such part."""
 
 SAMPLE: Mapping[str, Any] = {
-    **dict.fromkeys(("name", "text", "course_run", "campaign", "variant", "goal"), "a"),
+    **dict.fromkeys(("name", "text", "course_run", "campaign", "variant", "goal", "suggestion"), "a"),
     "reasons": ["a"],
     "links": dict.fromkeys(PURPOSES, "https://example.org"),
 }
@@ -75,6 +75,7 @@ class Templates:
             "campaign": nudge.campaign,
             "variant": nudge.variant,
             "goal": nudge.goal,
+            "suggestion": nudge.suggestion or "",
             "reasons": nudge.reasons,
             "links": {purpose: links.get(purpose, "") for purpose in PURPOSES},
         }

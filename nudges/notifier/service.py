@@ -56,6 +56,7 @@ def composer_of(settings: NotifierSettings) -> Composer:
         templates=Templates(Path(settings.templates) if settings.templates else None),
         links=_links(settings),
         go_to=settings.go_to,
+        go_to_item=settings.go_to_item,
         track_opens=settings.track_opens,
     )
 

@@ -58,6 +58,10 @@ class NotifierSettings(BaseSettings):
     go_to: str = Field(
         "", description="where a learner should go on, with `{course_run}` in it; empty for no such link"
     )
+    go_to_item: str = Field(
+        "",
+        description="where the suggested item is, with `{course_run}` and `{object}` in it; empty: as above",
+    )
     track_opens: bool = Field(
         False, description="whether mails carry a picture that tells when they are opened"
     )

@@ -14,6 +14,7 @@ def nudge(
     due_in_s: float = -1.0,
     lasts_s: float = 3600.0,
     text: str = "Open the week you stopped at and read one page.",
+    suggestion: str | None = None,
 ) -> Nudge:
     """A nudge that is due in so many seconds, and expires so many after."""
     send_at = datetime.now(UTC) + timedelta(seconds=due_in_s)
@@ -29,6 +30,7 @@ def nudge(
         expires_at=send_at + timedelta(seconds=lasts_s),
         goal="active again in the course within 7 days",
         text=text,
+        suggestion=suggestion,
         reasons=["no activity for 9 days (was active on 4 of 7 days before)"],
     )
 

@@ -112,14 +112,18 @@ class Trail:
 
     def take(self, day: int, time: int, item: str) -> None:
         """Take a step of a day that is open, at a moment within it."""
+        self._open(day).take(time, item)
+
+    def take_late(self, day: int, item: str) -> None:
+        """Take a step of a day that has been closed: it leads nowhere, and counts as done from the close of
+        ``day`` on, which is open: not at once, since a decision on the last close may still be to come."""
+        self._open(day).done |= _bits(item)
+
+    def _open(self, day: int) -> _Day:
         found = self.days.get(day)
         if found is None:
             found = self.days[day] = _Day()
-        found.take(time, item)
-
-    def take_late(self, item: str) -> None:
-        """Take a step of a day that has been closed: it counts as done, and leads nowhere."""
-        self.done |= _bits(item)
+        return found
 
     def close(self, day: int) -> tuple[str, str] | None:
         """End a day; the transition that it made, where it made one."""
@@ -127,7 +131,8 @@ class Trail:
         if found is None:
             return None
         start, new = self.last, [item for _, item in found.first if not self.has_done(item)]
-        self.last = found.last[1]
+        if found.first:
+            self.last = found.last[1]
         self.done |= found.done
         return (start, new[0]) if new else None
 
@@ -135,6 +140,24 @@ class Trail:
         """Whether the item was done on a closed day; rarely also where it was not, never the other way."""
         bits = _bits(item)
         return self.done & bits == bits
+
+
+def by_run(transitions: Transitions) -> dict[str, list[tuple[str, str, int]]]:
+    """Transitions as a day report tells them, in an order of their own."""
+    found: dict[str, list[tuple[str, str, int]]] = {}
+    for (run, start, to), count in sorted(transitions.items()):
+        found.setdefault(run, []).append((start, to, count))
+    return found
+
+
+def merged(reports: Iterable[Mapping[str, Iterable[tuple[str, str, int]]]]) -> Transitions:
+    """What several reports tell, together."""
+    found: Transitions = Counter()
+    for report in reports:
+        for run, pairs in report.items():
+            for start, to, count in pairs:
+                found[run, start, to] += count
+    return found
 
 
 def learn(table: Table, transitions: Transitions, days: int = 1) -> Table:
@@ -176,12 +199,20 @@ def popular(successors: Successors) -> tuple[str, ...]:
     return tuple(sorted(totals, key=lambda item: (-totals[item], item)))
 
 
-def next_item(successors: Successors, everywhere: Iterable[str], trail: Trail) -> str | None:
-    """What to do next: the first item not done of those that followed the learner's last one, else of those
-    that follow ``everywhere`` (see :func:`popular`); None where everything known is done."""
-    here = (to for to, _ in successors.get(trail.last, ()))
-    for candidates in (here, everywhere):
-        for item in candidates:
-            if not trail.has_done(item) and item != trail.last:
-                return item
-    return None
+class Recommender:
+    """Says what to do next, by a day package's table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._popular: dict[str, tuple[str, ...]] = {}
+
+    def next_item(self, run: str, trail: Trail) -> str | None:
+        """The first item not done of those that followed the learner's last one in the run, else of those
+        that followed anywhere in it; None where everything known is done."""
+        successors = self._table.get(run)
+        if successors is None:
+            return None
+        if run not in self._popular:
+            self._popular[run] = popular(successors)
+        here = tuple(to for to, _ in successors.get(trail.last, ()))
+        return next((item for item in here + self._popular[run] if not trail.has_done(item)), None)

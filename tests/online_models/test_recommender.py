@@ -7,15 +7,15 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nudges.recommender import (
+from online_models.recommender import (
     MOST_PAIRS,
     MOST_SUCCESSORS,
     START,
+    Recommender,
     Table,
     Trail,
     Transitions,
     learn,
-    next_item,
     popular,
 )
 
@@ -77,7 +77,7 @@ def test_nothing_that_was_done_is_suggested(items: set[str], data: st.DataObject
         trail.take(0, time, item)
     trail.close(0)
     table = learn({}, Counter({("run", START, item): 1 for item in items} | {("run", "x", "y"): 1}))
-    suggested = next_item(table["run"], popular(table["run"]), trail)
+    suggested = Recommender(table).next_item("run", trail)
     assert suggested not in done
 
 
@@ -85,7 +85,11 @@ def test_the_filter_is_wrong_as_seldom_as_it_says() -> None:
     for done, at_most in ((100, 0.02), (300, 0.30)):
         trail = Trail()
         for number in range(done):
-            trail.take_late(f"item-{number}")
+            trail.take_late(7, f"item-{number}")
+        assert trail.last == START
+        assert not trail.has_done("item-0"), "only from the close on"
+        assert trail.close(7) is None
+        assert trail.last == START
         assert all(trail.has_done(f"item-{number}") for number in range(done))
         wrong = sum(trail.has_done(f"other-{number}") for number in range(5000)) / 5000
         assert at_most / 10 < wrong < at_most
@@ -93,18 +97,19 @@ def test_the_filter_is_wrong_as_seldom_as_it_says() -> None:
 
 def test_the_own_way_comes_first_and_then_everybodys() -> None:
     followed = Counter({("r", "a", "b"): 3, ("r", "a", "c"): 2, ("r", "x", "z"): 9, ("s", "a", "no"): 99})
-    table = learn({}, followed)["r"]
-    everywhere = popular(table)
-    assert everywhere == ("z", "b", "c")
+    table = learn({}, followed)
+    assert popular(table["r"]) == ("z", "b", "c")
+    recommender = Recommender(table)
     trail, _ = trail_of("a")
-    assert next_item(table, everywhere, trail) == "b"
+    assert recommender.next_item("r", trail) == "b"
     trail, _ = trail_of("ba")
-    assert next_item(table, everywhere, trail) == "c"
+    assert recommender.next_item("r", trail) == "c"
     trail, _ = trail_of("bca")
-    assert next_item(table, everywhere, trail) == "z"
+    assert recommender.next_item("r", trail) == "z"
     trail, _ = trail_of("bcza")
-    assert next_item(table, everywhere, trail) is None
-    assert next_item(table, everywhere, Trail()) == "z"
+    assert recommender.next_item("r", trail) is None
+    assert recommender.next_item("r", Trail()) == "z"
+    assert recommender.next_item("another", Trail()) is None
 
 
 def test_weights_halve_in_four_weeks_and_go_in_the_end() -> None:
