@@ -18,12 +18,12 @@ It does not know the order of a course, nor what an item is: that a learner shou
 steps alone.
 """
 
-from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, Self
 
 START = ""
@@ -31,8 +31,8 @@ START = ""
 
 FILTER_BITS, HASHES = 1024, 4
 
-FIRST_KEPT = 8
-"""Of a day's items, by the time they were first done: the first new one is looked for among these."""
+KEPT = 32
+"""Of an open day's items, by the time they were first done: the first new one is looked for among these."""
 
 HALF_LIFE_DAYS = 28.0
 LEAST_WEIGHT = 0.05
@@ -64,25 +64,30 @@ def _bits(item: str) -> int:
 
 @dataclass(slots=True)
 class _Day:
-    """A day that is not closed: its first items by time, its last, and all as a filter."""
+    """A day that is not closed: when each of its items was first done, which was last, and a filter of
+    those that are not among the ``KEPT`` first."""
 
-    first: list[tuple[int, str]] = field(default_factory=list)
+    first: dict[str, int] = field(default_factory=dict)
     last: tuple[int, str] = (-1, "")
     done: int = 0
 
     def take(self, time: int, item: str) -> None:
-        self.last = max(self.last, (time, item))
-        bits = _bits(item)
-        if self.done & bits == bits:
-            known = next((one for one in self.first if one[1] == item), None)
-            if known is not None:
-                if known[0] <= time:
-                    return
-                self.first.remove(known)
-        self.done |= bits
-        if len(self.first) < FIRST_KEPT or (time, item) < self.first[-1]:
-            insort(self.first, (time, item))
-            del self.first[FIRST_KEPT:]
+        if time >= self.last[0]:
+            self.last = max(self.last, (time, item))
+        known = self.first.get(item)
+        if known is None or time < known:
+            self.first[item] = time
+            if len(self.first) > KEPT:
+                latest = max(self.first, key=lambda one: (self.first[one], one))
+                del self.first[latest]
+                self.done |= _bits(latest)
+
+    def filter(self) -> int:
+        """All that was done on the day."""
+        found = self.done
+        for item in self.first:
+            found |= _bits(item)
+        return found
 
 
 @dataclass(slots=True)
@@ -100,7 +105,7 @@ class Trail:
     def of(cls, record: Mapping[str, Any]) -> Self:
         """The trail that :meth:`record` wrote down."""
         days = {
-            int(day): _Day([(time, item) for time, item in first], (last[0], last[1]), int(done, 16))
+            int(day): _Day(first, (last[0], last[1]), int(done, 16))
             for day, (first, last, done) in record["days"].items()
         }
         return cls(record["last"], int(record["done"], 16), days)
@@ -112,29 +117,26 @@ class Trail:
 
     def take(self, day: int, time: int, item: str) -> None:
         """Take a step of a day that is open, at a moment within it."""
-        self._open(day).take(time, item)
+        found = self.days.get(day)
+        if found is None:
+            found = self.days[day] = _Day()
+        found.take(time, item)
 
     def take_late(self, day: int, item: str) -> None:
         """Take a step of a day that has been closed: it leads nowhere, and counts as done from the close of
         ``day`` on, which is open: not at once, since a decision on the last close may still be to come."""
-        self._open(day).done |= _bits(item)
-
-    def _open(self, day: int) -> _Day:
-        found = self.days.get(day)
-        if found is None:
-            found = self.days[day] = _Day()
-        return found
+        self.days.setdefault(day, _Day()).done |= _bits(item)
 
     def close(self, day: int) -> tuple[str, str] | None:
         """End a day; the transition that it made, where it made one."""
         found = self.days.pop(day, None)
         if found is None:
             return None
-        start, new = self.last, [item for _, item in found.first if not self.has_done(item)]
+        start, new = self.last, [item for item in found.first if not self.has_done(item)]
         if found.first:
             self.last = found.last[1]
-        self.done |= found.done
-        return (start, new[0]) if new else None
+        self.done |= found.filter()
+        return (start, min(new, key=lambda item: (found.first[item], item))) if new else None
 
     def has_done(self, item: str) -> bool:
         """Whether the item was done on a closed day; rarely also where it was not, never the other way."""
@@ -207,12 +209,14 @@ class Recommender:
         self._popular: dict[str, tuple[str, ...]] = {}
 
     def next_item(self, run: str, trail: Trail) -> str | None:
-        """The first item not done of those that followed the learner's last one in the run, else of those
-        that followed anywhere in it; None where everything known is done."""
-        successors = self._table.get(run)
-        if successors is None:
-            return None
+        """What to do next in the run; None where everything known is done."""
+        return next(self.ranked(run, trail), None)
+
+    def ranked(self, run: str, trail: Trail) -> Iterator[str]:
+        """The items not done, the best first: those that followed the learner's last one, then those that
+        followed anywhere in the run. An item of both comes twice."""
+        successors = self._table.get(run, {})
         if run not in self._popular:
             self._popular[run] = popular(successors)
-        here = tuple(to for to, _ in successors.get(trail.last, ()))
-        return next((item for item in here + self._popular[run] if not trail.has_done(item)), None)
+        here = (to for to, _ in successors.get(trail.last, ()))
+        return (item for item in chain(here, self._popular[run]) if not trail.has_done(item))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from online_models.recommender import (
+    KEPT,
     MOST_PAIRS,
     MOST_SUCCESSORS,
     START,
@@ -19,9 +20,8 @@ from online_models.recommender import (
     popular,
 )
 
-STEPS = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 50), st.sampled_from("abcdefghijklmnop")), max_size=60
-)
+ITEMS = [f"i{number}" for number in range(KEPT + 8)]
+STEPS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 50), st.sampled_from(ITEMS)), max_size=120)
 
 
 def trail_of(*days: str) -> tuple[Trail, list[tuple[str, str] | None]]:
@@ -58,6 +58,20 @@ def test_the_order_of_arrival_within_open_days_does_not_matter(
             trail.take(day, time, item)
         trails.append((trail, [trail.close(day) for day in range(3)]))
     assert trails[0] == trails[1] == trails[2]
+
+
+def test_a_day_of_more_items_than_are_kept_does_not_depend_on_the_order_either() -> None:
+    steps = [(0, number // 2, item) for number, item in enumerate(ITEMS)]
+    trails = []
+    for seed in range(5):
+        trail = Trail()
+        for day, time, item in random.Random(seed).sample(steps, len(steps)):
+            trail.take(day, time, item)
+        assert len(trail.days[0].first) == KEPT
+        assert trail.close(0) == (START, "i0")
+        assert all(trail.has_done(item) for item in ITEMS)
+        trails.append(trail)
+    assert all(trail == trails[0] for trail in trails)
 
 
 @given(STEPS)
