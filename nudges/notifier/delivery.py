@@ -226,12 +226,15 @@ class UnderWay:
         self._delivery = delivery
         self._spawn = spawn
         self._tasks: dict[int, set[asyncio.Task[Outcome]]] = {}
+        self._stopped = False
 
     def __len__(self) -> int:
         return sum(map(len, self._tasks.values()))
 
     def start(self, record: Record, done: Callable[[Record], None]) -> None:
         """Begin to deliver a record; ``done`` is told when it needs nothing more."""
+        if self._stopped:
+            return
         task = self._spawn(self._delivery.deliver(record))
         tasks = self._tasks.setdefault(record.partition, set())
         tasks.add(task)
@@ -251,5 +254,6 @@ class UnderWay:
         await self._delivery.finish_attempts()
 
     async def stop(self) -> None:
-        """Let go of everything."""
+        """Let go of everything, and begin nothing any more."""
+        self._stopped = True
         await self.release(list(self._tasks))
