@@ -46,10 +46,10 @@ MOST_SUCCESSORS = 5
 Transitions = Counter[tuple[str, str, str]]
 """(course run, from, to) → how often."""
 
-Successors = Mapping[str, tuple[tuple[str, float], ...]]
-"""From → the items that followed and their weights, the heaviest first."""
+Successors = dict[str, dict[str, float]]
+"""From → the items that followed → their weights."""
 
-Table = dict[str, dict[str, tuple[tuple[str, float], ...]]]
+Table = dict[str, Successors]
 """Course run → successors."""
 
 
@@ -144,21 +144,22 @@ class Trail:
         return self.done & bits == bits
 
 
-def by_run(transitions: Transitions) -> dict[str, list[tuple[str, str, int]]]:
+def by_run(transitions: Transitions) -> dict[str, dict[str, dict[str, int]]]:
     """Transitions as a day report tells them, in an order of their own."""
-    found: dict[str, list[tuple[str, str, int]]] = {}
+    found: dict[str, dict[str, dict[str, int]]] = {}
     for (run, start, to), count in sorted(transitions.items()):
-        found.setdefault(run, []).append((start, to, count))
+        found.setdefault(run, {}).setdefault(start, {})[to] = count
     return found
 
 
-def merged(reports: Iterable[Mapping[str, Iterable[tuple[str, str, int]]]]) -> Transitions:
+def merged(reports: Iterable[Mapping[str, Mapping[str, Mapping[str, int]]]]) -> Transitions:
     """What several reports tell, together."""
     found: Transitions = Counter()
     for report in reports:
-        for run, pairs in report.items():
-            for start, to, count in pairs:
-                found[run, start, to] += count
+        for run, starts in report.items():
+            for start, after in starts.items():
+                for to, count in after.items():
+                    found[run, start, to] += count
     return found
 
 
@@ -169,7 +170,9 @@ def learn(table: Table, transitions: Transitions, days: int = 1) -> Table:
     """
     keep = 0.5 ** (days / HALF_LIFE_DAYS)
     weights: dict[str, dict[tuple[str, str], float]] = {
-        run: {(start, to): keep * weight for start, after in successors.items() for to, weight in after}
+        run: {
+            (start, to): keep * weight for start, after in successors.items() for to, weight in after.items()
+        }
         for run, successors in table.items()
     }
     for (run, start, to), count in transitions.items():
@@ -179,26 +182,30 @@ def learn(table: Table, transitions: Transitions, days: int = 1) -> Table:
     return {run: _heaviest(weights[run], MOST_PAIRS // len(alive)) for run in alive}
 
 
-def _heaviest(pairs: Mapping[tuple[str, str], float], most: int) -> dict[str, tuple[tuple[str, float], ...]]:
-    found: dict[str, list[tuple[str, float]]] = {}
+def _heaviest(pairs: Mapping[tuple[str, str], float], most: int) -> Successors:
+    found: Successors = {}
     left = most
     for (start, to), weight in sorted(pairs.items(), key=lambda one: (-one[1], one[0])):
         if left == 0 or weight < LEAST_WEIGHT:
             break
-        after = found.setdefault(start, [])
+        after = found.setdefault(start, {})
         if len(after) < MOST_SUCCESSORS:
-            after.append((to, round(weight, 4)))
+            after[to] = round(weight, 4)
             left -= 1
-    return {start: tuple(found[start]) for start in sorted(found)}
+    return {start: found[start] for start in sorted(found)}
 
 
-def popular(successors: Successors) -> tuple[str, ...]:
-    """The items with which learners went on most often, wherever they had stopped."""
+def popular(successors: Successors) -> list[str]:
+    """The items with which learners went on, wherever they had stopped, the most frequent first."""
     totals: dict[str, float] = {}
     for after in successors.values():
-        for to, weight in after:
+        for to, weight in after.items():
             totals[to] = totals.get(to, 0.0) + weight
-    return tuple(sorted(totals, key=lambda item: (-totals[item], item)))
+    return _heaviest_first(totals)
+
+
+def _heaviest_first(weights: Mapping[str, float]) -> list[str]:
+    return sorted(weights, key=lambda item: (-weights[item], item))
 
 
 class Recommender:
@@ -206,7 +213,7 @@ class Recommender:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._popular: dict[str, tuple[str, ...]] = {}
+        self._popular: dict[str, list[str]] = {}
 
     def next_item(self, run: str, trail: Trail) -> str | None:
         """What to do next in the run; None where everything known is done."""
@@ -218,5 +225,5 @@ class Recommender:
         successors = self._table.get(run, {})
         if run not in self._popular:
             self._popular[run] = popular(successors)
-        here = (to for to, _ in successors.get(trail.last, ()))
+        here = _heaviest_first(successors.get(trail.last, {}))
         return (item for item in chain(here, self._popular[run]) if not trail.has_done(item))

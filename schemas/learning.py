@@ -61,9 +61,9 @@ class DayReport(Message):
         default_factory=dict,
         description="per campaign/variant: what the outcomes known today teach, int32 [input, input + 1]",
     )
-    transitions: dict[CourseRun, list[tuple[Item, Item, Count]]] = Field(
+    transitions: dict[CourseRun, dict[Item, dict[Item, Count]]] = Field(
         default_factory=dict,
-        description="per run: from the item at which learners had stopped to the one they came back to, and "
+        description="per run: from the item at which learners had stopped to those they came back to, and "
         "how many did; from the empty name where they began",
     )
 
@@ -102,10 +102,10 @@ class DayPackage(Message):
     policy: dict[str, JsonValue] | None = Field(
         None, description="the nudge policy in force on day `day + 1`; None: each worker's default"
     )
-    next_items: dict[CourseRun, dict[Item, tuple[tuple[Item, Weight], ...]]] = Field(
+    next_items: dict[CourseRun, dict[Item, dict[Item, Weight]]] = Field(
         default_factory=dict,
         description="per run and item: with which items learners who had stopped at it went on, and the "
-        "decayed count, the heaviest first",
+        "decayed count",
     )
     model: ModelSnapshot
     metrics: dict[str, float] = Field(default_factory=dict, description="progressive, so far")
