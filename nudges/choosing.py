@@ -17,12 +17,13 @@ class Situation:
     """What is true of the enrolment at the moment of the decision.
 
     ``in_force`` says that the enrolment and its run have not ended; ``phase`` is None where the run's
-    calendar is not known.
+    calendar is not known. ``next_item`` is an object that the learner could go on with, where one is known.
     """
 
     in_force: bool = True
     phase: Phase | None = None
     habit: Habit = field(default_factory=Habit)
+    next_item: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

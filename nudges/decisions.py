@@ -359,6 +359,7 @@ def _nudge(case: _Case, verdict: _Verdict, nudge_id: str) -> Nudge:
         expires_at=_instant(plan.expires_at),
         goal=campaign.goal,
         text=campaign.variant(choice.variant).suggestion(main).words(variables),
+        suggestion=case.situation.next_item,
         variables=variables,
         reasons=[reason.text for reason in raising(change)],
     )

@@ -29,6 +29,7 @@ from online_models.design import check_example
 from online_models.drift import Drift
 from online_models.metrics import Progress
 from online_models.quality import QualityWatch, merge_counts
+from online_models.recommender import Table, learn, merged
 from schemas.learning import DayPackage, DayReport, ModelEvent, ModelSnapshot, TrainingExample
 from schemas.packed import PackedArray
 
@@ -60,6 +61,7 @@ class Trainer:
         self._progress = Progress()
         self._quality = QualityWatch()
         self._choices: dict[str, NDArray[np.int32]] = {}
+        self._next_items: Table = {}
 
     @classmethod
     def resume(cls, package: DayPackage, partitions: int) -> "Trainer":
@@ -71,6 +73,7 @@ class Trainer:
         found._progress = Progress.from_state(package.model.state.get("progress"))
         found._quality = QualityWatch.from_state(package.quality.rhythm)
         found._choices = {name: unpack(sums) for name, sums in package.choices.items()}
+        found._next_items = package.next_items
         return found
 
     def receive(self, report: DayReport) -> list[DayPackage]:
@@ -142,6 +145,9 @@ class Trainer:
                 )
             )
         self._add_choices(reports)
+        days = 1 if self.published is None else day - self.published
+        transitions = merged(report.transitions for report in reports)
+        self._next_items = learn(self._next_items, transitions, days)
         self.published = day
         counts = merge_counts(source for report in reports for source in report.sources)
         return DayPackage(
@@ -152,6 +158,7 @@ class Trainer:
             hours=_hours(reports),
             model=self._with_progress(champion),
             metrics=self._figures(events),
+            next_items=self._next_items,
             quality=self._quality.close(day, counts, {run: phase(cohort) for run, cohort in cohorts.items()}),
             challenger=challenger,
             drift={**self._drift.state(), "contest": self._models.contest.state()},

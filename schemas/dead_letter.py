@@ -17,6 +17,10 @@ DeadLetterReason = Literal[
     "future",  # further ahead of the clock than the tolerance
     "too_late",  # its day has left the ring
     "failed",  # applying it raised; the error is in `detail`
+    "no_channel",  # a nudge for a channel that the notifier has no provider for
+    "no_address",  # a nudge for a learner whom the address book does not know on its channel
+    "undeliverable",  # a nudge that the provider did not take, after all attempts
+    "in_doubt",  # a nudge whose attempt was cut short: it may have been sent, so it is not sent again
 ]
 
 

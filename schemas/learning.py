@@ -12,6 +12,12 @@ from schemas.fields import CourseRun, Day, Fraction, Id, Message
 from schemas.packed import PackedArray
 from schemas.quality import DayQuality, SourceCounts
 
+Item = Annotated[str, Field(max_length=128)]
+"""An object of the platform, or the empty name where a learner has not begun."""
+
+Count = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0.0)]
+
 
 class TrainingExample(Message):
     """A snapshot of one enrolment whose outcome has become certain."""
@@ -54,6 +60,11 @@ class DayReport(Message):
     choices: dict[str, PackedArray] = Field(
         default_factory=dict,
         description="per campaign/variant: what the outcomes known today teach, int32 [input, input + 1]",
+    )
+    transitions: dict[CourseRun, dict[Item, dict[Item, Count]]] = Field(
+        default_factory=dict,
+        description="per run: from the item at which learners had stopped to those they came back to, and "
+        "how many did; from the empty name where they began",
     )
 
 
@@ -107,6 +118,11 @@ class DayPackage(Message):
     )
     policy: dict[str, JsonValue] | None = Field(
         None, description="the nudge policy in force on day `day + 1`; None: each worker's default"
+    )
+    next_items: dict[CourseRun, dict[Item, dict[Item, Weight]]] = Field(
+        default_factory=dict,
+        description="per run and item: with which items learners who had stopped at it went on, and the "
+        "decayed count",
     )
     model: ModelSnapshot
     metrics: dict[str, float] = Field(default_factory=dict, description="progressive, so far")

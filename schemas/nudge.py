@@ -50,6 +50,9 @@ class Nudge(Tagged):
     expires_at: Instant
     goal: str
     text: str = Field(description="the suggestion in words, for notifiers without templates")
+    suggestion: Id | None = Field(
+        None, description="an object of the course that the learner has not done yet: the next step"
+    )
     variables: dict[str, str] = Field(
         default_factory=dict, description="what the text was made with, for notifiers with templates"
     )

@@ -10,6 +10,7 @@ from schemas.inbound import event_adapter, feedback_adapter
 from schemas.learning import DayPackage, DayReport
 from schemas.nudge import NudgeDecision, nudge_adapter
 from schemas.quality import DataQualityEvent
+from schemas.receipt import NudgeReceipt
 from schemas.risk import RiskChange
 
 Partitions = Literal["input", "one"]
@@ -85,6 +86,14 @@ NUDGES = TopicSpec(
     "delete",
     nudge_adapter,
 )
+RECEIPTS = TopicSpec(
+    "homeroom.nudge-receipts",
+    "what notifiers tried and what became of it: their memory",
+    "nudge",
+    "one",
+    "compact,delete",
+    TypeAdapter(NudgeReceipt),
+)
 DECISIONS = TopicSpec(
     "homeroom.nudge-decisions",
     "the ledger: every decision on a risk change, the no included",
@@ -118,6 +127,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     DAY_PACKAGES,
     RISK_CHANGES,
     NUDGES,
+    RECEIPTS,
     DECISIONS,
     DATA_QUALITY,
     DEAD_LETTERS,

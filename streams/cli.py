@@ -17,6 +17,7 @@ from console.readers import Readers
 from console.report import ReportError, weekly
 from evaluation.command import EvaluationError, Wanted
 from evaluation.command import evaluate as run_evaluation
+from nudges.notifier.errors import NotifierError
 from sinks.errors import StoreError
 from sinks.migrate import MigrationError
 from sinks.migrate import migrate as run_migrations
@@ -33,7 +34,15 @@ from streams.directory import LearnerDirectory, RosterError, read_roster
 from streams.publisher import PublishError
 from streams.publishing import publish
 from streams.rig import Rig, RigError, interruptible
-from streams.settings import DEMO_KEY, LEAST_KEY, Settings, SettingsError, load, shown
+from streams.settings import (
+    DEMO_KEY,
+    LEAST_KEY,
+    Settings,
+    SettingsError,
+    load,
+    load_notifier,
+    shown,
+)
 from streams.stores import store_at, store_reader
 
 app = typer.Typer(
@@ -58,6 +67,7 @@ EXPECTED = (
     BrokerUnavailableError,
     EvaluationError,
     MigrationError,
+    NotifierError,
     OuladError,
     PublishError,
     ReportError,
@@ -89,6 +99,26 @@ def worker() -> None:
     if settings.policy is not None:
         policies.read_all(settings.policy)
     raise typer.Exit(run(settings))
+
+
+@app.command()
+def notifier(
+    send: Annotated[bool, typer.Option("--send", help="Really send. Without it, only say what would be.")] = (
+        False
+    ),
+    once: Annotated[
+        bool, typer.Option("--once", help="Say what is there, and end; not with --send.")
+    ] = False,
+) -> None:
+    """Deliver nudges to learners. A dry run unless --send is given: it prints each message instead."""
+    from streams import notifying  # noqa: PLC0415 - Apprise knows a hundred services and imports them
+
+    if send and once:
+        raise typer.BadParameter("--once is for the dry run; leave out one of --once and --send")
+    if send:
+        notifying.run(load(), load_notifier())
+    else:
+        notifying.show(load(), load_notifier(), once=once)
 
 
 @app.command()
@@ -341,10 +371,12 @@ def migrate(
 @app.command()
 def settings() -> None:
     """List every setting, what it is now, and what it does. Secrets are not shown."""
-    now = load()
     table = Table("setting", "now", "what it does")
-    for name, field in Settings.model_fields.items():
-        table.add_row(f"HOMEROOM_{name.upper()}", shown(now, name), field.description)
+    for part in (load(), load_notifier()):
+        for name, field in type(part).model_fields.items():
+            table.add_row(
+                f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description
+            )
     console.print(table)
 
 

@@ -13,7 +13,10 @@ from typing import Any
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel, RootModel, SecretStr
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
+from nudges.notifier.metrics import Metrics as NotifierMetrics
+from nudges.notifier.settings import NotifierSettings
 from nudges.policy import Campaign, Cap, Digest, Policy, StudyTime, Suggestion, Variant
 from nudges.quiet_hours import QuietHours
 from streams.metrics import Metrics
@@ -31,12 +34,24 @@ the file that `HOMEROOM_SETTINGS` names. All are checked at the start: a wrong o
 one line that names the setting, its value and what was expected. `homeroom settings` shows what is in force.
 """
 
+NOTIFIER_SETTINGS_HEAD = """\
+## Of the notifier
+
+From nudges/notifier/settings.py; `homeroom notifier` reads them besides those above that say where Kafka is.
+"""
+
 METRICS_HEAD = """\
 # Metrics
 
 <!-- Written by `python -m streams.document` from streams/metrics.py. Edit that instead. -->
 
 What a worker serves to Prometheus on `HOMEROOM_METRICS_PORT`.
+"""
+
+NOTIFIER_METRICS_HEAD = """\
+## Of the notifier
+
+From nudges/notifier/metrics.py, served on `HOMEROOM_NOTIFIER_METRICS_PORT`.
 """
 
 
@@ -64,23 +79,33 @@ POLICY_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
 
 def settings_page() -> str:
     """The settings as a Markdown page."""
+    own, notifier = (_settings_table(kind) for kind in (Settings, NotifierSettings))
+    return f"{SETTINGS_HEAD}\n{own}\n{NOTIFIER_SETTINGS_HEAD}\n{notifier}"
+
+
+def _settings_table(kind: type[BaseSettings]) -> str:
     rows = [
-        (f"`HOMEROOM_{name.upper()}`", _default(field), field.description or "")
-        for name, field in Settings.model_fields.items()
+        (f"`{kind.model_config['env_prefix']}{name.upper()}`", _default(field), field.description or "")
+        for name, field in kind.model_fields.items()
     ]
-    return f"{SETTINGS_HEAD}\n{_table(('setting', 'default', 'what it does'), rows)}"
+    return _table(("setting", "default", "what it does"), rows)
 
 
 def metrics_page() -> str:
     """The metrics as a Markdown page, by the names under which Prometheus stores them."""
-    found = [one for one in vars(Metrics()).values() if isinstance(one, MetricWrapperBase)]
+    worker, notifier = (_metrics_table(metrics) for metrics in (Metrics(), NotifierMetrics()))
+    return f"{METRICS_HEAD}\n{worker}\n{NOTIFIER_METRICS_HEAD}\n{notifier}"
+
+
+def _metrics_table(metrics: object) -> str:
+    found = [one for one in vars(metrics).values() if isinstance(one, MetricWrapperBase)]
     rows = []
     for metric in found:
         described = next(iter(metric.describe()))
         suffix = "_total" if described.type == "counter" else ""
         labels = ", ".join(f"`{name}`" for name in metric._labelnames)
         rows.append((f"`{described.name}{suffix}`", described.type, labels, described.documentation))
-    return f"{METRICS_HEAD}\n{_table(('metric', 'type', 'labels', 'what it says'), rows)}"
+    return _table(("metric", "type", "labels", "what it says"), rows)
 
 
 def policy_page() -> str:

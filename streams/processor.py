@@ -41,6 +41,7 @@ from nudges.levels import LevelSettings
 from nudges.policy import Policy
 from online_models.arrays import pack
 from online_models.labels import OPEN, WITHDRAWN, outcome_of
+from online_models.recommender import Transitions, by_run
 from schemas.activity import ACTIVITY_KINDS
 from schemas.enrolment import Completed
 from schemas.learning import DayPackage, DayReport, TrainingExample
@@ -52,6 +53,7 @@ from streams.outputs import Columns, Outputs
 from streams.records import RecordBatch
 from streams.scoring import Cohort, Scored, Scoring, Today, engagement
 from streams.state import PartitionState, StateRow
+from streams.steps import Steps
 from streams.words import write_word
 
 KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
@@ -95,6 +97,7 @@ class PartitionProcessor:
         self._following = Following(partition, state, delivered=rules.nudges_delivered)
         self._scoring = Scoring(partition, rules, state, self._following)
         self._maturing = Maturing(state, self._following)
+        self._steps = Steps(state)
 
     # -- the contract -------------------------------------------------------------------------------
 
@@ -183,9 +186,10 @@ class PartitionProcessor:
         state.touch(turn(state.rows, state.used(), today + 1))
         self._apply_facts((today + 1) * DAY_S)
         cohorts = self._take_cohorts(today + 1)
+        transitions = self._steps.close(today)
         examples = self._maturing.take(today)  # asks who was nudged, before anybody is let go
         known = self._following.close(today)
-        report = self._make_report(today, cohorts, examples, known)
+        report = self._make_report(today, cohorts, examples, known, transitions)
         self._closed = Closed(today, cohorts, report, known.rows)
         state.clock.today = today + 1
         state.turn_ids()
@@ -278,7 +282,10 @@ class PartitionProcessor:
                 continue
             if message["kind"] == "submission" or "progress" in message:
                 state.add_fact(_fact(message, work.times[position]))
-            slots.append(state.slot(message["learner"], message["course_run"]))
+            slot = state.slot(message["learner"], message["course_run"])
+            slots.append(slot)
+            if item := message.get("object"):
+                self._steps.take(slot, work.times[position] // DAY_S, work.times[position], item)
             at.append(position)
             kinds.append(KIND_INDEX[message["kind"]])
             clicks.append(message.get("count", 1))
@@ -422,9 +429,14 @@ class PartitionProcessor:
         return in_force
 
     def _make_report(
-        self, today: int, cohorts: list[Cohort], examples: list[TrainingExample], known: Known
+        self,
+        today: int,
+        cohorts: list[Cohort],
+        examples: list[TrainingExample],
+        known: Known,
+        transitions: Transitions,
     ) -> list[DayReport]:
-        """The day's report: examples a thousand a part, the cohorts and the choices in the last.
+        """The day's report: examples a thousand a part; cohorts, choices and transitions in the last.
 
         In an order of their own: after a crash a restored state holds them in another one, and parts said
         before it must be the same as those said after it.
@@ -448,6 +460,7 @@ class PartitionProcessor:
                 sources=sources if part == len(chunks) - 1 else [],
                 choices=choices if part == len(chunks) - 1 else {},
                 hours=active if part == len(chunks) - 1 else {},
+                transitions=by_run(transitions) if part == len(chunks) - 1 else {},
                 examples=chunk,
             )
             for part, chunk in enumerate(chunks)

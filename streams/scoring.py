@@ -1,6 +1,6 @@
 """From a day's features and package to estimates, levels, risk changes, decisions and snapshots."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.explanations import View, main_reasons
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
+from online_models.recommender import Recommender, Trail
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, Reason, RiskChange
@@ -84,6 +85,7 @@ class Today:
     suspect: frozenset[str]
     learned: dict[str, Ints]
     """What outcomes have taught about variants, by campaign and variant."""
+    recommender: Recommender
 
     @classmethod
     def of(cls, day: int, package: DayPackage, *, stale: bool) -> "Today":
@@ -91,7 +93,7 @@ class Today:
         served: ModelState = "stale" if stale and scorer.state == "serving" else scorer.state
         suspect = frozenset(run for verdict in package.quality.verdicts for run in verdict.course_runs)
         learned = {name: unpack(sums).astype(np.int64) for name, sums in package.choices.items()}
-        return cls(day, package, scorer, served, suspect, learned)
+        return cls(day, package, scorer, served, suspect, learned, Recommender(package.next_items))
 
 
 class Scoring:
@@ -179,7 +181,7 @@ class Scoring:
                 outputs.risk_changes.append(change)
                 self._write_change(int(slots[at]), change, outputs)
                 habit = _habit(scored.cohort.hours[at], scored.cohort.run.name, day)
-                self._decide(change, habit, day, outputs)
+                self._decide(change, int(slots[at]), habit, day, outputs)
             self._tell(scored, changed)
             rows["written_day"][slots[changed]] = day.day - WRITE_EVERY  # due: the store has the old level
 
@@ -229,11 +231,14 @@ class Scoring:
         rows["told_codes"][slots] = scored.cohort.codes[:, places].T
         rows["told_ranks"][slots] = scored.ranks[:, places].T
 
-    def _decide(self, change: RiskChange, habit: Habit, day: Today, outputs: Outputs) -> None:
+    def _decide(self, change: RiskChange, slot: int, habit: Habit, day: Today, outputs: Outputs) -> None:
         # Known only once the day has closed: a time to send at must not lie before that.
         at = int(change.occurred_at.timestamp()) + self._rules.timing.lateness
         before = self._learner(change.learner)
-        situation = self._situation(change.learner, change.course_run, habit)
+        situation = replace(
+            self._situation(change.learner, change.course_run, habit),
+            next_item=day.recommender.next_item(change.course_run, self._state.trails.get(slot) or Trail()),
+        )
         context = context_of(_group(change), change.previous_level)
         policy = self._policy
         choose = by_outcomes(policy.holdout_key, change.risk_change_id, context, day.learned)

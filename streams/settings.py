@@ -7,12 +7,13 @@ A setting ``name`` is read from ``HOMEROOM_NAME``, else from ``homeroom.env`` in
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nudges.levels import LevelSettings
+from nudges.notifier.settings import NotifierSettings
 from nudges.policy import Cap, Policy
 from sinks.address import StoreAddress
 from streams.identity import Identity
@@ -28,6 +29,8 @@ _PASSWORD = re.compile(r"//([^:/@]*):.*@")
 
 LEVELS, POLICY = LevelSettings(), Policy()
 """Whose defaults are ours too."""
+
+Kind = TypeVar("Kind", bound=BaseSettings)
 
 
 class SettingsError(ValueError):
@@ -199,16 +202,7 @@ class Settings(BaseSettings):
 
 def load(**overrides: object) -> Settings:
     """The settings in force. Raises ``SettingsError`` with one line for each that is wrong."""
-    named = os.environ.get("HOMEROOM_SETTINGS")
-    file = Path(named or "homeroom.env")
-    if named and not file.is_file():
-        raise SettingsError(f"HOMEROOM_SETTINGS is {named!r}: nothing is there; expected a file of settings")
-    given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        settings = Settings(_env_file=file if file.is_file() else None, **given)  # type: ignore[arg-type]
-    except ValidationError as errors:
-        lines = [_line(error) for error in errors.errors(include_url=False, include_context=False)]
-        raise SettingsError("\n".join(lines)) from None
+    settings = _load(Settings, overrides)
     try:
         settings.rules  # noqa: B018 - bounds are checked against each other when they are put together
     except ValueError as error:
@@ -216,7 +210,26 @@ def load(**overrides: object) -> Settings:
     return settings
 
 
-def shown(settings: Settings, name: str) -> str:
+def load_notifier() -> NotifierSettings:
+    """The notifier's settings in force. Raises ``SettingsError`` like ``load``."""
+    return _load(NotifierSettings, {})
+
+
+def _load(kind: type[Kind], overrides: dict[str, object]) -> Kind:
+    named = os.environ.get("HOMEROOM_SETTINGS")
+    file = Path(named or "homeroom.env")
+    if named and not file.is_file():
+        raise SettingsError(f"HOMEROOM_SETTINGS is {named!r}: nothing is there; expected a file of settings")
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return kind(_env_file=file if file.is_file() else None, **given)
+    except ValidationError as errors:
+        prefix = kind.model_config["env_prefix"]
+        lines = [_line(prefix, error) for error in errors.errors(include_url=False, include_context=False)]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def shown(settings: BaseSettings, name: str) -> str:
     """What a setting is, as it may be shown: secrets are starred, a password in an address is cut out."""
     return _cut(str(getattr(settings, name)))
 
@@ -225,10 +238,10 @@ def _cut(text: str) -> str:
     return _PASSWORD.sub(r"//\1:…@", text)
 
 
-def _line(error: object) -> str:
+def _line(prefix: str, error: object) -> str:
     found = dict(error)  # type: ignore[call-overload]
-    name = "HOMEROOM_" + "_".join(str(part) for part in found["loc"]).upper()
-    secret = "key" in name.lower() or "password" in name.lower()
+    name = prefix + "_".join(str(part) for part in found["loc"]).upper()
+    secret = any(word in name.lower() for word in ("key", "password", "token"))
     value = "" if secret else f" is {_cut(repr(found['input']))}"
     words = str(found["msg"]).removeprefix("Value error, ")
     return f"{name}{value}: {words[0].lower()}{words[1:]}"

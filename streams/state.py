@@ -22,6 +22,7 @@ from features.catalogue import FEATURES, FINGERPRINT
 from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints
 from online_models.labels import KEPT
+from online_models.recommender import Trail
 from streams.identity import Identity
 from streams.intake import DAY_S
 from streams.tallies import Tallies
@@ -61,8 +62,9 @@ StateRow = tuple[bytes, bytes | None]
 """A key of the state topic and its value; None deletes."""
 
 MARK = b"mark"
-_ENROLMENT, _RUN, _LEARNER, _FACT, _IDS, _EXPOSURES = b"e", b"c", b"l", b"f", b"i", b"x"
 _POLICY = b"policy"
+_ENROLMENT, _RUN, _LEARNER, _FACT, _IDS = b"e", b"c", b"l", b"f", b"i"
+_EXPOSURES, _TRAIL = b"x", b"t"
 
 
 class StateMismatchError(ValueError):
@@ -105,6 +107,8 @@ class PartitionState:
         self.facts: dict[str, dict[str, Any]] = {}
         self.policy: dict[str, Any] | None = None
         self.clock = Clock()
+        self.trails: dict[int, Trail] = {}
+        self.changed_trails: set[int] = set()
         self.ids: set[str] = set()
         self.older_ids: set[str] = set()
         self.counters: dict[tuple[str, str, int, int], list[int]] = {}
@@ -164,6 +168,9 @@ class PartitionState:
             key = self.keys[slot]
             assert key is not None, "only enrolments in use are dropped"  # noqa: S101
             self._dirty_rows[_enrolment_key(key)] = None
+            if self.trails.pop(slot, None) is not None:
+                self._dirty_rows[_enrolment_key(key, _TRAIL)] = None
+                self.changed_trails.discard(slot)
             del self.slots[key]
             self.keys[slot] = None
             self.run_of[slot] = -1
@@ -273,6 +280,11 @@ class PartitionState:
             if key is not None:
                 yield _enrolment_key(key), self.rows[slot].tobytes()
         self._dirty[:] = False
+        for slot in sorted(self.changed_trails):
+            key = self.keys[slot]
+            if key is not None:
+                yield _enrolment_key(key, _TRAIL), orjson.dumps(self.trails[slot].record())
+        self.changed_trails = set()
         for gone in self._written_facts - self.facts.keys():
             yield _key(_FACT, gone), None
         for new in self.facts.keys() - self._written_facts:
@@ -310,14 +322,17 @@ class PartitionState:
                 f"expected {VERSION} and {FINGERPRINT}: replay the events into a fresh state topic"
             )
         state._restore_mark(mark)
-        enrolments = []
+        enrolments, trails = [], {}
         for key, value in stored.items():
             kind, _, name = key.partition(b"|")
             if kind == _ENROLMENT:
                 enrolments.append((name.decode(), value))
+            elif kind == _TRAIL:
+                trails[_parted(name.decode())] = Trail.of(orjson.loads(value))
             else:
                 state._restore_row(kind, name.decode(), value, key)
         state._restore_enrolments(enrolments)
+        state.trails = {state.slots[key]: trail for key, trail in trails.items()}
         state._dirty[:] = False
         return state
 
@@ -376,8 +391,8 @@ def _key(kind: bytes, name: str) -> bytes:
     return kind + b"|" + name.encode()
 
 
-def _enrolment_key(key: tuple[str, str]) -> bytes:
-    return _key(_ENROLMENT, _joined(key))
+def _enrolment_key(key: tuple[str, str], kind: bytes = _ENROLMENT) -> bytes:
+    return _key(kind, _joined(key))
 
 
 def _joined(key: tuple[str, str]) -> str:

@@ -23,7 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     TopicMetadata,
 )
 
-from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, STATE, TOPICS, TopicSpec
+from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, RECEIPTS, STATE, TOPICS, TopicSpec
 
 TIMEOUT_S = 10.0
 
@@ -34,6 +34,10 @@ carries the training examples of a run that ended."""
 
 STATE_COMPACTION_LAG_MS = 3_600_000
 """A worker that is restoring reads rows that are newer than this as they were written."""
+
+RECEIPTS_KEPT_MS = 60 * 86_400_000
+"""A nudge may be delivered until it expires, at most 30 days after its sending time; then its receipt has
+nothing more to say."""
 
 
 class TopicsError(RuntimeError):
@@ -118,6 +122,8 @@ def _config(spec: TopicSpec) -> dict[str, str]:
         config["max.message.bytes"] = str(MAX_RECORD_BYTES)
     if spec is STATE:
         config["min.compaction.lag.ms"] = str(STATE_COMPACTION_LAG_MS)
+    if spec is RECEIPTS:
+        config["retention.ms"] = str(RECEIPTS_KEPT_MS)
     return config
 
 

@@ -1,19 +1,15 @@
 """Runs the worker: logging, metrics, and Faust's event loop until a signal or a failure ends it."""
 
 import logging
-import sys
 
 import faust
 import uvloop
 from prometheus_client import start_http_server
 
 from streams.app import Pipeline
+from streams.logs import configure_logging
 from streams.memory import collect_seldom
 from streams.settings import Settings
-
-FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-QUIET = ("faust", "mode", "aiokafka", "kafka")
-"""Libraries that tell their life story at info."""
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +30,3 @@ def run(settings: Settings) -> int:
     except SystemExit as ended:
         return int(ended.code or 0) if pipeline.failed is None else 1
     return 0 if pipeline.failed is None else 1
-
-
-def configure_logging(level: str) -> None:
-    """One line a record, on standard error."""
-    logging.basicConfig(level=level.upper(), format=FORMAT, stream=sys.stderr, force=True)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Warns of every failed connection with a traceback, of which our own line says what matters.
-    logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)

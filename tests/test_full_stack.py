@@ -23,12 +23,14 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, start_http_server
 
+from nudges.notifier.settings import NotifierSettings
+from streams.settings import Settings
 from tests.required import lacking
 
 ROOT = Path(__file__).parent.parent
 STACK: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
-OURS = ("setup", "worker")
+OURS = ("setup", "worker", "notifier")
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
 RULES: list[dict[str, Any]] = [
     rule
@@ -36,6 +38,12 @@ RULES: list[dict[str, Any]] = [
     for rule in group["rules"]
 ]
 METRICS_PORT = 9464
+KNOWN = {
+    f"{kind.model_config['env_prefix']}{name.upper()}"
+    for kind in (Settings, NotifierSettings)
+    for name in kind.model_fields
+}
+"""Every setting's name in the environment."""
 
 
 def dockerfile() -> list[str]:
@@ -131,17 +139,22 @@ def test_every_command_is_one_that_homeroom_has(command: list[str]) -> None:
 
 @pytest.mark.parametrize("service", OURS)
 def test_every_setting_is_one_that_homeroom_knows(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = pytest.importorskip("streams.settings", reason="the settings are not there yet").Settings
     environment = SERVICES[service]["environment"]
-    known = set(settings.model_fields)
     for name in environment:
-        assert name.startswith("HOMEROOM_")
-        assert name.removeprefix("HOMEROOM_").lower() in known, f"{name}: homeroom has no such setting"
+        assert name in KNOWN, f"{name}: homeroom has no such setting"
     for name in [name for name in os.environ if name.startswith("HOMEROOM_")]:
         monkeypatch.delenv(name)
     for name, value in environment.items():
         monkeypatch.setenv(name, re.sub(r"\$\{[^}]+\}", "0123456789abcdef" * 4, value))
-    settings()
+    Settings(_env_file=None)
+    NotifierSettings(_env_file=None)
+
+
+def test_the_notifiers_example_holds_settings_and_no_secret_that_works() -> None:
+    example = (ROOT / "notifier.env.example").read_text("utf-8")
+    given = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    assert given.keys() <= KNOWN
+    assert not any(value for name, value in given.items() if name.endswith(("KEY", "TOKEN")))
 
 
 def test_the_image_is_built_from_files_that_the_build_may_see() -> None:
@@ -182,12 +195,16 @@ def test_the_health_check_tells_a_worker_from_none() -> None:
     assert subprocess.run(here, capture_output=True, timeout=30, check=False).returncode != 0
 
 
-def test_prometheus_finds_every_worker() -> None:
-    job = next(job for job in PROMETHEUS["scrape_configs"] if job["job_name"] == "homeroom")
-    (found,) = job["dns_sd_configs"]
-    assert (found["names"], found["port"]) == (["worker"], METRICS_PORT)
-    assert SERVICES["worker"]["environment"]["HOMEROOM_METRICS_PORT"] == str(METRICS_PORT)
-    assert SERVICES["worker"]["expose"] == [str(METRICS_PORT)]
+def test_prometheus_finds_every_worker_and_notifier() -> None:
+    jobs = {job["job_name"]: job for job in PROMETHEUS["scrape_configs"]}
+    for job, service, setting in (
+        ("homeroom", "worker", "HOMEROOM_METRICS_PORT"),
+        ("homeroom-notifier", "notifier", "HOMEROOM_NOTIFIER_METRICS_PORT"),
+    ):
+        (found,) = jobs[job]["dns_sd_configs"]
+        assert (found["names"], found["port"]) == ([service], METRICS_PORT)
+        assert SERVICES[service]["environment"][setting] == str(METRICS_PORT)
+        assert SERVICES[service]["expose"] == [str(METRICS_PORT)]
     assert PROMETHEUS["rule_files"] == ["alerts.yml"]
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from online_models.rhythm import LEAST_NOISE, WARM, Level, Noise, share_surprise
 

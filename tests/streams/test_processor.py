@@ -410,6 +410,28 @@ def test_what_happened_to_learners_is_written_down_under_pseudonyms() -> None:
     assert not any(row["fact_id"] == "l" or "/" in row["fact_id"] for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("done", "expected"), [([], "quiz-2"), (["quiz-2"], "video-3"), (["quiz-2", "video-3"], None)]
+)
+def test_a_nudge_suggests_what_those_who_came_back_did_and_nothing_done(
+    done: list[str], expected: str | None
+) -> None:
+    """Learner l stops at page-1 for good, as three others had who came back, two of them to the quiz."""
+    others = [
+        step
+        for number, item in enumerate(("quiz-2", "quiz-2", "video-3"))
+        for step in (
+            click(1, learner=f"other-{number}", object="page-1"),
+            click(3, learner=f"other-{number}", object=item),
+            *(click(day + 0.5, learner=f"other-{number}") for day in range(4, 58)),
+        )
+    ]
+    own = [fact("enrolled", -1), *(click(0.1, object=item) for item in done), click(1, object="page-1")]
+    bench = Bench(EAGER).feed(sorted_by_time([calendar(), *own, *others, *ticks(58)]))
+    found = [one.suggestion for one in bench.said.nudges if isinstance(one, Nudge) and one.learner == "l"]
+    assert found == [expected]
+
+
 def test_bad_feedback_is_a_dead_letter_once() -> None:
     bench = Bench()
     batch = batch_of([(b"l", b"?")], topic=FEEDBACK.name)

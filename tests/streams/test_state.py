@@ -41,6 +41,7 @@ def same(one: PartitionState, other: PartitionState) -> None:
         assert one.rows[first].tobytes() == other.rows[second].tobytes(), key
         assert one.pseudonyms[first] == other.pseudonyms[second]
         assert one.runs[one.run_of[first]].name == other.runs[other.run_of[second]].name
+        assert one.trails.get(first) == other.trails.get(second), key
     assert one.clock == other.clock
     assert one.facts == other.facts
     assert one.learners == other.learners

@@ -1,6 +1,7 @@
 """A whole simulated stream: whatever happens on the way, the same comes out of it."""
 
 import random
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evaluation.backtest import Backtest
+from nudges.levels import LevelSettings
+from nudges.policy import Policy
+from schemas.nudge import Nudge
 from sources.stream import Published
 from tests.streams.pipeline import IDENTITY, REPLAY, Moment, Said, logs_of, play, term
 
@@ -115,6 +119,26 @@ def test_disorder_within_the_lateness_changes_no_estimate(seed: int) -> None:
     assert said.messages == reference().messages
     assert said.estimates() == reference().estimates()
     assert _hours(said) == _hours(reference()), "hourly counts add up to the same"
+
+
+def suggestions(messages: list[Published], partitions: int) -> dict[str, str | None]:
+    """Nudge → what it suggests, of a pass in which every rise is answered."""
+    said = Said()
+    rules = replace(
+        REPLAY,
+        levels=LevelSettings(0.3, 0.2, 0.4, 0.3, confirm_days=1),
+        policy=Policy(caps=(), holdout_share=0.0, nudge_while_warming_up=True),
+    )
+    Backtest(rules, IDENTITY, partitions, say=said.hear).run(messages)
+    return {one.nudge_id: one.suggestion for one in said.messages.values() if isinstance(one, Nudge)}
+
+
+def test_neither_partitions_nor_disorder_change_a_suggestion() -> None:
+    found = suggestions(messages(), 1)
+    assert sum(item is not None for item in found.values()) > 50
+    rng = random.Random(5)
+    late = sorted(messages(), key=lambda one: one.occurred_at + rng.randrange(REPLAY.timing.lateness))
+    assert suggestions(late, 3) == found
 
 
 def _hours(said: Said) -> dict[tuple[object, ...], int]:

@@ -1,0 +1,100 @@
+"""How often learners of OULAD who came back did what the recommender would have suggested to them.
+
+    python -m benchmarks.next_items DIR [PRESENTATION …]
+
+Test then train, day by day: each return of a day is judged with the table of the day before, and only then
+learned from. A hit is the very item that was the learner's first new one. Beside it what follows most often
+anywhere in the run, and one of the run's items by chance; all three leave out what the learner has done.
+OULAD has days without hours, so a day's order is that of its items' names, in the learner's and in the
+suggestion's favour alike.
+"""
+
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from pathlib import Path
+
+import orjson
+
+from online_models.recommender import Recommender, Table, Trail, Transitions, learn, popular
+from sources.oulad import OuladFolder
+
+DAY_S = 86_400
+PRESENTATIONS = ("AAA/2013J", "BBB/2013J", "DDD/2013J", "FFF/2013J")
+Step = tuple[int, str, str, str]
+"""Day, course run, learner, item."""
+
+
+@dataclass
+class Judge:
+    """Hits of the first, and of the first three, by way of suggesting."""
+
+    returns: int = 0
+    first: Counter[str] = field(default_factory=Counter)
+    three: Counter[str] = field(default_factory=Counter)
+
+    def see(self, way: str, suggested: Iterable[str], done: str) -> None:
+        found = list(islice(dict.fromkeys(suggested), 3))
+        self.first[way] += found[:1] == [done]
+        self.three[way] += done in found
+
+
+def steps_of(folder: Path, presentations: tuple[str, ...]) -> Iterator[Step]:
+    """Learners' steps, day by day."""
+    oulad = OuladFolder(folder)
+    chosen = [one for one in oulad.presentations if one.course_run in presentations]
+    for message in oulad.stream(chosen):
+        if b'"object"' in message.value:
+            content = orjson.loads(message.value)
+            if content["type"] == "activity":
+                day = int(message.occurred_at // DAY_S)
+                yield day, content["course_run"], content["learner"], content["object"]
+
+
+def judged(steps: Iterable[Step], seed: int = 1) -> Judge:
+    """The whole of a stream, each day judged before it is learned from."""
+    judge, table, draw = Judge(), Table(), random.Random(seed)
+    trails: dict[tuple[str, str], Trail] = {}
+    items: dict[str, set[str]] = {}
+    for day, found in groupby(steps, key=lambda step: step[0]):
+        today = set()
+        for place, (_, run, learner, item) in enumerate(found):
+            trails.setdefault((run, learner), Trail()).take(day, place, item)
+            today.add((run, learner, item))
+        recommender, made = Recommender(table), Transitions()
+        most = {run: popular(successors) for run, successors in table.items()}
+        everything = {run: sorted(names) for run, names in items.items()}
+        for run, learner in sorted({(run, learner) for run, learner, _ in today}):
+            trail = trails[run, learner]
+            before = Trail(trail.last, trail.done)
+            transition = trail.close(day)
+            if transition is None:
+                continue
+            made[run, *transition] += 1
+            if run in table:
+                fresh = [item for item in most[run] if not before.has_done(item)]
+                chance = [item for item in everything[run] if not before.has_done(item)]
+                judge.returns += 1
+                judge.see("recommender", recommender.ranked(run, before), transition[1])
+                judge.see("most frequent", fresh, transition[1])
+                judge.see("by chance", draw.sample(chance, min(3, len(chance))), transition[1])
+        table = learn(table, made)
+        for run, _, item in today:
+            items.setdefault(run, set()).add(item)
+    return judge
+
+
+def main(arguments: list[str]) -> None:
+    folder, *named = arguments
+    judge = judged(steps_of(Path(folder), tuple(named) or PRESENTATIONS))
+    print(f"{judge.returns:,} returns\n\n| suggested by | at first | among three |\n|---|---|---|")
+    for way in ("recommender", "most frequent", "by chance"):
+        first, three = judge.first[way] / judge.returns, judge.three[way] / judge.returns
+        print(f"| {way} | {first:.1%} | {three:.1%} |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,73 @@
+"""From a nudge to a message that can go: its channel's provider, the learner's address, links, words."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import quote
+
+from nudges.notifier.addresses import AddressBook, Contact
+from nudges.notifier.links import Links, Purpose
+from nudges.notifier.providers import Outgoing, Providers
+from nudges.notifier.rendering import Templates
+from schemas.nudge import Nudge
+
+NOBODY = Contact({})
+
+GivenUp = Literal["no_channel", "no_address", "undeliverable", "in_doubt"]
+"""Why a nudge becomes a dead letter; the words are those of ``schemas.dead_letter``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsendable:
+    """Why there can be no message, however often one tries."""
+
+    reason: GivenUp
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """Composes messages.
+
+    ``go_to`` is the address that a learner should go on at, with ``{course_run}`` in it, or empty;
+    ``go_to_item`` the same for a nudge that suggests an item, with ``{object}`` in it too. ``track_opens``
+    puts a picture into mails that says when they are opened.
+    """
+
+    providers: Providers
+    addresses: AddressBook
+    templates: Templates
+    links: Links | None = field(repr=False)
+    go_to: str = ""
+    go_to_item: str = ""
+    track_opens: bool = False
+
+    async def compose(self, nudge: Nudge) -> Outgoing | Unsendable:
+        """The message, or why there is none. Raises ``AddressBookError`` where the book does not answer."""
+        if nudge.channel not in self.providers.channels:
+            return Unsendable("no_channel", f"no provider is set for the channel {nudge.channel}")
+        contact = await self.addresses.find(nudge.learner) or NOBODY
+        address = contact.addresses.get(nudge.channel, "")
+        if not address and self.providers.needs_address(nudge.channel):
+            return Unsendable("no_address", f"the address book has no {nudge.channel} of the learner")
+        links = self._links(nudge)
+        words = self.templates.render(nudge, contact, links)
+        return Outgoing(nudge, address, words, links.get("unsubscribed", ""))
+
+    def _links(self, nudge: Nudge) -> dict[Purpose, str]:
+        if self.links is None or nudge.channel == "instructor":
+            return {}
+        found: dict[Purpose, str] = {
+            kind: self.links.link(nudge, kind) for kind in ("unsubscribed", "dismissed")
+        }
+        if to := self._go_to(nudge):
+            found["clicked"] = self.links.link(nudge, "clicked", to)
+        if self.track_opens and nudge.channel == "email":
+            found["opened"] = self.links.link(nudge, "opened")
+        return found
+
+    def _go_to(self, nudge: Nudge) -> str:
+        address = self.go_to_item if nudge.suggestion and self.go_to_item else self.go_to
+        values = {"{course_run}": nudge.course_run, "{object}": nudge.suggestion or ""}
+        for name, value in values.items():
+            address = address.replace(name, quote(value, safe=""))
+        return address

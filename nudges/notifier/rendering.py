@@ -1,0 +1,95 @@
+"""From a nudge to the words on a channel: Jinja templates, escaped, in a sandbox.
+
+What comes from a topic or an address book is a value, never a template: nothing in it is evaluated, and in
+HTML it is escaped. A folder of one's own may replace any template by its name: for all nudges, for those of
+a campaign in a folder of its name, for one of its variants in a folder within that.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from nudges.notifier.addresses import Contact
+from nudges.notifier.errors import NotifierError
+from nudges.notifier.links import PURPOSES, Purpose
+from schemas.learner import Channel
+from schemas.nudge import Nudge
+
+MAX_SUBJECT = 120
+
+PARTS: Mapping[Channel, tuple[str, str, str]] = {
+    "email": ("email-subject.txt", "email.txt", "email.html"),
+    "sms": ("", "short.txt", ""),
+    "push": ("short-title.txt", "short.txt", ""),
+    "in_app": ("short-title.txt", "short.txt", ""),
+    "instructor": ("instructor-title.txt", "instructor.txt", ""),
+}
+"""Channel → the templates of its title, its text and its HTML; empty where the channel has no such part."""
+
+SAMPLE: Mapping[str, Any] = {
+    **dict.fromkeys(("name", "text", "course_run", "campaign", "variant", "goal", "suggestion"), "a"),
+    "reasons": ["a"],
+    "links": dict.fromkeys(PURPOSES, "https://example.org"),
+}
+"""What a template may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The words of one message; ``html`` is empty where the channel takes text alone."""
+
+    title: str
+    text: str
+    html: str
+
+
+class Templates:
+    """The shipped templates, with those of ``folder`` before them.
+
+    Each is filled in once for trial. Raises ``NotifierError`` for one that Jinja cannot read, or that asks
+    for what there is not.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        loaders: list[BaseLoader] = [FileSystemLoader(folder)] if folder else []
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=ChoiceLoader([*loaders, PackageLoader("nudges.notifier")]),
+            autoescape=lambda name: name is not None and name.endswith(".html"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        for name in self._environment.list_templates(extensions=["txt", "html"]):
+            self._fill([name], SAMPLE)
+
+    def render(self, nudge: Nudge, contact: Contact, links: Mapping[Purpose, str]) -> Rendered:
+        """The words for a nudge; ``links`` may lack what there is no link for."""
+        values = {
+            "name": contact.name,
+            "text": nudge.text,
+            "course_run": nudge.course_run,
+            "campaign": nudge.campaign,
+            "variant": nudge.variant,
+            "goal": nudge.goal,
+            "suggestion": nudge.suggestion or "",
+            "reasons": nudge.reasons,
+            "links": {purpose: links.get(purpose, "") for purpose in PURPOSES},
+        }
+        title, text, html = (
+            self._fill([f"{nudge.campaign}/{nudge.variant}/{part}", f"{nudge.campaign}/{part}", part], values)
+            if part
+            else ""
+            for part in PARTS[nudge.channel]
+        )
+        return Rendered(" ".join(title.split())[:MAX_SUBJECT], text.strip(), html.strip())
+
+    def _fill(self, names: Sequence[str], values: Mapping[str, Any]) -> str:
+        """The first template that is there, filled in."""
+        try:
+            return self._environment.select_template(names).render(values)
+        except TemplateError as error:
+            raise NotifierError(f"the template {names[-1]}: {error}") from None

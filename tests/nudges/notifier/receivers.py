@@ -1,0 +1,102 @@
+"""A real mail server and a real webhook, that keep what they get and can be told to refuse or to hold."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import orjson
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from nudges.notifier.providers import NUDGE_HEADER
+from streams.brokers import free_port
+
+
+@dataclass
+class Mailbox:
+    """What the mail server does with the next mails, and what it took. ``held`` is set once a mail's data
+    are there and the answer is being held back."""
+
+    refusals: int = 0
+    hold: bool = False
+    held: threading.Event = field(default_factory=threading.Event)
+    let_go: threading.Event = field(default_factory=threading.Event)
+    mails: list[EmailMessage] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+    tried: int = 0
+
+    async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802
+        import asyncio
+
+        self.tried += 1
+        if self.refusals:
+            self.refusals -= 1
+            return "451 try again later"
+        content = envelope.original_content or b""
+        mail = message_from_bytes(content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
+        self.recipients += envelope.rcpt_tos
+        if self.hold:
+            self.held.set()
+            await asyncio.get_running_loop().run_in_executor(None, self.let_go.wait, 30)
+        return "250 taken"
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Nudge → mails of it."""
+        return Counter(str(mail[NUDGE_HEADER]) for mail in self.mails)
+
+
+@dataclass(frozen=True)
+class Receivers:
+    """The servers' boxes, and the Apprise URLs that lead to them."""
+
+    mailbox: Mailbox
+    posts: list[tuple[dict[str, str], dict[str, Any]]]
+    email_url: str
+    webhook_url: str
+
+
+@contextmanager
+def receivers() -> Iterator[Receivers]:
+    """Both, listening on the loopback."""
+    mailbox, posts = Mailbox(), []  # type: ignore[var-annotated]
+    smtp = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    smtp.start()
+    web = ThreadingHTTPServer(("127.0.0.1", 0), _keeping(posts))
+    thread = threading.Thread(target=web.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Receivers(
+            mailbox,
+            posts,
+            f"mailto://127.0.0.1:{smtp.port}?from=nudges@example.org&to={{address}}",
+            f"json://127.0.0.1:{web.server_port}/inbox",
+        )
+    finally:
+        mailbox.let_go.set()
+        smtp.stop()
+        web.shutdown()
+        web.server_close()
+        thread.join()
+
+
+def _keeping(posts: list[tuple[dict[str, str], dict[str, Any]]]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            posts.append((dict(self.headers), orjson.loads(body)))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    return Handler

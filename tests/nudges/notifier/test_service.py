@@ -1,0 +1,360 @@
+"""The whole notifier, as a process, on a real broker, with a real mail server and a real webhook."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from nudges.notifier.links import Links
+from schemas.nudge import Nudge, NudgeCancelled
+from schemas.topics import DEAD_LETTERS, FEEDBACK, NUDGES, RECEIPTS
+from streams import topics
+from streams.brokers import die_with_parent, free_port
+from streams.publisher import Publisher
+from streams.settings import Settings
+from tests.brokers import TestBroker
+from tests.nudges.notifier.nudging import cancelled, nudge
+from tests.nudges.notifier.receivers import Receivers, receivers
+from tests.streams.pipelines import records
+
+ROOT = Path(__file__).parent.parent.parent.parent
+IMPATIENT = ("-m", "tests.nudges.notifier.impatient")
+KEY = "a key for the tests' links"
+PATIENCE_S = 30.0
+
+pytestmark = pytest.mark.kafka
+
+
+@dataclass
+class Post:
+    """A broker's topics, the receivers, and the notifiers that were started."""
+
+    settings: Settings
+    receivers: Receivers
+    folder: Path
+    port: int = field(default_factory=free_port)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    final: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Look at the receipts from their beginning."""
+        self.looking = Consumer({"bootstrap.servers": self.settings.broker, "group.id": "tests"})
+        self.looking.assign([TopicPartition(self.settings.prefix + RECEIPTS.name, 0, OFFSET_BEGINNING)])
+
+    def environment(self, **more: str) -> dict[str, str]:
+        chosen = {
+            "HOMEROOM_BROKER": self.settings.broker,
+            "HOMEROOM_PREFIX": self.settings.prefix,
+            "HOMEROOM_NOTIFIER_EMAIL_URL": self.receivers.email_url,
+            "HOMEROOM_NOTIFIER_IN_APP_URL": self.receivers.webhook_url,
+            "HOMEROOM_NOTIFIER_ADDRESSES": str(self.folder / "book.json"),
+            "HOMEROOM_NOTIFIER_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "HOMEROOM_NOTIFIER_LINK_KEY": KEY,
+            "HOMEROOM_NOTIFIER_GO_TO": "https://lms.example.org/{course_run}",
+            "HOMEROOM_NOTIFIER_PORT": str(self.port),
+            "HOMEROOM_NOTIFIER_METRICS_PORT": "0",
+            "HOMEROOM_NOTIFIER_EMAIL_PER_MINUTE": "6000",
+            "PYTHONPATH": str(ROOT),
+        }
+        return os.environ | chosen | more
+
+    def start(self, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+        """A notifier as a process."""
+        with (self.folder / "notifier.log").open("ab") as log:
+            process = subprocess.Popen(
+                (sys.executable, *(arguments or IMPATIENT)),
+                env=self.environment(**more),
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
+            )
+        self.processes.append(process)
+        return process
+
+    def publish(self, *nudges: Nudge | NudgeCancelled | bytes) -> None:
+        publisher = Publisher(self.settings.broker)
+        for one in nudges:
+            value = one if isinstance(one, bytes) else one.model_dump_json().encode()
+            publisher.send(self.settings.prefix + NUDGES.name, value, "ann", 0)
+        publisher.flush_now()
+
+    def log(self) -> str:
+        return (self.folder / "notifier.log").read_text(encoding="utf-8")
+
+    def read(self, topic: str) -> list[dict[str, Any]]:
+        return [json.loads(one.value) for one in records(self.settings, topic) if one.value]
+
+    def kinds(self) -> set[str]:
+        """What has been said on the feedback topic."""
+        return {one["kind"] for one in self.read(FEEDBACK.name)}
+
+    def claimed(self) -> list[str]:
+        """The nudge of each claim."""
+        return [one["nudge_id"] for one in self.read(RECEIPTS.name) if one["state"] == "claimed"]
+
+    def wait(self, reached: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not reached():
+            for process in self.processes:
+                assert process.poll() in (None, 0, -signal.SIGKILL), self.log()
+            assert time.monotonic() < deadline, f"not in {PATIENCE_S:.0f} s: {what}\n{self.log()}"
+            time.sleep(0.1)
+
+    def wait_final(self, *names: str) -> None:
+        """Wait until the receipts have told the end of these nudges."""
+
+        def ended() -> bool:
+            for record in self.looking.consume(500, 0.1):
+                receipt = json.loads(record.value() or b"{}")
+                if receipt.get("state") in ("sent", "dropped"):
+                    self.final.add(receipt["nudge_id"])
+            return self.final >= set(names)
+
+        self.wait(ended, f"receipts of {names}")
+
+    def committed(self) -> int:
+        group = f"{self.settings.prefix}{self.settings.group}-notifier"
+        consumer = Consumer({"bootstrap.servers": self.settings.broker, "group.id": group})
+        try:
+            place = TopicPartition(self.settings.prefix + NUDGES.name, 0)
+            return consumer.committed([place], timeout=20)[0].offset
+        finally:
+            consumer.close()
+
+
+class NotFollowing(urllib.request.HTTPRedirectHandler):
+    """Takes a redirection as the answer."""
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        return fp
+
+
+@pytest.fixture
+def post(broker: TestBroker, prefix: str, tmp_path: Path) -> Iterator[Post]:
+    """Topics, servers and an address book; what was started is ended."""
+    topics.create(broker.address, 2, prefix=prefix)
+    book = {"ann": {"email": "ann@example.org", "name": "Ann"}, "bob": {"email": "bob@example.org"}}
+    (tmp_path / "book.json").write_text(json.dumps(book), encoding="utf-8")
+    settings = Settings(_env_file=None, broker=broker.address, prefix=prefix, partitions=2)
+    with receivers() as boxes:
+        made = Post(settings, boxes, tmp_path)
+        try:
+            yield made
+        finally:
+            made.looking.close()
+            for process in made.processes:
+                process.kill()
+                process.wait()
+
+
+def test_each_nudge_goes_once_at_its_time_and_everything_is_accounted_for(post: Post) -> None:
+    process = post.start("-m", "streams.cli", "notifier", "--send")
+    post.publish(nudge("first"))
+    post.wait_final("first")
+    repeated = nudge("repeated")
+    taken_back = nudge("taken back", due_in_s=2.0)
+    post.publish(
+        nudge("later", due_in_s=5.0),
+        taken_back,
+        cancelled(taken_back),
+        repeated,
+        repeated,
+        nudge("expired", due_in_s=-100.0, lasts_s=50.0),
+        nudge("by-sms", channel="sms"),
+        nudge("nobody's", learner="unknown"),
+        nudge("webhook", learner="unknown", channel="in_app"),
+        b'{"type": "nudge"}',
+        repeated,
+    )
+    post.wait_final("repeated", "by-sms", "nobody's", "webhook")
+    assert post.receivers.mailbox.counts == {"first": 1, "repeated": 1}, "what is due later holds nothing up"
+    assert post.committed() <= 1, "what waits is not committed"
+    post.wait_final("later", "taken back")
+    assert post.receivers.mailbox.counts == {"first": 1, "repeated": 1, "later": 1}
+    post.wait(lambda: post.committed() == 12, "everything committed")
+
+    letters = {one["dead_letter_id"]: one["reason"] for one in post.read(DEAD_LETTERS.name)}
+    assert sorted(letters.values()) == ["invalid", "no_address", "no_channel"]
+    delivered = {
+        (one["nudge_id"], one["kind"], one["event_id"], one["learner"]) for one in post.read(FEEDBACK.name)
+    }
+    assert delivered == {
+        ("first", "delivered", "first:delivered", "ann"),
+        ("repeated", "delivered", "repeated:delivered", "ann"),
+        ("later", "delivered", "later:delivered", "ann"),
+        ("webhook", "delivered", "webhook:delivered", "unknown"),
+    }
+    ((headers, body),) = post.receivers.posts
+    assert headers["X-Homeroom-Nudge"] == body["nudge_id"] == "webhook"
+    assert (body["learner"], body["message"].split(" http")[0]) == (
+        "unknown",
+        "Open the week you stopped at and read one page.",
+    )
+    post.publish(nudge("tomorrow", due_in_s=86_400.0))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    written = post.log() + str([post.read(one) for one in (FEEDBACK.name, RECEIPTS.name, DEAD_LETTERS.name)])
+    assert "example.org" not in written.replace("lms.example.org", ""), "addresses are in no log and no topic"
+
+
+def test_a_mail_carries_what_a_mailbox_provider_asks_for_and_its_link_unsubscribes(post: Post) -> None:
+    post.publish(nudge("first", text="<b>Open</b> & read {{ 7 * 7 }}"))
+    post.start(HOMEROOM_NOTIFIER_TRACK_OPENS="true")
+    post.wait_final("first")
+    (mail,) = post.receivers.mailbox.mails
+    assert post.receivers.mailbox.recipients == ["ann@example.org"]
+    assert mail["Subject"] == "A small step in BBB/2014B"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    html, text = mail.get_body(("html",)), mail.get_body(("plain",))
+    assert html is not None
+    assert text is not None
+    assert "&lt;b&gt;Open&lt;/b&gt; &amp; read {{ 7 * 7 }}" in html.get_content()
+    assert "<b>Open</b> & read {{ 7 * 7 }}" in text.get_content()
+    assert "Hello Ann" in html.get_content()
+
+    found = re.fullmatch(r"<(\S+)>", str(mail["List-Unsubscribe"]))
+    assert found is not None
+    assert found[1] in html.get_content()
+    with urllib.request.urlopen(found[1], timeout=10) as page:
+        assert b'<form method="post">' in page.read(), "looking changes nothing"
+    post.wait(lambda: post.kinds() == {"delivered"}, "the delivery is said, and nothing else")
+    with urllib.request.urlopen(found[1], b"List-Unsubscribe=One-Click", timeout=10) as page:
+        assert page.status == 200
+    said = [one for one in post.read(FEEDBACK.name) if one["kind"] == "unsubscribed"]
+    assert [(one["learner"], one["channel"], one["nudge_id"]) for one in said] == [("ann", "email", "first")]
+
+    for kind in ("clicked", "opened"):
+        link = re.search(rf"http://[^\"]+/{kind}/[^\"]+", html.get_content())
+        assert link is not None
+        answer = urllib.request.build_opener(NotFollowing).open(link[0], timeout=10)
+        if kind == "clicked":
+            assert answer.headers["Location"] == "https://lms.example.org/BBB%2F2014B"
+        else:
+            assert answer.read()[:6] == b"GIF89a"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+    post.publish(nudge("unwelcome"), nudge("bob's", learner="bob"))
+    post.wait_final("unwelcome", "bob's")
+    assert post.receivers.mailbox.counts == {"first": 1, "bob's": 1}
+    assert post.kinds() == {"delivered", "unsubscribed", "clicked", "opened"}
+    forged = Links(found[1].split("/unsubscribed")[0], "another key, as long").link(
+        nudge("x"), "unsubscribed"
+    )
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(forged, b"", timeout=10)
+
+
+def test_killed_in_the_middle_of_an_attempt_it_is_not_made_again(post: Post) -> None:
+    post.receivers.mailbox.hold = True
+    post.publish(nudge("cut-short"))
+    first = post.start()
+    assert post.receivers.mailbox.held.wait(PATIENCE_S), post.log()
+    first.kill()
+    first.wait()
+    post.receivers.mailbox.hold = False
+    post.receivers.mailbox.let_go.set()
+    post.publish(nudge("next"))
+    post.start()
+    post.wait_final("cut-short", "next")
+    assert post.receivers.mailbox.counts == {"cut-short": 1, "next": 1}
+    (letter,) = post.read(DEAD_LETTERS.name)
+    assert (letter["reason"], json.loads(letter["payload"])["nudge_id"]) == ("in_doubt", "cut-short")
+
+
+def test_killed_after_the_receipt_and_before_the_commit_nothing_is_sent_again(post: Post) -> None:
+    first = post.start()
+    post.publish(nudge("first"))
+    post.wait_final("first")
+    post.publish(nudge("last", due_in_s=8.0), *(nudge(f"n{at}") for at in range(10)))
+    post.wait_final(*(f"n{at}" for at in range(10)))
+    first.kill()
+    first.wait()
+    post.publish(*(nudge(f"n{at}") for at in range(10)))
+    post.start()
+    post.wait_final("last")
+    post.wait(lambda: post.committed() == 22, "everything committed")
+    assert set(post.receivers.mailbox.counts.values()) == {1}
+    assert len(post.receivers.mailbox.counts) == 12
+
+
+def test_two_notifiers_that_have_the_same_nudges_send_each_once(post: Post) -> None:
+    """As when one has lost its partition and does not know it yet: they are not in one group."""
+    names = [f"n{at}" for at in range(20)]
+    other = {"HOMEROOM_GROUP": "another", "HOMEROOM_NOTIFIER_PORT": str(free_port())}
+    post.start(*IMPATIENT, "60")
+    post.start(*IMPATIENT, "60", **other)
+    post.publish(nudge("first"))
+    post.wait(lambda: post.log().count("nudge first ") == 2, "both are there")
+    post.receivers.mailbox.hold = True
+    post.publish(*(nudge(name) for name in names))
+    post.wait(lambda: len(post.claimed()) > len(set(post.claimed())) + 1, "both want the same nudge")
+    post.receivers.mailbox.hold = False
+    post.receivers.mailbox.let_go.set()
+    post.wait_final(*names)
+    assert post.receivers.mailbox.counts == dict.fromkeys(["first", *names], 1)
+
+
+def test_a_refusal_is_tried_again_and_too_many_make_a_dead_letter(post: Post) -> None:
+    post.receivers.mailbox.refusals = 2
+    post.publish(nudge("in the end"))
+    post.start()
+    post.wait_final("in the end")
+    assert post.receivers.mailbox.tried == 3
+    steps = [(one["state"], one["attempt"]) for one in post.read(RECEIPTS.name)]
+    assert steps == [
+        ("claimed", 1),
+        ("failed", 1),
+        ("claimed", 2),
+        ("failed", 2),
+        ("claimed", 3),
+        ("sent", 3),
+    ]
+    post.receivers.mailbox.refusals = 100
+    post.publish(nudge("never"))
+    post.wait_final("never")
+    assert post.receivers.mailbox.tried == 3 + 4
+    (letter,) = post.read(DEAD_LETTERS.name)
+    assert (letter["reason"], letter["detail"]) == ("undeliverable", "the provider refused it 4 times")
+
+
+def test_the_dry_run_shows_and_leaves_no_trace(post: Post) -> None:
+    post.publish(
+        nudge("due"), nudge("old", due_in_s=-100.0, lasts_s=50.0), nudge("nobody's", learner="x"), b"{}"
+    )
+    done = subprocess.run(
+        (sys.executable, "-m", "streams.cli", "notifier", "--once"),
+        env=post.environment(),
+        cwd=post.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["would"] for line in lines] == [
+        "send",
+        "not send",
+        "make a dead letter",
+        "make a dead letter",
+    ]
+    assert lines[0]["to"] == "a…@example.org"
+    assert "Open the week you stopped at" in lines[0]["text"]
+    assert post.receivers.mailbox.mails == []
+    assert [post.read(one) for one in (FEEDBACK.name, RECEIPTS.name, DEAD_LETTERS.name)] == [[], [], []]
+    assert post.committed() < 0
+    assert datetime.fromisoformat(lines[0]["send_at"]) < datetime.now(UTC)
