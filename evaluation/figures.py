@@ -5,8 +5,7 @@ The one place where figures are put together; what each means is said where it i
 checks where that tool is at hand. NaN is what cannot be told, such as the AUC of a week without a loss.
 """
 
-from dataclasses import asdict, dataclass
-from math import isnan
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -135,19 +134,6 @@ def by_week(view: Weekly) -> list[WeekFigures]:
             )
         )
     return found
-
-
-def as_json(found: Any) -> Any:
-    """A dataclass of figures as what JSON can hold: NaN becomes null."""
-    return _plain(asdict(found))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and isnan(value) else value
 
 
 def _first_alerts(judged: Judged) -> Any:

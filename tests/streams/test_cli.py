@@ -23,6 +23,9 @@ COMMANDS = [
     "settings",
     "evaluate",
     "experiment",
+    "fairness",
+    "new_course",
+    "causality",
     "topics",
     "console",
     "console-key",
@@ -67,7 +70,7 @@ def test_these_are_all_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], *([name] for name in COMMANDS), ["topics", "create"], ["topics", "show"]]
+    "arguments", [[], *([name.replace("_", "-")] for name in COMMANDS), ["topics", "create"], ["topics", "show"]]
 )
 def test_every_command_explains_itself(arguments: list[str]) -> None:
     result = invoke(*arguments, "--help")
