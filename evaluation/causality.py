@@ -5,12 +5,13 @@ of every run and every alert up to the day is compared, bit by bit.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from evaluation.cutting import cut
@@ -20,6 +21,7 @@ from sources.oulad import OuladFolder, start_day
 from sources.stream import CLOSING_DAYS
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor, Rules
+from streams.scoring import Scored
 
 
 class CausalityError(ValueError):
@@ -52,11 +54,17 @@ class Said:
             for scored in processor.scored:
                 keys = [processor.state.keys[slot] for slot in scored.cohort.slots.tolist()]
                 learners = [key[0] for key in keys if key is not None]
-                bits = scored.probability.view(np.uint64).tolist()
-                said = sorted(zip(learners, bits, strict=True))
+                said = sorted(zip(learners, _bits(scored).tolist(), strict=True))
                 digest = blake2b(repr(said).encode(), digest_size=16).digest()
                 self.estimates[scored.cohort.run.name, day] = digest
                 self.count += len(said)
+
+
+def _bits(scored: Scored) -> NDArray[np.uint64]:
+    """Every kind of estimate there is, [enrolments, kinds]."""
+    kinds = [one.name for one in fields(scored) if one.name not in ("cohort", "ranks")]
+    columns = [np.asarray(getattr(scored, name), dtype=np.float64) for name in kinds]
+    return np.stack(columns, axis=1).view(np.uint64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ with the attribute's largest, the *reference*:
   2019). It is never negative, so groups that do not differ at all have some too: beside it stands the value
   below which 95 % of random groups of the same sizes stay (permutation; see Borchers and Baker, LAK 2025).
 
-Groups with too few learners of either outcome are left out, and it is said that they were.
+Groups with too few learners of either outcome are left out, and it is said that they were. Groups are spread
+unevenly over modules, and modules differ; what the audit finds may be the module's.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ from evaluation.demographics import ATTRIBUTES, demographics
 from evaluation.intervals import DRAWS, SEED, classes, draws, interval, tallies
 from evaluation.judged import EstimatesError, Judged, Weekly, judge, weekly
 from evaluation.outcomes import Bools, Floats, Ints, Outcomes, Words, read_outcomes
+from evaluation.page import number
 from evaluation.ranking import abroca, area, auc, recall_at
 
 LEAST = 30
@@ -96,35 +98,35 @@ def audit(oulad: Path, estimates: Path) -> Audit:
 
 
 def show(found: Audit, console: Console) -> None:
-    """One table an attribute."""
+    """One table of all groups, in eighty columns; what differs bears an asterisk."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("", "n", "lost", "AUC", "alerted", "gap", "ABROCA", "chance", ""):
+        table.add_column(name, no_wrap=True)
     for attribute in found.attributes:
-        table = Table(
-            attribute.attribute, "enrolments", "lost", "AUC", "95 %", "alerted of lost", "gap", "95 %",
-            "ABROCA", "by chance", "differs",
-        )  # fmt: skip
+        table.add_row(f"[bold]{attribute.attribute}[/]")
         for one in attribute.groups:
             table.add_row(*_cells(one))
-        console.print(table)
+    console.print(table)
+    for attribute in found.attributes:
         for group, count in attribute.left_out.items():
             console.print(
-                f"{group}: left out, {count} enrolments; expected at least {LEAST} lost and {LEAST} not lost"
+                f"{group}: left out, {count} enrolments; expected {LEAST} lost and {LEAST} not, or more"
             )
+    console.print(
+        "AUC and gap with half their 95 % intervals. alerted: of the lost, the share; the gap is to the first "
+        "group. chance: 95 % of random groups of the size have less ABROCA. *: differs by more than chance."
+    )
 
 
 def _cells(one: GroupFigures) -> list[str]:
-    cells = [
-        one.group,
-        f"{one.enrolments:,}",
-        f"{one.lost:.2f}",
-        f"{one.auc:.3f}",
-        f"{one.auc_low:.3f}–{one.auc_high:.3f}",
-        f"{one.true_positive_rate:.3f}",
-    ]
+    half = (one.auc_high - one.auc_low) / 2
+    ranking = [f"{one.enrolments:,}", number(one.lost), f"{number(one.auc)} ±{number(half)}"]
+    cells = [one.group, *ranking, number(one.true_positive_rate)]
     if one.reference:
-        return [*cells, "reference", "", "", "", ""]
-    gap = f"{one.gap_low:+.3f} to {one.gap_high:+.3f}"
-    areas = [f"{one.abroca:.3f}", f"{one.abroca_by_chance:.3f}"]
-    return [*cells, f"{one.gap:+.3f}", gap, *areas, "yes" if one.differs else "no"]
+        return cells
+    half = (one.gap_high - one.gap_low) / 2
+    areas = [number(one.abroca), number(one.abroca_by_chance), "*" if one.differs else ""]
+    return [*cells, f"{one.gap:+.3f} ±{number(half)}", *areas]
 
 
 @dataclass(frozen=True, slots=True)

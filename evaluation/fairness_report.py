@@ -23,6 +23,7 @@ def page(found: Audit) -> Page:
             "95 % of random groups of its size have. Of twenty groups that do not differ, one looks as if "
             "it did.",
             f"By that, these differ here: {_listed(found)}.",
+            "Groups are spread unevenly over modules, and modules differ in how well they can be told.",
             "Equal figures do not make a decision fair, nor unequal ones unfair: how many of a group are "
             "lost differs too.",
             f"Groups with fewer than {LEAST} enrolments lost, or not lost, are left out: {_left_out(found)}.",

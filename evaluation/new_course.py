@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -101,9 +102,7 @@ def compare(oulad: Path, rules: Rules, console: Console) -> list[Comparison]:
 
 def show(found: Sequence[Comparison], console: Console) -> None:
     """The table, and whether all of it holds."""
-    table = Table(
-        "run", "enrolments", "left out", "AUC known", "AUC new", "difference", "95 %", f"within {ALLOWED}"
-    )
+    table = Table("run", "n", "left out", "known", "new", "difference, 95 %", "", box=SIMPLE, pad_edge=False)
     for one in found:
         table.add_row(
             f"{one.module}/{one.presentation}",
@@ -111,14 +110,14 @@ def show(found: Sequence[Comparison], console: Console) -> None:
             " ".join(one.left_out),
             f"{one.known:.4f}",
             f"{one.new:.4f}",
-            f"{one.difference:+.4f}",
-            f"{one.low:+.4f} to {one.high:+.4f}",
-            "yes" if one.within else "no",
+            f"{one.difference:+.4f} ({one.low:+.3f} to {one.high:+.3f})",
+            "" if one.within else "*",
         )
     console.print(table)
     console.print(
         f"AUC of the weekly estimates from day {SETTLED} of the run on; "
-        f"{sum(one.within for one in found)} of {len(found)} modules within {ALLOWED}"
+        f"{sum(one.within for one in found)} of {len(found)} modules lose no more than {ALLOWED}, the others "
+        "bear an asterisk"
     )
 
 

@@ -126,6 +126,17 @@ def test_exit_risk_ranks_the_alarms_where_there_is_one() -> None:
     assert with_exit.risk.tolist() == without.risk.tolist()
 
 
+def test_exit_risk_is_judged_by_who_exits_within_three_weeks() -> None:
+    outcomes = outcomes_of([True, True, False], [27.0, 28.0, nan])
+    rows = [(who, 7, 0.5, risk) for who, risk in enumerate((0.9, 0.3, 0.1))]
+    found = figures(table_of(rows, "exit_risk"), outcomes).exit_risk
+    assert found is not None
+    assert found.exits == pytest.approx(1 / 3), "day 27 is within 21 days of day 7, day 28 is not"
+    assert found.auc == 1.0
+    assert found.ece == pytest.approx((0.1 + 0.3 + 0.1) / 3)
+    assert figures(table_of(rows, "other"), outcomes).exit_risk is None
+
+
 def test_the_newest_estimate_of_the_week_counts_and_who_has_none_is_not_covered() -> None:
     outcomes = outcomes_of([True, False])
     view = weekly(judge(table_of([(0, 1, 0.9), (0, 6, 0.2), (0, 8, 0.4), (1, 14, 0.6)]), outcomes))

@@ -101,6 +101,11 @@ def test_without_alerts_their_plates_are_left_out() -> None:
     read(html)
 
 
+def test_exit_risk_has_its_plate_where_there_is_one() -> None:
+    assert "Does exit risk say who leaves soon?" in render(page(some("exit_risk"), {}, ["2014B"]))
+    assert "Does exit risk say" not in report()
+
+
 def test_the_same_figures_give_the_same_file() -> None:
     assert report() == render(page(some(), {"other": some()}, ["2014B"]))
 
