@@ -113,8 +113,8 @@ def show(found: Audit, console: Console) -> None:
                 f"{group}: left out, {count} enrolments; expected {LEAST} lost and {LEAST} not, or more"
             )
     console.print(
-        "AUC and gap with half their 95 % intervals. alerted: of the lost, the share; the gap is to the first "
-        "group. chance: 95 % of random groups of the size have less ABROCA. *: differs by more than chance."
+        "AUC and gap with half their 95 % intervals. alerted: of the lost, the share; the gap is to the "
+        "first group. chance: 95 % of random groups of the size have less ABROCA. *: more than chance."
     )
 
 
