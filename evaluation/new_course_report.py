@@ -13,7 +13,7 @@ def page(found: Sequence[Comparison]) -> Page:
         title="How good are the estimates of a new course?",
         about="Leave one module out, each in turn: the stream without the module's earlier runs, judged on "
         "its last run, beside the model that had learned from them.",
-        plates=[_differences(found), _table(found), *(_weeks(one) for one in found)],
+        plates=[_table(found), _differences(found), *(_weeks(one) for one in found)],
     )
 
 

@@ -162,6 +162,7 @@ def dot_plot(rows: Sequence[Span], x: Axis, reference: float | None = None) -> s
             axes.axvline(reference, color=Tone.MUTED, linestyle="dashed", linewidth=1.2)
         axes.set_yticks(list(places), [row.name for row in rows])
         axes.grid(visible=False, axis="y")
+        axes.locator_params(axis="x", nbins=6)
         _label(axes, x, Axis("", 0.4, len(rows) + 0.6))
         return _svg(figure)
 
