@@ -70,7 +70,8 @@ def test_these_are_all_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], *([name.replace("_", "-")] for name in COMMANDS), ["topics", "create"], ["topics", "show"]]
+    "arguments",
+    [[], *([name.replace("_", "-")] for name in COMMANDS), ["topics", "create"], ["topics", "show"]],
 )
 def test_every_command_explains_itself(arguments: list[str]) -> None:
     result = invoke(*arguments, "--help")
