@@ -12,11 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from evaluation.outcomes import Bools, Ints
+from evaluation.outcomes import Bools, Ints, keys_of, runs_of
 from sources.oulad import UNKNOWN_REGISTRATION, start_day
 from sources.oulad_tables import OuladTables, Presentation, numbers, whole
-
-KEY = ("code_module", "code_presentation", "id_student")
 
 
 def cut(folder: Path, day: int, out: Path) -> None:
@@ -57,19 +55,22 @@ def _registration(tables: OuladTables, day: int) -> pa.Table:
 
 def _info(tables: OuladTables, registration: pa.Table, day: int) -> pa.Table:
     table = tables.table("studentInfo")
-    here, left = _keys(registration), np.isfinite(numbers(registration, "date_unregistration"))
+    here, left = (
+        keys_of(registration, "studentRegistration"),
+        np.isfinite(numbers(registration, "date_unregistration")),
+    )
     gone = {key for key, one in zip(here, left.tolist(), strict=True) if one}
     kept = frozenset(here)
     courses = tables.table("courses")
     ends = dict(
         zip(
-            _runs(courses),
+            runs_of(courses),
             _starts(courses) + whole(courses, "module_presentation_length", "courses"),
             strict=True,
         )
     )
-    over: Bools = np.array([ends[run] < day for run in _runs(table)], np.bool_)
-    keys = _keys(table)
+    over: Bools = np.array([ends[run] < day for run in runs_of(table)], np.bool_)
+    keys = keys_of(table, "studentInfo")
     known = over | np.array([key in gone for key in keys], np.bool_)
     results = pc.if_else(pa.array(known), table["final_result"], None)
     place = table.column_names.index("final_result")
@@ -97,12 +98,3 @@ def _clicks(tables: OuladTables, presentation: Presentation, before: int, out: P
             writer.write_table(pa.table([column[kept] for column in columns], schema=schema))
             if not kept.all():
                 break  # they come in the order of their day
-
-
-def _runs(table: pa.Table) -> list[tuple[str, str]]:
-    return list(zip(table["code_module"].to_pylist(), table["code_presentation"].to_pylist(), strict=True))
-
-
-def _keys(table: pa.Table) -> list[tuple[str, str, int]]:
-    students = whole(table, "id_student", "OULAD").tolist()
-    return [(*run, student) for run, student in zip(_runs(table), students, strict=True)]
