@@ -16,7 +16,7 @@ COMPILE := .venv-lock/bin/uv --no-config pip compile --quiet --universal --pytho
 
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test check types format bench lock setup setup-dev clean
+.PHONY: help demo test check types format bench tables lock setup setup-dev clean
 
 help:  ## this list
 	@echo "homeroom: make demo shows it, make test proves it. Python 3.11 to 3.13 is all they need."
@@ -45,6 +45,20 @@ format: setup-dev  ## format the code, sort its imports, write the generated fil
 
 bench: setup .venv-bench/ready  ## events a second against the floor, plain Faust and Quix Streams
 	@HOMEROOM_BENCH_PYTHON=.venv-bench/bin/python $(BIN)/python -m benchmarks.throughput $(ARGS)
+
+TEST ?= 2014B
+TABLES := build/tables
+
+tables: setup-dev  ## docs/evaluation-tables.md anew, from real learners: OULAD=DIR; half an hour on two cores
+	@test -n "$(OULAD)" || { echo "tables: name the folder of the data: make tables OULAD=DIR" >&2; exit 1; }
+	@$(BIN)/homeroom evaluate --oulad "$(OULAD)" --test $(TEST) --out $(TABLES)/estimates.parquet \
+		--report $(TABLES)/evaluate.html --json $(TABLES)/evaluate.json --baselines
+	@$(BIN)/homeroom fairness --oulad "$(OULAD)" --estimates $(TABLES)/estimates.parquet \
+		--report $(TABLES)/fairness.html --json $(TABLES)/fairness.json
+	@$(BIN)/homeroom new-course --oulad "$(OULAD)" \
+		--report $(TABLES)/new-course.html --json $(TABLES)/new-course.json
+	@$(BIN)/homeroom causality --oulad "$(OULAD)" --test $(TEST) --day 30 --day 120 --json $(TABLES)/causality.json
+	@$(BIN)/python -m evaluation.document $(TABLES)
 
 lock: .venv-lock/bin/uv  ## pin and hash what pyproject.toml asks for (UPGRADE=1 for newest releases)
 	@mkdir -p requirements

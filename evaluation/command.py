@@ -1,18 +1,17 @@
 """``homeroom evaluate``: one pass over OULAD, the table of its estimates, and what they are worth."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from evaluation import baselines, page, report
+from evaluation import baselines, report
 from evaluation.estimates import check_name, write
-from evaluation.figures import Figures, as_json, figures
+from evaluation.figures import Figures, figures
 from evaluation.one_pass import estimate
 from evaluation.outcomes import read_outcomes
+from evaluation.saving import save
 from evaluation.snapshots import Collector
 from sources.oulad import OuladFolder, start_day
 from streams.processor import Rules
@@ -98,24 +97,10 @@ def _tell(
         console.print(
             f"{name}: AUC weekly {one.auc_weekly:.3f}, active {one.auc_weekly_active:.3f}, ECE {one.ece:.3f}"
         )
-    if wanted.figures is not None:
-        write_json(as_report(ours, others, codes), wanted.figures)
-        console.print(f"figures in {wanted.figures}")
-    if wanted.report is not None:
-        page.write(report.page(ours, others, codes), wanted.report)
-        console.print(f"report in {wanted.report}")
-
-
-def as_report(ours: Figures, others: dict[str, Figures], codes: Sequence[str]) -> dict[str, Any]:
-    """What the JSON holds."""
-    return {
-        "presentations": list(codes),
-        "homeroom": as_json(ours),
-        "baselines": {name: as_json(one) for name, one in others.items()},
-    }
-
-
-def write_json(found: dict[str, Any], path: Path) -> None:
-    """Write it, and the folder that it goes to."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    shown = report.page(ours, others, codes) if wanted.report else None
+    save(
+        {"presentations": codes, "homeroom": ours, "baselines": others}, shown, wanted.report, wanted.figures
+    )
+    for path in (wanted.figures, wanted.report):
+        if path is not None:
+            console.print(f"written: {path}")

@@ -5,8 +5,7 @@ The one place where figures are put together; what each means is said where it i
 checks where that tool is at hand. NaN is what cannot be told, such as the AUC of a week without a loss.
 """
 
-from dataclasses import asdict, dataclass
-from math import isnan
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,8 @@ from evaluation.outcomes import Bools, Outcomes
 from evaluation.ranking import auc
 
 LEVELS = (0.80, 0.85, 0.90)
+WITHIN = 21
+"""Days within which exit risk says that somebody leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,18 @@ class AlertsRaised:
 
 
 @dataclass(frozen=True, slots=True)
+class ExitFigures:
+    """Exit risk against exits: who leaves within the next 21 days, of everybody in force."""
+
+    exits: float
+    """Share of the weekly estimates that an exit followed within 21 days."""
+    auc: float
+    auc_active: float
+    ece: float
+    reliability: list[Bin]
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """All of them."""
 
@@ -92,6 +105,8 @@ class Figures:
     """``precision_0.85`` and so on: of the thresholds that reach it, the one of most recall with lead 14."""
     alerts_raised: AlertsRaised | None
     """None where the table has no alerts."""
+    exit_risk: ExitFigures | None
+    """None where the table has no exit risk."""
 
 
 def figures(table: pa.Table, outcomes: Outcomes) -> Figures:
@@ -121,6 +136,7 @@ def figures(table: pa.Table, outcomes: Outcomes) -> Figures:
         by_threshold=curve,
         best=_best(curve),
         alerts_raised=_alerts_raised(judged, first),
+        exit_risk=_exit_figures(view, outcomes) if judged.has_exit_risk else None,
     )
 
 
@@ -137,19 +153,6 @@ def by_week(view: Weekly) -> list[WeekFigures]:
     return found
 
 
-def as_json(found: Any) -> Any:
-    """A dataclass of figures as what JSON can hold: NaN becomes null."""
-    return _plain(asdict(found))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and isnan(value) else value
-
-
 def _first_alerts(judged: Judged) -> Any:
     if judged.alert is None:
         return None
@@ -162,6 +165,19 @@ def _alerts_raised(judged: Judged, first: Any) -> AlertsRaised | None:
     outcomes = judged.outcomes
     return AlertsRaised(
         alert_figures(first, outcomes), by_lead(first, outcomes), burden(judged.day, judged.alert, outcomes)
+    )
+
+
+def _exit_figures(view: Weekly, outcomes: Outcomes) -> ExitFigures:
+    lead = outcomes.exit[view.row] - view.day
+    soon: Bools = (lead >= 0) & (lead < WITHIN)
+    bins = reliability(soon, view.urgency)
+    return ExitFigures(
+        exits=float(soon.mean()),
+        auc=auc(soon, view.urgency),
+        auc_active=auc(soon[view.active], view.urgency[view.active]),
+        ece=calibration_error(bins),
+        reliability=bins,
     )
 
 

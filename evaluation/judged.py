@@ -31,6 +31,7 @@ class Judged:
     risk: Floats
     urgency: Floats
     """What budgeted alarms are ranked by: exit risk where the table has it, else risk."""
+    has_exit_risk: bool
     alert: Bools | None
     """None where the table does not say."""
 
@@ -82,7 +83,8 @@ def judge(table: pa.Table, outcomes: Outcomes) -> Judged:
     bad = ~((risk >= 0) & (risk <= 1))
     if bad.any():
         raise EstimatesError(f"risk: found {risk[bad][0]}, expected 0 to 1")
-    urgency = _numbers(table, "exit_risk") if "exit_risk" in table.column_names else risk
+    has_exit_risk = "exit_risk" in table.column_names
+    urgency = _numbers(table, "exit_risk") if has_exit_risk else risk
     alert = _numbers(table, "alert") > 0 if "alert" in table.column_names else None
     start, end = outcomes.start[row], outcomes.end[row]
     kept = np.flatnonzero((row >= 0) & (day >= 1) & (start < day) & (day <= end))
@@ -92,9 +94,8 @@ def judge(table: pa.Table, outcomes: Outcomes) -> Judged:
         twice = kept[again[0]]
         student = outcomes.student[row[twice]]
         raise EstimatesError(f"day: {day[twice]} of student {student} is there twice, expected one estimate")
-    return Judged(
-        outcomes, row[kept], day[kept], risk[kept], urgency[kept], None if alert is None else alert[kept]
-    )
+    alert = None if alert is None else alert[kept]
+    return Judged(outcomes, row[kept], day[kept], risk[kept], urgency[kept], has_exit_risk, alert)
 
 
 def weekly(judged: Judged) -> Weekly:

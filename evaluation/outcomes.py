@@ -9,18 +9,14 @@ after the pass, to judge it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from online_models.labels import SILENT_BEFORE_END
+from sources.oulad import UNKNOWN_REGISTRATION
 from sources.oulad_tables import OuladError, OuladTables, Presentation, numbers, whole
-
-SILENT_BEFORE_END = 28
-"""Days: who was lost without unregistering and was silent for longer than that had left by then."""
-
-UNKNOWN_REGISTRATION = -30.0
-"""Day of registration where the table has none."""
 
 KEY = ("code_module", "code_presentation", "id_student")
 
@@ -95,12 +91,12 @@ def read_outcomes(folder: Path, codes: Sequence[str]) -> Outcomes:
     """
     tables = OuladTables(folder)
     info = _of(tables.table("studentInfo"), codes)
-    keys = _keys(info, "studentInfo")
+    keys = keys_of(info, "studentInfo")
     registration = _of(tables.table("studentRegistration"), codes)
-    place = _places(keys, _keys(registration, "studentRegistration"))
+    place = _places(keys, keys_of(registration, "studentRegistration"))
     courses = tables.table("courses")
     lengths = dict(
-        zip(_runs(courses), whole(courses, "module_presentation_length", "courses").tolist(), strict=True)
+        zip(runs_of(courses), whole(courses, "module_presentation_length", "courses").tolist(), strict=True)
     )
     length = np.array([lengths[key[:2]] for key in keys], np.float64)
     last, active = _activity(tables, keys, codes, int(length.max(initial=0)))
@@ -132,18 +128,20 @@ def _codes(modules: Words, presentations: Words, students: Ints, runs: dict[tupl
     return numbers + students.astype(np.int64)
 
 
-def _of(table: Any, codes: Sequence[str]) -> Any:
+def _of(table: pa.Table, codes: Sequence[str]) -> pa.Table:
     wanted = frozenset(codes)
     return table.filter([code in wanted for code in table["code_presentation"].to_pylist()])
 
 
-def _runs(table: Any) -> list[tuple[str, str]]:
+def runs_of(table: pa.Table) -> list[tuple[str, str]]:
+    """Module and presentation of each row."""
     return list(zip(table["code_module"].to_pylist(), table["code_presentation"].to_pylist(), strict=True))
 
 
-def _keys(table: Any, name: str) -> list[tuple[str, str, int]]:
+def keys_of(table: pa.Table, name: str) -> list[tuple[str, str, int]]:
+    """Module, presentation and student of each row. Raises ``OuladError``, with the table's name."""
     students = whole(table, "id_student", name).tolist()
-    return [(*run, student) for run, student in zip(_runs(table), students, strict=True)]
+    return [(*run, student) for run, student in zip(runs_of(table), students, strict=True)]
 
 
 def _places(keys: list[tuple[str, str, int]], among: list[tuple[str, str, int]]) -> Ints:

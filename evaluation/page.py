@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from math import isnan
-from pathlib import Path
 
 Cell = str | int | float | None
 
@@ -52,12 +51,6 @@ class Page:
     tiles: Sequence[Tile] = ()
     notes: Sequence[str] = field(default=())
     """What the figures do not say."""
-
-
-def write(page: Page, path: Path) -> None:
-    """Write the page, and the folder that it goes to."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(page), encoding="utf-8")
 
 
 def render(page: Page) -> str:

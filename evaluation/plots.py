@@ -135,7 +135,7 @@ def bar_plot(at: Sequence[float], heights: Sequence[float], width: float, x: Axi
         return _svg(figure)
 
 
-def calibration_plot(bins: Sequence[Bin]) -> str:
+def calibration_plot(bins: Sequence[Bin], observed: str) -> str:
     """Observed against expected with the diagonal that is right, over how many estimates there are."""
     with _canvas(rows=(3, 1)) as (figure, (above, below)):
         above.plot([0, 1], [0, 1], color=Tone.MUTED, linestyle="dashed", linewidth=1.2)
@@ -146,7 +146,7 @@ def calibration_plot(bins: Sequence[Bin]) -> str:
         shares = [one.estimates / total for one in bins]
         below.bar(middles, shares, width=0.055, color=Tone.SECOND)
         below.grid(visible=False, axis="x")
-        _label(above, Axis("", 0, 1), Axis("share lost", 0, 1, percent=True))
+        _label(above, Axis("", 0, 1), Axis(observed, 0, 1, percent=True))
         _label(below, Axis("estimate", 0, 1, percent=True), Axis("of all", 0, None, percent=True))
         return _svg(figure)
 
@@ -162,6 +162,7 @@ def dot_plot(rows: Sequence[Span], x: Axis, reference: float | None = None) -> s
             axes.axvline(reference, color=Tone.MUTED, linestyle="dashed", linewidth=1.2)
         axes.set_yticks(list(places), [row.name for row in rows])
         axes.grid(visible=False, axis="y")
+        axes.locator_params(axis="x", nbins=6)
         _label(axes, x, Axis("", 0.4, len(rows) + 0.6))
         return _svg(figure)
 

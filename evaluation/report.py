@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan, nan
 
 from evaluation.alerts import AlertFigures, ThresholdFigures
-from evaluation.figures import Figures, ModuleFigures
+from evaluation.figures import ExitFigures, Figures, ModuleFigures
 from evaluation.page import Page, Plate, Table, Tile, number
 from evaluation.plots import (
     OTHERS,
@@ -36,6 +36,8 @@ def page(ours: Figures, baselines: Mapping[str, Figures], codes: Sequence[str]) 
     if ours.alerts_raised is not None:
         plates += [_lead(ours), _burden(ours)]
     plates += [_trade(ours, baselines), _calibration(ours), _budget(ours)]
+    if ours.exit_risk is not None:
+        plates.append(_exits(ours.exit_risk))
     plates += [_module_ranks(ours.by_module), _module_ratios(ours.by_module)]
     plates += [_module_table(ours.by_module)]
     if baselines:
@@ -217,7 +219,25 @@ def _calibration(ours: Figures) -> Plate:
             ["from", "to", "estimates", "mean estimate", "share lost"],
             [[f"{one.low:.2f}", one.high, one.estimates, one.expected, one.observed] for one in bins],
         ),
-        calibration_plot(bins),
+        calibration_plot(bins, "share lost"),
+    )
+
+
+def _exits(found: ExitFigures) -> Plate:
+    return Plate(
+        "Does exit risk say who leaves soon?",
+        f"AUC {number(found.auc)}, among the active {number(found.auc_active)}; the mean error is "
+        f"{100 * found.ece:.1f} points. {100 * found.exits:.1f} % of the estimates are followed by an exit.",
+        "Weekly estimates that somebody exits within 21 days, in 15 equal bins: share who did against mean "
+        "estimate, over everybody in force. Exits are rare, so nearly all estimates are low.",
+        Table(
+            ["from", "to", "estimates", "mean estimate", "share who left"],
+            [
+                [f"{one.low:.2f}", one.high, one.estimates, one.expected, one.observed]
+                for one in found.reliability
+            ],
+        ),
+        calibration_plot(found.reliability, "share who left"),
     )
 
 

@@ -95,6 +95,22 @@ class OuladTables:
         )
         return whole.filter(mask)
 
+    def columns(self, name: str, columns: tuple[str, ...]) -> pa.Table:
+        """Any columns of a small table, as it has them; for audits beside the stream.
+
+        :raises OuladError: a column is missing
+        """
+        path = self._path(name)
+        found = (
+            pq.read_table(path)
+            if path.suffix == ".parquet"
+            else pv.read_csv(
+                path, convert_options=pv.ConvertOptions(null_values=MISSING, strings_can_be_null=True)
+            )
+        )
+        _require(name, found.column_names, columns)
+        return found.select(list(columns))
+
     @cached_property
     def presentations(self) -> tuple[Presentation, ...]:
         """Those that ``courses`` lists and that have clicks, in alphabetical order.

@@ -15,8 +15,16 @@ from rich.table import Table
 from console.access import AccessError, Role, entry, make_key, read_keys
 from console.readers import Readers
 from console.report import ReportError, weekly
+from evaluation import fairness as audits
+from evaluation import fairness_report, new_course_report
+from evaluation import new_course as new_courses
+from evaluation.causality import CausalityError
+from evaluation.causality import check as check_causality
 from evaluation.command import EvaluationError, Wanted
 from evaluation.command import evaluate as run_evaluation
+from evaluation.judged import EstimatesError
+from evaluation.new_course import NewCourseError
+from evaluation.saving import save
 from nudges.notifier.errors import NotifierError
 from sinks.errors import StoreError
 from sinks.migrate import MigrationError
@@ -65,9 +73,12 @@ SUGGESTED = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER 
 EXPECTED = (
     AccessError,
     BrokerUnavailableError,
+    CausalityError,
+    EstimatesError,
     EvaluationError,
     MigrationError,
     NotifierError,
+    NewCourseError,
     OuladError,
     PublishError,
     ReportError,
@@ -400,6 +411,45 @@ def evaluate(
     """One pass over OULAD in time order, test then train; writes a table of estimates and alerts."""
     wanted = Wanted(report, figures, baselines)
     run_evaluation(oulad, test, out, load(clock="replay").rules, console, wanted)
+
+
+@app.command()
+def fairness(
+    oulad: Annotated[Path, typer.Option(help="Folder of the OULAD tables, with studentInfo as published.")],
+    estimates: Annotated[Path, typer.Option(help="A table that `homeroom evaluate` wrote.")],
+    report: Annotated[Path | None, typer.Option(help="Write the audit here, as one HTML file.")] = None,
+    figures: Annotated[Path | None, typer.Option("--json", help="Write the audit here, as JSON.")] = None,
+) -> None:
+    """Audit estimates by gender, age, disability, region and deprivation, none of which any estimate uses."""
+    found = audits.audit(oulad, estimates)
+    audits.show(found, console)
+    save(found, fairness_report.page(found) if report else None, report, figures)
+
+
+@app.command()
+def new_course(
+    oulad: Annotated[Path, typer.Option(help="Folder of the OULAD tables, with any set of presentations.")],
+    report: Annotated[Path | None, typer.Option(help="Write the comparison here, as one HTML file.")] = None,
+    figures: Annotated[Path | None, typer.Option("--json", help="Write the figures here, as JSON.")] = None,
+) -> None:
+    """Leave one module out, each in turn: what the model is worth in a course that it has never seen."""
+    found = new_courses.compare(oulad, load(clock="replay").rules, console)
+    new_courses.show(found, console)
+    save(found, new_course_report.page(found) if report else None, report, figures)
+
+
+@app.command()
+def causality(
+    oulad: Annotated[Path, typer.Option(help="Folder of the OULAD tables, with any set of presentations.")],
+    test: Annotated[str, typer.Option(help="The presentation code whose days are meant, such as 2014B.")],
+    day: Annotated[list[int], typer.Option(help="Cut the data off at the start of this day of the run.")],
+    figures: Annotated[
+        Path | None, typer.Option("--json", help="Write what was found here, as JSON.")
+    ] = None,
+) -> None:
+    """Cut the data off at a day: whatever was said up to it must not change by a bit."""
+    found = check_causality(oulad, test, day, load(clock="replay").rules, console)
+    save(found, None, None, figures)
 
 
 @topics_app.command("create")

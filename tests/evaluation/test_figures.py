@@ -16,10 +16,11 @@ import pytest
 from evaluation.alerts import alert_figures, burden, by_lead, first_days
 from evaluation.budget import budgeted
 from evaluation.calibration import calibration_error, reliability
-from evaluation.figures import as_json, figures
+from evaluation.figures import figures
 from evaluation.judged import EstimatesError, judge, weekly
 from evaluation.outcomes import Outcomes, read_outcomes
 from evaluation.ranking import abroca, area, auc, recall_at, tally
+from evaluation.saving import plain
 from tests.evaluation.tables import outcomes_of, table_of
 from tests.required import lacking
 from tests.sources.oulad_folder import write_csv, write_parquet
@@ -125,6 +126,17 @@ def test_exit_risk_ranks_the_alarms_where_there_is_one() -> None:
     assert with_exit.risk.tolist() == without.risk.tolist()
 
 
+def test_exit_risk_is_judged_by_who_exits_within_three_weeks() -> None:
+    outcomes = outcomes_of([True, True, False], [27.0, 28.0, nan])
+    rows = [(who, 7, 0.5, risk) for who, risk in enumerate((0.9, 0.3, 0.1))]
+    found = figures(table_of(rows, "exit_risk"), outcomes).exit_risk
+    assert found is not None
+    assert found.exits == pytest.approx(1 / 3), "day 27 is within 21 days of day 7, day 28 is not"
+    assert found.auc == 1.0
+    assert found.ece == pytest.approx((0.1 + 0.3 + 0.1) / 3)
+    assert figures(table_of(rows, "other"), outcomes).exit_risk is None
+
+
 def test_the_newest_estimate_of_the_week_counts_and_who_has_none_is_not_covered() -> None:
     outcomes = outcomes_of([True, False])
     view = weekly(judge(table_of([(0, 1, 0.9), (0, 6, 0.2), (0, 8, 0.4), (1, 14, 0.6)]), outcomes))
@@ -196,7 +208,7 @@ def test_outcomes_are_read_from_both_forms(tmp_path: Path) -> None:
 def test_nan_becomes_null() -> None:
     found = figures(table_of([(0, day, 0.5) for day in range(1, 50)]), outcomes_of([True]))
     assert isnan(found.auc_weekly)
-    text = json.dumps(as_json(found), allow_nan=False)
+    text = json.dumps(plain(found), allow_nan=False)
     assert json.loads(text)["auc_weekly"] is None
 
 
@@ -226,7 +238,7 @@ def test_the_judge_of_the_project_says_the_same(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "estimates.parquet")
     command = [sys.executable, str(JUDGE), str(REAL), str(tmp_path / "estimates.parquet")]
     told = subprocess.run([*command, "--presentations", "2013B"], capture_output=True, text=True, check=True)
-    theirs, ours = json.loads(told.stdout), as_json(figures(table, outcomes))
+    theirs, ours = json.loads(told.stdout), plain(figures(table, outcomes))
     curve, raised = theirs.pop("curve"), theirs.pop("alerts_raised")
     for name, value in theirs.items():
         assert ours[name] == pytest.approx(value, rel=1e-9), name

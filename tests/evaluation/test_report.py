@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 
 from evaluation.figures import Figures, figures
-from evaluation.page import Page, Plate, Table, number, render, write
+from evaluation.page import Page, Plate, Table, number, render
 from evaluation.plots import Axis, Line, Span, Tone, bar_plot, dot_plot, line_plot
 from evaluation.report import page
+from evaluation.saving import save
 from tests.evaluation.tables import outcomes_of, table_of
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -100,13 +101,18 @@ def test_without_alerts_their_plates_are_left_out() -> None:
     read(html)
 
 
+def test_exit_risk_has_its_plate_where_there_is_one() -> None:
+    assert "Does exit risk say who leaves soon?" in render(page(some("exit_risk"), {}, ["2014B"]))
+    assert "Does exit risk say" not in report()
+
+
 def test_the_same_figures_give_the_same_file() -> None:
     assert report() == render(page(some(), {"other": some()}, ["2014B"]))
 
 
 def test_what_is_shown_is_escaped(tmp_path: Path) -> None:
     plate = Plate("<b>?", "a & b", "<i>", Table(["<u>"], [["<s>", 1.5]]))
-    write(Page("<x>", "<y>", [plate], notes=["<z>"]), tmp_path / "new" / "page.html")
+    save({}, Page("<x>", "<y>", [plate], notes=["<z>"]), tmp_path / "new" / "page.html", None)
     html = (tmp_path / "new" / "page.html").read_text(encoding="utf-8")
     assert not {"b", "i", "u", "s", "x", "y", "z"} & set(read(html).seen)
     assert "a &amp; b" in html

@@ -23,6 +23,9 @@ COMMANDS = [
     "settings",
     "evaluate",
     "experiment",
+    "fairness",
+    "new_course",
+    "causality",
     "topics",
     "console",
     "console-key",
@@ -70,7 +73,13 @@ def test_these_are_all_commands() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], *([name] for name in COMMANDS), ["topics", "create"], ["topics", "show"], ["policy", "check"]],
+    [
+        [],
+        *([name.replace("_", "-")] for name in COMMANDS),
+        ["topics", "create"],
+        ["topics", "show"],
+        ["policy", "check"],
+    ],
 )
 def test_every_command_explains_itself(arguments: list[str]) -> None:
     result = invoke(*arguments, "--help")

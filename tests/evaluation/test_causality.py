@@ -1,0 +1,116 @@
+"""What is said up to a day rests on the tables as they were on that day, whatever they say of later ones."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from evaluation.causality import CausalityError, Said, check, compare
+from evaluation.cutting import cut
+from evaluation.one_pass import stream
+from sources.oulad import OuladFolder, start_day
+from tests.evaluation.folders import CODES, LENGTH, write
+from tests.sources.oulad_folder import write_csv, write_parquet
+from tests.streams.pipeline import REPLAY
+
+QUIET = Console(file=io.StringIO(), width=200)
+
+
+def said_of(folder: Path, until: int) -> Said:
+    said = Said(until)
+    stream(OuladFolder(folder), REPLAY, QUIET, hear=said.hear, watch=said.watch)
+    return said
+
+
+def test_nothing_said_before_the_cut_changes(tmp_path: Path) -> None:
+    """On learners enough that a model serves the second run."""
+    told = io.StringIO()
+    folder = write(tmp_path / "oulad")
+    (found,) = check(folder, "2014B", [30], REPLAY, Console(file=told, width=200))
+    assert found.estimates > 10_000
+    assert found.changes > 20
+    assert "0 days of runs and 0 changes differ" in told.getvalue()
+
+
+@pytest.mark.parametrize("form", [write_csv, write_parquet])
+@pytest.mark.parametrize("day", [1, 9, 16, 39])
+def test_nor_on_the_folder_with_every_quirk(tmp_path: Path, form: type, day: int) -> None:
+    (found,) = check(form(tmp_path / "oulad"), "2013J", [day], REPLAY, QUIET)
+    assert found.estimates > 0
+
+
+def test_a_difference_is_found_and_named(tmp_path: Path) -> None:
+    """The same folder, but for one click more on day 12 of the second run."""
+    one = write(tmp_path / "one")
+    two = write(tmp_path / "two")
+    path = two / "studentVle_ds" / "code_module=BBB" / "code_presentation=2014B" / "part-0.parquet"
+    table = pq.read_table(path, partitioning=None)
+    more = pa.table(
+        {"id_student": [11_003], "id_site": [11], "date": [12], "sum_click": [50]}, schema=table.schema
+    )
+    pq.write_table(pa.concat_tables([table, more]).sort_by("date"), path)
+    until = start_day("2014B") + 20
+    found = compare(said_of(one, until), said_of(two, until), "2014B", 20)
+    assert found.differing[0] == ("BBB/2014B", start_day("2014B") + 13)
+    assert bool(found)
+
+
+def test_the_cut_folder_holds_nothing_of_later_days(tmp_path: Path) -> None:
+    at = start_day("2014B") + 30
+    whole, short = write(tmp_path / "whole"), tmp_path / "short"
+    cut(whole, at, short)
+    begun = {code: at - start_day(code) for code in CODES}
+
+    def rows(folder: Path, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = pq.read_table(folder / name).to_pylist()
+        return found
+
+    for row in rows(short, "studentRegistration.parquet"):
+        left = row["date_unregistration"]
+        assert left is None or left < begun[str(row["code_presentation"])]
+    results = {
+        code: {
+            row["final_result"]
+            for row in rows(short, "studentInfo.parquet")
+            if row["code_presentation"] == code
+        }
+        for code in CODES
+    }
+    assert results == {"2013J": {"Pass", "Fail", "Withdrawn"}, "2014B": {None, "Withdrawn"}}
+    clicks = pq.read_table(short / "studentVle_ds").to_pandas()
+    assert clicks[clicks.code_presentation == "2014B"].date.max() == 29
+    assert clicks[clicks.code_presentation == "2013J"].date.max() == LENGTH - 1
+    handed_in = {
+        row["date_submitted"]
+        for row in rows(short, "studentAssessment.parquet")
+        if int(row["id_student"]) % 10_000 >= 1000
+    }
+    assert max(handed_in) < 30
+    early = tmp_path / "early"
+    cut(whole, start_day("2014B") - 10, early)
+    assert len(OuladFolder(early).presentations) == 4, "also those of which there are no clicks yet"
+    registered = np.array(
+        [
+            row["date_registration"]
+            for row in rows(early, "studentRegistration.parquet")
+            if row["code_presentation"] == "2014B"
+        ]
+    )
+    assert registered.max() < -10
+
+
+@pytest.mark.parametrize(
+    ("test", "day", "words"),
+    [
+        ("2019X", 5, "test: '2019X' is not in the folder; expected one of 2013J, 2014B"),
+        ("2013J", 0, "day: found 0; expected 1 or more"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(tmp_path: Path, test: str, day: int, words: str) -> None:
+    with pytest.raises(CausalityError, match=words):
+        check(write_csv(tmp_path / "oulad"), test, [day], REPLAY, QUIET)
