@@ -103,6 +103,15 @@ def events() -> list[dashboard.AnnotationQuery]:
             ORDER BY time""",
         ),
         annotation(
+            "Source quiet or mad",
+            "red",
+            """SELECT occurred_at AS time, concat('A source: ', problem) AS title,
+            concat(source, ' ', course_run, ' ', kind, ' ', alarm) AS text, 'data quality' AS tags
+            FROM data_quality FINAL
+            WHERE $__timeFilter(occurred_at)
+            ORDER BY time""",
+        ),
+        annotation(
             "Policy reloaded",
             "orange",
             """SELECT toDateTime(day, 'UTC') AS time, 'A policy came into force' AS title, policy AS text,

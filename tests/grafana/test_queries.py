@@ -136,8 +136,12 @@ def test_no_panel_is_empty_over_the_whole_run(
     assert set(empty) <= QUIET
 
 
-QUIET = {f"{board}: Policy reloaded (annotation)" for board in q.BOARDS}
-"""The run had one policy. Another one is tested below."""
+QUIET = {
+    f"{board}: {name} (annotation)"
+    for board in q.BOARDS
+    for name in ("Policy reloaded", "Source quiet or mad")
+}
+"""The run had one policy, and sources that work. Another policy, and a source that does not, come below."""
 
 
 def is_empty(query: q.Query, result: Result) -> bool:
@@ -237,6 +241,17 @@ def test_another_policy_is_marked_on_its_day(reader: StoreReader, filled: StoreA
     later = replace(whole, end=whole.end + timedelta(days=7))
     ((at, _, policy, _),) = query.run(reader, q.offered("interventions", reader, later)).rows
     assert (at.date(), policy) == (day, "second-1")
+
+
+def test_a_source_that_is_quiet_is_marked(reader: StoreReader, filled: StoreAddress, whole: View) -> None:
+    at = whole.start + timedelta(days=9)
+    row = {"event_id": "x", "occurred_at": at, "alarm": "opened", "problem": "silent", "source": "lms"}
+    with ClickHouseWriter(filled) as writer:
+        writer.write("data_quality", {name: [value] for name, value in row.items()})
+    (query,) = (one for one in q.annotations("risk") if one.title == "Source quiet or mad")
+    ((time, title, text, _),) = query.run(reader, q.offered("risk", reader, whole)).rows
+    assert (time, title) == (at, "A source: silent")
+    assert "lms" in text
 
 
 def test_all_means_what_the_variable_offers(reader: StoreReader, base: Callable[[str], View]) -> None:
