@@ -64,7 +64,7 @@ multiIf(at_least > 0, 'more', at_most < 0, 'less', 'not yet known') AS verdict
 FROM nudged LEFT JOIN held USING (campaign, outcome)
 ORDER BY campaign, variant_or_all, outcome"""
 """What the nudged did and the held-out did anyway, and the difference with an interval that holds however
-often one looks: an asymptotic confidence sequence, as ``nudges/experiments/effects.py`` explains and cites."""
+often one looks: an asymptotic confidence sequence, as ``nudges.experiments.effects`` explains and cites."""
 
 
 def _overview() -> list[Panel]:
