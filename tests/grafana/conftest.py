@@ -19,14 +19,14 @@ from tests.streams.pipelines import settings_of, stream
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]:
-    """A small simulated term, and two records that are none of it, through a broker and two workers."""
+    """A small simulated term, and two records that are none of it, through a broker and a worker."""
     folder = tmp_path_factory.mktemp("boards")
     messages = stream()
     broken = [Published("l", value, False, messages[-1].occurred_at) for value in (b"{", b"{}")]
     with real_server_or_embedded(folder / "store") as server, fresh_database(server) as address:
         settings = settings_of("127.0.0.1:9", "boards.", address)
         with Rig(folder / "rig", settings, store=False) as rig:
-            stream_through(rig, [*messages, *broken], len(messages), Console(file=io.StringIO()), workers=2)
+            stream_through(rig, [*messages, *broken], len(messages), Console(file=io.StringIO()))
         yield address
 
 

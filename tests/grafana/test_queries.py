@@ -233,24 +233,24 @@ def plain(cell: Any) -> Any:
 
 
 def test_another_policy_is_marked_on_its_day(reader: StoreReader, filled: StoreAddress, whole: View) -> None:
-    day = reader.query("SELECT toDate(max(decided_at)) + 1 FROM nudge_ledger").rows[0][0]
+    day = reader.query("SELECT toStartOfDay(max(decided_at)) + INTERVAL 1 DAY FROM nudge_ledger").rows[0][0]
     with ClickHouseWriter(filled) as writer:
         row = {"decision_id": "x", "decided_at": day, "policy_version": "second-1", "decision": "hold"}
         writer.write("nudge_ledger", {name: [value] for name, value in row.items()})
     (query,) = (one for one in q.annotations("interventions") if one.title == "Policy reloaded")
     later = replace(whole, end=whole.end + timedelta(days=7))
     ((at, _, policy, _),) = query.run(reader, q.offered("interventions", reader, later)).rows
-    assert (at.date(), policy) == (day, "second-1")
+    assert (at, policy) == (day, "second-1")
 
 
 def test_a_source_that_is_quiet_is_marked(reader: StoreReader, filled: StoreAddress, whole: View) -> None:
     at = whole.start + timedelta(days=9)
-    row = {"event_id": "x", "occurred_at": at, "alarm": "opened", "problem": "silent", "source": "lms"}
+    row = {"event_id": "x", "occurred_at": at, "alarm": "opened", "problem": "quiet", "source": "lms"}
     with ClickHouseWriter(filled) as writer:
         writer.write("data_quality", {name: [value] for name, value in row.items()})
     (query,) = (one for one in q.annotations("risk") if one.title == "Source quiet or mad")
     ((time, title, text, _),) = query.run(reader, q.offered("risk", reader, whole)).rows
-    assert (time, title) == (at, "A source: silent")
+    assert (time, title) == (at, "A source: quiet")
     assert "lms" in text
 
 
