@@ -1,25 +1,37 @@
-"""Write the boards as JSON for Grafana's file provisioning: ``python -m grafana.build [--check]``."""
+"""Write boards and alert rules as JSON for Grafana's provisioning: ``python -m grafana.build [--check]``."""
 
 import sys
 from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from grafana import pipeline
+from grafana import alerts, engagement, interventions, learner, model, pipeline, risk
 
-FOLDER = Path(__file__).parent / "boards"
+FOLDER = Path(__file__).parent
+
+BOARDS = {
+    "pipeline": pipeline.make,
+    "risk": risk.make,
+    "engagement": engagement.make,
+    "interventions": interventions.make,
+    "model": model.make,
+    "learner": learner.make,
+}
 
 
 def documents() -> dict[str, str]:
-    """File name → the board's JSON."""
-    boards = {"pipeline.json": pipeline.board()}
+    """File, from this folder → its JSON."""
+    boards = {name: make() for name, make in BOARDS.items()}
+    files = {f"boards/{name}.json": board for name, board in boards.items()}
+    rules = {"provisioning/alerting/homeroom.json": alerts.make(boards)}
     return {
-        name: JSONEncoder(sort_keys=True, indent=2).encode(board) + "\n" for name, board in boards.items()
+        name: JSONEncoder(sort_keys=True, indent=2).encode(content) + "\n"
+        for name, content in (files | rules).items()
     }
 
 
 def stale() -> list[str]:
-    """Names of boards whose file is not what the code makes."""
+    """Names of files that are not what the code makes."""
     return [
         name
         for name, text in documents().items()
@@ -32,10 +44,10 @@ def main() -> None:
         if names := stale():
             sys.exit(f"not up to date: {', '.join(names)}; run python -m grafana.build")
         return
-    FOLDER.mkdir(exist_ok=True)
     for name, text in documents().items():
+        (FOLDER / name).parent.mkdir(exist_ok=True)
         (FOLDER / name).write_text(text, encoding="utf-8")
-        print(f"wrote boards/{name}")
+        print(f"wrote {name}")
 
 
 if __name__ == "__main__":

@@ -1,22 +1,49 @@
-"""The three kinds of panel that the boards use, each with the settings it always has."""
+"""The kinds of panel that the boards use, each with the settings it always has."""
 
+from collections.abc import Mapping, Sequence
+
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    dashboard,
+    stat,
+    statushistory,
+    table,
+    timeseries,
+    trend,
+)
 from grafana_foundation_sdk.builders import common as build
-from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.clickhouse import SOURCE, Shape, Sql
 
+Panel = stat.Panel | timeseries.Panel | table.Panel | statushistory.Panel | bargauge.Panel | trend.Panel
+Steps = Sequence[tuple[float | None, str]]
+
 WIDTH = 24
 """Columns of a board's grid."""
 
+WALL_CLOCK = "10s"
+"""The least time between two points of the pipeline's health: rows are written no more often."""
 
-def number(
-    title: str, description: str, unit: str, sql: str, steps: list[tuple[float | None, str]] | None = None
-) -> stat.Panel:
+DAILY = "1d"
+"""The same where a row is a day."""
+
+LEVEL_COLOURS = {"low": "green", "medium": "yellow", "high": "red"}
+
+
+def above(yellow: float, red: float) -> Steps:
+    """Green below, then yellow, then red."""
+    return [(None, "green"), (yellow, "yellow"), (red, "red")]
+
+
+def below(yellow: float, green: float) -> Steps:
+    """Red below the first, then yellow, green from the second on."""
+    return [(None, "red"), (yellow, "yellow"), (green, "green")]
+
+
+def number(title: str, description: str, unit: str, sql: str, steps: Steps | None = None) -> stat.Panel:
     """One number, six in a row. ``steps`` colour it: from which value on, None for the lowest."""
-    thresholds = dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE)
-    thresholds.steps([model.Threshold(value, colour) for value, colour in steps or [(None, "blue")]])
     return (
         stat.Panel()
         .title(title)
@@ -27,13 +54,28 @@ def number(
         .height(4)
         .reduce_options(build.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
         .graph_mode(common.BigValueGraphMode.NONE)
-        .thresholds(thresholds)
+        .thresholds(_thresholds(steps or [(None, "blue")]))
         .with_target(Sql(sql, Shape.TABLE))
     )
 
 
-def lines(title: str, description: str, unit: str, sql: str, width: int = WIDTH // 2) -> timeseries.Panel:
-    """Lines over time; a text column of the query names them."""
+def word(title: str, description: str, sql: str, colours: Mapping[str, str]) -> stat.Panel:
+    """One word, six in a row, in its colour."""
+    found = number(title, description, "string", sql)
+    found.reduce_options(build.ReduceDataOptions().calcs(["lastNotNull"]).fields("/.*/").values(False))
+    results = {value: model.ValueMappingResult(color=colour) for value, colour in colours.items()}
+    return found.mappings([model.ValueMap(options=results)])
+
+
+def lines(
+    title: str,
+    description: str,
+    unit: str,
+    sql: str,
+    width: int = WIDTH // 2,
+    interval: str = WALL_CLOCK,
+) -> timeseries.Panel:
+    """Lines over time; a text column of the query names them, else the columns' names do."""
     return (
         timeseries.Panel()
         .title(title)
@@ -43,36 +85,95 @@ def lines(title: str, description: str, unit: str, sql: str, width: int = WIDTH 
         .min(0)
         .span(width)
         .height(8)
-        .interval("10s")  # rows are written no more often
+        .interval(interval)
         .line_width(1)
         .fill_opacity(10)
-        .show_points(common.VisibilityMode.NEVER)
-        .legend(
-            build.VizLegendOptions()
-            .display_mode(common.LegendDisplayMode.LIST)
-            .placement(common.LegendPlacement.BOTTOM)
-            .show_legend(True)
-            .calcs([])
-        )
-        .tooltip(
-            build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
-        )
+        .show_points(common.VisibilityMode.NEVER if interval == WALL_CLOCK else common.VisibilityMode.AUTO)
+        .legend(_legend())
+        .tooltip(_tooltip())
         .with_target(Sql(sql, Shape.TIME_SERIES))
     )
 
 
-def bars(title: str, description: str, sql: str, width: int = WIDTH // 2) -> timeseries.Panel:
-    """Counts over time, stacked by the query's text column."""
+def bars(
+    title: str, description: str, sql: str, width: int = WIDTH // 2, interval: str = WALL_CLOCK
+) -> timeseries.Panel:
+    """Counts over time, stacked."""
     return (
-        lines(title, description, "short", sql, width)
+        lines(title, description, "short", sql, width, interval)
         .draw_style(common.GraphDrawStyle.BARS)
         .fill_opacity(80)
         .stacking(build.StackingConfig().mode(common.StackingMode.NORMAL))
     )
 
 
-def rows(title: str, description: str, sql: str, width: int = WIDTH) -> table.Panel:
-    """A table. A column's unit, where it has one, is in its name."""
+def heat(title: str, description: str, sql: str, width: int = WIDTH, height: int = 12) -> statushistory.Panel:
+    """A row for each name and a cell for each time, from green (0) to red (1)."""
+    return (
+        statushistory.Panel()
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .unit("percentunit")
+        .decimals(0)
+        .min(0)
+        .max(1)
+        .span(width)
+        .height(height)
+        .interval(DAILY)
+        .color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.CONTINUOUS_GR_YL_RD))
+        .row_height(0.9)
+        .col_width(0.95)
+        .show_value(common.VisibilityMode.AUTO)
+        .legend(_legend().show_legend(False))
+        .tooltip(_tooltip())
+        .with_target(Sql(sql, Shape.TIME_SERIES))
+    )
+
+
+def steps(title: str, description: str, sql: str, width: int = WIDTH // 2) -> bargauge.Panel:
+    """A bar for each column of a query's one row, from the first step to the last."""
+    return (
+        bargauge.Panel()
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .unit("short")
+        .min(0)
+        .span(width)
+        .height(8)
+        .orientation(common.VizOrientation.HORIZONTAL)
+        .display_mode(common.BarGaugeDisplayMode.GRADIENT)
+        .name_placement(common.BarGaugeNamePlacement.LEFT)
+        .show_unfilled(True)
+        .reduce_options(build.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+        .thresholds(_thresholds([(None, "blue")]))
+        .with_target(Sql(sql, Shape.TABLE))
+    )
+
+
+def curve(title: str, description: str, unit: str, x: str, sql: str, width: int = WIDTH // 2) -> trend.Panel:
+    """Lines over another column than time: ``x``, in ascending order."""
+    return (
+        trend.Panel()
+        .title(title)
+        .description(description)
+        .datasource(SOURCE)
+        .unit(unit)
+        .min(0)
+        .max(1)
+        .span(width)
+        .height(8)
+        .x_field(x)
+        .show_points(common.VisibilityMode.ALWAYS)
+        .legend(_legend())
+        .tooltip(_tooltip())
+        .with_target(Sql(sql, Shape.TABLE))
+    )
+
+
+def rows(title: str, description: str, sql: str, width: int = WIDTH, height: int = 8) -> table.Panel:
+    """A table. A column's unit, where it has one, is in its name or set with :func:`as_unit`."""
     return (
         table.Panel()
         .title(title)
@@ -80,6 +181,90 @@ def rows(title: str, description: str, sql: str, width: int = WIDTH) -> table.Pa
         .datasource(SOURCE)
         .unit("none")
         .span(width)
-        .height(8)
+        .height(height)
+        .cell_height(common.TableCellHeight.SM)
         .with_target(Sql(sql, Shape.TABLE))
     )
+
+
+def coloured(panel: timeseries.Panel, colours: Mapping[str, str]) -> timeseries.Panel:
+    """Give lines or bars of known names the colours that these names have everywhere."""
+    for name, colour in colours.items():
+        panel.override_by_name(
+            name, [model.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})]
+        )
+    return panel
+
+
+def as_unit(panel: table.Panel, unit: str, *names: str) -> table.Panel:
+    """Columns of a table that have a unit."""
+    for name in names:
+        panel.override_by_name(name, [model.DynamicConfigValue("unit", unit)])
+    return panel
+
+
+def as_heat(panel: table.Panel, pattern: str) -> table.Panel:
+    """Columns whose names match are shares, painted from red (0) to green (1)."""
+    return panel.override_by_regexp(
+        pattern,
+        [
+            model.DynamicConfigValue("unit", "percentunit"),
+            model.DynamicConfigValue("decimals", 0),
+            model.DynamicConfigValue("min", 0),
+            model.DynamicConfigValue("max", 1),
+            model.DynamicConfigValue("color", {"mode": "continuous-RdYlGr"}),
+            model.DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"}),
+        ],
+    )
+
+
+def as_levels(panel: table.Panel, *names: str) -> table.Panel:
+    """Columns that hold a level, in the level's colour."""
+    options = {
+        level: {"color": colour, "index": at} for at, (level, colour) in enumerate(LEVEL_COLOURS.items())
+    }
+    for name in names:
+        panel.override_by_name(
+            name,
+            [
+                model.DynamicConfigValue("mappings", [{"type": "value", "options": options}]),
+                model.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
+                model.DynamicConfigValue("custom.width", 90),
+            ],
+        )
+    return panel
+
+
+def linked(panel: table.Panel, name: str, title: str, url: str) -> table.Panel:
+    """A column whose cells lead somewhere."""
+    return panel.override_by_name(name, [model.DynamicConfigValue("links", [{"title": title, "url": url}])])
+
+
+def wide(panel: table.Panel, name: str, pixels: int) -> table.Panel:
+    """A column of a width of its own, its text wrapped."""
+    return panel.override_by_name(
+        name,
+        [
+            model.DynamicConfigValue("custom.width", pixels),
+            model.DynamicConfigValue("custom.cellOptions", {"type": "auto", "wrapText": True}),
+        ],
+    )
+
+
+def _thresholds(found: Steps) -> dashboard.ThresholdsConfig:
+    mode = dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE)
+    return mode.steps([model.Threshold(value, colour) for value, colour in found])
+
+
+def _legend() -> build.VizLegendOptions:
+    return (
+        build.VizLegendOptions()
+        .display_mode(common.LegendDisplayMode.LIST)
+        .placement(common.LegendPlacement.BOTTOM)
+        .show_legend(True)
+        .calcs([])
+    )
+
+
+def _tooltip() -> build.VizTooltipOptions:
+    return build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)

@@ -5,26 +5,16 @@ they were written, not at the event time that they speak of, so that a replay of
 """
 # ruff: noqa: S608 - the queries are put together from constants of this file
 
-from itertools import count
-
-from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
+from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as model
 
-from grafana.clickhouse import PLUGIN, SOURCE
-from grafana.panels import WIDTH, bars, lines, number, rows
+from grafana.frame import WALL_CLOCK, Variable, annotation, board, query
+from grafana.panels import WIDTH, Panel, above, bars, lines, number, rows
 
 UID = "homeroom-pipeline"
 
-Panel = stat.Panel | timeseries.Panel | table.Panel
-
 CHOSEN = "$__conditionalAll(worker IN (${worker:singlequote}), $worker)"
 """The workers that the reader chose."""
-
-GREEN_TO_RED = "green", "yellow", "red"
-
-
-def _steps(yellow: float, red: float) -> list[tuple[float | None, str]]:
-    return list(zip((None, yellow, red), GREEN_TO_RED, strict=True))
 
 
 def _overview() -> list[Panel]:
@@ -44,7 +34,7 @@ def _overview() -> list[Panel]:
             "whether the store holds the pipeline back.",
             "short",
             f"SELECT sum(newest) AS lag FROM (SELECT argMax(lag, at) AS newest {newest})",
-            _steps(10_000, 100_000),
+            above(10_000, 100_000),
         ),
         number(
             "Watermark age",
@@ -61,7 +51,7 @@ def _overview() -> list[Panel]:
             """SELECT uniqExact(topic, `partition`, `offset`) AS dead_letters
             FROM dead_letters
             WHERE $__timeFilter(received_at)""",
-            _steps(1, 100),
+            above(1, 100),
         ),
         number(
             "Raised to high",
@@ -87,6 +77,7 @@ def _flow() -> list[Panel]:
             WHERE $__timeFilter(at) AND {CHOSEN}
             GROUP BY time, partition_name
             ORDER BY time"""
+    in_all = f"FROM pipeline_health WHERE $__timeFilter(at) AND {CHOSEN} GROUP BY time ORDER BY time"
     name = "concat('partition ', toString(`partition`)) AS partition_name"
     return [
         lines(
@@ -114,16 +105,53 @@ def _flow() -> list[Panel]:
             {by_partition}""",
         ),
         lines(
-            "Time to apply and to flush",
-            "Means. Apply: a fetched batch into the state. Flush: a checkpoint, that is outputs to Kafka, "
-            "rows to the store, then state rows. A slow store shows here first.",
+            "Time to apply a batch",
+            "Mean time from a fetched batch to the state. It grows with the batch; see its size beside.",
             "ms",
-            f"""SELECT $__timeInterval(at) AS time, avgWeighted(apply_ms, batches + 1) AS apply,
-            avg(flush_ms) AS flush
-            FROM pipeline_health
-            WHERE $__timeFilter(at) AND {CHOSEN}
-            GROUP BY time
-            ORDER BY time""",
+            f"""SELECT $__timeInterval(at) AS time, avgWeighted(apply_ms, batches + 1) AS apply
+            {in_all}""",
+            WIDTH // 4,
+        ),
+        lines(
+            "Records a batch",
+            "The largest batch of each interval. At the limit of the settings all the time: there is a "
+            "backlog.",
+            "short",
+            f"SELECT $__timeInterval(at) AS time, max(batch_records) AS largest {in_all}",
+            WIDTH // 4,
+        ),
+        lines(
+            "Time of a checkpoint by stage",
+            "Outputs go to their topics, rows to the store, state rows to theirs; only then are offsets "
+            "committed. A store that is slow, or away, holds the pipeline back and shows here first.",
+            "ms",
+            f"""SELECT $__timeInterval(at) AS time, avg(outputs_ms) AS outputs, avg(store_ms) AS store,
+            avg(state_ms) AS state
+            {in_all}""",
+        ),
+        lines(
+            "Enrolments held",
+            "Each takes about 1.5 KB of memory and of the state topic. Grows until course runs have ended.",
+            "short",
+            f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) AS enrolments
+            {by_partition}""",
+            WIDTH // 4,
+        ),
+        lines(
+            "State rows written",
+            "Enrolments that changed between checkpoints; all of them when a day closes.",
+            "short",
+            f"SELECT $__timeInterval(at) AS time, sum(state_rows) AS written {in_all}",
+            WIDTH // 4,
+        ),
+        lines(
+            "Records taken in and waiting",
+            "They lie behind the end of a day that waits for its package, or for the store. Flat at the "
+            "limit: fetching has stopped until something gives way.",
+            "short",
+            f"""SELECT $__timeInterval(at) AS time, {name}, max(waiting) AS waiting
+            {by_partition}""",
+            WIDTH,
         ),
     ]
 
@@ -133,20 +161,29 @@ def _outcomes() -> list[Panel]:
         bars(
             "Risk changes by level",
             "Confirmed transitions by the level they lead to, when they were written.",
-            """SELECT $__timeInterval(ingested_at) AS time, level, uniqExact(risk_change_id) AS changes
-            FROM risk_changes
-            WHERE $__timeFilter(ingested_at)
+            """SELECT $__timeInterval(written) AS time, level, count() AS changes
+            FROM
+            (
+                SELECT risk_change_id, any(level) AS level, min(ingested_at) AS written
+                FROM risk_changes
+                WHERE $__timeFilter(ingested_at)
+                GROUP BY risk_change_id
+            )
             GROUP BY time, level
             ORDER BY time""",
         ),
         bars(
             "Nudges sent and held back",
             "Every risk change ends in a decision: sent, or held back for a reason.",
-            """SELECT $__timeInterval(ingested_at) AS time,
-            if(decision = 'send', 'sent', concat('held: ', reason)) AS outcome,
-            uniqExact(decision_id) AS decisions
-            FROM nudge_ledger
-            WHERE $__timeFilter(ingested_at)
+            """SELECT $__timeInterval(written) AS time, outcome, count() AS decisions
+            FROM
+            (
+                SELECT decision_id, min(ingested_at) AS written,
+                any(if(decision = 'send', 'sent', concat(decision, ': ', reason))) AS outcome
+                FROM nudge_ledger
+                WHERE $__timeFilter(ingested_at)
+                GROUP BY decision_id
+            )
             GROUP BY time, outcome
             ORDER BY time""",
         ),
@@ -192,42 +229,30 @@ def _failures() -> list[Panel]:
     ]
 
 
-SECTIONS = {"Overview": _overview, "Flow": _flow, "What came of it": _outcomes, "What failed": _failures}
+def _variables() -> list[Variable]:
+    return [query("worker", "Worker", "SELECT DISTINCT worker FROM worker_starts ORDER BY worker")]
 
 
-def _variables() -> list[dashboard.DatasourceVariable | dashboard.QueryVariable]:
-    return [
-        dashboard.DatasourceVariable("datasource").label("Data source").type(PLUGIN),
-        dashboard.QueryVariable("worker")
-        .label("Worker")
-        .datasource(SOURCE)
-        .query("SELECT DISTINCT worker FROM pipeline_health ORDER BY worker")
-        .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(model.VariableSort.ALPHABETICAL_ASC)
-        .multi(True)
-        .include_all(True)
-        .current(model.VariableOption(text="All", value="$__all")),
-    ]
-
-
-def board() -> model.Dashboard:
-    """The whole board."""
-    whole = (
-        dashboard.Dashboard("homeroom / Pipeline")
-        .uid(UID)
-        .description("From Kafka to risk changes and nudges: throughput, lag, failures, outcomes.")
-        .tags(["homeroom"])
-        .readonly()
-        .time("now-1h", "now")
-        .refresh("10s")
-        .timezone("browser")
-        .tooltip(model.DashboardCursorSync.CROSSHAIR)
+def _restarts() -> dashboard.AnnotationQuery:
+    return annotation(
+        "Worker started",
+        "orange",
+        """SELECT at AS time, 'A worker started' AS title, worker AS text, 'start' AS tags
+        FROM worker_starts FINAL
+        WHERE $__timeFilter(at)
+        ORDER BY time""",
     )
-    for variable in _variables():
-        whole.with_variable(variable)
-    ids = count(1)  # 0 would make Grafana choose
-    for title, section in SECTIONS.items():
-        whole.with_row(dashboard.Row(title).id(next(ids)))
-        for panel in section():
-            whole.with_panel(panel.id(next(ids)))
-    return whole.build()
+
+
+def make() -> model.Dashboard:
+    """The whole board."""
+    return board(
+        "Pipeline",
+        UID,
+        "From Kafka to risk changes and nudges: throughput, lag, failures, outcomes.",
+        {"Overview": _overview, "Flow": _flow, "What came of it": _outcomes, "What failed": _failures},
+        _variables(),
+        [_restarts()],
+        WALL_CLOCK,
+        "10s",
+    )

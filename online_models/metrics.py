@@ -31,6 +31,16 @@ def _zeros() -> list[float]:
     return [0.0] * BUCKETS
 
 
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Examples whose estimates lie together: the mean of these, the share that was lost, and the weight."""
+
+    bin: int
+    estimated: float
+    lost: float
+    weight: float
+
+
 @dataclass(slots=True)
 class Progress:
     """Sums over the served examples so far."""
@@ -76,6 +86,18 @@ class Progress:
             below = kept.cumsum() - kept / 2
             found["auc"] = float((lost * below).sum() / (lost.sum() * kept.sum()))
         return found
+
+    def calibration(self) -> list[Bin]:
+        """What was estimated and what came, bin by bin from the lowest; empty ones are left out."""
+        kept, lost, said = (
+            np.array(sums).reshape(CALIBRATION_BINS, -1).sum(axis=1)
+            for sums in (self.kept, self.lost, self.said)
+        )
+        return [
+            Bin(place, float(said[place] / weight), float(lost[place] / weight), float(weight))
+            for place, weight in enumerate(kept + lost)
+            if weight > 0
+        ]
 
     def state(self) -> dict[str, JsonValue]:
         """All sums, as JSON."""

@@ -26,7 +26,7 @@ import socketserver
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -42,6 +42,15 @@ log = logging.getLogger(__name__)
 
 def _connect(path: str) -> Any:
     return chdb.connect(path)  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows of a statement as a Native stream, and what the engine read from tables to find them."""
+
+    native: bytes
+    rows_read: int
+    bytes_read: int
 
 
 class Engine:
@@ -61,10 +70,11 @@ class Engine:
         major, minor, patch = version.split(".")[:3]
         self.version = (int(major), int(minor), int(patch))
 
-    def query(self, sql: str, database: str, settings: dict[str, str]) -> bytes:
-        """Run one statement; its rows as a Native stream, empty where there are none."""
+    def query(self, sql: str, database: str, settings: dict[str, str]) -> Answer:
+        """Run one statement. The stream is empty where it has no rows."""
         with self._connection(database, settings) as connection:
-            return bytes(connection.query(sql, "Native").bytes())
+            found = connection.query(sql, "Native")
+            return Answer(bytes(found.bytes()), found.storage_rows_read(), found.storage_bytes_read())
 
     def insert(self, sql: str, blocks: list[bytes], database: str, settings: dict[str, str]) -> None:
         """Insert the blocks' bytes as they came; ``sql`` ends where the format would be named."""
@@ -169,7 +179,8 @@ class Conversation:
             self._wire.send_end()
 
     def _select(self, sql: str, settings: dict[str, str]) -> None:
-        blocks = list(cut(self._engine.query(sql, self._database, settings)))
+        answer = self._engine.query(sql, self._database, settings)
+        blocks = list(cut(answer.native))
         columns = blocks[0].columns if blocks else []
         if re.match(r"\s*(SELECT|WITH)\b", sql, re.IGNORECASE) and (not blocks or lacks_zones(columns)):
             columns = self._engine.describe(sql, self._database, settings)
@@ -177,6 +188,7 @@ class Conversation:
             self._wire.send_header(columns)
         for block in blocks:
             self._wire.send_block(replace(block, columns=columns))
+        self._wire.send_progress(answer.rows_read, answer.bytes_read)
 
     def _insert(self, insert: Insert, settings: dict[str, str]) -> None:
         columns = self._engine.describe(insert.select, self._database, {})

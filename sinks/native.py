@@ -2,7 +2,7 @@
 
 Built from clickhouse-driver's own readers, writers and columns, so that client and server cannot
 disagree. Revision 54429 is announced: settings travel as strings, columns in their plain form. Not a
-general server: no compression, no external tables, no progress packets.
+general server: no compression, no external tables, one progress packet a query, at its end.
 
 Source: clickhouse-driver 0.2.11, ``clickhouse_driver/connection.py`` and ``streams/native.py``.
 """
@@ -272,6 +272,12 @@ class Wire:
         """A block without rows: what columns there are, before the rows or instead of them."""
         self.send_block(Block(columns, 0, (b"",) * len(columns)))
         self._out.flush()
+
+    def send_progress(self, rows: int, size: int) -> None:
+        """What a query has read from its tables: rows, and their bytes."""
+        write_varint(ServerPacketTypes.PROGRESS, self._out)
+        for count in (rows, size, rows, 0, 0):  # read, bytes, rows to read in all; rows and bytes written
+            write_varint(count, self._out)
 
     def send_end(self) -> None:
         write_varint(ServerPacketTypes.END_OF_STREAM, self._out)

@@ -63,11 +63,13 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer to a query: column names, their ClickHouse types, and rows."""
+    """The answer to a query: column names, their ClickHouse types, rows, and how many rows of tables the
+    store had to read for it."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
     rows: list[tuple[Any, ...]]
+    rows_read: int = 0
 
 
 class Connection:
@@ -102,6 +104,12 @@ class Connection:
             client_name="homeroom",
             **self._timeouts,
         )
+
+    @property
+    def rows_read(self) -> int:
+        """Rows of tables that the store read for the last statement."""
+        last = None if self._client is None else self._client.last_query
+        return 0 if last is None or last.progress is None else int(last.progress.rows)
 
     def close(self) -> None:
         """Hang up. The next statement connects again."""
@@ -223,7 +231,8 @@ class StoreReader:
         rows, columns = self._connection.execute(
             sql, dict(params) if params else None, with_column_types=True, settings=self._settings
         )
-        return Result(tuple(name for name, _ in columns), tuple(kind for _, kind in columns), rows)
+        names, kinds = (tuple(column[place] for column in columns) for place in (0, 1))
+        return Result(names, kinds, rows, self._connection.rows_read)
 
     def close(self) -> None:
         self._connection.close()

@@ -66,6 +66,92 @@ ENGAGEMENT_DAILY = Table(
     ("course_run", "day", "partition"),
 )
 
+ACTIVITY_DAILY = Table(
+    "activity_daily",
+    "activity of a partition by day, course run and kind, as known when the day closed: what a learner did "
+    "of one kind counts to 255 a day, and what comes later is in activity_hourly alone",
+    {
+        "day": DAY,
+        "course_run": NAME,
+        "kind": NAME,
+        "partition": PARTITION,
+        "clicks": "UInt64",
+        "active": "UInt32",  # enrolments with activity of the kind
+        "version": VERSION,
+    },
+    ("day", "course_run", "kind", "partition"),
+)
+
+LEARNER_DAILY = Table(
+    "learner_daily",
+    "one enrolment's day, where it was active, as known when the day closed",
+    {
+        "course_run": NAME,
+        "learner": "String",
+        "day": DAY,
+        "clicks": "UInt32",
+        "minutes": "UInt16",
+        "partition": PARTITION,
+        "version": VERSION,
+    },
+    ("course_run", "learner", "day"),
+)
+
+PROGRESS_DAILY = Table(
+    "progress_daily",
+    "how far the enrolments of a partition's course run have come, at the day's end; those who left are "
+    "counted too, until the run is let go",
+    {
+        "day": DAY,
+        "course_run": NAME,
+        "partition": PARTITION,
+        "course": NAME,
+        "starts": "Nullable(Date)",  # by the calendar, where one came
+        "ends": "Nullable(Date)",
+        "new": "UInt32",  # enrolled on the day
+        "enrolled": "UInt32",
+        "started": "UInt32",  # active at least once
+        "handed_in": "UInt32",  # of the deadlines, at least one
+        "half_way": "UInt32",  # … at least half of all that the run has
+        "withdrawn": "UInt32",
+        "failed": "UInt32",
+        "passed": "UInt32",
+        "pending": "UInt32",  # snapshots that wait for their outcome
+        "version": VERSION,
+    },
+    ("day", "course_run", "partition"),
+)
+
+RETENTION_WEEKLY = Table(
+    "retention_weekly",
+    "of a partition's enrolments that were first active in one week, how many still are, week by week",
+    {
+        "course_run": NAME,
+        "cohort": DAY,  # Monday of the week of the first activity
+        "week": "UInt16",  # 0 is that week
+        "partition": PARTITION,
+        "learners": "UInt32",
+        "active": "UInt32",  # of these, in the week
+        "version": VERSION,
+    },
+    ("course_run", "cohort", "week", "partition"),
+)
+
+OUTCOMES = Table(
+    "outcomes",
+    "how enrolments ended, as platforms say it",
+    {
+        "course_run": NAME,
+        "learner": "String",
+        "day": DAY,  # on which it happened
+        "outcome": NAME,  # withdrawn, failed or passed
+        "exit_day": "Nullable(Date)",  # of the withdrawal; the day after the last activity of a silent fail
+        "partition": PARTITION,
+        "version": VERSION,
+    },
+    ("course_run", "learner"),
+)
+
 RISK_HISTORY = Table(
     "risk_history",
     "each enrolment's risk, when it moved and at least weekly; feeds risk_latest",
@@ -116,6 +202,25 @@ RISK_CHANGES = Table(
         "version": VERSION,
     },
     ("occurred_at", "risk_change_id"),
+)
+
+RISK_DAILY = Table(
+    "risk_daily",
+    "levels of a partition's enrolments in force, by day and course run; sum over the partitions",
+    {
+        "day": DAY,  # the estimates rest on events of days before this one
+        "course_run": NAME,
+        "partition": PARTITION,
+        "model_state": NAME,
+        "low": "UInt32",
+        "medium": "UInt32",
+        "high": "UInt32",
+        "expected_lost": "Float64",  # sum of P(lost)
+        "raised": "UInt32",  # to high, on the day
+        "lowered": "UInt32",  # from high
+        "version": VERSION,
+    },
+    ("day", "course_run", "partition"),
 )
 
 NUDGE_LEDGER = Table(
@@ -213,6 +318,27 @@ DATA_QUALITY = Table(
     ("occurred_at", "event_id"),
 )
 
+MODEL_CALIBRATION = Table(
+    "model_calibration",
+    "what was estimated and what came, by bin of the estimate, over all examples up to a day",
+    {
+        "day": DAY,
+        "bin": "UInt8",  # the first is the lowest
+        "estimated": "Float64",  # mean P(lost)
+        "lost": "Float64",  # share that was
+        "weight": "Float64",  # of the examples in the bin
+        "model_version": "String",
+    },
+    ("day", "bin"),
+)
+
+WORKER_STARTS = Table(
+    "worker_starts",
+    "when a worker first wrote to the store",
+    {"at": TIME, "worker": NAME},
+    ("at", "worker"),
+)
+
 DEAD_LETTERS = Table(
     "dead_letters",
     "records that could not be applied, and why. Without the payload, which may hold a learner's id: "
@@ -245,7 +371,11 @@ PIPELINE_HEALTH = Table(
         "batches": "UInt32",
         "batch_records": "UInt32",  # in the largest of them
         "apply_ms": "Float32",  # mean time to apply a batch
-        "flush_ms": "Float32",  # mean time of a checkpoint: outputs, sinks, state rows
+        "flush_ms": "Float32",  # time of checkpoints, in all; of which
+        "outputs_ms": "Float32",  # … messages to their topics
+        "store_ms": "Float32",  # … rows to the store, waiting for it included
+        "state_ms": "Float32",  # … state rows to their topic
+        "waiting": "UInt64",  # records taken in and not applied
         "state_rows": "UInt64",  # written
         "enrolments": "UInt32",  # held
     },
@@ -257,14 +387,22 @@ TABLES: dict[str, Table] = {
     for table in (
         ACTIVITY_HOURLY,
         ENGAGEMENT_DAILY,
+        ACTIVITY_DAILY,
+        LEARNER_DAILY,
+        PROGRESS_DAILY,
+        RETENTION_WEEKLY,
+        OUTCOMES,
         RISK_HISTORY,
         RISK_LATEST,
         RISK_CHANGES,
+        RISK_DAILY,
         NUDGE_LEDGER,
         LEARNER_FACTS,
         NUDGE_OUTCOMES,
         MODEL_METRICS,
         DATA_QUALITY,
+        MODEL_CALIBRATION,
+        WORKER_STARTS,
         DEAD_LETTERS,
         PIPELINE_HEALTH,
     )

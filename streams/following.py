@@ -9,7 +9,6 @@ time, so a replay says the same.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -29,12 +28,12 @@ from nudges.experiments.outcomes import (
 from nudges.experiments.training import NOT_NUDGED, Nudged
 from online_models.labels import CENSORED, PASSED, SILENT_BEFORE_END, WAIT, WITHDRAWN, verdicts
 from schemas.nudge import NudgeDecision
+from streams.day_counts import as_date
 from streams.outputs import Columns
 from streams.state import PartitionState
 
 Enrolment = tuple[str, str]
 
-EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 REWARD: OutcomeName = "active_7"
 """What choosing between variants learns from: the outcome that is known first."""
@@ -150,8 +149,8 @@ class Following:
             "arm": exposure.arm,
             "first": exposure.first,
             "propensity": exposure.propensity,
-            "decided": date.fromordinal(EPOCH_ORDINAL + exposure.day),
-            "known": date.fromordinal(EPOCH_ORDINAL + outcome.known),
+            "decided": as_date(exposure.day),
+            "known": as_date(outcome.known),
             "happened": outcome.happened,
             "partition": self._partition,
         }

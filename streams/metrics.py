@@ -24,7 +24,7 @@ class Health:
     batches: int = 0
     batch_records: int = 0
     apply_ms: float = 0.0
-    flush_ms: float = 0.0
+    flush_ms: dict[Stage, float] = field(default_factory=dict)
     state_rows: int = 0
 
 
@@ -150,7 +150,8 @@ class Metrics:
         yield
         spent = time.perf_counter() - started
         self.flush_seconds.labels(stage).observe(spent)
-        self.of(partition).health.flush_ms += 1000 * spent
+        flush_ms = self.of(partition).health.flush_ms
+        flush_ms[stage] = flush_ms.get(stage, 0.0) + 1000 * spent
 
     def waited(self, seconds: float) -> None:
         """For a day package."""

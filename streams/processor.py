@@ -45,6 +45,7 @@ from online_models.recommender import Transitions, by_run
 from schemas.activity import ACTIVITY_KINDS
 from schemas.enrolment import Completed
 from schemas.learning import DayPackage, DayReport, TrainingExample
+from streams.day_counts import at_close
 from streams.decode import Message, Refusal, decode_feedback, letter
 from streams.following import Following, Known
 from streams.intake import DAY_S, Intake, Timing, Work
@@ -80,6 +81,7 @@ class Closed:
     cohorts: list[Cohort]
     report: list[DayReport]
     outcomes: Columns
+    counts: Outputs
 
 
 class PartitionProcessor:
@@ -184,13 +186,14 @@ class PartitionProcessor:
             raise RuntimeError("no day is due")
         state = self.state
         state.touch(turn(state.rows, state.used(), today + 1))
-        self._apply_facts((today + 1) * DAY_S)
+        ended = self._apply_facts((today + 1) * DAY_S)
         cohorts = self._take_cohorts(today + 1)
         transitions = self._steps.close(today)
+        counts = at_close(state, self.partition, today, ended)
         examples = self._maturing.take(today)  # asks who was nudged, before anybody is let go
         known = self._following.close(today)
         report = self._make_report(today, cohorts, examples, known, transitions)
-        self._closed = Closed(today, cohorts, report, known.rows)
+        self._closed = Closed(today, cohorts, report, known.rows, counts)
         state.clock.today = today + 1
         state.turn_ids()
         return report
@@ -207,6 +210,7 @@ class PartitionProcessor:
         self.scored = self._scoring.score(
             closed.cohorts, Today.of(closed.day + 1, package, stale=stale), outputs
         )
+        outputs.extend(closed.counts)
         self._go_on(outputs)
         return outputs
 
@@ -359,16 +363,24 @@ class PartitionProcessor:
 
     # -- closing a day ------------------------------------------------------------------------------
 
-    def _apply_facts(self, before: int) -> None:
-        """Apply what has an order, in event time: registrations, hand-ins, calendars, results."""
+    def _apply_facts(self, before: int) -> list[int]:
+        """Apply what has an order, in event time: registrations, hand-ins, calendars, results.
+
+        Returns the places of the enrolments that ended.
+        """
         state = self.state
+        ended = []
         for fact in state.take_facts(before):
             if fact["type"] == "calendar":
                 self._take_calendar(fact)
                 continue
             slot = state.slot(fact["learner"], fact["course_run"])
+            was = state.rows["outcome"][slot]
             self._apply_fact(slot, fact, fact["time"] // DAY_S)
+            if state.rows["outcome"][slot] != was:
+                ended.append(slot)
             state.touch(np.array([slot]))
+        return ended
 
     def _take_calendar(self, calendar: Message) -> None:
         """Take a run's calendar where it is newer than the one there is; hand-ins stay with their work."""

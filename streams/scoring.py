@@ -1,7 +1,7 @@
 """From a day's features and package to estimates, levels, risk changes, decisions and snapshots."""
 
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from online_models.recommender import Recommender, Trail
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, Reason, RiskChange
+from streams.day_counts import as_date, risk_row
 from streams.facts import Fact, enrolment_fact, said_fact
 from streams.following import Following
 from streams.intake import DAY_S
@@ -36,8 +37,6 @@ from streams.state import PartitionState
 
 if TYPE_CHECKING:
     from streams.processor import Rules
-
-EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 WRITE_MOVED = 0.05
 WRITE_EVERY = 7
@@ -147,7 +146,9 @@ class Scoring:
         for cohort in cohorts:
             ranks = _ranks(cohort, day.package)
             scored = Scored(cohort, ranks, day.scorer.score(cohort.codes, ranks))
+            told = len(outputs.risk_changes)
             self._move_levels(scored, day, outputs)
+            self._write_levels(scored, day, outputs.risk_changes[told:], outputs)
             self._snapshot(scored, day)
             self._write_engagement(cohort, day.day, outputs)
             self._write_returns(cohort, day.day, outputs)
@@ -305,7 +306,7 @@ class Scoring:
             {
                 "learner": [self._state.pseudonyms[slot][0] for slot in slots.tolist()],
                 "course_run": [scored.cohort.run.name] * count,
-                "day": [_date(day.day)] * count,
+                "day": [as_date(day.day)] * count,
                 "probability": scored.probability[places].tolist(),
                 "level": [name(level) for level in rows["level"][slots].tolist()],
                 "model_state": [day.model_state] * count,
@@ -316,8 +317,20 @@ class Scoring:
             },
         )
 
+    def _write_levels(self, scored: Scored, day: Today, changes: list[RiskChange], outputs: Outputs) -> None:
+        levels = self._state.rows["level"][scored.cohort.slots]
+        outputs.add_row(
+            "risk_daily",
+            day=as_date(day.day),
+            course_run=scored.cohort.run.name,
+            partition=self._partition,
+            model_state=day.model_state,
+            **risk_row(levels, scored.probability, changes),
+            version=day.day,
+        )
+
     def _write_engagement(self, cohort: Cohort, day: int, outputs: Outputs) -> None:
-        place = {"course_run": cohort.run.name, "day": _date(day - 1), "partition": self._partition}
+        place = {"course_run": cohort.run.name, "day": as_date(day - 1), "partition": self._partition}
         outputs.add_row("engagement_daily", **place, **cohort.engagement, version=day)
 
     def _write_returns(self, cohort: Cohort, day: int, outputs: Outputs) -> None:
@@ -341,7 +354,7 @@ class Scoring:
         row = change.model_dump(exclude={"type", "learner", "reasons"})
         outputs.add_row(
             "risk_changes",
-            **row | {"day": _date(change.day), "version": change.day},
+            **row | {"day": as_date(change.day), "version": change.day},
             learner=learner,
             reasons=[reason.text for reason in change.reasons],
             contributions=[reason.contribution for reason in change.reasons],
@@ -387,10 +400,6 @@ def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:
     places = [(day - back) % RING for back in range(1, WRITE_EVERY + 1)]
     days: list[list[int]] = clicks[slots[:, None], places].sum(axis=2, dtype=np.int64).tolist()
     return days
-
-
-def _date(day: int) -> date:
-    return date.fromordinal(EPOCH_ORDINAL + day)
 
 
 def _change_id(key: tuple[str, str], day: int, level: int) -> str:

@@ -34,6 +34,7 @@ class Storing:
         self._thread = ThreadPoolExecutor(1, "store")
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._closing = False
+        self._started = False
 
     async def store(self, processor: PartitionProcessor, outputs: Outputs) -> None:
         """Everything of a checkpoint, and the partition's health. Returns once the rows are in the tables.
@@ -43,7 +44,10 @@ class Storing:
         rows = dict(outputs.rows)
         if outputs.dead_letters:
             rows["dead_letters"] = _dead_letters(outputs.dead_letters)
-        rows["pipeline_health"] = self._health(processor)
+        rows["pipeline_health"] = health = self._health(processor)
+        if not self._started:
+            self._started = True
+            rows["worker_starts"] = {name: health[name] for name in ("at", "worker")}
         for table, columns in rows.items():
             await self.write(table, columns)
 
@@ -88,7 +92,11 @@ class Storing:
             "batches": health.batches,
             "batch_records": health.batch_records,
             "apply_ms": health.apply_ms / max(health.batches, 1),
-            "flush_ms": health.flush_ms,
+            "flush_ms": sum(health.flush_ms.values()),
+            "outputs_ms": health.flush_ms.get("outputs", 0.0),
+            "store_ms": health.flush_ms.get("store", 0.0),
+            "state_ms": health.flush_ms.get("state", 0.0),
+            "waiting": processor.waiting,
             "state_rows": health.state_rows,
             "enrolments": len(processor.state.slots),
         }

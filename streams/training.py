@@ -9,22 +9,22 @@ waits for it too, so whatever is kept of its consequences lies behind it.
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
-from datetime import date
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import ValidationError
 
+from online_models.metrics import Progress
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.quality import DataQualityEvent
 from schemas.topics import DATA_QUALITY, DAY_PACKAGES
-from streams.outputs import Columns
+from streams.day_counts import as_date
+from streams.outputs import Outputs
 from streams.packages import KEPT, PackageReader
 from streams.policies import Policies
 from streams.publisher import Publisher
 from streams.runner import Delivery
-from streams.scoring import EPOCH_ORDINAL
 from streams.settings import Settings
 from streams.storing import Storing
 
@@ -53,7 +53,7 @@ class Training:
         count = settings.partitions
         self._trainer = Trainer(count) if newest is None else Trainer.resume(newest, count)
         self._unacked: deque[tuple[int, Delivery]] = deque()
-        self._rows: dict[str, Columns] = {}
+        self._rows = Outputs()
         self._noted = 0
         self._written = time.monotonic()
         for package in packages.kept():
@@ -86,8 +86,8 @@ class Training:
 
     async def settle(self) -> None:
         """Write the rows of what was published, then ack the reports it rests on."""
-        rows, self._rows, self._noted = self._rows, {}, 0
-        for table, columns in rows.items():
+        noted, self._rows, self._noted = self._rows, Outputs(), 0
+        for table, columns in noted.rows.items():
             await self._storing.write(table, columns)
         self._written = time.monotonic()
         await self._publisher.flush()
@@ -109,24 +109,17 @@ class Training:
     def _note(self, package: DayPackage) -> None:
         """Say what a package found out about data quality, and keep its metrics for the next write."""
         self._noted += 1
+        of = {"day": as_date(package.day), "model_version": package.model.model_version}
         for metric, value in package.metrics.items():
-            row = {
-                "day": date.fromordinal(EPOCH_ORDINAL + package.day),
-                "model_version": package.model.model_version,
-                "metric": metric,
-                "value": value,
-                "examples": package.model.examples,
-            }
-            self._add("model_metrics", row)
+            self._rows.add_row(
+                "model_metrics", **of, metric=metric, value=value, examples=package.model.examples
+            )
+        for one in Progress.from_state(package.model.state["progress"]).calibration():
+            self._rows.add_row("model_calibration", **of, **asdict(one))
         for event in package.quality.events:
             said = event.model_dump_json().encode()
             self._publisher.send(self._quality_topic, said, event.verdict.source, 0)
-            self._add("data_quality", _quality_row(event))
-
-    def _add(self, table: str, row: Mapping[str, Any]) -> None:
-        columns = self._rows.setdefault(table, {})
-        for name, cell in row.items():
-            columns.setdefault(name, []).append(cell)
+            self._rows.add_row("data_quality", **_quality_row(event))
 
 
 def _quality_row(event: DataQualityEvent) -> dict[str, Any]:
@@ -134,8 +127,7 @@ def _quality_row(event: DataQualityEvent) -> dict[str, Any]:
     row = event.model_dump(include={"event_id", "occurred_at", "alarm"})
     row |= verdict.model_dump(exclude={"since"})
     row |= {name: row[name] or "" for name in ("course_run", "kind")}
-    days = {"day": event.day, "since": verdict.since}
-    return row | {name: date.fromordinal(EPOCH_ORDINAL + day) for name, day in days.items()}
+    return row | {"day": as_date(event.day), "since": as_date(verdict.since)}
 
 
 def _parse(value: bytes | None) -> DayReport | None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import quote
 
 ALL = "$__all"
 
@@ -35,9 +36,12 @@ def expand(sql: str, view: View) -> str:
     """
     sql = _conditional_all(sql, view)
     sql = re.sub(r"\$\{(\w+):singlequote\}", lambda found: _quoted(view.values(found[1])), sql)
+    sql = re.sub(r"\$\{(\w+):percentencode\}", lambda found: quote(view.values(found[1])[0], ""), sql)
     start, end = (f"toDateTime({int(moment.timestamp())})" for moment in (view.start, view.end))
+    first, last = (f"toDate('{moment:%Y-%m-%d}')" for moment in (view.start, view.end))
     for pattern, text in (
         (r"\$__timeFilter\(([^()]+)\)", rf"\1 >= {start} AND \1 <= {end}"),
+        (r"\$__dateFilter\(([^()]+)\)", rf"\1 >= {first} AND \1 <= {last}"),
         (
             r"\$__timeInterval\(([^()]+)\)",
             rf"toStartOfInterval(toDateTime(\1), INTERVAL {view.interval} second)",

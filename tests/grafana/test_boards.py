@@ -14,15 +14,13 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana import build, clickhouse
+from grafana.alerts import ALERTS
 from sinks.address import StoreAddress
-from sinks.store import ClickHouseWriter, Result, StoreReader
+from sinks.store import ClickHouseWriter, StoreReader
 from tests.grafana.macros import ALL, View, expand
+from tests.grafana.queries import BOARDS, FILES, panels
 from tests.stores import fresh_database, real_server_or_embedded
 
-BOARDS: dict[str, dict[str, Any]] = {name: json.loads(text) for name, text in build.documents().items()}
-PANELS: dict[str, dict[str, Any]] = {
-    panel["title"]: panel for board in BOARDS.values() for panel in board["panels"] if panel["type"] != "row"
-}
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -115,30 +113,10 @@ def view(worker: str = ALL) -> View:
     return View(NOW - timedelta(hours=1), ahead, 10, {"worker": [worker]}, {"worker": ["worker-1", "o'hara"]})
 
 
-def run(store: StoreAddress, panel: dict[str, Any], seen: View) -> Result:
-    (target,) = panel["targets"]
-    with StoreReader(store) as reader:
-        return reader.query(expand(target["rawSql"], seen))
-
-
-@pytest.mark.parametrize("worker", [ALL, "worker-1", "o'hara"])
-@pytest.mark.parametrize("panel", PANELS.values(), ids=PANELS)
-def test_a_panels_query_answers(store: StoreAddress, panel: dict[str, Any], worker: str) -> None:
-    result = run(store, panel, view(worker))
-    assert result.rows
-    if panel["targets"][0]["format"] == clickhouse.Shape.TIME_SERIES:
-        assert result.columns[0] == "time"
-        assert result.types[0].startswith("DateTime")
-        times = [row[0] for row in result.rows]
-        assert times == sorted(times)
-        kinds = [kind.removeprefix("LowCardinality(").rstrip(")") for kind in result.types[1:]]
-        assert any(kind != "String" for kind in kinds), "a time series needs a number"
-    if panel["type"] == "stat":
-        assert len(result.rows) == len(result.columns) == 1
-
-
 def value(store: StoreAddress, title: str, seen: View) -> object:
-    return run(store, PANELS[title], seen).rows[0][0]
+    (query,) = (one for one in panels("pipeline") if (one.title, one.kind) == (title, "stat"))
+    with StoreReader(store) as reader:
+        return query.run(reader, seen).rows[0][0]
 
 
 def test_the_overview_says_what_happened(store: StoreAddress) -> None:
@@ -159,14 +137,6 @@ def test_a_batch_that_came_twice_is_not_counted_twice(store: StoreAddress) -> No
     assert value(store, "Dead letters", view()) == 2
     assert value(store, "Raised to high", view()) == 3
     assert value(store, "Nudges sent", view()) == 2
-
-
-@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
-def test_a_variables_query_answers(store: StoreAddress, board: dict[str, Any]) -> None:
-    for variable in board["templating"]["list"]:
-        if variable["type"] == "query":
-            with StoreReader(store) as reader:
-                assert reader.query(variable["query"]).rows
 
 
 def test_an_unknown_macro_is_an_error() -> None:
@@ -192,15 +162,18 @@ class TestLinterRules:
 
     def test_the_board(self, board: dict[str, Any]) -> None:
         assert board["editable"] is False
+        assert board["schemaVersion"] == 42
         assert board["uid"]
         assert board["title"]
+        assert board["description"].endswith(".")
         first, *others = board["templating"]["list"]
         assert (first["type"], first["name"], first["label"]) == ("datasource", "datasource", "Data source")
         assert first["query"] == clickhouse.PLUGIN
         for variable in others:
-            assert variable["refresh"] == 2, "reloads when the time range changes"
-            assert variable["datasource"]["uid"] == "${datasource}"
             assert variable["label"]
+            if variable["type"] == "query":
+                assert variable["refresh"] == 2, "reloads when the time range changes"
+                assert variable["datasource"]["uid"] == "${datasource}"
 
     def test_ids_and_places(self, board: dict[str, Any]) -> None:
         ids = [panel["id"] for panel in board["panels"]]
@@ -229,9 +202,62 @@ class TestLinterRules:
             if panel["type"] == "stat":
                 assert panel["options"]["reduceOptions"]["calcs"]
 
+    def test_it_begins_with_an_overview_of_numbers(self, board: dict[str, Any]) -> None:
+        row, *first = board["panels"][:7]
+        assert (row["type"], {panel["type"] for panel in first}) == ("row", {"stat"})
+        assert len({panel["gridPos"]["y"] for panel in first}) == 1
+
+    def test_annotations_and_links(self, board: dict[str, Any]) -> None:
+        for one in board["annotations"]["list"]:
+            assert one["datasource"]["uid"] == "${datasource}"
+            assert one["target"]["rawSql"]
+        (link,) = board["links"]
+        assert link["tags"] == board["tags"] == ["homeroom"]
+
+    def test_a_link_leads_to_a_board_and_sets_variables_that_it_has(self, board: dict[str, Any]) -> None:
+        variables = {
+            other["uid"]: {variable["name"] for variable in other["templating"]["list"]}
+            for other in BOARDS.values()
+        }
+        for url in re.findall(r'"url": "(/d/[^"]+)"', json.dumps(board)):
+            uid = url.removeprefix("/d/").partition("?")[0]
+            assert set(re.findall(r"var-(\w+)", url)) <= variables[uid]
+
 
 PROVISIONING = Path(build.__file__).parent / "provisioning"
 ROOT = PROVISIONING.parent.parent
+RULES = FILES["provisioning/alerting/homeroom.json"]["groups"][0]["rules"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["title"] for rule in RULES])
+class TestAlertRules:
+    """What Grafana's provisioning refuses, or gets wrong in silence."""
+
+    def test_the_rule(self, rule: dict[str, Any]) -> None:
+        query, condition = rule["data"]
+        assert query["datasourceUid"] == query["model"]["datasource"]["uid"] == "homeroom-clickhouse"
+        assert condition["datasourceUid"] == "__expr__"
+        assert condition["model"]["expression"] == query["refId"]
+        assert rule["condition"] == condition["refId"]
+        assert len(rule["uid"]) <= 40
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert (rule["noDataState"], rule["execErrState"]) == ("OK", "Error")
+
+    def test_nothing_is_taken_for_a_variable_of_the_environment(self, rule: dict[str, Any]) -> None:
+        assert "$" not in json.dumps(rule).replace("{{ $$labels.", "")
+
+    def test_it_leads_to_its_page_and_its_panel(self, rule: dict[str, Any]) -> None:
+        page = ROOT / rule["annotations"]["runbook"]
+        assert page.read_text("utf-8").startswith(f"# {rule['title']}\n")
+        (board,) = (one for one in BOARDS.values() if one["uid"] == rule["annotations"]["__dashboardUid__"])
+        assert int(rule["annotations"]["__panelId__"]) in {panel["id"] for panel in board["panels"]}
+
+
+def test_uids_and_titles_are_different() -> None:
+    for names in ([alert.uid for alert in ALERTS], [alert.title for alert in ALERTS]):
+        assert len(set(names)) == len(names)
+    uids = [board["uid"] for board in BOARDS.values()]
+    assert len(set(uids)) == len(uids)
 
 
 def test_data_sources_have_fixed_uids_and_no_secret_of_their_own() -> None:

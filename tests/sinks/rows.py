@@ -24,6 +24,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         datetime(1970, 1, 1), datetime(2105, 12, 31), timezones=st.just(UTC)
     ).map(lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)),
     "Bool": st.booleans(),
+    "Nullable(Date)": st.none() | st.dates(date(1970, 1, 1), date(2149, 6, 6)),
+    "UInt8": st.integers(0, 2**8 - 1),
     "UInt16": st.integers(0, 2**16 - 1),
     "UInt32": st.integers(0, 2**32 - 1),
     "UInt64": st.integers(0, 2**64 - 1),

@@ -165,6 +165,15 @@ def test_reading(reader: StoreReader) -> None:
     assert (empty.columns, empty.rows) == (("learner", "level"), [])
 
 
+def test_an_answer_says_how_many_rows_were_read_for_it(reader: StoreReader, writer: ClickHouseWriter) -> None:
+    writer.write("activity_hourly", hourly(30_000))
+    whole = reader.query("SELECT sum(clicks) FROM activity_hourly")
+    part = reader.query("SELECT sum(clicks) FROM activity_hourly WHERE hour > toDateTime(1391130000)")
+    assert whole.rows_read == 30_000
+    assert 0 < part.rows_read < 20_000, "whole granules, but only those of the last day"
+    assert reader.query("SELECT 1 WHERE 0").rows_read < 2
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -43,6 +43,8 @@ class Said:
 
     messages: dict[str, Any] = field(default_factory=dict)
     rows: set[tuple[Any, ...]] = field(default_factory=set)
+    placed: set[tuple[Any, ...]] = field(default_factory=set)
+    """The rows with their partition."""
     contradictions: list[str] = field(default_factory=list)
     letters: dict[str, Any] = field(default_factory=dict)
 
@@ -60,8 +62,9 @@ class Said:
                 named = {
                     name: tuple(cell) if isinstance(cell, list) else cell
                     for name, cell in zip(columns, cells, strict=True)
-                    if name != "partition"
                 }
+                self.placed.add((table, *sorted(named.items())))
+                del named["partition"]
                 self.rows.add((table, *sorted(named.items())))
 
     def _note(self, name: str, message: Any) -> None:

@@ -1,0 +1,208 @@
+"""What the boards read of a large platform's year: ``python -m benchmarks.boards``.
+
+Fills a store, inside the engine, as a year of 100 course runs of 1,000 learners each would (10 M rows of risk
+history, 24 M in all), and runs every query of every board over the time range in which the board opens: rows
+read and milliseconds, as docs/boards.md shows them. ``--scale .1`` fills a tenth. Rows read say more than
+the time, which depends on the machine.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sinks.address import StoreAddress
+from sinks.embedded import EmbeddedStore
+from sinks.migrate import migrate
+from sinks.store import ClickHouseWriter, StoreReader
+from sinks.tables import TABLES
+from tests.grafana import queries as q
+from tests.grafana.macros import View
+
+RUNS = 100
+LEARNERS = 1_000
+PARTITIONS = 8
+DAYS = 182
+"""Of a course run: 26 weeks. Half the runs start in the first half of the year, half in the second."""
+
+HISTORY = 100
+"""Rows of risk history an enrolment: one a week, and one for every move of five hundredths."""
+
+ACTIVE_DAYS = 47
+"""As in the Open University's data, the median enrolment."""
+
+RUN = "concat('course-', toString(run % 25), '/run-', toString(run))"
+LEARNER = "lower(hex(sipHash64(enrolment)))"
+STARTS = f"(today() - 365 + (run % 2) * {DAYS})"
+ALL_RUNS = f"(SELECT number AS run FROM numbers({RUNS}))"
+RUN_DAYS = (
+    f"(SELECT intDiv(number, {DAYS * PARTITIONS}) AS run, intDiv(number, {PARTITIONS}) % {DAYS} AS at, "
+    f"number % {PARTITIONS} AS part, {STARTS} + at AS day FROM numbers({RUNS * DAYS * PARTITIONS}))"
+)
+"""A row for every run, day and partition: what tables by day have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one query of a board takes."""
+
+    query: q.Query
+    rows_read: int
+    ms: float
+
+
+def fill(address: StoreAddress, scale: float = 1.0) -> int:
+    """Fill the tables with a share ``scale`` of the learners; returns the rows."""
+    with ClickHouseWriter(address, timeout=600) as writer:
+        for statement in statements(max(round(LEARNERS * scale), 10)):
+            writer.command(f"INSERT INTO {statement} SETTINGS async_insert = 0, max_insert_threads = 2")
+        counts = [writer.command(f"SELECT count() FROM {table}")[0][0] for table in TABLES]
+    return sum(counts)
+
+
+def statements(learners: int) -> Iterator[str]:
+    """An INSERT for every table that boards read."""
+    enrolments = RUNS * learners
+    one = f"intDiv(enrolment, {learners}) AS run"
+    part = f"toUInt16(enrolment % {PARTITIONS})"
+    by_enrolment = (
+        "(SELECT intDiv(number, {0}) AS enrolment, number % {0} AS at, "
+        + one
+        + f" FROM numbers({enrolments} * {{0}}))"
+    ).format
+    draw = "cityHash64(enrolment, at)"
+    yield (
+        "risk_history (learner, course_run, day, probability, level, model_state, model_version, "
+        "`partition`, "
+        f"version) SELECT {LEARNER}, {RUN}, {STARTS} + intDiv(at * {DAYS}, {HISTORY}), "
+        f"{draw} % 1000 / 1000, ['low', 'medium', 'high'][1 + {draw} % 3], 'serving', 'lost/1', "
+        f"{part}, at FROM {by_enrolment(HISTORY)}"
+    )
+    yield (
+        "learner_daily (course_run, learner, day, clicks, minutes, `partition`) "
+        f"SELECT {RUN}, {LEARNER}, {STARTS} + intDiv(at * {DAYS}, {ACTIVE_DAYS}), {draw} % 50, {draw} % 90, "
+        f"{part} FROM {by_enrolment(ACTIVE_DAYS)}"
+    )
+    changed = f"toDateTime({STARTS} + {draw} % {DAYS}, 'UTC')"
+    yield (
+        "risk_changes (risk_change_id, learner, course_run, occurred_at, day, previous_level, level, "
+        "probability, previous_probability, model_state, reasons) "
+        f"SELECT hex(sipHash128(enrolment, at)), {LEARNER}, {RUN}, {changed} AS occurred, toDate(occurred), "
+        "'medium', if(at % 2, 'high', 'low'), 0.8, 0.4, 'serving', ['no activity for 9 days', 'one missed'] "
+        f"FROM {by_enrolment(4)}"
+    )
+    yield (
+        "nudge_ledger (decision_id, risk_change_id, learner, course_run, decided_at, send_at, decision, "
+        "reason, campaign, policy_version) "
+        f"SELECT hex(sipHash128(enrolment, at, 1)), hex(sipHash128(enrolment, at)), {LEARNER}, {RUN}, "
+        f"{changed}, NULL, if({draw} % 8, 'hold', 'send'), "
+        f"['sent', 'holdout', 'cap_reached', 'level_not_nudged'][1 + {draw} % 4], 'reach-out', 'first' "
+        f"FROM {by_enrolment(4)}"
+    )
+    yield (
+        "nudge_outcomes (decision_id, outcome, learner, course_run, campaign, variant, arm, first, decided, "
+        "happened) "
+        f"SELECT hex(sipHash64(enrolment)), ['active_7', 'active_14', 'exit', 'completion'][1 + at], "
+        f"{LEARNER}, {RUN}, 'reach-out', 'a', if(enrolment % 10, 'nudged', 'holdout'), true, "
+        f"{STARTS} + {draw} % {DAYS}, {draw} % 2 FROM {by_enrolment(4)}"
+    )
+    yield (
+        "outcomes (course_run, learner, day, outcome, exit_day) "
+        f"SELECT {RUN}, {LEARNER}, {STARTS} + {draw} % {DAYS} AS gone, "
+        f"['withdrawn', 'passed'][1 + {draw} % 2], if({draw} % 2, NULL, gone) FROM {by_enrolment(1)}"
+    )
+    yield from daily(learners)
+
+
+def daily(learners: int) -> Iterator[str]:
+    """The tables with a row a day, which do not grow with the learners, and the pipeline's own."""
+    key = f"day, {RUN} AS course_run, part"
+    few = learners // PARTITIONS
+    health = 90 * 8640 * PARTITIONS * learners // LEARNERS
+    yield (
+        "risk_daily (day, course_run, `partition`, model_state, low, medium, high, expected_lost, raised) "
+        f"SELECT {key}, 'serving', {few}, {few // 2}, {few // 4}, {few} * .4, 1 FROM {RUN_DAYS}"
+    )
+    yield (
+        "engagement_daily (day, course_run, `partition`, enrolled, active, active_7, active_28, clicks) "
+        f"SELECT {key}, {few}, {few // 3}, {few // 2}, {few}, {few} * 20 FROM {RUN_DAYS}"
+    )
+    yield (
+        "progress_daily (day, course_run, `partition`, course, starts, ends, `new`, enrolled, started, "
+        "half_way) "
+        f"SELECT {key}, splitByChar('/', course_run)[1], {STARTS}, {STARTS} + {DAYS}, at = 0, {few}, {few}, "
+        f"{few // 2} FROM {RUN_DAYS}"
+    )
+    kinds = "['home', 'content', 'page', 'resource', 'video', 'forum', 'wiki', 'quiz', 'submission', 'other']"
+    yield (
+        "activity_daily (day, course_run, `partition`, kind, clicks, active) "
+        f"SELECT {key}, arrayJoin({kinds}), {few}, {few // 3} FROM {RUN_DAYS}"
+    )
+    yield (
+        "retention_weekly (course_run, cohort, week, `partition`, learners, active) "
+        f"SELECT {RUN}, toStartOfWeek({STARTS}, 1) + 7 * (number % 8), intDiv(number, 8) % 26, "
+        f"intDiv(number, {8 * 26}) AS part, {few}, {few // 2} "
+        f"FROM {ALL_RUNS} AS runs CROSS JOIN numbers({8 * 26 * PARTITIONS}) AS weeks"
+    )
+    metrics = "['auc', 'ece', 'log_loss', 'brier', 'examples', 'positives', 'served', 'lost', 'estimated']"
+    yield (
+        f"model_metrics (day, model_version, metric, value) SELECT today() - number, toString(number), "
+        f"arrayJoin({metrics}), 1 - number / 1000 FROM numbers(365)"
+    )
+    yield (
+        "model_calibration (day, bin, estimated, lost, weight) "
+        "SELECT today() - intDiv(number, 15), number % 15, number % 15 / 15, .5, 10 FROM numbers(365 * 15)"
+    )
+    yield (
+        "pipeline_health (at, worker, `partition`, lag, watermark, events, enrolments) "
+        f"SELECT now() - 10 * intDiv(number, {PARTITIONS}), concat('worker-', toString(number % 4)), "
+        f"number % {PARTITIONS}, 5, now(), 600, {few} FROM numbers({health})"
+    )
+    yield "worker_starts (at, worker) SELECT now() - 86400 * number, toString(number) FROM numbers(90)"
+    yield (
+        "dead_letters (dead_letter_id, topic, `partition`, `offset`, reason, received_at) "
+        f"SELECT toString(number), 'homeroom.events', number % {PARTITIONS}, number, 'invalid', "
+        "now() - number * 100 FROM numbers(100000)"
+    )
+
+
+def costs(reader: StoreReader) -> Iterator[Cost]:
+    """Each query once, with everything chosen, over the time range in which its board opens."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    learner = reader.query("SELECT learner FROM risk_latest LIMIT 1").rows[0][0]
+    for board, content in q.BOARDS.items():
+        back = {"now-1h": timedelta(hours=1), "now-1y": timedelta(days=365)}[content["time"]["from"]]
+        view = View(now - back, now, 10, {"learner": (learner,)})
+        seen = q.offered(board, reader, view)
+        for query in (*q.variables(board), *q.panels(board), *q.annotations(board)):
+            started = time.perf_counter()
+            result = query.run(reader, seen)
+            yield Cost(query, result.rows_read, 1000 * (time.perf_counter() - started))
+
+
+def show(found: list[Cost]) -> None:
+    """The table of docs/boards.md."""
+    print("| board | panel | kind | rows read | ms |\n|---|---|---|--:|--:|")
+    for cost in found:
+        query = cost.query
+        print(f"| {query.board} | {query.title} | {query.kind} | {cost.rows_read:,} | {cost.ms:,.0f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks.boards")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the learners")
+    scale = parser.parse_args().scale
+    with tempfile.TemporaryDirectory() as folder, EmbeddedStore(Path(folder) / "store") as address:
+        migrate(address)
+        started = time.perf_counter()
+        rows = fill(address, scale)
+        print(f"{rows:,} rows in {time.perf_counter() - started:.0f} s\n")
+        with StoreReader(address) as reader:
+            show(list(costs(reader)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""The *Learner* board: one learner's story. Estimates, activity, what was said and decided, and how it ended.
+
+For whoever wants to know why a decision came about. Instructors have a page of their own in the console.
+"""
+# ruff: noqa: S608 - the queries are put together from constants of ours
+
+from grafana_foundation_sdk.builders import dashboard, table
+from grafana_foundation_sdk.models import dashboard as model
+
+from grafana.frame import AT_DAY, RUNS, annotation, board, events, query
+from grafana.panels import (
+    DAILY,
+    LEVEL_COLOURS,
+    WIDTH,
+    Panel,
+    as_levels,
+    as_unit,
+    bars,
+    lines,
+    linked,
+    number,
+    rows,
+    wide,
+    word,
+)
+
+UID = "homeroom-learner"
+
+LEARNER = "learner = decodeURLComponent('${learner:percentencode}')"
+"""What was typed in. Grafana's own quoting leaves backslashes alone, and they would end the quotes."""
+
+STORY = f"{RUNS} AND {LEARNER}"
+
+
+def to_learner(panel: table.Panel) -> table.Panel:
+    """Lead from a table's column ``learner`` to the story; the table has a column ``course_run``, too."""
+    return linked(
+        panel,
+        "learner",
+        "This learner's story",
+        f"/d/{UID}?${{datasource:queryparam}}&var-learner=${{__data.fields.learner}}"
+        "&var-course_run=${__data.fields.course_run}&${__url_time_range}",
+    )
+
+
+def _overview() -> list[Panel]:
+    newest = f"FROM risk_now WHERE {STORY} ORDER BY day DESC, course_run LIMIT 1"
+    ended = f"SELECT max(day) FROM risk_history WHERE {STORY}"
+    return [
+        word(
+            "Level",
+            "The newest level, of the course run estimated last.",
+            f"SELECT level {newest}",
+            LEVEL_COLOURS,
+        ),
+        number(
+            "P(lost)",
+            "The newest estimate: how probable it is that this enrolment ends in a withdrawal or a fail.",
+            "percentunit",
+            f"SELECT probability {newest}",
+        ),
+        number(
+            "Silent for",
+            "Days from the last activity to the newest estimate. After 7 silent days 94 of 100 learners "
+            "come back, after 28 still 67.",
+            "d",
+            f"""SELECT dateDiff('day', max(day), assumeNotNull(({ended}))) AS days
+            FROM learner_daily
+            WHERE {STORY}
+            HAVING count() > 0""",
+            [(None, "green"), (7, "yellow"), (21, "red")],
+        ),
+        number(
+            "Active days",
+            "Days with any activity within the time range.",
+            "short",
+            f"""SELECT uniqExact(course_run, day) AS days
+            FROM learner_daily
+            WHERE {STORY} AND $__dateFilter(day)""",
+        ),
+        number(
+            "Risk changes",
+            "Confirmed changes of the level within the time range.",
+            "short",
+            f"""SELECT uniqExact(risk_change_id) AS changes FROM risk_changes
+            WHERE $__timeFilter(occurred_at) AND {STORY}""",
+        ),
+        number(
+            "Nudges",
+            "Messages that were decided to be sent within the time range.",
+            "short",
+            f"""SELECT uniqExactIf(decision_id, decision = 'send') AS sent FROM nudge_ledger
+            WHERE $__timeFilter(decided_at) AND {STORY}""",
+        ),
+    ]
+
+
+def _story() -> list[Panel]:
+    return [
+        lines(
+            "P(lost)",
+            "Estimates as they were written: when they had moved by five hundredths, or after a week. Marks"
+            " are nudges and what changed the model.",
+            "percentunit",
+            f"""SELECT {AT_DAY}, course_run, argMax(probability, version) AS estimate
+            FROM risk_history
+            WHERE {STORY} AND $__dateFilter(day)
+            GROUP BY time, course_run
+            ORDER BY time, course_run""",
+            WIDTH,
+            DAILY,
+        ).max(1),
+        bars(
+            "Activity",
+            "Clicks by day and course run. A day without a bar is a day without activity.",
+            f"""SELECT {AT_DAY}, course_run, argMax(clicks, version) AS clicks
+            FROM learner_daily
+            WHERE {STORY} AND $__dateFilter(day)
+            GROUP BY time, course_run
+            ORDER BY time, course_run""",
+            WIDTH,
+            DAILY,
+        ),
+    ]
+
+
+def _said() -> list[Panel]:
+    changes = rows(
+        "What was said",
+        "Each confirmed change of the level, with the main reasons: what differs most from the last time.",
+        f"""SELECT toString(day) AS on, course_run, previous_level AS was, level AS is,
+        probability AS estimate, model_state AS model, arrayStringConcat(reasons, '; ') AS reasons
+        FROM risk_changes
+        WHERE $__timeFilter(occurred_at) AND {STORY}
+        ORDER BY day DESC, course_run
+        LIMIT 1 BY risk_change_id
+        LIMIT 100""",
+    )
+    return [
+        wide(as_unit(as_levels(changes, "was", "is"), "percentunit", "estimate"), "reasons", 800),
+        rows(
+            "What was decided",
+            "The decision on each change, the no with its reason; docs/nudges.md explains them.",
+            f"""SELECT decided_at, course_run, decision, reason, campaign, send_at, policy_version
+            FROM nudge_ledger
+            WHERE $__timeFilter(decided_at) AND {STORY}
+            ORDER BY decided_at DESC, course_run
+            LIMIT 1 BY decision_id
+            LIMIT 100""",
+            WIDTH * 2 // 3,
+        ),
+        rows(
+            "How it ended",
+            "What the platform said. Empty while the enrolment goes on.",
+            f"""SELECT toString(day) AS on, course_run, outcome, toString(exit_day) AS left_on
+            FROM outcomes FINAL
+            WHERE {STORY}
+            ORDER BY day""",
+            WIDTH // 3,
+        ),
+    ]
+
+
+def _nudges() -> dashboard.AnnotationQuery:
+    return annotation(
+        "Nudge",
+        "blue",
+        f"""SELECT coalesce(send_at, decided_at) AS time, 'Nudge' AS title,
+        concat(campaign, ', ', reason) AS text, 'nudge' AS tags
+        FROM nudge_ledger
+        WHERE $__timeFilter(decided_at) AND {STORY} AND decision = 'send'
+        ORDER BY time
+        LIMIT 1 BY decision_id""",
+    )
+
+
+def make() -> model.Dashboard:
+    """The whole board."""
+    runs = f"SELECT DISTINCT course_run FROM risk_latest WHERE {LEARNER} ORDER BY course_run"
+    return board(
+        "Learner",
+        UID,
+        "One learner's story. Come here by a click on a learner in the Risk board, or paste a pseudonym "
+        "above.",
+        {"Now": _overview, "Story": _story, "Said and decided": _said},
+        [
+            dashboard.TextBoxVariable("learner").label("Learner (pseudonym)").default_value(""),
+            query("course_run", "Course run", runs),
+        ],
+        [_nudges(), *events()],
+    )

@@ -1,0 +1,190 @@
+"""The *Model* board: how good the estimates were that were served, now that outcomes are known.
+
+For whoever answers for the model. Every figure is progressive: an example is judged with the estimate that
+was served on its day, long before anything could be learned from it.
+"""
+# ruff: noqa: S608 - the queries are put together from constants of ours
+
+from grafana_foundation_sdk.models import dashboard as model
+
+from grafana.frame import AT_DAY, DAYS, Variable, board, courses, events, newest
+from grafana.panels import DAILY, Panel, above, bars, below, coloured, curve, lines, number, rows
+
+UID = "homeroom-model"
+
+PENDING = f"FROM progress_daily FINAL WHERE {DAYS}"
+
+
+def _newest(metric: str) -> str:
+    return f"""SELECT argMax(value, day) AS newest
+            FROM model_metrics
+            WHERE metric = '{metric}' AND $__dateFilter(day)
+            HAVING count() > 0"""
+
+
+def _over_time(*metrics: str) -> str:
+    columns = ", ".join(f"maxIf(value, metric = '{name}') AS {name}" for name in metrics)
+    listed = ", ".join(f"'{name}'" for name in metrics)
+    return f"""SELECT {AT_DAY}, {columns}
+            FROM model_metrics FINAL
+            WHERE metric IN ({listed}) AND $__dateFilter(day)
+            GROUP BY day
+            ORDER BY time"""
+
+
+def _overview() -> list[Panel]:
+    return [
+        number(
+            "AUC",
+            "How often a learner who was lost had been given the higher estimate than one who was not: .5 is "
+            "guessing, 1 perfect. A batch model trained on all earlier data reaches .84 to .88 on the Open "
+            "University's.",
+            "none",
+            _newest("auc"),
+            below(0.7, 0.8),
+        ).decimals(3),
+        number(
+            "Calibration error",
+            "By how much, on average, the share that was lost differs from the estimate (ECE, 15 bins). At "
+            ".05, of 100 learners told 60 %, 55 or 65 are lost.",
+            "none",
+            _newest("ece"),
+            above(0.05, 0.1),
+        ).decimals(3),
+        number(
+            "Log loss",
+            "Punishes confident mistakes most. Lower is better; always saying the mean share gives about "
+            ".68.",
+            "none",
+            _newest("log_loss"),
+        ).decimals(3),
+        number(
+            "Learned from",
+            "Examples whose outcome is certain. A run teaches when it has ended, so this grows in steps.",
+            "short",
+            _newest("examples"),
+        ),
+        number(
+            "Judged",
+            "Of these, the ones whose estimate was a model's and not the warming-up prior's: what all "
+            "figures here rest on. Below a thousand they say little.",
+            "short",
+            _newest("served"),
+            [(None, "yellow"), (1000, "green")],
+        ),
+        number(
+            "Waiting for an outcome",
+            "Snapshots of learners whose course run is still on; they become examples when it has ended.",
+            "short",
+            f"SELECT sum(pending) AS pending {PENDING} AND day = {newest('progress_daily')}",
+        ),
+    ]
+
+
+def _quality() -> list[Panel]:
+    return [
+        lines(
+            "AUC",
+            "Over all examples judged so far, so it moves slowly. A fall after a run has ended: that run "
+            "was different.",
+            "none",
+            _over_time("auc"),
+            interval=DAILY,
+        )
+        .min(0.5)
+        .max(1),
+        lines(
+            "Log loss and Brier score",
+            "Both fall as the estimates get better. A rise without a fall of AUC: the order is right and the "
+            "level is not; see the calibration.",
+            "none",
+            _over_time("log_loss", "brier"),
+            interval=DAILY,
+        ),
+        curve(
+            "Calibration",
+            "What came against what was estimated, in bins, as of the newest day of the time range. Above "
+            "the diagonal more were lost than told. Bins with few examples jump.",
+            "percentunit",
+            "estimated",
+            """SELECT estimated, lost, estimated AS diagonal
+            FROM model_calibration FINAL
+            WHERE day = (SELECT max(day) FROM model_calibration WHERE $__dateFilter(day))
+            ORDER BY estimated""",
+        ),
+        lines(
+            "Lost and estimated",
+            "The share that was lost beside the mean estimate. Apart for long: the courses changed, or the "
+            "model rests on others.",
+            "percentunit",
+            _over_time("lost", "estimated"),
+            interval=DAILY,
+        ),
+        lines(
+            "Calibration error",
+            "The mean distance of the curve on the left from its diagonal, over time.",
+            "none",
+            _over_time("ece"),
+            interval=DAILY,
+        ),
+        rows(
+            "Calibration in figures",
+            "The bins of the curve, with the weight of their examples: one weighs as many weekly estimates "
+            "as it stands for.",
+            """SELECT concat(toString(round(bin / 15, 2)), ' to ', toString(round((bin + 1) / 15, 2)))
+            AS told, round(estimated, 3) AS mean_estimate, round(lost, 3) AS share_lost,
+            round(weight) AS examples
+            FROM model_calibration FINAL
+            WHERE day = (SELECT max(day) FROM model_calibration WHERE $__dateFilter(day))
+            ORDER BY bin""",
+            12,
+        ),
+    ]
+
+
+def _learning() -> list[Panel]:
+    states = {"serving": "green", "stale": "orange", "warming_up": "blue"}
+    return [
+        coloured(
+            bars(
+                "What stood behind the estimates",
+                "Estimates by the model's state. Stale: a partition did not get the day's package in time "
+                "and went on with an older one.",
+                f"""SELECT {AT_DAY}, model_state, sum(low + medium + high) AS estimates
+                FROM risk_daily FINAL
+                WHERE {DAYS}
+                GROUP BY time, model_state
+                ORDER BY time, model_state""",
+                interval=DAILY,
+            ),
+            states,
+        ),
+        bars(
+            "Waiting for an outcome",
+            "Snapshots that cannot be learned from yet, by course run. They go when a run has ended and its"
+            " results are known, at the latest sixty days after.",
+            f"SELECT {AT_DAY}, course_run, sum(pending) AS pending {PENDING} GROUP BY time, course_run "
+            "HAVING pending > 0 ORDER BY time, course_run",
+            interval=DAILY,
+        ),
+        lines(
+            "Examples",
+            "All that the model has learned from, those that were lost, and those that could be judged.",
+            "short",
+            _over_time("examples", "positives", "served"),
+            interval=DAILY,
+        ),
+    ]
+
+
+def make() -> model.Dashboard:
+    """The whole board."""
+    variables: list[Variable] = [*courses()]
+    return board(
+        "Model",
+        UID,
+        "How good the estimates were that were served, and what the model has learned from.",
+        {"Overview": _overview, "Quality": _quality, "Learning": _learning},
+        variables,
+        events(),
+    )

@@ -1,0 +1,51 @@
+"""A store that the real pipeline has filled."""
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from sinks.address import StoreAddress
+from sinks.store import StoreReader
+from sources.stream import Published
+from streams.demo import stream_through
+from streams.rig import Rig
+from tests.grafana.macros import View
+from tests.stores import fresh_database, real_server_or_embedded
+from tests.streams.pipelines import settings_of, stream
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]:
+    """A small simulated term, and two records that are none of it, through a broker and a worker."""
+    folder = tmp_path_factory.mktemp("boards")
+    messages = stream()
+    broken = [Published("l", value, False, messages[-1].occurred_at) for value in (b"{", b"{}")]
+    with real_server_or_embedded(folder / "store") as server, fresh_database(server) as address:
+        settings = settings_of("127.0.0.1:9", "boards.", address)
+        with Rig(folder / "rig", settings, store=False) as rig:
+            stream_through(rig, [*messages, *broken], len(messages), Console(file=io.StringIO()))
+        yield address
+
+
+@pytest.fixture(scope="session")
+def reader(filled: StoreAddress) -> Iterator[StoreReader]:
+    with StoreReader(filled) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def whole(reader: StoreReader) -> View:
+    """All of the term's days."""
+    first, last = reader.query("SELECT min(day), max(day) FROM progress_daily").rows[0]
+    start = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    return View(start, start + timedelta(days=(last - first).days, hours=23, minutes=59), 86_400)
+
+
+@pytest.fixture(scope="session")
+def just_now() -> View:
+    """The hour in which the pipeline ran, by the wall clock."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    return View(now - timedelta(hours=1), now + timedelta(minutes=10), 10)
