@@ -6,7 +6,7 @@ changed within the week; what holds today is the console's business.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from console.models import Course, EngagementDay, Held, Risk, RiskWeek
 from console.pages.rendering import environment
@@ -67,9 +67,10 @@ def weekly(readers: Readers, run: str, week: int, directory: Directory | None = 
 
 
 def _week(readers: Readers, run: str, week: int, directory: Directory | None) -> Week:
-    story = courses.story(readers, run)
+    known_runs = courses.last_days(readers)
+    story = courses.story(readers, run, max(known_runs.values(), default=date.min))
     if story is None:
-        known = ", ".join(courses.every_run(readers)) or "none yet"
+        known = ", ".join(known_runs) or "none yet"
         raise ReportError(f"course run {run!r} is not in the store; there are: {known}")
     first = story.course.first_day + timedelta(days=7 * (week - 1))
     last = first + timedelta(days=6)

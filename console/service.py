@@ -74,7 +74,7 @@ class Parts:
 
 @dataclass(slots=True)
 class _Runs:
-    names: tuple[str, ...] = ()
+    last_days: dict[str, date] = field(default_factory=dict)
     until: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,12 +91,7 @@ class Service:
 
     def runs(self, key: ApiKey, only: Iterable[str] = ()) -> tuple[str, ...]:
         """The course runs within the key's scope; of ``only``, all must be, or it is a 404."""
-        with self._runs.lock:
-            if time.monotonic() > self._runs.until:
-                self._runs.names = tuple(courses.every_run(self.parts.readers))
-                self._runs.until = time.monotonic() + RUNS_S if self._runs.names else 0.0
-            names = self._runs.names
-        seen = tuple(name for name in names if key.sees(name))
+        seen = tuple(name for name in self._last_days() if key.sees(name))
         wanted = tuple(dict.fromkeys(only))
         for name in wanted:
             if name not in seen:
@@ -105,7 +100,16 @@ class Service:
 
     def newest_day(self) -> date | None:
         """The newest day that the store has closed."""
-        return courses.newest_day(self.parts.readers)
+        return max(self._last_days().values(), default=None)
+
+    def _last_days(self) -> dict[str, date]:
+        """Every course run with its newest day; asked for once a second, an empty store each time."""
+        runs = self._runs
+        with runs.lock:
+            if time.monotonic() > runs.until:
+                runs.last_days = courses.last_days(self.parts.readers)
+                runs.until = time.monotonic() + RUNS_S if runs.last_days else 0.0
+            return runs.last_days
 
     def as_of(self) -> date:
         """The day that the newest estimates are for."""
@@ -147,12 +151,12 @@ class Service:
 
     def courses(self, key: ApiKey) -> list[Course]:
         """Every course run of the scope."""
-        return courses.overview(self.parts.readers, self.runs(key))
+        return courses.overview(self.parts.readers, self.runs(key), self.newest_day() or date.min)
 
     def course(self, key: ApiKey, run: str) -> CourseStory:
         """A course run from its start."""
         self.runs(key, [run])
-        story = courses.story(self.parts.readers, run)
+        story = courses.story(self.parts.readers, run, self.newest_day() or date.min)
         if story is None:
             raise not_found(f"nothing is known of {run!r} yet")
         return story
@@ -170,7 +174,8 @@ class Service:
         runs, newest = self.runs(key, only), self.newest_day()
         if newest is None:
             return RiskPage(as_of=None, total=0, items=[])
-        on = courses.still_on(self.parts.readers, runs, newest)
+        last_days = self._last_days()
+        on = tuple(run for run in runs if not courses.is_over(last_days[run], newest))
         found = risks.page(self.parts.readers, on, newest, filters, order, cursor, limit)
         return RiskPage(
             as_of=newest + timedelta(days=1),

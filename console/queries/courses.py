@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from console.models import Course, CourseStory, EngagementDay, RiskWeek
 from console.readers import Readers
+from schemas.risk import RISK_LEVELS
 
 STILL_ON_DAYS = 2
 """A run whose newest day is further behind the store's newest than this is over."""
@@ -12,7 +13,7 @@ STILL_ON_DAYS = 2
 IN_FORCE_DAYS = 8
 """Estimates are kept when they move and at least weekly: one that is older is of somebody who left."""
 
-ALL = "SELECT DISTINCT course_run FROM engagement_daily ORDER BY course_run"
+LAST_DAYS = "SELECT course_run, max(day) AS day FROM engagement_daily GROUP BY course_run ORDER BY course_run"
 
 OVERVIEW = """
 SELECT course_run, first_day, last_day, enrolled, active_7
@@ -30,20 +31,14 @@ WHERE newest = 1
 ORDER BY course_run
 """
 
-NEWEST = "SELECT max(day) AS day, count() AS rows FROM engagement_daily"
-
-ON = """
-SELECT course_run
-FROM engagement_daily
-WHERE course_run IN %(runs)s
-GROUP BY course_run
-HAVING max(day) >= toDate(%(since)s)
-"""
-
 LEVELS = """
-SELECT course_run, level, count() AS learners
-FROM risk_now
-WHERE course_run IN %(runs)s AND day > toDate(%(since)s)
+SELECT now.course_run AS course_run, level, count() AS learners
+FROM (SELECT course_run, day, level FROM risk_now WHERE course_run IN %(runs)s) AS now
+INNER JOIN
+(
+    SELECT course_run, max(day) AS last_day FROM engagement_daily WHERE course_run IN %(runs)s GROUP BY course_run
+) AS run ON now.course_run = run.course_run
+WHERE day > last_day + 1 - %(in_force)s
 GROUP BY course_run, level
 """
 
@@ -79,34 +74,32 @@ GROUP BY fifth
 """
 
 
-def every_run(readers: Readers) -> list[str]:
-    """The names of all course runs that the store knows."""
-    return [row["course_run"] for row in readers.rows(ALL)]
+def last_days(readers: Readers) -> dict[str, date]:
+    """Every course run that the store knows, by name, with its newest closed day."""
+    return {row["course_run"]: row["day"] for row in readers.rows(LAST_DAYS)}
 
 
-def newest_day(readers: Readers) -> date | None:
-    """The newest day that the store has closed; None while it is empty."""
-    row = readers.rows(NEWEST)[0]
-    return row["day"] if row["rows"] else None
+def is_over(last_day: date, newest: date) -> bool:
+    """Whether a run whose newest day is ``last_day`` has ended by the store's newest day."""
+    return last_day < newest - timedelta(days=STILL_ON_DAYS)
 
 
-def overview(readers: Readers, runs: tuple[str, ...]) -> list[Course]:
-    """How each run stands; those that are on first, by name."""
+def overview(readers: Readers, runs: tuple[str, ...], newest: date) -> list[Course]:
+    """How each run stands on the store's newest day; those that are on first, by name."""
     if not runs:
         return []
     rows = readers.rows(OVERVIEW, {"runs": runs})
-    newest = newest_day(readers) or date.min
+    learners = _levels(readers, runs)
     found = []
     for row in rows:
-        over = row["last_day"] < newest - timedelta(days=STILL_ON_DAYS)
-        levels = _levels(readers, row["course_run"], row["last_day"])
+        levels = {level: learners.get((row["course_run"], level), 0) for level in RISK_LEVELS}
         found.append(
             Course(
                 course_run=row["course_run"],
                 first_day=row["first_day"],
                 last_day=row["last_day"],
                 week=(row["last_day"] - row["first_day"]).days // 7 + 1,
-                over=over,
+                over=is_over(row["last_day"], newest),
                 enrolled=row["enrolled"],
                 active_7=row["active_7"],
                 low=levels["low"],
@@ -117,27 +110,20 @@ def overview(readers: Readers, runs: tuple[str, ...]) -> list[Course]:
     return sorted(found, key=lambda course: (course.over, course.course_run))
 
 
-def still_on(readers: Readers, runs: tuple[str, ...], newest: date) -> tuple[str, ...]:
-    """Those of the runs that are not over on the store's newest day."""
-    since = newest - timedelta(days=STILL_ON_DAYS)
-    rows = readers.rows(ON, {"runs": runs, "since": since}) if runs else []
-    return tuple(row["course_run"] for row in rows)
-
-
 def in_force_since(last_day: date) -> date:
     """Whoever is in force after ``last_day`` has an estimate of a day after this one."""
     return last_day + timedelta(days=1 - IN_FORCE_DAYS)
 
 
-def _levels(readers: Readers, run: str, last_day: date) -> dict[str, int]:
-    since = in_force_since(last_day)
-    rows = readers.rows(LEVELS, {"runs": (run,), "since": since})
-    return defaultdict(int, {row["level"]: row["learners"] for row in rows})
+def _levels(readers: Readers, runs: tuple[str, ...]) -> dict[tuple[str, str], int]:
+    """Course run and level → how many in force on the run's newest day."""
+    rows = readers.rows(LEVELS, {"runs": runs, "in_force": IN_FORCE_DAYS})
+    return {(row["course_run"], row["level"]): row["learners"] for row in rows}
 
 
-def story(readers: Readers, run: str) -> CourseStory | None:
+def story(readers: Readers, run: str, newest: date) -> CourseStory | None:
     """A run from its start; None where the store has nothing of it."""
-    courses = overview(readers, (run,))
+    courses = overview(readers, (run,), newest)
     if not courses:
         return None
     engagement = [EngagementDay(**row) for row in readers.rows(ENGAGEMENT, {"run": run})]

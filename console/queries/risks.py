@@ -55,12 +55,14 @@ _PICKED = """
     ) AS gone ON now.learner = gone.learner AND now.course_run = gone.course_run
 """
 
+_LIKELY = "AND level IN %(levels)s AND day > toDate(%(since)s) AND probability >= %(least)s"
+"""Of the newest risk, and of nothing before it: risk_now has picked already."""
+
 _LISTED = """
 SELECT *, count() OVER () AS total
 FROM
 ({picked})
-WHERE NOT gone AND level IN %(levels)s AND day > toDate(%(since)s) AND probability >= %(least)s
-  AND changed_at >= toDateTime(toDate(%(changed)s), 'UTC') AND answered IN %(answered)s
+WHERE NOT gone AND changed_at >= toDateTime(toDate(%(changed)s), 'UTC') AND answered IN %(answered)s
 """
 
 _PAGE = """
@@ -140,7 +142,7 @@ def page(
         "limit": limit + 1,
     }
     params |= {f"after_{place}": value for place, value in enumerate(after)}
-    listed = _LISTED.format(picked=_PICKED.format(where=""))
+    listed = _LISTED.format(picked=_PICKED.format(where=_LIKELY))
     bound = ", ".join(f"%(after_{place})s" for place in range(len(after)))
     condition = f"({sorting.key}) > ({bound})" if after else "1"
     rows = readers.rows(_PAGE.format(listed=listed, after=condition, key=sorting.key), params)
