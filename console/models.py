@@ -202,10 +202,27 @@ class Held(Answer):
     count: int
 
 
+class Uplift(Answer):
+    """What a campaign did, against those whom chance held out of it."""
+
+    campaign: str
+    variant: str = Field(examples=["all"])
+    outcome: str = Field(examples=["active_7"])
+    nudged: int = Field(description="first exposures whose outcome is known")
+    nudged_share: float | None = Field(description="of them, to whom it happened; null while there is nobody")
+    held_out: int
+    held_out_share: float | None
+    difference: float | None = Field(description="null while an arm has nobody")
+    low: float = Field(description="of the 95 % interval, valid however often one looks")
+    high: float
+    judgement: str = Field(examples=["not yet known"], description="helps, harms, or not yet known")
+
+
 class Interventions(Answer):
-    """What was decided, and how often."""
+    """What was decided, and what is known of its effect."""
 
     decisions: list[Held]
+    uplift: list[Uplift] = Field(description="empty until the first outcomes are known")
 
 
 # -- what comes in ------------------------------------------------------------------------------------

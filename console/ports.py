@@ -1,10 +1,10 @@
 """What the console asks of the rest of the system, as interfaces: it is handed in, never imported.
 
-``streams.console`` fills all three. Each may be absent: the page then shows pseudonyms, has no buttons
-that send anything, and answers a what-if with 503.
+``streams.console`` fills all of them. Each may be absent: the page then shows pseudonyms, has no buttons
+that send anything, answers a what-if with 503, and knows no effects.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -78,4 +78,43 @@ class WhatIf(Protocol):
 
         Raises ``UnknownFeatureError`` or ``NoModelError``. Thread-safe.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How often an outcome happened among those of an arm; the holdout has no variant."""
+
+    campaign: str
+    variant: str
+    arm: str
+    outcome: str
+    known: int
+    happened: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a campaign (or one of its variants) did against its holdout: shares, difference, 95 % interval.
+
+    judgement: helps, harms, or not yet known.
+    """
+
+    campaign: str
+    variant: str
+    outcome: str
+    nudged: int
+    nudged_share: float
+    held_out: int
+    held_out_share: float
+    low: float
+    high: float
+    judgement: str
+
+
+class Effects(Protocol):
+    """Turns counts of outcomes into differences with intervals that hold however often one looks."""
+
+    def of(self, counted: Sequence[Counted]) -> list[Difference]:
+        """The effects by campaign, all variants first, and outcome."""
         ...

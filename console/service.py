@@ -30,12 +30,22 @@ from console.models import (
     RiskPage,
     Said,
     Story,
+    Uplift,
     WhatIfAnswer,
     Why,
     Wishes,
     Word,
 )
-from console.ports import Directory, NoModelError, Outbox, OutboxDownError, Person, WhatIf
+from console.ports import (
+    Difference,
+    Directory,
+    Effects,
+    NoModelError,
+    Outbox,
+    OutboxDownError,
+    Person,
+    WhatIf,
+)
 from console.queries import courses, learners, nudges, risks
 from console.queries.risks import Filters
 from console.readers import Readers
@@ -68,6 +78,7 @@ class Parts:
     directory: Directory | None = None
     outbox: Outbox | None = None
     what_if: WhatIf | None = None
+    effects: Effects | None = None
     replay: bool = False
     clock: Clock = wall_clock
 
@@ -226,8 +237,12 @@ class Service:
         return [self._named_decision(one) for one in found if one.nudge_id not in answered]
 
     def interventions(self, key: ApiKey, only: Iterable[str] = ()) -> Interventions:
-        """What was decided, and how often."""
-        return nudges.interventions(self.parts.readers, self.runs(key, only))
+        """What was decided, and what is known of its effect."""
+        readers, runs, effects = self.parts.readers, self.runs(key, only), self.parts.effects
+        found = effects.of(nudges.outcomes(readers, runs)) if effects else []
+        return Interventions(
+            decisions=nudges.decisions(readers, runs), uplift=[_uplift(one) for one in found]
+        )
 
     def preferences(self, key: ApiKey, learner: str) -> Preferences:
         """How a learner of the scope wants to be reached."""
@@ -342,6 +357,24 @@ class Service:
 
 
 INSTRUCTORS = ("helped", "not_at_risk", "in_contact")
+
+
+def _uplift(found: Difference) -> Uplift:
+    """A difference as it is answered: what nobody can know yet is null."""
+    both = bool(found.nudged and found.held_out)
+    return Uplift(
+        campaign=found.campaign,
+        variant=found.variant,
+        outcome=found.outcome,
+        nudged=found.nudged,
+        nudged_share=found.nudged_share if found.nudged else None,
+        held_out=found.held_out,
+        held_out_share=found.held_out_share if found.held_out else None,
+        difference=found.nudged_share - found.held_out_share if both else None,
+        low=found.low,
+        high=found.high,
+        judgement=found.judgement,
+    )
 
 
 def _new_id() -> str:

@@ -18,6 +18,7 @@ from console.service import Parts
 from schemas.inbound import Feedback, feedback_adapter
 from schemas.topics import DAY_PACKAGES, FEEDBACK, RISK_CHANGES
 from streams.directory import KeyFollower, LearnerDirectory, read_roster
+from streams.effects import HoldoutEffects
 from streams.packages import PackageReader
 from streams.publisher import Publisher, PublishError
 from streams.settings import Settings, SettingsError
@@ -92,6 +93,7 @@ def assembled(
             directory,
             FeedbackOutbox(settings.broker, settings.prefix + FEEDBACK.name),
             PackageWhatIf(packages.newest),
+            HoldoutEffects(),
             replay=settings.clock == "replay",
         )
         yield create_app(parts, keys)

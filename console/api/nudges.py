@@ -71,11 +71,11 @@ def feedback(key: Key, service: Asked, said: Said) -> Accepted:
     return service.say(key, said)
 
 
-@router.get("/interventions", summary="What was decided, and how often")
+@router.get("/interventions", summary="What was decided, and what is known of its effect")
 def interventions(
     key: Key,
     service: Asked,
     course_run: Annotated[list[str], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
 ) -> Interventions:
-    """Each kind of decision with its reason."""
+    """Each kind of decision with its reason; uplift against the held-out, with its interval."""
     return service.interventions(key, course_run)

@@ -10,7 +10,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from console.models import EngagementDay, HistoryPoint
+from console.models import EngagementDay, HistoryPoint, Uplift
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -114,6 +114,25 @@ def muted_before(reason: str) -> Markup:
     return Markup('{} <span class="meta">(before:{}</span>').format(now, before)
 
 
+OUTCOMES = {
+    "active_7": "active again within 7 days",
+    "active_14": "active again within 14 days",
+    "exit": "left",
+    "completion": "completed",
+}
+"""What may become of a learner who was nudged or held out, in words."""
+
+
+def points(one: Uplift) -> str:
+    """``+3.1 points (−1.0 to +7.2)``."""
+    if one.difference is None:
+        return "not yet known"
+    low, middle, high = (
+        f"{100 * value:+.1f}".replace("-", "−") for value in (one.low, one.difference, one.high)
+    )
+    return f"{middle} points ({low} to {high})"
+
+
 def engagement_row(one: EngagementDay) -> tuple[str, ...]:
     """A day as cells of the table beside the chart."""
     numbers = (one.enrolled, one.active, one.active_7, one.clicks, one.new, one.withdrawn)
@@ -153,6 +172,8 @@ def environment() -> Environment:
         engagement_row=engagement_row,
         history_row=history_row,
         muted_before=muted_before,
+        points=points,
+        outcome=lambda name: OUTCOMES.get(name, name),
         query=lambda text: quote(text, safe=""),
     )
     found.globals["shade"] = shade

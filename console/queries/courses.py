@@ -36,7 +36,10 @@ SELECT now.course_run AS course_run, level, count() AS learners
 FROM (SELECT course_run, day, level FROM risk_now WHERE course_run IN %(runs)s) AS now
 INNER JOIN
 (
-    SELECT course_run, max(day) AS last_day FROM engagement_daily WHERE course_run IN %(runs)s GROUP BY course_run
+    SELECT course_run, max(day) AS last_day
+    FROM engagement_daily
+    WHERE course_run IN %(runs)s
+    GROUP BY course_run
 ) AS run ON now.course_run = run.course_run
 WHERE day > last_day + 1 - %(in_force)s
 GROUP BY course_run, level

@@ -1,9 +1,10 @@
-"""The ledger: what was decided, and what waits for an instructor's yes."""
+"""The ledger: what was decided, what waits for an instructor's yes, and what became of the nudged."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from console.models import Decision, DecisionPage, Held, Interventions, Word
+from console.models import Decision, DecisionPage, Held, Word
+from console.ports import Counted
 from console.queries import cursors
 from console.readers import Readers
 
@@ -62,6 +63,13 @@ GROUP BY decision, reason
 ORDER BY count DESC, reason
 """
 
+OUTCOMES = """
+SELECT campaign, variant, arm, outcome, count() AS known, countIf(happened) AS happened
+FROM nudge_outcomes FINAL
+WHERE first AND course_run IN %(runs)s
+GROUP BY campaign, variant, arm, outcome
+"""
+
 BEYOND = datetime(2100, 1, 1, tzinfo=UTC)
 ALL_DECISIONS = ("send", "hold", "cancel")
 
@@ -117,7 +125,11 @@ def _with_words(readers: Readers, decisions: list[Decision]) -> list[Decision]:
     return [one.model_copy(update={"words": words.get(one.nudge_id or "", [])}) for one in decisions]
 
 
-def interventions(readers: Readers, runs: tuple[str, ...]) -> Interventions:
+def decisions(readers: Readers, runs: tuple[str, ...]) -> list[Held]:
     """How often what was decided, and why."""
-    counts = [Held(**row) for row in readers.rows(COUNTS, {"runs": runs})] if runs else []
-    return Interventions(decisions=counts)
+    return [Held(**row) for row in readers.rows(COUNTS, {"runs": runs})] if runs else []
+
+
+def outcomes(readers: Readers, runs: tuple[str, ...]) -> list[Counted]:
+    """How often what happened to those whom chance nudged or held out."""
+    return [Counted(**row) for row in readers.rows(OUTCOMES, {"runs": runs})] if runs else []

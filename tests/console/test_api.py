@@ -201,6 +201,29 @@ def test_courses_add_up(console: Served) -> None:
     assert story["engagement"][-1]["enrolled"] == courses[COURSE]["enrolled"]
 
 
+def test_uplift_is_told_with_its_interval_or_as_not_yet_known(console: Served, bare: Served) -> None:
+    with StoreReader(console.store) as reader:
+        counted = reader.query(
+            "SELECT arm, outcome, count() FROM nudge_outcomes FINAL WHERE first AND course_run = %(run)s "
+            "GROUP BY arm, outcome",
+            {"run": COURSE},
+        ).rows
+    assert counted, "no outcome is known: it shows nothing"
+    known = {(arm, outcome): count for arm, outcome, count in counted}
+    with console.client() as client:
+        found = client.get("/interventions", params={"course_run": COURSE}).json()
+    assert sum(one["count"] for one in found["decisions"]) > 0
+    for one in found["uplift"]:
+        if one["variant"] == "all":
+            assert one["nudged"] == known.get(("nudged", one["outcome"]), 0)
+            assert one["held_out"] == known.get(("holdout", one["outcome"]), 0)
+            assert (one["difference"] is None) == (0 in (one["nudged"], one["held_out"]))
+            assert one["low"] <= (one["difference"] or 0.0) <= one["high"]
+            assert one["judgement"] in ("helps", "harms", "not yet known")
+    with bare.client() as client:
+        assert client.get("/interventions", params={"course_run": COURSE}).json()["uplift"] == []
+
+
 def test_what_if_answers_for_a_course_and_names_what_is_wrong(console: Served) -> None:
     with console.client() as client:
         same = client.post("/what-if", json={"course_run": COURSE, "features": {}}).json()

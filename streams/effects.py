@@ -1,0 +1,44 @@
+"""The experiments' effects for the console, which may not import them."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from console.ports import Counted, Difference
+from nudges.experiments import report
+from nudges.experiments.exposure import Arm
+from nudges.experiments.outcomes import OutcomeName
+
+
+class HoldoutEffects:
+    """See :class:`console.ports.Effects`; intervals stay valid however often the page is looked at."""
+
+    def of(self, counted: Sequence[Counted]) -> list[Difference]:
+        """See :meth:`console.ports.Effects.of`."""
+        found = report.lines(
+            report.Counted(
+                one.campaign,
+                one.variant,
+                cast(Arm, one.arm),
+                cast(OutcomeName, one.outcome),
+                one.known,
+                one.happened,
+            )
+            for one in counted
+        )
+        return [_difference(line) for line in found]
+
+
+def _difference(line: report.Line) -> Difference:
+    effect = line.effect
+    return Difference(
+        campaign=line.campaign,
+        variant=line.variant,
+        outcome=line.outcome,
+        nudged=effect.nudged.known,
+        nudged_share=effect.nudged.share if effect.nudged.known else 0.0,
+        held_out=effect.holdout.known,
+        held_out_share=effect.holdout.share if effect.holdout.known else 0.0,
+        low=effect.interval.low,
+        high=effect.interval.high,
+        judgement=line.judgement,
+    )
