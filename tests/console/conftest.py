@@ -18,9 +18,11 @@ from rich.console import Console as Terminal
 
 from console.access import ApiKey, make_key
 from console.app import create_app
+from console.live import STATE
 from console.readers import Readers
 from console.service import Parts
 from sinks.address import StoreAddress
+from sinks.store import StoreReader
 from sources import simulator
 from sources.simulator import SimulationPlan
 from streams.brokers import free_port
@@ -84,9 +86,24 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = settings_of("none:0", "", None, partitions=2, batch_records=2000, backlog_records=8000)
     with Rig(tmp_path_factory.mktemp("console"), settings) as rig:
         stream_through(rig, unfinished(PLAN), simulator.total(PLAN), Terminal(quiet=True))
+        _settle(rig.store_address)
         names = simulated_names(simulator.truth(PLAN).learner)
         with assembled(rig.settings, keys(), names) as app, served(app) as url:
             yield Served(url, rig.store_address, app, rig)
+
+
+def _settle(store: StoreAddress) -> None:
+    """Wait until the last day is closed and a second has brought nothing new: events are applied before."""
+    deadline, before = time.monotonic() + 60, ""
+    with StoreReader(store) as reader:
+        while time.monotonic() < deadline:
+            state = str(reader.query(STATE).rows[0][0])
+            newest = reader.query("SELECT toUInt32(max(day)) FROM engagement_daily").rows[0][0]
+            if PLAN.until is not None and newest >= PLAN.until - 1 and state == before:
+                return
+            before = state
+            time.sleep(1)
+    raise AssertionError(f"the term's last day was not closed; the newest is {newest}, of {PLAN.until}")
 
 
 @pytest.fixture(scope="session")
