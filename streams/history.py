@@ -27,8 +27,8 @@ class Moment:
 
 def of_learner(reader: StoreReader, pseudonym: str) -> list[Moment]:
     """All that the store knows to have happened to a learner, in order; empty where it knows nothing."""
-    found = [*_facts(reader, pseudonym), *_changes(reader, pseudonym), *_decisions(reader, pseudonym)]
-    return sorted(found)
+    parts = (_facts, _changes, _decisions, _outcomes)
+    return sorted(moment for part in parts for moment in part(reader, pseudonym))
 
 
 def show(console: Console, pseudonym: str, moments: Sequence[Moment]) -> None:
@@ -86,6 +86,19 @@ def _decisions(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
                 yield Moment(at, 2, run, f"nudge {campaign}/{variant} cancelled: {plain}", nudge_id)
             case _:
                 yield Moment(at, 2, run, f"no nudge: {plain} {by}", nudge_id or "")
+
+
+def _outcomes(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
+    """What became of the enrolment after decisions that chance had a say in."""
+    sql = (
+        "SELECT toDateTime(o.known + 1, 'UTC'), o.course_run, o.outcome, o.happened, o.arm, "
+        "ifNull(l.nudge_id, '') FROM (SELECT * FROM nudge_outcomes FINAL WHERE learner = %(learner)s) AS o "
+        "LEFT JOIN (SELECT * FROM nudge_ledger FINAL WHERE learner = %(learner)s) AS l "
+        "ON l.decision_id = o.decision_id ORDER BY o.known, o.outcome"
+    )
+    for at, course_run, outcome, happened, arm, nudge_id in _rows(reader, sql, pseudonym):
+        words = f"outcome {outcome}: {'yes' if happened else 'no'} ({arm})"
+        yield Moment(at, 4, course_run, words, nudge_id)
 
 
 def _rows(reader: StoreReader, sql: str, pseudonym: str) -> list[tuple[Any, ...]]:

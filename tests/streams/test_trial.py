@@ -43,7 +43,7 @@ def store(said: Outputs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         fresh_database(server) as address,
         ClickHouseWriter(address) as writer,
     ):
-        for table in ("risk_changes", "nudge_ledger", "learner_facts"):
+        for table in ("risk_changes", "nudge_ledger", "learner_facts", "nudge_outcomes"):
             writer.write(table, said.rows[table])
         yield address
 
@@ -88,6 +88,8 @@ def test_a_nudges_life_is_told_from_the_risk_change_on(
     assert change < decision
     assert words[decision + 1] == "to be sent by email"
     assert moments[decision].about == nudge.nudge_id
+    known = [one for one in moments if one.words.startswith("outcome active_7: ")]
+    assert nudge.nudge_id in {one.about for one in known}
     monkeypatch.setenv("HOMEROOM_STORE", store.url())
     told = CliRunner().invoke(cli.app, ["why", IDENTITY.learner(nudge.learner)]).output
     assert f"({nudge.nudge_id[:8]})" in told
