@@ -33,6 +33,24 @@ TERMS = len(FEATURES) + len(RANKED)
 SIZE = TERMS * (1 + STEPS)
 
 Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a scorer looks at in n enrolments: bins and cohort ranks, uint8 [features, n] each."""
+
+    codes: Bytes
+    ranks: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Two probabilities, six decimals, [n] each."""
+
+    lost: Floats
+    exits: Floats
+    """P(the learner leaves within the exit horizon)"""
 
 
 def position(index: int, size: int) -> float:
@@ -76,6 +94,24 @@ class Tables:
     """[features, BINS]"""
     ranks: Floats
     """[features, RANKS]; zero for features that are not ranked"""
+
+    def log_odds(self, seen: Seen) -> Floats:
+        """What the additive expert says: the features' parts, added up in their order, [n]."""
+        total = np.zeros(seen.codes.shape[1])
+        for place in range(len(FEATURES)):
+            total += self.bins[place].take(seen.codes[place])
+        for place in RANKED:
+            total += self.ranks[place].take(seen.ranks[place])
+        return total
+
+    def parts(self, seen: Seen) -> Floats:
+        """What each feature adds to the log-odds, [features, n]."""
+        found = np.empty(seen.codes.shape)
+        for place in range(len(FEATURES)):
+            found[place] = self.bins[place].take(seen.codes[place])
+        for place in RANKED:
+            found[place] += self.ranks[place].take(seen.ranks[place])
+        return found
 
 
 def tables(weights: Floats) -> Tables:

@@ -1,8 +1,8 @@
 """Why an estimate changed, in words that an instructor can check against the course page.
 
-The model is additive, so the change is the sum of the features' changes, and nothing here is an
-approximation. Features that say nearly the same (clicks in 3, 7, 14 days) share one reason: the
-change is summed by the catalogue's group and told by the feature that moved most.
+A scorer says what each feature contributes to the change of the log-odds, and these parts add up to the
+change, whatever the model is. Features that say nearly the same (clicks in 3, 7, 14 days) share one
+reason: the change is summed by the catalogue's group and told by the feature that moved most.
 """
 
 from collections.abc import Callable
@@ -22,20 +22,19 @@ Words = Callable[[float], str]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one scorer saw in one enrolment at one time; each [features]."""
+    """What was seen in one enrolment at one time; each [features]."""
 
     codes: NDArray[np.uint8]
     ranks: NDArray[np.uint8]
-    contributions: Floats
 
 
-def main_reasons(before: View, after: View, limit: int = 3) -> list[Reason]:
+def main_reasons(before: View, after: View, moved: Floats, limit: int = 3) -> list[Reason]:
     """The groups of features that moved the estimate most in the direction in which it moved.
 
-    Both views must come from the same scorer: else the model's own change would be told as the learner's.
-    A reason's contribution is its group's, in log-odds. None where the estimate did not move.
+    moved: what each feature contributes to the change by one and the same scorer, in log-odds [features];
+    between two scorers the model's own change would be told as the learner's. A reason's contribution is its
+    group's. None where the estimate did not move.
     """
-    moved = after.contributions - before.contributions
     direction = 1.0 if moved.sum() > 0 else -1.0
     groups: dict[str, list[int]] = {}
     for place, feature in enumerate(FEATURES):

@@ -44,6 +44,7 @@ class RiskChange(Message):
     level: RiskLevel
     probability: Fraction = Field(description="P(lost): the learner will not complete")
     previous_probability: Fraction
+    exit_probability: Fraction = Field(description="P(exit): the learner leaves within the next 21 days")
     model_state: ModelState
     model_version: str
     data_quality: DataQuality = "ok"

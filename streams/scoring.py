@@ -21,6 +21,7 @@ from nudges.levels import Levels, name, step
 from nudges.policy import Phase, main_reason, phase_of
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
+from online_models.design import Seen
 from online_models.explanations import View, main_reasons
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
 from online_models.scoring import Scorer, scorer_of
@@ -64,6 +65,9 @@ class Scored:
     cohort: Cohort
     ranks: Codes
     probability: Estimates
+    """P(lost)"""
+    exit_probability: Estimates
+    """P(exit within the next three weeks)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,8 @@ class Scoring:
         found = []
         for cohort in cohorts:
             ranks = _ranks(cohort, day.package)
-            scored = Scored(cohort, ranks, day.scorer.score(cohort.codes, ranks))
+            estimate = day.scorer.estimate(Seen(cohort.codes, ranks))
+            scored = Scored(cohort, ranks, estimate.lost, estimate.exits)
             self._move_levels(scored, day, outputs)
             self._snapshot(scored, day)
             self._write_engagement(cohort, day.day, outputs)
@@ -162,11 +167,10 @@ class Scoring:
         told = self._state.rows[scored.cohort.slots[places]]
         codes_then, ranks_then = told["told_codes"].T, told["told_ranks"].T
         codes, ranks = scored.cohort.codes[:, places], scored.ranks[:, places]
-        then, now = scorer.contributions(codes_then, ranks_then), scorer.contributions(codes, ranks)
+        moved = scorer.changes(Seen(codes_then, ranks_then), Seen(codes, ranks))
         return [
             main_reasons(
-                View(codes_then[:, at], ranks_then[:, at], then[:, at]),
-                View(codes[:, at], ranks[:, at], now[:, at]),
+                View(codes_then[:, at], ranks_then[:, at]), View(codes[:, at], ranks[:, at]), moved[:, at]
             )
             for at in range(len(places))
         ]
@@ -185,6 +189,7 @@ class Scoring:
             level=name(level),
             probability=float(scored.probability[at]),
             previous_probability=round(float(self._state.rows["told"][slot]), 6),
+            exit_probability=float(scored.exit_probability[at]),
             model_state=day.model_state,
             model_version=day.package.model.model_version,
             data_quality="suspect" if key[1] in day.suspect else "ok",
@@ -266,6 +271,7 @@ class Scoring:
                 "course_run": [scored.cohort.run.name] * count,
                 "day": [_date(day.day)] * count,
                 "probability": scored.probability[places].tolist(),
+                "exit_probability": scored.exit_probability[places].tolist(),
                 "level": [name(level) for level in rows["level"][slots].tolist()],
                 "model_state": [day.model_state] * count,
                 "model_version": [day.package.model.model_version] * count,

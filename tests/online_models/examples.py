@@ -39,6 +39,7 @@ def seeded(count: int, seed: int = 1) -> list[TrainingExample]:
             day=16_000 + number % 100,
             matured=16_200,
             label=bool(labels[number]),
+            exits=bool(labels[number]) and number % 5 == 0,
             weight=(1 + number % 4) / 2,
             probability=round(float(rng.random()), 6),
             served=bool(number % 3),

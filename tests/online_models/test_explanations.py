@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from features.bins import code
 from features.catalogue import BINS, FEATURES, INDEX, NAMES
 from online_models.classifier import RiskClassifier
+from online_models.design import Seen
 from online_models.explanations import WORDS, View, describe, main_reasons
-from online_models.scoring import AdditiveScorer
+from online_models.scoring import MixedScorer
 from tests.online_models.examples import F, enrolments, seeded
 
 
@@ -22,14 +23,14 @@ def view(**values: float) -> View:
     codes = np.zeros(F, np.uint8)
     for name, number in ordinary.items():
         codes[INDEX[name]] = code(FEATURES[INDEX[name]], np.array([number]))[0]
-    return View(codes, np.full(F, 127, np.uint8), np.zeros(F))
+    return View(codes, np.full(F, 127, np.uint8))
 
 
-def moved(base: View, **contributions: float) -> View:
-    parts = base.contributions.copy()
+def moved(**contributions: float) -> NDArray[np.float64]:
+    parts = np.zeros(F)
     for name, part in contributions.items():
         parts[INDEX[name]] = part
-    return View(base.codes, base.ranks, parts)
+    return parts
 
 
 def test_every_feature_has_words() -> None:
@@ -83,8 +84,8 @@ def test_nothing_done_is_said_as_such() -> None:
 
 def test_near_duplicates_share_one_reason() -> None:
     before = view(clicks_3=30, clicks_7=85, clicks_14=150, silence=0)
-    after = moved(
-        view(clicks_3=0, clicks_7=12, clicks_14=90, silence=4),
+    after = view(clicks_3=0, clicks_7=12, clicks_14=90, silence=4)
+    parts = moved(
         clicks_3=0.2,
         clicks_7=0.5,
         clicks_14=0.1,
@@ -92,7 +93,7 @@ def test_near_duplicates_share_one_reason() -> None:
         missed=0.05,
         score_mean=-0.3,
     )
-    reasons = main_reasons(before, after)
+    reasons = main_reasons(before, after, parts)
     assert [(reason.feature, reason.contribution) for reason in reasons] == [
         ("clicks_7", 0.8),
         ("silence", 0.6),
@@ -103,20 +104,19 @@ def test_near_duplicates_share_one_reason() -> None:
 
 
 def test_a_fall_is_told_by_what_lowered_it() -> None:
-    after = moved(view(silence=0), silence=-0.9, missed=0.3)
-    assert [reason.feature for reason in main_reasons(view(silence=12), after)] == ["silence"]
+    reasons = main_reasons(view(silence=12), view(silence=0), moved(silence=-0.9, missed=0.3))
+    assert [reason.feature for reason in reasons] == ["silence"]
 
 
 def test_an_unchanged_value_is_told_by_its_place_in_the_course() -> None:
     before = view(clicks_7=12)
-    after = moved(before, clicks_7=0.4)
-    after = View(after.codes, np.full(F, 26, np.uint8), after.contributions)
-    (reason,) = main_reasons(before, after)
+    after = View(before.codes, np.full(F, 26, np.uint8))
+    (reason,) = main_reasons(before, after, moved(clicks_7=0.4))
     assert reason.text == "12 clicks in the last 7 days: more than 10 % of the course (before: 50 %)"
 
 
 def test_no_change_has_no_reasons() -> None:
-    assert main_reasons(view(), view()) == []
+    assert main_reasons(view(), view(), np.zeros(F)) == []
 
 
 @settings(deadline=None, max_examples=50)
@@ -125,10 +125,10 @@ def test_reasons_of_a_real_model_go_the_way_of_the_change(
     found: tuple[NDArray[np.uint8], NDArray[np.uint8]], limit: int
 ) -> None:
     codes, ranks = found
-    parts = SCORER.contributions(codes, ranks)
-    before, after = (View(codes[:, n], ranks[:, n], parts[:, n]) for n in (0, -1))
-    change = (after.contributions - before.contributions).sum()
-    reasons = main_reasons(before, after, limit)
+    before, after = (View(codes[:, n], ranks[:, n]) for n in (0, -1))
+    parts = SCORER.changes(Seen(codes[:, :1], ranks[:, :1]), Seen(codes[:, -1:], ranks[:, -1:]))[:, 0]
+    change = parts.sum()
+    reasons = main_reasons(before, after, parts, limit)
     assert len(reasons) <= limit
     assert all(reason.contribution * change >= 0 for reason in reasons)
     groups = [FEATURES[INDEX[reason.feature]].group for reason in reasons]
@@ -137,10 +137,10 @@ def test_reasons_of_a_real_model_go_the_way_of_the_change(
     assert sizes == sorted(sizes, reverse=True)
 
 
-def _scorer() -> AdditiveScorer:
+def _scorer() -> MixedScorer:
     classifier = RiskClassifier()
     classifier.learn(seeded(300))
-    return AdditiveScorer.from_snapshot(classifier.snapshot("test"))
+    return MixedScorer.from_snapshot(classifier.snapshot("test"))
 
 
 SCORER = _scorer()

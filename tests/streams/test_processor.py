@@ -11,7 +11,7 @@ import pytest
 
 from features.catalogue import INDEX
 from nudges.policy import Cap, Policy
-from online_models.labels import SILENCE_HORIZON
+from online_models.labels import EXIT_DAYS, SILENCE_HORIZON
 from online_models.trainer import Trainer
 from online_models.warming import recency_prior
 from schemas.learning import DayPackage, TrainingExample
@@ -337,6 +337,24 @@ def test_examples_wait_for_the_end_of_the_run_and_are_given_once(
     assert len(set(days)) == len(days)
     assert all((one.day - days[0]) % 7 == 0 and one.weight == 1 for one in bench.examples)
     assert not any(one.served for one in bench.examples)
+
+
+@pytest.mark.parametrize(
+    ("end", "last_click", "left"),
+    [
+        (fact("withdrawn", 20.5), 5, 20),
+        (fact("completed", 70.5, result="fail"), 5, 6),  # silent from day 6 on
+        (fact("completed", 70.5, result="fail"), 60, None),
+        (fact("completed", 70.5, result="pass"), 5, None),
+    ],
+)
+def test_an_example_knows_whether_the_learner_left_within_three_weeks(
+    end: Record, last_click: float, left: int | None
+) -> None:
+    bench = whole_run(end, last_click=last_click, days=70)
+    for one in bench.examples:
+        assert one.exits == (left is not None and 0 <= START + left - one.day < EXIT_DAYS)
+    assert any(one.exits for one in bench.examples) == (left is not None)
 
 
 def test_more_snapshots_than_are_kept_weigh_as_many_as_there_were() -> None:
