@@ -62,7 +62,7 @@ class RiskClassifier:
             self._weigh(examples)
         self.network = network.learn(self.network, examples)
         for example in examples:
-            self.regression.learn_one(inputs(example.codes, example.ranks), example.label, w=example.weight)
+            self.regression.learn_one(_inputs(example), example.label, w=example.weight)
             self.examples += 1
             self.positives += example.label
 
@@ -119,6 +119,10 @@ class RiskClassifier:
         # All inputs are there from the start and in their order: River adds up a product of two
         # vectors in the order of the shorter one, and that is always the example's.
         self.regression._weights.update(dict(enumerate(weights.tolist())))
+
+
+def _inputs(example: TrainingExample) -> dict[int, float]:
+    return inputs(example.codes, example.ranks, example.course_run, example.season)
 
 
 def check(snapshot: ModelSnapshot) -> None:

@@ -22,7 +22,17 @@ from pydantic import JsonValue
 
 from features.catalogue import BINS, FEATURES
 from online_models.arrays import pack, unpack
-from online_models.design import RANKED, RANKS, TERMS, Floats, Seen
+from online_models.design import (
+    CONTEXT,
+    CONTEXT_WEIGHT,
+    COURSES,
+    RANKED,
+    RANKS,
+    TERMS,
+    Floats,
+    Seen,
+    course_place,
+)
 from online_models.labels import mix
 from schemas.learning import PackedArray, TrainingExample
 
@@ -63,6 +73,8 @@ class Weights:
     """[HEADS]"""
     line: Floats
     """[HEADS, TERMS], from the inputs straight to the heads"""
+    context: Floats
+    """[HEADS, CONTEXT], from the context's inputs straight to the heads"""
 
     def state(self) -> dict[str, JsonValue]:
         """As data: float32 holds them exactly."""
@@ -85,6 +97,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "out": (HEADS, HIDDEN),
     "out_bias": (HEADS,),
     "line": (HEADS, TERMS),
+    "context": (HEADS, CONTEXT),
 }
 
 
@@ -112,6 +125,7 @@ def beginning() -> Weights:
         out=_on_grid(draw.normal(0, 0.3 * HIDDEN**-0.5, SHAPES["out"])),
         out_bias=np.zeros(SHAPES["out_bias"]),
         line=np.zeros(SHAPES["line"]),
+        context=np.zeros(SHAPES["context"]),
     )
 
 
@@ -129,7 +143,10 @@ def positions(seen: Seen) -> Floats:
 def log_odds(weights: Weights, seen: Seen) -> Floats:
     """Of both heads, [HEADS, n]."""
     inputs = positions(seen)
-    return _heads(weights, weights.hidden @ inputs, weights.line @ inputs)
+    heads = _heads(weights, weights.hidden @ inputs, weights.line @ inputs)
+    for places in seen.context:
+        heads += CONTEXT_WEIGHT * weights.context.take(places, axis=1)
+    return heads
 
 
 def _heads(weights: Weights, hidden: Floats, line: Floats) -> Floats:
@@ -183,7 +200,8 @@ def learn(weights: Weights, examples: Sequence[TrainingExample]) -> Weights:
     """The weights after one day's examples, on their grid again."""
     if not examples:
         return weights
-    inputs = np.ascontiguousarray(positions(seen_in(examples)).T)
+    seen = seen_in(examples)
+    inputs, context = np.ascontiguousarray(positions(seen).T), _one_hot(seen.context)
     labels = np.array([(example.label, example.exits) for example in examples], np.float64)
     counts = np.array([example.weight for example in examples])[:, None]
     adam = _Adam(weights, RATE * min(1.0, len(examples) / FULL_DAY))
@@ -191,7 +209,7 @@ def learn(weights: Weights, examples: Sequence[TrainingExample]) -> Weights:
         order = _order(len(examples), turn)
         for start in range(0, len(order), BATCH):
             some = order[start : start + BATCH]
-            adam.step(inputs[some], labels[some], counts[some])
+            adam.step(inputs[some], context[some], labels[some], counts[some])
     return Weights(**{name: _on_grid(array) for name, array in adam.weights.items()})
 
 
@@ -206,7 +224,16 @@ def seen_in(examples: Sequence[TrainingExample]) -> Seen:
     shape = (len(examples), len(FEATURES))
     codes = np.frombuffer(b"".join(example.codes for example in examples), np.uint8).reshape(shape)
     ranks = np.frombuffer(b"".join(example.ranks for example in examples), np.uint8).reshape(shape)
-    return Seen(codes.T, ranks.T)
+    context = [(course_place(example.course_run), COURSES + example.season) for example in examples]
+    return Seen(codes.T, ranks.T, np.array(context).T)
+
+
+def _one_hot(context: NDArray[np.intp]) -> Floats:
+    """The context's inputs, [2, n] → [n, CONTEXT]."""
+    found = np.zeros((context.shape[1], CONTEXT))
+    for places in context:
+        found[np.arange(len(found)), places] = CONTEXT_WEIGHT
+    return found
 
 
 class _Adam:
@@ -219,21 +246,23 @@ class _Adam:
         self._squares = {name: np.zeros(shape) for name, shape in SHAPES.items()}
         self._steps = 0
 
-    def step(self, inputs: Floats, labels: Floats, counts: Floats) -> None:
-        """One mini-batch: [k, TERMS], [k, HEADS], [k, 1]."""
+    def step(self, inputs: Floats, context: Floats, labels: Floats, counts: Floats) -> None:
+        """One mini-batch: [k, TERMS], [k, CONTEXT], [k, HEADS], [k, 1]."""
         self._steps += 1
         rate = self._rate * (1 - 0.999**self._steps) ** 0.5 / (1 - 0.9**self._steps)
-        for name, gradient in self._gradients(inputs, labels, counts).items():
+        for name, gradient in self._gradients(inputs, context, labels, counts).items():
             mean, square = self._means[name], self._squares[name]
             mean += 0.1 * (gradient - mean)
             square += 0.001 * (gradient * gradient - square)
             self.weights[name] -= rate * mean / (np.sqrt(square) + 1e-8)
 
-    def _gradients(self, inputs: Floats, labels: Floats, counts: Floats) -> dict[str, Floats]:
+    def _gradients(
+        self, inputs: Floats, context: Floats, labels: Floats, counts: Floats
+    ) -> dict[str, Floats]:
         """Of the mean cross-entropy of both heads."""
         now = self.weights
         active = np.maximum(inputs @ now["hidden"].T + now["hidden_bias"], 0)
-        said = active @ now["out"].T + inputs @ now["line"].T + now["out_bias"]
+        said = active @ now["out"].T + inputs @ now["line"].T + context @ now["context"].T + now["out_bias"]
         wrong = (1 / (1 + np.exp(-np.clip(said, -30, 30))) - labels) * counts / len(inputs)
         back = (wrong @ now["out"]) * (active > 0)
         return {
@@ -242,4 +271,5 @@ class _Adam:
             "out": wrong.T @ active,
             "out_bias": wrong.sum(axis=0),
             "line": wrong.T @ inputs,
+            "context": wrong.T @ context,
         }

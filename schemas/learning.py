@@ -18,6 +18,9 @@ class TrainingExample(Message):
 
     enrolment: Id = Field(description="pseudonym of learner and course run; orders and identifies")
     course_run: CourseRun
+    season: Annotated[int, Field(ge=0, le=3)] = Field(
+        description="quarter of the year in which the course run began"
+    )
     day: Day = Field(description="the snapshot's day: features of events before it")
     matured: Day = Field(description="the day on which the label became known")
     label: bool = Field(description="lost: withdrawn or failed")

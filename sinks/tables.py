@@ -106,6 +106,7 @@ RISK_CHANGES = Table(
         "level": NAME,
         "probability": "Float32",
         "previous_probability": "Float32",
+        "exit_probability": "Nullable(Float32)",  # P(exit within 21 days)
         "model_state": NAME,
         "model_version": "String",
         "data_quality": NAME,  # suspect: a source of the course run was quiet or mad

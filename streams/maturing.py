@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from features.coursework import Run
 from features.ring import NEVER, Ints, last_active
 from nudges.experiments.training import untreated_weight
+from online_models.design import season_of
 from online_models.labels import (
     EXIT_DAYS,
     KEEP,
@@ -81,6 +82,7 @@ class Maturing:
         return TrainingExample.model_construct(
             enrolment=self._state.pseudonyms[slot][1],
             course_run=run.name,
+            season=season_of(run.start),
             day=int(row["snap_day"][cell]),
             matured=today,
             label=lost,

@@ -126,7 +126,7 @@ class Scoring:
         found = []
         for cohort in cohorts:
             ranks = _ranks(cohort, day.package)
-            estimate = day.scorer.estimate(Seen(cohort.codes, ranks))
+            estimate = day.scorer.estimate(_seen(cohort.run, cohort.codes, ranks))
             scored = Scored(cohort, ranks, estimate.lost, estimate.exits)
             self._move_levels(scored, day, outputs)
             self._snapshot(scored, day)
@@ -167,7 +167,8 @@ class Scoring:
         told = self._state.rows[scored.cohort.slots[places]]
         codes_then, ranks_then = told["told_codes"].T, told["told_ranks"].T
         codes, ranks = scored.cohort.codes[:, places], scored.ranks[:, places]
-        moved = scorer.changes(Seen(codes_then, ranks_then), Seen(codes, ranks))
+        run = scored.cohort.run
+        moved = scorer.changes(_seen(run, codes_then, ranks_then), _seen(run, codes, ranks))
         return [
             main_reasons(
                 View(codes_then[:, at], ranks_then[:, at]), View(codes[:, at], ranks[:, at]), moved[:, at]
@@ -336,6 +337,11 @@ def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:
     places = [(day - back) % RING for back in range(1, WRITE_EVERY + 1)]
     days: list[list[int]] = clicks[slots[:, None], places].sum(axis=2, dtype=np.int64).tolist()
     return days
+
+
+def _seen(run: Run, codes: Codes, ranks: Codes) -> Seen:
+    # A run without a calendar has no season; it has no end either, and so none learns from it.
+    return Seen.of_run(codes, ranks, run.name, run.start if run.known else 0)
 
 
 def _date(day: int) -> date:

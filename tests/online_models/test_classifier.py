@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from online_models import network
 from online_models.classifier import ENOUGH, RiskClassifier
-from online_models.design import SIZE, TERMS, Seen, inputs, tables
+from online_models.design import SIZE, TERMS, inputs, tables
 from online_models.scoring import MixedScorer, logistic, scorer_of
 from online_models.warming import RecencyPrior
 from schemas.learning import ModelSnapshot
-from tests.online_models.examples import enrolments, rows, seeded, truth
+from tests.online_models.examples import enrolments, rows, seeded, seen_of, truth
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -37,13 +37,13 @@ def through_json(classifier: RiskClassifier) -> ModelSnapshot:
 def test_numpy_scores_as_river_does(found: Rows) -> None:
     """The additive expert, and the mixture of what both experts say."""
     codes, ranks = found
-    seen, classifier = Seen(codes, ranks), learned()
+    seen, classifier = seen_of(codes, ranks), learned()
     additive = tables(np.array(classifier.weights())).log_odds(seen)
     net = network.log_odds(classifier.network, seen)
     mixing = classifier.mixture._regression
     estimate = MixedScorer.from_snapshot(through_json(classifier)).estimate(seen)
     for n in range(codes.shape[1]):
-        example = inputs(codes[:, n].tobytes(), ranks[:, n].tobytes())
+        example = inputs(codes[:, n].tobytes(), ranks[:, n].tobytes(), "BBB/2014B", 0)
         river = classifier.regression.predict_proba_one(example)[True]
         np.testing.assert_allclose(logistic(additive[n]), river, rtol=0, atol=1e-9)
         mixed = mixing.predict_proba_one({0: additive[n], 1: net[network.LOST, n]})[True]
@@ -56,7 +56,7 @@ def test_numpy_scores_as_river_does(found: Rows) -> None:
 def test_parts_add_up_to_the_change_in_log_odds(found: Rows) -> None:
     codes, ranks = found
     scorer = MixedScorer.from_snapshot(learned().snapshot("test"))
-    before, after = Seen(codes, ranks), Seen(codes[:, ::-1], ranks[:, ::-1])
+    before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
     parts = scorer.changes(before, after)
     assert parts.shape == codes.shape
     change = scorer.log_odds(after)[0] - scorer.log_odds(before)[0]
@@ -66,11 +66,11 @@ def test_parts_add_up_to_the_change_in_log_odds(found: Rows) -> None:
 def test_an_estimate_does_not_depend_on_the_others() -> None:
     codes, ranks = rows(997, np.random.default_rng(3))
     scorer = MixedScorer.from_snapshot(learned().snapshot("test"))
-    together = scorer.log_odds(Seen(codes, ranks))
+    together = scorer.log_odds(seen_of(codes, ranks))
     for parts in (2, 3, 5, 997):
         apart = np.empty((2, 997))
         for number in range(parts):
-            some = Seen(np.ascontiguousarray(codes[:, number::parts]), ranks[:, number::parts])
+            some = seen_of(np.ascontiguousarray(codes[:, number::parts]), ranks[:, number::parts])
             apart[:, number::parts] = scorer.log_odds(some)
         np.testing.assert_array_equal(apart, together)
 
@@ -90,7 +90,7 @@ def test_learning_goes_on_bit_for_bit_after_a_snapshot() -> None:
 
 def test_it_learns_the_truth() -> None:
     codes, ranks = rows(2000, np.random.default_rng(9))
-    score = MixedScorer.from_snapshot(learned().snapshot("test")).estimate(Seen(codes, ranks)).lost
+    score = MixedScorer.from_snapshot(learned().snapshot("test")).estimate(seen_of(codes, ranks)).lost
     assert np.corrcoef(score, truth(codes))[0, 1] > 0.85
     assert abs(score.mean() - truth(codes).mean()) < 0.05
 
@@ -104,14 +104,17 @@ def test_a_weight_counts_as_so_many_examples_would() -> None:
     ]
     classifier = RiskClassifier()
     classifier.learn(heavy * 50)
-    assert classifier.regression.predict_proba_one(inputs(pair[0].codes, pair[0].ranks))[True] > 0.6
+    assert (
+        classifier.regression.predict_proba_one(inputs(pair[0].codes, pair[0].ranks, "BBB/2014B", 0))[True]
+        > 0.6
+    )
 
 
-def test_every_example_has_one_slope_and_one_step_of_each_term() -> None:
-    example = inputs(bytes(range(51)), bytes(range(200, 251)))
+def test_every_example_has_one_slope_and_one_step_of_each_term_and_two_contexts() -> None:
+    example = inputs(bytes(range(51)), bytes(range(200, 251)), "BBB/2014B", 0)
     assert list(example) == sorted(example)
-    assert len(example) == 2 * TERMS
-    assert max(inputs(bytes([63] * 51), bytes([255] * 51))) == SIZE - 1
+    assert len(example) == 2 * TERMS + 2
+    assert max(inputs(bytes([63] * 51), bytes([255] * 51), "BBB/2014J", 3)) == SIZE - 1
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_every_example_has_one_slope_and_one_step_of_each_term() -> None:
 )
 def test_a_misshapen_example_is_refused(codes: bytes, ranks: bytes, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        inputs(codes, ranks)
+        inputs(codes, ranks, "BBB/2014B", 0)
 
 
 def test_until_enough_of_both_classes_the_prior_serves() -> None:

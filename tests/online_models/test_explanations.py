@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from features.bins import code
 from features.catalogue import BINS, FEATURES, INDEX, NAMES
 from online_models.classifier import RiskClassifier
-from online_models.design import Seen
 from online_models.explanations import WORDS, View, describe, main_reasons
 from online_models.scoring import MixedScorer
-from tests.online_models.examples import F, enrolments, seeded
+from tests.online_models.examples import F, enrolments, seeded, seen_of
 
 
 def view(**values: float) -> View:
@@ -126,7 +125,7 @@ def test_reasons_of_a_real_model_go_the_way_of_the_change(
 ) -> None:
     codes, ranks = found
     before, after = (View(codes[:, n], ranks[:, n]) for n in (0, -1))
-    parts = SCORER.changes(Seen(codes[:, :1], ranks[:, :1]), Seen(codes[:, -1:], ranks[:, -1:]))[:, 0]
+    parts = SCORER.changes(seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, -1:], ranks[:, -1:]))[:, 0]
     change = parts.sum()
     reasons = main_reasons(before, after, parts, limit)
     assert len(reasons) <= limit

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from features.catalogue import BINS, FEATURES
 from online_models import network
 from online_models.arrays import pack
-from online_models.design import RANKED, TERMS, Seen
+from online_models.design import CONTEXT_WEIGHT, RANKED, TERMS, Seen
 from online_models.network import EXITS, GRID, LOST, Weights
-from tests.online_models.examples import enrolments, rows, seeded, truth
+from tests.online_models.examples import enrolments, rows, seeded, seen_of, truth
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -29,13 +29,15 @@ def plain(weights: Weights, seen: Seen) -> NDArray[np.float64]:
         ]
     ).T
     active = np.maximum(hidden + weights.hidden_bias[:, None], 0)
-    return weights.out @ active + weights.line @ places + weights.out_bias[:, None]
+    context = CONTEXT_WEIGHT * weights.context[:, seen.context].sum(axis=1)
+    said: NDArray[np.float64] = weights.out @ active + weights.line @ places + context
+    return said + weights.out_bias[:, None]
 
 
 @settings(deadline=None, max_examples=20)
 @given(enrolments)
 def test_it_is_the_network_that_it_says(found: Rows) -> None:
-    seen = Seen(*found)
+    seen = seen_of(*found)
     np.testing.assert_allclose(network.log_odds(LEARNED, seen), plain(LEARNED, seen), rtol=0, atol=2e-3)
 
 
@@ -46,7 +48,7 @@ def test_no_order_of_addition_changes_a_bit() -> None:
         name: draw.choice([-1, 1], shape) * (network.LARGEST - GRID * draw.integers(1, 1000, shape))
         for name, shape in network.SHAPES.items()
     }
-    seen = Seen(*rows(50, draw))
+    seen = seen_of(*rows(50, draw))
     inputs = network.positions(seen)
     for weights in (Weights(**edge), LEARNED):
         straight = weights.hidden @ inputs
@@ -58,7 +60,7 @@ def test_no_order_of_addition_changes_a_bit() -> None:
             np.testing.assert_array_equal(added, straight)
             one = np.stack(
                 [
-                    network.log_odds(weights, Seen(seen.codes[:, [n]], seen.ranks[:, [n]]))[:, 0]
+                    network.log_odds(weights, seen_of(seen.codes[:, [n]], seen.ranks[:, [n]]))[:, 0]
                     for n in range(50)
                 ],
                 axis=1,
@@ -68,7 +70,7 @@ def test_no_order_of_addition_changes_a_bit() -> None:
 
 def test_it_learns_the_truth_and_who_leaves_soon() -> None:
     codes, ranks = rows(2000, np.random.default_rng(9))
-    said = network.log_odds(LEARNED, Seen(codes, ranks))
+    said = network.log_odds(LEARNED, seen_of(codes, ranks))
     assert np.corrcoef(1 / (1 + np.exp(-said[LOST])), truth(codes))[0, 1] > 0.9
     soon = 1 / (1 + np.exp(-said[EXITS]))
     assert 0.5 < soon.mean() / (truth(codes).mean() / 5) < 2
@@ -92,6 +94,24 @@ def test_it_learns_what_features_mean_together() -> None:
     seen = network.seen_in(changed)
     right = (network.log_odds(weights, seen)[LOST] > 0) == np.array([one.label for one in changed])
     assert right.mean() > 0.9
+
+
+def test_a_course_and_a_season_have_levels_of_their_own() -> None:
+    """The same features, lost in one course and season and not in the others."""
+    examples = [
+        example.model_copy(update={"course_run": run, "season": season, "label": lost})
+        for number, example in enumerate(seeded(4000))
+        for run, season, lost in ((("A/1", 0, True), ("B/1", 1, False))[number % 2],)
+    ]
+    weights = network.learn(network.beginning(), examples)
+    codes, ranks = rows(100, np.random.default_rng(2))
+
+    def level(run: str, start: int) -> float:
+        return float(network.log_odds(weights, Seen.of_run(codes, ranks, run, start))[LOST].mean())
+
+    spring, summer, autumn = 16_100, 16_200, 16_350
+    assert level("A/2", spring) > level("A/2", autumn) > level("NEW/1", autumn)
+    assert level("NEW/1", autumn) > level("B/2", autumn) > level("B/2", summer)
 
 
 def test_a_late_result_moves_little() -> None:
@@ -143,7 +163,7 @@ def test_a_strange_state_is_refused(change: dict[str, object], complaint: str) -
 @given(enrolments)
 def test_parts_add_up_to_the_change(found: Rows) -> None:
     codes, ranks = found
-    before, after = Seen(codes, ranks), Seen(codes[:, ::-1], ranks[:, ::-1])
+    before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
     parts = network.changes(LEARNED, before, after)
     assert parts.shape == (len(FEATURES), codes.shape[1])
     change = network.log_odds(LEARNED, after)[LOST] - network.log_odds(LEARNED, before)[LOST]
