@@ -116,6 +116,12 @@ class Settings(BaseSettings):
     confirm_days: int = Field(
         LEVELS.confirm_days, description="daily estimates in a row that a change of level takes"
     )
+    unsure_band: float = Field(
+        LEVELS.unsure_band, description="an estimate less far than this beyond a bound is unsure"
+    )
+    unsure_days: int = Field(
+        LEVELS.unsure_days, description="unsure estimates in a row that a change of level takes"
+    )
     cap_days: Annotated[int, Field(ge=1, le=365)] = Field(
         POLICY.caps[0].days, description="default policy: least days between two nudges of a learner"
     )
@@ -153,7 +159,13 @@ class Settings(BaseSettings):
                 clock=self.clock,
             ),
             levels=LevelSettings(
-                self.medium_enter, self.medium_leave, self.high_enter, self.high_leave, self.confirm_days
+                medium_enter=self.medium_enter,
+                medium_leave=self.medium_leave,
+                high_enter=self.high_enter,
+                high_leave=self.high_leave,
+                confirm_days=self.confirm_days,
+                unsure_band=self.unsure_band,
+                unsure_days=self.unsure_days,
             ),
             policy=Policy(caps=(Cap(most=1, days=self.cap_days),), holdout_share=self.holdout_share),
         )
