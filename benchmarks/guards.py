@@ -135,6 +135,7 @@ def _changes(
             probability=0.9,
             previous_probability=0.5,
             exit_probability=0.1,
+            parts={},
             model_state="serving",
             model_version="m",
         )

@@ -113,6 +113,7 @@ RISK_CHANGES = Table(
         "reasons": "Array(String)",  # in the reader's words, the main one first
         "contributions": "Array(Float32)",  # of each reason, in log-odds
         "features": "Array(String)",  # that each reason is about
+        "reliefs": "Array(String)",  # what would bring it down, and to what; empty where unknown
         "partition": PARTITION,
         "version": VERSION,
     },

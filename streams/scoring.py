@@ -22,11 +22,11 @@ from nudges.policy import Phase, main_reason, phase_of
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Seen
-from online_models.explanations import View, main_reasons
+from online_models.explanations import Why, explain, middle_of
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
-from online_models.scoring import Scorer, scorer_of
+from online_models.scoring import DECIMALS, Scorer, scorer_of
 from schemas.learning import DayPackage
-from schemas.risk import ModelState, Reason, RiskChange
+from schemas.risk import ModelState, RiskChange
 from streams.following import Following
 from streams.intake import DAY_S
 from streams.outputs import Outputs
@@ -149,7 +149,7 @@ class Scoring:
         changed = np.flatnonzero(step(levels, scored.probability, self._rules.levels, slots, rising=rising))
         if len(changed):
             by_learner = sorted(changed.tolist(), key=lambda at: self._key(int(slots[at])))
-            for at, why in zip(by_learner, self._reasons(scored, by_learner, day.scorer), strict=True):
+            for at, why in zip(by_learner, self._why(scored, by_learner, day), strict=True):
                 change = self._change(scored, at, int(before[at]), day, why)
                 outputs.risk_changes.append(change)
                 self._write_change(int(slots[at]), change, outputs)
@@ -162,21 +162,20 @@ class Scoring:
         assert key is not None, "only enrolments in use are scored"  # noqa: S101
         return key
 
-    def _reasons(self, scored: Scored, places: list[int], scorer: Scorer) -> list[list[Reason]]:
+    def _why(self, scored: Scored, places: list[int], day: Today) -> list[Why]:
         """Why each of the estimates differs from the last one told, both seen by the scorer of the day."""
-        told = self._state.rows[scored.cohort.slots[places]]
-        codes_then, ranks_then = told["told_codes"].T, told["told_ranks"].T
-        codes, ranks = scored.cohort.codes[:, places], scored.ranks[:, places]
-        run = scored.cohort.run
-        moved = scorer.changes(_seen(run, codes_then, ranks_then), _seen(run, codes, ranks))
-        return [
-            main_reasons(
-                View(codes_then[:, at], ranks_then[:, at]), View(codes[:, at], ranks[:, at]), moved[:, at]
-            )
-            for at in range(len(places))
-        ]
+        told, run = self._state.rows[scored.cohort.slots[places]], scored.cohort.run
+        profile = day.package.cohorts.get(run.name)
+        return explain(
+            day.scorer,
+            _seen(run, told["told_codes"].T, told["told_ranks"].T),
+            _seen(run, scored.cohort.codes[:, places], scored.ranks[:, places]),
+            [_told(one) for one in told["told"].tolist()],
+            scored.probability[places].tolist(),
+            None if profile is None else middle_of(unpack(profile)),
+        )
 
-    def _change(self, scored: Scored, at: int, before: int, day: Today, why: list[Reason]) -> RiskChange:
+    def _change(self, scored: Scored, at: int, before: int, day: Today, why: Why) -> RiskChange:
         slot = int(scored.cohort.slots[at])
         key = self._key(slot)
         level = int(self._state.rows["level"][slot])
@@ -189,12 +188,13 @@ class Scoring:
             previous_level=name(before),
             level=name(level),
             probability=float(scored.probability[at]),
-            previous_probability=round(float(self._state.rows["told"][slot]), 6),
+            previous_probability=_told(float(self._state.rows["told"][slot])),
             exit_probability=float(scored.exit_probability[at]),
             model_state=day.model_state,
             model_version=day.package.model.model_version,
             data_quality="suspect" if key[1] in day.suspect else "ok",
-            reasons=why,
+            reasons=why.reasons,
+            parts=why.parts,
         )
 
     def _tell(self, scored: Scored, places: Ints) -> None:
@@ -288,7 +288,7 @@ class Scoring:
 
     def _write_change(self, slot: int, change: RiskChange, outputs: Outputs) -> None:
         learner, _ = self._state.pseudonyms[slot]
-        row = change.model_dump(exclude={"type", "learner", "reasons"})
+        row = change.model_dump(exclude={"type", "learner", "reasons", "parts"})
         outputs.add_row(
             "risk_changes",
             **row | {"day": _date(change.day), "version": change.day},
@@ -296,6 +296,7 @@ class Scoring:
             reasons=[reason.text for reason in change.reasons],
             contributions=[reason.contribution for reason in change.reasons],
             features=[reason.feature for reason in change.reasons],
+            reliefs=[reason.relief or "" for reason in change.reasons],
             partition=self._partition,
         )
 
@@ -342,6 +343,11 @@ def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:
 def _seen(run: Run, codes: Codes, ranks: Codes) -> Seen:
     # A run without a calendar has no season; it has no end either, and so none learns from it.
     return Seen.of_run(codes, ranks, run.name, run.start if run.known else 0)
+
+
+def _told(probability: float) -> float:
+    """An estimate as it was told: rows keep it in four bytes, which hold its six decimals."""
+    return round(probability, DECIMALS)
 
 
 def _date(day: int) -> date:

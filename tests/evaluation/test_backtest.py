@@ -69,6 +69,7 @@ def test_the_table_has_a_row_for_every_enrolment_and_day_and_marks_the_alerts() 
         "int64",
         "int64",
         "double",
+        "double",
         "int64",
     ]
     found = table.to_pylist()

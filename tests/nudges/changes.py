@@ -37,6 +37,7 @@ def risk_change(
         "model_state": "serving",
         "model_version": "m1",
         "reasons": [],
+        "parts": {},
     }
     return RiskChange.model_validate(content | other)
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from features.bins import code
 from features.catalogue import BINS, FEATURES, INDEX, NAMES
 from online_models.classifier import RiskClassifier
-from online_models.explanations import WORDS, View, describe, main_reasons
+from online_models.cohorts import rank_table
+from online_models.explanations import GROUPS, WORDS, View, describe, explain, main_reasons, middle_of
 from online_models.scoring import MixedScorer
 from tests.online_models.examples import F, enrolments, seeded, seen_of
 
@@ -134,6 +135,55 @@ def test_reasons_of_a_real_model_go_the_way_of_the_change(
     assert len(groups) == len(set(groups))
     sizes = [abs(reason.contribution) for reason in reasons]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def _log_odds(probability: float) -> float:
+    held = min(max(probability, 1e-6), 1 - 1e-6)
+    return float(np.log(held / (1 - held)))
+
+
+@settings(deadline=None, max_examples=50)
+@given(enrolments, st.floats(0, 1).map(lambda number: round(number, 6)))
+def test_the_parts_of_a_change_add_up_to_it(
+    found: tuple[NDArray[np.uint8], NDArray[np.uint8]], was: float
+) -> None:
+    """Between two models too: what the features do not explain is the model's own part."""
+    codes, ranks = found
+    before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
+    then, now = SCORER.estimate(before).lost, SCORER.estimate(after).lost
+    same = explain(SCORER, before, after, then.tolist(), now.tolist(), None)
+    other = explain(SCORER, before, after, [was] * len(now), now.tolist(), None)
+    for at, why in enumerate(same):
+        assert set(why.parts) == {*GROUPS, "model"}
+        assert sum(why.parts.values()) == pytest.approx(_log_odds(now[at]) - _log_odds(then[at]), abs=1e-5)
+        assert abs(why.parts["model"]) < 0.02, "only what rounding to six decimals leaves"
+        assert sum(other[at].parts.values()) == pytest.approx(_log_odds(now[at]) - _log_odds(was), abs=1e-5)
+        for reason in why.reasons:
+            assert reason.contribution == why.parts[FEATURES[INDEX[reason.feature]].group]
+
+
+def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
+    """A cohort that is hardly ever silent, and one of it that has been for a month."""
+    crowd = np.zeros((F, 400), np.uint8)
+    crowd[INDEX["missed"]] = 10
+    crowd[INDEX["silence"]] = np.random.default_rng(1).integers(0, 6, 400)
+    counts = np.stack([np.bincount(row, minlength=BINS) for row in crowd]).astype(np.int32)
+    middle = middle_of(rank_table(counts))
+    assert middle.codes[INDEX["silence"]] in {2, 3}
+    codes, ranks = crowd[:, :1].copy(), np.full((F, 1), 127, np.uint8)
+    before, silent = seen_of(codes.copy(), ranks), codes.copy()
+    silent[INDEX["silence"]] = 60
+    after = seen_of(silent, ranks)
+    was, now = SCORER.estimate(before).lost.tolist(), SCORER.estimate(after).lost.tolist()
+    (rise,) = explain(SCORER, before, after, was, now, middle)
+    assert now > was
+    assert rise.reasons[0].feature == "silence"
+    assert rise.reasons[0].relief is not None
+    told = float(rise.reasons[0].relief.rpartition(": ")[2].removesuffix(" %")) / 100
+    assert told < now[0] - 0.01
+    assert told == pytest.approx(was[0], abs=0.1)
+    (fall,) = explain(SCORER, after, before, now, was, middle)
+    assert fall.reasons[0].relief is None
 
 
 def _scorer() -> MixedScorer:

@@ -1,5 +1,6 @@
 """The processor's contract, call by call, and what it makes of single enrolments."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -193,6 +194,16 @@ def test_a_level_moves_after_its_days_in_a_row_and_once() -> None:
     assert [change.level for change in bench.said.risk_changes] in (["medium", "high"], ["high"])
     assert high.previous_level != "high"
     assert high.reasons[0].feature == "silence"
+
+
+def test_a_change_tells_all_parts_of_it_and_how_soon_the_learner_may_leave() -> None:
+    bench = Bench().feed([calendar(), fact("enrolled", -1), click(1), *ticks(59)])
+    assert bench.said.risk_changes
+    for change in bench.said.risk_changes:
+        odds = [math.log(p / (1 - p)) for p in (change.previous_probability, change.probability)]
+        assert sum(change.parts.values()) == pytest.approx(odds[1] - odds[0], abs=1e-5)
+        assert 0 < change.exit_probability < 0.1
+    assert all(row["exit_probability"] > 0 for row in bench.rows("risk_history"))
 
 
 def test_history_is_written_when_it_moved_and_every_week() -> None:
