@@ -62,13 +62,14 @@ class Seen:
     codes: Bytes
     ranks: Bytes
     context: NDArray[np.intp]
-    """Places of course and season among the context inputs, [2, n]."""
+    """Places of course and season among the context inputs, [2, n]; [1, n] where the season is not known."""
 
     @classmethod
-    def of_run(cls, codes: Bytes, ranks: Bytes, course_run: str, start: int) -> "Seen":
-        """Enrolments of one run that begins on an epoch day."""
-        places = np.array([course_place(course_run), COURSES + season_of(start)])
-        return cls(codes, ranks, np.broadcast_to(places[:, None], (2, codes.shape[1])))
+    def of_run(cls, codes: Bytes, ranks: Bytes, course_run: str, start: int | None) -> "Seen":
+        """Enrolments of one run that begins on an epoch day, None where no calendar says when."""
+        season = [] if start is None else [COURSES + season_of(start)]
+        places = np.array([course_place(course_run), *season])
+        return cls(codes, ranks, np.broadcast_to(places[:, None], (len(places), codes.shape[1])))
 
 
 def course_place(course_run: str) -> int:
@@ -144,9 +145,8 @@ class Tables:
             total += self.bins[place].take(seen.codes[place])
         for place in RANKED:
             total += self.ranks[place].take(seen.ranks[place])
-        course, season = seen.context
-        total += self.context.take(course)
-        total += self.context.take(season)
+        for places in seen.context:
+            total += self.context.take(places)
         return total
 
     def parts(self, seen: Seen) -> Floats:

@@ -34,7 +34,8 @@ from online_models.design import (
     course_place,
 )
 from online_models.labels import mix
-from schemas.learning import PackedArray, TrainingExample
+from schemas.learning import TrainingExample
+from schemas.packed import PackedArray
 
 HIDDEN = 32
 """16 cost .001 of AUC, 64 won nothing."""

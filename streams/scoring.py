@@ -341,8 +341,7 @@ def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:
 
 
 def _seen(run: Run, codes: Codes, ranks: Codes) -> Seen:
-    # A run without a calendar has no season; it has no end either, and so none learns from it.
-    return Seen.of_run(codes, ranks, run.name, run.start if run.known else 0)
+    return Seen.of_run(codes, ranks, run.name, run.start if run.known else None)
 
 
 def _told(probability: float) -> float:
