@@ -134,6 +134,8 @@ def _changes(
             reasons=[Reason.model_construct(feature=feature, text="why", contribution=1.0)],
             probability=0.9,
             previous_probability=0.5,
+            exit_probability=0.1,
+            parts={},
             model_state="serving",
             model_version="m",
         )

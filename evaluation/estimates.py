@@ -1,8 +1,8 @@
 """A table of the estimates of a backtest: one row an enrolment and day, with the alerts really raised.
 
 The columns are those that ``tools/score_risk.py`` of the project's evaluation reads: code_module,
-code_presentation, id_student, day, risk, alert. ``day`` counts from the run's start, and the estimate rests
-on events of days before it. ``alert`` is 1 on the day of a risk change to *high*, as it was emitted.
+code_presentation, id_student, day, risk, exit_risk, alert. ``day`` counts from the run's start, and both
+estimates rest on events of days before it. ``alert`` is 1 on the day of a risk change to *high*.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from schemas.learning import DayPackage
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor
 
-NAMES = ("code_module", "code_presentation", "id_student", "day", "risk", "alert")
+NAMES = ("code_module", "code_presentation", "id_student", "day", "risk", "exit_risk", "alert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class _Block:
     learners: list[str]
     day: int
     risk: NDArray[np.float64]
+    exit_risk: NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -55,7 +56,9 @@ class Estimates:
                 if run.known and run.name.partition("/")[2] in self.codes:
                     keys = (processor.state.keys[slot] for slot in scored.cohort.slots.tolist())
                     learners = [key[0] for key in keys if key is not None]
-                    self._blocks.append(_Block(run.name, learners, day, scored.probability))
+                    self._blocks.append(
+                        _Block(run.name, learners, day, scored.probability, scored.exit_probability)
+                    )
 
     def table(self, starts: dict[str, int]) -> pa.Table:
         """The table, in order of run, learner and day. ``starts``: the event day on which a run begins."""
@@ -68,6 +71,7 @@ class Estimates:
             columns["id_student"] += [int(learner.rpartition("-")[2]) for learner in block.learners]
             columns["day"] += [block.day - starts[block.course_run]] * count
             columns["risk"] += block.risk.tolist()
+            columns["exit_risk"] += block.exit_risk.tolist()
             columns["alert"] += self._alerted(block)
         return pa.table(columns).sort_by([(name, "ascending") for name in NAMES[:4]])
 

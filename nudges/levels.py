@@ -7,7 +7,12 @@ between the two changes nothing.
 
 *Confirmation.* A level changes only after ``confirm_days`` estimates in a row lie beyond the bound of
 the level to be taken. Estimates that agree on the direction but not on how far go as far as all of
-them went: from low, .50 and then .80 make medium, .80 and .80 make high. From low to high is one step.
+them went: from low, .60 and then .90 make medium, .90 and .90 make high. From low to high is one step.
+
+*Unsure.* An estimate that is beyond a bound by less than ``unsure_band`` may be so by chance: bounds are as
+sharp as estimates are not. A change that only such estimates speak for waits for ``unsure_days`` of them in
+a row; one clear estimate, with those before it, confirms it as above. Clearly medium and perhaps high is
+medium first.
 
 Everything is vectorised over enrolments and each one stands for itself. This module does not know
 where probabilities come from, and makes no messages of the changes.
@@ -32,14 +37,17 @@ class LevelSettings:
     """The bounds, as probabilities of being lost, and how often an estimate must lie beyond them.
 
     A level is entered at ``p >= enter`` and left at ``p < leave``. Raises ``ValueError`` where
-    0 < medium_leave < medium_enter <= high_leave < high_enter <= 1 or 1 <= confirm_days <= 28 do not hold.
+    0 < medium_leave < medium_enter <= high_leave < high_enter <= 1, 0 <= unsure_band or
+    1 <= confirm_days <= unsure_days <= 28 do not hold.
     """
 
     medium_enter: float = 0.50
     medium_leave: float = 0.40
-    high_enter: float = 0.88
-    high_leave: float = 0.78
+    high_enter: float = 0.84
+    high_leave: float = 0.74
     confirm_days: int = 2
+    unsure_band: float = 0.05
+    unsure_days: int = 5
 
     def __post_init__(self) -> None:
         """Check each bound against its neighbours."""
@@ -52,6 +60,11 @@ class LevelSettings:
             raise ValueError(f"high_enter is {self.high_enter}; expected at most 1")
         if not 1 <= self.confirm_days <= MAX_CONFIRM_DAYS:
             raise ValueError(f"confirm_days is {self.confirm_days}; expected 1 to {MAX_CONFIRM_DAYS}")
+        if not self.confirm_days <= self.unsure_days <= MAX_CONFIRM_DAYS:
+            expected = f"{self.confirm_days}, which is confirm_days, to {MAX_CONFIRM_DAYS}"
+            raise ValueError(f"unsure_days is {self.unsure_days}; expected {expected}")
+        if not self.unsure_band >= 0.0:
+            raise ValueError(f"unsure_band is {self.unsure_band}; expected 0 or more")
 
 
 def _ordered(lower_name: str, lower: float, upper_name: str, upper: float, *, strict: bool) -> None:
@@ -104,7 +117,8 @@ def step(
     _check(probability)
     place = slice(None) if rows is None else rows
     level, candidate, streak = levels.level[place], levels.candidate[place], levels.streak[place]
-    target = _target(level, probability, settings)
+    sure = _target(level, probability, settings, settings.unsure_band)
+    target = np.where(sure != level, sure, _target(level, probability, settings, 0.0))
     if not rising:
         target = np.minimum(target, level)
     going_up, was_up = target > level, candidate > level
@@ -113,7 +127,8 @@ def step(
     mildest = np.where(going_up, np.minimum(candidate, target), np.maximum(candidate, target))
     candidate = np.where(goes_on, mildest, target)
     streak = np.where(target == level, 0, np.where(goes_on, streak, 0) + 1)
-    changed: NDArray[np.bool_] = streak >= settings.confirm_days
+    needed = np.where(sure != level, settings.confirm_days, settings.unsure_days)
+    changed: NDArray[np.bool_] = streak >= needed
     levels.level[place] = np.where(changed, candidate, level)
     levels.candidate[place] = candidate
     levels.streak[place] = np.where(changed, 0, streak)
@@ -121,11 +136,11 @@ def step(
 
 
 def _target(
-    level: NDArray[np.uint8], probability: NDArray[np.float64], settings: LevelSettings
+    level: NDArray[np.uint8], probability: NDArray[np.float64], settings: LevelSettings, beyond: float
 ) -> NDArray[np.uint8]:
-    """The level that each probability alone speaks for, seen from the level in force."""
-    medium_from = np.where(level >= MEDIUM, settings.medium_leave, settings.medium_enter)
-    high_from = np.where(level == HIGH, settings.high_leave, settings.high_enter)
+    """The level that each probability speaks for, as far beyond its bounds; seen from the level in force."""
+    medium_from = np.where(level >= MEDIUM, settings.medium_leave - beyond, settings.medium_enter + beyond)
+    high_from = np.where(level == HIGH, settings.high_leave - beyond, settings.high_enter + beyond)
     return (probability >= medium_from).astype(np.uint8) + (probability >= high_from).astype(np.uint8)
 
 

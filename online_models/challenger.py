@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import FEATURES
 from online_models.classifier import NAME, RiskClassifier
 from online_models.contest import Contest, differences
+from online_models.network import seen_in
 from online_models.scoring import scorer_of
 from schemas.learning import DayPackage, ModelSnapshot, TrainingExample
 
@@ -74,7 +74,4 @@ class Pair:
 
 def probabilities(classifier: RiskClassifier, examples: Sequence[TrainingExample]) -> NDArray[np.float64]:
     """What a model says of examples, [n]."""
-    shape = (len(examples), len(FEATURES))
-    codes = np.frombuffer(b"".join(example.codes for example in examples), np.uint8).reshape(shape)
-    ranks = np.frombuffer(b"".join(example.ranks for example in examples), np.uint8).reshape(shape)
-    return scorer_of(classifier.snapshot("judged")).score(codes.T, ranks.T)
+    return scorer_of(classifier.snapshot("judged")).estimate(seen_in(examples)).lost

@@ -1,23 +1,30 @@
-"""The classifier: River's logistic regression with AdaGrad over the additive inputs of ``design``.
+"""The classifier: two experts and their mixture, which learn one outcome after the other.
 
+**The additive expert** is River's logistic regression with AdaGrad over the inputs of ``design``.
 AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011) takes large steps on inputs it has seen seldom,
 which is what steps of rare bins need; FTRL learned the same at twice the time. There is no
 intercept and no scaler: every example has one step of each term at work, and positions lie in
 [−1, 1] by construction. Half the learning rate learns too slowly from few examples, twice of it
 costs calibration with many.
+
+**The network** is in ``network``; it sees what features mean together, and alone says who leaves soon.
+
+**The mixture** is in ``mixture``: it learns how far to believe each, on every example before they do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from pydantic import JsonValue, TypeAdapter
 from river import linear_model, optim
 
 from features.catalogue import FINGERPRINT
-from online_models.design import SIZE, Floats, inputs
+from online_models import network
+from online_models.design import SIZE, Floats, check_example, inputs, tables
+from online_models.mixture import Mixture
 from schemas.learning import ModelSnapshot, TrainingExample
 
-NAME = "lost/additive-1"
+NAME = "risk/mixed-1"
 """Names what the numbers of a snapshot mean; change it when they change."""
 
 LEARNING_RATE = 0.01
@@ -31,7 +38,7 @@ _numbers: TypeAdapter[list[float]] = TypeAdapter(list[float])
 
 
 class RiskClassifier:
-    """Learns P(lost) one example after the other. The order of the examples is the caller's."""
+    """Learns P(lost) and P(exit) a day's examples at a time. Their order is the caller's."""
 
     def __init__(self) -> None:
         self.examples = 0
@@ -39,16 +46,23 @@ class RiskClassifier:
         self._optimizer = optim.AdaGrad(LEARNING_RATE, eps=STEADINESS)
         self.regression = linear_model.LogisticRegression(self._optimizer, intercept_lr=0.0)
         self._set_weights(np.zeros(SIZE))
+        self.network = network.beginning()
+        self.mixture = Mixture()
 
     @property
     def warming_up(self) -> bool:
         """Whether too few of either class were seen for its scores to be served."""
         return min(self.positives, self.examples - self.positives) < ENOUGH
 
-    def learn(self, examples: Iterable[TrainingExample]) -> None:
-        """Learn in the given order. Raises ValueError for an example of another shape."""
+    def learn(self, examples: Sequence[TrainingExample]) -> None:
+        """Learn a day's, in the given order. Raises ValueError for an example of another shape."""
         for example in examples:
-            self.regression.learn_one(inputs(example.codes, example.ranks), example.label, w=example.weight)
+            check_example(example.codes, example.ranks)
+        if examples and not self.warming_up:
+            self._weigh(examples)
+        self.network = network.learn(self.network, examples)
+        for example in examples:
+            self.regression.learn_one(_inputs(example), example.label, w=example.weight)
             self.examples += 1
             self.positives += example.label
 
@@ -57,11 +71,21 @@ class RiskClassifier:
         for number in self._optimizer.g2:
             self._optimizer.g2[number] *= kept
 
+    def _weigh(self, examples: Sequence[TrainingExample]) -> None:
+        """Let the mixture see what the experts say of examples that they have not learned from yet."""
+        seen = network.seen_in(examples)
+        additive = tables(np.array(self.weights())).log_odds(seen)
+        said = np.stack([additive, network.log_odds(self.network, seen)[network.LOST]])
+        labels = np.array([example.label for example in examples])
+        self.mixture.learn(said, labels, np.array([example.weight for example in examples]))
+
     def snapshot(self, model_version: str) -> ModelSnapshot:
         """Everything that was learned, as numbers."""
         squares = self._optimizer.g2
         state: dict[str, JsonValue] = {
             "weights": list(self.weights()),
+            "mixture": list(self.mixture.weights),
+            "network": self.network.state(),
             "squares": [float(squares[number]) if number in squares else 0.0 for number in range(SIZE)],
         }
         return ModelSnapshot(
@@ -87,6 +111,8 @@ class RiskClassifier:
         squares = numbers(snapshot, "squares")
         found._optimizer.g2.update((int(i), float(squares[i])) for i in np.flatnonzero(squares))
         found._optimizer.n_iterations = snapshot.examples
+        found.network = network.Weights.from_state(snapshot.state.get("network"))
+        found.mixture = Mixture.from_state(snapshot.state.get("mixture"))
         return found
 
     def weights(self) -> list[float]:
@@ -98,6 +124,10 @@ class RiskClassifier:
         # All inputs are there from the start and in their order: River adds up a product of two
         # vectors in the order of the shorter one, and that is always the example's.
         self.regression._weights.update(dict(enumerate(weights.tolist())))
+
+
+def _inputs(example: TrainingExample) -> dict[int, float]:
+    return inputs(example.codes, example.ranks, example.course_run, example.season)
 
 
 def check(snapshot: ModelSnapshot) -> None:

@@ -11,11 +11,19 @@ all examples known by then and, in brackets, with those of one learner in fifty,
 (.862) for standardised lines alone, .873 (.845) for steps alone, .873 (.857) for both. Products
 with the phase of the course added nothing to steps; lines without ranks lost .019.
 
+**Context.** Which course it is, and in which season its run began, are inputs too. They move the level and
+nothing else: courses differ in how many they lose, and so do the spring's runs and the autumn's, year
+after year. A course that is new adds nothing. Without them a term is estimated at the level of the last
+one learned: on 2014B, with all outcomes of both terms before, the network alone had a calibration error
+of .029 without, .006 with the season, .018 with both, and .8826, .8817 and .8831 of AUC.
+
 Inputs have numbers: slopes first, one for each feature and then one for each ranked feature; then
-``STEPS`` steps for each of these in the same order.
+``STEPS`` steps for each of these in the same order; then the context's, ``COURSES`` and ``SEASONS``.
 """
 
 from dataclasses import dataclass
+from datetime import date
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +38,57 @@ RANKED: tuple[int, ...] = tuple(place for place, feature in enumerate(FEATURES) 
 TERMS = len(FEATURES) + len(RANKED)
 """Bins of all features and ranks of the ranked ones: each has one slope and one step at work."""
 
-SIZE = TERMS * (1 + STEPS)
+COURSES = 256
+"""Courses share that many places by hash (Weinberger et al., ICML 2009); nearly always each has its own."""
+
+SEASONS = 4
+"""Quarters of the year."""
+
+CONTEXT = COURSES + SEASONS
+
+CONTEXT_WEIGHT = 4.0
+"""What a context input holds: the more, the faster it learns, and the less of the level others take over."""
+
+SIZE = TERMS * (1 + STEPS) + CONTEXT
 
 Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a scorer looks at in n enrolments: bins and cohort ranks, uint8 [features, n] each."""
+
+    codes: Bytes
+    ranks: Bytes
+    context: NDArray[np.intp]
+    """Places of course and season among the context inputs, [2, n]; [1, n] where the season is not known."""
+
+    @classmethod
+    def of_run(cls, codes: Bytes, ranks: Bytes, course_run: str, start: int | None) -> "Seen":
+        """Enrolments of one run that begins on an epoch day, None where no calendar says when."""
+        season = [] if start is None else [COURSES + season_of(start)]
+        places = np.array([course_place(course_run), *season])
+        return cls(codes, ranks, np.broadcast_to(places[:, None], (len(places), codes.shape[1])))
+
+
+def course_place(course_run: str) -> int:
+    """The place of a run's course among the context inputs."""
+    return crc32(course_run.partition("/")[0].encode()) % COURSES
+
+
+def season_of(start: int) -> int:
+    """The quarter of the year in which an epoch day lies, from 0."""
+    return (date.fromordinal(date(1970, 1, 1).toordinal() + start).month - 1) // 3
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Two probabilities, six decimals, [n] each."""
+
+    lost: Floats
+    exits: Floats
+    """P(the learner leaves within the exit horizon)"""
 
 
 def position(index: int, size: int) -> float:
@@ -44,8 +100,8 @@ _BIN_POSITIONS = tuple(position(index, BINS) for index in range(BINS))
 _RANK_POSITIONS = tuple(position(index, RANKS) for index in range(RANKS))
 
 
-def inputs(codes: bytes, ranks: bytes) -> dict[int, float]:
-    """One example for River: input number → value, in ascending order of the slopes and then the steps.
+def inputs(codes: bytes, ranks: bytes, course_run: str, season: int) -> dict[int, float]:
+    """One example for River: input number → value, in ascending order of slopes, steps and context.
 
     codes, ranks: one byte a feature, as the catalogue orders them.
 
@@ -57,6 +113,9 @@ def inputs(codes: bytes, ranks: bytes) -> dict[int, float]:
     steps = [*(code * STEPS // BINS for code in codes), *(rank * STEPS // RANKS for rank in ranked)]
     found = dict(enumerate(slopes))
     found.update((TERMS + term * STEPS + step, 1.0) for term, step in enumerate(steps))
+    first = TERMS * (1 + STEPS)
+    found[first + course_place(course_run)] = CONTEXT_WEIGHT
+    found[first + COURSES + season] = CONTEXT_WEIGHT
     return found
 
 
@@ -70,23 +129,47 @@ def check_example(codes: bytes, ranks: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What every bin and every rank adds to the log-odds."""
+    """What every bin, every rank and every context adds to the log-odds."""
 
     bins: Floats
     """[features, BINS]"""
     ranks: Floats
     """[features, RANKS]; zero for features that are not ranked"""
+    context: Floats
+    """[CONTEXT]"""
+
+    def log_odds(self, seen: Seen) -> Floats:
+        """What the additive expert says: all parts, added up in their order, [n]."""
+        total = np.zeros(seen.codes.shape[1])
+        for place in range(len(FEATURES)):
+            total += self.bins[place].take(seen.codes[place])
+        for place in RANKED:
+            total += self.ranks[place].take(seen.ranks[place])
+        for places in seen.context:
+            total += self.context.take(places)
+        return total
+
+    def parts(self, seen: Seen) -> Floats:
+        """What each feature adds to the log-odds, [features, n]."""
+        found = np.empty(seen.codes.shape)
+        for place in range(len(FEATURES)):
+            found[place] = self.bins[place].take(seen.codes[place])
+        for place in RANKED:
+            found[place] += self.ranks[place].take(seen.ranks[place])
+        return found
 
 
 def tables(weights: Floats) -> Tables:
     """Weights of all inputs, float64 [SIZE], as look-up tables. Raises ValueError for another shape."""
     if weights.shape != (SIZE,):
         raise ValueError(f"weights: shape {weights.shape}, expected ({SIZE},)")
-    slopes, steps = weights[:TERMS, None], weights[TERMS:].reshape(TERMS, STEPS)
+    slopes, steps, context = np.split(weights, [TERMS, TERMS * (1 + STEPS)])
+    slopes, steps = slopes[:, None], steps.reshape(TERMS, STEPS)
     features = len(FEATURES)
     ranks = np.zeros((features, RANKS))
     ranks[list(RANKED)] = _effect(slopes[features:], steps[features:], _RANK_POSITIONS)
-    return Tables(_effect(slopes[:features], steps[:features], _BIN_POSITIONS), ranks)
+    bins = _effect(slopes[:features], steps[:features], _BIN_POSITIONS)
+    return Tables(bins, ranks, CONTEXT_WEIGHT * context)
 
 
 def _effect(slopes: Floats, steps: Floats, positions: tuple[float, ...]) -> Floats:

@@ -15,6 +15,7 @@ Outcomes become certain when a run ends, so inputs tell of a shift within the ru
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,7 +132,7 @@ class Drift:
                 course: pack(kept).model_dump(mode="json") for course, kept in sorted(self.losses.items())
             },
             "indices": dict(sorted(self.indices.items())),
-            "shifted": sorted(self.shifted),
+            "shifted": [*sorted(self.shifted)],
         }
 
     @classmethod
@@ -185,7 +186,8 @@ def squared_errors(examples: Iterable[TrainingExample]) -> NDArray[np.uint8]:
 def _watch(kept: NDArray[np.uint8], new: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float | None]:
     """The window after new losses, and by how much they changed where ADWIN says that they did."""
     window = np.concatenate([kept, new])[-LONGEST:]
-    adwin, changed = ADWIN(delta=CONFIDENCE, clock=1), False
+    adwin: Any = ADWIN(delta=CONFIDENCE, clock=1)  # type: ignore[no-untyped-call,unused-ignore]
+    changed = False
     for place, loss in enumerate((window / STEPS).tolist()):
         adwin.update(loss)
         changed |= adwin.drift_detected and place >= len(window) - len(new)
@@ -196,7 +198,8 @@ def _watch(kept: NDArray[np.uint8], new: NDArray[np.uint8]) -> tuple[NDArray[np.
 
 
 def _grouped(cohort: Histogram) -> Counts:
-    return cohort.astype(np.int64).reshape(len(FEATURES), GROUPS, BINS // GROUPS).sum(axis=2)
+    found: Counts = cohort.astype(np.int64).reshape(len(FEATURES), GROUPS, BINS // GROUPS).sum(axis=2)
+    return found
 
 
 def _tenth(phase: float) -> int:

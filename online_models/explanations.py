@@ -1,11 +1,12 @@
 """Why an estimate changed, in words that an instructor can check against the course page.
 
-The model is additive, so the change is the sum of the features' changes, and nothing here is an
-approximation. Features that say nearly the same (clicks in 3, 7, 14 days) share one reason: the
-change is summed by the catalogue's group and told by the feature that moved most.
+A scorer says what each feature contributes to the change of the log-odds, and these parts add up to the
+change, whatever the model is. Features that say nearly the same (clicks in 3, 7, 14 days) share one
+reason: the change is summed by the catalogue's group and told by the feature that moved most.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from features.bins import value
 from features.catalogue import FEATURES, INDEX, KIND_GROUPS, WINDOWS, Linear
-from online_models.design import Floats
+from online_models.cohorts import MIDDLE
+from online_models.design import Floats, Seen
+from online_models.scoring import Scorer
 from schemas.risk import Reason
 
 Words = Callable[[float], str]
@@ -22,26 +25,127 @@ Words = Callable[[float], str]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one scorer saw in one enrolment at one time; each [features]."""
+    """What was seen in one enrolment at one time; each [features]."""
 
     codes: NDArray[np.uint8]
     ranks: NDArray[np.uint8]
-    contributions: Floats
 
 
-def main_reasons(before: View, after: View, limit: int = 3) -> list[Reason]:
+GROUPS: dict[str, list[int]] = {}
+"""Each group's features, by their places."""
+for _place, _feature in enumerate(FEATURES):
+    GROUPS.setdefault(_feature.group, []).append(_place)
+
+MODEL = "model"
+"""The part of a change that is none of the learner's."""
+
+ABSOLUTE = 1e-6
+"""Estimates have six decimals: nothing is more certain than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why one estimate changed."""
+
+    reasons: list[Reason]
+    parts: dict[str, float]
+
+
+def explain(
+    scorer: Scorer, before: Seen, after: Seen, was: list[float], now: list[float], middle: View | None
+) -> list[Why]:
+    """Why n estimates of a run changed since they were last told: from ``was`` to ``now``.
+
+    before, after: what was seen then and now. middle: the middle of the cohort, None where nobody knows it.
+    """
+    moved = scorer.changes(before, after)
+    views = [
+        [View(seen.codes[:, at], seen.ranks[:, at]) for seen in (before, after)] for at in range(len(now))
+    ]
+    reasons = [main_reasons(then, since, moved[:, at]) for at, (then, since) in enumerate(views)]
+    if middle is not None:
+        rising = [
+            [FEATURES[INDEX[reason.feature]].group for reason in told] if now[at] > was[at] else []
+            for at, told in enumerate(reasons)
+        ]
+        found = reliefs(scorer, after, middle, rising)
+        reasons = [
+            [
+                reason.model_copy(update={"relief": words.get(FEATURES[INDEX[reason.feature]].group)})
+                for reason in told
+            ]
+            for told, words in zip(reasons, found, strict=True)
+        ]
+    return [Why(told, parts(moved[:, at], was[at], now[at])) for at, told in enumerate(reasons)]
+
+
+def parts(moved: Floats, before: float, after: float) -> dict[str, float]:
+    """What each group contributed to the change from one probability to another, in log-odds.
+
+    moved: of each feature, by the newest model, [features]. What they leave over is what the model learned
+    in the meantime. All parts, which have six decimals, add up to the change.
+    """
+    found = {group: round(float(moved[places].sum()), 6) for group, places in GROUPS.items()}
+    found[MODEL] = round(_log_odds(after) - _log_odds(before) - sum(found.values()), 6)
+    return found
+
+
+def _log_odds(probability: float) -> float:
+    held = min(max(probability, ABSOLUTE), 1 - ABSOLUTE)
+    return math.log(held / (1 - held))
+
+
+def reliefs(
+    scorer: Scorer, seen: Seen, middle: View, wanted: Sequence[Sequence[str]]
+) -> list[dict[str, str]]:
+    """What would bring each of n estimates down: group → words.
+
+    middle: the middle of the cohort. wanted: the groups asked for, of each of the n. A group is left out that
+    nobody can change by what they do, or that would not lower the estimate if it were as in the middle.
+    """
+    asked = [(at, group) for at, groups in enumerate(wanted) for group in groups if group not in _NOT_THEIRS]
+    found: list[dict[str, str]] = [{} for _ in wanted]
+    if not asked:
+        return found
+    columns = [at for at, _ in asked]
+    codes, ranks = seen.codes[:, columns], seen.ranks[:, columns]
+    for column, (_, group) in enumerate(asked):
+        places = GROUPS[group]
+        codes[places, column], ranks[places, column] = middle.codes[places], middle.ranks[places]
+    then = scorer.estimate(Seen(codes, ranks, seen.context[:, columns])).lost
+    now = scorer.estimate(seen).lost
+    for (at, group), probability in zip(asked, then.tolist(), strict=True):
+        if now[at] - probability >= WORTH_SAYING:
+            place = max(
+                GROUPS[group], key=lambda place: abs(int(middle.ranks[place]) - int(seen.ranks[place, at]))
+            )
+            words = describe(place, middle)
+            found[at][group] = f"as in the middle of the course ({words}): {_share(probability)}"
+    return found
+
+
+WORTH_SAYING = 0.01
+"""A relief that lowers the estimate by less is none."""
+
+_NOT_THEIRS = frozenset({"course"})
+
+
+def middle_of(profile: NDArray[np.uint8]) -> View:
+    """The middle of a cohort from its ranks by bin, [features, bins]: for each feature its bin."""
+    codes = np.abs(profile.astype(np.int64) - MIDDLE).argmin(axis=1).astype(np.uint8)
+    return View(codes, profile[np.arange(len(profile)), codes])
+
+
+def main_reasons(before: View, after: View, moved: Floats, limit: int = 3) -> list[Reason]:
     """The groups of features that moved the estimate most in the direction in which it moved.
 
-    Both views must come from the same scorer: else the model's own change would be told as the learner's.
-    A reason's contribution is its group's, in log-odds. None where the estimate did not move.
+    moved: what each feature contributes to the change by one and the same scorer, in log-odds [features];
+    between two scorers the model's own change would be told as the learner's. A reason's contribution is its
+    group's. None where the estimate did not move.
     """
-    moved = after.contributions - before.contributions
     direction = 1.0 if moved.sum() > 0 else -1.0
-    groups: dict[str, list[int]] = {}
-    for place, feature in enumerate(FEATURES):
-        groups.setdefault(feature.group, []).append(place)
-    parts = [(float(moved[places].sum()), places) for places in groups.values()]
-    told = sorted((part for part in parts if part[0] * direction > 0), key=lambda part: -abs(part[0]))
+    sums = [(float(moved[places].sum()), places) for places in GROUPS.values()]
+    told = sorted((one for one in sums if one[0] * direction > 0), key=lambda one: -abs(one[0]))
     return [_reason(before, after, moved, total, places) for total, places in told[:limit]]
 
 

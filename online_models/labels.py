@@ -12,6 +12,11 @@ known before: the examples of a run come as they are, losses and successes toget
 that a run teaches nothing about itself, and that a new installation serves the recency prior until
 its first run ends (or until earlier runs are replayed).
 
+**Exit** is the second label: whether the learner leaves within ``EXIT_DAYS`` of the snapshot. Who
+withdrew left on the day of it; who failed after more than ``SILENT_BEFORE_END`` silent days left on
+the day after the last one active; who was there at the end did not leave, nor did who passed. When
+silence was for good is known as late as who failed, so this label waits for the run's end too.
+
 **When no result ever comes**, the silence horizon decides: ``SILENCE_HORIZON`` days after the end,
 whoever was silent for more than ``SILENT_BEFORE_END`` days before it is lost (this is how
 evaluation counts the exit of those who fail in silence; 75 % of them do). Of the others nothing is
@@ -41,6 +46,12 @@ EVERY = 7
 KEPT = 6
 """Snapshots that wait per enrolment. Six fill the 1.5 KB of state that an enrolment may take; eight win
 less than .001 of AUC, four cost .002."""
+
+EXIT_DAYS = 21
+"""Within how many days of a snapshot an exit counts, its own day included."""
+
+NO_EXIT = 2**31 - 1
+"""The exit of who did not leave."""
 
 NO_END = 2**31 - 1
 """The end of a run without a calendar. Its snapshots wait for ever: nobody can say who stayed."""
@@ -77,6 +88,18 @@ def verdicts(outcomes: NDArray[np.uint8], ends: Days, last_active: Days, day: in
     return found.astype(np.int8)
 
 
+def exits(outcomes: NDArray[np.uint8], outcome_days: Days, ends: Days, last_active: Days) -> Days:
+    """The day on which each of those who are lost left, ``NO_EXIT`` where they were there to the end.
+
+    As for ``verdicts``; outcome_days: the day of withdrawal, [n]. Who was never active is as if gone long
+    before.
+    """
+    silent = ends - last_active > SILENT_BEFORE_END
+    by_silence = np.where(silent, last_active + 1, NO_EXIT)
+    found: Days = np.where(outcomes == WITHDRAWN, outcome_days, by_silence)
+    return found
+
+
 def is_due(hashes: Hashes, day: int, start: int, end: int) -> NDArray[np.bool_]:
     """Whether a snapshot is taken at the start of ``day``, for enrolments of one run, bool [n].
 
@@ -94,7 +117,7 @@ def reservoir_slots(seen: NDArray[np.integer], hashes: Hashes, kept: int = KEPT)
     seen: snapshots due before this one, [n]; hashes: of the enrolments, [n]
     """
     count = seen.astype(np.uint64)
-    drawn = _mix(hashes + (count + np.uint64(1)) * _GOLDEN) % (count + np.uint64(1))
+    drawn = mix(hashes + (count + np.uint64(1)) * _GOLDEN) % (count + np.uint64(1))
     slot = np.where(count < kept, count, drawn)
     return np.where(slot < kept, slot, -1).astype(np.int8)
 
@@ -107,7 +130,7 @@ def example_weight(seen: int, kept: int = KEPT) -> float:
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _mix(numbers: Hashes) -> Hashes:
+def mix(numbers: Hashes) -> Hashes:
     """The finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), modulo 2^64."""
     mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,18 +1,18 @@
 """Estimates for many enrolments at once, from a model snapshot and nothing else.
 
-Every operation is elementwise and features are added up in their order, so that an enrolment's
-estimate does not depend on which others are scored with it, nor on how they are spread over
-partitions.
+An enrolment's estimate does not depend on which others are scored with it, nor on how they are spread
+over partitions: the additive expert adds its features up elementwise and in their order, the network's
+sums are exact in any order.
 """
 
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from features.catalogue import FEATURES
+from online_models import network
 from online_models.classifier import check, numbers
-from online_models.design import RANKED, Floats, tables
+from online_models.design import Estimate, Floats, Seen, Tables, tables
+from online_models.mixture import mixture_weights
 from online_models.warming import RecencyPrior
 from schemas.learning import ModelSnapshot
 from schemas.risk import ModelState
@@ -20,65 +20,63 @@ from schemas.risk import ModelState
 DECIMALS = 6
 """Of a probability: what differs later is not knowledge, and would differ between machines."""
 
-Bytes = NDArray[np.uint8]
-
 
 class Scorer(Protocol):
-    """Says how likely enrolments are lost, and which feature says so."""
+    """Says how likely enrolments are lost, how soon they leave, and what makes the difference."""
 
     @property
     def state(self) -> ModelState: ...
 
-    @property
-    def intercept(self) -> float:
-        """The log-odds of which every contribution tells a deviation."""
+    def estimate(self, seen: Seen) -> Estimate:
+        """Both estimates of n enrolments."""
         ...
 
-    def score(self, codes: Bytes, ranks: Bytes) -> Floats:
-        """P(lost), six decimals: uint8 [features, n] twice → float64 [n]."""
+    def changes(self, before: Seen, after: Seen) -> Floats:
+        """What each feature contributes to the change of the log-odds of being lost, [features, n].
+
+        The features' parts add up to the change.
+        """
         ...
 
-    def contributions(self, codes: Bytes, ranks: Bytes) -> Floats:
-        """What each feature adds to the log-odds: uint8 [features, n] twice → float64 [features, n]."""
-        ...
 
-
-class AdditiveScorer:
-    """Scores as River's model of the snapshot would, by looking up; a test proves both the same."""
+class MixedScorer:
+    """Scores as the classifier of the snapshot would; tests prove both the same."""
 
     state: ModelState = "serving"
-    intercept: float = 0.0
 
-    def __init__(self, weights: Floats) -> None:
-        self._tables = tables(weights)
+    def __init__(self, additive: Tables, net: network.Weights, mixture: list[float]) -> None:
+        self._additive = additive
+        self._network = net
+        self._mixture = mixture
 
     @classmethod
-    def from_snapshot(cls, snapshot: ModelSnapshot) -> "AdditiveScorer":
+    def from_snapshot(cls, snapshot: ModelSnapshot) -> "MixedScorer":
         """Raises ValueError for the snapshot of another model or other features."""
         check(snapshot)
-        return cls(numbers(snapshot, "weights"))
+        return cls(
+            tables(numbers(snapshot, "weights")),
+            network.Weights.from_state(snapshot.state.get("network")),
+            mixture_weights(snapshot.state.get("mixture")),
+        )
 
-    def score(self, codes: Bytes, ranks: Bytes) -> Floats:
-        """P(lost), six decimals: uint8 [features, n] twice → float64 [n]."""
-        return np.round(logistic(self.log_odds(codes, ranks)), DECIMALS)
+    def estimate(self, seen: Seen) -> Estimate:
+        """Both estimates of n enrolments."""
+        lost, exits = np.round(logistic(self.log_odds(seen)), DECIMALS)
+        return Estimate(lost, exits)
 
-    def log_odds(self, codes: Bytes, ranks: Bytes) -> Floats:
-        """[n]"""
-        total = np.zeros(codes.shape[1])
-        for place in range(len(FEATURES)):
-            total += self._tables.bins[place].take(codes[place])
-        for place in RANKED:
-            total += self._tables.ranks[place].take(ranks[place])
-        return total
-
-    def contributions(self, codes: Bytes, ranks: Bytes) -> Floats:
-        """What each feature adds to the log-odds: uint8 [features, n] twice → float64 [features, n]."""
-        found = np.empty(codes.shape)
-        for place in range(len(FEATURES)):
-            found[place] = self._tables.bins[place].take(codes[place])
-        for place in RANKED:
-            found[place] += self._tables.ranks[place].take(ranks[place])
+    def log_odds(self, seen: Seen) -> Floats:
+        """Of being lost, by both experts, and of leaving soon, by the network, [2, n]."""
+        found = network.log_odds(self._network, seen)
+        by_additive, by_network = self._mixture
+        found[network.LOST] = by_additive * self._additive.log_odds(seen) + by_network * found[network.LOST]
         return found
+
+    def changes(self, before: Seen, after: Seen) -> Floats:
+        """Each expert's parts, as far as the mixture believes it."""
+        by_additive, by_network = self._mixture
+        additive = self._additive.parts(after) - self._additive.parts(before)
+        parts = network.changes(self._network, before, after)
+        return by_additive * additive + by_network * parts
 
 
 def logistic(log_odds: Floats) -> Floats:
@@ -96,4 +94,4 @@ def scorer_of(snapshot: ModelSnapshot | None) -> Scorer:
     if snapshot is None:
         return RecencyPrior()
     check(snapshot)
-    return RecencyPrior() if snapshot.warming_up else AdditiveScorer.from_snapshot(snapshot)
+    return RecencyPrior() if snapshot.warming_up else MixedScorer.from_snapshot(snapshot)

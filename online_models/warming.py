@@ -11,15 +11,26 @@ of .79 (days of silence alone: .75) and an expected calibration error of .10.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.bins import value
 from features.catalogue import BINS, FEATURES, INDEX
-from online_models.design import Floats
+from online_models.design import Estimate, Floats, Seen
 from schemas.risk import ModelState
 
 SEEN_AGAIN = ((0, 1.0), (7, 0.94), (14, 0.87), (21, 0.78), (28, 0.67), (42, 0.43), (67, 0.0))
 """Days silent and the share seen again. After 42 the line goes on as it fell before, to zero."""
+
+EXIT_SOON = (
+    (0, 0.021),
+    (1, 0.026),
+    (4, 0.037),
+    (9, 0.056),
+    (16, 0.074),
+    (24, 0.084),
+    (33, 0.087),
+    (106, 0.034),
+)
+"""Days silent and the share that leaves within the next 21: the long silent have left already."""
 
 PASSED, FAILED, WITHDRAWN = 0.472, 0.216, 0.312
 WITHDRAWN_BEFORE_START = 0.26
@@ -76,23 +87,27 @@ def _logit(probability: Floats) -> Floats:
 _PRIOR = _table()
 _LOG_ODDS = _logit(_PRIOR)
 _NO_SILENCE = _LOG_ODDS[:, 0]
+_EXITS = np.array([round(_between(EXIT_SOON, value(FEATURES[_SILENCE], bin_)), 6) for bin_ in range(BINS)])
 
 
 class RecencyPrior:
     """Scores like a model does, and says of itself that it is none."""
 
     state: ModelState = "warming_up"
-    intercept: float = float(_NO_SILENCE[0])
 
-    def score(self, codes: NDArray[np.uint8], ranks: NDArray[np.uint8]) -> Floats:  # noqa: ARG002 (as every scorer)
-        """P(lost), six decimals: uint8 [features, n] twice → float64 [n]."""
-        found: Floats = _PRIOR[codes[_PHASE], codes[_SILENCE]]
-        return found
+    def estimate(self, seen: Seen) -> Estimate:
+        """By phase and silence alone."""
+        phase, silence = seen.codes[_PHASE], seen.codes[_SILENCE]
+        return Estimate(_PRIOR[phase, silence], _EXITS[silence])
 
-    def contributions(self, codes: NDArray[np.uint8], ranks: NDArray[np.uint8]) -> Floats:  # noqa: ARG002
-        """The phase's part is what it moves the base rate; the silence's is the rest. [features, n]"""
-        found = np.zeros(codes.shape)
-        phase, silence = codes[_PHASE], codes[_SILENCE]
-        found[_PHASE] = _NO_SILENCE[phase] - self.intercept
+    def changes(self, before: Seen, after: Seen) -> Floats:
+        """What each feature contributes to the change of the log-odds, [features, n]."""
+        return self._parts(after) - self._parts(before)
+
+    def _parts(self, seen: Seen) -> Floats:
+        """The phase's part is the base rate; the silence's is the rest. [features, n]"""
+        found = np.zeros(seen.codes.shape)
+        phase, silence = seen.codes[_PHASE], seen.codes[_SILENCE]
+        found[_PHASE] = _NO_SILENCE[phase]
         found[_SILENCE] = _LOG_ODDS[phase, silence] - _NO_SILENCE[phase]
         return found

@@ -24,9 +24,13 @@ class TrainingExample(Message):
 
     enrolment: Id = Field(description="pseudonym of learner and course run; orders and identifies")
     course_run: CourseRun
+    season: Annotated[int, Field(ge=0, le=3)] = Field(
+        description="quarter of the year in which the course run began"
+    )
     day: Day = Field(description="the snapshot's day: features of events before it")
     matured: Day = Field(description="the day on which the label became known")
     label: bool = Field(description="lost: withdrawn or failed")
+    exits: bool = Field(description="left within the exit horizon from the snapshot's day on")
     weight: Annotated[float, Field(gt=0.0)] = 1.0
     probability: Fraction = Field(description="what the serving model said on the snapshot's day")
     served: bool = Field(description="false where the estimate was the warming-up prior")
@@ -79,7 +83,7 @@ class ModelSnapshot(Message):
     examples: Annotated[int, Field(ge=0)]
     positives: Annotated[int, Field(ge=0)]
     warming_up: bool
-    state: dict[str, JsonValue] = Field(description="weights, scaling, optimiser and calibration")
+    state: dict[str, JsonValue] = Field(description="the numbers of every expert and of their mixture")
 
 
 class ModelEvent(Message):

@@ -28,6 +28,11 @@ class Reason(Message):
     feature: str
     text: str = Field(examples=["no activity for 9 days (was active on 4 of 7 days before)"])
     contribution: float = Field(description="its part of the change, in log-odds; positive raises the risk")
+    relief: str | None = Field(
+        None,
+        description="where the risk rose: what would bring it down, and to what",
+        examples=["as in the middle of the course (40 clicks in the last 7 days): 61 %"],
+    )
 
 
 class RiskChange(Message):
@@ -44,7 +49,12 @@ class RiskChange(Message):
     level: RiskLevel
     probability: Fraction = Field(description="P(lost): the learner will not complete")
     previous_probability: Fraction
+    exit_probability: Fraction = Field(description="P(exit): the learner leaves within the next 21 days")
     model_state: ModelState
     model_version: str
     data_quality: DataQuality = "ok"
     reasons: Annotated[list[Reason], Field(max_length=5)]
+    parts: dict[str, float] = Field(
+        description="what each group of features contributed to the change, and under 'model' what the model "
+        "learned since the last one; in log-odds, and they add up to the change"
+    )

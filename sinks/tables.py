@@ -192,12 +192,14 @@ RISK_CHANGES = Table(
         "level": NAME,
         "probability": "Float32",
         "previous_probability": "Float32",
+        "exit_probability": "Nullable(Float32)",  # P(exit within 21 days)
         "model_state": NAME,
         "model_version": "String",
         "data_quality": NAME,  # suspect: a source of the course run was quiet or mad
         "reasons": "Array(String)",  # in the reader's words, the main one first
         "contributions": "Array(Float32)",  # of each reason, in log-odds
         "features": "Array(String)",  # that each reason is about
+        "reliefs": "Array(String)",  # what would bring it down, and to what; empty where unknown
         "partition": PARTITION,
         "version": VERSION,
     },

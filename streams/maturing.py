@@ -8,7 +8,19 @@ from numpy.typing import NDArray
 from features.coursework import Run
 from features.ring import NEVER, Ints, last_active
 from nudges.experiments.training import untreated_weight
-from online_models.labels import CENSORED, LOST, NO_END, SILENCE_HORIZON, WAIT, example_weight, verdicts
+from online_models.design import season_of
+from online_models.labels import (
+    EXIT_DAYS,
+    KEEP,
+    LOST,
+    NO_END,
+    NO_EXIT,
+    SILENCE_HORIZON,
+    WAIT,
+    example_weight,
+    exits,
+    verdicts,
+)
 from schemas.learning import TrainingExample
 from streams.following import Following
 from streams.state import PartitionState
@@ -36,10 +48,12 @@ class Maturing:
         last = last_active(state.rows, slots, today + 1)
         certain = verdicts(state.rows["outcome"][slots], ends, last, today)
         done = slots[certain != WAIT]
-        examples = self._examples(slots[certain == LOST], run, today, lost=True)
-        examples += self._examples(
-            slots[(certain != WAIT) & (certain != LOST) & (certain != CENSORED)], run, today, lost=False
+        left = exits(
+            state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64), ends, last
         )
+        lost, kept = certain == LOST, certain == KEEP
+        examples = self._examples(slots[lost], left[lost], run, today, lost=True)
+        examples += self._examples(slots[kept], np.full(int(kept.sum()), NO_EXIT), run, today, lost=False)
         state.rows["snap_day"][done] = NEVER
         state.touch(done)
         if today > run.end + SILENCE_HORIZON:
@@ -47,15 +61,19 @@ class Maturing:
             state.unseen.forget(run.name)
         return examples
 
-    def _examples(self, slots: Ints, run: Run, today: int, *, lost: bool) -> list[TrainingExample]:
+    def _examples(
+        self, slots: Ints, left: Ints, run: Run, today: int, *, lost: bool
+    ) -> list[TrainingExample]:
         return [
             example
-            for slot in slots.tolist()
+            for slot, exit_day in zip(slots.tolist(), left.tolist(), strict=True)
             for cell in np.flatnonzero(self._state.rows["snap_day"][slot] != NEVER).tolist()
-            if (example := self._example(slot, cell, run, today, lost)) is not None
+            if (example := self._example(slot, cell, run, today, lost, exit_day)) is not None
         ]
 
-    def _example(self, slot: int, cell: int, run: Run, today: int, lost: bool) -> TrainingExample | None:
+    def _example(
+        self, slot: int, cell: int, run: Run, today: int, lost: bool, exit_day: int
+    ) -> TrainingExample | None:
         """None where a nudge may have changed the outcome: nobody knows what it would have been."""
         row: NDArray[Any] = self._state.rows[slot]
         untreated = untreated_weight(int(row["snap_day"][cell]), self._following.nudged(slot))
@@ -64,9 +82,11 @@ class Maturing:
         return TrainingExample.model_construct(
             enrolment=self._state.pseudonyms[slot][1],
             course_run=run.name,
+            season=season_of(run.start),
             day=int(row["snap_day"][cell]),
             matured=today,
             label=lost,
+            exits=0 <= exit_day - int(row["snap_day"][cell]) < EXIT_DAYS,
             weight=example_weight(int(row["taken"])) * untreated,
             probability=round(float(row["snap_probability"][cell]), 6),
             served=bool(row["snap_served"][cell]),

@@ -22,12 +22,13 @@ from nudges.policy import Phase, Policy, main_reason, phase_of
 from nudges.timing import Habit
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
-from online_models.explanations import View, main_reasons
+from online_models.design import Seen
+from online_models.explanations import Why, explain, middle_of
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
 from online_models.recommender import Recommender, Trail
-from online_models.scoring import Scorer, scorer_of
+from online_models.scoring import DECIMALS, Scorer, scorer_of
 from schemas.learning import DayPackage
-from schemas.risk import ModelState, Reason, RiskChange
+from schemas.risk import ModelState, RiskChange
 from streams.day_counts import as_date, risk_row
 from streams.facts import Fact, enrolment_fact, said_fact
 from streams.following import Following
@@ -68,6 +69,9 @@ class Scored:
     cohort: Cohort
     ranks: Codes
     probability: Estimates
+    """P(lost)"""
+    exit_probability: Estimates
+    """P(exit within the next three weeks)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +149,9 @@ class Scoring:
         found = []
         for cohort in cohorts:
             ranks = _ranks(cohort, day.package)
-            scored = Scored(cohort, ranks, day.scorer.score(cohort.codes, ranks))
             told = len(outputs.risk_changes)
+            estimate = day.scorer.estimate(_seen(cohort.run, cohort.codes, ranks))
+            scored = Scored(cohort, ranks, estimate.lost, estimate.exits)
             self._move_levels(scored, day, outputs)
             self._write_levels(scored, day, outputs.risk_changes[told:], outputs)
             self._snapshot(scored, day)
@@ -177,7 +182,7 @@ class Scoring:
         changed = np.flatnonzero(step(levels, scored.probability, self._rules.levels, slots, rising=rising))
         if len(changed):
             by_learner = sorted(changed.tolist(), key=lambda at: self._key(int(slots[at])))
-            for at, why in zip(by_learner, self._reasons(scored, by_learner, day.scorer), strict=True):
+            for at, why in zip(by_learner, self._why(scored, by_learner, day), strict=True):
                 change = self._change(scored, at, int(before[at]), day, why)
                 outputs.risk_changes.append(change)
                 self._write_change(int(slots[at]), change, outputs)
@@ -191,21 +196,20 @@ class Scoring:
         assert key is not None, "only enrolments in use are scored"  # noqa: S101
         return key
 
-    def _reasons(self, scored: Scored, places: list[int], scorer: Scorer) -> list[list[Reason]]:
+    def _why(self, scored: Scored, places: list[int], day: Today) -> list[Why]:
         """Why each of the estimates differs from the last one told, both seen by the scorer of the day."""
-        told = self._state.rows[scored.cohort.slots[places]]
-        codes_then, ranks_then = told["told_codes"].T, told["told_ranks"].T
-        codes, ranks = scored.cohort.codes[:, places], scored.ranks[:, places]
-        then, now = scorer.contributions(codes_then, ranks_then), scorer.contributions(codes, ranks)
-        return [
-            main_reasons(
-                View(codes_then[:, at], ranks_then[:, at], then[:, at]),
-                View(codes[:, at], ranks[:, at], now[:, at]),
-            )
-            for at in range(len(places))
-        ]
+        told, run = self._state.rows[scored.cohort.slots[places]], scored.cohort.run
+        profile = day.package.cohorts.get(run.name)
+        return explain(
+            day.scorer,
+            _seen(run, told["told_codes"].T, told["told_ranks"].T),
+            _seen(run, scored.cohort.codes[:, places], scored.ranks[:, places]),
+            [_told(one) for one in told["told"].tolist()],
+            scored.probability[places].tolist(),
+            None if profile is None else middle_of(unpack(profile)),
+        )
 
-    def _change(self, scored: Scored, at: int, before: int, day: Today, why: list[Reason]) -> RiskChange:
+    def _change(self, scored: Scored, at: int, before: int, day: Today, why: Why) -> RiskChange:
         slot = int(scored.cohort.slots[at])
         key = self._key(slot)
         level = int(self._state.rows["level"][slot])
@@ -218,11 +222,13 @@ class Scoring:
             previous_level=name(before),
             level=name(level),
             probability=float(scored.probability[at]),
-            previous_probability=round(float(self._state.rows["told"][slot]), 6),
+            previous_probability=_told(float(self._state.rows["told"][slot])),
+            exit_probability=float(scored.exit_probability[at]),
             model_state=day.model_state,
             model_version=day.package.model.model_version,
             data_quality="suspect" if key[1] in day.suspect else "ok",
-            reasons=why,
+            reasons=why.reasons,
+            parts=why.parts,
         )
 
     def _tell(self, scored: Scored, places: Ints) -> None:
@@ -308,6 +314,7 @@ class Scoring:
                 "course_run": [scored.cohort.run.name] * count,
                 "day": [as_date(day.day)] * count,
                 "probability": scored.probability[places].tolist(),
+                "exit_probability": scored.exit_probability[places].tolist(),
                 "level": [name(level) for level in rows["level"][slots].tolist()],
                 "model_state": [day.model_state] * count,
                 "model_version": [day.package.model.model_version] * count,
@@ -351,7 +358,7 @@ class Scoring:
 
     def _write_change(self, slot: int, change: RiskChange, outputs: Outputs) -> None:
         learner, _ = self._state.pseudonyms[slot]
-        row = change.model_dump(exclude={"type", "learner", "reasons"})
+        row = change.model_dump(exclude={"type", "learner", "reasons", "parts"})
         outputs.add_row(
             "risk_changes",
             **row | {"day": as_date(change.day), "version": change.day},
@@ -359,6 +366,7 @@ class Scoring:
             reasons=[reason.text for reason in change.reasons],
             contributions=[reason.contribution for reason in change.reasons],
             features=[reason.feature for reason in change.reasons],
+            reliefs=[reason.relief or "" for reason in change.reasons],
             partition=self._partition,
         )
 
@@ -400,6 +408,15 @@ def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:
     places = [(day - back) % RING for back in range(1, WRITE_EVERY + 1)]
     days: list[list[int]] = clicks[slots[:, None], places].sum(axis=2, dtype=np.int64).tolist()
     return days
+
+
+def _seen(run: Run, codes: Codes, ranks: Codes) -> Seen:
+    return Seen.of_run(codes, ranks, run.name, run.start if run.known else None)
+
+
+def _told(probability: float) -> float:
+    """An estimate as it was told: rows keep it in four bytes, which hold its six decimals."""
+    return round(probability, DECIMALS)
 
 
 def _change_id(key: tuple[str, str], day: int, level: int) -> str:

@@ -122,6 +122,12 @@ class Settings(BaseSettings):
     policy: Path | None = Field(
         None, description="a policy file, or a folder of them; the default policy where none is named"
     )
+    unsure_band: float = Field(
+        LEVELS.unsure_band, description="an estimate less far than this beyond a bound is unsure"
+    )
+    unsure_days: int = Field(
+        LEVELS.unsure_days, description="unsure estimates in a row that a change of level takes"
+    )
     cap_days: Annotated[int, Field(ge=1, le=365)] = Field(
         POLICY.caps[0].days, description="default policy: least days between two nudges of a learner"
     )
@@ -164,7 +170,13 @@ class Settings(BaseSettings):
                 clock=self.clock,
             ),
             levels=LevelSettings(
-                self.medium_enter, self.medium_leave, self.high_enter, self.high_leave, self.confirm_days
+                medium_enter=self.medium_enter,
+                medium_leave=self.medium_leave,
+                high_enter=self.high_enter,
+                high_leave=self.high_leave,
+                confirm_days=self.confirm_days,
+                unsure_band=self.unsure_band,
+                unsure_days=self.unsure_days,
             ),
             policy=Policy(caps=(Cap(most=1, days=self.cap_days),), holdout_share=self.holdout_share),
             nudges_delivered=self.nudges_delivered,

@@ -1,7 +1,8 @@
 """Scores described learners with the newest day package: what the console's what-if asks.
 
 The learner to start from is the middle of the course run's cohort, feature by feature; what is asked
-replaces some of them. The store keeps nobody's features, so a real learner cannot be the start.
+replaces some of them. The store keeps nobody's features, so a real learner cannot be the start. Packages
+do not say when a run began, so the level of its season is left out.
 """
 
 import time
@@ -17,7 +18,8 @@ from features.bins import code
 from features.catalogue import FEATURES, INDEX
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
-from online_models.explanations import View, main_reasons
+from online_models.design import Seen
+from online_models.explanations import View, main_reasons, middle_of
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 
@@ -55,13 +57,16 @@ class PackageWhatIf:
         asked = _replaced(base, features)
         both = np.stack([base, asked], axis=1)
         ranks = np.full_like(both, MIDDLE) if profile is None else ranks_of(both, profile)
-        probability, parts = ready.scorer.score(both, ranks), ready.scorer.contributions(both, ranks)
-        before, after = (View(both[:, at], ranks[:, at], parts[:, at]) for at in (0, 1))
+        start, then = (Seen.of_run(both[:, [at]], ranks[:, [at]], course_run, None) for at in (0, 1))
+        moved = ready.scorer.changes(start, then)[:, 0]
+        before, after = (View(both[:, at], ranks[:, at]) for at in (0, 1))
+        probability = [float(ready.scorer.estimate(seen).lost[0]) for seen in (start, then)]
         return Estimate(
-            probability=float(probability[1]),
-            base_probability=float(probability[0]),
+            probability=probability[1],
+            base_probability=probability[0],
             effects=tuple(
-                Effect(one.feature, one.text, one.contribution) for one in main_reasons(before, after, 5)
+                Effect(one.feature, one.text, one.contribution)
+                for one in main_reasons(before, after, moved, 5)
             ),
             model_version=ready.package.model.model_version,
             model_state=ready.scorer.state,
@@ -83,11 +88,7 @@ class PackageWhatIf:
 
 def _middle(profile: Bytes | None) -> Bytes:
     """The bin of the middle rank of each feature; the lowest bin where the run has no cohort yet."""
-    if profile is None:
-        return np.zeros(len(FEATURES), np.uint8)
-    distance = np.abs(profile.astype(np.int64) - MIDDLE)
-    middle: Bytes = distance.argmin(axis=1).astype(np.uint8)
-    return middle
+    return np.zeros(len(FEATURES), np.uint8) if profile is None else middle_of(profile).codes
 
 
 def _replaced(base: Bytes, features: Mapping[str, float]) -> Bytes:

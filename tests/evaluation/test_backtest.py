@@ -61,12 +61,14 @@ def test_a_changed_future_changes_no_past() -> None:
 def test_the_table_has_a_row_for_every_enrolment_and_day_and_marks_the_alerts() -> None:
     estimates = table_of(messages(), partitions=2)
     table = estimates.table(STARTS)
-    assert table.column_names == ["code_module", "code_presentation", "id_student", "day", "risk", "alert"]
+    names = ["code_module", "code_presentation", "id_student", "day", "risk", "exit_risk", "alert"]
+    assert table.column_names == names
     assert [str(kind) for kind in table.schema.types] == [
         "string",
         "string",
         "int64",
         "int64",
+        "double",
         "double",
         "int64",
     ]

@@ -68,6 +68,7 @@ def rows() -> dict[str, dict[str, Any]]:
         "level": levels * 3,
         "probability": [0.8] * 9,
         "previous_probability": [0.5] * 9,
+        "exit_probability": [0.1] * 9,
         "model_state": ["serving"] * 9,
         "model_version": ["lost/1"] * 9,
         "reasons": [["no activity for 9 days"]] * 9,

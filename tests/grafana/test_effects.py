@@ -22,7 +22,7 @@ CASES = {
 
 
 def rows(campaign: str, name: str, arm: Arm) -> dict[str, list[Any]]:
-    one = {
+    one: dict[str, Any] = {
         "outcome": "active_7",
         "course_run": "a/1",
         "campaign": campaign,
@@ -31,10 +31,11 @@ def rows(campaign: str, name: str, arm: Arm) -> dict[str, list[Any]]:
         "first": True,
         "decided": date(2026, 3, 2),
     }
-    return {
+    held: dict[str, list[Any]] = {
         "decision_id": [f"{campaign}-{name}-{number}" for number in range(arm.known)],
         "happened": [number < arm.happened for number in range(arm.known)],
-    } | {column: [value] * arm.known for column, value in one.items()}
+    }
+    return held | {column: [value] * arm.known for column, value in one.items()}
 
 
 @pytest.fixture(scope="module")

@@ -33,9 +33,11 @@ def risk_change(
         "level": level,
         "probability": 0.8,
         "previous_probability": 0.3,
+        "exit_probability": 0.1,
         "model_state": "serving",
         "model_version": "m1",
         "reasons": [],
+        "parts": {},
     }
     return RiskChange.model_validate(content | other)
 

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from nudges.levels import HIGH, LOW, MEDIUM, Levels, LevelSettings, name, step
 from schemas.risk import RISK_LEVELS
 
-PLAIN = LevelSettings(medium_enter=0.45, medium_leave=0.35, high_enter=0.75, high_leave=0.65, confirm_days=2)
+PLAIN = LevelSettings(
+    medium_enter=0.45,
+    medium_leave=0.35,
+    high_enter=0.75,
+    high_leave=0.65,
+    confirm_days=2,
+    unsure_band=0.0,
+    unsure_days=2,
+)
+UNSURE = dataclasses.replace(PLAIN, unsure_band=0.1, unsure_days=4)
 probabilities = st.floats(0.0, 1.0, allow_nan=False)
 courses = st.lists(probabilities, max_size=40)
 
@@ -21,7 +30,8 @@ def level_settings(draw: st.DrawFn) -> LevelSettings:
     bounds = draw(st.lists(st.floats(0.01, 1.0), min_size=4, max_size=4, unique=True))
     medium_leave, medium_enter, high_leave, high_enter = sorted(bounds)
     days = draw(st.integers(1, 5))
-    return LevelSettings(medium_enter, medium_leave, high_enter, high_leave, days)
+    band, more = draw(st.sampled_from([0.0, 0.05, 0.3])), draw(st.integers(0, 4))
+    return LevelSettings(medium_enter, medium_leave, high_enter, high_leave, days, band, days + more)
 
 
 def course_of_levels(course: list[float], settings: LevelSettings) -> list[int]:
@@ -58,9 +68,13 @@ def test_a_change_needs_successive_estimates_beyond_its_bound(
 def test_a_lasting_probability_is_confirmed_in_time(
     settings: LevelSettings, probability: float, more: int
 ) -> None:
-    track = course_of_levels([probability] * (settings.confirm_days + more), settings)
     expected = int(probability >= settings.medium_enter) + int(probability >= settings.high_enter)
-    assert track[settings.confirm_days - 1 :] == [expected] * (more + 1)
+    steps = 2 * settings.unsure_days
+    assert course_of_levels([probability] * (steps + more), settings)[steps - 1 :] == [expected] * (more + 1)
+    clear = min(abs(probability - settings.medium_enter), abs(probability - settings.high_enter))
+    if clear > settings.unsure_band:
+        days = settings.confirm_days
+        assert course_of_levels([probability] * days, settings) == [LOW] * (days - 1) + [expected]
 
 
 @given(level_settings(), st.data(), st.sampled_from([LOW, MEDIUM, HIGH]))
@@ -111,6 +125,23 @@ def test_by_example(course: list[float], expected: list[int]) -> None:
     assert course_of_levels(course, PLAIN) == expected
 
 
+@pytest.mark.parametrize(
+    ("course", "expected"),
+    [
+        ([0.5] * 4, [LOW, LOW, LOW, MEDIUM]),  # near the bound: four in a row
+        ([0.5, 0.6], [LOW, MEDIUM]),  # a clear one confirms those before it
+        ([0.6, 0.5, 0.5], [LOW, LOW, LOW]),  # and not those after it
+        ([0.5, 0.5, 0.5, 0.4, 0.5], [LOW] * 5),
+        ([0.8, 0.8, 0.8, 0.8, 0.8, 0.8], [LOW, MEDIUM, MEDIUM, MEDIUM, MEDIUM, HIGH]),  # clearly medium first
+        ([0.9, 0.9, 0.6, 0.6, 0.6, 0.6], [LOW, HIGH, HIGH, HIGH, HIGH, MEDIUM]),
+        ([0.9, 0.9, 0.3, 0.3, 0.3, 0.3], [LOW, HIGH, HIGH, MEDIUM, MEDIUM, MEDIUM]),
+        ([0.9, 0.9, 0.1, 0.1], [LOW, HIGH, HIGH, LOW]),
+    ],
+)
+def test_a_change_near_its_bound_waits_for_confirmation(course: list[float], expected: list[int]) -> None:
+    assert course_of_levels(course, UNSURE) == expected
+
+
 def test_the_example_of_the_concepts_page() -> None:
     """Ann's days in docs/concepts.md, under the defaults."""
     course = [0.31, 0.53, 0.48, 0.52, 0.57, 0.46, 0.90, 0.92]
@@ -127,6 +158,8 @@ def test_the_example_of_the_concepts_page() -> None:
         ({"medium_leave": 0.0}, "medium_leave is 0.0; expected more than 0"),
         ({"medium_leave": float("nan")}, "medium_leave is nan"),
         ({"confirm_days": 0}, "confirm_days is 0; expected 1 to 28"),
+        ({"unsure_days": 1}, "unsure_days is 1; expected 2, which is confirm_days, to 28"),
+        ({"unsure_band": -0.1}, "unsure_band is -0.1; expected 0 or more"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change: dict[str, float], message: str) -> None:

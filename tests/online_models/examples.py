@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from features.catalogue import BINS, FEATURES, INDEX
+from online_models.design import Seen
 from schemas.learning import TrainingExample
 
 F = len(FEATURES)
@@ -18,6 +19,11 @@ def rows(count: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArr
     """Codes and ranks, each [features, count]."""
     codes = rng.integers(0, BINS, (F, count), dtype=np.uint8)
     return codes, rng.integers(0, 256, (F, count), dtype=np.uint8)
+
+
+def seen_of(codes: NDArray[np.uint8], ranks: NDArray[np.uint8], course_run: str = "BBB/2014B") -> Seen:
+    """Enrolments of a run that began in the first quarter of a year."""
+    return Seen.of_run(codes, ranks, course_run, 0)
 
 
 def truth(codes: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -36,9 +42,11 @@ def seeded(count: int, seed: int = 1) -> list[TrainingExample]:
         TrainingExample(
             enrolment=f"e{seed}-{number // 3}",
             course_run="BBB/2014B",
+            season=0,
             day=16_000 + number % 100,
             matured=16_200,
             label=bool(labels[number]),
+            exits=bool(labels[number]) and number % 5 == 0,
             weight=(1 + number % 4) / 2,
             probability=round(float(rng.random()), 6),
             served=bool(number % 3),

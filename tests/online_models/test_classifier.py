@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
+from online_models import network
 from online_models.classifier import ENOUGH, RiskClassifier
-from online_models.design import SIZE, TERMS, inputs
-from online_models.scoring import AdditiveScorer, logistic, scorer_of
+from online_models.design import SIZE, TERMS, inputs, tables
+from online_models.scoring import MixedScorer, logistic, scorer_of
 from online_models.warming import RecencyPrior
 from schemas.learning import ModelSnapshot
-from tests.online_models.examples import enrolments, rows, seeded, truth
+from tests.online_models.examples import enrolments, rows, seeded, seen_of, truth
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -34,53 +35,62 @@ def through_json(classifier: RiskClassifier) -> ModelSnapshot:
 @settings(deadline=None)
 @given(enrolments)
 def test_numpy_scores_as_river_does(found: Rows) -> None:
+    """The additive expert, and the mixture of what both experts say."""
     codes, ranks = found
-    scorer = AdditiveScorer.from_snapshot(through_json(learned()))
-    river = [
-        learned().regression.predict_proba_one(inputs(codes[:, n].tobytes(), ranks[:, n].tobytes()))[True]
-        for n in range(codes.shape[1])
-    ]
-    np.testing.assert_allclose(logistic(scorer.log_odds(codes, ranks)), river, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(scorer.score(codes, ranks), river, rtol=0, atol=5.1e-7)
+    seen, classifier = seen_of(codes, ranks), learned()
+    additive = tables(np.array(classifier.weights())).log_odds(seen)
+    net = network.log_odds(classifier.network, seen)
+    mixing = classifier.mixture._regression
+    estimate = MixedScorer.from_snapshot(through_json(classifier)).estimate(seen)
+    for n in range(codes.shape[1]):
+        example = inputs(codes[:, n].tobytes(), ranks[:, n].tobytes(), "BBB/2014B", 0)
+        river = classifier.regression.predict_proba_one(example)[True]
+        np.testing.assert_allclose(logistic(additive[n]), river, rtol=0, atol=1e-9)
+        mixed = mixing.predict_proba_one({0: additive[n], 1: net[network.LOST, n]})[True]
+        np.testing.assert_allclose(estimate.lost[n], mixed, rtol=0, atol=5.1e-7)
+    np.testing.assert_allclose(estimate.exits, logistic(net[network.EXITS]), rtol=0, atol=5.1e-7)
 
 
 @settings(deadline=None)
 @given(enrolments)
-def test_contributions_add_up_to_the_log_odds(found: Rows) -> None:
+def test_parts_add_up_to_the_change_in_log_odds(found: Rows) -> None:
     codes, ranks = found
-    scorer = AdditiveScorer.from_snapshot(learned().snapshot("test"))
-    parts = scorer.contributions(codes, ranks)
+    scorer = MixedScorer.from_snapshot(learned().snapshot("test"))
+    before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
+    parts = scorer.changes(before, after)
     assert parts.shape == codes.shape
-    np.testing.assert_allclose(scorer.intercept + parts.sum(axis=0), scorer.log_odds(codes, ranks), atol=1e-9)
+    change = scorer.log_odds(after)[0] - scorer.log_odds(before)[0]
+    np.testing.assert_allclose(parts.sum(axis=0), change, rtol=0, atol=1e-9)
 
 
 def test_an_estimate_does_not_depend_on_the_others() -> None:
     codes, ranks = rows(997, np.random.default_rng(3))
-    scorer = AdditiveScorer.from_snapshot(learned().snapshot("test"))
-    together = scorer.score(codes, ranks)
+    scorer = MixedScorer.from_snapshot(learned().snapshot("test"))
+    together = scorer.log_odds(seen_of(codes, ranks))
     for parts in (2, 3, 5, 997):
-        apart = np.empty(997)
+        apart = np.empty((2, 997))
         for number in range(parts):
-            apart[number::parts] = scorer.score(
-                np.ascontiguousarray(codes[:, number::parts]), ranks[:, number::parts]
-            )
+            some = seen_of(np.ascontiguousarray(codes[:, number::parts]), ranks[:, number::parts])
+            apart[:, number::parts] = scorer.log_odds(some)
         np.testing.assert_array_equal(apart, together)
 
 
 def test_learning_goes_on_bit_for_bit_after_a_snapshot() -> None:
     examples = seeded(1000, seed=2)
     straight, before = RiskClassifier(), RiskClassifier()
-    straight.learn(examples)
+    for start in (0, 500):
+        straight.learn(examples[start : start + 500])
     before.learn(examples[:500])
     after = RiskClassifier.from_snapshot(through_json(before))
     after.learn(examples[500:])
     assert through_json(after) == through_json(straight)
     assert after.weights() == straight.weights()
+    assert after.mixture.weights == straight.mixture.weights
 
 
 def test_it_learns_the_truth() -> None:
     codes, ranks = rows(2000, np.random.default_rng(9))
-    score = AdditiveScorer.from_snapshot(learned().snapshot("test")).score(codes, ranks)
+    score = MixedScorer.from_snapshot(learned().snapshot("test")).estimate(seen_of(codes, ranks)).lost
     assert np.corrcoef(score, truth(codes))[0, 1] > 0.85
     assert abs(score.mean() - truth(codes).mean()) < 0.05
 
@@ -94,14 +104,17 @@ def test_a_weight_counts_as_so_many_examples_would() -> None:
     ]
     classifier = RiskClassifier()
     classifier.learn(heavy * 50)
-    assert classifier.regression.predict_proba_one(inputs(pair[0].codes, pair[0].ranks))[True] > 0.6
+    assert (
+        classifier.regression.predict_proba_one(inputs(pair[0].codes, pair[0].ranks, "BBB/2014B", 0))[True]
+        > 0.6
+    )
 
 
-def test_every_example_has_one_slope_and_one_step_of_each_term() -> None:
-    example = inputs(bytes(range(51)), bytes(range(200, 251)))
+def test_every_example_has_one_slope_and_one_step_of_each_term_and_two_contexts() -> None:
+    example = inputs(bytes(range(51)), bytes(range(200, 251)), "BBB/2014B", 0)
     assert list(example) == sorted(example)
-    assert len(example) == 2 * TERMS
-    assert max(inputs(bytes([63] * 51), bytes([255] * 51))) == SIZE - 1
+    assert len(example) == 2 * TERMS + 2
+    assert max(inputs(bytes([63] * 51), bytes([255] * 51), "BBB/2014J", 3)) == SIZE - 1
 
 
 @pytest.mark.parametrize(
@@ -113,7 +126,7 @@ def test_every_example_has_one_slope_and_one_step_of_each_term() -> None:
 )
 def test_a_misshapen_example_is_refused(codes: bytes, ranks: bytes, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        inputs(codes, ranks)
+        inputs(codes, ranks, "BBB/2014B", 0)
 
 
 def test_until_enough_of_both_classes_the_prior_serves() -> None:
@@ -132,7 +145,7 @@ def test_until_enough_of_both_classes_the_prior_serves() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"model": "lost/other-7"}, "model 'lost/other-7', expected 'lost/additive-1'"),
+        ({"model": "lost/other-7"}, "model 'lost/other-7', expected 'risk/mixed-1'"),
         ({"features": "feedfeed"}, "made with features feedfeed"),
         ({"state": {}}, "weights|valid list"),
         ({"state": {"weights": [1.0], "squares": [1.0]}}, f"must be {SIZE} finite numbers, got 1"),

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from features.bins import code
 from features.catalogue import BINS, FEATURES, INDEX, NAMES
 from online_models.classifier import RiskClassifier
-from online_models.explanations import WORDS, View, describe, main_reasons
-from online_models.scoring import AdditiveScorer
-from tests.online_models.examples import F, enrolments, seeded
+from online_models.cohorts import rank_table
+from online_models.explanations import GROUPS, WORDS, View, describe, explain, main_reasons, middle_of
+from online_models.scoring import MixedScorer
+from tests.online_models.examples import F, enrolments, seeded, seen_of
 
 
 def view(**values: float) -> View:
@@ -22,14 +23,14 @@ def view(**values: float) -> View:
     codes = np.zeros(F, np.uint8)
     for name, number in ordinary.items():
         codes[INDEX[name]] = code(FEATURES[INDEX[name]], np.array([number]))[0]
-    return View(codes, np.full(F, 127, np.uint8), np.zeros(F))
+    return View(codes, np.full(F, 127, np.uint8))
 
 
-def moved(base: View, **contributions: float) -> View:
-    parts = base.contributions.copy()
+def moved(**contributions: float) -> NDArray[np.float64]:
+    parts = np.zeros(F)
     for name, part in contributions.items():
         parts[INDEX[name]] = part
-    return View(base.codes, base.ranks, parts)
+    return parts
 
 
 def test_every_feature_has_words() -> None:
@@ -83,8 +84,8 @@ def test_nothing_done_is_said_as_such() -> None:
 
 def test_near_duplicates_share_one_reason() -> None:
     before = view(clicks_3=30, clicks_7=85, clicks_14=150, silence=0)
-    after = moved(
-        view(clicks_3=0, clicks_7=12, clicks_14=90, silence=4),
+    after = view(clicks_3=0, clicks_7=12, clicks_14=90, silence=4)
+    parts = moved(
         clicks_3=0.2,
         clicks_7=0.5,
         clicks_14=0.1,
@@ -92,7 +93,7 @@ def test_near_duplicates_share_one_reason() -> None:
         missed=0.05,
         score_mean=-0.3,
     )
-    reasons = main_reasons(before, after)
+    reasons = main_reasons(before, after, parts)
     assert [(reason.feature, reason.contribution) for reason in reasons] == [
         ("clicks_7", 0.8),
         ("silence", 0.6),
@@ -103,20 +104,19 @@ def test_near_duplicates_share_one_reason() -> None:
 
 
 def test_a_fall_is_told_by_what_lowered_it() -> None:
-    after = moved(view(silence=0), silence=-0.9, missed=0.3)
-    assert [reason.feature for reason in main_reasons(view(silence=12), after)] == ["silence"]
+    reasons = main_reasons(view(silence=12), view(silence=0), moved(silence=-0.9, missed=0.3))
+    assert [reason.feature for reason in reasons] == ["silence"]
 
 
 def test_an_unchanged_value_is_told_by_its_place_in_the_course() -> None:
     before = view(clicks_7=12)
-    after = moved(before, clicks_7=0.4)
-    after = View(after.codes, np.full(F, 26, np.uint8), after.contributions)
-    (reason,) = main_reasons(before, after)
+    after = View(before.codes, np.full(F, 26, np.uint8))
+    (reason,) = main_reasons(before, after, moved(clicks_7=0.4))
     assert reason.text == "12 clicks in the last 7 days: more than 10 % of the course (before: 50 %)"
 
 
 def test_no_change_has_no_reasons() -> None:
-    assert main_reasons(view(), view()) == []
+    assert main_reasons(view(), view(), np.zeros(F)) == []
 
 
 @settings(deadline=None, max_examples=50)
@@ -125,10 +125,10 @@ def test_reasons_of_a_real_model_go_the_way_of_the_change(
     found: tuple[NDArray[np.uint8], NDArray[np.uint8]], limit: int
 ) -> None:
     codes, ranks = found
-    parts = SCORER.contributions(codes, ranks)
-    before, after = (View(codes[:, n], ranks[:, n], parts[:, n]) for n in (0, -1))
-    change = (after.contributions - before.contributions).sum()
-    reasons = main_reasons(before, after, limit)
+    before, after = (View(codes[:, n], ranks[:, n]) for n in (0, -1))
+    parts = SCORER.changes(seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, -1:], ranks[:, -1:]))[:, 0]
+    change = parts.sum()
+    reasons = main_reasons(before, after, parts, limit)
     assert len(reasons) <= limit
     assert all(reason.contribution * change >= 0 for reason in reasons)
     groups = [FEATURES[INDEX[reason.feature]].group for reason in reasons]
@@ -137,10 +137,59 @@ def test_reasons_of_a_real_model_go_the_way_of_the_change(
     assert sizes == sorted(sizes, reverse=True)
 
 
-def _scorer() -> AdditiveScorer:
+def _log_odds(probability: float) -> float:
+    held = min(max(probability, 1e-6), 1 - 1e-6)
+    return float(np.log(held / (1 - held)))
+
+
+@settings(deadline=None, max_examples=50)
+@given(enrolments, st.floats(0, 1).map(lambda number: round(number, 6)))
+def test_the_parts_of_a_change_add_up_to_it(
+    found: tuple[NDArray[np.uint8], NDArray[np.uint8]], was: float
+) -> None:
+    """Between two models too: what the features do not explain is the model's own part."""
+    codes, ranks = found
+    before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
+    then, now = SCORER.estimate(before).lost, SCORER.estimate(after).lost
+    same = explain(SCORER, before, after, then.tolist(), now.tolist(), None)
+    other = explain(SCORER, before, after, [was] * len(now), now.tolist(), None)
+    for at, why in enumerate(same):
+        assert set(why.parts) == {*GROUPS, "model"}
+        assert sum(why.parts.values()) == pytest.approx(_log_odds(now[at]) - _log_odds(then[at]), abs=1e-5)
+        assert abs(why.parts["model"]) < 0.02, "only what rounding to six decimals leaves"
+        assert sum(other[at].parts.values()) == pytest.approx(_log_odds(now[at]) - _log_odds(was), abs=1e-5)
+        for reason in why.reasons:
+            assert reason.contribution == why.parts[FEATURES[INDEX[reason.feature]].group]
+
+
+def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
+    """A cohort that is hardly ever silent, and one of it that has been for a month."""
+    crowd = np.zeros((F, 400), np.uint8)
+    crowd[INDEX["missed"]] = 10
+    crowd[INDEX["silence"]] = np.random.default_rng(1).integers(0, 6, 400)
+    counts = np.stack([np.bincount(row, minlength=BINS) for row in crowd]).astype(np.int32)
+    middle = middle_of(rank_table(counts))
+    assert middle.codes[INDEX["silence"]] in {2, 3}
+    codes, ranks = crowd[:, :1].copy(), np.full((F, 1), 127, np.uint8)
+    before, silent = seen_of(codes.copy(), ranks), codes.copy()
+    silent[INDEX["silence"]] = 60
+    after = seen_of(silent, ranks)
+    was, now = SCORER.estimate(before).lost.tolist(), SCORER.estimate(after).lost.tolist()
+    (rise,) = explain(SCORER, before, after, was, now, middle)
+    assert now > was
+    assert rise.reasons[0].feature == "silence"
+    assert rise.reasons[0].relief is not None
+    told = float(rise.reasons[0].relief.rpartition(": ")[2].removesuffix(" %")) / 100
+    assert told < now[0] - 0.01
+    assert told == pytest.approx(was[0], abs=0.1)
+    (fall,) = explain(SCORER, after, before, now, was, middle)
+    assert fall.reasons[0].relief is None
+
+
+def _scorer() -> MixedScorer:
     classifier = RiskClassifier()
     classifier.learn(seeded(300))
-    return AdditiveScorer.from_snapshot(classifier.snapshot("test"))
+    return MixedScorer.from_snapshot(classifier.snapshot("test"))
 
 
 SCORER = _scorer()

@@ -13,6 +13,7 @@ from online_models.labels import (
     KEPT,
     LOST,
     NO_END,
+    NO_EXIT,
     OPEN,
     PASSED,
     SILENCE_HORIZON,
@@ -20,6 +21,7 @@ from online_models.labels import (
     WAIT,
     WITHDRAWN,
     example_weight,
+    exits,
     is_due,
     outcome_of,
     reservoir_slots,
@@ -54,6 +56,20 @@ def test_where_no_result_comes_the_silence_horizon_decides() -> None:
     assert verdict(OPEN, END + SILENCE_HORIZON, long_silent) == LOST
     assert verdict(OPEN, END + SILENCE_HORIZON, hardly_silent) == CENSORED
     assert verdict(OPEN, END + SILENCE_HORIZON, -(2**31)) == LOST
+
+
+@pytest.mark.parametrize(
+    ("outcome", "last_active", "left"),
+    [
+        (WITHDRAWN, END - 200, END - 90),  # said so, whenever the last click was
+        (FAILED, END - SILENT_BEFORE_END - 1, END - SILENT_BEFORE_END),  # the day after it
+        (FAILED, END - SILENT_BEFORE_END, NO_EXIT),  # was there to the end
+        (OPEN, END - 100, END - 99),  # lost by the silence horizon
+    ],
+)
+def test_the_day_of_exit(outcome: int, last_active: int, left: int) -> None:
+    days = (np.array([day]) for day in (END - 90, END, last_active))
+    assert exits(np.array([outcome], np.uint8), *days).tolist() == [left]
 
 
 @pytest.mark.parametrize(("result", "outcome"), [("pass", PASSED), ("distinction", PASSED), ("fail", FAILED)])

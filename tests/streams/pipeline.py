@@ -29,7 +29,9 @@ IDENTITY = Identity(b"of the tests")
 START = 20_000
 """An event day in 2024."""
 
-LEVELS = LevelSettings(medium_enter=0.45, medium_leave=0.35, high_enter=0.75, high_leave=0.65, confirm_days=2)
+LEVELS = LevelSettings(
+    medium_enter=0.45, medium_leave=0.35, high_enter=0.75, high_leave=0.65, confirm_days=2, unsure_band=0.0
+)
 REPLAY = Rules(timing=Timing(clock="replay"), levels=LEVELS)
 
 Record = tuple[bytes | None, bytes]

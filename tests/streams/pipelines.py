@@ -156,6 +156,7 @@ def settings_of(broker: str, prefix: str, store: StoreAddress | None, **more: An
         "high_enter": 0.6,
         "high_leave": 0.5,
         "confirm_days": 1,
+        "unsure_band": 0.0,
         "metrics_port": 0,
         "store": "" if store is None else str(store),
         "store_password": SecretStr("" if store is None else store.password),

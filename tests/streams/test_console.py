@@ -12,6 +12,7 @@ from console.ports import NoModelError, OutboxDownError, Person, UnknownFeatureE
 from features.bins import value
 from features.catalogue import FEATURES, INDEX
 from online_models.arrays import unpack
+from online_models.design import Seen
 from online_models.scoring import scorer_of
 from schemas.inbound import feedback_adapter
 from schemas.learner import NudgeFeedback
@@ -46,9 +47,9 @@ def test_the_start_is_the_middle_of_the_cohort(package: DayPackage) -> None:
     found = PackageWhatIf(lambda: package).estimate(RUN, {})
     ranks = unpack(package.cohorts[RUN])
     codes = np.abs(ranks.astype(int) - 127).argmin(axis=1).astype(np.uint8)
-    expected = scorer_of(package.model).score(
-        codes[:, None], ranks[np.arange(len(codes)), codes].astype(np.uint8)[:, None]
-    )
+    ranked = ranks[np.arange(len(codes)), codes].astype(np.uint8)
+    seen = Seen.of_run(codes[:, None], ranked[:, None], RUN, None)
+    expected = scorer_of(package.model).estimate(seen).lost
     assert found.probability == found.base_probability == expected[0]
     assert found.effects == ()
     assert found.model_state == "serving"

@@ -92,7 +92,7 @@ def test_progress_ends_with_everybodys_outcome(rows: Rows, messages: list[Row]) 
 
 def test_outcomes_are_those_that_were_said(rows: Rows, messages: list[Row]) -> None:
     said = {
-        (one["course_run"], one["learner"]): ENDINGS[one.get("result", one["type"])]
+        (one["course_run"], one["learner"]): ENDINGS[str(one.get("result", one["type"]))]
         for one in messages
         if one["type"] in ("withdrawn", "completed")
     }

@@ -1,5 +1,6 @@
 """The processor's contract, call by call, and what it makes of single enrolments."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
@@ -14,7 +15,7 @@ from features.catalogue import INDEX
 from nudges.policy import REACH_OUT, Cap, Policy, StudyTime
 from nudges.quiet_hours import QuietHours
 from online_models.arrays import unpack
-from online_models.labels import SILENCE_HORIZON
+from online_models.labels import EXIT_DAYS, SILENCE_HORIZON
 from online_models.trainer import Trainer
 from online_models.warming import recency_prior
 from schemas.learning import DayPackage, TrainingExample
@@ -201,6 +202,16 @@ def test_a_level_moves_after_its_days_in_a_row_and_once() -> None:
     assert [change.level for change in bench.said.risk_changes] in (["medium", "high"], ["high"])
     assert high.previous_level != "high"
     assert high.reasons[0].feature == "silence"
+
+
+def test_a_change_tells_all_parts_of_it_and_how_soon_the_learner_may_leave() -> None:
+    bench = Bench().feed([calendar(), fact("enrolled", -1), click(1), *ticks(59)])
+    assert bench.said.risk_changes
+    for change in bench.said.risk_changes:
+        odds = [math.log(p / (1 - p)) for p in (change.previous_probability, change.probability)]
+        assert sum(change.parts.values()) == pytest.approx(odds[1] - odds[0], abs=1e-5)
+        assert 0 < change.exit_probability < 0.1
+    assert all(row["exit_probability"] > 0 for row in bench.rows("risk_history"))
 
 
 def test_history_is_written_when_it_moved_and_every_week() -> None:
@@ -466,6 +477,24 @@ def test_examples_wait_for_the_end_of_the_run_and_are_given_once(
     assert len(set(days)) == len(days)
     assert all((one.day - days[0]) % 7 == 0 and one.weight == 1 for one in bench.examples)
     assert not any(one.served for one in bench.examples)
+
+
+@pytest.mark.parametrize(
+    ("end", "last_click", "left"),
+    [
+        (fact("withdrawn", 20.5), 5, 20),
+        (fact("completed", 70.5, result="fail"), 5, 6),  # silent from day 6 on
+        (fact("completed", 70.5, result="fail"), 60, None),
+        (fact("completed", 70.5, result="pass"), 5, None),
+    ],
+)
+def test_an_example_knows_whether_the_learner_left_within_three_weeks(
+    end: Record, last_click: float, left: int | None
+) -> None:
+    bench = whole_run(end, last_click=last_click, days=70)
+    for one in bench.examples:
+        assert one.exits == (left is not None and 0 <= START + left - one.day < EXIT_DAYS)
+    assert any(one.exits for one in bench.examples) == (left is not None)
 
 
 def test_more_snapshots_than_are_kept_weigh_as_many_as_there_were() -> None:
