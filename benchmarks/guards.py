@@ -1,12 +1,14 @@
 """Ten million nudge decisions under duplicates, reordering and crashes, and an auditor who counts violations.
 
-    python -m benchmarks.guards [--decisions 10000000] [--seed 1]
+    python -m benchmarks.guards [--decisions 10000000] [--seed 1] [--at-once]
 
 A made-up term of learners in several courses and all time zones: risk changes, wishes, unsubscriptions,
 messages of other systems, instructors' answers. Risk changes come in event time, as the day barrier gives
 them; what is heard comes late, out of order and twice. Every so often the partition crashes: what it had
 not yet made safe is gone, its records are read back from JSON, and both logs are read again from there, in
-another interleaving. As in the worker, a message leaves only once the decision behind it is safe.
+another interleaving. A message leaves once the decision behind it is safe. With ``--at-once`` it leaves
+before that, as the worker sends today: after a crash the same change may then be decided otherwise, because
+feedback was heard in another order, and the first answer is out already.
 
 The auditor knows nothing of the code under test. From what left, and from what had been heard by then, it
 looks for messages beyond a cap in any window, in the night of the learner's own zone, on a channel that was
@@ -207,6 +209,7 @@ class Partition:
     learner: Learner = field(default_factory=Learner)
     changes: int = 0
     heard: int = 0
+    at_once: bool = False
     left: list[Left] = field(default_factory=list)
     read_at: dict[int, int] = field(default_factory=dict)
     """The newest event time known when each message was heard, in the life that lasted."""
@@ -215,7 +218,11 @@ class Partition:
         """Read both logs to their ends."""
         safe, unsaid = self._checkpoint(), list[Left]()
         while not self._done:
-            unsaid += self._step()
+            said = self._step()
+            if self.at_once:
+                self.left += [one for one in said if one.message not in [left.message for left in self.left]]
+            else:
+                unsaid += said
             fate = self.draw.random()
             if fate < 0.2 or self._done:
                 safe = self._checkpoint()
@@ -364,12 +371,12 @@ def _at(message: Message) -> int:
 # -- the whole ------------------------------------------------------------------------------------------
 
 
-def run(decisions: int, seed: int) -> Audit:
+def run(decisions: int, seed: int, *, at_once: bool = False) -> Audit:
     """Learner after learner, until so many decisions were made."""
     audit, number = Audit(), 0
     while audit.decisions < decisions:
         draw = Random(f"{seed}/{number}")
-        partition = Partition(live(f"learner-{number}", draw), draw, audit)
+        partition = Partition(live(f"learner-{number}", draw), draw, audit, at_once=at_once)
         partition.run()
         judge(partition)
         number += 1
@@ -380,9 +387,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Count violations of the guards in many decisions.")
     parser.add_argument("--decisions", type=int, default=10_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--at-once", action="store_true", help="messages leave before a checkpoint")
     chosen = parser.parse_args()
     began = time.monotonic()
-    audit = run(chosen.decisions, chosen.seed)
+    audit = run(chosen.decisions, chosen.seed, at_once=chosen.at_once)
     print(f"{audit.decisions:,} decisions in {time.monotonic() - began:,.0f} s, {audit.crashes:,} crashes")
     print(f"{audit.sent:,} nudges left, {audit.cancelled:,} of them were cancelled in time")
     for reason, count in audit.reasons.most_common():
