@@ -1,7 +1,7 @@
 // Keeps a page as new as the store, and sends its forms without leaving it. Without this script both work by reload.
 "use strict";
 
-const announce = (words) => { document.getElementById("announcer").textContent = words; };
+const announce = (words, place = "announcer") => { document.getElementById(place).textContent = words; };
 
 // Put a fetched page's content in place of this one's, and give the focus back to where it was.
 function swap(html, url) {
@@ -19,6 +19,13 @@ function swap(html, url) {
   if (focused !== null) (document.getElementById(focused) || now).focus({ preventScroll: true });
 }
 
+// What a page says, without the note on what was just done.
+function words(html) {
+  const content = new DOMParser().parseFromString(html, "text/html").getElementById("content");
+  content.querySelector("#note")?.remove();
+  return content.textContent.replace(/\s+/g, " ");
+}
+
 function editing() {
   return document.activeElement && document.activeElement.matches("select, input");
 }
@@ -28,10 +35,11 @@ async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok || answer.redirected) return;
   const html = await answer.text();
-  const content = (text) => new DOMParser().parseFromString(text, "text/html").getElementById("content").textContent;
-  if (content(html) === content(document.documentElement.outerHTML)) return;
+  if (words(html) === words(document.documentElement.outerHTML)) return;
+  const note = document.getElementById("note"); // what was just done stays to be read
   swap(html);
-  announce("The page was brought up to date.");
+  if (note) document.getElementById("content").prepend(note);
+  announce("The page was brought up to date.", "refreshed");
 }
 
 async function send(event) {

@@ -212,7 +212,7 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     name = page.locator(".card h2 a").first.text_content() or ""
     for _ in range(4):
         page.keyboard.press("Tab")
-    expect(page.locator(".card h2 a").first).to_be_focused()
+    expect(page.get_by_role("link", name=name).first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
 
