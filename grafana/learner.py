@@ -31,6 +31,15 @@ LEARNER = "learner = decodeURLComponent('${learner:percentencode}')"
 
 STORY = f"{RUNS} AND {LEARNER}"
 
+ACTIVE = f"""(
+                SELECT course_run, day - back AS active_on, max(one) AS clicked
+                FROM risk_history
+                ARRAY JOIN clicks AS one, arrayEnumerate(clicks) AS back
+                WHERE {STORY} AND one > 0
+                GROUP BY course_run, active_on
+            )"""
+"""The days on which the learner was active: each estimate carries the clicks of the seven days before it."""
+
 
 def to_learner(panel: table.Panel) -> table.Panel:
     """Lead from a table's column ``learner`` to the story; the table has a column ``course_run``, too."""
@@ -64,9 +73,8 @@ def _overview() -> list[Panel]:
             "Days from the last activity to the newest estimate. After 7 silent days 94 of 100 learners "
             "come back, after 28 still 67.",
             "d",
-            f"""SELECT dateDiff('day', max(day), assumeNotNull(({ended}))) AS days
-            FROM learner_daily
-            WHERE {STORY}
+            f"""SELECT dateDiff('day', max(active_on), assumeNotNull(({ended}))) AS days
+            FROM {ACTIVE}
             HAVING count() > 0""",
             [(None, "green"), (7, "yellow"), (21, "red")],
         ),
@@ -74,9 +82,7 @@ def _overview() -> list[Panel]:
             "Active days",
             "Days with any activity within the time range.",
             "short",
-            f"""SELECT uniqExact(course_run, day) AS days
-            FROM learner_daily
-            WHERE {STORY} AND $__dateFilter(day)""",
+            f"SELECT count() AS days FROM {ACTIVE} WHERE $__dateFilter(active_on)",
         ),
         number(
             "Risk changes",
@@ -113,10 +119,9 @@ def _story() -> list[Panel]:
         bars(
             "Activity",
             "Clicks by day and course run. A day without a bar is a day without activity.",
-            f"""SELECT {AT_DAY}, course_run, argMax(clicks, version) AS clicks
-            FROM learner_daily
-            WHERE {STORY} AND $__dateFilter(day)
-            GROUP BY time, course_run
+            f"""SELECT toDateTime(active_on, 'UTC') AS time, course_run, clicked
+            FROM {ACTIVE}
+            WHERE $__dateFilter(active_on)
             ORDER BY time, course_run""",
             WIDTH,
             DAILY,

@@ -82,21 +82,6 @@ ACTIVITY_DAILY = Table(
     ("day", "course_run", "kind", "partition"),
 )
 
-LEARNER_DAILY = Table(
-    "learner_daily",
-    "one enrolment's day, where it was active, as known when the day closed",
-    {
-        "course_run": NAME,
-        "learner": "String",
-        "day": DAY,
-        "clicks": "UInt32",
-        "minutes": "UInt16",
-        "partition": PARTITION,
-        "version": VERSION,
-    },
-    ("course_run", "learner", "day"),
-)
-
 PROGRESS_DAILY = Table(
     "progress_daily",
     "how far the enrolments of a partition's course run have come, at the day's end; those who left are "
@@ -390,7 +375,6 @@ TABLES: dict[str, Table] = {
         ACTIVITY_HOURLY,
         ENGAGEMENT_DAILY,
         ACTIVITY_DAILY,
-        LEARNER_DAILY,
         PROGRESS_DAILY,
         RETENTION_WEEKLY,
         OUTCOMES,

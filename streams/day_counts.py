@@ -69,13 +69,8 @@ def progress(state: PartitionState, run: Run, slots: Ints, day: int) -> dict[str
 def _activity(
     state: PartitionState, run: Run, slots: Ints, day: int, outputs: Outputs, common: dict[str, int]
 ) -> None:
-    """Clicks by kind, and a row for everybody who was active."""
-    rows, place = state.rows, day % RING
-    clicks: NDArray[np.uint8] = rows["clicks"][slots, place]
-    totals = clicks.sum(axis=1, dtype=np.int64)
-    active = np.flatnonzero(totals)
-    if not len(active):
-        return
+    """Clicks and active enrolments by kind."""
+    clicks: NDArray[np.uint8] = state.rows["clicks"][slots, day % RING]
     by_kind, users = clicks.sum(axis=0, dtype=np.int64), (clicks > 0).sum(axis=0)
     kinds = np.flatnonzero(by_kind)
     outputs.add_rows(
@@ -87,17 +82,6 @@ def _activity(
             "clicks": by_kind[kinds].tolist(),
             "active": users[kinds].tolist(),
             **_repeated(common, len(kinds)),
-        },
-    )
-    outputs.add_rows(
-        "learner_daily",
-        {
-            "course_run": [run.name] * len(active),
-            "learner": [state.pseudonyms[slot][0] for slot in slots[active].tolist()],
-            "day": [as_date(day)] * len(active),
-            "clicks": totals[active].tolist(),
-            "minutes": (rows["seconds"][slots[active], place] // 60).tolist(),
-            **_repeated(common, len(active)),
         },
     )
 

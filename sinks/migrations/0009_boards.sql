@@ -1,5 +1,5 @@
--- What the boards read instead of millions of rows: counts that the pipeline makes when it closes a day, a
--- learner's days, and how enrolments ended. Written by the pipeline and not by materialised views, because a
+-- What the boards read instead of millions of rows: counts that the pipeline makes when it closes a day,
+-- and how enrolments ended. Written by the pipeline and not by materialised views, because a
 -- sum in a view counts twice what a crash makes come twice, and a row with a key does not.
 
 -- up
@@ -17,22 +17,6 @@ CREATE TABLE IF NOT EXISTS activity_daily
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (day, course_run, kind, `partition`)
-SETTINGS non_replicated_deduplication_window = 1000;
-
-CREATE TABLE IF NOT EXISTS learner_daily
-(
-    course_run LowCardinality(String),
-    learner String,
-    day Date,
-    clicks UInt32,
-    minutes UInt16,
-    `partition` UInt16,
-    version UInt64,
-    ingested_at DateTime('UTC') DEFAULT now()
-)
-ENGINE = ReplacingMergeTree(version)
-ORDER BY (course_run, learner, day)
-TTL ingested_at + INTERVAL 2 YEAR
 SETTINGS non_replicated_deduplication_window = 1000;
 
 CREATE TABLE IF NOT EXISTS progress_daily
@@ -175,7 +159,5 @@ DROP TABLE IF EXISTS outcomes;
 DROP TABLE IF EXISTS retention_weekly;
 
 DROP TABLE IF EXISTS progress_daily;
-
-DROP TABLE IF EXISTS learner_daily;
 
 DROP TABLE IF EXISTS activity_daily;

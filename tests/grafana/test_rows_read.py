@@ -16,7 +16,7 @@ from tests.stores import fresh_database, real_server_or_embedded
 
 SCALE = 0.05
 
-LARGE = {"risk_history", "learner_daily", "pipeline_health", "activity_hourly"}
+LARGE = {"risk_history", "pipeline_health", "activity_hourly"}
 """Tables that get a row for every learner and day, or every ten seconds."""
 
 GRANULES = 8 * 8192
