@@ -31,6 +31,8 @@ def examples(count: int, *, shift: int = 0, error: float = 0.2, seed: int = 1) -
                 served=True,
                 codes=codes.tobytes(),
                 ranks=bytes(len(FEATURES)),
+                exits=False,
+                season=0,
             )
         )
     return found
