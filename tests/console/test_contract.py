@@ -13,7 +13,7 @@ from console.limits import Limit
 from tests.console.conftest import KEYS, Served, keys, served
 
 EXAMPLES = 6
-"""Cases an operation and mode. More find nothing new: it was run with 200."""
+"""Cases an operation and mode: what a minute of tests affords."""
 
 STREAM = "/api/v1/events"
 BEYOND_SCHEMAS = ("/api/v1/risks", "/api/v1/nudges", "/api/v1/what-if")
