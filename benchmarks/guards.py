@@ -6,8 +6,8 @@ A made-up term of learners in several courses and all time zones: risk changes, 
 messages of other systems, instructors' answers. Risk changes come in event time, as the day barrier gives
 them; what is heard comes late, out of order and twice. Every so often the partition crashes: what it had
 not yet made safe is gone, its records are read back from JSON, and both logs are read again from there, in
-another interleaving. A message leaves once the decision behind it is safe. With ``--at-once`` it leaves
-before that, as the worker sends today: after a crash the same change may then be decided otherwise, because
+another interleaving. As in the worker, a message leaves once the decision behind it is safe. With
+``--at-once`` it leaves before that: after a crash the same change may then be decided otherwise, because
 feedback was heard in another order, and the first answer is out already.
 
 The auditor knows nothing of the code under test. From what left, and from what had been heard by then, it

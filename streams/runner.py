@@ -4,13 +4,16 @@ The order at a checkpoint is what makes at-least-once delivery have its effect o
 
 1. outputs are flushed, to the topics and to the store; their ids are deterministic, so a repeat is known;
 2. state rows and their mark are flushed;
-3. only then are the batches acked.
+3. messages for notifiers are flushed; the state keeps them until the checkpoint after that;
+4. only then are the batches acked.
 
 All of it is taken at one moment and saved while the next batches are applied. A save that has not ended when
 the next is due is waited for, so a store that is slow or away holds the partition back.
 
-A crash anywhere before 3 redelivers batches. What the restored state has applied already is skipped by
-offset; the rest is applied again, and says the same things with the same ids.
+A crash anywhere before 4 redelivers batches. What the restored state has applied already is skipped by
+offset; the rest is applied again, and says the same things with the same ids. Decisions alone may come out
+otherwise, where feedback is heard in another order than before: so a nudge leaves last, when no crash can
+make the state forget it.
 """
 
 import asyncio
@@ -65,10 +68,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Everything of a moment: what was said since the last one, the state, and the batches it rests on."""
+    """Everything of a moment: what was said since the last one, the state, and the batches it rests on.
+
+    outbox: messages for notifiers that the state holds, by name, each with its learner.
+    """
 
     outputs: Outputs
     rows: list[StateRow]
+    outbox: dict[str, list[str]]
     deliveries: list[Delivery]
 
 
@@ -103,7 +110,7 @@ class PartitionRunner:
         self._checkpointed = time.monotonic()
         self._heard = time.monotonic()
         self._backlog = 0
-        self._dirty = False
+        self._dirty = bool(processor.state.outbox)  # a crash may have come before they were sent
         self._coming: asyncio.Task[DayPackage | None] | None = None
         self._saving: asyncio.Task[None] | None = None
         self._asked = 0.0
@@ -224,8 +231,6 @@ class PartitionRunner:
             send(prefix + RISK_CHANGES.name, change.model_dump_json().encode(), change.learner, partition)
         for decision in outputs.decisions:
             send(prefix + DECISIONS.name, decision.model_dump_json().encode(), decision.learner, partition)
-        for nudge in outputs.nudges:
-            send(prefix + NUDGES.name, nudge.model_dump_json().encode(), nudge.learner, partition)
         for dead in outputs.dead_letters:
             send(
                 prefix + DEAD_LETTERS.name,
@@ -245,7 +250,7 @@ class PartitionRunner:
             deliveries.append(self._unacked.popleft())
         self._checkpointed = time.monotonic()
         self._dirty = self.processor.waiting > 0
-        return Checkpoint(outputs, rows, deliveries)
+        return Checkpoint(outputs, rows, dict(self.processor.state.outbox), deliveries)
 
     def _begin_save(self) -> None:
         name = f"checkpoint of partition {self.processor.partition}"
@@ -262,10 +267,21 @@ class PartitionRunner:
         with metrics.flushing("state", partition):
             self._topic.write(checkpoint.rows)
             await self._around.publisher.flush()
+            await self._post(checkpoint.outbox)
         metrics.of(partition).health.state_rows += len(checkpoint.rows)
         metrics.progressed(self.processor)
         for delivery in checkpoint.deliveries:
             await delivery.ack()
+
+    async def _post(self, outbox: dict[str, list[str]]) -> None:
+        """Send the messages for notifiers that are safe; sent twice, they are the same."""
+        if not outbox:
+            return
+        topic, partition = self._around.prefix + NUDGES.name, self.processor.partition
+        for learner, message in outbox.values():
+            self._around.publisher.send(topic, message.encode(), learner, partition)
+        await self._around.publisher.flush()
+        self.processor.state.posted(outbox)
 
     async def _saved(self) -> None:
         """Wait for the save under way, if there is one. Raises what it raised."""

@@ -274,6 +274,8 @@ class Scoring:
             self._state.set_learner(who, done.learner.record())
         outputs.decisions += done.decisions
         outputs.nudges += done.messages
+        for message in done.messages:
+            self._state.post(f"{message.type}:{message.nudge_id}", who, message.model_dump_json())
         for decision in done.decisions:
             row = decision.model_dump(exclude={"type", "version"}) | {"channel": decision.channel or ""}
             row |= {"learner": self._state.pseudonym(who), "partition": self._partition}

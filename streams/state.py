@@ -62,7 +62,7 @@ StateRow = tuple[bytes, bytes | None]
 """A key of the state topic and its value; None deletes."""
 
 MARK = b"mark"
-_POLICY = b"policy"
+_POLICY, _OUTBOX = b"policy", b"n"
 _ENROLMENT, _RUN, _LEARNER, _FACT, _IDS = b"e", b"c", b"l", b"f", b"i"
 _EXPOSURES, _TRAIL = b"x", b"t"
 
@@ -106,6 +106,8 @@ class PartitionState:
         self.exposures: dict[tuple[str, str], list[list[Any]]] = {}
         self.facts: dict[str, dict[str, Any]] = {}
         self.policy: dict[str, Any] | None = None
+        self.outbox: dict[str, list[str]] = {}
+        """Messages for notifiers by name, each with its learner, until they have been sent."""
         self.clock = Clock()
         self.trails: dict[int, Trail] = {}
         self.changed_trails: set[int] = set()
@@ -227,6 +229,17 @@ class PartitionState:
         """Keep the nudge policy of the newest day package; None is the worker's default."""
         self.policy = policy
         self._dirty_rows[_POLICY] = None if policy is None else orjson.dumps(policy)
+
+    def post(self, name: str, learner: str, message: str) -> None:
+        """Keep a message for notifiers: it leaves only once the decision behind it is safe."""
+        self.outbox[name] = [learner, message]
+        self._dirty_rows[_key(_OUTBOX, name)] = orjson.dumps([learner, message])
+
+    def posted(self, names: Iterable[str]) -> None:
+        """Forget messages that have been sent."""
+        for name in names:
+            self.outbox.pop(name, None)
+            self._dirty_rows[_key(_OUTBOX, name)] = None
 
     def add_fact(self, fact: dict[str, Any]) -> None:
         """Keep a fact until its day closes."""
@@ -356,6 +369,8 @@ class PartitionState:
             self.exposures[_parted(name)] = content
         elif kind == _POLICY:
             self.policy = content
+        elif kind == _OUTBOX:
+            self.outbox[name] = content
         elif kind == _FACT:
             self.facts[name] = content
             self._written_facts.add(name)

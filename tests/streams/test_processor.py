@@ -345,6 +345,20 @@ def test_a_wish_takes_back_what_is_not_sent_yet() -> None:
     assert bench.rows("nudge_ledger")[-1]["decision"] == "cancel"
 
 
+def test_a_nudge_is_kept_in_the_state_until_it_has_been_sent() -> None:
+    bench = Bench(EAGER).feed([calendar(), fact("enrolled", -1), click(1), *ticks(58)])
+    (nudge,) = bench.said.nudges
+    state = bench.processor.state
+    rows: dict[bytes, bytes | None] = dict(bench.processor.checkpoint(1))
+    stored = [(key, value) for key, value in rows.items() if value is not None]
+    restored = PartitionState.restore(IDENTITY, stored)
+    assert restored.outbox == {f"nudge:{nudge.nudge_id}": ["l", nudge.model_dump_json()]} == state.outbox
+    state.posted(list(state.outbox))
+    rows |= dict(bench.processor.checkpoint(1))
+    stored = [(key, value) for key, value in rows.items() if value is not None]
+    assert PartitionState.restore(IDENTITY, stored).outbox == {}
+
+
 def test_the_policy_of_the_package_decides_from_its_day_on_and_is_kept() -> None:
     other = Policy(name="other", holdout_share=1.0, nudge_while_warming_up=True)
     bench = Bench(EAGER)
