@@ -139,6 +139,24 @@ ALERTS = (
         "Calibration",
     ),
     Alert(
+        "homeroom-model-drift",
+        "HomeroomModelDrift",
+        """SELECT splitByChar('/', metric)[2] AS what, replaceRegexpOne(metric, '^event/[^/]*/', '') AS of,
+        count() AS told
+        FROM model_metrics FINAL
+        WHERE startsWith(metric, 'event/') AND day >= today() - 7
+        AND what IN ('inputs_shifted', 'loss_rose', 'challenger_promoted')
+        GROUP BY what, of""",
+        "gt",
+        0,
+        "10m",
+        "warning",
+        "{{ $labels.what }}: {{ $labels.of }}, within the last week.",
+        "model-drift.md",
+        "model",
+        "Told of the model",
+    ),
+    Alert(
         "homeroom-nudges-silent",
         "HomeroomNudgesSilent",
         """SELECT countIf(decision = 'send') AS sent

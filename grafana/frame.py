@@ -103,6 +103,16 @@ def events() -> list[dashboard.AnnotationQuery]:
             ORDER BY time""",
         ),
         annotation(
+            "Model drifts or is replaced",
+            "purple",
+            """SELECT toDateTime(day, 'UTC') AS time,
+            replaceAll(splitByChar('/', metric)[2], '_', ' ') AS title,
+            replaceRegexpOne(metric, '^event/[^/]*/', '') AS text, 'model' AS tags
+            FROM model_metrics FINAL
+            WHERE startsWith(metric, 'event/') AND $__dateFilter(day)
+            ORDER BY time""",
+        ),
+        annotation(
             "Source quiet or mad",
             "red",
             """SELECT occurred_at AS time, concat('A source: ', problem) AS title,

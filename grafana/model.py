@@ -177,6 +177,43 @@ def _learning() -> list[Panel]:
     ]
 
 
+def _drift() -> list[Panel]:
+    return [
+        lines(
+            "Inputs unlike what was learned",
+            "Population stability index of each course run against what the model learned of the same "
+            "course at the same time of a run. From .10 on it is told; a course that nothing was learned of"
+            " has none.",
+            "none",
+            f"""SELECT {AT_DAY}, replaceOne(metric, 'input_shift/', '') AS run, max(value) AS shift
+            FROM model_metrics FINAL
+            WHERE startsWith(metric, 'input_shift/') AND $__dateFilter(day)
+            GROUP BY day, run
+            ORDER BY time, run""",
+            interval=DAILY,
+        ),
+        lines(
+            "Evidence for the challenger",
+            "A second model that forgets sooner bets on being better. At 2 (a hundred to one) it takes the "
+            "champion's place and the bets begin anew; below 0 it loses them.",
+            "none",
+            _over_time("challenger_evidence"),
+            interval=DAILY,
+        ).min(-2),
+        rows(
+            "Told of the model",
+            "Inputs or losses that changed, and challengers promoted, the newest first. What to do: "
+            "docs/runbooks/model-drift.md.",
+            """SELECT toString(day) AS on, splitByChar('/', metric)[2] AS what,
+            replaceRegexpOne(metric, '^event/[^/]*/', '') AS of, round(value, 3) AS figure
+            FROM model_metrics FINAL
+            WHERE startsWith(metric, 'event/') AND $__dateFilter(day)
+            ORDER BY day DESC, what, of
+            LIMIT 100""",
+        ),
+    ]
+
+
 def make() -> model.Dashboard:
     """The whole board."""
     variables: list[Variable] = [*courses()]
@@ -184,7 +221,7 @@ def make() -> model.Dashboard:
         "Model",
         UID,
         "How good the estimates were that were served, and what the model has learned from.",
-        {"Overview": _overview, "Quality": _quality, "Learning": _learning},
+        {"Overview": _overview, "Quality": _quality, "Learning": _learning, "Drift": _drift},
         variables,
         events(),
     )

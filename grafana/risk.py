@@ -166,7 +166,8 @@ def _who() -> list[Panel]:
         "Highest risk now",
         "The newest estimates of those estimated within the week that ends the time range. Not the order in"
         " which to write to people: many at the top left long ago.",
-        f"""SELECT learner, course_run, level AS is, probability AS now, toString(day) AS estimated_on,
+        f"""SELECT learner, course_run, level AS is, probability AS now,
+        exit_probability AS leaves_in_3_weeks, toString(day) AS estimated_on,
         model_state AS model
         FROM risk_now
         WHERE {RUNS} AND {LEVELS} AND day > {newest("risk_daily")} - 8
@@ -175,7 +176,7 @@ def _who() -> list[Panel]:
         height=10,
     )
     movers = wide(as_unit(as_levels(movers, "was", "is"), "percentunit", "before", "now"), "reasons", 700)
-    highest = as_unit(as_levels(highest, "is"), "percentunit", "now")
+    highest = as_unit(as_levels(highest, "is"), "percentunit", "now", "leaves_in_3_weeks")
     return [to_learner(movers), to_learner(highest)]
 
 

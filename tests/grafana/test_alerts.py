@@ -49,6 +49,7 @@ WRONG: dict[str, tuple[str, ...]] = {
         "DELETE model_metrics WHERE metric = 'ece' AND day = today()",
         f"{MODEL} SELECT today(), 'ece', 0.2",
     ),
+    "HomeroomModelDrift": (f"{MODEL} SELECT today() - 1, 'event/loss_rose/course-a', 0.2",),
     "HomeroomNudgesSilent": ("DELETE nudge_ledger WHERE decision = 'send'",),
     "HomeroomHoldoutOff": (
         f"{LEDGER} SELECT concat('x', toString(number)), 'a/1', now(), 'hold', 'holdout' FROM numbers(500)",

@@ -136,12 +136,10 @@ def test_no_panel_is_empty_over_the_whole_run(
     assert set(empty) <= QUIET
 
 
-QUIET = {
-    f"{board}: {name} (annotation)"
-    for board in q.BOARDS
-    for name in ("Policy reloaded", "Source quiet or mad")
-}
-"""The run had one policy, and sources that work. Another policy, and a source that does not, come below."""
+UNTOLD = ("Policy reloaded", "Source quiet or mad", "Model drifts or is replaced")
+DRIFT = {"model: Inputs unlike what was learned (timeseries)", "model: Told of the model (table)"}
+QUIET = DRIFT | {f"{board}: {name} (annotation)" for board in q.BOARDS for name in UNTOLD}
+"""The run had one policy, sources that work, and too few learners to drift. What shows otherwise is below."""
 
 
 def is_empty(query: q.Query, result: Result) -> bool:
@@ -241,6 +239,23 @@ def test_another_policy_is_marked_on_its_day(reader: StoreReader, filled: StoreA
     later = replace(whole, end=whole.end + timedelta(days=7))
     ((at, _, policy, _),) = query.run(reader, q.offered("interventions", reader, later)).rows
     assert (at, policy) == (day, "second-1")
+
+
+def test_drift_is_shown_and_marked(reader: StoreReader, filled: StoreAddress, whole: View) -> None:
+    day = whole.end.date()
+    metrics = {"input_shift/course-a/2026-02-02": 0.12, "event/inputs_shifted/course-a/2026-02-02": 0.12}
+    with ClickHouseWriter(filled) as writer:
+        days, models = [day] * len(metrics), ["m"] * len(metrics)
+        columns: dict[str, list[Any]] = {"metric": [*metrics], "value": [*metrics.values()]}
+        writer.write("model_metrics", columns | {"day": days, "model_version": models})
+    view = q.offered("model", reader, whole)
+    found = {
+        query.title: query.run(reader, view).rows for query in (*q.panels("model"), *q.annotations("model"))
+    }
+    assert found["Inputs unlike what was learned"][-1][1:] == ("course-a/2026-02-02", 0.12)
+    assert found["Told of the model"][0] == (str(day), "inputs_shifted", "course-a/2026-02-02", 0.12)
+    ((_, title, text, _),) = found["Model drifts or is replaced"]
+    assert (title, text) == ("inputs shifted", "course-a/2026-02-02")
 
 
 def test_a_source_that_is_quiet_is_marked(reader: StoreReader, filled: StoreAddress, whole: View) -> None:
