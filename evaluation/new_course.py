@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -102,7 +101,9 @@ def compare(oulad: Path, rules: Rules, console: Console) -> list[Comparison]:
 
 def show(found: Sequence[Comparison], console: Console) -> None:
     """The table, and whether all of it holds."""
-    table = Table("run", "n", "left out", "known", "new", "difference, 95 %", "", box=SIMPLE, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("run", "n", "left out", "known", "new", "difference, 95 %", ""):
+        table.add_column(name, no_wrap=True)
     for one in found:
         table.add_row(
             f"{one.module}/{one.presentation}",
