@@ -13,6 +13,9 @@ DType = Literal["u1", "i2", "i4", "f4", "f8"]
 LIMIT = 64 * 2**20
 """Bytes that an array may take once unpacked: a cohort's histogram takes 13 thousand."""
 
+FAST = 3
+"""zlib's level. On a cohort's histogram level 6 takes six times as long, for 6 % of the bytes."""
+
 
 def pack(array: NDArray[Any]) -> PackedArray:
     """An array of at most three dimensions as a message.
@@ -22,7 +25,7 @@ def pack(array: NDArray[Any]) -> PackedArray:
     dtype = _dtype(array.dtype)
     plain = np.ascontiguousarray(array, dtype="<" + dtype)
     return PackedArray.model_construct(
-        dtype=dtype, shape=list(array.shape), data=zlib.compress(plain.tobytes(), 6)
+        dtype=dtype, shape=list(array.shape), data=zlib.compress(plain.tobytes(), FAST)
     )
 
 

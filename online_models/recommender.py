@@ -82,13 +82,6 @@ class _Day:
                 del self.first[latest]
                 self.done |= _bits(latest)
 
-    def filter(self) -> int:
-        """All that was done on the day."""
-        found = self.done
-        for item in self.first:
-            found |= _bits(item)
-        return found
-
 
 @dataclass(slots=True)
 class Trail:
@@ -132,11 +125,17 @@ class Trail:
         found = self.days.pop(day, None)
         if found is None:
             return None
-        start, new = self.last, [item for item in found.first if not self.has_done(item)]
+        start, before, done = self.last, self.done, found.done
+        earliest: tuple[int, str] | None = None
+        for item, time in found.first.items():
+            bits = _bits(item)
+            done |= bits
+            if before & bits != bits and (earliest is None or (time, item) < earliest):
+                earliest = time, item
         if found.first:
             self.last = found.last[1]
-        self.done |= found.filter()
-        return (start, min(new, key=lambda item: (found.first[item], item))) if new else None
+        self.done = before | done
+        return None if earliest is None else (start, earliest[1])
 
     def has_done(self, item: str) -> bool:
         """Whether the item was done on a closed day; rarely also where it was not, never the other way."""
@@ -185,7 +184,8 @@ def learn(table: Table, transitions: Transitions, days: int = 1) -> Table:
 def _heaviest(pairs: Mapping[tuple[str, str], float], most: int) -> Successors:
     found: Successors = {}
     left = most
-    for (start, to), weight in sorted(pairs.items(), key=lambda one: (-one[1], one[0])):
+    for negative, (start, to) in sorted((-weight, pair) for pair, weight in pairs.items()):
+        weight = -negative
         if left == 0 or weight < LEAST_WEIGHT:
             break
         after = found.setdefault(start, {})

@@ -46,7 +46,7 @@ def said_fact(message: dict[str, Any]) -> Fact:
         return Fact(message["learner"], "", at, "preferences", message["event_id"], detail=detail)
     return Fact(
         message["learner"],
-        "",
+        message.get("course_run") or "",
         at,
         message["kind"],
         message["event_id"],

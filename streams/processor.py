@@ -45,6 +45,7 @@ from online_models.recommender import Transitions, by_run
 from schemas.activity import ACTIVITY_KINDS
 from schemas.enrolment import Completed
 from schemas.learning import DayPackage, DayReport, TrainingExample
+from schemas.quality import UNNAMED
 from streams.day_counts import at_close
 from streams.decode import Message, Refusal, decode_feedback, letter
 from streams.following import Following, Known
@@ -55,7 +56,7 @@ from streams.records import RecordBatch
 from streams.scoring import Cohort, Scored, Scoring, Today, engagement
 from streams.state import PartitionState, StateRow
 from streams.steps import Steps
-from streams.words import write_word
+from streams.tallies import Hits
 
 KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
 EXAMPLES_A_PART = 1000
@@ -165,7 +166,6 @@ class PartitionProcessor:
         for place, message in zip(decoded.places, decoded.messages, strict=True):
             if batch.offsets[place] > after:
                 self._scoring.hear(message, outputs)
-                write_word(message, self.state.pseudonym(message["learner"]), self.partition, outputs)
         outputs.dead_letters += [one for one in decoded.letters if one.offset > after]
         self.state.clock.applied[batch.topic] = max(after, batch.last_offset)
         return outputs
@@ -261,9 +261,7 @@ class PartitionProcessor:
         oldest = (clock.today or 0) * DAY_S - CLOSED * DAY_S
         slots: list[int] = []
         at: list[int] = []
-        kinds: list[int] = []
-        clicks: list[int] = []
-        seconds: list[int] = []
+        first_time, slot_of = state.first_time, state.slot
         for position in range(start, stop):
             message = work.messages[position]
             kind = message["type"]
@@ -271,7 +269,7 @@ class PartitionProcessor:
                 clock.ticked = max(clock.ticked, work.times[position])
                 clock.events += 1
                 continue
-            if not state.first_time(message["event_id"]):
+            if not first_time(message["event_id"]):
                 clock.duplicates += 1
                 if kind == "activity":
                     state.tallies.repeat(message, work.times[position])
@@ -286,23 +284,24 @@ class PartitionProcessor:
                 continue
             if message["kind"] == "submission" or "progress" in message:
                 state.add_fact(_fact(message, work.times[position]))
-            slot = state.slot(message["learner"], message["course_run"])
-            slots.append(slot)
-            if item := message.get("object"):
-                self._steps.take(slot, work.times[position] // DAY_S, work.times[position], item)
+            slots.append(slot_of(message["learner"], message["course_run"]))
             at.append(position)
-            kinds.append(KIND_INDEX[message["kind"]])
-            clicks.append(message.get("count", 1))
-            seconds.append(int(message.get("duration_s") or 0))
         clock.events += len(slots)
         if slots:
-            self._count(
-                work, np.array(slots), np.array(at), np.array(kinds), np.array(clicks), np.array(seconds)
-            )
+            self._count_activities(work, slots, at)
 
-    def _count(self, work: Work, slots: Ints, at: Ints, kinds: Ints, clicks: Ints, seconds: Ints) -> None:
+    def _count_activities(self, work: Work, active: list[int], positions: list[int]) -> None:
+        """Count activities. active: the enrolments' slots, positions: those of their messages."""
         state = self.state
+        messages = [work.messages[position] for position in positions]
+        slots, at = np.array(active), np.array(positions)
+        kinds = np.array([KIND_INDEX[message["kind"]] for message in messages])
+        clicks = np.array([message.get("count", 1) for message in messages])
+        durations = [message.get("duration_s") for message in messages]
+        seconds = np.array([int(duration or 0) for duration in durations])
+        items = [message.get("object") for message in messages]
         times = np.array(work.times, np.int64)[at]
+        self._steps.take(active, times.tolist(), items)
         count(state.rows, slots, times, kinds, clicks, seconds)
         days = (times // DAY_S).astype(np.int32)
         seen = state.rows["seen"]
@@ -310,9 +309,16 @@ class PartitionProcessor:
         np.minimum.at(seen, slots, days)
         state.touch(slots)
         self._count_hours(slots, times, work.newest[at], kinds, clicks, seconds)
-        messages = [work.messages[position] for position in at.tolist()]
-        runs = [message["course_run"] for message in messages]
-        state.tallies.add(messages, runs, times, kinds, work.clock[at])
+        hits = Hits(
+            sources=[message.get("source", UNNAMED) for message in messages],
+            runs=state.run_of[slots],
+            times=times,
+            kinds=kinds,
+            clock=work.clock[at],
+            bare=np.array([item is None for item in items]),
+            untimed=np.array([duration is None for duration in durations]),
+        )
+        state.tallies.add(hits, [run.name for run in state.runs])
 
     def _count_hours(
         self, slots: Ints, times: Ints, newest: Ints, kinds: Ints, clicks: Ints, seconds: Ints

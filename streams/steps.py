@@ -1,8 +1,10 @@
 """Feeds the recommender with a partition's events: learners' steps in, a day's transitions out."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from online_models.recommender import Trail, Transitions
+from streams.intake import DAY_S
 from streams.state import PartitionState
 
 MOST_A_DAY = 10_000
@@ -16,18 +18,21 @@ class Steps:
     def __init__(self, state: PartitionState) -> None:
         self._state = state
 
-    def take(self, slot: int, day: int, time: int, item: str) -> None:
-        """An enrolment did something with an item, at a moment of a day."""
-        state = self._state
-        trail = state.trails.get(slot)
-        if trail is None:
-            trail = state.trails[slot] = Trail()
-        today = state.clock.today
-        if today is not None and day < today:
-            trail.take_late(today, item)
-        else:
-            trail.take(day, time, item)
-        state.changed_trails.add(slot)
+    def take(self, slots: Iterable[int], times: Iterable[int], items: Iterable[str | None]) -> None:
+        """Enrolments did something, at a moment, with an item where one is named; all of one length."""
+        trails, changed, today = self._state.trails, self._state.changed_trails, self._state.clock.today
+        for slot, time, item in zip(slots, times, items, strict=True):
+            if not item:
+                continue
+            trail = trails.get(slot)
+            if trail is None:
+                trail = trails[slot] = Trail()
+            day = time // DAY_S
+            if today is not None and day < today:
+                trail.take_late(today, item)
+            else:
+                trail.take(day, time, item)
+            changed.add(slot)
 
     def close(self, day: int) -> Transitions:
         """End a day: its transitions."""

@@ -6,10 +6,12 @@ is in no report.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeGuard, get_args
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from features.ring import Ints
 from online_models.arrays import pack
@@ -41,6 +43,23 @@ Key = tuple[str, str, int]
 """Source, course run, day."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Activities, column by column, all of one length.
+
+    runs: indices of their course runs. clock: 1 ahead of it, −1 behind it, else 0. bare: without an
+    object; untimed: without a duration.
+    """
+
+    sources: list[str]
+    runs: NDArray[np.int32]
+    times: Ints
+    kinds: Ints
+    clock: Ints
+    bare: NDArray[np.bool_]
+    untimed: NDArray[np.bool_]
+
+
 class Tallies:
     """The counts of the days that are still open."""
 
@@ -56,29 +75,28 @@ class Tallies:
             found = self._counts.setdefault(key, np.zeros(WIDTH, np.int64))
         return found
 
-    def add(
-        self, messages: Sequence[Message], runs: Sequence[str], times: Ints, kinds: Ints, clock: Ints
-    ) -> None:
-        """Count activities; all arguments are of one length. clock: 1 ahead of it, −1 behind it, else 0."""
-        names = [(message.get("source", UNNAMED), run) for message, run in zip(messages, runs, strict=True)]
-        places = {name: place for place, name in enumerate(dict.fromkeys(names))}
-        of = np.array([places[name] for name in names])
-        bare = [message.get("object") is None for message in messages]
-        untimed = [message.get("duration_s") is None for message in messages]
-        days = times // DAY_S
+    def add(self, hits: Hits, runs: Sequence[str]) -> None:
+        """Count activities. runs: the names of the course runs, by their index."""
+        sources = list(dict.fromkeys(hits.sources))
+        of = hits.runs.astype(np.int64)
+        if len(sources) > 1:
+            places = {source: place * len(runs) for place, source in enumerate(sources)}
+            of += np.array([places[source] for source in hits.sources])
+        days = hits.times // DAY_S
         first, span = int(days.min()), int(np.ptp(days)) + 1
         rows = (of * span + days - first) * WIDTH
-        hits = [rows + kinds * HOURS + times % DAY_S // HOUR_S]
-        hits.append(rows[clock > 0] + _FAULT["ahead"])
-        hits.append(rows[clock < 0] + _FAULT["behind"])
-        hits.append(rows[np.array(bare)] + _FAULT["without_object"])
-        hits.append(rows[np.array(untimed)] + _FAULT["without_duration"])
-        found, counts = np.unique(np.concatenate(hits), return_counts=True)
-        named = list(places)
+        cells = [rows + hits.kinds * HOURS + hits.times % DAY_S // HOUR_S]
+        cells.append(rows[hits.clock > 0] + _FAULT["ahead"])
+        cells.append(rows[hits.clock < 0] + _FAULT["behind"])
+        cells.append(rows[hits.bare] + _FAULT["without_object"])
+        cells.append(rows[hits.untimed] + _FAULT["without_duration"])
+        found, counts = np.unique(np.concatenate(cells), return_counts=True)
         starts = np.flatnonzero(np.diff(found // WIDTH, prepend=-1)).tolist()
         for start, end in zip(starts, [*starts[1:], len(found)], strict=True):
             name, day = divmod(int(found[start]) // WIDTH, span)
-            self._of((*named[name], first + day))[found[start:end] % WIDTH] += counts[start:end]
+            source, run = divmod(name, len(runs))
+            key = (sources[source], runs[run], first + day)
+            self._of(key)[found[start:end] % WIDTH] += counts[start:end]
 
     def repeat(self, message: Message, time: int) -> None:
         """Count an activity that was a repeat."""

@@ -8,9 +8,10 @@ import orjson
 
 from online_models.quality import merge_counts
 from schemas.activity import ACTIVITY_KINDS
+from schemas.quality import UNNAMED
 from streams.decode import Refusal, letter
 from streams.intake import Intake, Timing
-from streams.tallies import MOST, Tallies
+from streams.tallies import MOST, Hits, Tallies
 from tests.streams.pipeline import activity, batch_of, record
 
 DAY, DAY_S = 20_000, 86_400
@@ -22,8 +23,19 @@ def add(
     """Messages with their day and hour."""
     times = np.array([round((DAY + day) * DAY_S + hour * 3600) for _, day, hour in events])
     kinds = np.full(len(events), ACTIVITY_KINDS.index(kind))
-    runs = [message.get("course_run", "c/r") for message, _, _ in events]
-    tallies.add([message for message, _, _ in events], runs, times, kinds, np.full(len(events), clock))
+    messages = [message for message, _, _ in events]
+    named = [message.get("course_run", "c/r") for message in messages]
+    runs = sorted(set(named))
+    hits = Hits(
+        sources=[message.get("source", UNNAMED) for message in messages],
+        runs=np.array([runs.index(run) for run in named], np.int32),
+        times=times,
+        kinds=kinds,
+        clock=np.full(len(events), clock),
+        bare=np.array([message.get("object") is None for message in messages]),
+        untimed=np.array([message.get("duration_s") is None for message in messages]),
+    )
+    tallies.add(hits, runs)
 
 
 def test_events_are_counted_by_source_run_kind_and_hour() -> None:
