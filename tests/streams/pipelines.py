@@ -298,6 +298,14 @@ def packages(settings: Settings) -> dict[int, bytes]:
     return found
 
 
+def learned(found: dict[int, bytes]) -> dict[int, Any]:
+    """Packages without the data quality, which tells how the messages came: late, twice, one by one."""
+    contents = {day: json.loads(value) for day, value in found.items()}
+    return {
+        day: {name: part for name, part in one.items() if name != "quality"} for day, one in contents.items()
+    }
+
+
 def newest_model(settings: Settings) -> tuple[int, int]:
     """The newest package's day, and the examples that its model has learned from."""
     found = packages(settings)
