@@ -256,7 +256,8 @@ class Partition:
     def _listen(self) -> Decided:
         now = self.life.changes[self.changes - 1][0] if self.changes else START
         message = self.life.heard[self.heard][1]
-        self.read_at[self.heard] = max(now, _at(message))
+        before = self.read_at.get(self.heard - 1, START)  # time does not run backwards
+        self.read_at[self.heard] = max(now, _at(message), before)
         self.heard += 1
         return hear(message, self.learner, POLICY, now)
 

@@ -123,8 +123,8 @@ def decide(
     if row.decision == "send":
         nudge = _nudge(case, verdict, row.nudge_id or "")
         learner, messages = learner.plan(_sending(nudge)), (*messages, nudge)
-    elif nudge_id is not None and verdict.plan is not None:
-        until = verdict.plan.expires_at
+    elif nudge_id is not None and verdict.campaign is not None:
+        until = at + verdict.campaign.expires_after_hours * HOUR_S
         learner = learner.propose(nudge_id, Proposal(change.model_dump(mode="json"), at, until))
     return Decided(learner, (*done.decisions, row), messages)
 

@@ -384,6 +384,15 @@ def test_an_instructors_yes_sends_what_was_proposed() -> None:
     assert not again.decisions
 
 
+def test_an_approval_does_not_make_a_reason_last_longer() -> None:
+    """Proposed for a digest days away; then the learner wants no digest any more."""
+    done = decide(risk_change(at=NOON + HOUR), of(preferences(digest=True)), ASKING, NOON + HOUR)
+    nudge_id, learner = done.decisions[0].nudge_id, done.learner
+    learner = hear(preferences(NOON + 2 * HOUR, "q", digest=False), learner, ASKING, 0).learner
+    nudge = nudge_of(hear(feedback("approved", NOON + 3 * HOUR, nudge_id=nudge_id), learner, ASKING, 0))
+    assert nudge.expires_at == instant(NOON + HOUR + 72 * HOUR)
+
+
 @pytest.mark.parametrize(
     ("message", "at", "expected"),
     [
