@@ -32,9 +32,9 @@ def package_of(pair: Pair, day: int) -> DayPackage:
 
 def test_the_two_change_places_when_the_challenger_has_won() -> None:
     pair = Pair()
-    for day in range(30):
+    for day in range(24):
         champion, challenger = pair.champion, pair.challenger
-        if pair.learn(labelled(60, day, turned=day >= 12)):
+        if pair.learn(labelled(120, day, turned=day >= 8)):
             assert (pair.champion, pair.challenger) == (challenger, champion)
         else:
             assert (pair.champion, pair.challenger) == (champion, challenger)
@@ -58,7 +58,7 @@ def test_a_package_holds_all_of_it() -> None:
     whole = Pair()
     for day in range(24):
         part = Pair.from_package(package_of(whole, day))
-        some = labelled(60, day, turned=day >= 12)
+        some = labelled(120, day, turned=day >= 8)
         assert part.learn(some) == whole.learn(some)
         assert part.contest == whole.contest
         assert part.champion.weights() == whole.champion.weights()

@@ -32,6 +32,7 @@ COMMANDS = [
     "report",
     "why",
     "policy",
+    "notifier",
 ]
 RUNNER = CliRunner()
 
