@@ -66,7 +66,7 @@ def test_the_stream_has_everything_in_it() -> None:
     states = {p.field_of(value, "model_state") for value in reference.risk_changes.values()}
     reasons = {p.field_of(value, "reason") for value in reference.decisions.values()}
     assert states == {"warming_up", "serving"}
-    assert {"level_not_nudged", "study_time", "warming_up", "holdout", "recovered"} <= reasons
+    assert {"level_not_nudged", "study_time", "warming_up", "holdout"} <= reasons
     assert len(reference.nudges) > 5
 
 
