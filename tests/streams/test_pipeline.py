@@ -20,6 +20,7 @@ from streams.brokers import free_port
 from streams.publisher import Publisher
 from streams.rig import Rig
 from streams.settings import Settings
+from streams.state import VERSION
 from tests.brokers import TestBroker
 from tests.stores import fresh_database, real_server_or_embedded
 from tests.streams import pipelines as p
@@ -238,7 +239,7 @@ def test_state_of_another_version_ends_the_worker_with_what_to_do(tmp_path: Path
         worker = rig.start_worker()
         assert worker.process.wait(60) == 1
         rig.workers.clear()
-        assert "expected 1 and" in worker.log.read_text()
+        assert f"expected {VERSION} and" in worker.log.read_text()
         assert "replay the events into a fresh state topic" in worker.log.read_text()
 
 
