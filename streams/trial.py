@@ -121,7 +121,8 @@ def show(console: Console, policy: Policy, trial: Trial) -> None:
 def _changes(reader: StoreReader, lateness: int) -> Iterator[tuple[int, RiskChange]]:
     columns = (
         "risk_change_id, learner, course_run, occurred_at, previous_level, level, probability, "
-        "previous_probability, model_state, model_version, reasons, contributions, features"
+        "previous_probability, exit_probability, model_state, model_version, data_quality, reasons, "
+        "contributions, features"
     )
     sql = f"SELECT {columns} FROM risk_changes FINAL ORDER BY occurred_at, risk_change_id"  # noqa: S608
     names = columns.split(", ")
@@ -131,7 +132,13 @@ def _changes(reader: StoreReader, lateness: int) -> Iterator[tuple[int, RiskChan
         parts = zip(*(found.pop(name) for name in ("reasons", "contributions", "features")), strict=True)
         reasons = [Reason(text=text, contribution=weight, feature=name) for text, weight, name in parts]
         found["occurred_at"] = datetime.fromtimestamp(at, UTC)
-        yield at + lateness, RiskChange.model_validate({**found, "day": at // 86_400, "reasons": reasons})
+        found["exit_probability"] = found["exit_probability"] or 0.0  # rows from before it was estimated
+        found |= {
+            "day": at // 86_400,
+            "reasons": reasons,
+            "parts": {},
+        }  # of its parts the store has the main ones
+        yield at + lateness, RiskChange.model_validate(found)
 
 
 def _heard(reader: StoreReader) -> Iterator[tuple[int, Mapping[str, Any]]]:
