@@ -163,7 +163,7 @@ def test_partitions_and_crashes_change_neither_outcomes_nor_choices() -> None:
 
 def test_learners_who_answer_show_in_the_outcomes() -> None:
     """The whole way round: a simulated term, decisions, nudges that reach it, outcomes, and the effect."""
-    plan = SimulationPlan((Run("a", "now", START, 8, 500),), seed=5)
+    plan = SimulationPlan((Run("a", "now", START, 8, 700),), seed=5)
     likes = ResponsePlan(positive=1.0, negative=0.0, size=4.0, fit=((1.0, 1.0), (1.0, 1.0)))
     term, rows = AnsweringTerm(plan, likes), list[Counted]()
 
