@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from features.coursework import NOT_SUBMITTED, Run
 from features.ring import NEVER, RING, Ints, last_active
-from online_models.labels import FAILED, PASSED, SILENT_BEFORE_END, WITHDRAWN
+from online_models.labels import FAILED, NO_EXIT, PASSED, WITHDRAWN, exits
 from schemas.activity import ACTIVITY_KINDS
 from schemas.risk import RiskChange
 from streams.outputs import Outputs
@@ -123,22 +123,19 @@ def _outcomes(
 ) -> None:
     """How enrolments ended, and the day on which they were gone: evaluation counts exits the same way."""
     slots = np.array(sorted(set(ended)), np.int64)
-    last = last_active(state.rows, slots, day + 1).tolist()
-    for slot, last_day in zip(slots.tolist(), last, strict=True):
-        row, run = state.rows[slot], state.runs[state.run_of[slot]]
-        outcome, happened = int(row["outcome"]), int(row["outcome_day"])
-        gone: int | None = None
-        if outcome == WITHDRAWN:
-            gone = happened
-        elif outcome == FAILED and run.known and NEVER < last_day < run.end - SILENT_BEFORE_END:
-            gone = last_day + 1
+    runs = [state.runs[index] for index in state.run_of[slots].tolist()]
+    ends = np.array([run.end for run in runs], np.int64)  # NEVER where no calendar says: silence is none then
+    outcomes, happened = state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64)
+    left = exits(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
+    told = (outcomes != PASSED) & (left != NO_EXIT) & (left != NEVER + 1)  # never active: no day to name
+    for place, (slot, run) in enumerate(zip(slots.tolist(), runs, strict=True)):
         outputs.add_row(
             "outcomes",
             course_run=run.name,
             learner=state.pseudonyms[slot][0],
-            day=as_date(happened),
-            outcome=OUTCOMES[outcome],
-            exit_day=None if gone is None else as_date(gone),
+            day=as_date(int(happened[place])),
+            outcome=OUTCOMES[int(outcomes[place])],
+            exit_day=as_date(int(left[place])) if told[place] else None,
             **common,
         )
 

@@ -26,7 +26,7 @@ from nudges.experiments.outcomes import (
     windows_closing,
 )
 from nudges.experiments.training import NOT_NUDGED, Nudged
-from online_models.labels import CENSORED, PASSED, SILENT_BEFORE_END, WAIT, WITHDRAWN, verdicts
+from online_models.labels import CENSORED, NO_EXIT, PASSED, WAIT, exits, verdicts
 from schemas.nudge import NudgeDecision
 from streams.day_counts import as_date
 from streams.outputs import Columns
@@ -119,8 +119,10 @@ class Following:
         slots = np.array([self._state.slots[one] for one in there], np.int64)
         outcomes = self._state.rows["outcome"][slots]
         last = last_active(self._state.rows, slots, today + 1)
-        certain = verdicts(outcomes, np.full(len(slots), end, np.int64), last, today)
-        left = (outcomes == WITHDRAWN) | (end - last > SILENT_BEFORE_END)
+        ends = np.full(len(slots), end, np.int64)
+        certain = verdicts(outcomes, ends, last, today)
+        happened = self._state.rows["outcome_day"][slots].astype(np.int64)
+        left = exits(outcomes, happened, ends, last) != NO_EXIT
         for place, enrolment in enumerate(there):
             if certain[place] == WAIT:
                 continue
