@@ -182,11 +182,11 @@ class Scoring:
         changed = np.flatnonzero(step(levels, scored.probability, self._rules.levels, slots, rising=rising))
         if len(changed):
             by_learner = sorted(changed.tolist(), key=lambda at: self._key(int(slots[at])))
-            for at, why in zip(by_learner, self._why(scored, by_learner, day), strict=True):
+            whys, usual = self._why(scored, by_learner, day), _habits(scored.cohort, by_learner, day)
+            for at, why, habit in zip(by_learner, whys, usual, strict=True):
                 change = self._change(scored, at, int(before[at]), day, why)
                 outputs.risk_changes.append(change)
                 self._write_change(int(slots[at]), change, outputs)
-                habit = _habit(scored.cohort.hours[at], scored.cohort.run.name, day)
                 self._decide(change, int(slots[at]), habit, day, outputs)
             self._tell(scored, changed)
             rows["written_day"][slots[changed]] = day.day - WRITE_EVERY  # due: the store has the old level
@@ -247,9 +247,8 @@ class Scoring:
             next_item=day.recommender.next_item(change.course_run, self._state.trails.get(slot) or Trail()),
         )
         context = context_of(_group(change), change.previous_level)
-        policy = self._policy
-        choose = by_outcomes(policy.holdout_key, change.risk_change_id, context, day.learned)
-        done = decide(change, before, policy, at, situation, choose)
+        choose = by_outcomes(self._policy.holdout_key, change.risk_change_id, context, day.learned)
+        done = decide(change, before, self._policy, at, situation, choose)
         for decision in done.decisions:
             self._following.note(decision, context)
         self._follow(change.learner, before, done, outputs)
@@ -426,11 +425,11 @@ def _change_id(key: tuple[str, str], day: int, level: int) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def _habit(hours: NDArray[np.uint8], cohort: str, day: Today) -> Habit:
-    """When an enrolment is usually active, and when its cohort is."""
-    profile = day.package.hours.get(cohort)
-    own = habits(hours[None], day.day)[0].tolist()
-    return Habit(own, [] if profile is None else unpack(profile).tolist())
+def _habits(cohort: Cohort, places: list[int], day: Today) -> list[Habit]:
+    """When some of a cohort's enrolments are usually active, and when the cohort is."""
+    profile = day.package.hours.get(cohort.run.name)
+    everybody = [] if profile is None else unpack(profile).tolist()
+    return [Habit(own, everybody) for own in habits(cohort.hours[places], day.day).tolist()]
 
 
 def _phase(run: Run, day: int) -> Phase | None:

@@ -26,6 +26,7 @@ from sinks.store import StoreReader
 from sources import simulator
 from sources.simulator import SimulationPlan
 from streams.identity import Identity
+from streams.intake import DAY_S
 from streams.outputs import Outputs
 from streams.processor import Rules
 
@@ -133,11 +134,8 @@ def _changes(reader: StoreReader, lateness: int) -> Iterator[tuple[int, RiskChan
         reasons = [Reason(text=text, contribution=weight, feature=name) for text, weight, name in parts]
         found["occurred_at"] = datetime.fromtimestamp(at, UTC)
         found["exit_probability"] = found["exit_probability"] or 0.0  # rows from before it was estimated
-        found |= {
-            "day": at // 86_400,
-            "reasons": reasons,
-            "parts": {},
-        }  # of its parts the store has the main ones
+        # Of a change's parts the store has the main ones alone, as reasons.
+        found |= {"day": at // DAY_S, "reasons": reasons, "parts": {}}
         yield at + lateness, RiskChange.model_validate(found)
 
 
