@@ -171,6 +171,12 @@ def risk_of(row: dict[str, Any]) -> Risk:
         if row["answered"]
         else None
     )
+    return as_risk(row, row["changed_at"].date() if changed else None, _step(row), answered)
+
+
+def as_risk(row: dict[str, Any], changed_on: date | None, step: str, answered: Word | None = None) -> Risk:
+    """An estimate of the store with the change of level that it rests on, where there was one."""
+    changed = changed_on is not None
     return Risk(
         learner=row["learner"],
         course_run=row["course_run"],
@@ -178,11 +184,11 @@ def risk_of(row: dict[str, Any]) -> Risk:
         probability=round(row["probability"], 6),
         level=row["level"],
         model_state=row["model_state"],
-        changed_on=row["changed_at"].date() if changed else None,
+        changed_on=changed_on,
         previous_level=row["previous_level"] if changed else None,
         previous_probability=round(row["previous_probability"], 6) if changed else None,
         reasons=reasons(row["reasons"], row["contributions"]),
-        step=_step(row),
+        step=step,
         answered=answered,
     )
 

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from console.models import Held, Risk
-from console.queries.risks import reasons
+from console.queries.risks import as_risk
 from console.readers import Readers
 from console.steps import step_for
 
@@ -42,19 +42,7 @@ def changes(readers: Readers, run: str, first: date, last: date) -> list[Risk]:
 
 def _risk(row: dict[str, Any]) -> Risk:
     features = row["features"]
-    return Risk(
-        learner=row["learner"],
-        course_run=row["course_run"],
-        day=row["day"],
-        probability=round(row["probability"], 6),
-        level=row["level"],
-        model_state=row["model_state"],
-        changed_on=row["day"],
-        previous_level=row["previous_level"],
-        previous_probability=round(row["previous_probability"], 6),
-        reasons=reasons(row["reasons"], row["contributions"]),
-        step=step_for(features[0] if features else ""),
-    )
+    return as_risk(row, row["day"], step_for(features[0] if features else ""))
 
 
 def decisions(readers: Readers, run: str, first: date, last: date) -> list[Held]:
