@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO
 
 from sinks.address import StoreAddress
+from sinks.errors import StoreError
 
 HOST = "127.0.0.1"
 PASSWORD = "HOMEROOM_GATEWAY_PASSWORD"  # noqa: S105 - the variable's name
@@ -29,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 """Where the packages lie, so that the process finds them whatever the working directory."""
 
 
-class EmbeddedStoreError(RuntimeError):
+class EmbeddedStoreError(StoreError):
     """The embedded store could not start; the message says why and what to do."""
 
 

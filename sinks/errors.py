@@ -21,7 +21,7 @@ RETRYABLE = frozenset(
 
 
 class StoreError(Exception):
-    """Either of the two below."""
+    """Either of the two below, or that an embedded store does not start."""
 
 
 class StoreDown(StoreError):  # noqa: N818 - a state, as "down" is

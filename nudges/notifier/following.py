@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from nudges.notifier.errors import NotifierError
 
@@ -94,8 +94,11 @@ class Follower:
 
 
 def partitions_of(consumer: Consumer, topic: str) -> list[int]:
-    """The topic's partitions. Raises ``NotifierError`` where it is not there."""
-    found = consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
+    """The topic's partitions. Raises ``NotifierError`` where it is not there, or no broker answers."""
+    try:
+        found = consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
+    except KafkaException as error:
+        raise NotifierError(f"{topic}: no Kafka broker answers: {error.args[0].str()}") from error
     if not found.partitions:
         raise NotifierError(f"{topic} is not there; run `homeroom topics create`")
     return sorted(found.partitions)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from nudges.notifier import following
 from schemas.inbound import event_adapter
 from sinks.embedded import EmbeddedStore
 from streams import cli
@@ -150,6 +151,26 @@ def test_the_doctor_says_what_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(broker) in wrong[1]
     assert str(store) in wrong[2]
     assert all(line.startswith(("wrong", "ok")) for line in result.output.splitlines())
+
+
+def test_a_store_that_another_process_has_open_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As while `homeroom demo --serve` runs."""
+    with EmbeddedStore(tmp_path / "store"):
+        told = fails(capsys, "query", "SELECT 1", "--folder", str(tmp_path))
+    assert "in use by another process" in told
+
+
+def test_a_notifier_without_a_broker_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"127.0.0.1:{unused_port()}"
+    monkeypatch.setenv("HOMEROOM_BROKER", address)
+    monkeypatch.setattr(following, "ANSWER_S", 1.0)
+    told = fails(capsys, "notifier", "--once")
+    assert "homeroom.nudges" in told
+    assert "transport failure" in told
 
 
 @pytest.fixture(scope="module")
