@@ -1,4 +1,6 @@
-"""Write every topic's JSON Schema to ``schemas/json``: ``python -m schemas.export``.
+"""Write the contract to ``schemas/json``: ``python -m schemas.export``.
+
+One JSON Schema for each topic, and ``asyncapi.json``, which says how the topics hang together.
 
 With ``--check`` nothing is written; the exit code says whether the files are up to date.
 """
@@ -6,26 +8,40 @@ With ``--check`` nothing is written; the exit code says whether the files are up
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from schemas.topics import TOPICS
+from schemas import asyncapi
+from schemas.topics import TOPICS, TopicSpec
+
+Document = dict[str, Any]
 
 FOLDER = Path(__file__).parent / "json"
 
 
 def documents() -> dict[str, str]:
-    """File name → JSON Schema (draft 2020-12) of the topic's messages."""
-    found = {}
-    for topic in TOPICS:
-        if topic.adapter is not None:
-            schema = topic.adapter.json_schema()
-            schema = {
-                "$schema": "https://json-schema.org/draft/2020-12/schema",
-                "$id": f"urn:{topic.name}:1",
-                "title": topic.name,
-                "description": f"{topic.purpose}. Key: {topic.key}.",
-            } | {name: part for name, part in schema.items() if name not in ("title", "description")}
-            found[f"{topic.name}.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-    return found
+    """File name → its text: the topics' JSON Schemas (draft 2020-12), and the AsyncAPI document of them."""
+    schemas = {topic.name: schema(topic) for topic in TOPICS if topic.adapter is not None}
+    return {f"{name}.json": _text(found) for name, found in schemas.items()} | {
+        "asyncapi.json": _text(asyncapi.document(schemas))
+    }
+
+
+def schema(topic: TopicSpec) -> Document:
+    """The JSON Schema of a topic's messages. Raises ``ValueError`` where they are not JSON."""
+    if topic.adapter is None:
+        raise ValueError(f"the messages of {topic.name} are not JSON")
+    found = topic.adapter.json_schema()
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:{topic.name}:1",
+        "title": topic.name,
+        "description": f"{topic.purpose}. Key: {topic.key}.",
+    }
+    return head | {name: part for name, part in found.items() if name not in ("title", "description")}
+
+
+def _text(document: Document) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def differences(folder: Path = FOLDER) -> list[str]:

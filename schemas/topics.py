@@ -15,6 +15,8 @@ from schemas.risk import RiskChange
 
 Partitions = Literal["input", "one"]
 Cleanup = Literal["delete", "compact", "compact,delete"]
+Direction = Literal["in", "out", "own"]
+"""Of a topic, as others see it: they publish to it, they consume it, or it is no business of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class TopicSpec:
     """A topic's contract. ``partitions`` is either that of the input or a single one."""
 
     name: str
+    direction: Direction
     purpose: str
     key: str
     partitions: Partitions
@@ -32,6 +35,7 @@ class TopicSpec:
 
 EVENTS = TopicSpec(
     "homeroom.events",
+    "in",
     "activity, enrolment facts, calendars and clock ticks, from platforms",
     "learner; calendars and ticks go to every partition",
     "input",
@@ -40,6 +44,7 @@ EVENTS = TopicSpec(
 )
 FEEDBACK = TopicSpec(
     "homeroom.feedback",
+    "in",
     "feedback on nudges and learners' preferences, from notifiers and platforms",
     "learner",
     "input",
@@ -48,6 +53,7 @@ FEEDBACK = TopicSpec(
 )
 STATE = TopicSpec(
     "homeroom.state",
+    "own",
     "packed state rows of enrolments and partitions, co-partitioned with the events",
     "row",
     "input",
@@ -56,6 +62,7 @@ STATE = TopicSpec(
 )
 DAY_REPORTS = TopicSpec(
     "homeroom.day-reports",
+    "own",
     "what each partition says at the end of a day: cohorts and matured examples",
     "partition",
     "one",
@@ -64,6 +71,7 @@ DAY_REPORTS = TopicSpec(
 )
 DAY_PACKAGES = TopicSpec(
     "homeroom.day-packages",
+    "own",
     "what the trainer answers: model snapshot and cohort profiles of the day",
     "day",
     "one",
@@ -72,6 +80,7 @@ DAY_PACKAGES = TopicSpec(
 )
 RISK_CHANGES = TopicSpec(
     "homeroom.risk-changes",
+    "out",
     "confirmed transitions between risk levels, with reasons",
     "learner",
     "input",
@@ -80,6 +89,7 @@ RISK_CHANGES = TopicSpec(
 )
 NUDGES = TopicSpec(
     "homeroom.nudges",
+    "out",
     "messages for notifiers to deliver, and cancellations of those not yet due",
     "learner",
     "input",
@@ -88,6 +98,7 @@ NUDGES = TopicSpec(
 )
 RECEIPTS = TopicSpec(
     "homeroom.nudge-receipts",
+    "own",
     "what notifiers tried and what became of it: their memory",
     "nudge",
     "one",
@@ -96,6 +107,7 @@ RECEIPTS = TopicSpec(
 )
 DECISIONS = TopicSpec(
     "homeroom.nudge-decisions",
+    "out",
     "the ledger: every decision on a risk change, the no included",
     "learner",
     "input",
@@ -104,6 +116,7 @@ DECISIONS = TopicSpec(
 )
 DATA_QUALITY = TopicSpec(
     "homeroom.data-quality",
+    "out",
     "sources that went quiet or mad, and that are back",
     "source",
     "one",
@@ -112,6 +125,7 @@ DATA_QUALITY = TopicSpec(
 )
 DEAD_LETTERS = TopicSpec(
     "homeroom.dead-letters",
+    "out",
     "records that could not be applied, with the reason",
     "topic:partition",
     "one",

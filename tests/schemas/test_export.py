@@ -1,7 +1,9 @@
-"""The JSON Schema files are in step with the models, and are schemas that others can use."""
+"""The files of the contract are in step with the models, and others can use them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -10,6 +12,8 @@ from schemas import export
 from schemas.topics import TOPICS
 
 DOCUMENTS = export.documents()
+SCHEMAS = {name: json.loads(text) for name, text in DOCUMENTS.items() if name != "asyncapi.json"}
+ASYNCAPI = json.loads(DOCUMENTS["asyncapi.json"])
 
 
 def test_the_files_are_up_to_date() -> None:
@@ -17,14 +21,61 @@ def test_the_files_are_up_to_date() -> None:
 
 
 def test_every_json_topic_has_its_file() -> None:
-    assert sorted(DOCUMENTS) == sorted(f"{it.name}.json" for it in TOPICS if it.adapter is not None)
+    assert sorted(SCHEMAS) == sorted(f"{it.name}.json" for it in TOPICS if it.adapter is not None)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", SCHEMAS)
 def test_a_document_is_a_draft_2020_12_schema(name: str) -> None:
-    schema = json.loads(DOCUMENTS[name])
+    schema = SCHEMAS[name]
     assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
     Draft202012Validator.check_schema(schema)
+
+
+def test_asyncapi_has_the_topics_that_others_publish_or_consume_and_no_other() -> None:
+    public = {it.name: it.direction for it in TOPICS if it.direction != "own"}
+    assert set(public.values()) == {"in", "out"}
+    assert {it["address"] for it in ASYNCAPI["channels"].values()} == set(public)
+    actions = {
+        ASYNCAPI["channels"][it["channel"]["$ref"].rsplit("/")[-1]]["address"]: it["action"]
+        for it in ASYNCAPI["operations"].values()
+    }
+    assert actions == {name: "receive" if way == "in" else "send" for name, way in public.items()}
+
+
+def test_asyncapi_leads_to_the_schema_of_every_message() -> None:
+    for channel in ASYNCAPI["channels"].values():
+        schema = SCHEMAS[f"{channel['address']}.json"]
+        told = {kind: _resolved(it["payload"]["schema"]["$ref"]) for kind, it in channel["messages"].items()}
+        assert {kind: it["properties"]["type"]["const"] for kind, it in told.items()} == {
+            kind: kind for kind in told
+        }
+        assert len(told) == len(schema.get("oneOf", [schema])), "no message is left out"
+
+
+def _resolved(reference: str) -> dict[str, Any]:
+    file, _, where = reference.partition("#")
+    found: dict[str, Any] = SCHEMAS[file.removeprefix("./")]
+    for name in where.split("/")[1:]:
+        found = found[name]
+    return found
+
+
+def test_asyncapi_refers_to_nothing_that_is_not_there() -> None:
+    references = [it for it in _references(ASYNCAPI) if it.startswith("#")]
+    assert references
+    for reference in references:
+        found = ASYNCAPI
+        for name in reference.split("/")[1:]:
+            found = found[name]
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name == "$ref":
+                yield value
+            else:
+                yield from _references(value)
 
 
 def test_differences_are_found_and_written_away(tmp_path: Path) -> None:
