@@ -5,6 +5,7 @@ within a second or two) and what to do while the store is away.
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,6 +17,9 @@ from clickhouse_driver import errors as driver
 
 from sinks.address import StoreAddress
 from sinks.errors import RETRYABLE, StoreDown, StoreError, StoreRejected, column_named_in, first_words
+
+# Warns of every failed connection with a traceback, of which our own error says what matters.
+logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
 
 Column = Sequence[Any] | np.ndarray[Any, Any]
 Columns = Mapping[str, Column]

@@ -109,6 +109,7 @@ def worker() -> None:
         )
     if settings.policy is not None:
         policies.read_all(settings.policy)
+    topics.require(settings.broker, settings.partitions, settings.prefix)
     raise typer.Exit(run(settings))
 
 

@@ -13,5 +13,3 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), format=FORMAT, stream=sys.stderr, force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Warns of every failed connection with a traceback, of which our own line says what matters.
-    logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)

@@ -6,13 +6,16 @@ at a time. librdkafka batches them in its own thread.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+import logging
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
 QUEUE_FULL_WAIT_S = 0.05
 FLUSH_S = 60.0
+BROKERS_WORDS = logging.getLogger("librdkafka")
+"""What librdkafka says of its connections: in a worker's log; a command says itself what went wrong."""
+BROKERS_WORDS.addHandler(logging.NullHandler())
 
 
 class PublishError(RuntimeError):
@@ -37,7 +40,8 @@ class Publisher:
                 "queue.buffering.max.kbytes": 256 * 1024,
                 "compression.type": "lz4",
                 "log_level": 3,
-            }
+            },
+            logger=BROKERS_WORDS,
         )
         self._failed: list[str] = []
 
@@ -80,13 +84,6 @@ class Publisher:
     async def flush(self) -> None:
         """``flush_now`` without holding up the event loop."""
         await asyncio.get_running_loop().run_in_executor(None, self.flush_now)
-
-    def send_all(
-        self, topic: str, messages: Iterable[tuple[bytes | str | None, bytes]], partition: int
-    ) -> None:
-        """Several messages of one partition, (key, value) each."""
-        for key, value in messages:
-            self.send(topic, value, key, partition)
 
     def close(self) -> None:
         """Send what is left, without complaint: for the way out."""

@@ -21,7 +21,6 @@ from typing import Any, Self
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from schemas.topics import EVENTS
 from sinks.address import StoreAddress
 from sinks.embedded import EmbeddedStore
 from sinks.migrate import migrate
@@ -206,10 +205,6 @@ class Rig:
         if address is None:
             raise RigError("this run has no store")
         return address
-
-    @property
-    def events_topic(self) -> str:
-        return self.settings.prefix + EVENTS.name
 
 
 @contextmanager

@@ -116,6 +116,18 @@ def describe(
     )
 
 
+def require(address: str, partitions: int, prefix: str = "") -> None:
+    """Return if all topics are there as a worker needs them.
+
+    Raises:
+        TopicsError: the broker does not answer, or what is wrong with which topic and what to do about it.
+    """
+    faults = [fault for state in describe(address, partitions, None, prefix) for fault in state.faults]
+    if faults:
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise TopicsError(f"{faults[0]}{more}; see `homeroom topics show`, `homeroom topics create`")
+
+
 def _config(spec: TopicSpec) -> dict[str, str]:
     config: dict[str, str] = {"cleanup.policy": spec.cleanup}
     if spec in LARGE_RECORDS:

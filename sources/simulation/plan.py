@@ -13,6 +13,7 @@ from sources.stream import DAY
 OULAD_DAYS = 240
 """Length of the presentations that the marginals were taken from; other lengths scale their times."""
 
+LEAST_WEEKS = 4
 FIRST_DAY = -42
 """Day of a run, relative to its start, on which registration opens and its calendar is published."""
 
@@ -83,8 +84,8 @@ class SimulationPlan:
         if len(set(names)) < len(names):
             raise ValueError(f"runs: {names}, expected each course and run once")
         for run in self.runs:
-            if run.weeks < 4 or run.learners < 1:
-                raise ValueError(f"runs: {run}, expected weeks ≥ 4 and learners ≥ 1")
+            if run.weeks < LEAST_WEEKS or run.learners < 1:
+                raise ValueError(f"runs: {run}, expected weeks ≥ {LEAST_WEEKS} and learners ≥ 1")
         if self.detail not in ("clicks", "sessions"):
             raise ValueError(f"detail: {self.detail!r}, expected 'clicks' or 'sessions'")
         if not self.trackers:
@@ -113,12 +114,15 @@ class SimulationPlan:
         start (at `starts_at`), so outcomes are known before the present run is under way; courses start
         a week apart. The stream ends when a share `elapsed` of the last present run has gone by.
 
-        :raises ValueError: a share is outside (0, 1], or there are fewer learners than runs
+        :raises ValueError: a share is outside (0, 1], the runs are too short, or there are fewer learners
+            than runs
         """
         if not (0 < past < 1 and 0 < elapsed <= 1):
             raise ValueError(f"past, elapsed: {past}, {elapsed}, expected shares above 0 and up to 1")
         if learners < 2 * courses or courses < 1:
             raise ValueError(f"learners: {learners}, expected at least two for each of {courses} courses")
+        if weeks < LEAST_WEEKS:
+            raise ValueError(f"weeks: {weeks}, expected at least {LEAST_WEEKS}")
         start = int(starts_at.timestamp()) // DAY
         sizes = _shares(round(learners * past), courses), _shares(learners - round(learners * past), courses)
         runs = []

@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from nudges.notifier import following
 from schemas.inbound import event_adapter
 from sinks.embedded import EmbeddedStore
 from streams import cli
+from streams.brokers import Broker
 
 COMMANDS = [
     "worker",
@@ -104,7 +107,7 @@ def test_a_simulated_term_is_written_as_valid_lines(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["simulate", "--learners", "1", "--out", "t"], "expected at least two"),
-        (["simulate", "--weeks", "1", "--out", "t"], "expected weeks"),
+        (["simulate", "--weeks", "2", "--out", "t"], "weeks: 2, expected at least 4"),
         (["simulate", "--speed", "0", "--out", "t"], "--speed is 0.0; expected more than 0"),
         (["simulate", "--learners", "4", "--out", "no/t"], "--out is no/t; expected a file in a folder"),
         (["replay"], "give one of --oulad and --events"),
@@ -160,6 +163,40 @@ def test_a_store_that_another_process_has_open_is_told_in_a_line(
     with EmbeddedStore(tmp_path / "store"):
         told = fails(capsys, "query", "SELECT 1", "--folder", str(tmp_path))
     assert "in use by another process" in told
+
+
+def test_a_command_without_a_broker_or_a_store_says_only_its_own_line(tmp_path: Path) -> None:
+    """In a process of its own: what the clients' libraries print goes past the test's capture."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOMEROOM_BROKER": f"127.0.0.1:{unused_port()}",
+        "HOMEROOM_STORE": f"clickhouse://127.0.0.1:{unused_port()}/homeroom",
+        "HOMEROOM_PSEUDONYM_KEY": "a secret of the tests",
+    }
+    homeroom = Path(sys.executable).with_name("homeroom")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            (homeroom, *arguments), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    worker = run("worker")
+    assert worker.returncode == 2
+    expected = f"homeroom: no Kafka broker answers on {environment['HOMEROOM_BROKER']}: "
+    assert worker.stderr.startswith(expected)
+    assert worker.stderr.count("\n") == 1
+    assert run("doctor").stderr == ""
+
+
+@pytest.mark.kafka
+def test_a_worker_without_its_topics_says_which_and_what_to_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, broker: Broker
+) -> None:
+    monkeypatch.setenv("HOMEROOM_BROKER", broker.address)
+    monkeypatch.setenv("HOMEROOM_PREFIX", "absent.")
+    monkeypatch.setenv("HOMEROOM_PSEUDONYM_KEY", "a secret of the tests")
+    told = fails(capsys, "worker")
+    assert "absent.homeroom.events does not exist, and 10 more; see `homeroom topics show`" in told
 
 
 def test_a_notifier_without_a_broker_is_told_in_a_line(
