@@ -18,9 +18,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from streams.publisher import Publisher
+from streams.reading import own_reader
 from streams.state import MARK, StateRow
 
 ASSIGN = b"assign|"
@@ -148,16 +149,7 @@ class StateTopic:
         return count
 
     def _read_until(self, last: bytes, replay: Replay) -> None:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._address,
-                "group.id": "homeroom-restore",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 100,
-                "log_level": 3,
-            }
-        )
+        consumer = own_reader(self._address, "homeroom-restore", fetch_wait_max_ms=100)
         consumer.assign([TopicPartition(self._topic, self._partition, OFFSET_BEGINNING)])
         deadline = time.monotonic() + READ_S
         try:

@@ -11,10 +11,11 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
 from console.ports import Person
 from streams.identity import Identity
+from streams.reading import own_reader
 
 log = logging.getLogger(__name__)
 
@@ -79,14 +80,7 @@ class KeyFollower:
         self._thread.join(5.0)
 
     def _follow(self) -> None:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._address,
-                "group.id": "homeroom-directory",
-                "enable.auto.commit": False,
-                "log_level": 3,
-            }
-        )
+        consumer = own_reader(self._address, "homeroom-directory")
         try:
             found = consumer.list_topics(self._topic, timeout=30).topics[self._topic]
             consumer.assign([TopicPartition(self._topic, one, OFFSET_BEGINNING) for one in found.partitions])

@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
 from schemas.learning import DayPackage
 from streams.publisher import Publisher
+from streams.reading import own_reader
 
 log = logging.getLogger(__name__)
 
@@ -109,16 +110,7 @@ class PackageReader:
             self._listeners.remove(listener)
 
     def _follow(self) -> None:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._address,
-                "group.id": "homeroom-packages",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 50,
-                "log_level": 3,
-            }
-        )
+        consumer = own_reader(self._address, "homeroom-packages", fetch_wait_max_ms=50)
         consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
         try:
             while not self._stop.is_set():

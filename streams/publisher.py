@@ -6,16 +6,18 @@ at a time. librdkafka batches them in its own thread.
 
 import asyncio
 import contextlib
-import logging
+import threading
+import time
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
+from streams.logs import BROKERS_WORDS
+
 QUEUE_FULL_WAIT_S = 0.05
 FLUSH_S = 60.0
-BROKERS_WORDS = logging.getLogger("librdkafka")
-"""What librdkafka says of its connections: in a worker's log; a command says itself what went wrong."""
-BROKERS_WORDS.addHandler(logging.NullHandler())
+LOOK_UP_S = 1.0
+LAST_FLUSH_S = 5.0
 
 
 class PublishError(RuntimeError):
@@ -44,6 +46,7 @@ class Publisher:
             logger=BROKERS_WORDS,
         )
         self._failed: list[str] = []
+        self._closing = threading.Event()
 
     def send(
         self,
@@ -76,16 +79,26 @@ class Publisher:
         From then on always: the partitions of a worker share it, and none may take its own message for
         arrived because another one was told first.
         """
-        remaining = self._producer.flush(timeout_s)
+        remaining = self._drain(timeout_s)
         if self._failed or remaining:
             first = self._failed[0] if self._failed else f"{remaining} messages still waiting"
             raise PublishError(f"the broker did not take everything: {first}")
+
+    def _drain(self, timeout_s: float) -> int:
+        """Messages that have not arrived when the time is over, or a moment after a close."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            left = deadline - time.monotonic()
+            remaining = self._producer.flush(max(min(left, LOOK_UP_S), 0.0))
+            if not remaining or left <= LOOK_UP_S or self._closing.is_set():
+                return remaining
 
     async def flush(self) -> None:
         """``flush_now`` without holding up the event loop."""
         await asyncio.get_running_loop().run_in_executor(None, self.flush_now)
 
     def close(self) -> None:
-        """Send what is left, without complaint: for the way out."""
+        """Send what is left, without complaint: for the way out. Whoever waits in a flush is told too."""
+        self._closing.set()
         with contextlib.suppress(KafkaException, PublishError):
-            self.flush_now(5.0)
+            self.flush_now(LAST_FLUSH_S)

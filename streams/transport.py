@@ -33,6 +33,10 @@ from streams.records import RecordBatch
 HELD_POLL_S = 0.05
 """How soon a partition that was held back is looked at again. Twenty looks a second cost nothing."""
 
+LEAVE_S = 10.0
+"""How long a stopping consumer may take to leave its group. A broker that is gone would be waited for a
+minute by default, longer than supervisors wait before they kill."""
+
 FETCH_MAX_WAIT_MS = 20
 """How long the broker may keep an empty fetch open.
 
@@ -78,6 +82,8 @@ partition with the day reports is asked for ten times a second.
 
 class RecordBatchThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread with shorter waits."""
+
+    shutdown_timeout = LEAVE_S
 
     async def on_start(self) -> None:
         await super().on_start()
