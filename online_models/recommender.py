@@ -53,12 +53,17 @@ Table = dict[str, Successors]
 """Course run → successors."""
 
 
+def places(item: str) -> list[int]:
+    """The bits that an item sets in a filter, ``HASHES`` of them."""
+    digest = blake2b(item.encode(), digest_size=2 * HASHES).digest()
+    return [int.from_bytes(digest[at : at + 2], "big") % FILTER_BITS for at in range(0, 2 * HASHES, 2)]
+
+
 @lru_cache(maxsize=100_000)
 def _bits(item: str) -> int:
-    digest = blake2b(item.encode(), digest_size=2 * HASHES).digest()
     found = 0
-    for at in range(0, 2 * HASHES, 2):
-        found |= 1 << (int.from_bytes(digest[at : at + 2], "big") % FILTER_BITS)
+    for place in places(item):
+        found |= 1 << place
     return found
 
 
@@ -119,6 +124,10 @@ class Trail:
         """Take a step of a day that has been closed: it leads nowhere, and counts as done from the close of
         ``day`` on, which is open: not at once, since a decision on the last close may still be to come."""
         self.days.setdefault(day, _Day()).done |= _bits(item)
+
+    def take_done(self, day: int, done: int) -> None:
+        """Take what a filter says was done on a day that is open, beyond the steps that are kept."""
+        self.days.setdefault(day, _Day()).done |= done
 
     def close(self, day: int) -> tuple[str, str] | None:
         """End a day; the transition that it made, where it made one."""

@@ -301,7 +301,7 @@ class PartitionProcessor:
         seconds = np.array([int(duration or 0) for duration in durations])
         items = [message.get("object") for message in messages]
         times = np.array(work.times, np.int64)[at]
-        self._steps.take(active, times.tolist(), items)
+        self._steps.take(slots, times, items)
         count(state.rows, slots, times, kinds, clicks, seconds)
         days = (times // DAY_S).astype(np.int32)
         seen = state.rows["seen"]

@@ -25,7 +25,7 @@ from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Seen
 from online_models.explanations import Why, explain, middle_of
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
-from online_models.recommender import Recommender, Trail
+from online_models.recommender import Recommender
 from online_models.scoring import DECIMALS, Scorer, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, RiskChange
@@ -244,7 +244,7 @@ class Scoring:
         before = self._learner(change.learner)
         situation = replace(
             self._situation(change.learner, change.course_run, habit),
-            next_item=day.recommender.next_item(change.course_run, self._state.trails.get(slot) or Trail()),
+            next_item=day.recommender.next_item(change.course_run, self._state.trails.of(slot)),
         )
         context = context_of(_group(change), change.previous_level)
         choose = by_outcomes(self._policy.holdout_key, change.risk_change_id, context, day.learned)

@@ -23,6 +23,7 @@ from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints
 from online_models.labels import KEPT
 from online_models.recommender import Trail
+from online_models.trails import Trails
 from streams.identity import Identity
 from streams.intake import DAY_S
 from streams.tallies import Tallies
@@ -109,8 +110,7 @@ class PartitionState:
         self.outbox: dict[str, list[str]] = {}
         """Messages for notifiers by name, each with its learner, until they have been sent."""
         self.clock = Clock()
-        self.trails: dict[int, Trail] = {}
-        self.changed_trails: set[int] = set()
+        self.trails = Trails(capacity)
         self.ids: set[str] = set()
         self.older_ids: set[str] = set()
         self.counters: dict[tuple[str, str, int, int], list[int]] = {}
@@ -162,6 +162,7 @@ class PartitionState:
         size = 2 * len(self.rows)
         self.rows = np.concatenate([self.rows, np.zeros(size - len(self.rows), ROW)])
         self.run_of = np.concatenate([self.run_of, np.full(size - len(self.run_of), -1, np.int32)])
+        self.trails.grow(size)
         self._dirty = np.concatenate([self._dirty, np.zeros(size - len(self._dirty), bool)])
 
     def drop(self, slots: Ints) -> None:
@@ -169,15 +170,14 @@ class PartitionState:
         for slot in slots.tolist():
             key = self.keys[slot]
             assert key is not None, "only enrolments in use are dropped"  # noqa: S101
-            self._dirty_rows[_enrolment_key(key)] = None
-            if self.trails.pop(slot, None) is not None:
-                self._dirty_rows[_enrolment_key(key, _TRAIL)] = None
-                self.changed_trails.discard(slot)
+            for kind in (_ENROLMENT, _TRAIL):
+                self._dirty_rows[_enrolment_key(key, kind)] = None
             del self.slots[key]
             self.keys[slot] = None
             self.run_of[slot] = -1
             self._dirty[slot] = False
             self._free.append(slot)
+        self.trails.forget(slots)
 
     def touch(self, slots: Ints) -> None:
         """Note that enrolments changed."""
@@ -293,11 +293,11 @@ class PartitionState:
             if key is not None:
                 yield _enrolment_key(key), self.rows[slot].tobytes()
         self._dirty[:] = False
-        for slot in sorted(self.changed_trails):
+        for slot, trail in self.trails.stored(np.flatnonzero(self.trails.changed).tolist()):
             key = self.keys[slot]
             if key is not None:
-                yield _enrolment_key(key, _TRAIL), orjson.dumps(self.trails[slot].record())
-        self.changed_trails = set()
+                yield _enrolment_key(key, _TRAIL), orjson.dumps(trail.record())
+        self.trails.changed[:] = False
         for gone in self._written_facts - self.facts.keys():
             yield _key(_FACT, gone), None
         for new in self.facts.keys() - self._written_facts:
@@ -345,7 +345,9 @@ class PartitionState:
             else:
                 state._restore_row(kind, name.decode(), value, key)
         state._restore_enrolments(enrolments)
-        state.trails = {state.slots[key]: trail for key, trail in trails.items()}
+        for key, trail in trails.items():
+            state.trails.put(state.slots[key], trail)
+        state.trails.changed[:] = False
         state._dirty[:] = False
         return state
 
