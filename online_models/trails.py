@@ -93,11 +93,11 @@ class _Steps:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The transitions of a day: places, and from and to which item (by number) each of them went, [n]."""
+    """The transitions of a day: places [n], and from and to which item each of them went."""
 
     slots: Ints
-    starts: Ints
-    to: Ints
+    starts: list[str]
+    to: list[str]
 
 
 class Trails:
@@ -183,7 +183,9 @@ class Trails:
         done = self._done[first.slots[:, None], bits >> 3] >> (bits & 7) & 1
         new = first.at(~done.all(axis=1))
         new = new.at(_changes(new.slots))
-        return Made(new.slots, self._last[new.slots], new.items)
+        names = self.items.names
+        starts = [names[number] for number in self._last[new.slots].tolist()]
+        return Made(new.slots, starts, [names[number] for number in new.items.tolist()])
 
     def _do(self, steps: _Steps) -> None:
         """Count what steps of the day that ends were with as done."""

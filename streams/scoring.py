@@ -1,6 +1,6 @@
 """From a day's features and package to estimates, levels, risk changes, decisions and snapshots."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -354,7 +354,8 @@ class Scoring:
 
     def _write_fact(self, fact: Fact, outputs: Outputs) -> None:
         pseudonym = self._state.pseudonym
-        row = asdict(fact) | {"learner": pseudonym(fact.learner), "fact_id": pseudonym(fact.fact_id)}
+        row = {one.name: getattr(fact, one.name) for one in fields(fact)}  # asdict copies its values deeply
+        row |= {"learner": pseudonym(fact.learner), "fact_id": pseudonym(fact.fact_id)}
         outputs.add_row("learner_facts", **row, partition=self._partition)
 
     def _write_change(self, slot: int, change: RiskChange, outputs: Outputs) -> None:

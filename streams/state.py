@@ -9,7 +9,7 @@ A checkpoint is the rows that changed since the last one, closed by the partitio
 *mark*. Rows after the last mark were never completed and do not count.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,6 +130,13 @@ class PartitionState:
         key = (learner, course_run)
         found = self.slots.get(key)
         return self._new(key) if found is None else found
+
+    def slots_of(self, keys: Sequence[tuple[str, str]]) -> Ints:
+        """The places of enrolments, [n], made when they are new."""
+        found = list(map(self.slots.get, keys))
+        if None in found:
+            found = [self.slot(*key) for key in keys]
+        return np.array(found, np.int64)
 
     def _new(self, key: tuple[str, str]) -> int:
         slot = self._place(key)
@@ -259,6 +266,17 @@ class PartitionState:
             return False
         self.ids.add(event_id)
         self._new_ids.append(event_id)
+        return True
+
+    def all_first(self, event_ids: list[str]) -> bool:
+        """``first_time`` of all of them, where it is true of each; else none of them is noted."""
+        new = set(event_ids)
+        if len(new) < len(event_ids) or not (
+            self.ids.isdisjoint(event_ids) and self.older_ids.isdisjoint(event_ids)
+        ):
+            return False
+        self.ids |= new
+        self._new_ids += event_ids
         return True
 
     def turn_ids(self) -> None:

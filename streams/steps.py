@@ -26,13 +26,8 @@ class Steps:
     def close(self, day: int) -> Transitions:
         """End a day: its transitions."""
         state, made = self._state, self._state.trails.close(day)
-        runs, names = [run.name for run in state.runs], state.trails.items.names
-        found = Counter(
-            (runs[run], names[start], names[to])
-            for run, start, to in zip(
-                state.run_of[made.slots].tolist(), made.starts.tolist(), made.to.tolist(), strict=True
-            )
-        )
+        runs = [state.runs[index].name for index in state.run_of[made.slots].tolist()]
+        found = Counter(zip(runs, made.starts, made.to, strict=True))
         if len(found) <= MOST_A_DAY:
             return found
         return Counter(dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))[:MOST_A_DAY]))
