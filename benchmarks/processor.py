@@ -151,7 +151,7 @@ def main() -> None:
     collect_seldom()
     stages = Stages()
     pipeline = Pipeline(stages)
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(time.thread_time)
     if asked.profile:
         profile.enable()
     for batch in prepared:

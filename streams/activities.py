@@ -7,9 +7,9 @@ as ``2.0``, a time as epoch seconds. Tests compare its fields with the contract'
 kinds that whatever is read here the contract reads too, as the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Annotated, Any, Literal
 
@@ -21,6 +21,8 @@ from features.ring import Ints
 from schemas.activity import ACTIVITY_KINDS, ActivityKind
 from schemas.quality import UNNAMED
 
+DAY_S = 86_400
+EPOCH = datetime.fromtimestamp(0, UTC)
 KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -73,19 +75,28 @@ def read(values: Sequence[bytes]) -> list[Activity | None]:
 
 
 _columns = attrgetter(
-    "event_id", "learner", "course_run", "kind", "object", "duration_s", "progress", "count", "source"
+    *("event_id", "learner", "course_run", "kind", "occurred_at", "object", "duration_s", "progress"),
+    *("count", "source"),
 )
+
+
+def seconds_of(moments: Iterable[datetime]) -> Ints:
+    """Epoch seconds, rounded down, [n]; in a third less time than ``int(timestamp())``."""
+    since = [moment - EPOCH for moment in moments]
+    return np.array([one.days * DAY_S + one.seconds for one in since], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Activities:
     """Activities column by column, all of one length.
 
-    positions: where each is among the messages of its batch, ascending. seconds: of time spent; untimed:
+    positions: where each is among the messages of its batch, ascending. times: epoch seconds. seconds: of
+    time spent; untimed:
     which do not tell. works: which are a submission or tell progress, so that they are facts too.
     """
 
     positions: Ints
+    times: Ints
     ids: tuple[str, ...]
     enrolments: tuple[tuple[str, str], ...]
     kinds: Ints
@@ -101,8 +112,8 @@ class Activities:
         """The activities among the messages of a batch."""
         chosen = [at for at, message in enumerate(messages) if type(message) is Activity]
         own = messages if len(chosen) == len(messages) else [messages[at] for at in chosen]
-        columns = tuple(zip(*map(_columns, own), strict=True)) or ((),) * 9
-        ids, learners, runs, names, items, durations, progress, counts, sources = columns
+        columns = tuple(zip(*map(_columns, own), strict=True)) or ((),) * 10
+        ids, learners, runs, names, moments, items, durations, progress, counts, sources = columns
         kinds = np.array([KIND_INDEX[name] for name in names], np.int64)
         works = kinds == KIND_INDEX["submission"]
         if progress.count(None) < len(progress):
@@ -113,6 +124,7 @@ class Activities:
             seconds = np.array([int(one or 0) for one in durations])
         return cls(
             positions=np.array(chosen, np.int64),
+            times=seconds_of(moments),
             ids=ids,
             enrolments=tuple(zip(learners, runs, strict=True)),
             kinds=kinds,

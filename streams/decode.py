@@ -8,7 +8,7 @@ made again without it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import Json, TypeAdapter, ValidationError
 
@@ -93,15 +93,7 @@ def _instant(timestamp: int) -> datetime:
 def _decode(
     batch: RecordBatch, first: int, read: Callable[[list[bytes], Refused], list[Kind]]
 ) -> Decoded[Kind]:
-    places: list[int] = []
-    values: list[bytes] = []
-    letters: list[DeadLetter] = []
-    for place, value in enumerate(batch.values[first:], start=first):
-        if value is None or len(value) > MAX_RECORD_BYTES:
-            letters.append(letter(batch, place, _envelope(value)))
-        else:
-            places.append(place)
-            values.append(value)
+    places, values, letters = _enveloped(batch, first)
     refused: Refused = {}
     messages = read(values, refused)
     if refused:
@@ -110,10 +102,27 @@ def _decode(
     return _check_keys(batch, places, messages, letters)
 
 
+def _enveloped(batch: RecordBatch, first: int) -> tuple[list[int], list[bytes], list[DeadLetter]]:
+    """Places and values of the records that may be read, and letters for the others."""
+    found = batch.values[first:]
+    if None not in found and max(map(len, cast(list[bytes], found)), default=0) <= MAX_RECORD_BYTES:
+        return list(range(first, len(batch))), cast(list[bytes], found), []
+    places: list[int] = []
+    values: list[bytes] = []
+    letters: list[DeadLetter] = []
+    for place, value in enumerate(found, start=first):
+        if value is None or len(value) > MAX_RECORD_BYTES:
+            letters.append(letter(batch, place, _envelope(value)))
+        else:
+            places.append(place)
+            values.append(value)
+    return places, values, letters
+
+
 def _read_events(values: list[bytes], refused: Refused) -> list[Message | Activity]:
     """The messages, in order; those that are none are noted as refused."""
     found: list[Message | Activity | None] = [*activities.read(values)]
-    others = [at for at, one in enumerate(found) if one is None]
+    others = [at for at, one in enumerate(found) if one is None] if None in found else []
     if others:
         bad: Refused = {}
         read = iter(_validate([values[at] for at in others], _events, bad))
@@ -123,7 +132,7 @@ def _read_events(values: list[bytes], refused: Refused) -> list[Message | Activi
             else:
                 message = next(read)
                 found[at] = Activity.of(message) if message["type"] == "activity" else message
-    return [one for one in found if one is not None]
+    return [one for one in found if one is not None] if refused else cast(list[Message | Activity], found)
 
 
 def _read_feedback(values: list[bytes], refused: Refused) -> list[Message]:
@@ -172,24 +181,30 @@ def _check_keys(
     batch: RecordBatch, places: list[int], messages: list[Kind], letters: list[DeadLetter]
 ) -> Decoded[Kind]:
     """A learner's messages must carry the learner as their key, or Kafka cannot keep their order."""
-    learners = [one.learner if type(one) is Activity else one.get("learner") for one in messages]
-    keys = batch.keys
-    wrong = [
-        at
-        for at, (place, learner) in enumerate(zip(places, learners, strict=True))
-        if learner is not None and keys[place] != learner.encode()
+    keys = [batch.keys[place] for place in places]
+    wanted = [
+        one.learner.encode() if type(one) is Activity else _key_of(cast(Message, one), key)
+        for one, key in zip(messages, keys, strict=True)
     ]
-    letters.extend(letter(batch, places[at], _key_refusal(keys[places[at]], learners[at])) for at in wrong)
-    if wrong:
+    if keys != wanted:
+        wrong = [at for at, (key, own) in enumerate(zip(keys, wanted, strict=True)) if key != own]
+        letters.extend(letter(batch, places[at], _key_refusal(keys[at], wanted[at])) for at in wrong)
         dropped = set(wrong)
         places = [place for at, place in enumerate(places) if at not in dropped]
         messages = [message for at, message in enumerate(messages) if at not in dropped]
     return Decoded(places, messages, letters)
 
 
-def _key_refusal(key: bytes | None, learner: str) -> Refusal:
+def _key_of(message: Message, key: bytes | None) -> bytes | None:
+    """The key that a message must have: whatever it has where it is of no learner."""
+    learner: str | None = message.get("learner")
+    return key if learner is None else learner.encode()
+
+
+def _key_refusal(key: bytes | None, wanted: bytes | None) -> Refusal:
     if key is None:
         return Refusal("no_key", "key", "the record has no key; expected the learner")
+    learner = (wanted or b"").decode()
     return Refusal(
         "wrong_key", "key", f"found {key[:SHOWN].decode(errors='replace')!r}; expected {learner!r}"
     )

@@ -8,19 +8,17 @@ records however often the partition is read.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal
+from datetime import datetime
+from typing import Literal, cast
 
 import numpy as np
 
 from features.ring import NEVER, OPEN, Ints
 from schemas.dead_letter import DeadLetter
-from streams.activities import Activities, Activity
+from streams.activities import DAY_S, Activities, Activity, seconds_of
 from streams.decode import Message, Refusal, decode_events, letter
 from streams.records import RecordBatch
 
-DAY_S = 86_400
-EPOCH = datetime.fromtimestamp(0, UTC)
 HOUR_S = 3_600
 EARLIEST, LATEST = -20_000 * DAY_S, 90_000 * DAY_S
 """1915 to 2216: days that reports can name and columns can hold; a first event sets the watermark."""
@@ -108,14 +106,14 @@ class Intake:
         first = bisect_right(batch.offsets, applied)
         decoded = decode_events(batch, first)
         messages, places, letters = decoded.messages, decoded.places, decoded.letters
-        times = np.array(
-            [  # a third less time than int(timestamp())
-                one.days * DAY_S + one.seconds for one in [_moment(message) - EPOCH for message in messages]
-            ],
-            np.int64,
-        )
+        own = Activities.of(messages)
+        others = [at for at, message in enumerate(messages) if type(message) is not Activity]
+        times = np.empty(len(messages), np.int64)
+        times[own.positions] = own.times
+        times[others] = seconds_of(_moment(messages[at]) for at in others)
         before = self.ticked
-        now = self._now(batch, places, messages, times)
+        ticks = [at for at in others if cast(Message, messages[at])["type"] == "tick"]
+        now = self._now(batch, places, ticks, times)
         early = times > now + self.timing.tolerance
         nameless = (times < EARLIEST) | (times >= LATEST)
         refused = early | nameless
@@ -128,6 +126,8 @@ class Intake:
             kept = np.flatnonzero(~refused)
             messages, places = [messages[at] for at in kept.tolist()], [places[at] for at in kept.tolist()]
             times, now = times[kept], now[kept]
+            own = Activities.of(messages)
+            others = [at for at, message in enumerate(messages) if type(message) is not Activity]
         newest = np.maximum(np.maximum.accumulate(times), self.newest) if messages else times
         if messages:
             self.newest = int(newest[-1])
@@ -135,8 +135,8 @@ class Intake:
             batch=batch,
             messages=messages,
             places=places,
-            activities=Activities.of(messages),
-            others=[at for at, message in enumerate(messages) if type(message) is not Activity],
+            activities=own,
+            others=others,
             times=times,
             newest=newest,
             letters=sorted(letters, key=lambda one: one.offset),
@@ -145,22 +145,17 @@ class Intake:
         )
 
     def _now(
-        self,
-        batch: RecordBatch,
-        places: Sequence[int],
-        messages: Sequence[Message | Activity],
-        instants: Ints,
+        self, batch: RecordBatch, places: Sequence[int], ticks: Sequence[int], instants: Ints
     ) -> Ints:
         """The clock at each message: the broker's time, or the source's newest tick; the message's own
-        time before any tick."""
+        time before any tick. ticks: positions of messages."""
         if not len(instants):
             return np.zeros(0, np.int64)
         if self.timing.clock == "live":
             return np.array([batch.timestamps[place] // 1000 for place in places], np.int64)
-        ticks = np.array([type(one) is not Activity and one["type"] == "tick" for one in messages])
-        now = np.maximum(
-            np.maximum.accumulate(np.where(ticks & (instants < LATEST), instants, NEVER)), self.ticked
-        )
+        told = np.full(len(instants), NEVER, np.int64)
+        told[ticks] = np.where(instants[ticks] < LATEST, instants[ticks], NEVER)
+        now = np.maximum(np.maximum.accumulate(told), self.ticked)
         self.ticked = int(now[-1])
         return np.where(now == NEVER, instants, now)
 
@@ -199,7 +194,7 @@ class Intake:
 
 
 def _moment(message: Message | Activity) -> datetime:
-    found: datetime = message.occurred_at if type(message) is Activity else message["occurred_at"]
+    found: datetime = message.occurred_at if isinstance(message, Activity) else message["occurred_at"]
     return found
 
 

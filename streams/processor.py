@@ -273,7 +273,7 @@ class PartitionProcessor:
         if repeats:
             own = own.but(repeats)
         oldest = (clock.today or 0) * DAY_S - CLOSED * DAY_S
-        late = own.positions[work.times[own.positions] < oldest].tolist()
+        late = own.positions[own.times < oldest].tolist()
         if late:
             own = own.but(late)
             clock.dead_letters += len(late)
@@ -304,8 +304,7 @@ class PartitionProcessor:
     def _count_activities(self, work: Work, own: Activities) -> None:
         """Count activities that are counted for the first time."""
         state = self.state
-        slots, at = state.slots_of(own.enrolments), own.positions
-        times = work.times[at]
+        slots, at, times = state.slots_of(own.enrolments), own.positions, own.times
         for position in at[own.works].tolist():
             state.add_fact(_fact_of(cast(Activity, work.messages[position]), int(work.times[position])))
         self._steps.take(slots, times, own.items)

@@ -59,6 +59,20 @@ ROW = np.dtype(
 )
 """One enrolment. Packed, little-endian; its layout is guarded by ``VERSION`` and the fingerprint."""
 
+
+
+def _new_row() -> NDArray[Any]:
+    """An enrolment of which nothing is known yet."""
+    row, place = np.zeros(1, ROW), np.zeros(1, np.int64)
+    ring.clear(row, place)
+    coursework.clear(row, place)
+    for name in ("seen", "outcome_day", "written_day", "snap_day"):
+        row[name] = NEVER
+    return row
+
+
+_NEW = _new_row()[0]
+
 StateRow = tuple[bytes, bytes | None]
 """A key of the state topic and its value; None deletes."""
 
@@ -140,12 +154,7 @@ class PartitionState:
 
     def _new(self, key: tuple[str, str]) -> int:
         slot = self._place(key)
-        self.rows[slot] = np.zeros((), ROW)
-        one = np.array([slot])
-        ring.clear(self.rows, one)
-        coursework.clear(self.rows, one)
-        for name in ("seen", "outcome_day", "written_day", "snap_day"):
-            self.rows[name][slot] = NEVER
+        self.rows[slot] = _NEW
         self.rows["hash"][slot] = int(self.pseudonyms[slot][1], 16)
         return slot
 
