@@ -151,8 +151,9 @@ class Trails:
         """
         if not len(steps):
             return steps
-        order = np.lexsort((self.items.ranks(steps.items), steps.times, steps.late, steps.days, steps.slots))
-        steps = steps.at(order)
+        steps = steps.at(
+            _order(self.items.ranks(steps.items), steps.times, steps.late, steps.days, steps.slots)
+        )
         return steps.at(_firsts(steps.slots, steps.days, steps.late, steps.items) | _lasts(steps))
 
     def close(self, day: int) -> Made:
@@ -274,9 +275,23 @@ def _changes_after(column: Ints) -> Flags:
     return found
 
 
+def _order(*columns: Ints | Flags) -> Ints:
+    """``np.lexsort``, in a single sort where the columns fit into one number; by the last column first."""
+    key, width = np.zeros(len(columns[0]), np.int64), 1
+    for column in columns if len(key) else ():
+        low, high = int(column.min()), int(column.max())
+        span = high - low + 1
+        if width * span > 2**62:
+            order: Ints = np.lexsort(columns)
+            return order
+        key += (column.astype(np.int64) - low) * width
+        width *= span
+    return np.argsort(key, kind="stable")
+
+
 def _firsts(*columns: Ints | Flags) -> Flags:
     """Where a combination is there for the first time."""
-    order = np.lexsort(columns)  # stable: of equal ones the first stays first
+    order = _order(*columns)  # stable: of equal ones the first stays first
     repeated = np.ones(len(order), bool)
     for column in columns:
         repeated[1:] &= column[order[1:]] == column[order[:-1]]

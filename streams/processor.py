@@ -37,7 +37,7 @@ from features.bins import histogram
 from features.catalogue import FINGERPRINT
 from features.compute import features
 from features.coursework import SCORE_STEPS, Run, rearrange, submit
-from features.ring import CLOSED, NEVER, Ints, count, habits, turn
+from features.ring import CLOSED, NEVER, Ints, count, turn, usual_hours
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
 from online_models.arrays import pack
@@ -472,7 +472,7 @@ class PartitionProcessor:
         profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
         sources = self.state.tallies.take(today)
         choices = {name: pack(sums.astype(np.int32)) for name, sums in sorted(known.learned.items())}
-        active = {cohort.run.name: pack(_active_hours(cohort, today + 1)) for cohort in cohorts}
+        active = {cohort.run.name: pack(usual_hours(cohort.hours, today + 1)) for cohort in cohorts}
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
         ]
@@ -492,12 +492,6 @@ class PartitionProcessor:
             )
             for part, chunk in enumerate(chunks)
         ]
-
-
-def _active_hours(cohort: Cohort, day: int) -> NDArray[np.int32]:
-    """Of the whole cohort, by hour of the week: int32 [168]."""
-    found: NDArray[np.int32] = habits(cohort.hours, day).sum(axis=0, dtype=np.int32)
-    return found
 
 
 def _fact(message: Message, time: int) -> Message:

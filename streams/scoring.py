@@ -343,10 +343,10 @@ class Scoring:
 
     def _write_returns(self, cohort: Cohort, day: int, outputs: Outputs) -> None:
         """Who was active on the closed day, after a week or more without."""
-        active = np.asarray(cohort.hours.any(axis=2))
-        silent = ~active[:, [past % RING for past in range(day - 8, day - 1)]].any(axis=1)
-        known = self._state.rows["seen"][cohort.slots] < day - 8
-        for slot in cohort.slots[active[:, (day - 1) % RING] & silent & known].tolist():
+        active = np.flatnonzero(cohort.hours[:, (day - 1) % RING].any(axis=1))
+        week = cohort.hours[active[:, None], [past % RING for past in range(day - 8, day - 1)]]
+        slots = cohort.slots[active[~week.any(axis=(1, 2))]]
+        for slot in slots[self._state.rows["seen"][slots] < day - 8].tolist():
             learner, course_run = self._key(slot)
             name = f"{self._state.pseudonyms[slot][1]}/{day}"
             fact = Fact(learner, course_run, (day - 1) * DAY_S, "returned", name)
