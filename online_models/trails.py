@@ -77,8 +77,8 @@ class _Steps:
 
     def at(self, places: Flags | Ints) -> "_Steps":
         """Some of them."""
-        columns = (self.slots, self.days, self.times, self.items, self.late)
-        return _Steps(*(column[places] for column in columns))
+        numbers = (self.slots, self.days, self.times, self.items)
+        return _Steps(*(column[places] for column in numbers), self.late[places])
 
     @classmethod
     def joined(cls, parts: Sequence["_Steps"]) -> "_Steps":
@@ -128,10 +128,8 @@ class Trails:
         A step of a day before ``today`` leads nowhere, and counts as done from the close of ``today`` on.
         """
         items = self.items.numbers(names)
-        late = np.zeros(len(days), bool) if today is None else days < today
-        if late.any():
-            days = np.where(late, today, days)
-        steps = _Steps(slots, days, times, items, late)
+        today = int(days.min(initial=0)) if today is None else today
+        steps = _Steps(slots, np.maximum(days, today), times, items, days < today)
         self._add(steps if items.all() else steps.at(items > 0))
 
     def _add(self, steps: _Steps) -> None:
@@ -177,8 +175,8 @@ class Trails:
     def _transitions(self, steps: _Steps) -> Made:
         """steps: of one day that is not in the filters yet, none of them late, as they are needed."""
         first = steps.at(_firsts(steps.slots, steps.items))
-        starts = np.flatnonzero(_changes(first.slots))
-        number = np.arange(len(first)) - np.repeat(starts, np.diff(starts, append=len(first)))
+        begins = np.flatnonzero(_changes(first.slots))
+        number = np.arange(len(first)) - np.repeat(begins, np.diff(begins, append=len(first)))
         first = first.at(number < KEPT)
         bits = self.items.places(first.items)
         done = self._done[first.slots[:, None], bits >> 3] >> (bits & 7) & 1

@@ -21,7 +21,6 @@ from features.ring import Ints
 from schemas.activity import ACTIVITY_KINDS, ActivityKind
 from schemas.quality import UNNAMED
 
-DAY_S = 86_400
 EPOCH = datetime.fromtimestamp(0, UTC)
 KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
 
@@ -83,7 +82,7 @@ _columns = attrgetter(
 def seconds_of(moments: Iterable[datetime]) -> Ints:
     """Epoch seconds, rounded down, [n]; in a third less time than ``int(timestamp())``."""
     since = [moment - EPOCH for moment in moments]
-    return np.array([one.days * DAY_S + one.seconds for one in since], np.int64)
+    return np.array([one.days * 86_400 + one.seconds for one in since], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +145,9 @@ class Activities:
 
     def but(self, positions: Sequence[int]) -> "Activities":
         """Those at other positions."""
-        kept = np.flatnonzero(~np.isin(self.positions, positions)).tolist()
-        columns = (getattr(self, name) for name in self.__slots__)
-        return Activities(
-            *(
-                tuple(column[at] for at in kept) if isinstance(column, tuple) else column[kept]
-                for column in columns
-            )
-        )
+        kept = np.flatnonzero(~np.isin(self.positions, positions))
+        columns: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        for name, column in columns.items():
+            whole = isinstance(column, np.ndarray)
+            columns[name] = column[kept] if whole else tuple(column[at] for at in kept.tolist())
+        return Activities(**columns)

@@ -183,7 +183,7 @@ def _check_keys(
     """A learner's messages must carry the learner as their key, or Kafka cannot keep their order."""
     keys = [batch.keys[place] for place in places]
     wanted = [
-        one.learner.encode() if type(one) is Activity else _key_of(cast(Message, one), key)
+        one.learner.encode() if isinstance(one, Activity) else _key_of(one, key)
         for one, key in zip(messages, keys, strict=True)
     ]
     if keys != wanted:

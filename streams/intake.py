@@ -15,10 +15,11 @@ import numpy as np
 
 from features.ring import NEVER, OPEN, Ints
 from schemas.dead_letter import DeadLetter
-from streams.activities import DAY_S, Activities, Activity, seconds_of
+from streams.activities import Activities, Activity, seconds_of
 from streams.decode import Message, Refusal, decode_events, letter
 from streams.records import RecordBatch
 
+DAY_S = 86_400
 HOUR_S = 3_600
 EARLIEST, LATEST = -20_000 * DAY_S, 90_000 * DAY_S
 """1915 to 2216: days that reports can name and columns can hold; a first event sets the watermark."""
@@ -144,9 +145,7 @@ class Intake:
             letter_days=letter_days,
         )
 
-    def _now(
-        self, batch: RecordBatch, places: Sequence[int], ticks: Sequence[int], instants: Ints
-    ) -> Ints:
+    def _now(self, batch: RecordBatch, places: Sequence[int], ticks: Sequence[int], instants: Ints) -> Ints:
         """The clock at each message: the broker's time, or the source's newest tick; the message's own
         time before any tick. ticks: positions of messages."""
         if not len(instants):

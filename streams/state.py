@@ -60,7 +60,6 @@ ROW = np.dtype(
 """One enrolment. Packed, little-endian; its layout is guarded by ``VERSION`` and the fingerprint."""
 
 
-
 def _new_row() -> NDArray[Any]:
     """An enrolment of which nothing is known yet."""
     row, place = np.zeros(1, ROW), np.zeros(1, np.int64)
@@ -372,8 +371,8 @@ class PartitionState:
             else:
                 state._restore_row(kind, name.decode(), value, key)
         state._restore_enrolments(enrolments)
-        for key, trail in trails.items():
-            state.trails.put(state.slots[key], trail)
+        for enrolment, trail in trails.items():
+            state.trails.put(state.slots[enrolment], trail)
         state.trails.changed[:] = False
         state._dirty[:] = False
         return state

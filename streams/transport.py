@@ -169,7 +169,8 @@ class RecordBatchConsumer(driver.Consumer):
         # Also with nothing to fetch: the call tells aiokafka that the consumer is alive.
         fetched = await super()._getmany(fetchable or set(_NO_PARTITION), timeout)
         return {
-            tp: [batch_of(tp, records)] if self._in_batches(tp) else records for tp, records in fetched.items()
+            tp: [batch_of(tp, records)] if self._in_batches(tp) else records
+            for tp, records in fetched.items()
         }
 
     def _may_fetch(self, tp: TP) -> bool:
@@ -220,6 +221,15 @@ class RecordBatchConsumer(driver.Consumer):
             committable = delivered.popleft() + 1
         self._acked[tp] = sorted(acked)
         return committable
+
+    def committed_and_read(self, tp: TP) -> tuple[int | None, int | None]:
+        """The committed offset of a batch topic's partition and the end of its last batch that waits for its
+        commit; None where there is none. From any thread.
+        """
+        try:
+            return self._committed_offset[tp], self._delivered[tp][-1] + 1
+        except IndexError:
+            return self._committed_offset[tp], None
 
     # Rebalancing
 

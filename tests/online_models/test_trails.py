@@ -1,5 +1,6 @@
 """Trails of many at once say what a single trail says, whatever came in between."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,16 +26,17 @@ steps = st.lists(
 )
 
 
-def columns(some: list[tuple[int, int, int, str | None]]) -> tuple[Any, ...]:
+Step = tuple[int, int, int, str | None]
+
+
+def take(many: Trails, some: Sequence[Step], today: int) -> None:
     slots, days, times, items = zip(*some, strict=True)
-    return np.array(slots), np.array(times), np.array(days), items
+    many.take(np.array(slots), np.array(times), np.array(days), items, today)
 
 
-def take_both(
-    many: Trails, single: list[Trail], some: list[tuple[int, int, int, str | None]], today: int
-) -> None:
+def take_both(many: Trails, single: list[Trail], some: list[Step], today: int) -> None:
     if some:
-        many.take(*columns(some), today)
+        take(many, some, today)
     for slot, day, time, item in some:
         if item and day < today:
             single[slot].take_late(today, item)
@@ -105,8 +107,7 @@ def test_items_that_no_trail_names_are_forgotten(monkeypatch: pytest.MonkeyPatch
 
 def test_a_place_let_go_and_a_place_added_are_new() -> None:
     many = Trails(1)
-    some = [(0, 1, 5, "a"), (0, 2, 5, "b")]
-    many.take(*columns(some), 1)
+    take(many, [(0, 1, 5, "a"), (0, 2, 5, "b")], 1)
     many.close(1)
     many.put(0, Trail("a", 1, many.of(0).days))
     many.forget(np.array([0]))
@@ -114,6 +115,6 @@ def test_a_place_let_go_and_a_place_added_are_new() -> None:
     assert list(many.close(2).slots) == []
     assert many.of(0) == Trail()
     many.grow(4)
-    many.take(*columns([(3, 3, 5, "c")]), 3)
+    take(many, [(3, 3, 5, "c")], 3)
     assert np.flatnonzero(many.changed).tolist() == [3]
     assert many.close(3).slots.tolist() == [3]

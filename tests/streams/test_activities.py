@@ -1,4 +1,4 @@
-"""The fast reading of activities: whatever it takes the contract takes, as the same; and it takes the usual."""
+"""The fast reading of activities: what it takes the contract takes, as the same; and it takes the usual."""
 
 import json
 from datetime import datetime
@@ -36,10 +36,10 @@ LEFT_OUT = {"version": 1, "count": 1, "source": UNNAMED}
 def contract(value: bytes) -> dict[str, Any] | None:
     """What the contract makes of a record; None where it refuses it."""
     try:
-        found: dict[str, Any] = event_adapter.validate_json(value)
+        found: Any = event_adapter.validate_json(value)
     except ValidationError:
         return None
-    return found
+    return dict(found)
 
 
 def same(fast: Activity, message: dict[str, Any]) -> None:
