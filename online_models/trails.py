@@ -77,8 +77,9 @@ class _Steps:
 
     def at(self, places: Flags | Ints) -> "_Steps":
         """Some of them."""
-        numbers = (self.slots, self.days, self.times, self.items)
-        return _Steps(*(column[places] for column in numbers), self.late[places])
+        return _Steps(
+            self.slots[places], self.days[places], self.times[places], self.items[places], self.late[places]
+        )
 
     @classmethod
     def joined(cls, parts: Sequence["_Steps"]) -> "_Steps":
