@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sinks.address import StoreAddress
 from sinks.errors import StoreRejected
 from sinks.store import ClickHouseWriter, StoreReader
 from streams.day_counts import as_date
@@ -24,7 +25,9 @@ PARTITIONS = 4
 class Counting(ClickHouseWriter):
     """The real writer, which remembers what it inserted."""
 
-    tables: list[str]
+    def __init__(self, address: StoreAddress) -> None:
+        super().__init__(address)
+        self.tables: list[str] = []
 
     def write(self, table: str, columns: Mapping[str, Any], token: str | None = None) -> int:
         self.tables.append(table)
@@ -36,10 +39,10 @@ def writer(tmp_path: Path) -> Iterator[Counting]:
     with (
         real_server_or_embedded(tmp_path) as store,
         fresh_database(store) as database,
-        Counting(database) as writer,
     ):
-        writer.tables = []
+        writer = Counting(database)
         yield writer
+        writer.close()
 
 
 def outputs(partition: int, **changed: Any) -> Outputs:
