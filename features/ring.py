@@ -132,6 +132,15 @@ def habits(hours: NDArray[np.uint8], day: int) -> NDArray[np.uint8]:
     return found
 
 
+def usual_hours(hours: NDArray[np.uint8], day: int) -> NDArray[np.int32]:
+    """``habits`` of all enrolments together: hours uint8 [n, RING, 3] → int32 [168]."""
+    bits = np.unpackbits(hours, axis=2, bitorder="little").sum(axis=0, dtype=np.int32)  # [RING, 24]
+    found = np.zeros((7, 24), np.int32)
+    for past in range(day - CLOSED, day):
+        found[(past + 3) % 7] += bits[past % RING]
+    return found.ravel()
+
+
 def _fold(older: NDArray[np.float32], active: NDArray[np.bool_]) -> NDArray[np.float32]:
     """One step of the weighted share, column by column so that no shape changes the rounding."""
     folded = np.empty_like(older)

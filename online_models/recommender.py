@@ -53,12 +53,17 @@ Table = dict[str, Successors]
 """Course run → successors."""
 
 
+def places(item: str) -> list[int]:
+    """The bits that an item sets in a filter, ``HASHES`` of them."""
+    digest = blake2b(item.encode(), digest_size=2 * HASHES).digest()
+    return [int.from_bytes(digest[at : at + 2], "big") % FILTER_BITS for at in range(0, 2 * HASHES, 2)]
+
+
 @lru_cache(maxsize=100_000)
 def _bits(item: str) -> int:
-    digest = blake2b(item.encode(), digest_size=2 * HASHES).digest()
     found = 0
-    for at in range(0, 2 * HASHES, 2):
-        found |= 1 << (int.from_bytes(digest[at : at + 2], "big") % FILTER_BITS)
+    for place in places(item):
+        found |= 1 << place
     return found
 
 
@@ -120,6 +125,10 @@ class Trail:
         ``day`` on, which is open: not at once, since a decision on the last close may still be to come."""
         self.days.setdefault(day, _Day()).done |= _bits(item)
 
+    def take_done(self, day: int, done: int) -> None:
+        """Take what a filter says was done on a day that is open, beyond the steps that are kept."""
+        self.days.setdefault(day, _Day()).done |= done
+
     def close(self, day: int) -> tuple[str, str] | None:
         """End a day; the transition that it made, where it made one."""
         found = self.days.pop(day, None)
@@ -168,31 +177,39 @@ def learn(table: Table, transitions: Transitions, days: int = 1) -> Table:
     Runs of which nothing is left are dropped, so the table of a course that is over goes by itself.
     """
     keep = 0.5 ** (days / HALF_LIFE_DAYS)
-    weights: dict[str, dict[tuple[str, str], float]] = {
+    weights: dict[str, Successors] = {
         run: {
-            (start, to): keep * weight for start, after in successors.items() for to, weight in after.items()
+            start: {to: keep * weight for to, weight in after.items()} for start, after in successors.items()
         }
         for run, successors in table.items()
     }
     for (run, start, to), count in transitions.items():
-        pairs = weights.setdefault(run, {})
-        pairs[start, to] = pairs.get((start, to), 0.0) + count
-    alive = [run for run in sorted(weights) if max(weights[run].values(), default=0.0) >= LEAST_WEIGHT]
-    return {run: _heaviest(weights[run], MOST_PAIRS // len(alive)) for run in alive}
+        after = weights.setdefault(run, {}).setdefault(start, {})
+        after[to] = after.get(to, 0.0) + count
+    found = {run: _likely(weights[run]) for run in sorted(weights)}
+    alive = [run for run in found if found[run]]
+    return {run: _heaviest(found[run], MOST_PAIRS // len(alive)) for run in alive}
 
 
-def _heaviest(pairs: Mapping[tuple[str, str], float], most: int) -> Successors:
+def _likely(weights: Successors) -> Successors:
+    """Of each item the heaviest successors, the heaviest first; none of less than ``LEAST_WEIGHT``."""
     found: Successors = {}
-    left = most
-    for negative, (start, to) in sorted((-weight, pair) for pair, weight in pairs.items()):
-        weight = -negative
-        if left == 0 or weight < LEAST_WEIGHT:
-            break
-        after = found.setdefault(start, {})
-        if len(after) < MOST_SUCCESSORS:
-            after[to] = round(weight, 4)
-            left -= 1
-    return {start: found[start] for start in sorted(found)}
+    for start in sorted(weights):
+        pairs = [(-weight, to) for to, weight in weights[start].items() if weight >= LEAST_WEIGHT]
+        if pairs:
+            found[start] = {to: -negative for negative, to in sorted(pairs)[:MOST_SUCCESSORS]}
+    return found
+
+
+def _heaviest(weights: Successors, most: int) -> Successors:
+    """Of all pairs the heaviest, rounded."""
+    if sum(map(len, weights.values())) > most:
+        pairs = ((-weight, (start, to)) for start, after in weights.items() for to, weight in after.items())
+        kept: Successors = {}
+        for negative, (start, to) in sorted(pairs)[:most]:
+            kept.setdefault(start, {})[to] = -negative
+        weights = {start: kept[start] for start in sorted(kept)}
+    return {start: {to: round(one, 4) for to, one in after.items()} for start, after in weights.items()}
 
 
 def popular(successors: Successors) -> list[str]:

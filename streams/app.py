@@ -11,7 +11,7 @@ nothing: it ends the worker, and the batches come back to the next one.
 import asyncio
 import logging
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.types import TP
@@ -30,7 +30,7 @@ from streams.settings import Settings
 from streams.state import PartitionState
 from streams.storing import Storing
 from streams.training import Training
-from streams.transport import batch_topic, deliver_in_batches, faust_settings
+from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
 
 log = logging.getLogger(__name__)
 
@@ -185,6 +185,8 @@ class Pipeline:
         for delivery in self._early.pop(partition, []):
             runner.deliver(delivery)
         self._runners[partition] = runner
+        consumer, tp = cast(RecordBatchConsumer, self.app.consumer), TP(self._events, partition)
+        self.metrics.follow_commits(partition, partial(consumer.committed_and_read, tp))
         task = asyncio.get_running_loop().create_task(runner.run(), name=f"partition {partition}")
         task.add_done_callback(partial(self._ended, partition))
         self._tasks[partition] = task
@@ -229,6 +231,7 @@ class Pipeline:
                 task.cancel()
             elif not task.cancelled() and (error := task.exception()) is not None:
                 log.warning("%s: its last batches will come again: %s", task.get_name(), error)
+        self.metrics.forget_commits()
         self._runners.clear()
         self._tasks.clear()
         self._early.clear()

@@ -8,18 +8,18 @@ records however often the partition is read.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal
+from datetime import datetime
+from typing import Literal, cast
 
 import numpy as np
 
 from features.ring import NEVER, OPEN, Ints
 from schemas.dead_letter import DeadLetter
+from streams.activities import Activities, Activity, seconds_of
 from streams.decode import Message, Refusal, decode_events, letter
 from streams.records import RecordBatch
 
 DAY_S = 86_400
-EPOCH = datetime.fromtimestamp(0, UTC)
 HOUR_S = 3_600
 EARLIEST, LATEST = -20_000 * DAY_S, 90_000 * DAY_S
 """1915 to 2216: days that reports can name and columns can hold; a first event sets the watermark."""
@@ -55,16 +55,19 @@ class Timing:
 class Work:
     """Messages of one batch with their event times, to be applied in order from ``position`` on.
 
-    newest: the largest event time up to and including each message. letters: refused records, each
+    activities: those among the messages; others: the positions of the rest. newest: the largest event time
+    up to and including each message. letters: refused records, each
     said when the work has come to its offset. clock: 1 where a message's time is ahead of the clock, −1
     where it is behind it, else 0. letter_days: offset → the day of a
     letter by the clock, for those that came after it began.
     """
 
     batch: RecordBatch
-    messages: list[Message]
+    messages: list[Message | Activity]
     places: list[int]
-    times: list[int]
+    activities: Activities
+    others: list[int]
+    times: Ints
     newest: Ints
     letters: list[DeadLetter]
     clock: Ints
@@ -103,46 +106,55 @@ class Intake:
         """The work of a batch, without the records at or below the offset already applied."""
         first = bisect_right(batch.offsets, applied)
         decoded = decode_events(batch, first)
-        times = [  # a third less time than int(timestamp())
-            (since := message["occurred_at"] - EPOCH).days * DAY_S + since.seconds
-            for message in decoded.messages
-        ]
-        instants = np.array(times, np.int64)
+        messages, places, letters = decoded.messages, decoded.places, decoded.letters
+        own = Activities.of(messages)
+        others = [at for at, message in enumerate(messages) if type(message) is not Activity]
+        times = np.empty(len(messages), np.int64)
+        times[own.positions] = own.times
+        times[others] = seconds_of(_moment(messages[at]) for at in others)
         before = self.ticked
-        now = self._now(batch, decoded.places, decoded.messages, instants)
-        early = instants > now + self.timing.tolerance
-        nameless = (instants < EARLIEST) | (instants >= LATEST)
+        ticks = [at for at in others if cast(Message, messages[at])["type"] == "tick"]
+        now = self._now(batch, places, ticks, times)
+        early = times > now + self.timing.tolerance
+        nameless = (times < EARLIEST) | (times >= LATEST)
         refused = early | nameless
-        letters = decoded.letters
-        messages, places = decoded.messages, decoded.places
-        letter_days = self._letter_days(batch, letters, places, [before, *now.tolist()])
+        letter_days = self._letter_days(batch, letters, places, before, now)
         if refused.any():
             for at in np.flatnonzero(refused).tolist():
                 why = _no_day(messages[at]) if nameless[at] else self._refusal(messages[at])
                 letters = [*letters, letter(batch, places[at], why)]
                 letter_days[batch.offsets[places[at]]] = int(now[at]) // DAY_S
-            kept = np.flatnonzero(~refused).tolist()
-            messages, places = [messages[at] for at in kept], [places[at] for at in kept]
-            times, instants, now = [times[at] for at in kept], instants[kept], now[kept]
-        newest = np.maximum(np.maximum.accumulate(instants), self.newest) if times else instants
-        if times:
+            kept = np.flatnonzero(~refused)
+            messages, places = [messages[at] for at in kept.tolist()], [places[at] for at in kept.tolist()]
+            times, now = times[kept], now[kept]
+            own = Activities.of(messages)
+            others = [at for at, message in enumerate(messages) if type(message) is not Activity]
+        newest = np.maximum(np.maximum.accumulate(times), self.newest) if messages else times
+        if messages:
             self.newest = int(newest[-1])
-        letters = sorted(letters, key=lambda one: one.offset)
-        return Work(batch, messages, places, times, newest, letters, self._apart(instants, now), letter_days)
+        return Work(
+            batch=batch,
+            messages=messages,
+            places=places,
+            activities=own,
+            others=others,
+            times=times,
+            newest=newest,
+            letters=sorted(letters, key=lambda one: one.offset),
+            clock=self._apart(times, now),
+            letter_days=letter_days,
+        )
 
-    def _now(
-        self, batch: RecordBatch, places: Sequence[int], messages: Sequence[Message], instants: Ints
-    ) -> Ints:
+    def _now(self, batch: RecordBatch, places: Sequence[int], ticks: Sequence[int], instants: Ints) -> Ints:
         """The clock at each message: the broker's time, or the source's newest tick; the message's own
-        time before any tick."""
+        time before any tick. ticks: positions of messages."""
         if not len(instants):
             return np.zeros(0, np.int64)
         if self.timing.clock == "live":
             return np.array([batch.timestamps[place] // 1000 for place in places], np.int64)
-        ticks = np.array([message["type"] == "tick" for message in messages])
-        now = np.maximum(
-            np.maximum.accumulate(np.where(ticks & (instants < LATEST), instants, NEVER)), self.ticked
-        )
+        told = np.full(len(instants), NEVER, np.int64)
+        told[ticks] = np.where(instants[ticks] < LATEST, instants[ticks], NEVER)
+        now = np.maximum(np.maximum.accumulate(told), self.ticked)
         self.ticked = int(now[-1])
         return np.where(now == NEVER, instants, now)
 
@@ -153,27 +165,38 @@ class Intake:
         return (instants >= now + DAY_S).astype(np.int64) - (instants < now)
 
     def _letter_days(
-        self, batch: RecordBatch, letters: Sequence[DeadLetter], places: Sequence[int], now: Sequence[int]
+        self,
+        batch: RecordBatch,
+        letters: Sequence[DeadLetter],
+        places: Sequence[int],
+        before: int,
+        now: Ints,
     ) -> dict[int, int]:
         """The day by the clock of each record that could not be read; none before any tick.
 
-        now: the clock before the batch, and at each message.
+        before, now: the clock before the batch, and at each message.
         """
         found = {}
         for one in letters:
             at = bisect_right(places, one.offset, key=batch.offsets.__getitem__)
-            moment = int(one.received_at.timestamp()) if self.timing.clock == "live" else now[at]
+            clock = before if at == 0 else int(now[at - 1])
+            moment = int(one.received_at.timestamp()) if self.timing.clock == "live" else clock
             if moment != NEVER:
                 found[one.offset] = moment // DAY_S
         return found
 
-    def _refusal(self, message: Message) -> Refusal:
+    def _refusal(self, message: Message | Activity) -> Refusal:
         clock = "the broker's time" if self.timing.clock == "live" else "the source's newest tick"
         hours = self.timing.tolerance / 3600
-        detail = f"found {message['occurred_at'].isoformat()}; expected at most {hours:g} h after {clock}"
+        detail = f"found {_moment(message).isoformat()}; expected at most {hours:g} h after {clock}"
         return Refusal("future", "occurred_at", detail)
 
 
-def _no_day(message: Message) -> Refusal:
-    found = message["occurred_at"].isoformat()
+def _moment(message: Message | Activity) -> datetime:
+    found: datetime = message.occurred_at if isinstance(message, Activity) else message["occurred_at"]
+    return found
+
+
+def _no_day(message: Message | Activity) -> Refusal:
+    found = _moment(message).isoformat()
     return Refusal("invalid", "occurred_at", f"found {found}; expected a moment from 1915 to 2216")

@@ -24,8 +24,9 @@ and a test all run this object. Its contract:
     The offset up to which a checkpoint now would vouch. Batches up to it may be acked after one.
 """
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -36,7 +37,7 @@ from features.bins import histogram
 from features.catalogue import FINGERPRINT
 from features.compute import features
 from features.coursework import SCORE_STEPS, Run, rearrange, submit
-from features.ring import CLOSED, NEVER, Ints, count, habits, turn
+from features.ring import CLOSED, NEVER, Ints, count, turn, usual_hours
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
 from online_models.arrays import pack
@@ -45,7 +46,7 @@ from online_models.recommender import Transitions, by_run
 from schemas.activity import ACTIVITY_KINDS
 from schemas.enrolment import Completed
 from schemas.learning import DayPackage, DayReport, TrainingExample
-from schemas.quality import UNNAMED
+from streams.activities import Activities, Activity
 from streams.day_counts import at_close
 from streams.decode import Message, Refusal, decode_feedback, letter
 from streams.following import Following, Known
@@ -58,7 +59,6 @@ from streams.state import PartitionState, StateRow
 from streams.steps import Steps
 from streams.tallies import Hits
 
-KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
 EXAMPLES_A_PART = 1000
 """About 400 kB of JSON: below every broker's default record limit."""
 
@@ -258,65 +258,71 @@ class PartitionProcessor:
 
     def _apply_messages(self, work: Work, start: int, stop: int, outputs: Outputs) -> None:
         state, clock = self.state, self.state.clock
+        own = work.activities.between(start, stop)
+        others = work.others[bisect_left(work.others, start) : bisect_left(work.others, stop)]
+        repeats = self._note_ids(work, own, others)
+        for position in others:
+            message = cast(Message, work.messages[position])
+            if message["type"] == "tick":
+                clock.ticked = max(clock.ticked, int(work.times[position]))
+            elif position in repeats:
+                continue
+            else:
+                state.add_fact(_fact(message, int(work.times[position])))
+            clock.events += 1
+        if repeats:
+            own = own.but(repeats)
         oldest = (clock.today or 0) * DAY_S - CLOSED * DAY_S
-        slots: list[int] = []
-        at: list[int] = []
-        first_time, slot_of = state.first_time, state.slot
-        for position in range(start, stop):
-            message = work.messages[position]
-            kind = message["type"]
-            if kind == "tick":
-                clock.ticked = max(clock.ticked, work.times[position])
-                clock.events += 1
-                continue
-            if not first_time(message["event_id"]):
-                clock.duplicates += 1
-                if kind == "activity":
-                    state.tallies.repeat(message, work.times[position])
-                continue
-            if kind != "activity":
-                state.add_fact(_fact(message, work.times[position]))
-                clock.events += 1
-                continue
-            if work.times[position] < oldest:
-                clock.dead_letters += 1
-                outputs.dead_letters.append(letter(work.batch, work.places[position], _too_late(message)))
-                continue
-            if message["kind"] == "submission" or "progress" in message:
-                state.add_fact(_fact(message, work.times[position]))
-            slots.append(slot_of(message["learner"], message["course_run"]))
-            at.append(position)
-        clock.events += len(slots)
-        if slots:
-            self._count_activities(work, slots, at)
+        late = own.positions[own.times < oldest].tolist()
+        if late:
+            own = own.but(late)
+            clock.dead_letters += len(late)
+            outputs.dead_letters += [
+                letter(work.batch, work.places[position], _too_late(cast(Activity, work.messages[position])))
+                for position in late
+            ]
+        clock.events += len(own.ids)
+        if own.ids:
+            self._count_activities(work, own)
 
-    def _count_activities(self, work: Work, active: list[int], positions: list[int]) -> None:
-        """Count activities. active: the enrolments' slots, positions: those of their messages."""
+    def _note_ids(self, work: Work, own: Activities, others: Sequence[int]) -> list[int]:
+        """Note the event ids of a segment's messages; the positions of those that are repeats."""
+        state, clock = self.state, self.state.clock
+        messages = {position: cast(Message, work.messages[position]) for position in others}
+        told = {at: one["event_id"] for at, one in messages.items() if one["type"] != "tick"}
+        if state.all_first([*own.ids, *told.values()]):
+            return []
+        told.update(zip(own.positions.tolist(), own.ids, strict=True))
+        repeats = [position for position in sorted(told) if not state.first_time(told[position])]
+        clock.duplicates += len(repeats)
+        for position in repeats:
+            message = work.messages[position]
+            if type(message) is Activity:
+                state.tallies.repeat(message.source, message.course_run, int(work.times[position]))
+        return repeats
+
+    def _count_activities(self, work: Work, own: Activities) -> None:
+        """Count activities that are counted for the first time."""
         state = self.state
-        messages = [work.messages[position] for position in positions]
-        slots, at = np.array(active), np.array(positions)
-        kinds = np.array([KIND_INDEX[message["kind"]] for message in messages])
-        clicks = np.array([message.get("count", 1) for message in messages])
-        durations = [message.get("duration_s") for message in messages]
-        seconds = np.array([int(duration or 0) for duration in durations])
-        items = [message.get("object") for message in messages]
-        times = np.array(work.times, np.int64)[at]
-        self._steps.take(active, times.tolist(), items)
-        count(state.rows, slots, times, kinds, clicks, seconds)
+        slots, at, times = state.slots_of(own.enrolments), own.positions, own.times
+        for position in at[own.works].tolist():
+            state.add_fact(_fact_of(cast(Activity, work.messages[position]), int(work.times[position])))
+        self._steps.take(slots, times, own.items)
+        count(state.rows, slots, times, own.kinds, own.clicks, own.seconds)
         days = (times // DAY_S).astype(np.int32)
         seen = state.rows["seen"]
         seen[slots] = np.where(seen[slots] == NEVER, days, seen[slots])
         np.minimum.at(seen, slots, days)
         state.touch(slots)
-        self._count_hours(slots, times, work.newest[at], kinds, clicks, seconds)
+        self._count_hours(slots, times, work.newest[at], own.kinds, own.clicks, own.seconds)
         hits = Hits(
-            sources=[message.get("source", UNNAMED) for message in messages],
+            sources=own.sources,
             runs=state.run_of[slots],
             times=times,
-            kinds=kinds,
+            kinds=own.kinds,
             clock=work.clock[at],
-            bare=np.array([item is None for item in items]),
-            untimed=np.array([duration is None for duration in durations]),
+            bare=np.array([item is None for item in own.items]),
+            untimed=own.untimed,
         )
         state.tallies.add(hits, [run.name for run in state.runs])
 
@@ -375,17 +381,18 @@ class PartitionProcessor:
         Returns the places of the enrolments that ended.
         """
         state = self.state
-        ended = []
+        ended, changed = [], []
         for fact in state.take_facts(before):
             if fact["type"] == "calendar":
                 self._take_calendar(fact)
                 continue
             slot = state.slot(fact["learner"], fact["course_run"])
-            was = state.rows["outcome"][slot]
-            self._apply_fact(slot, fact, fact["time"] // DAY_S)
-            if state.rows["outcome"][slot] != was:
+            changed.append(slot)
+            if fact["type"] == "activity":
+                self._apply_work(slot, fact)
+            elif self._apply_fact(slot, fact, fact["time"] // DAY_S):
                 ended.append(slot)
-            state.touch(np.array([slot]))
+        state.touch(np.array(changed, np.int64))
         return ended
 
     def _take_calendar(self, calendar: Message) -> None:
@@ -400,27 +407,29 @@ class PartitionProcessor:
         if old.known:
             state.touch(slots)
 
-    def _apply_fact(self, slot: int, fact: Message, day: int) -> None:
+    def _apply_fact(self, slot: int, fact: Message, day: int) -> bool:
+        """Apply a registration, a withdrawal or a result; whether the enrolment has ended by it."""
         rows = self.state.rows
-        match fact["type"]:
-            case "enrolled":
-                first = rows["enrolled"][slot]
-                rows["enrolled"][slot] = day if first == NEVER else min(day, first)
-                self._scoring.take(fact)
-            case "withdrawn" | "completed" if rows["outcome"][slot] == OPEN:
-                rows["outcome"][slot] = (
-                    WITHDRAWN if fact["type"] == "withdrawn" else outcome_of(cast(Completed, fact))
-                )
-                rows["outcome_day"][slot] = day
-                self._scoring.take(fact)
-            case "activity":
-                if fact["kind"] == "submission" and fact.get("object"):
-                    run = self.state.runs[self.state.run_of[slot]]
-                    submit(rows, slot, run, fact["object"], day, fact.get("score"))
-                if fact.get("progress") is not None:
-                    rows["progress"][slot] = max(
-                        rows["progress"][slot], round(fact["progress"] * SCORE_STEPS)
-                    )
+        if fact["type"] == "enrolled":
+            first = rows["enrolled"][slot]
+            rows["enrolled"][slot] = day if first == NEVER else min(day, first)
+        elif rows["outcome"][slot] != OPEN:
+            return False
+        else:
+            withdrawn = fact["type"] == "withdrawn"
+            rows["outcome"][slot] = WITHDRAWN if withdrawn else outcome_of(cast(Completed, fact))
+            rows["outcome_day"][slot] = day
+        self._scoring.take(fact)
+        return bool(rows["outcome"][slot] != OPEN)
+
+    def _apply_work(self, slot: int, fact: Message) -> None:
+        """Apply a hand-in or progress told."""
+        state, rows = self.state, self.state.rows
+        if fact["kind"] == "submission" and fact.get("object"):
+            run = state.runs[state.run_of[slot]]
+            submit(rows, slot, run, fact["object"], fact["time"] // DAY_S, fact.get("score"))
+        if fact.get("progress") is not None:
+            rows["progress"][slot] = max(rows["progress"][slot], round(fact["progress"] * SCORE_STEPS))
 
     def _take_cohorts(self, day: int) -> list[Cohort]:
         """Features of every enrolment in force, as of the start of ``day``, run by run."""
@@ -463,12 +472,12 @@ class PartitionProcessor:
         profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
         sources = self.state.tallies.take(today)
         choices = {name: pack(sums.astype(np.int32)) for name, sums in sorted(known.learned.items())}
-        active = {cohort.run.name: pack(_active_hours(cohort, today + 1)) for cohort in cohorts}
+        active = {cohort.run.name: pack(usual_hours(cohort.hours, today + 1)) for cohort in cohorts}
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
         ]
         return [
-            DayReport(
+            DayReport.model_construct(  # of our own making; the trainer checks what it is given
                 partition=self.partition,
                 day=today,
                 part=part,
@@ -485,12 +494,6 @@ class PartitionProcessor:
         ]
 
 
-def _active_hours(cohort: Cohort, day: int) -> NDArray[np.int32]:
-    """Of the whole cohort, by hour of the week: int32 [168]."""
-    found: NDArray[np.int32] = habits(cohort.hours, day).sum(axis=0, dtype=np.int32)
-    return found
-
-
 def _fact(message: Message, time: int) -> Message:
     """A message as a fact to be kept: times as epoch seconds, so that it can be stored as JSON."""
     fact = {
@@ -504,8 +507,19 @@ def _fact(message: Message, time: int) -> Message:
     return fact
 
 
-def _too_late(message: Message) -> Refusal:
-    found = message["occurred_at"].isoformat()
+def _fact_of(activity: Activity, time: int) -> Message:
+    """Of an activity what the close of its day needs."""
+    fact: Message = {"type": "activity", "event_id": activity.event_id, "time": time}
+    fact |= {"learner": activity.learner, "course_run": activity.course_run, "kind": activity.kind}
+    for name in ("object", "score", "progress"):
+        value = getattr(activity, name)
+        if value is not None:
+            fact[name] = value
+    return fact
+
+
+def _too_late(activity: Activity) -> Refusal:
+    found = activity.occurred_at.isoformat()
     return Refusal(
         "too_late", "occurred_at", f"found {found}; expected within {CLOSED} days of the watermark"
     )

@@ -1,6 +1,6 @@
 """From a day's features and package to estimates, levels, risk changes, decisions and snapshots."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Seen
 from online_models.explanations import Why, explain, middle_of
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
-from online_models.recommender import Recommender, Trail
+from online_models.recommender import Recommender
 from online_models.scoring import DECIMALS, Scorer, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, RiskChange
@@ -244,7 +244,7 @@ class Scoring:
         before = self._learner(change.learner)
         situation = replace(
             self._situation(change.learner, change.course_run, habit),
-            next_item=day.recommender.next_item(change.course_run, self._state.trails.get(slot) or Trail()),
+            next_item=day.recommender.next_item(change.course_run, self._state.trails.of(slot)),
         )
         context = context_of(_group(change), change.previous_level)
         choose = by_outcomes(self._policy.holdout_key, change.risk_change_id, context, day.learned)
@@ -343,10 +343,10 @@ class Scoring:
 
     def _write_returns(self, cohort: Cohort, day: int, outputs: Outputs) -> None:
         """Who was active on the closed day, after a week or more without."""
-        active = np.asarray(cohort.hours.any(axis=2))
-        silent = ~active[:, [past % RING for past in range(day - 8, day - 1)]].any(axis=1)
-        known = self._state.rows["seen"][cohort.slots] < day - 8
-        for slot in cohort.slots[active[:, (day - 1) % RING] & silent & known].tolist():
+        active = np.flatnonzero(cohort.hours[:, (day - 1) % RING].any(axis=1))
+        week = cohort.hours[active[:, None], [past % RING for past in range(day - 8, day - 1)]]
+        slots = cohort.slots[active[~week.any(axis=(1, 2))]]
+        for slot in slots[self._state.rows["seen"][slots] < day - 8].tolist():
             learner, course_run = self._key(slot)
             name = f"{self._state.pseudonyms[slot][1]}/{day}"
             fact = Fact(learner, course_run, (day - 1) * DAY_S, "returned", name)
@@ -354,7 +354,8 @@ class Scoring:
 
     def _write_fact(self, fact: Fact, outputs: Outputs) -> None:
         pseudonym = self._state.pseudonym
-        row = asdict(fact) | {"learner": pseudonym(fact.learner), "fact_id": pseudonym(fact.fact_id)}
+        row = {one.name: getattr(fact, one.name) for one in fields(fact)}  # asdict copies its values deeply
+        row |= {"learner": pseudonym(fact.learner), "fact_id": pseudonym(fact.fact_id)}
         outputs.add_row("learner_facts", **row, partition=self._partition)
 
     def _write_change(self, slot: int, change: RiskChange, outputs: Outputs) -> None:

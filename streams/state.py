@@ -9,7 +9,7 @@ A checkpoint is the rows that changed since the last one, closed by the partitio
 *mark*. Rows after the last mark were never completed and do not count.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints
 from online_models.labels import KEPT
 from online_models.recommender import Trail
+from online_models.trails import Trails
 from streams.identity import Identity
 from streams.intake import DAY_S
 from streams.tallies import Tallies
@@ -57,6 +58,19 @@ ROW = np.dtype(
     ]
 )
 """One enrolment. Packed, little-endian; its layout is guarded by ``VERSION`` and the fingerprint."""
+
+
+def _new_row() -> NDArray[Any]:
+    """An enrolment of which nothing is known yet."""
+    row, place = np.zeros(1, ROW), np.zeros(1, np.int64)
+    ring.clear(row, place)
+    coursework.clear(row, place)
+    for name in ("seen", "outcome_day", "written_day", "snap_day"):
+        row[name] = NEVER
+    return row
+
+
+_NEW = _new_row()[0]
 
 StateRow = tuple[bytes, bytes | None]
 """A key of the state topic and its value; None deletes."""
@@ -109,8 +123,7 @@ class PartitionState:
         self.outbox: dict[str, list[str]] = {}
         """Messages for notifiers by name, each with its learner, until they have been sent."""
         self.clock = Clock()
-        self.trails: dict[int, Trail] = {}
-        self.changed_trails: set[int] = set()
+        self.trails = Trails(capacity)
         self.ids: set[str] = set()
         self.older_ids: set[str] = set()
         self.counters: dict[tuple[str, str, int, int], list[int]] = {}
@@ -131,14 +144,16 @@ class PartitionState:
         found = self.slots.get(key)
         return self._new(key) if found is None else found
 
+    def slots_of(self, keys: Sequence[tuple[str, str]]) -> Ints:
+        """The places of enrolments, [n], made when they are new."""
+        found = list(map(self.slots.get, keys))
+        if None in found:
+            found = [self.slot(*key) for key in keys]
+        return np.array(found, np.int64)
+
     def _new(self, key: tuple[str, str]) -> int:
         slot = self._place(key)
-        self.rows[slot] = np.zeros((), ROW)
-        one = np.array([slot])
-        ring.clear(self.rows, one)
-        coursework.clear(self.rows, one)
-        for name in ("seen", "outcome_day", "written_day", "snap_day"):
-            self.rows[name][slot] = NEVER
+        self.rows[slot] = _NEW
         self.rows["hash"][slot] = int(self.pseudonyms[slot][1], 16)
         return slot
 
@@ -162,6 +177,7 @@ class PartitionState:
         size = 2 * len(self.rows)
         self.rows = np.concatenate([self.rows, np.zeros(size - len(self.rows), ROW)])
         self.run_of = np.concatenate([self.run_of, np.full(size - len(self.run_of), -1, np.int32)])
+        self.trails.grow(size)
         self._dirty = np.concatenate([self._dirty, np.zeros(size - len(self._dirty), bool)])
 
     def drop(self, slots: Ints) -> None:
@@ -169,15 +185,14 @@ class PartitionState:
         for slot in slots.tolist():
             key = self.keys[slot]
             assert key is not None, "only enrolments in use are dropped"  # noqa: S101
-            self._dirty_rows[_enrolment_key(key)] = None
-            if self.trails.pop(slot, None) is not None:
-                self._dirty_rows[_enrolment_key(key, _TRAIL)] = None
-                self.changed_trails.discard(slot)
+            for kind in (_ENROLMENT, _TRAIL):
+                self._dirty_rows[_enrolment_key(key, kind)] = None
             del self.slots[key]
             self.keys[slot] = None
             self.run_of[slot] = -1
             self._dirty[slot] = False
             self._free.append(slot)
+        self.trails.forget(slots)
 
     def touch(self, slots: Ints) -> None:
         """Note that enrolments changed."""
@@ -261,6 +276,17 @@ class PartitionState:
         self._new_ids.append(event_id)
         return True
 
+    def all_first(self, event_ids: list[str]) -> bool:
+        """``first_time`` of all of them, where it is true of each; else none of them is noted."""
+        new = set(event_ids)
+        if len(new) < len(event_ids) or not (
+            self.ids.isdisjoint(event_ids) and self.older_ids.isdisjoint(event_ids)
+        ):
+            return False
+        self.ids |= new
+        self._new_ids += event_ids
+        return True
+
     def turn_ids(self) -> None:
         """A day has closed: ids seen before the last close are forgotten."""
         self._write_ids()
@@ -293,11 +319,11 @@ class PartitionState:
             if key is not None:
                 yield _enrolment_key(key), self.rows[slot].tobytes()
         self._dirty[:] = False
-        for slot in sorted(self.changed_trails):
+        for slot, trail in self.trails.stored(np.flatnonzero(self.trails.changed).tolist()):
             key = self.keys[slot]
             if key is not None:
-                yield _enrolment_key(key, _TRAIL), orjson.dumps(self.trails[slot].record())
-        self.changed_trails = set()
+                yield _enrolment_key(key, _TRAIL), orjson.dumps(trail.record())
+        self.trails.changed[:] = False
         for gone in self._written_facts - self.facts.keys():
             yield _key(_FACT, gone), None
         for new in self.facts.keys() - self._written_facts:
@@ -345,7 +371,9 @@ class PartitionState:
             else:
                 state._restore_row(kind, name.decode(), value, key)
         state._restore_enrolments(enrolments)
-        state.trails = {state.slots[key]: trail for key, trail in trails.items()}
+        for enrolment, trail in trails.items():
+            state.trails.put(state.slots[enrolment], trail)
+        state.trails.changed[:] = False
         state._dirty[:] = False
         return state
 

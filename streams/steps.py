@@ -1,9 +1,10 @@
 """Feeds the recommender with a partition's events: learners' steps in, a day's transitions out."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from online_models.recommender import Trail, Transitions
+from features.ring import Ints
+from online_models.recommender import Transitions
 from streams.intake import DAY_S
 from streams.state import PartitionState
 
@@ -18,32 +19,15 @@ class Steps:
     def __init__(self, state: PartitionState) -> None:
         self._state = state
 
-    def take(self, slots: Iterable[int], times: Iterable[int], items: Iterable[str | None]) -> None:
+    def take(self, slots: Ints, times: Ints, items: Sequence[str | None]) -> None:
         """Enrolments did something, at a moment, with an item where one is named; all of one length."""
-        trails, changed, today = self._state.trails, self._state.changed_trails, self._state.clock.today
-        for slot, time, item in zip(slots, times, items, strict=True):
-            if not item:
-                continue
-            trail = trails.get(slot)
-            if trail is None:
-                trail = trails[slot] = Trail()
-            day = time // DAY_S
-            if today is not None and day < today:
-                trail.take_late(today, item)
-            else:
-                trail.take(day, time, item)
-            changed.add(slot)
+        self._state.trails.take(slots, times, times // DAY_S, items, self._state.clock.today)
 
     def close(self, day: int) -> Transitions:
         """End a day: its transitions."""
-        state, found = self._state, Counter[tuple[str, str, str]]()
-        for slot, trail in state.trails.items():
-            if day not in trail.days:
-                continue
-            made = trail.close(day)
-            state.changed_trails.add(slot)
-            if made is not None:
-                found[state.runs[state.run_of[slot]].name, *made] += 1
+        state, made = self._state, self._state.trails.close(day)
+        runs = [state.runs[index].name for index in state.run_of[made.slots].tolist()]
+        found = Counter(zip(runs, made.starts, made.to, strict=True))
         if len(found) <= MOST_A_DAY:
             return found
         return Counter(dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))[:MOST_A_DAY]))

@@ -18,7 +18,6 @@ from online_models.arrays import pack
 from schemas.activity import ACTIVITY_KINDS
 from schemas.dead_letter import DeadLetter, DeadLetterReason
 from schemas.quality import UNNAMED, Fault, SourceCounts
-from streams.decode import Message
 from streams.intake import DAY_S, HOUR_S
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)
@@ -51,7 +50,7 @@ class Hits:
     object; untimed: without a duration.
     """
 
-    sources: list[str]
+    sources: Sequence[str]
     runs: NDArray[np.int32]
     times: Ints
     kinds: Ints
@@ -98,9 +97,9 @@ class Tallies:
             key = (sources[source], runs[run], first + day)
             self._of(key)[found[start:end] % WIDTH] += counts[start:end]
 
-    def repeat(self, message: Message, time: int) -> None:
+    def repeat(self, source: str, course_run: str, time: int) -> None:
         """Count an activity that was a repeat."""
-        self._fault(message.get("source", UNNAMED), message["course_run"], time // DAY_S, "duplicates")
+        self._fault(source, course_run, time // DAY_S, "duplicates")
 
     def refuse(self, letter: DeadLetter, day: int) -> None:
         """Count a record that was refused, where it says what it belongs to."""

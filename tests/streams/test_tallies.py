@@ -59,7 +59,7 @@ def test_events_are_counted_by_source_run_kind_and_hour() -> None:
 
 def test_repeats_and_refused_records_are_counted_where_they_say_what_they_belong_to() -> None:
     tallies = Tallies()
-    tallies.repeat({"course_run": "c/r", "source": "web"}, DAY * DAY_S + 5)
+    tallies.repeat("web", "c/r", DAY * DAY_S + 5)
     bodies = [
         {"course_run": "c/r", "source": "web", "kind": "k"},
         {"course_run": "c/r", "source": 7},

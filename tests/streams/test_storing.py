@@ -1,0 +1,79 @@
+"""Rows of checkpoints that wait together go in together, and each is told once its own are in."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sinks.address import StoreAddress
+from sinks.errors import StoreRejected
+from sinks.store import ClickHouseWriter, StoreReader
+from streams.day_counts import as_date
+from streams.metrics import Metrics
+from streams.outputs import Outputs
+from streams.processor import PartitionProcessor
+from streams.state import PartitionState
+from streams.storing import Storing
+from tests.stores import fresh_database, real_server_or_embedded
+from tests.streams.pipeline import IDENTITY, REPLAY
+
+PARTITIONS = 4
+
+
+class Counting(ClickHouseWriter):
+    """The real writer, which remembers what it inserted."""
+
+    def __init__(self, address: StoreAddress) -> None:
+        super().__init__(address)
+        self.tables: list[str] = []
+
+    def write(self, table: str, columns: Mapping[str, Any], token: str | None = None) -> int:
+        self.tables.append(table)
+        return super().write(table, columns, token)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[Counting]:
+    with (
+        real_server_or_embedded(tmp_path) as store,
+        fresh_database(store) as database,
+    ):
+        writer = Counting(database)
+        yield writer
+        writer.close()
+
+
+def outputs(partition: int, **changed: Any) -> Outputs:
+    found = Outputs()
+    row = {"day": as_date(20_000), "course_run": "c/r", "kind": "quiz", "clicks": 1, "active": 1}
+    found.add_row("activity_daily", **row | {"partition": partition, "version": 1} | changed)
+    return found
+
+
+async def store_all(storing: Storing, said: list[Outputs]) -> list[BaseException | None]:
+    processors = [
+        PartitionProcessor(partition, REPLAY, PartitionState(IDENTITY)) for partition in range(len(said))
+    ]
+    stored = (storing.store(one, of) for one, of in zip(processors, said, strict=True))
+    return await asyncio.gather(*stored, return_exceptions=True)
+
+
+def test_checkpoints_that_wait_together_are_one_insert_a_table(writer: Counting) -> None:
+    storing = Storing(writer, Metrics(), lambda _: (0, 0))
+    done = asyncio.run(store_all(storing, [outputs(partition) for partition in range(PARTITIONS)]))
+    assert done == [None] * PARTITIONS
+    assert writer.tables.count("activity_daily") == 1
+    assert writer.tables.count("pipeline_health") == 1
+    with StoreReader(writer.address) as reader:
+        for table in ("activity_daily", "pipeline_health"):
+            rows = reader.query(f"SELECT partition FROM {table} ORDER BY partition").rows
+            assert rows == [(partition,) for partition in range(PARTITIONS)], table
+    assert asyncio.run(store_all(Storing(writer, Metrics(), lambda _: (0, 0)), [outputs(0)])) == [None]
+
+
+def test_rows_that_the_store_will_never_take_are_an_error_for_all_who_wait(writer: Counting) -> None:
+    storing = Storing(writer, Metrics(), lambda _: (0, 0))
+    done = asyncio.run(store_all(storing, [outputs(0), outputs(1, day="no day")]))
+    assert [type(one) for one in done] == [StoreRejected] * 2
