@@ -41,7 +41,7 @@ from nudges.choosing import Choice, Chooser, Situation, by_weight
 from nudges.guards import capped, open_channels, unwelcome
 from nudges.learners import CHANNELS, Learner, Proposal, Sending, heard
 from nudges.policy import NO_CAMPAIGN, Campaign, Policy, main_reason, raising
-from nudges.quiet_hours import next_allowed, zone
+from nudges.quiet_hours import allowed, next_allowed, zone
 from nudges.timing import HOUR_S, next_digest, study_hour
 from schemas.learner import Channel
 from schemas.nudge import DecisionReason, Nudge, NudgeCancelled, NudgeDecision
@@ -49,6 +49,10 @@ from schemas.risk import RISK_LEVELS, RiskChange
 
 DIGEST_OPEN_S = 24 * HOUR_S
 """How long a digest may still go out after its moment."""
+
+
+Refusal = DecisionReason | None
+"""Why not, or nothing that speaks against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +154,10 @@ def hear(
     quiet = policy.quiet_hours if after.zone != learner.zone else None
     where = zone(after.zone, policy.default_timezone)
 
-    def why(planned: Sending) -> DecisionReason | None:
+    def why(planned: Sending) -> Refusal:
         if after.closed(planned.channel):
             return "opted_out"
-        if next_allowed(planned.at, where, quiet) != planned.at:
+        if not allowed(planned.at, where, quiet):
             return "quiet_hours"
         return unwelcome(after, planned.at)
 
@@ -161,7 +165,7 @@ def hear(
 
 
 def withdraw(
-    who: str, learner: Learner, policy: Policy, at: int, why: Callable[[Sending], DecisionReason | None]
+    who: str, learner: Learner, policy: Policy, at: int, why: Callable[[Sending], Refusal]
 ) -> Decided:
     """Cancel what learner ``who`` is still to be sent after ``at``, where there is a reason to."""
     cancelled = [(one, reason) for one in learner.pending(at) if (reason := why(one)) is not None]
@@ -186,13 +190,15 @@ def withdraw(
 def _recover(change: RiskChange, learner: Learner, policy: Policy, at: int) -> Decided:
     """Take back what the enrolment's risk no longer gives a reason for, proposals too."""
 
-    def why(planned: Sending) -> DecisionReason | None:
+    def why(planned: Sending) -> Refusal:
         return "recovered" if planned.course_run == change.course_run else None
 
     done = withdraw(change.learner, learner, policy, at, why)
     kept = {
         name: one for name, one in learner.proposals.items() if one.change["course_run"] != change.course_run
     }
+    if len(kept) == len(learner.proposals):
+        return done
     return replace(done, learner=replace(done.learner, proposals=kept))
 
 
@@ -253,7 +259,7 @@ def _judge(case: _Case, choose: Chooser, until: int | None = None) -> _Verdict:
     )
 
 
-def _unfit(case: _Case, campaign: Campaign) -> DecisionReason | None:
+def _unfit(case: _Case, campaign: Campaign) -> Refusal:
     """Why nothing of the campaign may go to the learner now, whatever was sent before."""
     if case.change.model_state == "warming_up" and not case.policy.nudge_while_warming_up:
         return "warming_up"

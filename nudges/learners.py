@@ -10,6 +10,7 @@ A record is plain data (:meth:`Learner.record`), to be kept by whoever calls. No
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any, Self, get_args
 
 from nudges.policy import MAX_CAP_DAYS
@@ -38,6 +39,9 @@ class Sending:
     variant: str = ""
     course_run: str = ""
     risk_change_id: str = ""
+
+
+_VALUES = attrgetter(*Sending.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Learner:
         found: dict[str, Any] = {
             "wishes": {name: list(wish) for name, wish in sorted(self.wishes.items())},
             "unsubscribed": dict(sorted(self.unsubscribed.items())),
-            "sendings": [[getattr(one, name) for name in Sending.__slots__] for one in self.sendings],
+            "sendings": [list(_VALUES(one)) for one in self.sendings],
             "proposals": {
                 name: [one.change, one.since, one.until] for name, one in sorted(self.proposals.items())
             },
@@ -114,6 +118,8 @@ class Learner:
         oldest = now - MAX_CAP_DAYS * DAY_S
         sendings = tuple(one for one in self.sendings if one.at > oldest)
         proposals = {name: one for name, one in self.proposals.items() if one.until > now}
+        if (len(sendings), len(proposals)) == (len(self.sendings), len(self.proposals)):
+            return self
         return replace(self, sendings=sendings, proposals=proposals)
 
     def without(self, name: str) -> Self:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from nudges.policy import WEEKDAYS, Digest
-from nudges.quiet_hours import QuietHours, next_allowed
+from nudges.quiet_hours import QuietHours, allowed
 
 HOUR_S = 3600
 WEEK_H = 7 * 24
@@ -44,12 +44,14 @@ def study_hour(at: int, latest: int, where: ZoneInfo, quiet: QuietHours | None, 
 
     It is ``at`` itself, where this hour is the best, or the beginning of an hour.
     """
+    if not (habit.own or habit.cohort):
+        return None
     weights = habit.weights()
     best, found = 0.0, None
     for hour in range(at // HOUR_S, latest // HOUR_S + 1):
         moment = max(hour * HOUR_S, at)
         weight = weights[(hour - FIRST_MONDAY_H) % WEEK_H]
-        if weight > best and next_allowed(moment, where, quiet) == moment:
+        if weight > best and allowed(moment, where, quiet):
             best, found = weight, moment
     return found
 
