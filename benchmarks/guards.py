@@ -17,6 +17,7 @@ runs a small number of the same decisions each time (tests/nudges/test_guards_ho
 """
 
 import argparse
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -30,6 +31,7 @@ from hashlib import blake2b
 from itertools import count
 from pathlib import Path
 from random import Random
+from threading import Thread
 from typing import Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -478,7 +480,7 @@ class Log:
 
 def blocks(work: Callable[[int], Audit], processes: int, log: Log) -> Generator[Audit, None, None]:
     """Block after block without end, those of the log at once; in order, so that any sum can be repeated."""
-    pool = ProcessPoolExecutor(processes)
+    pool = ProcessPoolExecutor(processes, initializer=_end_with_the_parent)
     ahead: dict[int, Future[Audit]] = {}
     try:
         for number in count():
@@ -490,6 +492,18 @@ def blocks(work: Callable[[int], Audit], processes: int, log: Log) -> Generator[
             yield log.known[number]
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _end_with_the_parent() -> None:
+    """A worker of a run that was killed would wait for work for ever."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def main() -> None:

@@ -46,11 +46,22 @@ _VALUES = attrgetter(*Sending.__slots__)
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A nudge that waits for an instructor: the risk change it answers, as JSON, since and until when."""
+    """A nudge that waits for an instructor: the risk change it answers, as JSON, since and until when.
+
+    ``campaign``, ``variant`` and ``next_item`` are those of the moment at which it was proposed.
+    """
 
     change: dict[str, Any]
     since: int
     until: int
+    campaign: str = ""
+    variant: str = ""
+    next_item: str | None = None
+
+    @property
+    def course_run(self) -> str:
+        found: str = self.change["course_run"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,8 @@ class Learner:
             "unsubscribed": dict(sorted(self.unsubscribed.items())),
             "sendings": [list(_VALUES(one)) for one in self.sendings],
             "proposals": {
-                name: [one.change, one.since, one.until] for name, one in sorted(self.proposals.items())
+                name: [getattr(one, value) for value in Proposal.__slots__]
+                for name, one in sorted(self.proposals.items())
             },
             "home_zone": self.home_zone,
         }
@@ -112,6 +124,10 @@ class Learner:
         """With a message more."""
         kept = [one for one in self.sendings if one.name != sending.name]
         return replace(self, sendings=tuple(sorted([*kept, sending])))
+
+    def unanswered(self, now: int) -> dict[str, Proposal]:
+        """The proposals that nobody answered in time."""
+        return {name: one for name, one in self.proposals.items() if one.until <= now}
 
     def forget(self, now: int) -> Self:
         """Without what is too old for any cap, and without proposals that nobody answered in time."""

@@ -56,8 +56,8 @@ class Trial:
             if one.decision == "send":
                 self._sent[one.nudge_id or ""] = one
                 self._count(one, 1)
-            elif one.decision == "cancel":
-                self._count(self._sent.pop(one.nudge_id or ""), -1)
+            elif one.decision == "cancel" and (sent := self._sent.pop(one.nudge_id or "", None)):
+                self._count(sent, -1)
 
     def _count(self, one: NudgeDecision, by: int) -> None:
         self.sent[one.campaign, one.variant, one.channel or ""] += by
