@@ -1,4 +1,4 @@
-"""``python -m benchmarks.experiments [coverage|alarms|variants ...]``: the tables of docs/experiments.md."""
+"""The tables of docs/experiments.md: ``python -m benchmarks.experiments [PART ...]``."""
 
 import argparse
 import time
@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from benchmarks.experiments import intervals, variants
+from benchmarks.experiments import approvals, intervals, variants
 from benchmarks.experiments.intervals import Counts
 from nudges.experiments.outcomes import OutcomeName
 from sources.simulation.responses import ResponsePlan
 
-WORLDS = {"coverage": 1_000, "alarms": 500, "variants": 200}
+WORLDS = {"coverage": 1_000, "alarms": 500, "approvals": 200, "variants": 200}
 STRENGTHS = {
     "strong": ResponsePlan(positive=0.5, size=4.0),
     "weak": ResponsePlan(positive=0.3, size=1.5),
@@ -52,6 +52,21 @@ def _total(found: dict[OutcomeName, Counts]) -> None:
         for key, chosen in (("once", list(found.values())), ("peeked", windows), ("always", windows))
     ]
     _row(["all (looked at daily: the first two)", *(f"{share:.1%}" for share in shares)])
+
+
+def approving(worlds: int) -> None:
+    covered, alarmed = approvals.coverage(worlds), approvals.false_alarms(worlds)
+    print(
+        f"{worlds} worlds with effects and {worlds} without, {intervals.LEARNERS:,} learners each, holdout "
+        f"{intervals.HOLDOUT:.0%}, an instructor who answers by what is to come; fixed intervals, one look\n"
+    )
+    without = "without the declined"
+    _head(["outcome", "coverage", f"coverage, {without}", "A/A alarms", f"A/A alarms, {without}"])
+    for name, found in covered.items():
+        alarms = alarmed[name]
+        held = (found.drawn.share("once"), found.answered.share("once"))
+        false = (1 - alarms.drawn.share("once"), 1 - alarms.answered.share("once"))
+        _row([f"`{name}`", *(f"{share:.1%}" for share in (*held, *false))])
 
 
 def choosing(worlds: int) -> None:
@@ -110,7 +125,12 @@ def _row(cells: Iterable[str]) -> None:
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
-PARTS: dict[str, Callable[[int], None]] = {"coverage": coverage, "alarms": alarms, "variants": choosing}
+PARTS: dict[str, Callable[[int], None]] = {
+    "coverage": coverage,
+    "alarms": alarms,
+    "approvals": approving,
+    "variants": choosing,
+}
 
 
 def main() -> None:
