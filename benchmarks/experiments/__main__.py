@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.experiments import approvals, intervals, variants
 from benchmarks.experiments.intervals import Counts
 from nudges.experiments.outcomes import OutcomeName
+from sources.simulation.cohort import Floats
 from sources.simulation.responses import ResponsePlan
 
 WORLDS = {"coverage": 1_000, "alarms": 500, "approvals": 200, "variants": 200}
@@ -73,6 +74,10 @@ def choosing(worlds: int) -> None:
     for strength, plan in STRENGTHS.items():
         lived = [variants.potential(plan, variants.LEARNERS, seed) for seed in range(worlds)]
         runs = [variants.bandit(one, f"bandit-{number}") for number, one in enumerate(lived)]
+        later = [
+            variants.bandit(one, f"later-{number}", runs[number - 1].learned)
+            for number, one in enumerate(lived)
+        ]
         single, oracle = variants.best_of(lived)
         decisions = np.mean([len(one.without) for one in lived])
         base = np.mean([one.without.mean() for one in lived])
@@ -85,15 +90,15 @@ def choosing(worlds: int) -> None:
         tables = []
         for half in halves:
             gained = [
-                variants.gains(one, run, single, oracle, half or slice(len(one.without) // 2, None))
-                for one, run in zip(lived, runs, strict=True)
+                variants.gains(one, run, single, oracle, half or slice(len(one.without) // 2, None), then)
+                for one, run, then in zip(lived, runs, later, strict=True)
             ]
-            tables.append({name: float(np.mean([row[name] for row in gained])) for name in gained[0]})
+            tables.append({name: np.array([row[name] for row in gained]) for name in gained[0]})
         for name in tables[0]:
             cells = [
                 cell
                 for table in tables
-                for cell in (f"{100 * table[name]:.2f}", f"{table[name] / table['oracle']:.0%}")
+                for cell in (f"{100 * table[name].mean():.2f}", _part(table[name], table["oracle"]))
             ]
             _row([name, *cells])
         truth = variants.oracles_reward(lived, oracle)
@@ -113,6 +118,14 @@ def choosing(worlds: int) -> None:
                     f"{covered.mean():.1%}",
                 ]
             )
+
+
+def _part(gained: Floats, oracles: Floats) -> str:
+    """The part of the oracle's gain, with a 95 % interval by drawing the worlds anew."""
+    drawn = np.random.default_rng(1).integers(0, len(gained), (2_000, len(gained)))
+    shares = gained[drawn].mean(axis=1) / oracles[drawn].mean(axis=1)
+    low, high = np.percentile(shares, [2.5, 97.5])
+    return f"{gained.mean() / oracles.mean():.1%} ({low:.1%} to {high:.1%})"
 
 
 def _head(columns: Iterable[str]) -> None:
