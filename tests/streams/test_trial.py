@@ -51,7 +51,7 @@ def store(said: Outputs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         fresh_database(server) as address,
         ClickHouseWriter(address) as writer,
     ):
-        for table in ("risk_changes", "nudge_ledger", "learner_facts", "nudge_outcomes"):
+        for table in ("risk_changes", "risk_history", "nudge_ledger", "learner_facts", "nudge_outcomes"):
             writer.write(table, said.rows[table])
         yield address
 
@@ -85,9 +85,11 @@ def test_a_nudges_life_is_told_from_the_risk_change_on(
         assert history.of_learner(reader, "nobody") == []
     words = [one.words for one in moments]
     assert words[0] == "enrolled"
+    seen = [place for place, one in enumerate(words) if one.startswith("active for the first time")]
     change = next(place for place, one in enumerate(words) if one.startswith("risk low → "))
     decision = next(place for place, one in enumerate(words) if one.startswith("nudge reach-out/plain"))
-    assert change < decision
+    assert seen[0] < change < decision
+    assert any("for the last time" in one for one in words)
     assert words[decision + 1] == "to be sent by email"
     assert moments[decision].about == nudge.nudge_id
     known = [one for one in moments if one.words.startswith("outcome active_7: ")]
