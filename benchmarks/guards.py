@@ -1,6 +1,6 @@
 """Ten million nudge decisions under duplicates, reordering and crashes, and an auditor who counts violations.
 
-    python -m benchmarks.guards [--decisions 10000000] [--seed 1] [--at-once]
+    python -m benchmarks.guards [--decisions 10000000] [--seed 1] [--at-once] [--processes 2] [--log FILE]
 
 A made-up term of learners in several courses and all time zones: risk changes, wishes, unsubscriptions,
 messages of other systems, instructors' answers. Risk changes come in event time, as the day barrier gives
@@ -17,18 +17,27 @@ runs a small number of the same decisions each time (tests/nudges/test_guards_ho
 """
 
 import argparse
+import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from datetime import time as clock
+from functools import partial
+from hashlib import blake2b
+from itertools import count
+from pathlib import Path
 from random import Random
-from typing import Any
+from threading import Thread
+from typing import Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
 
+from nudges import decisions
 from nudges.assignment import held_out
 from nudges.choosing import Situation
 from nudges.decisions import Decided, decide, hear, nudge_id_of
@@ -46,6 +55,13 @@ START = int(datetime(2026, 2, 1, tzinfo=UTC).timestamp())
 """Both changes of the clocks lie in the term, those of the southern half of the world too."""
 DAYS = 300
 ZONES = sorted(available_timezones() - MACHINE_ZONES)
+BLOCK = 200
+"""Learners that are audited together: some 40,000 decisions, a few seconds."""
+PROGRESS_S = 15.0
+"""Seconds between two lines on the way."""
+SHOWN = 20
+"""Learners with a violation that are named at the end."""
+
 CHANNELS: tuple[Channel, ...] = ("email", "push", "sms")
 LEVELS: tuple[RiskLevel, ...] = ("low", "medium", "high")
 CAMPAIGN = REACH_OUT.model_dump()
@@ -73,6 +89,28 @@ POLICY = Policy(
 )
 """Looser than the default, so that messages come close enough together for the caps to matter."""
 
+REASONS = [
+    [Reason(feature=feature, text="why", contribution=1.0)]
+    for feature in ("score_mean", "silence", "missed_last", "clicks_7")
+]
+A_CHANGE = RiskChange(
+    risk_change_id="one",
+    learner="somebody",
+    course_run="course-0/1",
+    occurred_at=datetime.fromtimestamp(START, UTC),
+    day=START // DAY,
+    previous_level="low",
+    level="high",
+    reasons=REASONS[0],
+    probability=0.9,
+    previous_probability=0.5,
+    exit_probability=0.1,
+    parts={},
+    model_state="serving",
+    model_version="m",
+)
+"""What all changes have in common."""
+
 Message = dict[str, Any]
 Heard = tuple[int, Message]
 """When a message arrives, and what it says."""
@@ -97,6 +135,22 @@ class Audit:
     crashes: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     violations: Counter[str] = field(default_factory=Counter)
+    violated: list[str] = field(default_factory=list)
+    """Learners with a violation, so that each can be looked at again."""
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Self:
+        """What ``vars`` gave, by way of JSON."""
+        reasons, violations = Counter(data.pop("reasons")), Counter(data.pop("violations"))
+        return cls(**data, reasons=reasons, violations=violations)
+
+    def add(self, other: Self) -> None:
+        """Count what another audit counted."""
+        for name in ("decisions", "sent", "cancelled", "crashes"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.reasons.update(other.reasons)
+        self.violations.update(other.violations)
+        self.violated += other.violated
 
 
 # -- lives ----------------------------------------------------------------------------------------------
@@ -124,23 +178,17 @@ def _changes(
     while day < last:
         target = draw.choice([other for other in range(3) if other != level])
         at = day * DAY
-        feature = draw.choice(["score_mean", "silence", "missed_last", "clicks_7"])
-        change = RiskChange.model_construct(
-            risk_change_id=f"{name}|{course_run}|{day}",
-            learner=name,
-            course_run=course_run,
-            occurred_at=datetime.fromtimestamp(at, UTC),
-            day=day,
-            previous_level=LEVELS[level],
-            level=LEVELS[target],
-            reasons=[Reason.model_construct(feature=feature, text="why", contribution=1.0)],
-            probability=0.9,
-            previous_probability=0.5,
-            exit_probability=0.1,
-            parts={},
-            model_state="serving",
-            model_version="m",
-        )
+        update = {
+            "risk_change_id": f"{name}|{course_run}|{day}",
+            "learner": name,
+            "course_run": course_run,
+            "occurred_at": datetime.fromtimestamp(at, UTC),
+            "day": day,
+            "previous_level": LEVELS[level],
+            "level": LEVELS[target],
+            "reasons": draw.choice(REASONS),
+        }
+        change = A_CHANGE.model_copy(update=update)
         yield at + LATENESS, change, Situation(draw.random() < 0.98, None, habit)
         level = target
         day += 1 + int(draw.expovariate(1 / 4))
@@ -294,6 +342,7 @@ def judge(partition: Partition) -> None:
         audit.violations.update(_not_taken_back(nudge, one.heard, partition))
         delivered.append(nudge)
     audit.violations["sent twice"] += len(delivered) - len({nudge.nudge_id for nudge in delivered})
+    audit.violated += [life.name] if audit.violations.total() else []
 
 
 def _at_decision(nudge: Nudge, known: list[Message]) -> Iterator[str]:
@@ -376,12 +425,85 @@ def run(decisions: int, seed: int, *, at_once: bool = False) -> Audit:
     """Learner after learner, until so many decisions were made."""
     audit, number = Audit(), 0
     while audit.decisions < decisions:
-        draw = Random(f"{seed}/{number}")
-        partition = Partition(live(f"learner-{number}", draw), draw, audit, at_once=at_once)
-        partition.run()
-        judge(partition)
+        audit.add(audited(number, seed, at_once=at_once))
         number += 1
     return audit
+
+
+def audited(number: int, seed: int, *, at_once: bool = False) -> Audit:
+    """One learner's life under the guards, and what the auditor says of it."""
+    draw = Random(f"{seed}/{number}")
+    partition = Partition(live(f"learner-{number}", draw), draw, Audit(), at_once=at_once)
+    partition.run()
+    judge(partition)
+    return partition.audit
+
+
+def block(number: int, seed: int, *, at_once: bool = False) -> Audit:
+    """``BLOCK`` learners: what one process takes at a time, and what a log keeps."""
+    audit = Audit()
+    for learner in range(number * BLOCK, (number + 1) * BLOCK):
+        audit.add(audited(learner, seed, at_once=at_once))
+    return audit
+
+
+@dataclass
+class Log:
+    """Blocks that were audited, in a file of JSON lines, so that a long run can be taken up again.
+
+    Only lines of the same question count: the seed, the way of running, and every byte of the code.
+    """
+
+    path: Path | None
+    question: str
+    known: dict[int, Audit] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path | None, seed: int, *, at_once: bool) -> Self:
+        code = blake2b(digest_size=6)
+        for file in sorted([Path(__file__), *Path(decisions.__file__).parent.glob("*.py")]):
+            code.update(file.read_bytes())
+        log = cls(path, f"seed {seed}, {'at once' if at_once else 'when safe'}, code {code.hexdigest()}")
+        if path is not None and path.exists():
+            for line in map(orjson.loads, path.read_bytes().splitlines()):
+                if line["question"] == log.question:
+                    log.known[line["block"]] = Audit.of(line["audit"])
+        return log
+
+    def keep(self, number: int, audit: Audit) -> None:
+        self.known[number] = audit
+        if self.path is not None:
+            line = {"question": self.question, "block": number, "audit": vars(audit)}
+            with self.path.open("ab") as file:
+                file.write(orjson.dumps(line) + b"\n")
+
+
+def blocks(work: Callable[[int], Audit], processes: int, log: Log) -> Generator[Audit, None, None]:
+    """Block after block without end, those of the log at once; in order, so that any sum can be repeated."""
+    pool = ProcessPoolExecutor(processes, initializer=_end_with_the_parent)
+    ahead: dict[int, Future[Audit]] = {}
+    try:
+        for number in count():
+            for soon in range(number, number + 2 * processes):
+                if soon not in log.known and soon not in ahead:
+                    ahead[soon] = pool.submit(work, soon)
+            if number in ahead:
+                log.keep(number, ahead.pop(number).result())
+            yield log.known[number]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_the_parent() -> None:
+    """A worker of a run that was killed would wait for work for ever."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def main() -> None:
@@ -389,14 +511,32 @@ def main() -> None:
     parser.add_argument("--decisions", type=int, default=10_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--at-once", action="store_true", help="messages leave before a checkpoint")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--log", type=Path, help="a file to keep finished parts in, and to go on from")
     chosen = parser.parse_args()
-    began = time.monotonic()
-    audit = run(chosen.decisions, chosen.seed, at_once=chosen.at_once)
-    print(f"{audit.decisions:,} decisions in {time.monotonic() - began:,.0f} s, {audit.crashes:,} crashes")
+    log = Log.open(chosen.log, chosen.seed, at_once=chosen.at_once)
+    if log.known:
+        print(f"going on after {len(log.known):,} blocks of the log")
+    work = partial(block, seed=chosen.seed, at_once=chosen.at_once)
+    audit, began, told = Audit(), time.monotonic(), 0.0
+    with closing(blocks(work, chosen.processes, log)) as found:
+        while audit.decisions < chosen.decisions:
+            audit.add(next(found))
+            if time.monotonic() - told > PROGRESS_S:
+                told = time.monotonic()
+                print(f"{told - began:7,.0f} s: {_so_far(audit)}", flush=True)
+    print(f"\n{_so_far(audit)}; {log.question}")
     print(f"{audit.sent:,} nudges left, {audit.cancelled:,} of them were cancelled in time")
-    for reason, count in audit.reasons.most_common():
-        print(f"  {reason:30} {count:>12,}")
-    print(f"violations: {sum(audit.violations.values())}", *(+audit.violations).items())
+    for reason, times in audit.reasons.most_common():
+        print(f"  {reason:30} {times:>12,}")
+    print(f"violations: {audit.violations.total():,}", *(+audit.violations).items())
+    for learner in audit.violated[:SHOWN]:
+        print(f"  {learner}")
+
+
+def _so_far(audit: Audit) -> str:
+    violations = audit.violations.total()
+    return f"{audit.decisions:,} decisions, {audit.crashes:,} crashes, {violations:,} violations"
 
 
 if __name__ == "__main__":

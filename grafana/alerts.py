@@ -13,6 +13,7 @@ from typing import Any, Literal
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 
 from grafana.clickhouse import PLUGIN, PLUGIN_VERSION, Shape
+from grafana.interventions import DRAWN
 
 SOURCE_UID = "homeroom-clickhouse"
 """As in ``provisioning/datasources``."""
@@ -175,10 +176,11 @@ ALERTS = (
     Alert(
         "homeroom-holdout-off",
         "HomeroomHoldoutOff",
-        """SELECT abs(countIf(reason = 'holdout') / count() - 0.1) AS distance
+        f"""SELECT abs(uniqExactIf(risk_change_id, reason = 'holdout') / uniqExact(risk_change_id) - 0.1)
+            AS distance
         FROM nudge_ledger FINAL
-        WHERE decided_at >= today() - 28 AND (decision = 'send' OR reason = 'holdout')
-        HAVING count() >= 1000""",
+        WHERE decided_at >= today() - 28 AND {DRAWN}
+        HAVING uniqExact(risk_change_id) >= 1000""",  # noqa: S608 - a constant
         "gt",
         0.04,
         "1h",

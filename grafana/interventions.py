@@ -20,7 +20,7 @@ CAMPAIGNS = "campaign IN (${campaign:singlequote})"
 DECIDED = f"FROM nudge_ledger FINAL WHERE $__timeFilter(decided_at) AND {RUNS} AND {CAMPAIGNS}"
 DRAWN = "(decision = 'send' OR reason IN ('holdout', 'awaiting_approval'))"
 """Decisions that differ by the draw alone: the holdout is asked when all that depends on the learner speaks
-for sending."""
+for sending. A proposal and the yes to it are two decisions on one change: count changes."""
 
 LEVEL = 0.95
 TIGHTEST = 5_000
@@ -94,7 +94,8 @@ def _overview() -> list[Panel]:
             "Of those decisions that came down to the draw. Should be what the policy says, a tenth by "
             "default; far from it, something is wrong with the draw.",
             "percentunit",
-            f"""SELECT countIf(reason = 'holdout') / nullIf(countIf({DRAWN}), 0) AS share
+            f"""SELECT uniqExactIf(risk_change_id, reason = 'holdout')
+            / nullIf(uniqExactIf(risk_change_id, {DRAWN}), 0) AS share
             {DECIDED}""",
         ),
         number(

@@ -38,12 +38,17 @@ Chooser = Callable[[Campaign, tuple[str, str], Situation], Choice]
 """(campaign, (learner, course run), situation) → choice."""
 
 
+def weights_of(campaign: Campaign) -> list[float]:
+    """Each variant's share of the draws by weight."""
+    total = sum(variant.weight for variant in campaign.variants)
+    return [variant.weight / total for variant in campaign.variants]
+
+
 def by_weight(key: str) -> Chooser:
     """Draws by the weights, sticky under a key; independent of the holdout's draw under the same key."""
 
     def choose(campaign: Campaign, enrolment: tuple[str, str], _situation: Situation) -> Choice:
-        total = sum(variant.weight for variant in campaign.variants)
-        shares = [variant.weight / total for variant in campaign.variants]
+        shares = weights_of(campaign)
         place = pick(position(key, *enrolment, f"variant/{campaign.name}"), shares)
         return Choice(campaign.variants[place].name, shares[place])
 

@@ -16,8 +16,9 @@
 
 What is left is sent: at once (``sent``) or later, with ``send_at`` where the night ends (``quiet_hours``),
 the learner usually studies (``study_time``) or the next digest is due (``digest``). A *fall* of the risk
-cancels what is still to be sent for the enrolment (``recovered``); so does a wish that makes it
-unwelcome (:func:`hear`).
+cancels what is still to be sent for the enrolment, and what is proposed (``recovered``); so does the end of
+the enrolment (:func:`call_off`), and a wish that makes it unwelcome (:func:`hear`). A proposal that nobody
+answered in time is cancelled as ``expired``.
 
 The holdout is asked after everything that depends on the learner, so a ``holdout`` row is a nudge that was
 withheld by the draw and by nothing else. An enrolment's first such row and the first sent (or proposed) row
@@ -41,7 +42,7 @@ from nudges.choosing import Choice, Chooser, Situation, by_weight
 from nudges.guards import capped, open_channels, unwelcome
 from nudges.learners import CHANNELS, Learner, Proposal, Sending, heard
 from nudges.policy import NO_CAMPAIGN, Campaign, Policy, main_reason, raising
-from nudges.quiet_hours import next_allowed, zone
+from nudges.quiet_hours import allowed, next_allowed, zone
 from nudges.timing import HOUR_S, next_digest, study_hour
 from schemas.learner import Channel
 from schemas.nudge import DecisionReason, Nudge, NudgeCancelled, NudgeDecision
@@ -49,6 +50,13 @@ from schemas.risk import RISK_LEVELS, RiskChange
 
 DIGEST_OPEN_S = 24 * HOUR_S
 """How long a digest may still go out after its moment."""
+
+
+Refusal = DecisionReason | None
+"""Why not, or nothing that speaks against it."""
+
+SituationOf = Callable[[str, str | None], Situation]
+"""Of a course run as it is now, and an item: the next one, unless the learner has done it by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +119,11 @@ def decide(
     learner's night might have begun, before anybody could act on it. ``choose`` picks the variant, by
     weights where it is not given.
     """
-    recovered = RISK_LEVELS.index(change.level) < RISK_LEVELS.index(change.previous_level)
-    done = Decided(learner.forget(at))
-    if recovered:
-        done = _recover(change, done.learner, policy, at)
+    who = change.learner
+    if RISK_LEVELS.index(change.level) < RISK_LEVELS.index(change.previous_level):
+        done = call_off(who, change.course_run, learner, policy, at, "recovered")
+    else:
+        done = _forget(who, learner, policy, at)
     case = _Case(change, done.learner, policy, at, situation or Situation())
     verdict = _judge(case, choose or by_weight(policy.holdout_key))
     nudge_id = nudge_id_of(policy, change.risk_change_id) if verdict.choice else None
@@ -125,7 +134,8 @@ def decide(
         learner, messages = learner.plan(_sending(nudge)), (*messages, nudge)
     elif nudge_id is not None and verdict.campaign is not None:
         until = at + verdict.campaign.expires_after_hours * HOUR_S
-        learner = learner.propose(nudge_id, Proposal(change.model_dump(mode="json"), at, until))
+        told, item = change.model_dump(mode="json"), case.situation.next_item
+        learner = learner.propose(nudge_id, Proposal(told, at, until, row.campaign, row.variant, item))
     return Decided(learner, (*done.decisions, row), messages)
 
 
@@ -134,34 +144,63 @@ def hear(
     learner: Learner,
     policy: Policy,
     now: int,
-    situation_of: Callable[[str], Situation] = lambda _: Situation(),
+    situation_of: SituationOf = lambda _, item: Situation(next_item=item),
 ) -> Decided:
     """Take in what a learner, a notifier or an instructor says, and do what follows from it at once.
 
     ``now`` is the newest event time known: what was to be sent before it has been, and counts. A wish that
-    makes a pending nudge unwelcome cancels it. ``situation_of`` a course run is asked for an approval.
+    makes a pending nudge unwelcome cancels it. ``situation_of`` is asked for an approval.
     """
     now = max(now, int(message["occurred_at"].timestamp()))
     if message["type"] == "feedback" and message["kind"] in ("approved", "declined"):
-        return _answer(message, learner.forget(now), policy, now, situation_of)
+        done = _forget(message["learner"], learner, policy, now)
+        answer = _answer(message, done.learner, policy, now, situation_of)
+        return replace(answer, decisions=(*done.decisions, *answer.decisions))
     after = heard(learner, message)
     if after == learner:
         return Decided(learner)
     quiet = policy.quiet_hours if after.zone != learner.zone else None
     where = zone(after.zone, policy.default_timezone)
 
-    def why(planned: Sending) -> DecisionReason | None:
+    def why(planned: Sending) -> Refusal:
         if after.closed(planned.channel):
             return "opted_out"
-        if next_allowed(planned.at, where, quiet) != planned.at:
+        if not allowed(planned.at, where, quiet):
             return "quiet_hours"
         return unwelcome(after, planned.at)
 
-    return withdraw(message["learner"], after.forget(now), policy, now, why)
+    done = _forget(message["learner"], after, policy, now)
+    over = _withdraw(message["learner"], done.learner, policy, now, why)
+    return replace(over, decisions=(*done.decisions, *over.decisions))
 
 
-def withdraw(
-    who: str, learner: Learner, policy: Policy, at: int, why: Callable[[Sending], DecisionReason | None]
+def call_off(
+    who: str, course_run: str, learner: Learner, policy: Policy, at: int, reason: DecisionReason
+) -> Decided:
+    """Take back all that learner ``who`` is still to be sent in a course run, and what is proposed there."""
+    before = _forget(who, learner, policy, at)
+    waiting = {name: one for name, one in before.learner.proposals.items() if one.course_run == course_run}
+    done = _withdraw(
+        who, before.learner, policy, at, lambda planned: reason if planned.course_run == course_run else None
+    )
+    learner, rows = done.learner, [*before.decisions, *done.decisions]
+    for name, one in sorted(waiting.items()):
+        learner = learner.without(name)
+        rows.append(_unsent_row(who, name, one, policy, at, reason))
+    return Decided(learner, tuple(rows), done.messages)
+
+
+def _forget(who: str, learner: Learner, policy: Policy, now: int) -> Decided:
+    """Without what is too old; a proposal that nobody answered in time has its row, as of that time."""
+    rows = [
+        _unsent_row(who, name, one, policy, one.until, "expired")
+        for name, one in sorted(learner.unanswered(now).items())
+    ]
+    return Decided(learner.forget(now), tuple(rows))
+
+
+def _withdraw(
+    who: str, learner: Learner, policy: Policy, at: int, why: Callable[[Sending], Refusal]
 ) -> Decided:
     """Cancel what learner ``who`` is still to be sent after ``at``, where there is a reason to."""
     cancelled = [(one, reason) for one in learner.pending(at) if (reason := why(one)) is not None]
@@ -183,25 +222,12 @@ def withdraw(
     )
 
 
-def _recover(change: RiskChange, learner: Learner, policy: Policy, at: int) -> Decided:
-    """Take back what the enrolment's risk no longer gives a reason for, proposals too."""
-
-    def why(planned: Sending) -> DecisionReason | None:
-        return "recovered" if planned.course_run == change.course_run else None
-
-    done = withdraw(change.learner, learner, policy, at, why)
-    kept = {
-        name: one for name, one in learner.proposals.items() if one.change["course_run"] != change.course_run
-    }
-    return replace(done, learner=replace(done.learner, proposals=kept))
-
-
 def _answer(
     message: Mapping[str, Any],
     learner: Learner,
     policy: Policy,
     now: int,
-    situation_of: Callable[[str], Situation],
+    situation_of: SituationOf,
 ) -> Decided:
     """An instructor's yes or no to a proposal; nothing where none is waiting.
 
@@ -212,14 +238,14 @@ def _answer(
     if proposal is None:
         return Decided(learner)
     change = RiskChange.model_validate(proposal.change)
-    situation = situation_of(change.course_run)
+    situation = situation_of(change.course_run, proposal.next_item)
     case = _Case(change, learner.without(nudge_id), policy, max(now, proposal.since), situation)
     if message["kind"] == "declined":
-        campaign = policy.campaign(change, situation.phase)
+        campaign = _campaign(case, proposal)
         verdict = _Verdict("declined", campaign if isinstance(campaign, Campaign) else None)
-        return Decided(case.learner, (_row(case, verdict, "declined", None),))
-    verdict = _judge(case, by_weight(policy.holdout_key), until=proposal.until)
-    row = _row(case, verdict, "approved", nudge_id if verdict.choice else None)
+        return Decided(case.learner, (_row(case, verdict, "declined", nudge_id),))
+    verdict = _judge(case, by_weight(policy.holdout_key), proposal)
+    row = _row(case, verdict, "approved", nudge_id)
     if row.decision != "send":
         return Decided(case.learner, (row,))
     nudge = _nudge(case, verdict, nudge_id)
@@ -229,9 +255,10 @@ def _answer(
 # -- judging --------------------------------------------------------------------------------------------
 
 
-def _judge(case: _Case, choose: Chooser, until: int | None = None) -> _Verdict:
-    """``until``: the end of a proposal that was approved; it is not proposed again."""
-    campaign = case.policy.campaign(case.change, case.situation.phase)
+def _judge(case: _Case, choose: Chooser, approved: Proposal | None = None) -> _Verdict:
+    """``approved``: the proposal that got its yes; it is not proposed again."""
+    campaign = _campaign(case, approved)
+    until = None if approved is None else approved.until
     if case.change.data_quality == "suspect":
         return _Verdict("data_quality", campaign if isinstance(campaign, Campaign) else None)
     if not isinstance(campaign, Campaign):
@@ -243,7 +270,7 @@ def _judge(case: _Case, choose: Chooser, until: int | None = None) -> _Verdict:
     if held_out(policy.holdout_key, *enrolment, policy.holdout_share):
         return _Verdict("holdout", campaign, propensity=policy.holdout_share)
     choice = choose(campaign, enrolment, case.situation)
-    asks = campaign.approval == "instructor" and until is None
+    asks = campaign.approval == "instructor" and approved is None
     return _Verdict(
         "awaiting_approval" if asks else plan.reason,
         campaign,
@@ -253,7 +280,15 @@ def _judge(case: _Case, choose: Chooser, until: int | None = None) -> _Verdict:
     )
 
 
-def _unfit(case: _Case, campaign: Campaign) -> DecisionReason | None:
+def _campaign(case: _Case, approved: Proposal | None) -> Campaign | DecisionReason:
+    """The campaign that answers the change; for a proposal the one that was proposed, while there is one."""
+    if approved is None or not approved.campaign:
+        return case.policy.campaign(case.change, case.situation.phase)
+    named = (one for one in case.policy.campaigns if one.name == approved.campaign)
+    return next(named, "expired")
+
+
+def _unfit(case: _Case, campaign: Campaign) -> Refusal:
     """Why nothing of the campaign may go to the learner now, whatever was sent before."""
     if case.change.model_state == "warming_up" and not case.policy.nudge_while_warming_up:
         return "warming_up"
@@ -315,6 +350,17 @@ def _row(case: _Case, verdict: _Verdict, what: str, nudge_id: str | None) -> Nud
         policy_version=case.policy.version,
         propensity=verdict.propensity,
     )
+
+
+def _unsent_row(
+    who: str, nudge_id: str, proposal: Proposal, policy: Policy, at: int, reason: DecisionReason
+) -> NudgeDecision:
+    """A proposal that is no longer one: nothing was sent, so nothing has to be taken back."""
+    change = proposal.change
+    was = Sending(
+        at, nudge_id, "", proposal.campaign, proposal.variant, change["course_run"], change["risk_change_id"]
+    )
+    return _cancelled_row(who, was, policy, at, reason)
 
 
 def _cancelled_row(who: str, one: Sending, policy: Policy, at: int, reason: DecisionReason) -> NudgeDecision:

@@ -49,7 +49,9 @@ def _breaks(cap: Cap, sendings: Sequence[Sending], planned: Sending) -> bool:
     if not _counts(cap, planned):
         return False
     length = cap.days * DAY_S
-    near = [one.at for one in sendings if _counts(cap, one) and abs(one.at - planned.at) < length]
+    near = [one.at for one in sendings if abs(one.at - planned.at) < length and _counts(cap, one)]
+    if len(near) < cap.most:
+        return False
     moments = sorted([*near, planned.at])
     return any(last - first < length for first, last in zip(moments, moments[cap.most :], strict=False))
 

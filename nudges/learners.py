@@ -10,6 +10,7 @@ A record is plain data (:meth:`Learner.record`), to be kept by whoever calls. No
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any, Self, get_args
 
 from nudges.policy import MAX_CAP_DAYS
@@ -40,13 +41,27 @@ class Sending:
     risk_change_id: str = ""
 
 
+_VALUES = attrgetter(*Sending.__slots__)
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A nudge that waits for an instructor: the risk change it answers, as JSON, since and until when."""
+    """A nudge that waits for an instructor: the risk change it answers, as JSON, since and until when.
+
+    ``campaign``, ``variant`` and ``next_item`` are those of the moment at which it was proposed.
+    """
 
     change: dict[str, Any]
     since: int
     until: int
+    campaign: str = ""
+    variant: str = ""
+    next_item: str | None = None
+
+    @property
+    def course_run(self) -> str:
+        found: str = self.change["course_run"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +90,10 @@ class Learner:
         found: dict[str, Any] = {
             "wishes": {name: list(wish) for name, wish in sorted(self.wishes.items())},
             "unsubscribed": dict(sorted(self.unsubscribed.items())),
-            "sendings": [[getattr(one, name) for name in Sending.__slots__] for one in self.sendings],
+            "sendings": [list(_VALUES(one)) for one in self.sendings],
             "proposals": {
-                name: [one.change, one.since, one.until] for name, one in sorted(self.proposals.items())
+                name: [getattr(one, value) for value in Proposal.__slots__]
+                for name, one in sorted(self.proposals.items())
             },
             "home_zone": self.home_zone,
         }
@@ -109,11 +125,17 @@ class Learner:
         kept = [one for one in self.sendings if one.name != sending.name]
         return replace(self, sendings=tuple(sorted([*kept, sending])))
 
+    def unanswered(self, now: int) -> dict[str, Proposal]:
+        """The proposals that nobody answered in time."""
+        return {name: one for name, one in self.proposals.items() if one.until <= now}
+
     def forget(self, now: int) -> Self:
         """Without what is too old for any cap, and without proposals that nobody answered in time."""
         oldest = now - MAX_CAP_DAYS * DAY_S
         sendings = tuple(one for one in self.sendings if one.at > oldest)
         proposals = {name: one for name, one in self.proposals.items() if one.until > now}
+        if (len(sendings), len(proposals)) == (len(self.sendings), len(self.proposals)):
+            return self
         return replace(self, sendings=sendings, proposals=proposals)
 
     def without(self, name: str) -> Self:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import date, time
 from functools import cached_property
 from hashlib import blake2b
-from itertools import pairwise
 from string import Template
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from nudges.assignment import MAX_KEY_BYTES
 from nudges.quiet_hours import QuietHours, exists
@@ -44,10 +44,19 @@ MAX_CAP_DAYS = 90
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
 
-def _no_repeats(what: str, names: Sequence[str]) -> None:
-    for first, second in pairwise(sorted(names)):
-        if first == second:
-            raise ValueError(f"{what} has two named {first!r}; expected different names")
+AT = "at"
+"""The kind of an error that is about a place within the value that was checked."""
+
+
+def _wrong(words: str, *place: str | int) -> PydanticCustomError:
+    """An error about a part of what is being checked, so that a file's line can be named."""
+    return PydanticCustomError(AT, "{words}", {"words": words, "place": place})
+
+
+def _no_repeats(what: str, names: Sequence[str], *place: str | int) -> None:
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            raise _wrong(f"{what} has two named {name!r}; expected different names", *place, at)
 
 
 class Rule(BaseModel):
@@ -104,9 +113,11 @@ class Variant(Rule):
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if self.suggestions[-1].features:
-            raise ValueError(
+            raise _wrong(
                 f"suggestions ends with {self.suggestions[-1].about!r}, which is for some features only; "
-                "expected a last one for every reason (no features)"
+                "expected a last one for every reason (no features)",
+                "suggestions",
+                len(self.suggestions) - 1,
             )
         return self
 
@@ -151,18 +162,20 @@ class Campaign(Rule):
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if self.name == NO_CAMPAIGN:
-            raise ValueError(f"name is {NO_CAMPAIGN!r}; expected another, that one means no campaign")
-        for before, after in self.transitions:
+            raise _wrong(f"name is {NO_CAMPAIGN!r}; expected another, that one means no campaign", "name")
+        for at, (before, after) in enumerate(self.transitions):
             if before == after:
-                raise ValueError(f"transitions has {before} → {after}; expected two different levels")
+                words = f"transitions has {before} → {after}; expected two different levels"
+                raise _wrong(words, "transitions", at)
         if self.choosing == "outcomes" and self.approval == "instructor":
-            raise ValueError(
+            raise _wrong(
                 "choosing is 'outcomes' and approval 'instructor'; expected one of them only: by the time of "
-                "the yes another variant might be chosen than the one that was proposed"
+                "the yes another variant might be chosen than the one that was proposed",
+                "choosing",
             )
-        _no_repeats("variants", [variant.name for variant in self.variants])
-        _no_repeats("channels", self.channels)
-        _no_repeats("phases", self.phases)
+        _no_repeats("variants", [variant.name for variant in self.variants], "variants")
+        _no_repeats("channels", self.channels, "channels")
+        _no_repeats("phases", self.phases, "phases")
         return self
 
     @property
@@ -297,12 +310,13 @@ class Policy(Rule):
     def _can_all_be_reached(cls, campaigns: tuple[Campaign, ...]) -> tuple[Campaign, ...]:
         _no_repeats("campaigns", [campaign.name for campaign in campaigns])
         answered: dict[tuple[str, str], str] = {}
-        for campaign in campaigns:
-            for transition in campaign.transitions:
+        for place, campaign in enumerate(campaigns):
+            for at, transition in enumerate(campaign.transitions):
                 if transition in answered:
-                    raise ValueError(
+                    raise _wrong(
                         f"campaign {answered[transition]!r} answers {' → '.join(transition)} always, so "
-                        f"{campaign.name!r} after it never would; expected the one with conditions first"
+                        f"{campaign.name!r} after it never would; expected the one with conditions first",
+                        *(place, "transitions", at),
                     )
                 if campaign.answers_all:
                     answered[transition] = campaign.name
@@ -311,9 +325,10 @@ class Policy(Rule):
     @model_validator(mode="after")
     def _caps_name_campaigns(self) -> Self:
         names = {campaign.name for campaign in self.campaigns}
-        for cap in self.caps:
+        for at, cap in enumerate(self.caps):
             if cap.campaign is not None and cap.campaign not in names:
-                raise ValueError(f"caps names campaign {cap.campaign!r}; expected one of {sorted(names)}")
+                words = f"caps names campaign {cap.campaign!r}; expected one of {sorted(names)}"
+                raise _wrong(words, "caps", at, "campaign")
         return self
 
     @cached_property

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from nudges.policy import Policy
+from nudges.policy import AT, Policy
 
 MAX_CHARACTERS = 200_000
 """A hundred long campaigns. The policy travels in every day package."""
@@ -21,6 +21,18 @@ MAX_CHARACTERS = 200_000
 NOTHING = ("null", "~", "")
 SHOWN = 60
 """Characters of a wrong value that a problem repeats."""
+
+EXPECTED = {
+    "greater_than": "expected more than {gt}",
+    "greater_than_equal": "expected at least {ge}",
+    "less_than_equal": "expected at most {le}",
+    "literal_error": "expected {expected}",
+    "string_pattern_mismatch": "expected lower-case letters, digits, - and _, a letter or digit first",
+    "string_too_long": "expected at most {max_length} characters",
+    "string_too_short": "expected a text",
+    "too_short": "expected at least {min_length}, found {actual_length}",
+}
+"""pydantic's errors that a policy's author meets most, in the words of the others."""
 
 Location = tuple[int | str, ...]
 
@@ -116,9 +128,7 @@ def _value(node: Node) -> Any:
 
 def _problems(root: Node, errors: ValidationError) -> Iterator[Problem]:
     """One for each error; a list is not also said to be too short because its only item is wrong."""
-    found: list[dict[str, Any]] = [
-        dict(error) for error in errors.errors(include_url=False, include_context=False)
-    ]
+    found: list[dict[str, Any]] = [dict(error) for error in errors.errors(include_url=False)]
     for error in found:
         within = (other["loc"] for other in found if len(other["loc"]) > len(error["loc"]))
         if error["type"] != "too_short" or all(loc[: len(error["loc"])] != error["loc"] for loc in within):
@@ -145,16 +155,18 @@ def _beginnings(policy: Policy) -> Iterator[tuple[Location, tuple[str, ...]]]:
 
 def _problem(root: Node, error: dict[str, Any]) -> Problem:
     """pydantic's error in our words, at the node that it is about, or at the nearest one around it."""
-    location, kind = tuple(error["loc"]), error["type"]
+    location, kind, context = tuple(error["loc"]), error["type"], error.get("ctx", {})
+    if kind == AT:
+        location = (*location, *context["place"])
     node, found = _find(root, location, key=kind == "extra_forbidden")
     if kind == "missing":
         return _at(node, location, "is missing")
     if kind == "extra_forbidden":
         return _at(node, location, "is no setting that a policy has here")
     words = str(error["msg"]).removeprefix("Value error, ")
-    words = words[0].lower() + words[1:]
+    words = EXPECTED[kind].format(**context) if kind in EXPECTED else words[0].lower() + words[1:]
     shown = repr(error["input"])
-    if kind != "value_error" and len(found) == len(location) and isinstance(node, ScalarNode):
+    if kind not in ("value_error", AT) and len(found) == len(location) and isinstance(node, ScalarNode):
         words = f"found {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}; {words}"
     return _at(node, location, words)
 

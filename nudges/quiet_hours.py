@@ -5,7 +5,7 @@ error here: such a learner is served in the default zone. Names that mean anothe
 machine (``localtime``) count as not existing. The zone rules are those of the tz database at hand.
 """
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -61,21 +61,23 @@ def _known_zones() -> frozenset[str]:
     return frozenset(available_timezones()) - MACHINE_ZONES
 
 
+def allowed(at: int, where: ZoneInfo, quiet: QuietHours | None) -> bool:
+    """Whether a moment (epoch seconds) lies outside the quiet hours of a zone."""
+    return quiet is None or not quiet.cover(datetime.fromtimestamp(at, where).time())
+
+
 def next_allowed(at: int, where: ZoneInfo, quiet: QuietHours | None) -> int:
     """``at`` itself (epoch seconds) outside the quiet hours of a zone, else the moment they end.
 
     Where the clock jumps over that moment, it is as the clock before the jump would have shown it: up
     to the jump's length later, never earlier. Where the clock shows it twice, it is the first to come.
     """
-    now = datetime.fromtimestamp(at, UTC)
-    if quiet is None or not quiet.cover(now.astimezone(where).time()):
+    if quiet is None or allowed(at, where, quiet):
         return at
-    today = now.astimezone(where).date()
-    ends = (
-        datetime.combine(today + timedelta(days), quiet.end.replace(fold=fold), where).astimezone(UTC)
-        for days in range(DAYS_TO_TRY)
-        for fold in (0, 1)
-    )
-    return min(
-        int(end.timestamp()) for end in ends if end > now and not quiet.cover(end.astimezone(where).time())
-    )
+    today = datetime.fromtimestamp(at, where).date()
+    for days in range(DAYS_TO_TRY):
+        end = datetime.combine(today + timedelta(days), quiet.end, where)
+        ends = {int(end.timestamp()), int(end.replace(fold=1).timestamp())}
+        if later := [one for one in ends if one > at and allowed(one, where, quiet)]:
+            return min(later)
+    raise AssertionError(f"no end of the quiet hours {quiet} within {DAYS_TO_TRY} days in {where}")

@@ -3,7 +3,8 @@
 A *profile* counts active hours by hour of the week in UTC, Monday 00:00 first. The learner's own profile
 and the cohort's are added, the cohort's as if it were ``PRIOR`` hours of the learner's: who has no habit
 yet gets the cohort's, who has one keeps it. Of the hours that may be waited for, the busiest is taken, of
-equal ones the first. Hours are UTC's, so on the days after a clock change a habit seems an hour off.
+equal ones the first. People keep to their own clock, so after a change of it the hours of a profile are read
+by the clock of the profile's middle: seven in the evening stays seven in the evening.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from nudges.policy import WEEKDAYS, Digest
-from nudges.quiet_hours import QuietHours, next_allowed
+from nudges.quiet_hours import QuietHours, allowed
 
 HOUR_S = 3600
 WEEK_H = 7 * 24
@@ -21,6 +22,9 @@ FIRST_MONDAY_H = 4 * 24
 
 PRIOR = 4.0
 """Hours of activity of one's own that weigh as much as the whole cohort's habit."""
+
+PROFILE_AGE_S = 14 * 86_400
+"""How long ago the middle of a profile lies, which covers four weeks."""
 
 Profile = Sequence[int]
 
@@ -44,14 +48,24 @@ def study_hour(at: int, latest: int, where: ZoneInfo, quiet: QuietHours | None, 
 
     It is ``at`` itself, where this hour is the best, or the beginning of an hour.
     """
-    weights = habit.weights()
+    if not (habit.own or habit.cohort):
+        return None
+    weights, usual = habit.weights(), _clock(at - PROFILE_AGE_S, where)
+    moved = {clock - usual for clock in (_clock(at, where), _clock(latest, where))}
     best, found = 0.0, None
     for hour in range(at // HOUR_S, latest // HOUR_S + 1):
         moment = max(hour * HOUR_S, at)
-        weight = weights[(hour - FIRST_MONDAY_H) % WEEK_H]
-        if weight > best and next_allowed(moment, where, quiet) == moment:
+        shift = min(moved) if len(moved) == 1 else _clock(moment, where) - usual
+        weight = weights[((moment + shift) // HOUR_S - FIRST_MONDAY_H) % WEEK_H]
+        if weight > best and allowed(moment, where, quiet):
             best, found = weight, moment
     return found
+
+
+def _clock(at: int, where: ZoneInfo) -> int:
+    """By how many seconds a zone's clock is ahead of UTC at a moment."""
+    ahead = datetime.fromtimestamp(at, where).utcoffset()
+    return 0 if ahead is None else int(ahead.total_seconds())
 
 
 def next_digest(at: int, where: ZoneInfo, digest: Digest) -> int:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from sinks.store import StoreReader
+
+SILENT_DAYS = 7
+"""Days without activity that are worth a line."""
 
 SENT_LATER = {"study_time": "when this learner usually studies", "quiet_hours": "when the night has ended"}
 
@@ -27,7 +30,7 @@ class Moment:
 
 def of_learner(reader: StoreReader, pseudonym: str) -> list[Moment]:
     """All that the store knows to have happened to a learner, in order; empty where it knows nothing."""
-    parts = (_facts, _changes, _decisions, _outcomes)
+    parts = (_facts, _activity, _changes, _decisions, _outcomes)
     return sorted(moment for part in parts for moment in part(reader, pseudonym))
 
 
@@ -54,6 +57,29 @@ def _facts(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
             "withdrawn": "left the course",
         }.get(fact, f"{fact}{' on ' + detail if detail else ''}")
         yield Moment(at, 0, course_run, words, nudge_id)
+
+
+def _activity(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
+    """The first and the last day of activity, and the last one before each long silence."""
+    weeks = "SELECT course_run, day, clicks FROM risk_history FINAL WHERE learner = %(learner)s"
+    sql = (
+        f"SELECT course_run, addDays(day, -back) AS active, max(count) FROM ({weeks}) "  # noqa: S608
+        "ARRAY JOIN clicks AS count, arrayEnumerate(clicks) AS back WHERE count > 0 "
+        "GROUP BY course_run, active ORDER BY course_run, active"
+    )
+    rows = _rows(reader, sql, pseudonym)
+    for place, (course_run, day, clicks) in enumerate(rows):
+        first = not place or rows[place - 1][0] != course_run
+        last = place + 1 == len(rows) or rows[place + 1][0] != course_run
+        silent = 0 if last else (rows[place + 1][1] - day).days - 1
+        told = ["active for the first time"] if first else []
+        if last:
+            told.append("active for the last time that the store knows of")
+        elif silent >= SILENT_DAYS:
+            told.append(f"active, then silent for {silent} days")
+        if told:
+            words = f"{'; '.join(told)} ({clicks:,} clicks)"
+            yield Moment(datetime.combine(day, time(), UTC), 0, course_run, words)
 
 
 def _changes(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
@@ -84,6 +110,9 @@ def _decisions(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
                 yield Moment(send_at, 3, run, f"to be sent by {channel}", nudge_id)
             case "cancel":
                 yield Moment(at, 2, run, f"nudge {campaign}/{variant} cancelled: {plain}", nudge_id)
+            case _ if reason == "awaiting_approval":
+                words = f"nudge {campaign}/{variant} by {channel} proposed to an instructor {by}"
+                yield Moment(at, 2, run, words, nudge_id)
             case _:
                 yield Moment(at, 2, run, f"no nudge: {plain} {by}", nudge_id or "")
 

@@ -7,9 +7,10 @@ import typer
 from rich.console import Console
 
 from sources.simulator import SimulationPlan
-from streams import experiment, policies, trial
+from streams import experiment, policies, trial, trial_past, trial_term
 from streams.settings import load
 from streams.stores import store_reader
+from streams.trial_term import Strength
 
 app = typer.Typer(help="Check a policy file, or try it on the past. Nothing is sent.", no_args_is_help=True)
 console = Console()
@@ -31,20 +32,33 @@ def simulate(
         int | None, typer.Option(help="Of a simulated term, instead of the store's recorded past.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the simulated term.")] = 1,
+    responding: Annotated[
+        Strength, typer.Option(help="How strongly the simulated learners respond to nudges.")
+    ] = "weak",
+    approving: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of proposals that a simulated instructor approves.")
+    ] = 1.0,
     folder: Annotated[
         Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
     ] = None,
 ) -> None:
-    """Try a policy on the past: how many nudges, to whom, how many held back and why.
+    """Try a policy on the past: how many nudges, to whom, how many held back and why, and to what effect.
 
-    From the store also what the nudges that were really sent did, against the holdout.
+    From the store: what its outcomes would have been under the policy, as far as the recorded draws can tell,
+    and what the nudges that were really sent did, against the holdout. Of a simulated term: what the policy
+    would be seen to do there, and what it really does.
     """
     chosen, rules = policies.read(file), load(clock="replay").rules
     if learners is not None:
         plan = SimulationPlan.term(learners, seed=seed)
-        trial.show(console, chosen, trial.on_simulation(chosen, rules, plan))
+        with console.status("living the term three times: under the policy, with all nudged, with nobody"):
+            term = trial_term.on_term(chosen, rules, plan, responding, approving)
+        trial.show(console, chosen, term.trial)
+        trial_term.show(console, term)
         return
     with store_reader(folder) as reader:
-        trial.show(console, chosen, trial.on_store(chosen, reader, rules.timing.lateness))
+        found = trial.on_store(chosen, reader, rules.timing.lateness)
+        trial.show(console, chosen, found)
+        trial_past.show(console, trial_past.estimates(chosen, found, reader))
         console.print("\nWhat the nudges of the recorded past did, under the policies that sent them:")
         experiment.show_effects(reader)

@@ -13,7 +13,7 @@ from features.catalogue import FEATURES, INDEX
 from features.coursework import Run
 from features.ring import RING, Ints, habits
 from nudges.choosing import Situation
-from nudges.decisions import Decided, decide, hear, withdraw
+from nudges.decisions import Decided, call_off, decide, hear
 from nudges.experiments.bandit import context_of
 from nudges.experiments.learned import by_outcomes
 from nudges.learners import Learner, heard
@@ -114,7 +114,14 @@ class Scoring:
         """Take what learners, notifiers and instructors say, and say what follows from it."""
         who = message["learner"]
         before, now = self._learner(who), self._state.clock.newest
-        done = hear(message, before, self._policy, now, lambda run: self._situation(who, run))
+
+        def situation_of(run: str, item: str | None) -> Situation:
+            slot = self._state.slots.get((who, run))
+            trail = self._state.trails.get(slot) if slot is not None else None
+            done = item is not None and trail is not None and trail.has_done(item)
+            return replace(self._situation(who, run), next_item=None if done else item)
+
+        done = hear(message, before, self._policy, now, situation_of)
         self._follow(who, before, done, outputs)
         self._write_fact(said_fact(message), outputs)
 
@@ -127,14 +134,8 @@ class Scoring:
         before = self._learner(who)
         done = Decided(heard(before, fact))
         if fact["type"] != "enrolled":
-            over = fact["course_run"]
-            done = withdraw(
-                who,
-                before,
-                self._policy,
-                self._rules.timing.lateness + (fact["time"] // DAY_S + 1) * DAY_S,
-                lambda planned: "run_over" if planned.course_run == over else None,
-            )
+            known = self._rules.timing.lateness + (fact["time"] // DAY_S + 1) * DAY_S
+            done = call_off(who, fact["course_run"], before, self._policy, known, "run_over")
         self._follow(who, before, done, outputs)
         self._write_fact(enrolment_fact(fact), outputs)
 

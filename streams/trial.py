@@ -1,13 +1,14 @@
-"""A policy tried on the past: the risk changes and facts in the store, or those of a simulated term.
+"""A policy tried on the past: the risk changes and facts in the store.
 
 Nothing is sent. The past is taken as it was: learners in it do not react to the nudges that the policy
-would have sent, so a trial counts decisions and says nothing of effects. The store knows pseudonyms alone,
-so its learners are drawn into arms and variants anew, in the same shares.
+would have sent, so a trial counts decisions; :mod:`streams.trial_past` estimates effects where the past
+allows it, :mod:`streams.trial_term` lives a simulated term instead. The store knows pseudonyms alone, so its
+learners are drawn into arms and variants anew, in the same shares.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import merge
 from typing import Any
@@ -16,19 +17,13 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.backtest import Backtest
 from nudges.decisions import decide, hear
 from nudges.learners import Learner
 from nudges.policy import Policy
 from schemas.nudge import NudgeDecision
 from schemas.risk import Reason, RiskChange
 from sinks.store import StoreReader
-from sources import simulator
-from sources.simulator import SimulationPlan
-from streams.identity import Identity
 from streams.intake import DAY_S
-from streams.outputs import Outputs
-from streams.processor import Rules
 
 MOMENTS = ("paused_until",)
 """Wishes that are times."""
@@ -46,6 +41,8 @@ class Trial:
     learners: Counter[str] = field(default_factory=Counter)
     changed: set[str] = field(default_factory=set)
     """Everybody with a risk change."""
+    of_change: dict[str, NudgeDecision] = field(default_factory=dict)
+    """What was decided on each risk change; for a proposal that it was proposed."""
     _sent: dict[str, NudgeDecision] = field(default_factory=dict)
 
     def note(self, decisions: Iterable[NudgeDecision]) -> None:
@@ -53,11 +50,13 @@ class Trial:
         for one in decisions:
             self.decided[one.decision, one.reason] += 1
             self.changed.add(one.learner)
+            if one.decision != "cancel":
+                self.of_change.setdefault(one.risk_change_id, one)
             if one.decision == "send":
                 self._sent[one.nudge_id or ""] = one
                 self._count(one, 1)
-            elif one.decision == "cancel":
-                self._count(self._sent.pop(one.nudge_id or ""), -1)
+            elif one.decision == "cancel" and (sent := self._sent.pop(one.nudge_id or "", None)):
+                self._count(sent, -1)
 
     def _count(self, one: NudgeDecision, by: int) -> None:
         self.sent[one.campaign, one.variant, one.channel or ""] += by
@@ -80,17 +79,6 @@ def on_store(policy: Policy, reader: StoreReader, lateness: int) -> Trial:
         )
         learners[who] = done.learner
         trial.note(done.decisions)
-    return trial
-
-
-def on_simulation(policy: Policy, rules: Rules, plan: SimulationPlan) -> Trial:
-    """Run a simulated term through the whole pipeline, without Kafka, under the policy."""
-    trial = Trial()
-
-    def say(outputs: Outputs) -> None:
-        trial.note(outputs.decisions)
-
-    Backtest(replace(rules, policy=policy), Identity(b"of a trial"), say=say).run(simulator.stream(plan))
     return trial
 
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.experiments [coverage|alarms|variants ...]``: the tables of docs/experiments.md."""
+"""The tables of docs/experiments.md: ``python -m benchmarks.experiments [PART ...]``."""
 
 import argparse
 import time
@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from benchmarks.experiments import intervals, variants
+from benchmarks.experiments import approvals, intervals, variants
 from benchmarks.experiments.intervals import Counts
 from nudges.experiments.outcomes import OutcomeName
+from sources.simulation.cohort import Floats
 from sources.simulation.responses import ResponsePlan
 
-WORLDS = {"coverage": 1_000, "alarms": 500, "variants": 200}
+WORLDS = {"coverage": 1_000, "alarms": 500, "approvals": 200, "variants": 200}
 STRENGTHS = {
     "strong": ResponsePlan(positive=0.5, size=4.0),
     "weak": ResponsePlan(positive=0.3, size=1.5),
@@ -54,10 +55,29 @@ def _total(found: dict[OutcomeName, Counts]) -> None:
     _row(["all (looked at daily: the first two)", *(f"{share:.1%}" for share in shares)])
 
 
+def approving(worlds: int) -> None:
+    covered, alarmed = approvals.coverage(worlds), approvals.false_alarms(worlds)
+    print(
+        f"{worlds} worlds with effects and {worlds} without, {intervals.LEARNERS:,} learners each, holdout "
+        f"{intervals.HOLDOUT:.0%}, an instructor who answers by what is to come; fixed intervals, one look\n"
+    )
+    without = "without the declined"
+    _head(["outcome", "coverage", f"coverage, {without}", "A/A alarms", f"A/A alarms, {without}"])
+    for name, found in covered.items():
+        alarms = alarmed[name]
+        held = (found.drawn.share("once"), found.answered.share("once"))
+        false = (1 - alarms.drawn.share("once"), 1 - alarms.answered.share("once"))
+        _row([f"`{name}`", *(f"{share:.1%}" for share in (*held, *false))])
+
+
 def choosing(worlds: int) -> None:
     for strength, plan in STRENGTHS.items():
         lived = [variants.potential(plan, variants.LEARNERS, seed) for seed in range(worlds)]
         runs = [variants.bandit(one, f"bandit-{number}") for number, one in enumerate(lived)]
+        later = [
+            variants.bandit(one, f"later-{number}", runs[number - 1].learned)
+            for number, one in enumerate(lived)
+        ]
         single, oracle = variants.best_of(lived)
         decisions = np.mean([len(one.without) for one in lived])
         base = np.mean([one.without.mean() for one in lived])
@@ -70,15 +90,15 @@ def choosing(worlds: int) -> None:
         tables = []
         for half in halves:
             gained = [
-                variants.gains(one, run, single, oracle, half or slice(len(one.without) // 2, None))
-                for one, run in zip(lived, runs, strict=True)
+                variants.gains(one, run, single, oracle, half or slice(len(one.without) // 2, None), then)
+                for one, run, then in zip(lived, runs, later, strict=True)
             ]
-            tables.append({name: float(np.mean([row[name] for row in gained])) for name in gained[0]})
+            tables.append({name: np.array([row[name] for row in gained]) for name in gained[0]})
         for name in tables[0]:
             cells = [
                 cell
                 for table in tables
-                for cell in (f"{100 * table[name]:.2f}", f"{table[name] / table['oracle']:.0%}")
+                for cell in (f"{100 * table[name].mean():.2f}", _part(table[name], table["oracle"]))
             ]
             _row([name, *cells])
         truth = variants.oracles_reward(lived, oracle)
@@ -100,6 +120,14 @@ def choosing(worlds: int) -> None:
             )
 
 
+def _part(gained: Floats, oracles: Floats) -> str:
+    """The part of the oracle's gain, with a 95 % interval by drawing the worlds anew."""
+    drawn = np.random.default_rng(1).integers(0, len(gained), (2_000, len(gained)))
+    shares = gained[drawn].mean(axis=1) / oracles[drawn].mean(axis=1)
+    low, high = np.percentile(shares, [2.5, 97.5])
+    return f"{gained.mean() / oracles.mean():.1%} ({low:.1%} to {high:.1%})"
+
+
 def _head(columns: Iterable[str]) -> None:
     names = list(columns)
     _row(names)
@@ -110,7 +138,12 @@ def _row(cells: Iterable[str]) -> None:
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
-PARTS: dict[str, Callable[[int], None]] = {"coverage": coverage, "alarms": alarms, "variants": choosing}
+PARTS: dict[str, Callable[[int], None]] = {
+    "coverage": coverage,
+    "alarms": alarms,
+    "approvals": approving,
+    "variants": choosing,
+}
 
 
 def main() -> None:

@@ -8,6 +8,9 @@ week later:
 - *random*: each variant as likely;
 - *best single*: the one variant that is best on average, known beforehand;
 - *bandit*: :mod:`nudges.experiments.bandit`, which starts knowing nothing;
+- *bandit, second term*: the same with other learners, and with what it learned in the term before;
+- *at best*: each variant as likely until the first outcome is known, and then the oracle. Nobody who starts
+  knowing nothing can do better;
 - *oracle*: the best variant of each situation, known beforehand. Nobody can do better from what is seen.
 
 Beside these, what a choice by each learner's own hidden response would gain; no one can know that.
@@ -53,6 +56,8 @@ class Run:
     propensities: Floats
     estimates: Floats
     """What it took each variant to be worth when it decided, [k, variants]."""
+    learned: Ints
+    """What it has learned when all outcomes are known."""
 
 
 def potential(plan: ResponsePlan, learners: int, seed: int) -> Potential:
@@ -75,19 +80,27 @@ def _once(variant: int) -> Policy:
     return policy
 
 
-def bandit(found: Potential, key: str) -> Run:
-    """Choose in order of time, day by day, from the outcomes that were known by then."""
+def bandit(found: Potential, key: str, before: Ints | None = None) -> Run:
+    """Choose in order of time, day by day, from the outcomes that were known by then.
+
+    ``before``: what was learned in a term that is over.
+    """
     trial, (count, variants) = found.trial, found.after.shape
     contexts = contexts_of(trial.situation)
     chosen, propensities = np.zeros(count, np.int64), np.zeros(count)
     estimates = np.zeros((count, variants))
     inputs = contexts.shape[1]
-    learned, learned_to = np.zeros((variants, inputs, inputs + 1), np.int64), 0
+    learned = np.zeros((variants, inputs, inputs + 1), np.int64) if before is None else before.copy()
+    learned_to = 0
+
+    def learn(to: int) -> None:
+        for variant in range(variants):
+            new = learned_to + np.flatnonzero(chosen[learned_to:to] == variant)
+            learned[variant] += sums(contexts[new], found.after[new, variant].astype(np.int64))
+
     for day in np.unique(trial.day).tolist():
         known = int(np.searchsorted(trial.known[REWARD], day))
-        for variant in range(variants):
-            new = learned_to + np.flatnonzero(chosen[learned_to:known] == variant)
-            learned[variant] += sums(contexts[new], found.after[new, variant].astype(np.int64))
+        learn(known)
         learned_to = known
         now = np.flatnonzero(trial.day == day)
         knowing = Bandit.of(learned)
@@ -96,7 +109,8 @@ def bandit(found: Potential, key: str) -> Run:
         places = [position(key, str(one), RUN_NAME, "variant") for one in trial.learner[now].tolist()]
         chosen[now] = [pick(place, row) for place, row in zip(places, shares.tolist(), strict=True)]
         propensities[now] = shares[np.arange(len(now)), chosen[now]]
-    return Run(chosen, propensities, estimates)
+    learn(count)
+    return Run(chosen, propensities, estimates, learned)
 
 
 def contexts_of(situation: Ints) -> Ints:
@@ -119,19 +133,27 @@ def oracles_reward(worlds: list[Potential], oracle: Ints) -> float:
 
 
 def gains(
-    found: Potential, run: Run, single: int, oracle: Ints, part: slice = slice(None)
+    found: Potential, run: Run, single: int, oracle: Ints, part: slice = slice(None), later: Run | None = None
 ) -> dict[str, float]:
-    """What each way of choosing gained over no nudge, a difference of shares; of a part of the decisions."""
+    """What each way of choosing gained over no nudge, a difference of shares; of a part of the decisions.
+
+    ``later``: what the bandit did in this world when it came to it from another.
+    """
     after, without = found.after[part], found.without[part]
     rows = np.arange(len(without))
+    best = oracle[found.trial.situation[part]]
     choices = {
         "best single": np.full(len(rows), single),
         "bandit": run.variants[part],
-        "oracle": oracle[found.trial.situation[part]],
+        "bandit, second term": (run if later is None else later).variants[part],
+        "oracle": best,
         "hidden": found.hidden_best[part],
     }
     gained = {name: float(after[rows, choice].mean() - without.mean()) for name, choice in choices.items()}
-    return {"random": float(after.mean() - without.mean())} | gained
+    blind = (found.trial.day <= found.trial.known[REWARD].min())[part]
+    knowing = np.where(blind, after.mean(axis=1), after[rows, best])
+    random, at_best = float(after.mean() - without.mean()), float(knowing.mean() - without.mean())
+    return {"random": random, "at best": at_best} | gained
 
 
 def judged(found: Potential, run: Run, oracle: Ints, truth: float) -> dict[str, tuple[float, float, bool]]:

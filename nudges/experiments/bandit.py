@@ -1,25 +1,28 @@
 """Which variant for whom: a contextual bandit whose propensities are exact.
 
-A linear estimate of the reward for each variant, by ridge regression, and *inverse gap weighting* over the
-estimates: a variant that looks worse by a gap is chosen with probability 1 / (variants + γ × gap), the
-best-looking one takes the rest (D. Foster and A. Rakhlin, Beyond UCB: optimal and efficient contextual
-bandits with regression oracles, ICML 2020; also the exploration of Vowpal Wabbit's ``--squarecb``). γ grows
-with the square root of the outcomes, and no variant falls below ``FLOOR``, so that what another policy would
-have done can always be estimated (:mod:`nudges.experiments.off_policy`).
+*Thompson sampling* over a linear estimate of the reward: a variant is chosen with the probability of being
+the best one, by what is known (W. R. Thompson, Biometrika 25, 1933; S. Agrawal and N. Goyal, Thompson
+sampling for contextual bandits with linear payoffs, ICML 2013). Each variant's reward is the mean of all
+variants and a linear part of its own, shrunk to none by ridge regression; what is not known of it is a normal
+distribution. No variant falls below ``FLOOR``, so that what another policy would have done can always be
+estimated (:mod:`nudges.experiments.off_policy`).
 
-Why not river.bandit: its policies answer with a choice and not with its probability. LinUCB's choice has
-none; Thompson sampling's needs numerical integration; and both keep what they learned in an order-dependent
-object with a random generator inside. Here the probabilities are a formula of numbers and of the context.
-What was learned is sums of products of whole numbers, so the outcomes of all partitions add up to the same
-bytes in any order; they are solved without BLAS, and probabilities are rounded, so a replay on another
-machine chooses what the live run chose.
+The usual way draws from these distributions, and nobody can say with what probability it drew what it did.
+Here the probabilities are computed first (:func:`_of_being_best`) and drawn from by a keyed hash: what the
+ledger has is the probability of the draw to the last digit, whatever the computation's error. That is also
+why it is not one of river.bandit: its policies answer with a choice and not with its probability, and keep
+what they learned in an order-dependent object with a random generator inside. What was learned here is sums
+of products of whole numbers, so the outcomes of all partitions add up to the same bytes in any order; they
+are solved without BLAS, and probabilities are rounded, so a replay on another machine chooses what the live
+run chose.
 
 Contexts are zeros and ones, the first always one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import erf, sqrt
+from statistics import NormalDist
 from typing import Self
 
 import numpy as np
@@ -30,14 +33,14 @@ from schemas.risk import RiskLevel
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-FLOOR = 0.05
-"""The least probability of a variant. An estimate of another policy weighs a row by 1 / 0.05 at most."""
-
-GREED = 10.0
-"""γ is this times the root of the outcomes: Vowpal Wabbit's own default."""
+FLOOR = 0.02
+"""The least probability of a variant. An estimate of another policy weighs a row by 1 / 0.02 at most."""
 
 RIDGE = 1.0
-"""Added to the diagonal: as good as one outcome of 0 in each direction."""
+"""Added to the diagonal: as good as one outcome like the mean of all in each direction."""
+
+QUANTILES = 64
+"""In how many equally likely parts a variant's distribution is taken apart."""
 
 DIGITS = 6
 """Decimals of a probability, in the ledger as in the draw."""
@@ -63,14 +66,17 @@ def sums(contexts: Ints, rewards: Ints) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Bandit:
-    """The policy as of some outcomes; everything it answers follows from these and the context."""
+    """What is known after some outcomes; everything it answers follows from these and the context."""
 
+    mean: float
+    """The mean reward of all outcomes, whatever the variant."""
     weights: Floats
-    """[K, d]: a variant's estimated reward is its row times the context."""
-    gamma: float
+    """[K, d]: a variant's estimated reward is the mean and its row times the context."""
+    doubts: Floats
+    """[K, d, d]: the covariance of what is not known of the weights."""
 
     @classmethod
-    def of(cls, learned: Ints, greed: float = GREED) -> Self:
+    def of(cls, learned: Ints) -> Self:
         """From each variant's sums, int64 [K, d, d + 1]; zeros before the first outcome.
 
         Raises ``ValueError`` for another shape.
@@ -78,26 +84,31 @@ class Bandit:
         if learned.ndim != 3 or learned.shape[2] != learned.shape[1] + 1:
             raise ValueError(f"learned has shape {learned.shape}; expected [variants, inputs, inputs + 1]")
         products, rewards = learned[..., :-1], learned[..., -1]
-        weights = _solved(products + RIDGE * np.eye(products.shape[1]), rewards.astype(np.float64))
-        outcomes = int(products[:, 0, 0].sum())  # the first input is always one
-        return cls(weights, greed * sqrt(outcomes))
+        # The first input is always one: its sums are the outcomes, and the rewards.
+        mean = (int(rewards[:, 0].sum()) + 1) / (int(products[:, 0, 0].sum()) + 2)
+        inverse = _inverse(products + RIDGE * np.eye(products.shape[1]))
+        apart = rewards - mean * products[:, 0]
+        weights = (inverse * apart[:, None, :]).sum(axis=2)
+        return cls(mean, weights, mean * (1.0 - mean) * inverse)
 
     def estimates(self, contexts: Ints) -> Floats:
         """The reward to be expected of each variant: contexts int64 [n, d] → float64 [n, K]."""
-        found: Floats = (contexts[:, None, :] * self.weights).sum(axis=2)
+        found: Floats = self.mean + (contexts[:, None, :] * self.weights).sum(axis=2)
         return found
 
     def probabilities(self, contexts: Ints) -> Floats:
         """With what probability each variant is to be chosen, float64 [n, K]; rows add up to 1."""
-        estimates = self.estimates(contexts)
-        rows, variants = np.arange(len(contexts)), estimates.shape[1]
-        best = estimates.argmax(axis=1)
-        gaps = estimates[rows, best][:, None] - estimates
-        shares: Floats = 1.0 / (variants + self.gamma * gaps)
-        shares = np.maximum(shares, min(FLOOR, 1.0 / variants)).round(DIGITS)
-        shares[rows, best] = 0.0
-        shares[rows, best] = (1.0 - shares.sum(axis=1)).round(DIGITS)
-        return shares
+        kinds, of = np.unique(contexts, axis=0, return_inverse=True)
+        pairs = kinds[:, None, :, None] * self.doubts * kinds[:, None, None, :]
+        best = _of_being_best(self.estimates(kinds), np.sqrt(pairs.sum(axis=(2, 3))))
+        rows, variants = np.arange(len(kinds)), best.shape[1]
+        floor = min(FLOOR, 1.0 / variants)
+        shares: Floats = (floor + (1.0 - variants * floor) * best).round(DIGITS)
+        largest = shares.argmax(axis=1)
+        shares[rows, largest] = 0.0
+        shares[rows, largest] = (1.0 - shares.sum(axis=1)).round(DIGITS)
+        found: Floats = shares[of.reshape(-1)]
+        return found
 
 
 def probabilities(bandit: Bandit, context: Sequence[int]) -> list[float]:
@@ -106,12 +117,31 @@ def probabilities(bandit: Bandit, context: Sequence[int]) -> list[float]:
     return found
 
 
-def _solved(matrices: Floats, values: Floats) -> Floats:
-    """x of matrix · x = value, for positive definite [K, d, d] and [K, d]: Gauss and Jordan's elimination."""
-    rows = np.concatenate([matrices, values[..., None]], axis=2)
-    for pivot in range(matrices.shape[1]):
+def _of_being_best(means: Floats, spreads: Floats) -> Floats:
+    """The probability of each of K independent normal variables to be the largest: [n, K], rows add up to 1.
+
+    The mean, over the quantiles of one, of the probability that all others are below.
+    """
+    values = means[:, :, None] + spreads[:, :, None] * NORMAL  # [n, K, quantiles]
+    away = (values[:, :, None, :] - means[:, None, :, None]) / spreads[:, None, :, None]
+    below = 0.5 * (1.0 + _erf(away / sqrt(2.0)))  # [n, one, other, quantiles]
+    itself = np.eye(means.shape[1], dtype=bool)[None, :, :, None]
+    best = np.where(itself, 1.0, below).prod(axis=2).mean(axis=2)
+    found: Floats = best / best.sum(axis=1, keepdims=True)
+    return found
+
+
+_erf = np.vectorize(erf, otypes=[np.float64])
+NORMAL: Floats = np.array([NormalDist().inv_cdf((place + 0.5) / QUANTILES) for place in range(QUANTILES)])
+
+
+def _inverse(matrices: Floats) -> Floats:
+    """Of positive definite [K, d, d]: Gauss and Jordan's elimination."""
+    size = matrices.shape[1]
+    rows = np.concatenate([matrices, np.broadcast_to(np.eye(size), matrices.shape)], axis=2)
+    for pivot in range(size):
         rows[:, pivot] /= rows[:, pivot, pivot, None]
         factors = rows[:, :, pivot].copy()
         factors[:, pivot] = 0.0
         rows -= factors[..., None] * rows[:, None, pivot]
-    return rows[..., -1]
+    return rows[..., size:]

@@ -13,7 +13,7 @@ from tests.stores import fresh_database, real_server_or_embedded
 RULES = {rule["title"]: rule for rule in FILES["provisioning/alerting/homeroom.json"]["groups"][0]["rules"]}
 
 DAYS = "FROM (SELECT today() - number AS day FROM numbers(30))"
-LEDGER = "nudge_ledger (decision_id, course_run, decided_at, decision, reason)"
+LEDGER = "nudge_ledger (decision_id, risk_change_id, course_run, decided_at, decision, reason)"
 MODEL = "model_metrics (day, metric, value)"
 
 HEALTHY = (
@@ -23,8 +23,15 @@ HEALTHY = (
     "FROM numbers(30))",
     f"{MODEL} SELECT day, 'ece', 0.03 {DAYS}",
     f"{MODEL} SELECT day, 'served', 5000 {DAYS}",
-    f"{LEDGER} SELECT concat('s', toString(number)), 'a/1', now(), 'send', 'sent' FROM numbers(1800)",
-    f"{LEDGER} SELECT concat('h', toString(number)), 'a/1', now(), 'hold', 'holdout' FROM numbers(200)",
+    f"{LEDGER} SELECT concat('s', toString(number)), concat('s', toString(number)), 'a/1', now(), "
+    "'send', 'sent' FROM numbers(600)",
+    # Of 1,200 proposals few get a yes: that is the instructor's doing, and not the draw's.
+    f"{LEDGER} SELECT concat('p', toString(number)), concat('p', toString(number)), 'a/1', now(), "
+    "'hold', 'awaiting_approval' FROM numbers(1200)",
+    f"{LEDGER} SELECT concat('a', toString(number)), concat('p', toString(number)), 'a/1', now(), "
+    "'send', 'sent' FROM numbers(100)",
+    f"{LEDGER} SELECT concat('h', toString(number)), concat('h', toString(number)), 'a/1', now(), "
+    "'hold', 'holdout' FROM numbers(200)",
 )
 """A month of one course run, up to today."""
 
@@ -52,7 +59,8 @@ WRONG: dict[str, tuple[str, ...]] = {
     "HomeroomModelDrift": (f"{MODEL} SELECT today() - 1, 'event/loss_rose/course-a', 0.2",),
     "HomeroomNudgesSilent": ("DELETE nudge_ledger WHERE decision = 'send'",),
     "HomeroomHoldoutOff": (
-        f"{LEDGER} SELECT concat('x', toString(number)), 'a/1', now(), 'hold', 'holdout' FROM numbers(500)",
+        f"{LEDGER} SELECT concat('x', toString(number)), concat('x', toString(number)), 'a/1', now(), "
+        "'hold', 'holdout' FROM numbers(500)",
     ),
 }
 """What goes wrong in a healthy store: rows that come, after rows that are taken away."""

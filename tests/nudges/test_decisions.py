@@ -1,6 +1,7 @@
 """Decisions: every no with its reason, every postponement, cancellations, approvals, ids."""
 
-from datetime import UTC, datetime, time
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from nudges.assignment import held_out
 from nudges.choosing import Situation, by_weight
-from nudges.decisions import Decided, decide, hear
+from nudges.decisions import Decided, call_off, decide, hear
 from nudges.learners import Learner, Sending, heard
 from nudges.policy import REACH_OUT, Cap, Digest, Policy, StudyTime, Suggestion, Variant
 from nudges.quiet_hours import MACHINE_ZONES, QuietHours
@@ -274,6 +275,30 @@ def test_it_waits_for_the_hour_at_which_the_learner_studies(habit: Habit, expect
     assert done.decisions[0].reason == why
 
 
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2026-03-23T12:00+01:00", "2026-03-24T18:00+01:00"),  # winter, as the profile
+        ("2026-03-28T12:00+01:00", "2026-03-29T18:00+02:00"),  # the clock changes while it waits
+        ("2026-03-30T12:00+02:00", "2026-03-31T18:00+02:00"),  # it has changed, most of the profile is older
+        ("2026-10-24T12:00+02:00", "2026-10-25T18:00+01:00"),
+        ("2026-10-26T12:00+01:00", "2026-10-27T18:00+01:00"),
+    ],
+)
+def test_a_habit_keeps_to_the_learners_clock(at: str, expected: str) -> None:
+    now, best = datetime.fromisoformat(at), datetime.fromisoformat(expected)
+    where = ZoneInfo("Europe/Berlin")
+    kept = [now - timedelta(days) for days in range(28)]  # every day at 18:00 of the learner's clock
+    evenings = [day.astimezone(where).replace(hour=18, minute=0).astimezone(UTC) for day in kept]
+    evenings = [one for one in evenings if one.weekday() == best.weekday()]
+    habit = Habit(busy(*(one.weekday() * 24 + one.hour for one in evenings)))
+    moment = int(now.timestamp())
+    done = decide(
+        risk_change(), of(preferences(timezone=where.key)), EVERYBODY, moment, Situation(habit=habit)
+    )
+    assert nudge_of(done).send_at == best
+
+
 @given(
     st.lists(st.integers(0, 9), min_size=WEEK_H, max_size=WEEK_H),
     zones,
@@ -397,28 +422,85 @@ def test_an_approval_does_not_make_a_reason_last_longer() -> None:
     ("message", "at", "expected"),
     [
         (feedback("declined", nudge_id="?"), NOON, "declined"),
-        (feedback("approved", nudge_id="?"), NOON + 72 * HOUR, None),  # too late
+        (feedback("approved", nudge_id="?"), NOON + 72 * HOUR, "expired"),  # too late
         (preferences(opted_out=["email"]), NOON, "opted_out"),
         (feedback("sent"), NOON, "cap_reached"),
     ],
 )
-def test_an_answer_does_not_override_the_guards(
-    message: dict[str, Any], at: int, expected: str | None
-) -> None:
+def test_an_answer_does_not_override_the_guards(message: dict[str, Any], at: int, expected: str) -> None:
     nudge_id, learner = proposed()
     if message.get("nudge_id"):
         done = hear(message | {"nudge_id": nudge_id}, learner, ASKING, at)
     else:
         learner = hear(message, learner, ASKING, at).learner
         done = hear(feedback("approved", nudge_id=nudge_id), learner, ASKING, at)
-    assert [one.reason for one in done.decisions] == ([expected] if expected else [])
+    assert [(one.reason, one.nudge_id) for one in done.decisions] == [(expected, nudge_id)]
     assert not done.messages
+    assert not done.learner.proposals
 
 
 def test_a_recovery_takes_a_proposal_back() -> None:
     nudge_id, learner = proposed()
-    learner = decide(risk_change("high", "low", at=NOON + DAY), learner, ASKING, NOON + DAY).learner
-    assert not hear(feedback("approved", nudge_id=nudge_id), learner, ASKING, NOON + DAY).decisions
+    done = decide(risk_change("high", "low", at=NOON + DAY), learner, ASKING, NOON + DAY)
+    taken, _ = done.decisions
+    assert (taken.nudge_id, taken.decision, taken.reason) == (nudge_id, "cancel", "recovered")
+    assert (taken.campaign, taken.variant) == ("reach-out", "plain")
+    assert not done.messages, "nothing was sent that notifiers could forget"
+    assert not hear(feedback("approved", nudge_id=nudge_id), done.learner, ASKING, NOON + DAY).decisions
+
+
+def test_the_end_of_an_enrolment_takes_back_what_is_planned_and_proposed_there() -> None:
+    nudge_id, learner = proposed()
+    learner = decide(risk_change(course_run="B/1", at=NOON + 1), learner, ASKING, NOON + 1).learner
+    done = call_off("ann", "BBB/2014B", learner, ASKING, NOON + DAY, "run_over")
+    assert [(one.nudge_id, one.reason) for one in done.decisions] == [(nudge_id, "run_over")]
+    assert [one.course_run for one in done.learner.proposals.values()] == ["B/1"]
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda learner, at: decide(risk_change(course_run="B/1", at=at), learner, ASKING, at),
+        lambda learner, at: hear(preferences(at, digest=True), learner, ASKING, at),
+        lambda learner, at: call_off("ann", "BBB/2014B", learner, ASKING, at, "run_over"),
+    ],
+)
+def test_a_proposal_that_nobody_answers_in_time_has_its_row(then: Callable[[Learner, int], Decided]) -> None:
+    nudge_id, learner = proposed()
+    before = then(learner, NOON + 72 * HOUR - 1)
+    assert "expired" not in [one.reason for one in before.decisions]
+    first = then(learner, NOON + 90 * HOUR).decisions[0]
+    assert (first.nudge_id, first.decision, first.reason) == (nudge_id, "cancel", "expired")
+    assert first.decided_at == instant(NOON + 72 * HOUR), "when it expired, not when somebody noticed"
+
+
+def test_a_yes_sends_the_next_step_that_was_proposed_unless_it_has_been_done() -> None:
+    done = decide(risk_change(), FRESH, ASKING, NOON, Situation(next_item="quiz-4"))
+    nudge_id, learner = done.decisions[0].nudge_id, Learner.of(done.learner.record())
+    yes = feedback("approved", NOON + HOUR, nudge_id=nudge_id)
+    assert nudge_of(hear(yes, learner, ASKING, 0)).suggestion == "quiz-4"
+    did_it = hear(yes, learner, ASKING, 0, lambda _, item: Situation(next_item=None if item else "?"))
+    assert nudge_of(did_it).suggestion is None
+
+
+def test_a_yes_is_to_the_campaign_that_was_proposed() -> None:
+    """Not to the one that would answer now, in a later phase of the course."""
+    first = REACH_OUT.model_copy(update={"name": "first", "phases": ("start",), "approval": "instructor"})
+    policy = Policy(holdout_share=0.0, campaigns=(first, REACH_OUT))
+    done = decide(risk_change(), FRESH, policy, NOON, Situation(phase="start"))
+    yes = feedback("approved", NOON + HOUR, nudge_id=done.decisions[0].nudge_id)
+    later = hear(yes, done.learner, policy, 0, lambda *_: Situation(phase="middle"))
+    assert nudge_of(later).campaign == "first"
+    without = Policy(holdout_share=0.0)
+    gone = hear(yes, done.learner, without, 0, lambda *_: Situation(phase="middle"))
+    assert [(one.decision, one.reason) for one in gone.decisions] == [("hold", "expired")]
+
+
+def test_proposals_of_an_older_record_are_read() -> None:
+    record = proposed()[1].record()
+    record["proposals"] = {name: values[:3] for name, values in record["proposals"].items()}
+    (one,) = Learner.of(record).proposals.values()
+    assert (one.since, one.campaign, one.next_item) == (NOON, "", None)
 
 
 # -- ids ---------------------------------------------------------------------------------------------

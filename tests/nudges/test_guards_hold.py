@@ -4,6 +4,9 @@ The benchmark makes ten million of these decisions; here are a few thousand, oth
 """
 
 from collections.abc import Callable
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +36,38 @@ def test_everything_occurs_in_it() -> None:
     assert {f"hold {reason}" for reason in holds} <= reasons
     assert audit.crashes > 100
     assert audit.cancelled > 10
+
+
+def one_learner(number: int) -> benchmark.Audit:
+    return benchmark.audited(number, 3)
+
+
+def test_processes_and_a_log_add_up_to_the_same(tmp_path: Path) -> None:
+    """And what a run left in its log is taken up by another of the same question alone."""
+    straight = benchmark.Audit()
+    for number in range(5):
+        straight.add(one_learner(number))
+
+    def told(learners: int, seed: int = 3) -> tuple[benchmark.Audit, int]:
+        log, found = benchmark.Log.open(tmp_path / "log", seed, at_once=False), benchmark.Audit()
+        known = len(log.known)
+        with closing(benchmark.blocks(one_learner, 2, log)) as audits:
+            for audit in islice(audits, learners):
+                found.add(audit)
+        return found, known
+
+    assert told(2)[1] == 0
+    assert told(5) == (straight, 2)
+    assert told(5) == (straight, 5)
+    assert told(1, seed=4)[1] == 0
+
+
+def test_a_learner_with_a_violation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decisions, "held_out", never)
+    found = benchmark.run(6_000, 1)
+    assert 0 < len(found.violated) <= found.violations.total()
+    again = benchmark.audited(int(found.violated[0].removeprefix("learner-")), 1)
+    assert again.violations["holdout"] > 0
 
 
 def never(*_: Any, **__: Any) -> None:

@@ -25,15 +25,23 @@ def test_the_shipped_file_is_the_default_policy() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("name: first", "name: First!", "line 4, column 7: name: found 'First!'; string should match"),
+        (
+            "name: first",
+            "name: First!",
+            "line 4, column 7: name: found 'First!'; expected lower-case letters",
+        ),
         (
             "[email]",
             "[email, mail]",
-            "line 10, column 23: campaigns[0].channels[1]: found 'mail'; input should",
+            "line 10, column 23: campaigns[0].channels[1]: found 'mail'; expected 'email', 'sms',",
         ),
         ("    goal: ", "    gaol: ", "line 7, column 5: campaigns[0].goal: is missing"),
         ("    goal: ", "    gaol: ", "line 9, column 5: campaigns[0].gaol: is no setting that a policy has"),
-        ("[low, high], ", "[low, hgih], ", "campaigns[0].transitions[0][1]: found 'hgih'; input should be"),
+        (
+            "[low, high], ",
+            "[low, hgih], ",
+            "campaigns[0].transitions[0][1]: found 'hgih'; expected 'low', 'me",
+        ),
         ('"21:00"', '"08:00"', "line 39, column 14: quiet_hours: start and end are both 08:00:00"),
         ("within_hours: 48", "within_hours: no", "line 40, column 28: study_time.within_hours: found 'no'"),
         (
@@ -46,7 +54,16 @@ def test_the_shipped_file_is_the_default_policy() -> None:
             "gpa]",
             "line 27, column 33: campaigns[0].variants[0].suggestions[2].features[1]: found 'gpa'",
         ),
-        ("days: 7", "days: 7, campaign: x", "line 4, column 1: caps names campaign 'x'; expected one of"),
+        (
+            "days: 7",
+            "days: 7, campaign: x",
+            "line 37, column 34: caps[0].campaign: caps names campaign 'x'; ",
+        ),
+        ("days: 7", "days: 0", "line 37, column 21: caps[0].days: found '0'; expected at least 1"),
+        ("[email]", "[]", "line 10, column 15: campaigns[0].channels: expected at least 1, found 0"),
+        ("[email]", "[email, email]", "line 10, column 23: campaigns[0].channels[1]: channels has two"),
+        ("[medium, high]]", "[low, low]]", "line 8, column 32: campaigns[0].transitions[1]: transitions has"),
+        ("about: activity", "about: none\n            features: [gap]", "line 31, column 13: campaigns[0]."),
         ("holdout_key:", "holdout_share:", "line 45, column 1: holdout_share: is given twice"),
         ("caps:", "caps: [", "is not YAML"),
         ("caps:", "caps: *all\nx:", "line 36, column 7: aliases are not read"),

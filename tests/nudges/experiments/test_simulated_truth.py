@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.experiments import intervals, variants
+from benchmarks.experiments import approvals, intervals, variants
 from nudges.experiments.outcomes import OUTCOMES
 from sources.simulation.responses import ResponsePlan
 
@@ -30,6 +30,18 @@ def test_nudges_that_do_nothing_are_seldom_found_to_do_something() -> None:
     for name in ("active_7", "active_14"):
         assert 1 - found[name].share("always") <= 0.05 + BINOMIAL * np.sqrt(0.95 * 0.05 / trials)
         assert found[name].share("peeked") < 0.85, "looking daily at fixed intervals must be seen to fool"
+
+
+def test_an_instructors_answers_do_not_change_who_is_compared() -> None:
+    """Nudges do nothing here. Without the declined, the instructor's knowledge passes for an effect."""
+    worlds = 8
+    found = approvals.false_alarms(worlds)
+    alarms = sum(worlds - one.drawn.found["once"] for one in found.values())
+    biased = sum(worlds - one.answered.found["once"] for one in found.values())
+    # Outcomes of a world hang together; two independent ones a world is a cautious count.
+    assert alarms / (4 * worlds) <= 0.05 + BINOMIAL * np.sqrt(0.95 * 0.05 / (2 * worlds))
+    assert biased / (4 * worlds) > 0.7
+    assert np.mean(found["exit"].answered.differences) < -0.1
 
 
 def test_the_bandit_learns_and_what_it_logged_judges_another_policy() -> None:
