@@ -23,8 +23,8 @@ from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints
 from online_models.labels import KEPT
 from online_models.recommender import Trail
+from schemas.fields import DAY_S
 from streams.identity import Identity
-from streams.intake import DAY_S
 from streams.tallies import Tallies
 from streams.unseen import Unseen
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from online_models.recommender import Trail, Transitions
-from streams.intake import DAY_S
+from schemas.fields import DAY_S
 from streams.state import PartitionState
 
 MOST_A_DAY = 10_000

@@ -20,13 +20,13 @@ from evaluation.backtest import Backtest
 from nudges.decisions import decide, hear
 from nudges.learners import Learner
 from nudges.policy import Policy
+from schemas.fields import DAY_S
 from schemas.nudge import NudgeDecision
 from schemas.risk import Reason, RiskChange
 from sinks.store import StoreReader
 from sources import simulator
 from sources.simulator import SimulationPlan
 from streams.identity import Identity
-from streams.intake import DAY_S
 from streams.outputs import Outputs
 from streams.processor import Rules
 
