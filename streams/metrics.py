@@ -70,12 +70,6 @@ class Metrics:
             ["partition"],
             registry=registry,
         )
-        self.committed_age = Gauge(
-            "homeroom_committed_offset_age_seconds",
-            "Time since the partition's last checkpoint while work is under way",
-            ["partition"],
-            registry=registry,
-        )
         self.batch_records = Histogram(
             "homeroom_batch_records",
             "Records in a batch",
