@@ -15,14 +15,15 @@ import numpy as np
 
 from features.ring import NEVER, OPEN, Ints
 from schemas.dead_letter import DeadLetter
+from schemas.fields import DAY_S
 from streams.decode import Message, Refusal, decode_events, letter
 from streams.records import RecordBatch
 
-DAY_S = 86_400
 EPOCH = datetime.fromtimestamp(0, UTC)
 HOUR_S = 3_600
-EARLIEST, LATEST = -20_000 * DAY_S, 90_000 * DAY_S
-"""1915 to 2216: days that reports can name and columns can hold; a first event sets the watermark."""
+EARLIEST, LATEST = 10_957 * DAY_S, 90_000 * DAY_S
+"""2000 to 2216. A first event sets the watermark, and every day since then is closed: one that bears the zero
+of a clock that was never set, 1970 or 1980, would close ten thousand empty ones."""
 
 FAST_S, SLOW_S = 300, HOUR_S
 """Live: how far before or behind the broker's clock a source's may be before it counts as wrong."""
@@ -130,6 +131,17 @@ class Intake:
         letters = sorted(letters, key=lambda one: one.offset)
         return Work(batch, messages, places, times, newest, letters, self._apart(instants, now), letter_days)
 
+    def early(self, batch: RecordBatch, place: int, message: Message) -> Refusal | None:
+        """Why feedback may not count: live, a time ahead of the broker's would hold for all that comes
+        before it.
+
+        In a replay the past is in no record's timestamp, and feedback comes without ticks.
+        """
+        ahead = message["occurred_at"].timestamp() - batch.timestamps[place] / 1000
+        if self.timing.clock == "replay" or ahead <= self.timing.tolerance:
+            return None
+        return self._refusal(message)
+
     def _now(
         self, batch: RecordBatch, places: Sequence[int], messages: Sequence[Message], instants: Ints
     ) -> Ints:
@@ -176,4 +188,4 @@ class Intake:
 
 def _no_day(message: Message) -> Refusal:
     found = message["occurred_at"].isoformat()
-    return Refusal("invalid", "occurred_at", f"found {found}; expected a moment from 1915 to 2216")
+    return Refusal("invalid", "occurred_at", f"found {found}; expected a moment from 2000 to 2216")
