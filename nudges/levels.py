@@ -155,14 +155,16 @@ def agreed(
 ) -> NDArray[np.float64]:
     """Of everything between two estimates the one that moves a level least; all of shape [n]."""
     rests = np.array([0.0, (settings.medium_leave + settings.high_enter) / 2, 1.0])
-    return np.clip(rests[level], least, most)
+    found: NDArray[np.float64] = np.clip(rests[level], least, most)
+    return found
 
 
 def moving(
     level: NDArray[np.uint8], probability: NDArray[np.float64], settings: LevelSettings
 ) -> NDArray[np.bool_]:
     """Whose estimate speaks for another level, bool[n]."""
-    return _target(level, probability, settings, 0.0) != level
+    found: NDArray[np.bool_] = _target(level, probability, settings, 0.0) != level
+    return found
 
 
 def _check(probability: NDArray[np.float64]) -> None:
