@@ -4,10 +4,12 @@ Every scenario is the same term, seen by the whole pipeline, from the moment on 
 Its line says
 
 - *hours*: from the break to the close of the day at which it was told; *told*: what was said of it;
-- *false rises* and *false nudges* of enrolments that will complete (the simulator knows), as it is and as it
-  would be without the watch, on the days that rest on broken ones: what was not said of them in the same
-  time of the term that was well;
-- *after*: nudges to such enrolments in the two weeks after, more and fewer than in the term that was well.
+- *false rises* and *false nudges*: of how many enrolments that will complete (the simulator knows) a rise
+  or a nudge was said that is not said in the same weeks of the term that was well, from the break on until
+  two weeks after it. Nudges apart by whether they were decided on the broken days or afterwards. *Ours* is
+  as it is, *unwatched* the same with every verdict taken out of the day packages;
+- *later*: of how many that will be lost and got a nudge in these weeks of the term that was well it is not
+  sent in them: the price of holding back.
 
 Below them, alarms in terms that nothing broke; with ``--oulad DIR`` also in the real data.
 """
@@ -54,8 +56,6 @@ class Heard:
     rises: list[Said] = field(default_factory=list)
     nudges: list[Said] = field(default_factory=list)
     events: list[DataQualityEvent] = field(default_factory=list)
-    suspect: set[tuple[str, int]] = field(default_factory=set)
-    """Course runs and the days that are estimated on their broken ones."""
     run_days: int = 0
 
     def hear(self, outputs: Outputs) -> None:
@@ -68,9 +68,8 @@ class Heard:
             day = int(nudge.decided_at.timestamp()) // DAY
             self.nudges.append((nudge.learner, nudge.course_run, day))
 
-    def watch(self, day: int, _processors: list[PartitionProcessor], package: DayPackage) -> None:
+    def watch(self, _day: int, _processors: list[PartitionProcessor], package: DayPackage) -> None:
         self.events += package.quality.events
-        self.suspect |= {(run, day) for verdict in package.quality.verdicts for run in verdict.course_runs}
         self.run_days += len(package.cohorts)
 
     def amend(self, package: DayPackage) -> DayPackage:
@@ -106,17 +105,27 @@ class Judge:
 
     well: Heard
     completes: frozenset[tuple[str, str]]
+    weeks: tuple[int, int]
+    """From the first broken day on until two weeks after the last: half-open."""
 
-    def false(self, what: str, heard: Heard, since: int, until: int) -> tuple[int, int]:
-        """Of how many that will complete something was said in [since, until) that is not when all is well;
-        and the other way round.
-        """
+    def false(self, what: str, heard: Heard) -> dict[tuple[str, str], int]:
+        """Who will complete and of whom something was said that is not when all is well, and the day."""
+        well = self._said(what, self.well)
+        return {
+            who: day
+            for who, day in self._said(what, heard).items()
+            if who in self.completes and who not in well
+        }
 
-        def within(said: list[Said]) -> set[tuple[str, str]]:
-            return {(learner, run) for learner, run, day in said if since <= day < until}
+    def later(self, heard: Heard) -> str:
+        """Of how many that will be lost and got a nudge when all was well, how many got none now."""
+        well = self._said("nudges", self.well).keys() - self.completes
+        return f"{len(well - self._said('nudges', heard).keys())} of {len(well)}"
 
-        ours, well = (within(getattr(one, what)) & self.completes for one in (heard, self.well))
-        return len(ours - well), len(well - ours)
+    def _said(self, what: str, heard: Heard) -> dict[tuple[str, str], int]:
+        since, until = self.weeks
+        said: list[Said] = getattr(heard, what)
+        return {(learner, run): day for learner, run, day in reversed(said) if since <= day < until}
 
 
 def scenarios(plan: SimulationPlan) -> dict[str, Breakdown]:
@@ -137,6 +146,7 @@ def scenarios(plan: SimulationPlan) -> dict[str, Breakdown]:
         "mobile cut for 5 days, from 21:00": of("cut", 5, 21, source=MOBILE),
         "mobile cut for 5 days, one run": of("cut", 5, source=MOBILE, course_run=run),
         "mobile loses 80 % for 5 days": of("cut", 5, source=MOBILE, share=0.8),
+        "mobile loses 30 % for 15 days": of("cut", LONGEST, source=MOBILE, share=0.3),
         "mobile loses 50 % for 5 days": of("cut", 5, source=MOBILE, share=0.5),
         "web's content not tracked for 5 days": of("cut", 5, source=WEB, kind="content"),
         "web sends everything twice for 5 days": of("repeat", 5, source=WEB),
@@ -177,29 +187,32 @@ def run(learners: int, only: str) -> Heard:
         else:
             rest.append(message)
     fates = truth(plan)
-    completes = zip(fates.learner, fates.course_run, fates.lost.tolist(), strict=True)
-    judge = Judge(term.go_on(rest), frozenset((learner, run) for learner, run, lost in completes if not lost))
-    print(f"{'':40} {'':5}  {'':42} {'false rises':>16} {'false nudges':>16} {'after':>10}")
-    print(f"{'scenario':40} {'hours':>5}  {'told':42}" + f" {'ours':>6} {'unwatched':>9}" * 2)
+    pairs = zip(fates.learner, fates.course_run, fates.lost.tolist(), strict=True)
+    completes = frozenset((learner, run) for learner, run, lost in pairs if not lost)
+    well = term.go_on(rest)
+    print(f"{'':40} {'':5}  {'':42} {'false rises':>16} {'false nudges: on':>16} {'after':>16}")
+    heads = "".join(f" {'ours':>6} {'unwatched':>9}" for _ in range(3))
+    print(f"{'scenario':40} {'hours':>5}  {'told':42}{heads} {'later':>11}")
     for name, breakdown in wanted.items():
         if only in name:
+            last = -(-breakdown.until // DAY)
+            judge = Judge(well, completes, (breakdown.since // DAY, last + 1 + AFTERWARDS))
             _print(name, breakdown, term, rest, judge)
-    return judge.well
+    return well
 
 
 def _print(name: str, breakdown: Breakdown, term: Term, rest: list[Published], judge: Judge) -> None:
-    ours = term.go_on(broken(rest, [breakdown]))
-    theirs = term.go_on(broken(rest, [breakdown]), watched=False)
-    first, last = breakdown.since // DAY, breakdown.until // DAY + 1
-    on_broken = [
-        judge.false(what, heard, first, last)[0] for what in ("rises", "nudges") for heard in (ours, theirs)
-    ]
-    more, fewer = judge.false("nudges", ours, last, last + AFTERWARDS)
-    hours, told = _told(ours.events, breakdown)
-    numbers = "".join(
-        f" {ours:6} {unwatched:9}" for ours, unwatched in zip(on_broken[::2], on_broken[1::2], strict=True)
+    both = [term.go_on(broken(rest, [breakdown]), watched=watched) for watched in (True, False)]
+    broken_until = judge.weeks[1] - AFTERWARDS
+    numbers = [len(judge.false("rises", heard)) for heard in both]
+    nudges = [judge.false("nudges", heard) for heard in both]
+    numbers += [sum(day < broken_until for day in found.values()) for found in nudges]
+    numbers += [sum(day >= broken_until for day in found.values()) for found in nudges]
+    hours, told = _told(both[0].events, breakdown)
+    cells = "".join(
+        f" {ours:6} {unwatched:9}" for ours, unwatched in zip(numbers[::2], numbers[1::2], strict=True)
     )
-    print(f"{name:40} {hours:>5}  {told:42}{numbers} {f'+{more} −{fewer}':>10}", flush=True)
+    print(f"{name:40} {hours:>5}  {told:42}{cells} {judge.later(both[0]):>11}", flush=True)
 
 
 def _well(learners: int, seed: int) -> Heard:

@@ -20,9 +20,9 @@ from pathlib import Path
 import orjson
 
 from online_models.recommender import Recommender, Table, Trail, Transitions, learn, popular
+from schemas.fields import DAY_S
 from sources.oulad import OuladFolder
 
-DAY_S = 86_400
 PRESENTATIONS = ("AAA/2013J", "BBB/2013J", "DDD/2013J", "FFF/2013J")
 Step = tuple[int, str, str, str]
 """Day, course run, learner, item."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from features.catalogue import HALF_LIVES, WINDOWS
 from schemas.activity import ACTIVITY_KINDS
+from schemas.fields import DAY_S
 
 Rows = NDArray[Any]
 """A structured array of enrolments; the fields below are some of its columns."""
@@ -60,9 +61,9 @@ def count(rows: Rows, slots: Ints, times: Ints, kinds: Ints, clicks: Ints, secon
     All arguments have shape [events]. ``times`` are epoch seconds; the caller has made sure that
     their days lie within the ring.
     """
-    place = times // 86_400 % RING
+    place = times // DAY_S % RING
     _add(rows["clicks"], (slots, place, kinds), clicks)
-    _mark(rows["hours"], slots, place, times % 86_400 // 3600)
+    _mark(rows["hours"], slots, place, times % DAY_S // 3600)
     timed = np.flatnonzero(seconds)
     if len(timed):
         _add(rows["seconds"], (slots[timed], place[timed]), seconds[timed])

@@ -5,8 +5,9 @@ A guard answers with its reason, or None where it has nothing against it.
 
 from collections.abc import Sequence
 
-from nudges.learners import DAY_S, Learner, Sending
+from nudges.learners import Learner, Sending
 from nudges.policy import Cap
+from schemas.fields import DAY_S
 from schemas.learner import Channel
 from schemas.nudge import DecisionReason
 

@@ -14,10 +14,10 @@ from operator import attrgetter
 from typing import Any, Self, get_args
 
 from nudges.policy import MAX_CAP_DAYS
+from schemas.fields import DAY_S
 from schemas.learner import Channel
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
-DAY_S = 86_400
 WISHES = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
 
 Wish = tuple[int, str, Any]

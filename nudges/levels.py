@@ -9,6 +9,9 @@ between the two changes nothing.
 the level to be taken. Estimates that agree on the direction but not on how far go as far as all of
 them went: from low, .60 and then .90 make medium, .90 and .90 make high. From low to high is one step.
 
+*Doubt.* Where some of what happened was not seen, an estimate is a range. A level moves only as far as
+both of its ends agree to: :func:`agreed` says the one of it that moves the level least.
+
 *Unsure.* An estimate that is beyond a bound by less than ``unsure_band`` may be so by chance: bounds are as
 sharp as estimates are not. A change that only such estimates speak for waits for ``unsure_days`` of them in
 a row; one clear estimate, with those before it, confirms it as above. Clearly medium and perhaps high is
@@ -142,6 +145,26 @@ def _target(
     medium_from = np.where(level >= MEDIUM, settings.medium_leave - beyond, settings.medium_enter + beyond)
     high_from = np.where(level == HIGH, settings.high_leave - beyond, settings.high_enter + beyond)
     return (probability >= medium_from).astype(np.uint8) + (probability >= high_from).astype(np.uint8)
+
+
+def agreed(
+    level: NDArray[np.uint8],
+    least: NDArray[np.float64],
+    most: NDArray[np.float64],
+    settings: LevelSettings,
+) -> NDArray[np.float64]:
+    """Of everything between two estimates the one that moves a level least; all of shape [n]."""
+    rests = np.array([0.0, (settings.medium_leave + settings.high_enter) / 2, 1.0])
+    found: NDArray[np.float64] = np.clip(rests[level], least, most)
+    return found
+
+
+def moving(
+    level: NDArray[np.uint8], probability: NDArray[np.float64], settings: LevelSettings
+) -> NDArray[np.bool_]:
+    """Whose estimate speaks for another level, bool[n]."""
+    found: NDArray[np.bool_] = _target(level, probability, settings, 0.0) != level
+    return found
 
 
 def _check(probability: NDArray[np.float64]) -> None:

@@ -29,6 +29,8 @@ class Pair:
         self.champion = RiskClassifier()
         self.challenger = RiskClassifier()
         self.contest = Contest()
+        self._snapshots: tuple[ModelSnapshot, ModelSnapshot] | None = None
+        """Of what was learned last: most days teach nothing."""
 
     @property
     def _forgetting(self) -> RiskClassifier:
@@ -42,6 +44,7 @@ class Pair:
         promoted = self._judge(examples)
         if promoted:
             self.champion, self.challenger = self.challenger, self.champion
+        self._snapshots = None
         self._forgetting.forget(KEPT)
         self.champion.learn(examples)
         self.challenger.learn(examples)
@@ -56,10 +59,15 @@ class Pair:
         return self.contest.judge(differences(enrolments, labels, *estimates))
 
     def snapshots(self, day: int) -> tuple[ModelSnapshot, ModelSnapshot]:
-        """Of the champion and of the challenger, as of a day."""
-        promotions = self.contest.promotions
-        version = f"{NAME}-{day}-{self.champion.examples}" + (f"-p{promotions}" if promotions else "")
-        return self.champion.snapshot(version), self.challenger.snapshot(version + "-challenger")
+        """Of the champion and of the challenger. Their version names the day on which they last learned."""
+        if self._snapshots is None:
+            promotions = self.contest.promotions
+            version = f"{NAME}-{day}-{self.champion.examples}" + (f"-p{promotions}" if promotions else "")
+            self._snapshots = (
+                self.champion.snapshot(version),
+                self.challenger.snapshot(version + "-challenger"),
+            )
+        return self._snapshots
 
     @classmethod
     def from_package(cls, package: DayPackage) -> "Pair":
@@ -69,6 +77,8 @@ class Pair:
         found.challenger = RiskClassifier.from_snapshot(package.challenger or package.model)
         contest = package.drift.get("contest")
         found.contest = Contest.from_state(contest if isinstance(contest, dict) else {})
+        if package.challenger is not None:
+            found._snapshots = package.model, package.challenger
         return found
 
 

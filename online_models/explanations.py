@@ -39,6 +39,12 @@ for _place, _feature in enumerate(FEATURES):
 MODEL = "model"
 """The part of a change that is none of the learner's."""
 
+LEARNED = (
+    "the model has learned from course runs that ended since the last change; what is new about the learner \
+speaks the other way"
+)
+"""A reason where nothing about the learner is one."""
+
 ABSOLUTE = 1e-6
 """Estimates have six decimals: nothing is more certain than this."""
 
@@ -62,21 +68,29 @@ def explain(
     views = [
         [View(seen.codes[:, at], seen.ranks[:, at]) for seen in (before, after)] for at in range(len(now))
     ]
-    reasons = [main_reasons(then, since, moved[:, at]) for at, (then, since) in enumerate(views)]
+    added = [parts(moved[:, at], was[at], now[at]) for at in range(len(now))]
+    reasons = [
+        main_reasons(then, since, moved[:, at], towards=now[at] - was[at]) or _of_the_model(added[at])
+        for at, (then, since) in enumerate(views)
+    ]
     if middle is not None:
         rising = [
-            [FEATURES[INDEX[reason.feature]].group for reason in told] if now[at] > was[at] else []
+            [reason.feature for reason in told if reason.feature != MODEL] if now[at] > was[at] else []
             for at, told in enumerate(reasons)
         ]
         found = reliefs(scorer, after, middle, rising)
         reasons = [
-            [
-                reason.model_copy(update={"relief": words.get(FEATURES[INDEX[reason.feature]].group)})
-                for reason in told
-            ]
+            [reason.model_copy(update={"relief": words.get(reason.feature)}) for reason in told]
             for told, words in zip(reasons, found, strict=True)
         ]
-    return [Why(told, parts(moved[:, at], was[at], now[at])) for at, told in enumerate(reasons)]
+    return [Why(told, one) for told, one in zip(reasons, added, strict=True)]
+
+
+def _of_the_model(added: dict[str, float]) -> list[Reason]:
+    """The one reason of a change that goes against all that is new about the learner."""
+    if not added[MODEL]:
+        return []
+    return [Reason(feature=MODEL, text=LEARNED, contribution=added[MODEL])]
 
 
 def parts(moved: Floats, before: float, after: float) -> dict[str, float]:
@@ -98,30 +112,43 @@ def _log_odds(probability: float) -> float:
 def reliefs(
     scorer: Scorer, seen: Seen, middle: View, wanted: Sequence[Sequence[str]]
 ) -> list[dict[str, str]]:
-    """What would bring each of n estimates down: group → words.
+    """What would bring each of n estimates down: feature → words.
 
-    middle: the middle of the cohort. wanted: the groups asked for, of each of the n. A group is left out that
-    nobody can change by what they do, or that would not lower the estimate if it were as in the middle.
+    middle: the middle of the cohort. wanted: the features that reasons are told by, of each of the n; all of
+    a feature's group would be as in the middle. One is left out that nobody can change by what they do, or
+    that would not lower the estimate.
     """
-    asked = [(at, group) for at, groups in enumerate(wanted) for group in groups if group not in _NOT_THEIRS]
+    asked = [
+        (at, name)
+        for at, names in enumerate(wanted)
+        for name in names
+        if FEATURES[INDEX[name]].group not in _NOT_THEIRS
+    ]
     found: list[dict[str, str]] = [{} for _ in wanted]
     if not asked:
         return found
     columns = [at for at, _ in asked]
     codes, ranks = seen.codes[:, columns], seen.ranks[:, columns]
-    for column, (_, group) in enumerate(asked):
-        places = GROUPS[group]
+    for column, (_, name) in enumerate(asked):
+        places = GROUPS[FEATURES[INDEX[name]].group]
         codes[places, column], ranks[places, column] = middle.codes[places], middle.ranks[places]
     then = scorer.estimate(Seen(codes, ranks, seen.context[:, columns])).lost
     now = scorer.estimate(seen).lost
-    for (at, group), probability in zip(asked, then.tolist(), strict=True):
+    for (at, name), probability in zip(asked, then.tolist(), strict=True):
         if now[at] - probability >= WORTH_SAYING:
-            place = max(
-                GROUPS[group], key=lambda place: abs(int(middle.ranks[place]) - int(seen.ranks[place, at]))
+            words = describe(
+                _telling(INDEX[name], View(seen.codes[:, at], seen.ranks[:, at]), middle), middle
             )
-            words = describe(place, middle)
-            found[at][group] = f"as in the middle of the course ({words}): {_share(probability)}"
+            found[at][name] = f"as in the middle of the course ({words}): {_share(probability)}"
     return found
+
+
+def _telling(told: int, seen: View, middle: View) -> int:
+    """What tells the middle of a group from what was seen: the feature of the reason, where it differs."""
+    if seen.codes[told] != middle.codes[told]:
+        return told
+    group = GROUPS[FEATURES[told].group]
+    return max(group, key=lambda place: abs(int(middle.ranks[place]) - int(seen.ranks[place])))
 
 
 WORTH_SAYING = 0.01
@@ -136,14 +163,17 @@ def middle_of(profile: NDArray[np.uint8]) -> View:
     return View(codes, profile[np.arange(len(profile)), codes])
 
 
-def main_reasons(before: View, after: View, moved: Floats, limit: int = 3) -> list[Reason]:
+def main_reasons(
+    before: View, after: View, moved: Floats, limit: int = 3, *, towards: float | None = None
+) -> list[Reason]:
     """The groups of features that moved the estimate most in the direction in which it moved.
 
+    towards: that direction, by its sign; that of all features together where nobody says another.
     moved: what each feature contributes to the change by one and the same scorer, in log-odds [features];
     between two scorers the model's own change would be told as the learner's. A reason's contribution is its
-    group's. None where the estimate did not move.
+    group's. None where no group moved that way.
     """
-    direction = 1.0 if moved.sum() > 0 else -1.0
+    direction = 1.0 if (moved.sum() if towards is None else towards) > 0 else -1.0
     sums = [(float(moved[places].sum()), places) for places in GROUPS.values()]
     told = sorted((one for one in sums if one[0] * direction > 0), key=lambda one: -abs(one[0]))
     return [_reason(before, after, moved, total, places) for total, places in told[:limit]]
@@ -161,10 +191,13 @@ def _reason(before: View, after: View, moved: Floats, total: float, places: list
 def sentence(place: int, before: View, after: View) -> str:
     """A feature's value, and what is new about it: its value before, or else its place in the course."""
     now = describe(place, after)
-    if before.codes[place] != after.codes[place]:
+    ahead = int(after.codes[place]) - int(before.codes[place])
+    climbed = int(after.ranks[place]) - int(before.ranks[place])
+    overtaken = FEATURES[place].ranked and ahead * climbed < 0  # the course moved faster than the learner
+    if ahead and not overtaken:
         was = describe(place, before)
         return f"{now} (before: {was})" if was != now else now
-    if FEATURES[place].ranked and before.ranks[place] != after.ranks[place]:
+    if FEATURES[place].ranked and climbed:
         rank, was = _percent(after.ranks[place]), _percent(before.ranks[place])
         return f"{now}: more than {rank} of the course (before: {was})"
     return now
@@ -292,13 +325,19 @@ WORDS: dict[str, Words] = {
     "trend_7": _trend("the last week", "in the three weeks before"),
     "trend_own": _trend("the last two weeks", "in this learner's whole past"),
     "silence": lambda n: f"no activity for {_count(n, 'day')}" if round(n) else "active on the last day",
-    "silence_own": lambda n: f"silent for {n:.1f} times this learner's usual gap",
+    "silence_own": lambda n: (
+        f"silent for {n:.1f} times this learner's usual gap" if n >= 0.05 else "active on the last day"
+    ),
     "clicks_all": lambda n: f"{_count(n, 'click')} since registration",
     "active_days_all": lambda n: f"{_count(n, 'active day')} since registration",
     "active_share": lambda n: f"active on {_share(n)} of the days since the course began",
     "due": lambda n: f"{_count(n, 'deadline')} passed so far",
-    "missed": lambda n: f"{_share(n)} of deadlines missed",
-    "missed_weight": lambda n: f"work for {_share(n)} of the grade due so far not handed in",
+    "missed": lambda n: f"{_share(n)} of deadlines missed" if n else "no deadline missed",
+    "missed_weight": lambda n: (
+        f"work for {_share(n)} of the grade due so far not handed in"
+        if n
+        else "all work due so far handed in"
+    ),
     "missed_last": lambda n: f"{_count(n, 'deadline')} missed in a row" if round(n) else "last deadline met",
     "late": _late,
     "early": _early,

@@ -37,6 +37,10 @@ from schemas.enrolment import Completed
 SILENCE_HORIZON = 60
 """Days after the end of a run during which a late result is waited for."""
 
+FORGOTTEN_AFTER = 365
+"""Days without any activity, result or registration after which an enrolment is let go where no calendar says
+when its run ends."""
+
 SILENT_BEFORE_END = 28
 """Days: more than that without activity before the end counts as lost where no result came."""
 

@@ -11,7 +11,7 @@ special function.
 """
 
 from dataclasses import dataclass, field
-from math import log, log1p
+from math import exp, log, log1p
 
 SLOW, QUICK = 0.10, 0.35
 """Weight of a new day: half of the past is gone after a week, or after a day and a half."""
@@ -43,6 +43,10 @@ class Level:
     def expected(self, day: int) -> float:
         """Events of ``day``, above 0."""
         return max(min(self.slow, self.quick) * self.weekdays[day % 7], 1e-9)
+
+    def lasting(self, day: int) -> float:
+        """Events of ``day`` by the slow mean alone."""
+        return self.slow * self.weekdays[day % 7]
 
     def learn(self, day: int, observed: float) -> None:
         """Move towards a day's events."""
@@ -98,3 +102,81 @@ def share_surprise(count: int, total: int, usual: float) -> float:
     if share < 1:
         bound += (1 - share) * log((1 - share) / (1 - usual))
     return total * bound / LN10
+
+
+LOST = log(1 - 0.3)
+"""The least loss that a share is watched for: three in ten."""
+
+SHARE, SHARE_NOISE = 0.10, 0.05
+"""Weight of a new day for a usual share and for its variance."""
+
+FIRST_VARIANCE, LEAST_VARIANCE = 0.05, 0.003
+DOUBTED = 2.0
+"""Evidence of a loss at which nothing is learned: else what is lost would soon be usual."""
+
+MOST_A_DAY = 4.0
+"""Evidence that one day can give: two are needed to open an alarm, since one freak day is no loss."""
+
+
+@dataclass(slots=True)
+class Share:
+    """What a source brings for each event that the others bring, as a logarithm, and evidence that it fell.
+
+    Evidence is Page's cumulated sum (*Continuous inspection schemes*, Biometrika 41, 1954) of the
+    log-likelihood ratio of a loss of three in ten against none, in decimal places. Days add up: half of a
+    source is told in a few days, however little one of them says.
+    """
+
+    mean: float = 0.0
+    variance: float = FIRST_VARIANCE
+    days: int = 0
+    evidence: float = 0.0
+    since: int = 0
+    """The first day of the evidence."""
+    weekdays: list[float] = field(default_factory=lambda: [0.0] * 7)
+
+    @property
+    def warm(self) -> bool:
+        return self.days >= WARM
+
+    @property
+    def doubted(self) -> bool:
+        return self.evidence >= DOUBTED
+
+    def usual(self, day: int) -> float:
+        """Events for each of the others'."""
+        return exp(self.mean + self.weekdays[day % 7])
+
+    def weigh(self, day: int, observed: float, others: float, own: float, most: float) -> None:
+        """Add a day to the evidence.
+
+        own: how far below its own level the source is, as a logarithm; where only the others have grown,
+        nothing was lost. most: what the evidence is held to.
+        """
+        fell = max(self._apart(day, observed, others), own)
+        chance = self.variance + 1 / (observed + 1) + 1 / (others + 1)
+        ratio = LOST * (fell - LOST / 2) / chance / LN10
+        if self.evidence == 0.0:
+            self.since = day
+        self.evidence = min(max(self.evidence + min(ratio, MOST_A_DAY), 0.0), most)
+
+    def learn(self, day: int, observed: float, others: float) -> None:
+        """Take a day's share in, but not while it is in doubt."""
+        if self.doubted:
+            return
+        self.days += 1
+        apart = self._apart(day, observed, others)
+        if self.warm:
+            apart = min(max(apart, -1.0), 1.0)
+        self.mean += max(SHARE, 1 / self.days) * apart
+        if self.days > WARM // 2:
+            chance = 1 / (observed + 1) + 1 / (others + 1)
+            strange = min(apart * apart - chance, 4 * self.variance)  # a loss that begins is no noise
+            self.variance += SHARE_NOISE * (strange - self.variance)
+            self.variance = max(self.variance, LEAST_VARIANCE)
+            self.weekdays[day % 7] += WEEKDAY * apart
+            middle = sum(self.weekdays) / 7
+            self.weekdays = [each - middle for each in self.weekdays]
+
+    def _apart(self, day: int, observed: float, others: float) -> float:
+        return log((observed + 1) / (others + 1)) - self.mean - self.weekdays[day % 7]

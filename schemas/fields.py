@@ -16,6 +16,9 @@ Instant = AwareDatetime
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 """A share, a score or a probability, in [0, 1]."""
 
+DAY_S = 86_400
+"""Seconds of an event day."""
+
 Day = Annotated[int, Field(ge=-100_000, le=100_000)]
 """An event day: whole days since 1970-01-01 in UTC. Day *d* is the half-open [d, d + 1)."""
 

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-DAY = 86_400
+from schemas.fields import DAY_S
+
+DAY = DAY_S
 """Seconds of an event day; a day is [d × DAY, (d + 1) × DAY) in UTC."""
 
 CLOSING_DAYS = 3

@@ -15,14 +15,15 @@ import numpy as np
 
 from features.ring import NEVER, OPEN, Ints
 from schemas.dead_letter import DeadLetter
+from schemas.fields import DAY_S
 from streams.activities import Activities, Activity, seconds_of
 from streams.decode import Message, Refusal, decode_events, letter
 from streams.records import RecordBatch
 
-DAY_S = 86_400
 HOUR_S = 3_600
-EARLIEST, LATEST = -20_000 * DAY_S, 90_000 * DAY_S
-"""1915 to 2216: days that reports can name and columns can hold; a first event sets the watermark."""
+EARLIEST, LATEST = 10_957 * DAY_S, 90_000 * DAY_S
+"""2000 to 2216. A first event sets the watermark, and every day since then is closed: one that bears the zero
+of a clock that was never set, 1970 or 1980, would close ten thousand empty ones."""
 
 FAST_S, SLOW_S = 300, HOUR_S
 """Live: how far before or behind the broker's clock a source's may be before it counts as wrong."""
@@ -145,6 +146,17 @@ class Intake:
             letter_days=letter_days,
         )
 
+    def early(self, batch: RecordBatch, place: int, message: Message) -> Refusal | None:
+        """Why feedback may not count: live, a time ahead of the broker's would hold for all that comes
+        before it.
+
+        In a replay the past is in no record's timestamp, and feedback comes without ticks.
+        """
+        ahead = message["occurred_at"].timestamp() - batch.timestamps[place] / 1000
+        if self.timing.clock == "replay" or ahead <= self.timing.tolerance:
+            return None
+        return self._refusal(message)
+
     def _now(self, batch: RecordBatch, places: Sequence[int], ticks: Sequence[int], instants: Ints) -> Ints:
         """The clock at each message: the broker's time, or the source's newest tick; the message's own
         time before any tick. ticks: positions of messages."""
@@ -199,4 +211,4 @@ def _moment(message: Message | Activity) -> datetime:
 
 def _no_day(message: Message | Activity) -> Refusal:
     found = _moment(message).isoformat()
-    return Refusal("invalid", "occurred_at", f"found {found}; expected a moment from 1915 to 2216")
+    return Refusal("invalid", "occurred_at", f"found {found}; expected a moment from 2000 to 2216")

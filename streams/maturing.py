@@ -11,6 +11,7 @@ from nudges.experiments.training import untreated_weight
 from online_models.design import season_of
 from online_models.labels import (
     EXIT_DAYS,
+    FORGOTTEN_AFTER,
     KEEP,
     LOST,
     NO_END,
@@ -37,9 +38,19 @@ class Maturing:
         """Examples that are certain at the end of ``today``; each is given once."""
         found: list[TrainingExample] = []
         for index, run in enumerate(self._state.runs):
-            if run.known and run.end <= today:
+            if not run.known:
+                self._forget(index, today)
+            elif run.end <= today:
                 found += self._of_run(index, run, today)
         return found
+
+    def _forget(self, index: int, today: int) -> None:
+        """Let enrolments go of which nothing was heard for long, in a run whose end nobody knows."""
+        state = self._state
+        slots = state.of_run(index)
+        heard = [last_active(state.rows, slots, today + 1)]
+        heard += [state.rows[name][slots].astype(np.int64) for name in ("enrolled", "outcome_day")]
+        state.drop(slots[np.max(heard, axis=0) < today - FORGOTTEN_AFTER])
 
     def _of_run(self, index: int, run: Run, today: int) -> list[TrainingExample]:
         state = self._state

@@ -14,7 +14,7 @@ from pathlib import Path
 from features.catalogue import FEATURES
 from nudges.policy import Policy
 from nudges.policy_file import PolicyError, parse
-from streams.intake import DAY_S
+from schemas.fields import DAY_S
 
 log = logging.getLogger(__name__)
 

@@ -37,6 +37,7 @@ from features.bins import histogram
 from features.catalogue import FINGERPRINT
 from features.compute import features
 from features.coursework import SCORE_STEPS, Run, rearrange, submit
+from features.doubt import doubt
 from features.ring import CLOSED, NEVER, Ints, count, turn, usual_hours
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
@@ -45,12 +46,13 @@ from online_models.labels import OPEN, WITHDRAWN, outcome_of
 from online_models.recommender import Transitions, by_run
 from schemas.activity import ACTIVITY_KINDS
 from schemas.enrolment import Completed
+from schemas.fields import DAY_S
 from schemas.learning import DayPackage, DayReport, TrainingExample
 from streams.activities import Activities, Activity
 from streams.day_counts import at_close
 from streams.decode import Message, Refusal, decode_feedback, letter
 from streams.following import Following, Known
-from streams.intake import DAY_S, Intake, Timing, Work
+from streams.intake import Intake, Timing, Work
 from streams.maturing import Maturing
 from streams.outputs import Columns, Outputs
 from streams.records import RecordBatch
@@ -162,11 +164,16 @@ class PartitionProcessor:
         """Apply a batch of the feedback topic: what learners want, and what others sent them."""
         outputs = Outputs()
         decoded = decode_feedback(batch)
-        after = self.applied(batch.topic)
+        after, letters = self.applied(batch.topic), decoded.letters
         for place, message in zip(decoded.places, decoded.messages, strict=True):
-            if batch.offsets[place] > after:
+            why = self._intake.early(batch, place, message)
+            if why is not None:
+                letters.append(letter(batch, place, why))
+            elif batch.offsets[place] > after:
                 self._scoring.hear(message, outputs)
-        outputs.dead_letters += [one for one in decoded.letters if one.offset > after]
+        outputs.dead_letters += sorted(
+            (one for one in letters if one.offset > after), key=lambda one: one.offset
+        )
         self.state.clock.applied[batch.topic] = max(after, batch.last_offset)
         return outputs
 
@@ -440,9 +447,11 @@ class PartitionProcessor:
             slots = state.of_run(index)
             slots = slots[self._in_force(run, slots, day)]
             if len(slots):
-                codes = features(state.rows, slots, run, day, state.unseen.of(run.name))
+                unseen = state.unseen.of(run.name)
+                codes = features(state.rows, slots, run, day, unseen)
                 told = engagement(state, index, slots, codes, day - 1)
-                cohorts.append(Cohort(run, slots, codes, told, state.rows["hours"][slots]))
+                either = doubt(state.rows, slots, run, day, unseen)
+                cohorts.append(Cohort(run, slots, codes, told, state.rows["hours"][slots], either))
         return cohorts
 
     def _in_force(self, run: Run, slots: Ints, day: int) -> NDArray[np.bool_]:

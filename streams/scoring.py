@@ -11,28 +11,29 @@ from numpy.typing import NDArray
 from features.bins import Codes
 from features.catalogue import FEATURES, INDEX
 from features.coursework import Run
+from features.doubt import Doubt
 from features.ring import RING, Ints, habits
 from nudges.choosing import Situation
 from nudges.decisions import Decided, call_off, decide, hear
 from nudges.experiments.bandit import context_of
 from nudges.experiments.learned import by_outcomes
 from nudges.learners import Learner, heard
-from nudges.levels import Levels, name, step
+from nudges.levels import Levels, agreed, moving, name, step
 from nudges.policy import Phase, Policy, main_reason, phase_of
 from nudges.timing import Habit
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Seen
-from online_models.explanations import Why, explain, middle_of
+from online_models.explanations import MODEL, Why, explain, middle_of
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
 from online_models.recommender import Recommender
 from online_models.scoring import DECIMALS, Scorer, scorer_of
+from schemas.fields import DAY_S
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, RiskChange
 from streams.day_counts import as_date, risk_row
 from streams.facts import Fact, enrolment_fact, said_fact
 from streams.following import Following
-from streams.intake import DAY_S
 from streams.outputs import Outputs
 from streams.state import PartitionState
 
@@ -52,7 +53,8 @@ class Cohort:
     """Enrolments of one run that are in force, and their features: uint8 [features, enrolments].
 
     engagement: what the store is told of the closed day, column by column. hours: uint8 [enrolments, ring,
-    3], their active hours as of the close.
+    3], their active hours as of the close. doubt: where days of the windows were not seen, what else they
+    may be.
     """
 
     run: Run
@@ -60,6 +62,7 @@ class Cohort:
     codes: Codes
     engagement: dict[str, int]
     hours: NDArray[np.uint8]
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class Scoring:
 
         def situation_of(run: str, item: str | None) -> Situation:
             slot = self._state.slots.get((who, run))
-            trail = self._state.trails.get(slot) if slot is not None else None
+            trail = self._state.trails.of(slot) if slot is not None else None
             done = item is not None and trail is not None and trail.has_done(item)
             return replace(self._situation(who, run), next_item=None if done else item)
 
@@ -149,7 +152,7 @@ class Scoring:
         self._of_the_close = Outputs()
         found = []
         for cohort in cohorts:
-            ranks = _ranks(cohort, day.package)
+            ranks = _ranks(cohort.run, cohort.codes, day.package)
             told = len(outputs.risk_changes)
             estimate = day.scorer.estimate(_seen(cohort.run, cohort.codes, ranks))
             scored = Scored(cohort, ranks, estimate.lost, estimate.exits)
@@ -178,9 +181,8 @@ class Scoring:
         rows["probability"][slots] = scored.probability
         before = rows["level"][slots]
         levels = Levels(rows["level"], rows["candidate"], rows["streak"])
-        run = scored.cohort.run.name
-        rising = run not in day.suspect and self._state.unseen.is_fresh(run, day.day)
-        changed = np.flatnonzero(step(levels, scored.probability, self._rules.levels, slots, rising=rising))
+        believed, rising = self._believed(scored, day), scored.cohort.run.name not in day.suspect
+        changed = np.flatnonzero(step(levels, believed, self._rules.levels, slots, rising=rising))
         if len(changed):
             by_learner = sorted(changed.tolist(), key=lambda at: self._key(int(slots[at])))
             whys, usual = self._why(scored, by_learner, day), _habits(scored.cohort, by_learner, day)
@@ -191,6 +193,21 @@ class Scoring:
                 self._decide(change, int(slots[at]), habit, day, outputs)
             self._tell(scored, changed)
             rows["written_day"][slots[changed]] = day.day - WRITE_EVERY  # due: the store has the old level
+
+    def _believed(self, scored: Scored, day: Today) -> Estimates:
+        """The estimates that levels go by: of who would move, what holds whatever happened unseen."""
+        cohort, settings = scored.cohort, self._rules.levels
+        level = self._state.rows["level"][cohort.slots]
+        places = np.flatnonzero(moving(level, scored.probability, settings))
+        if cohort.doubt is None or not len(places):
+            return scored.probability
+        cases = [scored.probability[places]]
+        for codes in cohort.doubt.cases(places):
+            seen = _seen(cohort.run, codes, _ranks(cohort.run, codes, day.package))
+            cases.append(day.scorer.estimate(seen).lost)
+        believed = scored.probability.copy()
+        believed[places] = agreed(level[places], np.min(cases, axis=0), np.max(cases, axis=0), settings)
+        return believed
 
     def _key(self, slot: int) -> tuple[str, str]:
         key = self._state.keys[slot]
@@ -394,16 +411,16 @@ def engagement(state: PartitionState, run: int, slots: Ints, codes: Codes, day: 
     }
 
 
-def _ranks(cohort: Cohort, package: DayPackage) -> Codes:
+def _ranks(run: Run, codes: Codes, package: DayPackage) -> Codes:
     """Ranks by the package's profile of the run; in the middle where it has none."""
-    profile = package.cohorts.get(cohort.run.name)
-    return np.full_like(cohort.codes, MIDDLE) if profile is None else ranks_of(cohort.codes, unpack(profile))
+    profile = package.cohorts.get(run.name)
+    return np.full_like(codes, MIDDLE) if profile is None else ranks_of(codes, unpack(profile))
 
 
 def _group(change: RiskChange) -> str | None:
     """What the main reason is about."""
     main = main_reason(change)
-    return None if main is None else FEATURES[INDEX[main.feature]].group
+    return None if main is None or main.feature == MODEL else FEATURES[INDEX[main.feature]].group
 
 
 def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:

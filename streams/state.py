@@ -24,8 +24,8 @@ from features.ring import NEVER, Ints
 from online_models.labels import KEPT
 from online_models.recommender import Trail
 from online_models.trails import Trails
+from schemas.fields import DAY_S
 from streams.identity import Identity
-from streams.intake import DAY_S
 from streams.tallies import Tallies
 from streams.unseen import Unseen
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from features.ring import Ints
 from online_models.recommender import Transitions
-from streams.intake import DAY_S
+from schemas.fields import DAY_S
 from streams.state import PartitionState
 
 MOST_A_DAY = 10_000

@@ -17,8 +17,9 @@ from features.ring import Ints
 from online_models.arrays import pack
 from schemas.activity import ACTIVITY_KINDS
 from schemas.dead_letter import DeadLetter, DeadLetterReason
+from schemas.fields import DAY_S
 from schemas.quality import UNNAMED, Fault, SourceCounts
-from streams.intake import DAY_S, HOUR_S
+from streams.intake import HOUR_S
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 HOURS = 24

@@ -20,10 +20,10 @@ from rich.table import Table
 from nudges.decisions import decide, hear
 from nudges.learners import Learner
 from nudges.policy import Policy
+from schemas.fields import DAY_S
 from schemas.nudge import NudgeDecision
 from schemas.risk import Reason, RiskChange
 from sinks.store import StoreReader
-from streams.intake import DAY_S
 
 MOMENTS = ("paused_until",)
 """Wishes that are times."""

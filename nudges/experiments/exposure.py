@@ -14,12 +14,11 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal, Self, get_args
 
+from schemas.fields import DAY_S
 from schemas.nudge import NudgeDecision
 
 Arm = Literal["holdout", "nudged"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
-
-DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nudges.levels import HIGH, LOW, MEDIUM, Levels, LevelSettings, name, step
+from nudges.levels import HIGH, LOW, MEDIUM, Levels, LevelSettings, agreed, moving, name, step
 from schemas.risk import RISK_LEVELS
 
 PLAIN = LevelSettings(
@@ -203,3 +203,22 @@ def test_falls_go_on_while_rising_is_held() -> None:
         changed = step(levels, np.array([0.1]), PLAIN, rising=False)
     assert changed.all()
     assert levels.level[0] == LOW
+
+
+@given(probabilities, probabilities, st.sampled_from([LOW, MEDIUM, HIGH]), level_settings())
+def test_a_range_moves_a_level_only_where_both_its_ends_would(
+    one: float, other: float, level: int, settings: LevelSettings
+) -> None:
+    least, most = np.array([min(one, other)]), np.array([max(one, other)])
+    held = np.array([level], np.uint8)
+    found = agreed(held, least, most, settings)
+    assert least <= found <= most
+    ends = [bool(moving(held, end, settings)[0]) for end in (least, most)]
+    assert not moving(held, found, settings)[0] or all(ends)
+
+
+def test_a_range_moves_a_level_no_farther_than_its_nearer_end() -> None:
+    low, high = np.array([LOW], np.uint8), np.array([HIGH], np.uint8)
+    assert agreed(low, np.array([0.5]), np.array([0.9]), PLAIN).tolist() == [0.5]
+    assert agreed(high, np.array([0.1]), np.array([0.5]), PLAIN).tolist() == [0.5]
+    assert not moving(low, agreed(low, np.array([0.2]), np.array([0.9]), PLAIN), PLAIN)[0]

@@ -12,7 +12,16 @@ from features.bins import code
 from features.catalogue import BINS, FEATURES, INDEX, NAMES
 from online_models.classifier import RiskClassifier
 from online_models.cohorts import rank_table
-from online_models.explanations import GROUPS, WORDS, View, describe, explain, main_reasons, middle_of
+from online_models.explanations import (
+    GROUPS,
+    WORDS,
+    View,
+    describe,
+    explain,
+    main_reasons,
+    middle_of,
+    sentence,
+)
 from online_models.scoring import MixedScorer
 from tests.online_models.examples import F, enrolments, seeded, seen_of
 
@@ -193,3 +202,39 @@ def _scorer() -> MixedScorer:
 
 
 SCORER = _scorer()
+
+
+def test_a_rise_is_never_told_by_what_lowered_it() -> None:
+    """Where everything new about the learner speaks the other way, what is left is the model."""
+    assert main_reasons(view(silence=12), view(silence=0), moved(silence=-0.9), towards=0.2) == []
+    codes, ranks = (
+        np.stack([getattr(view(**one), kind) for one in ({"silence": 12}, {})], 1)
+        for kind in ("codes", "ranks")
+    )
+    before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
+    changes = SCORER.changes(before, after)[:, 0]
+    for was, now in ((0.5, 0.7), (0.5, 0.3)):
+        (why,) = explain(SCORER, before, after, [was], [now], None)
+        assert why.reasons
+        assert all(reason.contribution * (now - was) > 0 for reason in why.reasons)
+    assert changes.any()
+
+
+def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course() -> None:
+    before, after = view(clicks_7=12), view(clicks_7=20)
+    behind = View(after.codes, np.full(F, 51, np.uint8))
+    assert sentence(INDEX["clicks_7"], before, behind) == (
+        "18 clicks in the last 7 days: more than 20 % of the course (before: 50 %)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("silence_own", "active on the last day"),
+        ("missed", "no deadline missed"),
+        ("missed_weight", "all work due so far handed in"),
+    ],
+)
+def test_nothing_is_said_as_it_would_be_by_a_person(name: str, words: str) -> None:
+    assert describe(INDEX[name], view(**{name: 0.0, "ahead": 1})) == words

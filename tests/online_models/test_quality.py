@@ -132,6 +132,52 @@ def test_what_stays_changed_is_taken_for_the_new_rhythm_but_not_the_silence_of_a
     assert {alarm for _, alarm, *_ in silent} == {"opened"}
 
 
+def lose(share: float, source: str, days: int = 8) -> Break:
+    """A share of the events of a source is lost, hour by hour."""
+    rng = np.random.default_rng(3)
+
+    def broken(day: int, of_source: str, _run: str, counts: Counts) -> Counts:
+        if of_source != source or not BREAK <= day < BREAK + days:
+            return counts
+        faults = {fault: int(rng.binomial(count, 1 - share)) for fault, count in counts.faults.items()}
+        return Counts(rng.binomial(counts.hours, 1 - share), faults)
+
+    return broken
+
+
+@pytest.mark.parametrize(("source", "share", "within"), [("web", 0.5, 4), ("web", 0.8, 3), ("app", 0.8, 3)])
+def test_a_source_that_loses_a_part_of_its_events_is_told_within_days(
+    source: str, share: float, within: int
+) -> None:
+    opened, closed = watch(lose(share, source)).told()
+    assert opened[1:] == ("opened", "quiet", source, None, None)
+    assert BREAK < opened[0] + 1 <= BREAK + within
+    assert closed[1:] == ("closed", "quiet", source, None, None)
+    assert BREAK + 8 <= closed[0] <= BREAK + 9
+
+
+def test_the_days_of_a_loss_are_those_since_it_began() -> None:
+    found = watch(lose(0.5, "web")).days
+    since = {
+        verdict.since
+        for quality in found.values()
+        for verdict in quality.verdicts
+        if verdict.problem == "quiet"
+    }
+    assert len(since) == 1
+    assert BREAK - 2 <= since.pop() <= BREAK
+
+
+def test_what_others_bring_more_is_nobodys_loss() -> None:
+    """While they do; that they stop may look like one."""
+
+    def flood(day: int, source: str, _run: str, counts: Counts) -> Counts:
+        more = 2 if source == "web" and BREAK <= day < BREAK + 10 else 1
+        return Counts(counts.hours * more, counts.faults)
+
+    assert [one for one in watch(flood).told() if one[0] < BREAK + 10] == []
+
+
 def _faulty(fault: Fault, share: float) -> Break:
     def broken(day: int, source: str, _run: str, counts: Counts) -> Counts:
         if source != "web" or not BREAK <= day < BREAK + 5:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from schemas.fields import DAY_S
 from streams.day_counts import as_date
-from streams.intake import DAY_S
 from tests.streams import pipeline as p
 
 Row = dict[str, Any]

@@ -90,7 +90,8 @@ def test_in_a_replay_the_ticks_say_what_is_ahead_across_batches() -> None:
 
 
 @pytest.mark.parametrize(
-    "when", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1601-01-01T00:00:00+00:00"]
+    "when",
+    ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "1980-01-01T00:00:00+00:00"],
 )
 def test_a_moment_that_no_day_can_name_is_refused(when: str) -> None:
     """It would be a watermark that no report can carry, or one that nothing ever reaches."""

@@ -21,6 +21,7 @@ from online_models.warming import recency_prior
 from schemas.learning import DayPackage, TrainingExample
 from schemas.nudge import Nudge, NudgeCancelled
 from schemas.topics import FEEDBACK
+from streams.intake import Timing
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor, Rules
 from streams.scoring import WRITE_EVERY, WRITE_MOVED
@@ -462,6 +463,20 @@ def test_bad_feedback_is_a_dead_letter_once() -> None:
     bench = Bench()
     batch = batch_of([(b"l", b"?")], topic=FEEDBACK.name)
     assert [one.reason for one in bench.processor.apply_feedback(batch).dead_letters] == ["malformed"]
+    assert not bench.processor.apply_feedback(batch)
+
+
+@pytest.mark.parametrize("clock", ["live", "replay"])
+def test_feedback_of_the_future_does_not_count_where_a_clock_can_tell(clock: Any) -> None:
+    """It would stand for a message sent until its time has come, and block every nudge before it."""
+    bench = Bench(Rules(timing=Timing(clock=clock)))
+    sent = {"type": "feedback", "kind": "sent", "event_id": "f", "learner": "l", "occurred_at": instant(900)}
+    batch = batch_of([record(sent)], topic=FEEDBACK.name, at=START * DAY_S)
+    found = bench.processor.apply_feedback(batch)
+    assert [(one.reason, one.field) for one in found.dead_letters] == (
+        [("future", "occurred_at")] if clock == "live" else []
+    )
+    assert bool(bench.processor.state.learners) == (clock == "replay")
     assert not bench.processor.apply_feedback(batch)
 
 

@@ -1,5 +1,6 @@
 """One partition's state: what is stored is what there was."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.ring import NEVER
+from online_models.labels import KEPT
 from online_models.recommender import Trail
 from online_models.trainer import Trainer
 from streams.identity import Identity
@@ -253,3 +255,12 @@ def test_pseudonyms_are_keyed_and_tell_nothing() -> None:
         len(name) == 16 and int(name, 16) >= 0 for name in (one.learner("ann"), one.enrolment("a", "b"))
     )
     assert "one" not in repr(one)
+
+
+def test_what_a_pending_example_takes_is_what_the_docs_say() -> None:
+    pending = sum(ROW[name].itemsize for name in ROW.names or () if name.startswith("snap_"))
+    text = Path("docs/evaluation.md").read_text()
+    assert f"A snapshot that waits takes {pending // KEPT} bytes" in text
+    assert f"{pending} of its {ROW.itemsize:,} bytes" in text
+    for page in ("README.md", "docs/architecture.md"):
+        assert f"{ROW.itemsize:,} bytes" in Path(page).read_text()

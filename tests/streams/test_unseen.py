@@ -1,10 +1,8 @@
 """Days that were not seen in full, and how long rises wait after them."""
 
-import pytest
-
 from schemas.learning import DayPackage, ModelSnapshot
 from schemas.quality import DayQuality, QualityVerdict
-from streams.unseen import FRESH, Unseen
+from streams.unseen import Unseen
 
 
 def package(day: int, *, since: int, runs: list[str]) -> DayPackage:
@@ -35,12 +33,3 @@ def test_days_are_those_since_when_a_verdict_is_in_force() -> None:
     unseen.forget("c/r")
     assert unseen.of("c/r").tolist() == []
     assert unseen.of("d/r").tolist() == [110]
-
-
-@pytest.mark.parametrize(("lasted", "waits"), [(1, 1), (3, 3), (FRESH, FRESH), (40, FRESH)])
-def test_rises_wait_as_long_as_it_lasted_and_a_week_at_most(lasted: int, waits: int) -> None:
-    unseen = Unseen({"c/r": [50, *range(100, 100 + lasted)]})
-    back = 100 + lasted  # the first day that was seen; the day after it is the first to be estimated from it
-    fresh = [day for day in range(back, back + 20) if unseen.is_fresh("c/r", day)]
-    assert fresh[0] == back + waits
-    assert unseen.is_fresh("other", back)

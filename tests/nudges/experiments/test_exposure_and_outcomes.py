@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nudges.experiments.exposure import DAY_S, Exposure, exposure_of
+from nudges.experiments.exposure import Exposure, exposure_of
 from nudges.experiments.outcomes import (
     OUTCOMES,
     Ending,
@@ -17,6 +17,7 @@ from nudges.experiments.outcomes import (
     windows_closing,
     windows_open,
 )
+from schemas.fields import DAY_S
 from schemas.nudge import NudgeDecision
 
 DAY = 16_000
