@@ -82,6 +82,23 @@ ACTIVITY_DAILY = Table(
     ("day", "course_run", "kind", "partition"),
 )
 
+SESSIONS_DAILY = Table(
+    "sessions_daily",
+    "sessions of a partition by day and course run, as known when the day closed: a session is a row of clock "
+    "hours with activity in each, and counts on the day on which it began",
+    {
+        "day": DAY,
+        "course_run": NAME,
+        "partition": PARTITION,
+        "learners": "UInt32",  # enrolments active on the day
+        "sessions": "UInt64",  # begun on the day
+        "hours": "UInt64",  # clock hours with activity, summed over the learners
+        "seconds": "UInt64",  # of activity, where the platform says how long; to 18 hours a learner
+        "version": VERSION,
+    },
+    ("day", "course_run", "partition"),
+)
+
 PROGRESS_DAILY = Table(
     "progress_daily",
     "how far the enrolments of a partition's course run have come, at the day's end; those who left are "
@@ -375,6 +392,7 @@ TABLES: dict[str, Table] = {
         ACTIVITY_HOURLY,
         ENGAGEMENT_DAILY,
         ACTIVITY_DAILY,
+        SESSIONS_DAILY,
         PROGRESS_DAILY,
         RETENTION_WEEKLY,
         OUTCOMES,
