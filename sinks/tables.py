@@ -84,8 +84,8 @@ ACTIVITY_DAILY = Table(
 
 SESSIONS_DAILY = Table(
     "sessions_daily",
-    "sessions of a partition by day and course run, as known when the day closed: a session is a row of clock "
-    "hours with activity in each, and counts on the day on which it began",
+    "sessions of a partition by day and course run, as known when the day closed: a session is a row of "
+    "clock hours with activity in each, and counts on the day on which it began",
     {
         "day": DAY,
         "course_run": NAME,
@@ -180,6 +180,31 @@ RISK_LATEST = Table(
     {name: kind for name, kind in RISK_HISTORY.columns.items() if name != "clicks"},
     ("course_run", "learner"),
 )
+
+STANDING = Table(
+    "standing",
+    "how each enrolment stands now, kept by the store from risk_history, risk_changes and learner_facts; "
+    "nobody writes it. Aggregate over the key, with -Merge",
+    {
+        "course_run": NAME,
+        "learner": "String",
+        # day, probability, level, model state
+        "risk": "AggregateFunction(argMax, Tuple(Date, Float32, String, String), Tuple(Date, UInt64))",
+        # of the last change: when, level and probability before it
+        "change": "AggregateFunction(argMax, Tuple(DateTime('UTC'), String, Float32), Tuple(Date, UInt64))",
+        # its reasons, their contributions, their features
+        "why": "AggregateFunction(argMax, Tuple(Array(String), Array(Float32), Array(String)), "
+        "Tuple(Date, UInt64))",
+        # of the last word of an instructor: when, which, on what nudge
+        "word": "AggregateFunction(argMaxIf, Tuple(DateTime('UTC'), String, String), "
+        "Tuple(DateTime('UTC'), String), UInt8)",
+        "gone_at": "SimpleAggregateFunction(max, DateTime('UTC'))",  # withdrawn or completed; 1970 if neither
+    },
+    ("course_run", "learner"),
+)
+
+KEPT_BY_THE_STORE = (RISK_LATEST.name, STANDING.name)
+"""Tables that nobody writes."""
 
 RISK_CHANGES = Table(
     "risk_changes",
@@ -398,6 +423,7 @@ TABLES: dict[str, Table] = {
         OUTCOMES,
         RISK_HISTORY,
         RISK_LATEST,
+        STANDING,
         RISK_CHANGES,
         RISK_DAILY,
         NUDGE_LEDGER,
