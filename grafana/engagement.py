@@ -31,8 +31,8 @@ DAILY_ROWS = f"FROM engagement_daily FINAL WHERE {DAYS}"
 
 SESSION_ROWS = f"FROM sessions_daily FINAL WHERE {DAYS}"
 A_SESSION = (
-    "A session is a row of clock hours with activity in each; a whole idle hour ends it. Sources that know only "
-    "the day, such as OULAD, have one a learner and day."
+    "A session is a row of clock hours with activity in each; a whole idle hour ends it. Sources that know "
+    "only the day, such as OULAD, have one a learner and day."
 )
 
 
@@ -125,9 +125,9 @@ def _activity() -> list[Panel]:
         ),
         lines(
             "Sessions of an active learner, and their length",
-            "How many an active learner begins a day, in how many clock hours of the day they are active during "
-            "one, and its minutes where the platform says how long things took. Fewer, longer sessions are "
-            f"another habit, not less work. {A_SESSION}",
+            "How many an active learner begins a day, how many clock hours one takes, and its minutes where "
+            "the platform says how long things took. Fewer, longer sessions are another habit, not less "
+            f"work. {A_SESSION}",
             "short",
             f"""SELECT {AT_DAY}, sum(sessions) / nullIf(sum(learners), 0) AS sessions_a_learner,
             sum(hours) / nullIf(sum(sessions), 0) AS clock_hours_a_session,

@@ -1,9 +1,9 @@
 """The console inside a worker: served by Faust's ASGI support, in a thread with an event loop of its own.
 
-On the worker's own loop, as ``faust.contrib.asgi.serve_asgi`` would have it, batches are applied and days closed
-whole: pages would stand still meanwhile, and a page that takes long would hold the batches back. With a
-loop each, neither waits for the other. They still share one interpreter: who has many readers runs ``homeroom console``
-as a process of its own.
+On the worker's own loop, as ``faust.contrib.asgi.serve_asgi`` would have it, batches are applied and days
+closed whole: pages would stand still meanwhile, and a page that takes long would hold the batches back. With
+a loop each, neither waits for the other. They still share one interpreter: who has many readers runs
+``homeroom console`` as a process of its own.
 """
 
 import logging
@@ -29,7 +29,7 @@ def cohost(app: faust.App, settings: Settings, keys: Sequence[ApiKey]) -> None:
     place = Place(settings.console_host, settings.console_port)
     place.check()
 
-    class ConsoleThread(ServiceThread):  # type: ignore[misc]
+    class ConsoleThread(ServiceThread):
         """Starts when the worker does, and ends with it: first the server, then what it reads from."""
 
         async def on_start(self) -> None:

@@ -80,8 +80,9 @@ class Place:
                 pass
         except OSError as error:
             raise SettingsError(
-                f"HOMEROOM_CONSOLE_HOST and _PORT are {self.host} and {self.port}: {error.strerror or error}; "
-                "expected an address of this machine and a port that nobody listens on"
+                f"HOMEROOM_CONSOLE_HOST and _PORT are {self.host} and {self.port}: "
+                f"{error.strerror or error}; expected an address of this machine, and a port that nobody "
+                "listens on"
             ) from None
 
 

@@ -1,13 +1,13 @@
 """Sessions of a closed day, counted from the hours in which learners did something.
 
 A session here is a row of clock hours (UTC) with activity in each of them: a whole idle hour ends it. It
-counts on the day on which it began, so one that goes on past midnight is one. State keeps a bit for each hour
-of each day, for the habits; so sessions cost nothing per event, and as bits are set and never counted, neither
-order, repeats nor restarts change them.
+counts on the day on which it began, so one that goes on past midnight is one. State keeps a bit for each
+hour of each day, for the habits; so sessions cost nothing per event, and as bits are set and never counted,
+neither order, repeats nor restarts change them.
 
 What it is not: a pause of less than an hour never ends a session, one of one to two hours may, as the clock
-falls. The platform's own ``session`` is not asked, since many have none. In a simulated term of 600 learners it
-counts 15,107, where the simulator has 16,108 and a rule of 30 idle minutes gives 16,745.
+falls. The platform's own ``session`` is not asked, since many have none. In a simulated term of 600 learners
+it counts 15,107, where the simulator has 16,108 and a rule of 30 idle minutes gives 16,745.
 """
 
 from typing import Any
@@ -28,7 +28,8 @@ def begun(hours: NDArray[np.uint8], day: int) -> NDArray[np.uint8]:
     """
     active = _word(hours[:, day % RING])
     before = active << np.uint32(1) | hours[:, (day - 1) % RING, 2] >> LAST_HOUR
-    return np.bitwise_count(active & ~before)
+    found: NDArray[np.uint8] = np.bitwise_count(active & ~before)
+    return found
 
 
 def of_day(rows: Rows, slots: Ints, day: int) -> dict[str, Any]:
@@ -46,4 +47,5 @@ def of_day(rows: Rows, slots: Ints, day: int) -> dict[str, Any]:
 def _word(hours: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """A day's 24 bits as one number, [enrolments]."""
     first, second, third = hours.astype(np.uint32).T
-    return first | second << np.uint32(8) | third << np.uint32(16)
+    word: NDArray[np.uint32] = first | second << np.uint32(8) | third << np.uint32(16)
+    return word

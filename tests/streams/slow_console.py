@@ -10,15 +10,15 @@ from typing import Any
 
 from fastapi import FastAPI
 
-import streams.console
 from console.access import read_keys
+from console.app import create_app
+from streams import console
 from streams.settings import load
 from streams.worker import run
 
 
 def slow_down(seconds: float) -> None:
     """Add the page to every console that is made."""
-    create_app = streams.console.create_app
 
     def with_slow_page(*args: Any, **options: Any) -> FastAPI:
         app = create_app(*args, **options)
@@ -30,7 +30,7 @@ def slow_down(seconds: float) -> None:
 
         return app
 
-    streams.console.create_app = with_slow_page
+    setattr(console, "create_app", with_slow_page)  # noqa: B010 - it does not export what it imports
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from sinks.address import StoreAddress
 from streams.brokers import free_port
 from streams.rig import WORKER, Rig
 from tests.brokers import TestBroker
-from tests.streams import pipelines as p
 from tests.stores import fresh_database, real_server_or_embedded
+from tests.streams import pipelines as p
 
 SHOWN, KEY = make_key("Ada Byron", "admin", [])
 SLOW_S = 4.0
@@ -34,7 +34,13 @@ def rig(broker: TestBroker, prefix: str, store: StoreAddress, tmp_path: Path) ->
     keys = tmp_path / "keys.toml"
     keys.write_text(entry(KEY), encoding="utf-8")
     settings = p.settings_of(
-        broker.address, prefix, store, console_keys=str(keys), console_port=free_port(), batch_records=2000, backlog_records=8000
+        broker.address,
+        prefix,
+        store,
+        console_keys=str(keys),
+        console_port=free_port(),
+        batch_records=2000,
+        backlog_records=8000,
     )
     with p.pipeline(tmp_path, settings) as rig:
         yield rig
@@ -63,7 +69,9 @@ def test_a_worker_serves_the_console_and_ends_with_it(rig: Rig) -> None:
     p.wait_until(rig, lambda: answers(rig, "/api/v1/ready"), "the console answers")
     p.finish(rig)
     with client(rig) as asking, asking.stream("GET", "/api/v1/events") as open_page:
-        assert open_page.status_code == 200  # it listens for ever, and a worker that ends does not wait for it
+        assert (
+            open_page.status_code == 200
+        )  # it listens for ever, and a worker that ends does not wait for it
         risks = asking.get("/api/v1/risks", params={"level": ["low", "medium", "high"], "limit": 1}).json()
         assert risks["total"] >= 0
         assert asking.get("/api/v1/courses").json()

@@ -55,10 +55,7 @@ def test_everybodys_sessions_are_added_up() -> None:
     hours = rng.integers(0, 256, (200, RING, 3), np.uint8)
     bits = np.unpackbits(hours, axis=2, bitorder="little")
     expected = [
-        sum(
-            int(today[hour]) and not (today[hour - 1] if hour else before[23])
-            for hour in range(24)
-        )
+        sum(int(today[hour]) and not (today[hour - 1] if hour else before[23]) for hour in range(24))
         for today, before in zip(bits[:, DAY % RING], bits[:, (DAY - 1) % RING], strict=True)
     ]
     assert sessions.begun(hours, DAY).tolist() == expected
