@@ -394,6 +394,7 @@ PIPELINE_HEALTH = Table(
         "partition": PARTITION,
         "applied_offset": "Int64",
         "lag": "Int64",  # records between the applied offset and the partition's end
+        "uncommitted_s": "Float32",  # for how long the oldest batch had waited for its commit
         "watermark": TIME,  # event time
         "events": "UInt64",  # applied
         "dead_letters": "UInt64",

@@ -28,7 +28,7 @@ from streams.records import RecordBatch
 from streams.runner import Delivery, PartitionRunner, Surroundings
 from streams.settings import Settings
 from streams.state import PartitionState
-from streams.storing import Storing
+from streams.storing import Place, Storing
 from streams.training import Training
 from streams.transport import batch_topic, deliver_in_batches, faust_settings
 
@@ -137,14 +137,19 @@ class Pipeline:
         if self._training is not None:
             self._training.hear(report)
 
-    def _place(self, partition: int) -> tuple[int, int]:
-        """The applied offset of a partition, and how many records it is behind the end, where known."""
+    def _place(self, partition: int) -> Place:
+        """Where a partition stands in its topic."""
         runner = self._runners.get(partition)
         if runner is None:
-            return -1, 0
+            return Place(-1, 0, 0.0)
         applied = runner.processor.applied(self._events)
         end = self.app.consumer.highwater(TP(self._events, partition))
-        return applied, max(int(end) - 1 - applied, 0) if end is not None else 0
+        lag = max(int(end) - 1 - applied, 0) if end is not None else 0
+        return Place(applied, lag, self._uncommitted_s(partition))
+
+    def _uncommitted_s(self, partition: int) -> float:
+        consumer: Any = self.app.consumer
+        return float(consumer.uncommitted_s(TP(self._events, partition)))
 
     # -- partitions come and go ---------------------------------------------------------------------
 
@@ -177,6 +182,8 @@ class Pipeline:
         state = PartitionState.restore(settings.identity, found.rows.items())
         processor = PartitionProcessor(partition, settings.rules, state)
         self.metrics.restored(processor)
+        age = self.metrics.committed_age.labels(str(partition))
+        age.set_function(partial(self._uncommitted_s, partition))  # asked when scraped: it grows in silence
         if found.rows:
             log.info(
                 "partition %d: restored %d rows of %d records", partition, len(found.rows), found.records

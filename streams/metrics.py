@@ -72,7 +72,7 @@ class Metrics:
         )
         self.committed_age = Gauge(
             "homeroom_committed_offset_age_seconds",
-            "Time since the partition's last checkpoint while work is under way",
+            "Time that the partition's oldest delivered batch has waited for its commit",
             ["partition"],
             registry=registry,
         )

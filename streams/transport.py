@@ -17,6 +17,7 @@ This is not the place of the partitions' state or of decoding: records pass as t
 key or value too. It overrides private methods of Faust 0.15.3, which is therefore pinned.
 """
 
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
@@ -116,7 +117,8 @@ class RecordBatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._delivered: defaultdict[TP, deque[int]] = defaultdict(deque)
+        self._delivered: defaultdict[TP, deque[tuple[int, float]]] = defaultdict(deque)
+        """Last offset and moment of each batch that is not committed."""
 
     @property
     def _options(self) -> "RecordBatchTransport":
@@ -154,7 +156,7 @@ class RecordBatchConsumer(driver.Consumer):
             return super()._to_message(tp, record)
         # The consumer drops what lies before its read offset; what is dropped is never acked.
         if record.last_offset >= (self._read_offset[tp] or 0):
-            self._delivered[tp].append(record.last_offset)
+            self._delivered[tp].append((record.last_offset, time.monotonic()))
         return ConsumerMessage(
             topic=record.topic,
             partition=record.partition,
@@ -189,11 +191,22 @@ class RecordBatchConsumer(driver.Consumer):
             return super()._new_offset(tp)
         delivered, acked = self._delivered[tp], self._acked_index[tp]
         committable = None
-        while delivered and delivered[0] in acked:
-            acked.discard(delivered[0])
-            committable = delivered.popleft() + 1
+        while delivered and delivered[0][0] in acked:
+            last, _ = delivered.popleft()
+            acked.discard(last)
+            committable = last + 1
         self._acked[tp] = sorted(acked)
         return committable
+
+    def uncommitted_s(self, tp: TP) -> float:
+        """Seconds that a partition's oldest delivered batch has waited for its commit; 0 if there is none.
+
+        From any thread.
+        """
+        try:
+            return time.monotonic() - self._delivered[tp][0][1]
+        except IndexError:
+            return 0.0
 
     # Rebalancing
 

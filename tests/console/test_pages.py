@@ -2,8 +2,10 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from console.app import create_app
 from console.pages.rendering import muted_before
 from console.readers import Readers
+from console.report import weekly
 from console.service import Parts
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, StoreReader
@@ -29,6 +32,8 @@ PATIENCE_MS = 15_000
 
 MEANT = ("status of 4", "status of 5", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_REFUSED")
 """What a browser complains of where a test means it: answers that are errors, a server that has gone."""
+
+PHONE = {"width": 390, "height": 844}
 
 Open = Callable[..., Page]
 
@@ -289,6 +294,20 @@ def test_a_page_follows_the_store(open_page: Open, console: Served) -> None:
         assert page.title() == "still the same page"
         for table in ("risk_changes", "risk_history", *KEPT_BY_THE_STORE):
             writer.command(f"DELETE FROM {table} WHERE learner = '{learner}'")
+
+
+def test_the_weekly_report_can_be_used_by_all(
+    context_of: Callable[..., BrowserContext], console: Served, tmp_path: Path
+) -> None:
+    file = tmp_path / "week.html"
+    with closing(Readers(console.store)) as readers:
+        file.write_text(weekly(readers, COURSE, 4, None), encoding="utf-8")
+    for scheme in ("light", "dark"):
+        page = context_of(console.url, color_scheme=scheme, viewport=PHONE).new_page()
+        page.goto(file.as_uri())
+        expect(page.get_by_role("heading", level=1)).to_contain_text("week 4")
+        assert serious(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 # -- states that nobody hopes for -----------------------------------------------------------------------
