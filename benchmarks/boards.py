@@ -32,7 +32,7 @@ HISTORY = 100
 """Rows of risk history an enrolment: one a week, and one for every move of five hundredths."""
 
 RUN = "concat('course-', toString(run % 25), '/run-', toString(run))"
-LEARNER = "lower(hex(sipHash64(enrolment)))"
+LEARNER = "lower(leftPad(hex(sipHash64(enrolment)), 16, '0'))"
 STARTS = f"(today() - 365 + (run % 2) * {DAYS})"
 ALL_RUNS = f"(SELECT number AS run FROM numbers({RUNS}))"
 RUN_DAYS = (
@@ -81,9 +81,10 @@ def statements(learners: int) -> Iterator[str]:
     changed = f"toDateTime({STARTS} + {draw} % {DAYS}, 'UTC')"
     yield (
         "risk_changes (risk_change_id, learner, course_run, occurred_at, day, previous_level, level, "
-        "probability, previous_probability, model_state, reasons) "
+        "probability, previous_probability, model_state, reasons, contributions, features) "
         f"SELECT hex(sipHash128(enrolment, at)), {LEARNER}, {RUN}, {changed} AS occurred, toDate(occurred), "
-        "'medium', if(at % 2, 'high', 'low'), 0.8, 0.4, 'serving', ['no activity for 9 days', 'one missed'] "
+        "'medium', if(at % 2, 'high', 'low'), 0.8, 0.4, 'serving', ['no activity for 9 days', 'one missed'], "
+        "[0.9, 0.4], ['silence', 'missed_last'] "
         f"FROM {by_enrolment(4)}"
     )
     yield (
@@ -132,6 +133,10 @@ def daily(learners: int) -> Iterator[str]:
     yield (
         "activity_daily (day, course_run, `partition`, kind, clicks, active) "
         f"SELECT {key}, arrayJoin({kinds}), {few}, {few // 3} FROM {RUN_DAYS}"
+    )
+    yield (
+        "sessions_daily (day, course_run, `partition`, learners, sessions, hours, seconds) "
+        f"SELECT {key}, {few // 3}, {few // 2}, {few}, {few} * 1200 FROM {RUN_DAYS}"
     )
     yield (
         "retention_weekly (course_run, cohort, week, `partition`, learners, active) "

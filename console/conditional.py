@@ -1,10 +1,15 @@
-"""ETags: a client that has the newest answer is told so with a 304 and no body."""
+"""What every route of the API does: it refuses parameters that it does not know, and its answers carry ETags.
+
+A filter that is misspelt must not be a filter that is left out: that answers with learners nobody asked for.
+A client that has the newest answer is told so with a 304 and no body.
+"""
 
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 PRIVATE = "private, no-cache"
@@ -12,13 +17,15 @@ PRIVATE = "private, no-cache"
 
 
 class ConditionalRoute(APIRoute):
-    """A route whose GET answers carry an ETag of their content; FastAPI's own way to wrap a handler."""
+    """A route with strict parameters whose GET answers carry an ETag; FastAPI's own way to wrap a handler."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, with what comes after it."""
+        """The handler, with what comes before and after it."""
         handle = super().get_route_handler()
+        known = [field.alias for field in self.dependant.query_params]
 
         async def conditional(request: Request) -> Response:
+            refuse_unknown(request, known)
             response = await handle(request)
             body = getattr(response, "body", None)
             if request.method != "GET" or response.status_code != 200 or not isinstance(body, bytes):
@@ -31,6 +38,18 @@ class ConditionalRoute(APIRoute):
             return response
 
         return conditional
+
+
+def refuse_unknown(request: Request, known: Sequence[str]) -> None:
+    """Raise a 422 for query parameters besides those known; an operation that takes none ignores them."""
+    expected = f"no such parameter; expected some of {', '.join(known)}"
+    errors = [
+        {"type": "extra_forbidden", "loc": ("query", name), "msg": expected, "input": value}
+        for name, value in request.query_params.multi_items()
+        if name not in known
+    ]
+    if known and errors:
+        raise RequestValidationError(errors)
 
 
 def matches(if_none_match: str, tag: str) -> bool:

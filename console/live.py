@@ -33,6 +33,7 @@ class Live:
         self._changed = asyncio.Condition()
         self._listeners = 0
         self._looking: asyncio.Task[None] | None = None
+        self._leaving = False
 
     async def changes(self) -> AsyncIterator[str]:
         """The state at every change; empty now and then, to keep the line open."""
@@ -44,7 +45,7 @@ class Live:
         seen = self._state
         try:
             yield ""
-            while True:
+            while not self._leaving:
                 async with self._changed:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), KEEP_ALIVE_S)
@@ -54,6 +55,12 @@ class Live:
             self._listeners -= 1
             if not self._listeners:
                 self.stop()
+
+    async def leave(self) -> None:
+        """Let every open page go: the server is about to stop, and would wait for them."""
+        self._leaving = True
+        async with self._changed:
+            self._changed.notify_all()
 
     def stop(self) -> None:
         """Look no more."""

@@ -197,7 +197,7 @@ class Service:
 
     def learner(self, key: ApiKey, learner: str) -> Learner:
         """A learner's risks within the scope."""
-        found = risks.of_learner(self.parts.readers, self.runs(key), learner)
+        found = risks.of_learners(self.parts.readers, self.runs(key), [learner])
         if not found:
             raise not_found("no enrolment of this learner is within your courses")
         person = self.person(learner)
@@ -208,7 +208,7 @@ class Service:
     def story(self, key: ApiKey, learner: str, run: str) -> Story:
         """One enrolment from its first estimate to now."""
         readers = self.parts.readers
-        found = risks.of_learner(readers, self.runs(key, [run]), learner)
+        found = risks.of_learners(readers, self.runs(key, [run]), [learner])
         if not found:
             raise not_found("no enrolment of this learner is within your courses")
         history, activity = learners.history(readers, run, learner)
@@ -235,6 +235,17 @@ class Service:
         found = nudges.waiting(self.parts.readers, self.runs(key), self.now())
         answered = self.recent.verdicts()
         return [self._named_decision(one) for one in found if one.nudge_id not in answered]
+
+    def proposals(self, key: ApiKey) -> list[tuple[Decision, Risk | None]]:
+        """Those proposals, each with the risk that it answers: nobody should say yes without knowing why."""
+        waiting = self.waiting(key)
+        found = risks.of_learners(
+            self.parts.readers,
+            tuple({one.course_run for one in waiting}),
+            {one.learner for one in waiting},
+        )
+        by_enrolment = {(one.learner, one.course_run): one for one in found}
+        return [(one, by_enrolment.get((one.learner, one.course_run))) for one in waiting]
 
     def interventions(self, key: ApiKey, only: Iterable[str] = ()) -> Interventions:
         """What was decided, and what is known of its effect."""
@@ -312,7 +323,7 @@ class Service:
 
     def story_exists(self, key: ApiKey, learner: str, run: str) -> None:
         """Raises a 404 where the enrolment is not within the scope."""
-        if not risks.of_learner(self.parts.readers, self.runs(key, [run]), learner):
+        if not risks.of_learners(self.parts.readers, self.runs(key, [run]), [learner]):
             raise not_found("no enrolment of this learner is within your courses")
 
     def _may_act(self, key: ApiKey) -> None:

@@ -29,6 +29,12 @@ WEEKS = 12
 
 DAILY_ROWS = f"FROM engagement_daily FINAL WHERE {DAYS}"
 
+SESSION_ROWS = f"FROM sessions_daily FINAL WHERE {DAYS}"
+A_SESSION = (
+    "A session is a row of clock hours with activity in each; a whole idle hour ends it. Sources that know "
+    "only the day, such as OULAD, have one a learner and day."
+)
+
 
 def _overview() -> list[Panel]:
     now = f"{DAILY_ROWS} AND day = {newest('engagement_daily')}"
@@ -109,6 +115,26 @@ def _activity() -> list[Panel]:
             f"""SELECT {AT_DAY}, sum(clicks) / greatest(sum(active), 1) AS clicks,
             sum(minutes) / greatest(sum(active), 1) AS minutes
             {by_day}""",
+            interval=DAILY,
+        ),
+        bars(
+            "Sessions",
+            f"Sessions begun on the day. {A_SESSION}",
+            f"SELECT {AT_DAY}, sum(sessions) AS sessions {SESSION_ROWS} GROUP BY time ORDER BY time",
+            interval=DAILY,
+        ),
+        lines(
+            "Sessions of an active learner, and their length",
+            "How many an active learner begins a day, how many clock hours one takes, and its minutes where "
+            "the platform says how long things took. Fewer, longer sessions are another habit, not less "
+            f"work. {A_SESSION}",
+            "short",
+            f"""SELECT {AT_DAY}, sum(sessions) / nullIf(sum(learners), 0) AS sessions_a_learner,
+            sum(hours) / nullIf(sum(sessions), 0) AS clock_hours_a_session,
+            nullIf(sum(seconds), 0) / 60 / nullIf(sum(sessions), 0) AS minutes_a_session
+            {SESSION_ROWS}
+            GROUP BY time
+            ORDER BY time""",
             interval=DAILY,
         ),
         bars(

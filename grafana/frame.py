@@ -65,7 +65,7 @@ def courses() -> list[Variable]:
     on = "FROM progress_daily WHERE $__dateFilter(day)"
     chosen = "$__conditionalAll(course IN (${course:singlequote}), $course)"
     return [
-        query("course", "Course", f"SELECT DISTINCT course {on} ORDER BY course"),
+        query("course", "Course (module)", f"SELECT DISTINCT course {on} ORDER BY course"),
         query(
             "course_run", "Course run", f"SELECT DISTINCT course_run {on} AND {chosen} ORDER BY course_run"
         ),

@@ -130,19 +130,27 @@ def _flow() -> list[Panel]:
             {in_all}""",
         ),
         lines(
+            "Time to commit",
+            "For how long the oldest batch had waited for the commit of its offsets, as a checkpoint ended. "
+            "It follows the checkpoints' pace; where it only grows, see HomeroomCommittedOffsetStuck.",
+            "s",
+            f"SELECT $__timeInterval(at) AS time, {name}, max(uncommitted_s) AS waited {by_partition}",
+            WIDTH // 3,
+        ),
+        lines(
             "Enrolments held",
             "Each takes about 1.5 KB of memory and of the state topic. Grows until course runs have ended.",
             "short",
             f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) AS enrolments
             {by_partition}""",
-            WIDTH // 4,
+            WIDTH // 3,
         ),
         lines(
             "State rows written",
             "Enrolments that changed between checkpoints; all of them when a day closes.",
             "short",
             f"SELECT $__timeInterval(at) AS time, sum(state_rows) AS written {in_all}",
-            WIDTH // 4,
+            WIDTH // 3,
         ),
         lines(
             "Records taken in and waiting",
@@ -244,6 +252,32 @@ def _restarts() -> dashboard.AnnotationQuery:
     )
 
 
+def _changed() -> list[dashboard.AnnotationQuery]:
+    """What the results of a worker depend on, where it was written: a replay's past is not on this axis."""
+    return [
+        annotation(
+            "Model drifts or is replaced",
+            "purple",
+            """SELECT min(ingested_at) AS time, replaceAll(splitByChar('/', metric)[2], '_', ' ') AS title,
+            replaceRegexpOne(metric, '^event/[^/]*/', '') AS text, 'model' AS tags
+            FROM model_metrics
+            WHERE startsWith(metric, 'event/') AND $__timeFilter(ingested_at)
+            GROUP BY metric, day
+            ORDER BY time""",
+        ),
+        annotation(
+            "Policy reloaded",
+            "orange",
+            """SELECT min(ingested_at) AS time, 'A policy came into force' AS title, policy_version AS text,
+            'policy' AS tags
+            FROM nudge_ledger
+            GROUP BY policy_version
+            HAVING $__timeFilter(time)
+            ORDER BY time""",
+        ),
+    ]
+
+
 def make() -> model.Dashboard:
     """The whole board."""
     return board(
@@ -252,7 +286,7 @@ def make() -> model.Dashboard:
         "From Kafka to risk changes and nudges: throughput, lag, failures, outcomes.",
         {"Overview": _overview, "Flow": _flow, "What came of it": _outcomes, "What failed": _failures},
         _variables(),
-        [_restarts()],
+        [_restarts(), *_changed()],
         WALL_CLOCK,
         "10s",
     )

@@ -82,6 +82,23 @@ ACTIVITY_DAILY = Table(
     ("day", "course_run", "kind", "partition"),
 )
 
+SESSIONS_DAILY = Table(
+    "sessions_daily",
+    "sessions of a partition by day and course run, as known when the day closed: a session is a row of "
+    "clock hours with activity in each, and counts on the day on which it began",
+    {
+        "day": DAY,
+        "course_run": NAME,
+        "partition": PARTITION,
+        "learners": "UInt32",  # enrolments active on the day
+        "sessions": "UInt64",  # begun on the day
+        "hours": "UInt64",  # clock hours with activity, summed over the learners
+        "seconds": "UInt64",  # of activity, where the platform says how long; to 18 hours a learner
+        "version": VERSION,
+    },
+    ("day", "course_run", "partition"),
+)
+
 PROGRESS_DAILY = Table(
     "progress_daily",
     "how far the enrolments of a partition's course run have come, at the day's end; those who left are "
@@ -163,6 +180,31 @@ RISK_LATEST = Table(
     {name: kind for name, kind in RISK_HISTORY.columns.items() if name != "clicks"},
     ("course_run", "learner"),
 )
+
+STANDING = Table(
+    "standing",
+    "how each enrolment stands now, kept by the store from risk_history, risk_changes and learner_facts; "
+    "nobody writes it. Aggregate over the key, with -Merge",
+    {
+        "course_run": NAME,
+        "learner": "String",
+        # day, probability, level, model state
+        "risk": "AggregateFunction(argMax, Tuple(Date, Float32, String, String), Tuple(Date, UInt64))",
+        # of the last change: when, level and probability before it
+        "change": "AggregateFunction(argMax, Tuple(DateTime('UTC'), String, Float32), Tuple(Date, UInt64))",
+        # its reasons, their contributions, their features
+        "why": "AggregateFunction(argMax, Tuple(Array(String), Array(Float32), Array(String)), "
+        "Tuple(Date, UInt64))",
+        # of the last word of an instructor: when, which, on what nudge
+        "word": "AggregateFunction(argMaxIf, Tuple(DateTime('UTC'), String, String), "
+        "Tuple(DateTime('UTC'), String), UInt8)",
+        "gone_at": "SimpleAggregateFunction(max, DateTime('UTC'))",  # withdrawn or completed; 1970 if neither
+    },
+    ("course_run", "learner"),
+)
+
+KEPT_BY_THE_STORE = (RISK_LATEST.name, STANDING.name)
+"""Tables that nobody writes."""
 
 RISK_CHANGES = Table(
     "risk_changes",
@@ -352,6 +394,7 @@ PIPELINE_HEALTH = Table(
         "partition": PARTITION,
         "applied_offset": "Int64",
         "lag": "Int64",  # records between the applied offset and the partition's end
+        "uncommitted_s": "Float32",  # for how long the oldest batch had waited for its commit
         "watermark": TIME,  # event time
         "events": "UInt64",  # applied
         "dead_letters": "UInt64",
@@ -375,11 +418,13 @@ TABLES: dict[str, Table] = {
         ACTIVITY_HOURLY,
         ENGAGEMENT_DAILY,
         ACTIVITY_DAILY,
+        SESSIONS_DAILY,
         PROGRESS_DAILY,
         RETENTION_WEEKLY,
         OUTCOMES,
         RISK_HISTORY,
         RISK_LATEST,
+        STANDING,
         RISK_CHANGES,
         RISK_DAILY,
         NUDGE_LEDGER,

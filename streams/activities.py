@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from features.ring import Ints
 from schemas.activity import ACTIVITY_KINDS, ActivityKind
+from schemas.fields import DAY_S
 from schemas.quality import UNNAMED
 
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -82,7 +83,7 @@ _columns = attrgetter(
 def seconds_of(moments: Iterable[datetime]) -> Ints:
     """Epoch seconds, rounded down, [n]; in a third less time than ``int(timestamp())``."""
     since = [moment - EPOCH for moment in moments]
-    return np.array([one.days * 86_400 + one.seconds for one in since], np.int64)
+    return np.array([one.days * DAY_S + one.seconds for one in since], np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from streams.records import RecordBatch
 from streams.runner import Delivery, PartitionRunner, Surroundings
 from streams.settings import Settings
 from streams.state import PartitionState
-from streams.storing import Storing
+from streams.storing import Place, Storing
 from streams.training import Training
 from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
 
@@ -137,14 +137,18 @@ class Pipeline:
         if self._training is not None:
             self._training.hear(report)
 
-    def _place(self, partition: int) -> tuple[int, int]:
-        """The applied offset of a partition, and how many records it is behind the end, where known."""
+    def _place(self, partition: int) -> Place:
+        """Where a partition stands in its topic."""
         runner = self._runners.get(partition)
         if runner is None:
-            return -1, 0
+            return Place(-1, 0, 0.0)
         applied = runner.processor.applied(self._events)
         end = self.app.consumer.highwater(TP(self._events, partition))
-        return applied, max(int(end) - 1 - applied, 0) if end is not None else 0
+        lag = max(int(end) - 1 - applied, 0) if end is not None else 0
+        return Place(applied, lag, self._uncommitted_s(partition))
+
+    def _uncommitted_s(self, partition: int) -> float:
+        return cast(RecordBatchConsumer, self.app.consumer).uncommitted_s(TP(self._events, partition))
 
     # -- partitions come and go ---------------------------------------------------------------------
 
@@ -177,6 +181,8 @@ class Pipeline:
         state = PartitionState.restore(settings.identity, found.rows.items())
         processor = PartitionProcessor(partition, settings.rules, state)
         self.metrics.restored(processor)
+        age = self.metrics.committed_age.labels(str(partition))
+        age.set_function(partial(self._uncommitted_s, partition))  # asked when scraped: it grows in silence
         if found.rows:
             log.info(
                 "partition %d: restored %d rows of %d records", partition, len(found.rows), found.records
@@ -185,8 +191,6 @@ class Pipeline:
         for delivery in self._early.pop(partition, []):
             runner.deliver(delivery)
         self._runners[partition] = runner
-        consumer, tp = cast(RecordBatchConsumer, self.app.consumer), TP(self._events, partition)
-        self.metrics.follow_commits(partition, partial(consumer.committed_and_read, tp))
         task = asyncio.get_running_loop().create_task(runner.run(), name=f"partition {partition}")
         task.add_done_callback(partial(self._ended, partition))
         self._tasks[partition] = task
@@ -231,7 +235,6 @@ class Pipeline:
                 task.cancel()
             elif not task.cancelled() and (error := task.exception()) is not None:
                 log.warning("%s: its last batches will come again: %s", task.get_name(), error)
-        self.metrics.forget_commits()
         self._runners.clear()
         self._tasks.clear()
         self._early.clear()

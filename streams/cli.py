@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from console.access import AccessError, Role, entry, make_key, read_keys
+from console.access import AccessError, ApiKey, Role, entry, make_key, read_keys
 from console.readers import Readers
 from console.report import ReportError, weekly
 from evaluation import fairness as audits
@@ -96,7 +96,11 @@ Folder = Annotated[Path, typer.Option(help="Where data and logs go.")]
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    with_console: Annotated[
+        bool, typer.Option("--with-console", help="Serve the console from this worker, too.")
+    ] = False,
+) -> None:
     """Work on the events topic until stopped. Run as many as there are partitions."""
     from streams.worker import run  # noqa: PLC0415 - Faust takes a second to import
 
@@ -110,7 +114,7 @@ def worker() -> None:
     if settings.policy is not None:
         policies.read_all(settings.policy)
     topics.require(settings.broker, settings.partitions, settings.prefix)
-    raise typer.Exit(run(settings))
+    raise typer.Exit(run(settings, _console_keys(settings) if with_console else None))
 
 
 @app.command()
@@ -271,13 +275,18 @@ def serve_console() -> None:
     from streams.console import Place, serve  # noqa: PLC0415 - the web's libraries take a while to import
 
     now = load()
-    if not now.console_keys:
+    keys = _console_keys(now)
+    place = Place(now.console_host, now.console_port)
+    console.print(f"the console is at {place.url}", highlight=False)
+    serve(now, keys, place)
+
+
+def _console_keys(settings: Settings) -> tuple[ApiKey, ...]:
+    if not settings.console_keys:
         raise SettingsError(
             "HOMEROOM_CONSOLE_KEYS is empty; expected a file of keys. `homeroom console-key NAME` makes one"
         )
-    place = Place(now.console_host, now.console_port)
-    console.print(f"the console is at {place.url}", highlight=False)
-    serve(now, read_keys(Path(now.console_keys)), place)
+    return read_keys(Path(settings.console_keys))
 
 
 @app.command()

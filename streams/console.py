@@ -1,11 +1,13 @@
 """Puts the console together with what it may not import: the broker, the model, and who is who."""
 
 import logging
+import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -29,8 +31,13 @@ log = logging.getLogger(__name__)
 PUBLISH_S = 10.0
 """How long a click may take until it is said that it did not work."""
 
-LEAVE_S = 2
-"""Open pages listen for ever; after this many seconds a server that stops hangs up on them."""
+SERVER: Mapping[str, Any] = {
+    "log_level": "warning",
+    "access_log": False,
+    "server_header": False,
+    "timeout_graceful_shutdown": 5,
+}
+"""How uvicorn serves the console, alone and inside a worker."""
 
 
 class FeedbackOutbox:
@@ -65,6 +72,18 @@ class Place:
     @property
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
+
+    def check(self) -> None:
+        """Raises ``SettingsError`` where nothing can listen there: said before anything else is started."""
+        try:
+            with socket.create_server((self.host, self.port)):
+                pass
+        except OSError as error:
+            raise SettingsError(
+                f"HOMEROOM_CONSOLE_HOST and _PORT are {self.host} and {self.port}: "
+                f"{error.strerror or error}; expected an address of this machine, and a port that nobody "
+                "listens on"
+            ) from None
 
 
 @contextmanager
@@ -106,18 +125,19 @@ def assembled(
 def serve(
     settings: Settings, keys: Iterable[ApiKey], place: Place, names: Mapping[str, str] | None = None
 ) -> None:
-    """Serve until Ctrl-C, or until asked to terminate."""
+    """Serve until Ctrl-C, or until asked to terminate. Raises ``SettingsError`` where the port is taken."""
+    place.check()
     with assembled(settings, keys, names) as app:
-        config = uvicorn.Config(
-            app,
-            place.host,
-            place.port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=LEAVE_S,
-        )
         try:
-            uvicorn.Server(config).run()
+            _Server(uvicorn.Config(app, place.host, place.port, **SERVER)).run()
         except KeyboardInterrupt:
             log.info("the console has stopped")
+
+
+class _Server(uvicorn.Server):
+    """Lets open pages go before it waits for them to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        app: Any = self.config.app
+        await app.state.live.leave()
+        await super().shutdown(sockets)

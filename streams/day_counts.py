@@ -16,6 +16,7 @@ from features.ring import NEVER, RING, Ints, last_active
 from online_models.labels import FAILED, NO_EXIT, PASSED, WITHDRAWN, exits
 from schemas.activity import ACTIVITY_KINDS
 from schemas.risk import RiskChange
+from streams import sessions
 from streams.outputs import Outputs
 from streams.state import PartitionState
 
@@ -35,6 +36,13 @@ def at_close(state: PartitionState, partition: int, day: int, ended: Sequence[in
         slots = state.of_run(index)
         if len(slots):
             _activity(state, run, slots, day, outputs, common)
+            outputs.add_row(
+                "sessions_daily",
+                day=as_date(day),
+                course_run=run.name,
+                **sessions.of_day(state.rows, slots, day),
+                **common,
+            )
             outputs.add_row("progress_daily", day=as_date(day), **progress(state, run, slots, day), **common)
             if _is_sunday(day) and not (run.known and run.end < day):
                 _retention(state, run, slots, day, outputs, common)

@@ -1,7 +1,7 @@
 """Every Prometheus metric of the worker, and the moments at which it is taken. The only list."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -41,33 +41,6 @@ class _Partition:
     seen: _Seen = field(default_factory=_Seen)
 
 
-@dataclass(slots=True)
-class CommittedAge:
-    """For how long a partition's committed offset has stood still although records behind it were read.
-
-    Looked at from outside, at every scrape: a commit that never comes is nobody's event.
-    ``place``: the committed offset, and the one up to which records that wait for their commit were read;
-    None where there is none.
-    """
-
-    place: Callable[[], tuple[int | None, int | None]]
-    clock: Callable[[], float] = time.monotonic
-    _stands_at: int | None = None
-    _since: float | None = None
-
-    def seconds(self) -> float:
-        """0 where nothing waits."""
-        committed, read = self.place()
-        now = self.clock()
-        waits = read is not None and (committed is None or committed < read)
-        if not waits:
-            self._since = None
-            return 0.0
-        if self._since is None or committed != self._stands_at:
-            self._stands_at, self._since = committed, now
-        return now - self._since
-
-
 class Metrics:
     """The worker's metrics, in a registry of their own so that a process may have several."""
 
@@ -99,7 +72,7 @@ class Metrics:
         )
         self.committed_age = Gauge(
             "homeroom_committed_offset_age_seconds",
-            "Time for which the committed offset has stood while read records wait for their commit",
+            "Time that the partition's oldest delivered batch has waited for its commit",
             ["partition"],
             registry=registry,
         )
@@ -206,14 +179,6 @@ class Metrics:
         self.state_rows.labels(label).set(len(processor.state.slots))
         if processor.watermark is not None:
             self.watermark_age.labels(label).set(time.time() - processor.watermark)
-
-    def follow_commits(self, partition: int, place: Callable[[], tuple[int | None, int | None]]) -> None:
-        """Tell the age of a partition's committed offset from now on; ``place`` as in `CommittedAge`."""
-        self.committed_age.labels(str(partition)).set_function(CommittedAge(place).seconds)
-
-    def forget_commits(self) -> None:
-        """The partitions are gone, or are about to be restored."""
-        self.committed_age.clear()
 
     def restored(self, processor: PartitionProcessor) -> None:
         """Start counting from a restored state."""

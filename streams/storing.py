@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from schemas.dead_letter import DeadLetter
 from sinks.errors import StoreDown
@@ -25,13 +26,23 @@ RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Waits between tries; the last one repeats. Nothing is acked meanwhile, so nothing is lost."""
 
 
+class Place(NamedTuple):
+    """Where a partition stands in its topic.
+
+    applied: the last applied offset. lag: records behind the end, where it is known. uncommitted_s: for how
+    long the oldest batch has waited for its commit.
+    """
+
+    applied: int
+    lag: int
+    uncommitted_s: float
+
+
 class Storing:
     """Writes rows with one writer in one thread: the driver is synchronous."""
 
-    def __init__(
-        self, writer: Writer | None, metrics: Metrics, place: Callable[[int], tuple[int, int]]
-    ) -> None:
-        """writer: None runs without a store. place: a partition's applied offset, and its lag in records."""
+    def __init__(self, writer: Writer | None, metrics: Metrics, place: Callable[[int], Place]) -> None:
+        """writer: None runs without a store. place: where a partition stands."""
         self._writer = writer
         self._metrics = metrics
         self._place = place
@@ -107,14 +118,15 @@ class Storing:
     def _health(self, processor: PartitionProcessor) -> Columns:
         partition = processor.partition
         health = self._metrics.take_health(partition)
-        applied, lag = self._place(partition)
-        self._metrics.lag.labels(str(partition)).set(lag)
+        place = self._place(partition)
+        self._metrics.lag.labels(str(partition)).set(place.lag)
         row = {
             "at": int(time.time()),
             "worker": self._worker,
             "partition": partition,
-            "applied_offset": applied,
-            "lag": lag,
+            "applied_offset": place.applied,
+            "lag": place.lag,
+            "uncommitted_s": place.uncommitted_s,
             "watermark": max(processor.watermark or 0, 0),
             "events": health.events,
             "dead_letters": health.dead_letters,

@@ -17,6 +17,7 @@ This is not the place of the partitions' state or of decoding: records pass as t
 key or value too. It overrides private methods of Faust 0.15.3, which is therefore pinned.
 """
 
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
@@ -148,7 +149,8 @@ class RecordBatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._delivered: defaultdict[TP, deque[int]] = defaultdict(deque)
+        self._delivered: defaultdict[TP, deque[tuple[int, float]]] = defaultdict(deque)
+        """Last offset and moment of each batch that is not committed."""
 
     @property
     def _options(self) -> "RecordBatchTransport":
@@ -187,7 +189,7 @@ class RecordBatchConsumer(driver.Consumer):
             return super()._to_message(tp, record)
         # The consumer drops what lies before its read offset; what is dropped is never acked.
         if record.last_offset >= (self._read_offset[tp] or 0):
-            self._delivered[tp].append(record.last_offset)
+            self._delivered[tp].append((record.last_offset, time.monotonic()))
         return ConsumerMessage(
             topic=record.topic,
             partition=record.partition,
@@ -222,20 +224,22 @@ class RecordBatchConsumer(driver.Consumer):
             return super()._new_offset(tp)
         delivered, acked = self._delivered[tp], self._acked_index[tp]
         committable = None
-        while delivered and delivered[0] in acked:
-            acked.discard(delivered[0])
-            committable = delivered.popleft() + 1
+        while delivered and delivered[0][0] in acked:
+            last, _ = delivered.popleft()
+            acked.discard(last)
+            committable = last + 1
         self._acked[tp] = sorted(acked)
         return committable
 
-    def committed_and_read(self, tp: TP) -> tuple[int | None, int | None]:
-        """The committed offset of a batch topic's partition and the end of its last batch that waits for its
-        commit; None where there is none. From any thread.
+    def uncommitted_s(self, tp: TP) -> float:
+        """Seconds that a partition's oldest delivered batch has waited for its commit; 0 if there is none.
+
+        From any thread.
         """
         try:
-            return self._committed_offset[tp], self._delivered[tp][-1] + 1
+            return time.monotonic() - self._delivered[tp][0][1]
         except IndexError:
-            return self._committed_offset[tp], None
+            return 0.0
 
     # Rebalancing
 

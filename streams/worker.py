@@ -1,11 +1,13 @@
 """Runs the worker: logging, metrics, and Faust's event loop until a signal or a failure ends it."""
 
 import logging
+from collections.abc import Sequence
 
 import faust
 import uvloop
 from prometheus_client import start_http_server
 
+from console.access import ApiKey
 from streams.app import Pipeline
 from streams.logs import configure_logging
 from streams.memory import collect_seldom
@@ -14,12 +16,19 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> int:
-    """Work until stopped. Returns the process's exit code: 0 after a signal, not 0 after a failure."""
+def run(settings: Settings, keys: Sequence[ApiKey] | None = None) -> int:
+    """Work until stopped. Returns the process's exit code: 0 after a signal, not 0 after a failure.
+
+    keys: who may use the console; it is served from this worker where they are given.
+    """
     uvloop.install()
     collect_seldom()
     configure_logging(settings.log_level)
     pipeline = Pipeline(settings)
+    if keys is not None:
+        from streams.cohosting import cohost  # noqa: PLC0415 - the web's libraries take a while to import
+
+        cohost(pipeline.app, settings, keys)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.metrics_host, registry=pipeline.metrics.registry)
     # Above info Faust sets the root logger to debug to feed its spinner, a sixth of the processor.

@@ -18,19 +18,24 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, start_http_server
 
+from console.access import entry, make_key
 from nudges.notifier.settings import NotifierSettings
+from streams import brokers, topics
 from streams.settings import Settings
+from tests.brokers import TestBroker
 from tests.required import lacking
+from tests.stores import fresh_database, real_server_or_embedded
 
 ROOT = Path(__file__).parent.parent
 STACK: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
-OURS = ("setup", "worker", "notifier")
+OURS = ("setup", "worker", "notifier", "console")
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
 RULES: list[dict[str, Any]] = [
     rule
@@ -228,6 +233,53 @@ def test_prometheus_accepts_its_files_and_the_alerts_do_what_they_say(check: str
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_console_serves_with_the_stacks_settings(broker: TestBroker, prefix: str, tmp_path: Path) -> None:
+    """Its command with its environment; addresses, secrets and the place of its files are this machine's."""
+    service = SERVICES["console"]
+    port, keys = brokers.free_port(), tmp_path / "keys.toml"
+    shown, key = make_key("Ada Byron", "admin", [])
+    keys.write_text(entry(key), encoding="utf-8")
+    assert service["environment"]["HOMEROOM_CONSOLE_KEYS"] == f"/run/secrets/{service['secrets'][0]}"
+    assert service["secrets"][0] in STACK["secrets"]
+    assert service["ports"] == [f"127.0.0.1:8080:{service['environment']['HOMEROOM_CONSOLE_PORT']}"]
+    with real_server_or_embedded(tmp_path / "store") as server, fresh_database(server) as store:
+        here = {
+            "HOMEROOM_BROKER": broker.address,
+            "HOMEROOM_PREFIX": prefix,
+            "HOMEROOM_STORE": str(store),
+            "HOMEROOM_STORE_PASSWORD": store.password,
+            "HOMEROOM_PSEUDONYM_KEY": "0123456789abcdef",
+            "HOMEROOM_CONSOLE_HOST": "127.0.0.1",
+            "HOMEROOM_CONSOLE_PORT": str(port),
+            "HOMEROOM_CONSOLE_KEYS": str(keys),
+        }
+        assert here.keys() - service["environment"].keys() == {"HOMEROOM_PREFIX"}
+        topics.create(broker.address, 2, 1, prefix)
+        with subprocess.Popen(
+            [sys.executable, "-m", "streams.cli", *service["command"]],
+            cwd=ROOT,
+            env=os.environ | service["environment"] | here,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            healthy = [*service["healthcheck"]["test"][2:]]
+            healthy[-1] = healthy[-1].replace(":8080/", f":{port}/")
+            try:
+                deadline = time.monotonic() + 90
+                while subprocess.run([sys.executable, *healthy], capture_output=True, check=False).returncode:
+                    assert process.poll() is None, process.stdout and process.stdout.read()
+                    assert time.monotonic() < deadline, "no answer"
+                    time.sleep(0.5)
+                asking = {"Authorization": f"Bearer {shown}"}
+                answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/risks", headers=asking, timeout=20)
+                assert (answer.status_code, answer.json()["total"]) == (200, 0)
+            finally:
+                process.terminate()
+                told, _ = process.communicate(timeout=30)
+            assert "Traceback" not in told, told
+
+
 def test_the_boards_user_reads_and_no_more() -> None:
     (mount,) = [path for service, path in mounts() if service == "clickhouse"]
     root = ET.parse(ROOT / mount).getroot()
@@ -245,7 +297,6 @@ def test_the_boards_user_reads_and_no_more() -> None:
 @pytest.mark.apache
 def test_apache_kafka_starts_with_the_stacks_settings(tmp_path: Path) -> None:
     """The same properties file, with addresses of this machine appended, as the image appends its own."""
-    brokers = pytest.importorskip("streams.brokers", reason="Apache Kafka's jars are not there yet")
     try:
         java, jars = brokers.find_java(), brokers.kafka_jars()
     except brokers.BrokerUnavailableError as missing:

@@ -10,7 +10,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from console.models import EngagementDay, HistoryPoint, Uplift
+from console.models import Decision, EngagementDay, HistoryPoint, Uplift
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -108,10 +108,28 @@ def shade(number: int, most: int) -> int:
 
 def muted_before(reason: str) -> Markup:
     """A reason with what was before in a softer voice: ``no clicks <span …>(before: 97 clicks)</span>``."""
-    now, mark, before = reason.partition(" (before:")
+    now, mark, before = reason.removesuffix(")").partition(" (before: ")
     if not mark:
         return escape(reason)
-    return Markup('{} <span class="meta">(before:{}</span>').format(now, before)
+    return Markup('{} <span class="meta">(before: {})</span>').format(now, _what_differs(now, before))
+
+
+LINKING = {"of", "in", "on", "than", "not"}
+
+
+def _what_differs(now: str, before: str) -> str:
+    """What was before, without the words that both share: ``0 %`` of ``work for 0 % of the grade due``.
+
+    The word that follows what differs stays with it, where it is a unit and no linking word.
+    """
+    new, old = now.split(" "), before.split(" ")
+    shortest = min(len(new), len(old))
+    start = next((at for at in range(shortest) if new[at] != old[at]), shortest)
+    after = next((at for at in range(shortest - start) if new[-1 - at] != old[-1 - at]), shortest - start)
+    end = len(old) - after
+    if end < len(old) and old[end] not in LINKING:
+        end += 1
+    return " ".join(old[start:end]) if start < len(old) - after else before
 
 
 OUTCOMES = {
@@ -126,11 +144,16 @@ OUTCOMES = {
 def points(one: Uplift) -> str:
     """``+3.1 points (−1.0 to +7.2)``."""
     if one.difference is None:
-        return "not yet known"
+        return "nobody to compare with yet"
     low, middle, high = (
         f"{100 * value:+.1f}".replace("-", "−") for value in (one.low, one.difference, one.high)
     )
     return f"{middle} points ({low} to {high})"
+
+
+def message_goes(one: Decision) -> str:
+    """``9 May, 17:00 UTC``; its reason in words where no moment is known."""
+    return because(one.reason) if one.send_at is None else moment(one.send_at)
 
 
 def engagement_row(one: EngagementDay) -> tuple[str, ...]:
@@ -173,6 +196,7 @@ def environment() -> Environment:
         history_row=history_row,
         muted_before=muted_before,
         points=points,
+        message_goes=message_goes,
         outcome=lambda name: OUTCOMES.get(name, name),
         query=lambda text: quote(text, safe=""),
     )

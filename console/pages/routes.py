@@ -200,7 +200,7 @@ def interventions(request: Request, key: Visitor, service: Asked) -> Response:
 @router.get("/queue")
 def queue(request: Request, key: Visitor, service: Asked, note: Note = "") -> Response:
     """Nudges that wait for a yes."""
-    return _page(request, "queue", key, proposals=service.waiting(key), note=SAID.get(note, ""))
+    return _page(request, "queue", key, proposals=service.proposals(key), note=SAID.get(note, ""))
 
 
 # -- forms ----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Course runs: which there are, how they stand today, and how they went week by week."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from console.models import Course, CourseStory, EngagementDay, RiskWeek
@@ -16,33 +17,29 @@ IN_FORCE_DAYS = 8
 LAST_DAYS = "SELECT course_run, max(day) AS day FROM engagement_daily GROUP BY course_run ORDER BY course_run"
 
 OVERVIEW = """
-SELECT course_run, first_day, last_day, enrolled, active_7
+SELECT course_run, min(day) AS first_day, max(day) AS last_day,
+       argMax(learners, day) AS enrolled, argMax(active, day) AS active_7
 FROM
 (
-    SELECT course_run, day AS last_day,
-           sum(enrolled) AS enrolled, sum(active_7) AS active_7,
-           min(last_day) OVER (PARTITION BY course_run) AS first_day,
-           row_number() OVER (PARTITION BY course_run ORDER BY last_day DESC) AS newest
+    SELECT course_run, day, sum(enrolled) AS learners, sum(active_7) AS active
     FROM engagement_daily FINAL
     WHERE course_run IN %(runs)s
     GROUP BY course_run, day
 )
-WHERE newest = 1
+GROUP BY course_run
 ORDER BY course_run
 """
 
 LEVELS = """
-SELECT now.course_run AS course_run, level, count() AS learners
-FROM (SELECT course_run, day, level FROM risk_now WHERE course_run IN %(runs)s) AS now
-INNER JOIN
+SELECT course_run, newest.3 AS level, newest.1 AS day, count() AS learners
+FROM
 (
-    SELECT course_run, max(day) AS last_day
-    FROM engagement_daily
+    SELECT course_run, argMaxMerge(risk) AS newest
+    FROM standing
     WHERE course_run IN %(runs)s
-    GROUP BY course_run
-) AS run ON now.course_run = run.course_run
-WHERE day > last_day + 1 - %(in_force)s
-GROUP BY course_run, level
+    GROUP BY course_run, learner
+)
+GROUP BY course_run, level, day
 """
 
 ENGAGEMENT = """
@@ -92,10 +89,10 @@ def overview(readers: Readers, runs: tuple[str, ...], newest: date) -> list[Cour
     if not runs:
         return []
     rows = readers.rows(OVERVIEW, {"runs": runs})
-    learners = _levels(readers, runs)
+    learners = _levels(readers, {row["course_run"]: row["last_day"] for row in rows})
     found = []
     for row in rows:
-        levels = {level: learners.get((row["course_run"], level), 0) for level in RISK_LEVELS}
+        levels = {level: learners[row["course_run"], level] for level in RISK_LEVELS}
         found.append(
             Course(
                 course_run=row["course_run"],
@@ -118,10 +115,13 @@ def in_force_since(last_day: date) -> date:
     return last_day + timedelta(days=1 - IN_FORCE_DAYS)
 
 
-def _levels(readers: Readers, runs: tuple[str, ...]) -> dict[tuple[str, str], int]:
+def _levels(readers: Readers, last_days: Mapping[str, date]) -> Counter[tuple[str, str]]:
     """Course run and level → how many in force on the run's newest day."""
-    rows = readers.rows(LEVELS, {"runs": runs, "in_force": IN_FORCE_DAYS})
-    return {(row["course_run"], row["level"]): row["learners"] for row in rows}
+    found: Counter[tuple[str, str]] = Counter()
+    for row in readers.rows(LEVELS, {"runs": tuple(last_days)}):
+        if row["day"] > in_force_since(last_days[row["course_run"]]):
+            found[row["course_run"], row["level"]] += row["learners"]
+    return found
 
 
 def story(readers: Readers, run: str, newest: date) -> CourseStory | None:

@@ -1,5 +1,6 @@
 """The list of learners at risk: filtered, ordered and cut into pages by the store."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -18,51 +19,27 @@ FIRST, LAST = EPOCH.date(), date(2106, 1, 1)
 """Days that the store's times can be compared with; nothing in it lies outside."""
 
 _PICKED = """
-    SELECT now.learner AS learner, now.course_run AS course_run, now.day AS day,
-           now.probability AS probability, now.level AS level, now.model_state AS model_state,
-           change.picked.1 AS changed_at, change.picked.2 AS previous_level,
-           change.picked.3 AS previous_probability, change.picked.4 AS reasons,
-           change.picked.5 AS contributions, change.picked.6 AS features,
-           word.picked.1 AS word_at, word.picked.2 AS word_kind, word.picked.3 AS word_nudge,
-           word_at > toDateTime(0, 'UTC') AND word_at >= changed_at AS answered,
-           gone.at > toDateTime(0, 'UTC') AS gone,
-           multiIf(level = 'high', 0, level = 'low', 3, previous_level = 'high', 2, 1) AS rank,
-           -toInt64(toUnixTimestamp(changed_at)) AS newness,
-           -toFloat64(probability) AS falling
-    FROM (SELECT * FROM risk_now WHERE course_run IN %(runs)s {where}) AS now
-    LEFT JOIN
-    (
-        SELECT learner, course_run,
-               argMax((occurred_at, previous_level, previous_probability, reasons, contributions, features),
-                      (day, version)) AS picked
-        FROM risk_changes
-        WHERE course_run IN %(runs)s
-        GROUP BY learner, course_run
-    ) AS change ON now.learner = change.learner AND now.course_run = change.course_run
-    LEFT JOIN
-    (
-        SELECT learner, course_run, argMax((at, fact, nudge_id), (at, fact_id)) AS picked
-        FROM learner_facts
-        WHERE course_run IN %(runs)s AND fact IN ('helped', 'not_at_risk', 'in_contact')
-        GROUP BY learner, course_run
-    ) AS word ON now.learner = word.learner AND now.course_run = word.course_run
-    LEFT JOIN
-    (
-        SELECT learner, course_run, max(at) AS at
-        FROM learner_facts
-        WHERE course_run IN %(runs)s AND fact IN ('withdrawn', 'completed')
-        GROUP BY learner, course_run
-    ) AS gone ON now.learner = gone.learner AND now.course_run = gone.course_run
+    SELECT learner, course_run, argMaxMerge(risk) AS newest, argMaxMerge(change) AS changed,
+           argMaxMerge(why) AS reasons, argMaxIfMerge(word) AS said,
+           max(gone_at) > toDateTime(0, 'UTC') AS gone,
+           said.2 != '' AND said.1 >= changed.1 AS answered,
+           multiIf(newest.3 = 'high', 0, newest.3 = 'low', 3, changed.2 = 'high', 2, 1) AS rank,
+           -toInt64(toUnixTimestamp(changed.1)) AS newness,
+           -toFloat64(newest.2) AS falling
+    FROM standing
+    WHERE course_run IN %(runs)s {where}
+    GROUP BY course_run, learner
+    HAVING newest.3 != ''
 """
-
-_LIKELY = "AND level IN %(levels)s AND day > toDate(%(since)s) AND probability >= %(least)s"
-"""Of the newest risk, and of nothing before it: risk_now has picked already."""
+"""Tuples are taken apart here and not in the store: to work out what a query means takes it longer, the more
+columns it names, and longer than to answer it. Who has no level has not been estimated yet."""
 
 _LISTED = """
 SELECT *, count() OVER () AS total
 FROM
 ({picked})
-WHERE NOT gone AND changed_at >= toDateTime(toDate(%(changed)s), 'UTC') AND answered IN %(answered)s
+WHERE NOT gone AND changed.1 >= toDateTime(toDate(%(changed)s), 'UTC') AND answered IN %(answered)s
+  AND newest.3 IN %(levels)s AND newest.1 > toDate(%(since)s) AND newest.2 >= %(least)s
 """
 
 _PAGE = """
@@ -72,7 +49,7 @@ ORDER BY {key}
 LIMIT %(limit)s
 """
 
-ONE = _PICKED.format(where="AND learner = %(learner)s") + "ORDER BY course_run"
+SOME = _PICKED.format(where="AND learner IN %(learners)s") + "ORDER BY course_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,36 +119,45 @@ def page(
         "limit": limit + 1,
     }
     params |= {f"after_{place}": value for place, value in enumerate(after)}
-    listed = _LISTED.format(picked=_PICKED.format(where=_LIKELY))
+    listed = _LISTED.format(picked=_PICKED.format(where=""))
     bound = ", ".join(f"%(after_{place})s" for place in range(len(after)))
     condition = f"({sorting.key}) > ({bound})" if after else "1"
     rows = readers.rows(_PAGE.format(listed=listed, after=condition, key=sorting.key), params)
     shown, more = rows[:limit], len(rows) > limit
     last = cursors.encode(order, [shown[-1][name] for name in sorting.columns]) if more else None
-    return Listed(rows[0]["total"] if rows else 0, [risk_of(row) for row in shown], last)
+    return Listed(rows[0]["total"] if rows else 0, [_risk_of(row) for row in shown], last)
 
 
-def of_learner(readers: Readers, runs: tuple[str, ...], learner: str) -> list[Risk]:
-    """A learner's risks in ``runs``, past runs included."""
-    if not runs:
-        return []
-    return [risk_of(row) for row in readers.rows(ONE, {"runs": runs, "learner": learner})]
+def of_learners(readers: Readers, runs: tuple[str, ...], learners: Iterable[str]) -> list[Risk]:
+    """The risks of some learners in ``runs``, past runs included."""
+    params = {"runs": runs, "learners": tuple(learners)}
+    return [_risk_of(row) for row in readers.rows(SOME, params)] if all(params.values()) else []
 
 
-def risk_of(row: dict[str, Any]) -> Risk:
+def _risk_of(row: dict[str, Any]) -> Risk:
     """A row of the queries above as a risk, without the learner's name."""
-    changed = row["changed_at"] > EPOCH
+    day, probability, level, state = row["newest"]
+    changed_at, previous_level, previous_probability = row["changed"]
+    texts, contributions, features = row["reasons"]
+    word_at, word, nudge = row["said"]
+    run, changed = row["course_run"], changed_at > EPOCH
     answered = (
-        Word(
-            kind=row["word_kind"],
-            at=row["word_at"],
-            course_run=row["course_run"],
-            nudge_id=row["word_nudge"] or None,
-        )
-        if row["answered"]
-        else None
+        Word(kind=word, at=word_at, course_run=run, nudge_id=nudge or None) if row["answered"] else None
     )
-    return as_risk(row, row["changed_at"].date() if changed else None, _step(row), answered)
+    better = changed and previous_probability > probability
+    values = {
+        "learner": row["learner"],
+        "course_run": run,
+        "day": day,
+        "probability": probability,
+        "level": level,
+        "model_state": state,
+        "previous_level": previous_level,
+        "previous_probability": previous_probability,
+        "reasons": texts,
+        "contributions": contributions,
+    }
+    return as_risk(values, changed_at.date() if changed else None, _step(level, features, better), answered)
 
 
 def as_risk(row: dict[str, Any], changed_on: date | None, step: str, answered: Word | None = None) -> Risk:
@@ -193,14 +179,11 @@ def as_risk(row: dict[str, Any], changed_on: date | None, step: str, answered: W
     )
 
 
-def _step(row: dict[str, Any]) -> str:
+def _step(level: str, features: list[str], better: bool) -> str:
     """What to do: nothing at low risk, encourage who is getting better, else by the main reason."""
-    if row["level"] == "low":
+    if level == "low":
         return ""
-    if row["previous_probability"] > row["probability"] and row["changed_at"] > EPOCH:
-        return GETTING_BETTER
-    features = row["features"]
-    return step_for(features[0] if features else "")
+    return GETTING_BETTER if better else step_for(features[0] if features else "")
 
 
 def reasons(texts: list[str], contributions: list[float]) -> list[Why]:

@@ -35,12 +35,24 @@ function frame(axes) {
   };
 }
 
-function timeAxis(text, extra) {
+// Mondays, every so many weeks that there are at most nine: left alone, the library adds firsts of months between them.
+function mondays(from, to) {
+  const week = 7 * 86400e3;
+  const first = Math.ceil((Date.parse(from) - 4 * 86400e3) / week) * week + 4 * 86400e3; // day 0 was a Thursday
+  const all = [];
+  for (let at = first; at <= Date.parse(to); at += week) all.push(at);
+  const step = Math.max(1, Math.ceil(all.length / 9));
+  return all.filter((_, place) => place % step === 0);
+}
+
+function timeAxis(text, from, to, extra) {
   return {
     type: "time",
+    min: from,
+    max: to,
     axisLine: { lineStyle: { color: colour("line") } },
-    axisTick: { show: false },
-    axisLabel: { ...text, formatter: day, hideOverlap: true },
+    axisTick: { show: true, length: 4, lineStyle: { color: colour("line") }, customValues: mondays(from, to) },
+    axisLabel: { ...text, formatter: day, hideOverlap: true, customValues: mondays(from, to) },
     ...extra,
   };
 }
@@ -54,7 +66,7 @@ function engagement(days) {
   });
   return frame((text, split) => ({
     grid: { left: 44, right: 12, top: 36, bottom: 28 },
-    xAxis: timeAxis(text),
+    xAxis: timeAxis(text, days[0].day, days[days.length - 1].day),
     yAxis: { type: "value", min: 0, max: 1, axisLabel: { ...text, formatter: share }, splitLine: split },
     series: [
       line("active_7", "active within 7 days", colour("accent"), 2.5),
@@ -63,22 +75,29 @@ function engagement(days) {
   }));
 }
 
-function learner(story) {
+function learner(story, until) {
   const estimates = story.history.map((one) => [one.day, one.probability]);
+  // An estimate that did not move is not kept: the last one holds to the newest day, for a week at most.
+  const [held, at] = estimates[estimates.length - 1];
+  const week = new Date(Date.parse(held) + 7 * 86400e3).toISOString().slice(0, 10);
+  const now = until > week ? week : until;
+  if (now > held) estimates.push([now, at]);
   const changes = story.changes.map((one) => ({
     value: [one.day, one.probability], itemStyle: { color: colour(one.level) },
   }));
+  const days = [...estimates.map((one) => one[0]), ...story.activity.map((one) => one.day)].sort();
+  const [first, last] = [days[0], days[days.length - 1]];
+  const middle = (Date.parse(first) + Date.parse(last)) / 2;
   const sent = story.decisions
     .filter((one) => one.decision === "send")
-    .map((one) => ({ xAxis: one.decided_at.slice(0, 10) }));
-  const days = [...estimates.map((one) => one[0]), ...story.activity.map((one) => one.day)].sort();
-  const span = { min: days[0], max: days[days.length - 1] };
+    .map((one) => one.decided_at.slice(0, 10))
+    .map((at) => ({ xAxis: at, label: { align: Date.parse(at) > middle ? "right" : "left" } }));
   return frame((text, split) => ({
     grid: [{ left: 44, right: 14, top: 36, height: "46%" }, { left: 44, right: 14, bottom: 28, height: "24%" }],
     axisPointer: { link: [{ xAxisIndex: "all" }] },
     xAxis: [
-      timeAxis(text, { ...span, axisLabel: { show: false } }),
-      timeAxis(text, { ...span, gridIndex: 1 }),
+      timeAxis(text, first, last, { axisLabel: { show: false } }),
+      timeAxis(text, first, last, { gridIndex: 1 }),
     ],
     yAxis: [
       { type: "value", min: 0, max: 1, axisLabel: { ...text, formatter: share }, splitLine: split },
@@ -113,7 +132,7 @@ function drawCharts() {
   for (const place of document.querySelectorAll("[data-chart]")) {
     const data = document.querySelector(`script[data-for="${place.dataset.chart}"]`);
     const chart = echarts.init(place, null, { renderer: "canvas" });
-    chart.setOption(OPTIONS[place.dataset.chart](JSON.parse(data.textContent)));
+    chart.setOption(OPTIONS[place.dataset.chart](JSON.parse(data.textContent), place.dataset.until || ""));
     charts.push(chart);
   }
 }

@@ -16,6 +16,16 @@ from tests.console.conftest import COURSE, OTHER, PLAN, Served
 PROBLEM = "application/problem+json"
 
 
+def test_a_parameter_that_is_misspelt_is_no_filter_left_out(console: Served) -> None:
+    with console.client() as client:
+        answer = client.get("/risks", params={"levels": "high"})
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert error["where"] == "query.levels"
+        assert error["expected"].startswith("no such parameter; expected some of course_run, level,")
+        assert client.get("/courses", params={"x": 1}).status_code == 200  # takes none: nothing to misspell
+
+
 def assert_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == PROBLEM

@@ -1,5 +1,6 @@
 """The console's pure parts: keys, sessions, limits, cursors, headers of conditional requests."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -115,6 +116,30 @@ def test_values_in_words() -> None:
     assert muted_before("<b> (before: <i>)") == '&lt;b&gt; <span class="meta">(before: &lt;i&gt;)</span>'
     assert muted_before("<b>") == "&lt;b&gt;"
     assert "</script" not in data({"x": "</script><b>&"})
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("no clicks in the last 7 days", "no clicks in the last 7 days"),
+        ("last deadline missed (before: last deadline met)", "last deadline missed (before: met)"),
+        (
+            "longest silence: 28 days (before: longest silence: 11 days)",
+            "longest silence: 28 days (before: 11 days)",
+        ),
+        (
+            "work for 33 % of the grade not handed in (before: work for 0 % of the grade not handed in)",
+            "work for 33 % of the grade not handed in (before: 0 %)",
+        ),
+        ("no kinds of work (before: 5 kinds of work)", "no kinds of work (before: 5 kinds)"),
+        ("active on 0 of 14 days (before: active on 2 of 14 days)", "active on 0 of 14 days (before: 2)"),
+        ("3 times less (before: as much as ever)", "3 times less (before: as much as ever)"),
+        ("the same (before: the same)", "the same (before: the same)"),
+        ("<b> (before: <i>)", "&lt;b&gt; (before: &lt;i&gt;)"),
+    ],
+)
+def test_a_reason_says_what_was_before_in_few_words(reason: str, shown: str) -> None:
+    assert re.sub("</?span[^>]*>", "", muted_before(reason)) == shown
 
 
 def test_every_step_can_be_reached() -> None:

@@ -26,7 +26,11 @@ def tables(address: StoreAddress) -> set[str]:
 def test_up_again_down_and_up(empty: StoreAddress) -> None:
     assert migrate(empty) == [f"up {name}" for name in ALL]
     whole = tables(empty)
-    assert whole == set(TABLES) | {"risk_now", "risk_latest_mv"}
+    assert whole == set(TABLES) | {
+        "risk_now",
+        "risk_latest_mv",
+        *(f"standing_{name}_mv" for name in ("risk", "change", "fact")),
+    }
     assert migrate(empty) == []
     assert migrate(empty, 1) == [f"down {name}" for name in reversed(ALL[1:])]
     assert tables(empty) == {"activity_hourly", "engagement_daily"}

@@ -197,6 +197,7 @@ def test_a_store_that_is_away_holds_the_pipeline_back(
             before = p.committed(settings)
             time.sleep(3)
             assert p.committed(settings) == before != p.ends(settings)
+            assert worker.counts()["homeroom_committed_offset_age_seconds"] > 3
             server.start()
             p.finish(rig)
             assert rig.stop_workers() == [0]

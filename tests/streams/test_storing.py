@@ -15,11 +15,15 @@ from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor
 from streams.state import PartitionState
-from streams.storing import Storing
+from streams.storing import Place, Storing
 from tests.stores import fresh_database, real_server_or_embedded
 from tests.streams.pipeline import IDENTITY, REPLAY
 
 PARTITIONS = 4
+
+
+def nowhere(_: int) -> Place:
+    return Place(-1, 0, 0.0)
 
 
 class Counting(ClickHouseWriter):
@@ -61,7 +65,7 @@ async def store_all(storing: Storing, said: list[Outputs]) -> list[BaseException
 
 
 def test_checkpoints_that_wait_together_are_one_insert_a_table(writer: Counting) -> None:
-    storing = Storing(writer, Metrics(), lambda _: (0, 0))
+    storing = Storing(writer, Metrics(), nowhere)
     done = asyncio.run(store_all(storing, [outputs(partition) for partition in range(PARTITIONS)]))
     assert done == [None] * PARTITIONS
     assert writer.tables.count("activity_daily") == 1
@@ -70,10 +74,10 @@ def test_checkpoints_that_wait_together_are_one_insert_a_table(writer: Counting)
         for table in ("activity_daily", "pipeline_health"):
             rows = reader.query(f"SELECT partition FROM {table} ORDER BY partition").rows
             assert rows == [(partition,) for partition in range(PARTITIONS)], table
-    assert asyncio.run(store_all(Storing(writer, Metrics(), lambda _: (0, 0)), [outputs(0)])) == [None]
+    assert asyncio.run(store_all(Storing(writer, Metrics(), nowhere), [outputs(0)])) == [None]
 
 
 def test_rows_that_the_store_will_never_take_are_an_error_for_all_who_wait(writer: Counting) -> None:
-    storing = Storing(writer, Metrics(), lambda _: (0, 0))
+    storing = Storing(writer, Metrics(), nowhere)
     done = asyncio.run(store_all(storing, [outputs(0), outputs(1, day="no day")]))
     assert [type(one) for one in done] == [StoreRejected] * 2

@@ -15,7 +15,7 @@ from streams.publisher import Publisher
 from streams.records import RecordBatch
 from streams.runner import Delivery
 from streams.settings import DEMO_KEY, load
-from streams.storing import Storing
+from streams.storing import Place, Storing
 from streams.topics import create
 from streams.training import Training
 from tests.brokers import TestBroker
@@ -45,7 +45,7 @@ class Shell:
         self.publisher = Publisher(broker.address)
         self.packages = PackageReader(self.publisher, broker.address, f"{prefix}homeroom.day-packages")
         self.packages.catch_up()
-        storing = Storing(None, Metrics(), lambda _: (0, 0))
+        storing = Storing(None, Metrics(), lambda _: Place(0, 0, 0.0))
         self.training = Training(settings, self.publisher, self.packages, storing)
         self.acked: list[int] = []
         self._offset = 0

@@ -1,0 +1,142 @@
+"""How enrolments stand, against the rows it is kept from: before the migration, after it, late and twice."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from console.models import Risk
+from console.queries import risks
+from console.readers import Readers
+from schemas.risk import RiskLevel
+from sinks.address import StoreAddress
+from sinks.migrate import migrate
+from sinks.store import ClickHouseWriter
+from sinks.tables import TABLES
+from tests.stores import fresh_database
+
+RUN, LEARNER = "a/now", "0123456789abcdef"
+BEFORE = 11
+"""The last migration without the table."""
+
+
+@pytest.fixture
+def empty(store: StoreAddress) -> Iterator[StoreAddress]:
+    with fresh_database(store, migrated=False) as mine:
+        yield mine
+
+
+def put(writer: ClickHouseWriter, table: str, **values: Any) -> None:
+    """A row; what is not given is empty."""
+    of_type = {"Date": date(2026, 1, 1), "String": "", "Array": [], "Nullable": None}
+    row = {
+        name: values.get(name, next((one for kind, one in of_type.items() if kind in declared), 0))
+        for name, declared in TABLES[table].columns.items()
+    }
+    row = {"learner": LEARNER, "course_run": RUN} | {
+        name: value for name, value in row.items() if name not in ("learner", "course_run")
+    }
+    row |= {name: datetime(2026, 1, 1, tzinfo=UTC) for name in ("occurred_at", "at") if name in row} | values
+    writer.write(table, {name: [value] for name, value in row.items()})
+
+
+def estimate(writer: ClickHouseWriter, day: int, level: RiskLevel, probability: float) -> None:
+    put(
+        writer,
+        "risk_history",
+        day=date(2026, 3, day),
+        level=level,
+        probability=probability,
+        version=day,
+        model_state="serving",
+    )
+
+
+def change(writer: ClickHouseWriter, day: int, before: RiskLevel, reason: str) -> None:
+    put(
+        writer,
+        "risk_changes",
+        risk_change_id=f"c{day}",
+        day=date(2026, 3, day),
+        occurred_at=datetime(2026, 3, day, tzinfo=UTC),
+        previous_level=before,
+        level="high",
+        previous_probability=0.25,
+        reasons=[reason],
+        contributions=[1.5],
+        features=["silence"],
+        version=day,
+    )
+
+
+def fact(writer: ClickHouseWriter, hour: int, kind: str) -> None:
+    at = datetime(2026, 3, 9, hour, tzinfo=UTC)
+    put(writer, "learner_facts", at=at, fact=kind, fact_id=f"f{hour}")
+
+
+def standing(address: StoreAddress) -> Risk:
+    readers = Readers(address)
+    (found,) = risks.of_learners(readers, (RUN,), [LEARNER])
+    readers.close()
+    return found
+
+
+def listed(address: StoreAddress) -> int:
+    readers = Readers(address)
+    found = risks.page(readers, (RUN,), date(2026, 3, 9), risks.Filters())
+    readers.close()
+    return found.total
+
+
+def test_what_was_written_before_is_taken_over_and_what_comes_after_is_folded_in(empty: StoreAddress) -> None:
+    migrate(empty, target=BEFORE)
+    with ClickHouseWriter(empty) as writer:
+        estimate(writer, 8, "high", 0.75)
+        estimate(writer, 5, "medium", 0.5)  # an older one that comes later
+        change(writer, 8, "medium", "no activity for 9 days")
+        change(writer, 5, "low", "no activity for 6 days")
+        migrate(empty)
+        found = standing(empty)
+        assert (found.day, found.level, found.probability) == (date(2026, 3, 8), "high", 0.75)
+        assert (found.previous_level, found.changed_on) == ("medium", date(2026, 3, 8))
+        assert [why.text for why in found.reasons] == ["no activity for 9 days"]
+        assert found.answered is None
+        assert listed(empty) == 1
+        fact(writer, 6, "helped")
+        fact(writer, 5, "in_contact")
+        fact(writer, 7, "opened")  # by the learner: no instructor's word
+        said = standing(empty)
+        assert said.answered is not None
+        assert said.answered.kind == "helped"
+        estimate(writer, 9, "high", 0.875)
+        assert standing(empty) == said.model_copy(update={"day": date(2026, 3, 9), "probability": 0.875})
+
+
+def test_rows_that_come_again_change_nothing_and_who_is_gone_is_not_listed(empty: StoreAddress) -> None:
+    migrate(empty)
+    with ClickHouseWriter(empty) as writer:
+        change(writer, 8, "medium", "no activity for 9 days")
+        assert listed(empty) == 0  # not estimated: a change whose estimate is still to be written
+        estimate(writer, 8, "high", 0.75)
+        before = standing(empty)
+        for table in ("risk_history", "risk_changes"):
+            columns = ", ".join(f"`{name}`" for name in TABLES[table].columns)
+            writer.command(
+                f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} "
+                "SETTINGS insert_deduplicate = 0, async_insert = 0"
+            )
+        assert standing(empty) == before
+        assert listed(empty) == 1
+        writer.command("OPTIMIZE TABLE standing FINAL")
+        assert standing(empty) == before
+        fact(writer, 3, "withdrawn")
+        assert listed(empty) == 0
+
+
+def test_it_goes_back(empty: StoreAddress) -> None:
+    migrate(empty)
+    migrate(empty, target=BEFORE)
+    with ClickHouseWriter(empty) as writer:
+        names = {row[0] for row in writer.command("SHOW TABLES")}
+    assert not {name for name in names if name.startswith("standing")}
