@@ -61,7 +61,7 @@ class PageRoute(APIRoute):
                 return _failed(
                     request,
                     HTTPStatus.SERVICE_UNAVAILABLE,
-                    "The store cannot be reached. Nothing is lost: the pipeline waits for it and then goes on "
+                    "The store cannot be reached. Nothing is lost: the pipeline waits for it and goes on "
                     "where it stopped, and this page comes back by itself.",
                 )
 
