@@ -138,7 +138,7 @@ header{padding-top:36px}
 h1{font-size:clamp(1.6rem,4vw,2.4rem);line-height:1.15;margin:.15em 0 .35em;
 letter-spacing:-.01em;text-wrap:balance}
 .about{max-width:70ch;color:var(--muted);margin:0 0 24px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin-bottom:24px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(120px,1fr));gap:12px;margin-bottom:24px}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;display:flex;
 flex-direction:column}
 .tile strong{font-size:1.9rem;line-height:1.1;font-variant-numeric:tabular-nums;font-weight:650}

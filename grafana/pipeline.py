@@ -135,7 +135,6 @@ def _flow() -> list[Panel]:
             "It follows the checkpoints' pace; where it only grows, see HomeroomCommittedOffsetStuck.",
             "s",
             f"SELECT $__timeInterval(at) AS time, {name}, max(uncommitted_s) AS waited {by_partition}",
-            WIDTH // 3,
         ),
         lines(
             "Enrolments held",
@@ -159,7 +158,7 @@ def _flow() -> list[Panel]:
             "short",
             f"""SELECT $__timeInterval(at) AS time, {name}, max(waiting) AS waiting
             {by_partition}""",
-            WIDTH,
+            WIDTH // 3,
         ),
     ]
 

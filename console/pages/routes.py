@@ -61,8 +61,8 @@ class PageRoute(APIRoute):
                 return _failed(
                     request,
                     HTTPStatus.SERVICE_UNAVAILABLE,
-                    "The store cannot be reached. Nothing is lost: estimates and messages go on without it, "
-                    "and this page comes back by itself.",
+                    "The store cannot be reached. Nothing is lost: the pipeline waits for it and goes on "
+                    "where it stopped, and this page comes back by itself.",
                 )
 
         return readable
