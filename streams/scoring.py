@@ -25,8 +25,9 @@ from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Seen
 from online_models.explanations import Why, explain, middle_of
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
+from online_models.memory import steadied
 from online_models.recommender import Recommender, Trail
-from online_models.scoring import DECIMALS, Scorer, scorer_of
+from online_models.scoring import DECIMALS, Scorer, log_odds_of, scorer_of
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, RiskChange
 from streams.day_counts import as_date, risk_row
@@ -72,6 +73,8 @@ class Scored:
     """P(lost)"""
     exit_probability: Estimates
     """P(exit within the next three weeks)"""
+    remembered: Estimates
+    """What earlier days make of the log-odds of being lost: those served, less the day's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +153,7 @@ class Scoring:
         for cohort in cohorts:
             ranks = _ranks(cohort, day.package)
             told = len(outputs.risk_changes)
-            estimate = day.scorer.estimate(_seen(cohort.run, cohort.codes, ranks))
-            scored = Scored(cohort, ranks, estimate.lost, estimate.exits)
+            scored = self._estimate(cohort, ranks, day)
             self._move_levels(scored, day, outputs)
             self._write_levels(scored, day, outputs.risk_changes[told:], outputs)
             self._snapshot(scored, day)
@@ -161,6 +163,18 @@ class Scoring:
             self._state.touch(cohort.slots)
             found.append(scored)
         return found
+
+    def _estimate(self, cohort: Cohort, ranks: Codes, day: Today) -> Scored:
+        """A cohort's estimates, steadied by those of the days before; by nothing while no model serves."""
+        own = day.scorer.estimate(_seen(cohort.run, cohort.codes, ranks))
+        if day.scorer.state == "warming_up":
+            return Scored(cohort, ranks, own.lost, own.exits, np.zeros(len(own.lost)))
+        rows = self._state.rows
+        after, served = steadied(rows["memory"][cohort.slots], own)
+        if cohort.run.name not in day.suspect:
+            rows["memory"][cohort.slots] = after
+        remembered = log_odds_of(served.lost) - log_odds_of(own.lost)
+        return Scored(cohort, ranks, served.lost, served.exits, remembered)
 
     def _take_policy(self, package: DayPackage) -> None:
         """The package's policy decides from this day on, until another one does."""
@@ -207,6 +221,7 @@ class Scoring:
             [_told(one) for one in told["told"].tolist()],
             scored.probability[places].tolist(),
             None if profile is None else middle_of(unpack(profile)),
+            (scored.remembered[places] - told["told_memory"]).tolist(),
         )
 
     def _change(self, scored: Scored, at: int, before: int, day: Today, why: Why) -> RiskChange:
@@ -235,6 +250,7 @@ class Scoring:
         """Remember what the last word on an enrolment rested on; the next change is compared with it."""
         rows, slots = self._state.rows, scored.cohort.slots[places]
         rows["told"][slots] = scored.probability[places]
+        rows["told_memory"][slots] = scored.remembered[places]
         rows["told_codes"][slots] = scored.cohort.codes[:, places].T
         rows["told_ranks"][slots] = scored.ranks[:, places].T
 
