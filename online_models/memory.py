@@ -20,21 +20,27 @@ SHARE = 0.5
 """Of the memory in what is served."""
 
 ESTIMATES = 2
-"""P(lost) and P(exit)."""
+"""What an enrolment's state remembers: P(lost) and P(exit)."""
 
 NOTHING = np.float32(np.nan)
 """What is remembered of an enrolment that has not been estimated by a model yet."""
 
 Memory = NDArray[np.float32]
-"""Mean log-odds of both estimates, [n, ESTIMATES]; NOTHING where there is none."""
+"""Mean log-odds of k estimates, [n, k]; NOTHING where there is none."""
 
 _KEPT = 0.5 ** (1 / HALF_LIFE_DAYS)
 
 
 def steadied(memory: Memory, estimate: Estimate) -> tuple[Memory, Estimate]:
     """The memory after a day's own estimates of n enrolments, and what is served."""
-    own = log_odds_of(np.stack([estimate.lost, estimate.exits], axis=1))
+    after, served = steady(memory, np.stack([estimate.lost, estimate.exits], axis=1))
+    return after, Estimate(*served.T)
+
+
+def steady(memory: Memory, probabilities: Floats) -> tuple[Memory, Floats]:
+    """The same for any k estimates of each enrolment, [n, k]."""
+    own = log_odds_of(probabilities)
     before = np.where(np.isnan(memory), own, memory.astype(np.float64))
     after: Floats = _KEPT * before + (1 - _KEPT) * own
-    lost, exits = np.round(logistic(SHARE * after + (1 - SHARE) * own), DECIMALS).T
-    return after.astype(np.float32), Estimate(lost, exits)
+    served: Floats = np.round(logistic(SHARE * after + (1 - SHARE) * own), DECIMALS)
+    return after.astype(np.float32), served

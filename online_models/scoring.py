@@ -76,6 +76,11 @@ class MixedScorer:
         found[network.LOST] = by_additive * self._additive.log_odds(seen) + by_network * found[network.LOST]
         return found
 
+    def experts(self, seen: Seen) -> Floats:
+        """P(lost) by each expert alone, in the order of ``mixture.EXPERTS``, [experts, n]."""
+        networks = committee.log_odds(self._networks, seen)[network.LOST]
+        return logistic(np.stack([self._additive.log_odds(seen), networks]))
+
     def changes(self, before: Seen, after: Seen) -> Floats:
         """Each expert's parts, as far as the mixture believes it."""
         by_additive, by_network = self._mixture
