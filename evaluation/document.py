@@ -127,8 +127,8 @@ def new_courses(found: Found) -> str:
             "within .005",
         ],
         rows,
-        "AUC of the weekly estimates from day 28 of the run on. The best single expert is the "
-        "one of the mixture which does best on the new course, alone and steadied alike: who chooses it knows the outcome.",
+        "AUC of the weekly estimates from day 28 of the run on. The best single expert is the one of the mixture "
+        "which does best on the new course, alone and steadied alike: who chooses it knows the outcome.",
     )
 
 
