@@ -127,8 +127,9 @@ def new_courses(found: Found) -> str:
             "within .005",
         ],
         rows,
-        "AUC of the weekly estimates from day 28 of the run on. The best single expert is the one of the mixture "
-        "which does best on the new course, alone and steadied alike: who chooses it knows the outcome.",
+        "AUC of the weekly estimates from day 28 of the run on. The best single expert is the one "
+        "of the mixture that does best on the new course, alone and steadied alike: its choice knows the "
+        "outcome.",
     )
 
 
