@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluation.backtest import Backtest
-from online_models.explanations import ABSOLUTE
+from online_models.scoring import ABSOLUTE
 from schemas.risk import RISK_LEVELS, RiskChange
 from sources.oulad import OuladFolder
 from sources.simulator import SimulationPlan, stream

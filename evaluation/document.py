@@ -105,15 +105,31 @@ def new_courses(found: Found) -> str:
             f"{one['module']}/{one['presentation']}", " ".join(one["left_out"]), one["enrolments"],
             f"{one['known']:.4f}", f"{one['new']:.4f}", f"{one['difference']:+.4f}",
             f"{one['low']:+.4f} to {one['high']:+.4f}", "yes" if one["within"] else "no",
+            f"{max(one['experts'].values()):.4f}", f"{one['beyond_best']:+.4f}",
+            "yes" if one["mixed_well"] else "no",
         ]
         for one in found
     ]  # fmt: skip
     return _section(
         "A new course: one module left out, each in turn",
         "homeroom new-course --oulad DIR --report H --json new-course.json",
-        ["run", "left out", "enrolments", "AUC known", "AUC new", "difference", "95 %", "within .01"],
+        [
+            "run",
+            "left out",
+            "enrolments",
+            "AUC known",
+            "AUC new",
+            "difference",
+            "95 %",
+            "within .01",
+            "best expert",
+            "new less it",
+            "within .005",
+        ],
         rows,
-        "AUC of the weekly estimates from day 28 of the run on.",
+        "AUC of the weekly estimates from day 28 of the run on. The best single expert is the one "
+        "of the mixture that does best on the new course, alone and steadied alike: its choice knows the "
+        "outcome.",
     )
 
 

@@ -43,9 +43,17 @@ def _table(found: Sequence[Comparison]) -> Plate:
         "The same estimates of the same learners; only what the model had learned from differs.",
         f"AUC of the weekly estimates from day {SETTLED} on.",
         Table(
-            ["run", "enrolments", "left out", "AUC, known", "AUC, new", "difference"],
+            ["run", "enrolments", "left out", "AUC, known", "AUC, new", "difference", "best single expert"],
             [
-                [_name(one), one.enrolments, " ".join(one.left_out), one.known, one.new, one.difference]
+                [
+                    _name(one),
+                    one.enrolments,
+                    " ".join(one.left_out),
+                    one.known,
+                    one.new,
+                    one.difference,
+                    max(one.experts.values()),
+                ]
                 for one in found
             ],
         ),

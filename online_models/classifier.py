@@ -7,7 +7,8 @@ intercept and no scaler: every example has one step of each term at work, and po
 [−1, 1] by construction. Half the learning rate learns too slowly from few examples, twice of it
 costs calibration with many.
 
-**The network** is in ``network``; it sees what features mean together, and alone says who leaves soon.
+**The networks** are in ``network``, averaged by ``committee``; they see what features mean together, and
+alone say who leaves soon.
 
 **The mixture** is in ``mixture``: it learns how far to believe each, on every example before they do.
 """
@@ -19,12 +20,12 @@ from pydantic import JsonValue, TypeAdapter
 from river import linear_model, optim
 
 from features.catalogue import FINGERPRINT
-from online_models import network
+from online_models import committee, network
 from online_models.design import SIZE, Floats, check_example, inputs, tables
 from online_models.mixture import Mixture
 from schemas.learning import ModelSnapshot, TrainingExample
 
-NAME = "risk/mixed-1"
+NAME = "risk/mixed-2"
 """Names what the numbers of a snapshot mean; change it when they change."""
 
 LEARNING_RATE = 0.01
@@ -46,7 +47,7 @@ class RiskClassifier:
         self._optimizer = optim.AdaGrad(LEARNING_RATE, eps=STEADINESS)
         self.regression = linear_model.LogisticRegression(self._optimizer, intercept_lr=0.0)
         self._set_weights(np.zeros(SIZE))
-        self.network = network.beginning()
+        self.networks = committee.beginning()
         self.mixture = Mixture()
         self._state: dict[str, JsonValue] | None = None
         """The numbers of the last snapshot, for as long as nothing is learned."""
@@ -63,7 +64,7 @@ class RiskClassifier:
         self._state = None
         if examples and not self.warming_up:
             self._weigh(examples)
-        self.network = network.learn(self.network, examples)
+        self.networks = committee.learn(self.networks, examples)
         for example in examples:
             self.regression.learn_one(_inputs(example), example.label, w=example.weight)
             self.examples += 1
@@ -79,7 +80,8 @@ class RiskClassifier:
         """Let the mixture see what the experts say of examples that they have not learned from yet."""
         seen = network.seen_in(examples)
         additive = tables(np.array(self.weights())).log_odds(seen)
-        said = np.stack([additive, network.log_odds(self.network, seen)[network.LOST]])
+        together = committee.log_odds(committee.joined(self.networks), seen)[network.LOST]
+        said = np.stack([additive, together])
         labels = np.array([example.label for example in examples])
         self.mixture.learn(said, labels, np.array([example.weight for example in examples]))
 
@@ -102,7 +104,7 @@ class RiskClassifier:
         return {
             "weights": list(self.weights()),
             "mixture": list(self.mixture.weights),
-            "network": self.network.state(),
+            "networks": committee.state(self.networks),
             "squares": [float(squares[number]) if number in squares else 0.0 for number in range(SIZE)],
         }
 
@@ -119,7 +121,7 @@ class RiskClassifier:
         squares = numbers(snapshot, "squares")
         found._optimizer.g2.update((int(i), float(squares[i])) for i in np.flatnonzero(squares))
         found._optimizer.n_iterations = snapshot.examples
-        found.network = network.Weights.from_state(snapshot.state.get("network"))
+        found.networks = committee.from_state(snapshot.state.get("networks"))
         found.mixture = Mixture.from_state(snapshot.state.get("mixture"))
         return found
 

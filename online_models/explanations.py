@@ -5,7 +5,6 @@ change, whatever the model is. Features that say nearly the same (clicks in 3, 7
 reason: the change is summed by the catalogue's group and told by the feature that moved most.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from features.bins import value
 from features.catalogue import FEATURES, INDEX, KIND_GROUPS, WINDOWS, Linear
 from online_models.cohorts import MIDDLE
 from online_models.design import Floats, Seen
-from online_models.scoring import Scorer
+from online_models.scoring import Scorer, log_odds_of
 from schemas.risk import Reason
 
 Words = Callable[[float], str]
@@ -45,8 +44,8 @@ speaks the other way"
 )
 """A reason where nothing about the learner is one."""
 
-ABSOLUTE = 1e-6
-"""Estimates have six decimals: nothing is more certain than this."""
+MEMORY = "memory"
+"""The part that earlier days have in what is served: they hold a change back, and let it come later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +57,25 @@ class Why:
 
 
 def explain(
-    scorer: Scorer, before: Seen, after: Seen, was: list[float], now: list[float], middle: View | None
+    scorer: Scorer,
+    before: Seen,
+    after: Seen,
+    was: list[float],
+    now: list[float],
+    middle: View | None,
+    remembered: Sequence[float] | None = None,
 ) -> list[Why]:
     """Why n estimates of a run changed since they were last told: from ``was`` to ``now``.
 
     before, after: what was seen then and now. middle: the middle of the cohort, None where nobody knows it.
+    remembered: of the change, in log-odds, what the memory of earlier days makes; nothing where left out.
     """
     moved = scorer.changes(before, after)
     views = [
         [View(seen.codes[:, at], seen.ranks[:, at]) for seen in (before, after)] for at in range(len(now))
     ]
-    added = [parts(moved[:, at], was[at], now[at]) for at in range(len(now))]
+    memory = [0.0] * len(now) if remembered is None else remembered
+    added = [parts(moved[:, at], was[at], now[at], memory[at]) for at in range(len(now))]
     reasons = [
         main_reasons(then, since, moved[:, at], towards=now[at] - was[at]) or _of_the_model(added[at])
         for at, (then, since) in enumerate(views)
@@ -93,20 +100,20 @@ def _of_the_model(added: dict[str, float]) -> list[Reason]:
     return [Reason(feature=MODEL, text=LEARNED, contribution=added[MODEL])]
 
 
-def parts(moved: Floats, before: float, after: float) -> dict[str, float]:
+def parts(moved: Floats, before: float, after: float, memory: float = 0.0) -> dict[str, float]:
     """What each group contributed to the change from one probability to another, in log-odds.
 
-    moved: of each feature, by the newest model, [features]. What they leave over is what the model learned
-    in the meantime. All parts, which have six decimals, add up to the change.
+    moved: of each feature, by the newest model, [features]. memory: of earlier days. What they leave over is
+    what the model learned in the meantime. All parts, which have six decimals, add up to the change.
     """
     found = {group: round(float(moved[places].sum()), 6) for group, places in GROUPS.items()}
+    found[MEMORY] = round(memory, 6)
     found[MODEL] = round(_log_odds(after) - _log_odds(before) - sum(found.values()), 6)
     return found
 
 
 def _log_odds(probability: float) -> float:
-    held = min(max(probability, ABSOLUTE), 1 - ABSOLUTE)
-    return math.log(held / (1 - held))
+    return float(log_odds_of(np.array(probability)))
 
 
 def reliefs(

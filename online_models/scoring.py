@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from online_models import network
+from online_models import committee, network
 from online_models.classifier import check, numbers
 from online_models.design import Estimate, Floats, Seen, Tables, tables
 from online_models.mixture import mixture_weights
@@ -19,6 +19,10 @@ from schemas.risk import ModelState
 
 DECIMALS = 6
 """Of a probability: what differs later is not knowledge, and would differ between machines."""
+
+
+ABSOLUTE = 10.0**-DECIMALS
+"""Nothing is more certain than this."""
 
 
 class Scorer(Protocol):
@@ -44,9 +48,10 @@ class MixedScorer:
 
     state: ModelState = "serving"
 
-    def __init__(self, additive: Tables, net: network.Weights, mixture: list[float]) -> None:
+    def __init__(self, additive: Tables, networks: network.Weights, mixture: list[float]) -> None:
+        """networks: of the whole committee, joined."""
         self._additive = additive
-        self._network = net
+        self._networks = networks
         self._mixture = mixture
 
     @classmethod
@@ -55,7 +60,7 @@ class MixedScorer:
         check(snapshot)
         return cls(
             tables(numbers(snapshot, "weights")),
-            network.Weights.from_state(snapshot.state.get("network")),
+            committee.joined(committee.from_state(snapshot.state.get("networks"))),
             mixture_weights(snapshot.state.get("mixture")),
         )
 
@@ -65,17 +70,22 @@ class MixedScorer:
         return Estimate(lost, exits)
 
     def log_odds(self, seen: Seen) -> Floats:
-        """Of being lost, by both experts, and of leaving soon, by the network, [2, n]."""
-        found = network.log_odds(self._network, seen)
+        """Of being lost, by both experts, and of leaving soon, by the networks, [2, n]."""
+        found = committee.log_odds(self._networks, seen)
         by_additive, by_network = self._mixture
         found[network.LOST] = by_additive * self._additive.log_odds(seen) + by_network * found[network.LOST]
         return found
+
+    def experts(self, seen: Seen) -> Floats:
+        """P(lost) by each expert alone, in the order of ``mixture.EXPERTS``, [experts, n]."""
+        networks = committee.log_odds(self._networks, seen)[network.LOST]
+        return logistic(np.stack([self._additive.log_odds(seen), networks]))
 
     def changes(self, before: Seen, after: Seen) -> Floats:
         """Each expert's parts, as far as the mixture believes it."""
         by_additive, by_network = self._mixture
         additive = self._additive.parts(after) - self._additive.parts(before)
-        parts = network.changes(self._network, before, after)
+        parts = committee.changes(self._networks, before, after)
         return by_additive * additive + by_network * parts
 
 
@@ -84,6 +94,13 @@ def logistic(log_odds: Floats) -> Floats:
     small = np.exp(-np.abs(log_odds))
     probability: Floats = np.where(log_odds >= 0, 1.0, small) / (1.0 + small)
     return probability
+
+
+def log_odds_of(probability: Floats) -> Floats:
+    """log(p / (1 − p)), of probabilities that are held within what six decimals can say."""
+    held = np.clip(probability, ABSOLUTE, 1 - ABSOLUTE)
+    odds: Floats = np.log(held / (1 - held))
+    return odds
 
 
 def scorer_of(snapshot: ModelSnapshot | None) -> Scorer:

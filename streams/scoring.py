@@ -23,11 +23,12 @@ from nudges.policy import Phase, Policy, main_reason, phase_of
 from nudges.timing import Habit
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
-from online_models.design import Seen
+from online_models.design import Estimate, Seen
 from online_models.explanations import MODEL, Why, explain, middle_of
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
+from online_models.memory import Memory, steadied
 from online_models.recommender import Recommender
-from online_models.scoring import DECIMALS, Scorer, scorer_of
+from online_models.scoring import DECIMALS, Scorer, log_odds_of, scorer_of
 from schemas.fields import DAY_S
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, RiskChange
@@ -75,6 +76,10 @@ class Scored:
     """P(lost)"""
     exit_probability: Estimates
     """P(exit within the next three weeks)"""
+    remembered: Estimates
+    """What earlier days make of the log-odds of being lost: those served, less the day's own."""
+    memory: Memory
+    """What earlier days left to steady these with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,10 @@ class Today:
         suspect = frozenset(run for verdict in package.quality.verdicts for run in verdict.course_runs)
         learned = {name: unpack(sums).astype(np.int64) for name, sums in package.choices.items()}
         return cls(day, package, scorer, served, suspect, learned, Recommender(package.next_items))
+
+    def serve(self, memory: Memory, own: Estimate) -> tuple[Memory, Estimate]:
+        """What is remembered after the day's own estimates, and what is served; while no model does, they."""
+        return (memory, own) if self.scorer.state == "warming_up" else steadied(memory, own)
 
 
 class Scoring:
@@ -154,8 +163,7 @@ class Scoring:
         for cohort in cohorts:
             ranks = _ranks(cohort.run, cohort.codes, day.package)
             told = len(outputs.risk_changes)
-            estimate = day.scorer.estimate(_seen(cohort.run, cohort.codes, ranks))
-            scored = Scored(cohort, ranks, estimate.lost, estimate.exits)
+            scored = self._estimate(cohort, ranks, day)
             self._move_levels(scored, day, outputs)
             self._write_levels(scored, day, outputs.risk_changes[told:], outputs)
             self._snapshot(scored, day)
@@ -165,6 +173,17 @@ class Scoring:
             self._state.touch(cohort.slots)
             found.append(scored)
         return found
+
+    def _estimate(self, cohort: Cohort, ranks: Codes, day: Today) -> Scored:
+        """A cohort's estimates, steadied by those of the days before."""
+        own = day.scorer.estimate(_seen(cohort.run, cohort.codes, ranks))
+        memory = self._state.rows["memory"]
+        before = memory[cohort.slots]
+        after, served = day.serve(before, own)
+        if cohort.run.name not in day.suspect:
+            memory[cohort.slots] = after
+        remembered = log_odds_of(served.lost) - log_odds_of(own.lost)
+        return Scored(cohort, ranks, served.lost, served.exits, remembered, before)
 
     def _take_policy(self, package: DayPackage) -> None:
         """The package's policy decides from this day on, until another one does."""
@@ -204,7 +223,7 @@ class Scoring:
         cases = [scored.probability[places]]
         for codes in cohort.doubt.cases(places):
             seen = _seen(cohort.run, codes, _ranks(cohort.run, codes, day.package))
-            cases.append(day.scorer.estimate(seen).lost)
+            cases.append(day.serve(scored.memory[places], day.scorer.estimate(seen))[1].lost)
         believed = scored.probability.copy()
         believed[places] = agreed(level[places], np.min(cases, axis=0), np.max(cases, axis=0), settings)
         return believed
@@ -225,6 +244,7 @@ class Scoring:
             [_told(one) for one in told["told"].tolist()],
             scored.probability[places].tolist(),
             None if profile is None else middle_of(unpack(profile)),
+            (scored.remembered[places] - told["told_memory"]).tolist(),
         )
 
     def _change(self, scored: Scored, at: int, before: int, day: Today, why: Why) -> RiskChange:
@@ -253,6 +273,7 @@ class Scoring:
         """Remember what the last word on an enrolment rested on; the next change is compared with it."""
         rows, slots = self._state.rows, scored.cohort.slots[places]
         rows["told"][slots] = scored.probability[places]
+        rows["told_memory"][slots] = scored.remembered[places]
         rows["told_codes"][slots] = scored.cohort.codes[:, places].T
         rows["told_ranks"][slots] = scored.ranks[:, places].T
 

@@ -21,6 +21,7 @@ from features import coursework, ring
 from features.catalogue import FEATURES, FINGERPRINT
 from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints
+from online_models import memory
 from online_models.labels import KEPT
 from online_models.recommender import Trail
 from online_models.trails import Trails
@@ -30,7 +31,7 @@ from streams.tallies import Tallies
 from streams.unseen import Unseen
 
 F = len(FEATURES)
-VERSION = 2
+VERSION = 3
 
 ROW = np.dtype(
     [
@@ -41,10 +42,12 @@ ROW = np.dtype(
         ("outcome", "u1"),
         ("outcome_day", "<i4"),
         ("probability", "<f4"),  # the newest estimate
+        ("memory", "<f4", (memory.ESTIMATES,)),  # mean log-odds of the days so far
         ("level", "u1"),
         ("candidate", "u1"),
         ("streak", "u1"),
         ("told", "<f4"),  # the estimate of the last risk change, and what it rested on
+        ("told_memory", "<f4"),  # what the memory had made of its log-odds
         ("told_codes", "u1", (F,)),
         ("told_ranks", "u1", (F,)),
         ("written", "<f4"),  # the estimate last written to the store, and when
@@ -67,6 +70,7 @@ def _new_row() -> NDArray[Any]:
     coursework.clear(row, place)
     for name in ("seen", "outcome_day", "written_day", "snap_day"):
         row[name] = NEVER
+    row["memory"] = memory.NOTHING
     return row
 
 

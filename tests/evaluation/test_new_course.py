@@ -9,10 +9,20 @@ from rich.console import Console
 from evaluation import new_course_report
 from evaluation.figures import by_week
 from evaluation.judged import judge, weekly
-from evaluation.new_course import ALLOWED, Comparison, NewCourseError, Trial, compare, show, trials
+from evaluation.new_course import (
+    ALLOWED,
+    ALLOWED_TO_EXPERT,
+    Comparison,
+    NewCourseError,
+    Trial,
+    compare,
+    show,
+    trials,
+)
 from evaluation.one_pass import estimate
 from evaluation.outcomes import read_outcomes
 from evaluation.page import render
+from online_models.mixture import EXPERTS
 from sources.oulad import OuladFolder, Presentation
 from tests.evaluation.folders import write
 from tests.sources.oulad_folder import CLICKS, write_parquet
@@ -51,6 +61,10 @@ def test_known_and_new_are_compared_from_the_fourth_week_on(
         assert one.difference == one.new - one.known
         assert one.low <= one.difference <= one.high
         assert one.within == (one.difference >= -ALLOWED)
+        assert set(one.experts) == set(EXPERTS)
+        assert len(set(one.experts.values())) == 2, "they are not the same"
+        assert one.beyond_best == one.new - max(one.experts.values())
+        assert one.mixed_well == (one.beyond_best >= -ALLOWED_TO_EXPERT)
         assert [week.day for week in one.new_by_week] == list(range(7, 43, 7))
         assert [week.auc for week in one.new_by_week] != [week.auc for week in one.known_by_week]
     assert "pass 3 of 3" in told

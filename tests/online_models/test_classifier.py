@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
-from online_models import network
+from online_models import committee, network
 from online_models.classifier import ENOUGH, RiskClassifier
 from online_models.design import SIZE, TERMS, inputs, tables
 from online_models.scoring import MixedScorer, logistic, scorer_of
@@ -39,7 +39,7 @@ def test_numpy_scores_as_river_does(found: Rows) -> None:
     codes, ranks = found
     seen, classifier = seen_of(codes, ranks), learned()
     additive = tables(np.array(classifier.weights())).log_odds(seen)
-    net = network.log_odds(classifier.network, seen)
+    net = committee.log_odds(committee.joined(classifier.networks), seen)
     mixing = classifier.mixture._regression
     estimate = MixedScorer.from_snapshot(through_json(classifier)).estimate(seen)
     for n in range(codes.shape[1]):
@@ -145,7 +145,7 @@ def test_until_enough_of_both_classes_the_prior_serves() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"model": "lost/other-7"}, "model 'lost/other-7', expected 'risk/mixed-1'"),
+        ({"model": "lost/other-7"}, "model 'lost/other-7', expected 'risk/mixed-2'"),
         ({"features": "feedfeed"}, "made with features feedfeed"),
         ({"state": {}}, "weights|valid list"),
         ({"state": {"weights": [1.0], "squares": [1.0]}}, f"must be {SIZE} finite numbers, got 1"),

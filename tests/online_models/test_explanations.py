@@ -163,7 +163,7 @@ def test_the_parts_of_a_change_add_up_to_it(
     same = explain(SCORER, before, after, then.tolist(), now.tolist(), None)
     other = explain(SCORER, before, after, [was] * len(now), now.tolist(), None)
     for at, why in enumerate(same):
-        assert set(why.parts) == {*GROUPS, "model"}
+        assert set(why.parts) == {*GROUPS, "memory", "model"}
         assert sum(why.parts.values()) == pytest.approx(_log_odds(now[at]) - _log_odds(then[at]), abs=1e-5)
         assert abs(why.parts["model"]) < 0.02, "only what rounding to six decimals leaves"
         assert sum(other[at].parts.values()) == pytest.approx(_log_odds(now[at]) - _log_odds(was), abs=1e-5)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from online_models.mixture import Mixture, mixture_weights
+from online_models.mixture import FIRST, Mixture, mixture_weights
 
 
 def test_it_comes_to_believe_the_expert_that_is_right() -> None:
@@ -11,7 +11,7 @@ def test_it_comes_to_believe_the_expert_that_is_right() -> None:
     truth = draw.normal(0, 2, 40_000)
     labels = draw.random(40_000) < 1 / (1 + np.exp(-truth))
     said = np.stack([draw.normal(0, 2, 40_000), truth])
-    mixture = Mixture()
+    mixture = Mixture((0.5, 0.5))
     mixture.learn(said, labels, np.ones(40_000))
     guess, right = mixture.weights
     assert guess < 0.2
@@ -26,7 +26,7 @@ def test_it_goes_on_from_its_state() -> None:
     before.learn(said[:, :90], labels[:90], counts[:90])
     after = Mixture.from_state(list(before.weights))
     after.learn(said[:, 90:], labels[90:], counts[90:])
-    assert after.weights == straight.weights != (0.5, 0.5)
+    assert after.weights == straight.weights != FIRST
 
 
 @pytest.mark.parametrize("state", [None, [0.5], [0.5, 0.5, 0.5], [0.5, float("nan")], ["a", "b"], {"a": 1}])

@@ -136,7 +136,7 @@ def test_its_state_is_all_there_is_to_it() -> None:
     ("change", "complaint"),
     [
         ({"hidden": None}, "valid dictionary"),
-        ({"out": "line"}, r"out has shape \(2, 99\), expected \(2, 32\)"),
+        ({"out": "line"}, r"out has shape \(2, 99\), expected \(2, 16\)"),
         ({"out_bias": [float("nan"), 0.0]}, "out_bias must be multiples"),
         ({"out_bias": [9.0, 0.0]}, "out_bias must be multiples"),
         ({"out_bias": [GRID / 2, 0.0]}, "out_bias must be multiples"),

@@ -73,7 +73,7 @@ def test_each_day_has_its_package() -> None:
     packages = [DayPackage.model_validate_json(text) for text in expected()]
     assert [package.day for package in packages] == list(DAYS)
     assert [package.model.examples for package in packages] == [30, 60, 90, 120, 150]
-    assert packages[2].model.model_version == "risk/mixed-1-102-90"
+    assert packages[2].model.model_version == "risk/mixed-2-102-90"
     assert packages[-1].model.warming_up
     assert packages[-1].metrics["examples"] == 150
     assert packages[-1].metrics["served"] == 100

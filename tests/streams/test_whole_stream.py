@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,8 +12,14 @@ from hypothesis import strategies as st
 from evaluation.backtest import Backtest
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
+from online_models.design import Seen
+from online_models.memory import HALF_LIFE_DAYS
+from online_models.scoring import log_odds_of, scorer_of
+from schemas.learning import DayPackage
 from schemas.nudge import Nudge
+from schemas.risk import RiskChange
 from sources.stream import Published
+from streams.processor import PartitionProcessor
 from tests.streams.pipeline import IDENTITY, REPLAY, Moment, Said, logs_of, play, term
 
 few = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -148,3 +155,37 @@ def _hours(said: Said) -> dict[tuple[object, ...], int]:
         key = (cell["course_run"], cell["kind"], cell["hour"])
         sums[key] = sums.get(key, 0) + cell["events"]
     return sums
+
+
+def test_what_is_served_is_steadied_by_the_days_before_and_the_parts_say_so() -> None:
+    """Own estimates asked for outside the pipeline and remembered by hand; the prior is served as it is."""
+    memory: dict[tuple[str, str], float] = {}
+    served: list[tuple[float, float]] = []
+    kept = 0.5 ** (1 / HALF_LIFE_DAYS)
+
+    def watch(_day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
+        scorer = scorer_of(package.model)
+        for scored in processors[0].scored:
+            run = scored.cohort.run
+            own = scorer.estimate(Seen.of_run(scored.cohort.codes, scored.ranks, run.name, run.start)).lost
+            if scorer.state == "warming_up":
+                np.testing.assert_array_equal(scored.probability, own)
+                continue
+            keys = [processors[0].state.keys[slot] for slot in scored.cohort.slots.tolist()]
+            for key, odds, told in zip(keys, log_odds_of(own), scored.probability, strict=True):
+                assert key is not None
+                memory[key] = kept * memory.get(key, odds) + (1 - kept) * odds
+                served.append((told, (memory[key] + odds) / 2))
+
+    heard = Said()
+    Backtest(REPLAY, IDENTITY, say=heard.hear, watch=watch).run(messages())
+    told, expected = np.array(served).T
+    assert len(told) > 100
+    np.testing.assert_allclose(log_odds_of(told), expected, rtol=0, atol=2e-3)
+    changes = [one for one in heard.messages.values() if isinstance(one, RiskChange)]
+    for change in changes:
+        odds = log_odds_of(np.array([change.previous_probability, change.probability]))
+        assert sum(change.parts.values()) == pytest.approx(odds[1] - odds[0], abs=1e-5)
+    serving = [one.parts["memory"] for one in changes if one.model_state == "serving"]
+    assert any(serving), "the memory has a part in some change"
+    assert all(one.parts["memory"] == 0 for one in changes if one.model_state == "warming_up")
