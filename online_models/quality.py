@@ -585,13 +585,13 @@ def _dump(stream: _Stream) -> list[JsonValue]:
 
 
 def _load(parts: list[Any]) -> _Stream:
-    level, noise, memory, shares, profile, share = parts
+    level, noise, memory, shares, profile, (mean, variance, days, evidence, since, *weekdays) = parts
     values: list[Any] = [
         None if level is None else Level(level[0], level[1], level[2:]),
         Noise(*noise),
         *memory,
         {fault: _Share(*one) for fault, one in shares.items()},
         profile,
-        Share(*share[:-7], share[-7:]),
+        Share(mean, variance, days, evidence, since, weekdays),
     ]
     return _Stream(*values)
