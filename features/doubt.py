@@ -73,7 +73,7 @@ def _fill(rows: Rows, day: int, unseen: Ints) -> None:
 
 
 def _raise(column: NDArray[np.generic], place: int, least: Ints) -> None:
-    column[:, place] = np.maximum(column[:, place].astype(np.int64), least)  # type: ignore[call-overload]
+    column[:, place] = np.maximum(column[:, place].astype(np.int64), least)
 
 
 def _hand_in(rows: Rows, run: Run, unseen: Ints) -> None:

@@ -47,7 +47,7 @@ has 6.1 (Christmas), its two days without any event in September 2014 have 20 an
 LOSS_OPENS, LOSS_HELD = 5.0, 4.2
 """Evidence, of a source against the others, at which an alarm opens: it comes from several days, each held to
 less than that. In two simulated terms that nothing broke the most was 2.4. While the alarm is open it is held
-to less, so that it closes soon after."""
+to less."""
 
 LEAST_MOVEMENT = 0.25
 """What moves the others explains no greater fall than to this share."""
@@ -294,12 +294,15 @@ class QualityWatch:
             surprise = max(surprise, stretch - stream.stretch)
             today.stretches[scope] = stretch
         share, beside = stream.share, today.shares.get(scope)
-        if beside is not None and share.warm:
-            most = LOSS_HELD if self._is_told(scope) else LOSS_OPENS
-            if most == LOSS_OPENS and today.day - share.since >= ACCEPTED_AFTER:
+        if surprise >= OPENS:
+            share.evidence = 0.0  # so little needs no other sources to be told by, nor to be over
+        elif beside is not None and share.warm:
+            told = self._is_told(scope)
+            if not told and today.day - share.since >= ACCEPTED_AFTER:
                 share.evidence = 0.0  # what could not be shown in that time is the new rhythm
-            share.weigh(today.day, beside.brought, beside.others, beside.own, most)
-            if surprise < OPENS and share.evidence >= min(surprise, LOSS_OPENS):
+            most = LOSS_HELD if told else LOSS_OPENS
+            share.weigh(today.day, beside.brought, beside.others, beside.own, most, told=told)
+            if share.evidence >= min(surprise, LOSS_OPENS):
                 usual = beside.others * share.usual(today.day)
                 return _Seen(beside.brought, usual, share.evidence, share.since, LOSS_OPENS)
         return _Seen(observed, expected, surprise, since)
@@ -585,13 +588,13 @@ def _dump(stream: _Stream) -> list[JsonValue]:
 
 
 def _load(parts: list[Any]) -> _Stream:
-    level, noise, memory, shares, profile, share = parts
+    level, noise, memory, shares, profile, (mean, variance, days, evidence, since, *weekdays) = parts
     values: list[Any] = [
         None if level is None else Level(level[0], level[1], level[2:]),
         Noise(*noise),
         *memory,
         {fault: _Share(*one) for fault, one in shares.items()},
         profile,
-        Share(*share[:-7], share[-7:]),
+        Share(mean, variance, days, evidence, since, weekdays),
     ]
     return _Stream(*values)

@@ -147,18 +147,20 @@ class Share:
         """Events for each of the others'."""
         return exp(self.mean + self.weekdays[day % 7])
 
-    def weigh(self, day: int, observed: float, others: float, own: float, most: float) -> None:
+    def weigh(self, day: int, observed: float, others: float, own: float, most: float, *, told: bool) -> None:
         """Add a day to the evidence.
 
         own: how far below its own level the source is, as a logarithm; where only the others have grown,
-        nothing was lost. most: what the evidence is held to.
+        nothing was lost. most: what the evidence is held to. told: the loss is known; then one day that is
+        nearer to none ends it.
         """
         fell = max(self._apart(day, observed, others), own)
         chance = self.variance + 1 / (observed + 1) + 1 / (others + 1)
         ratio = LOST * (fell - LOST / 2) / chance / LN10
         if self.evidence == 0.0:
             self.since = day
-        self.evidence = min(max(self.evidence + min(ratio, MOST_A_DAY), 0.0), most)
+        before = 0.0 if told and ratio < 0 else self.evidence
+        self.evidence = min(max(before + min(ratio, MOST_A_DAY), 0.0), most)
 
     def learn(self, day: int, observed: float, others: float) -> None:
         """Take a day's share in, but not while it is in doubt."""
