@@ -149,11 +149,12 @@ def hear(
     """Take in what a learner, a notifier or an instructor says, and do what follows from it at once.
 
     ``now`` is the newest event time known: what was to be sent before it has been, and counts. A wish that
-    makes a pending nudge unwelcome cancels it. ``situation_of`` is asked for an approval.
+    makes a pending nudge unwelcome cancels it. ``situation_of`` is asked for an approval. What is too old is
+    forgotten by ``now`` alone: a message that says it is of next year must not undo the caps.
     """
-    now = max(now, int(message["occurred_at"].timestamp()))
+    clock, now = now, max(now, int(message["occurred_at"].timestamp()))
     if message["type"] == "feedback" and message["kind"] in ("approved", "declined"):
-        done = _forget(message["learner"], learner, policy, now)
+        done = _forget(message["learner"], learner, policy, clock)
         answer = _answer(message, done.learner, policy, now, situation_of)
         return replace(answer, decisions=(*done.decisions, *answer.decisions))
     after = heard(learner, message)
@@ -169,7 +170,7 @@ def hear(
             return "quiet_hours"
         return unwelcome(after, planned.at)
 
-    done = _forget(message["learner"], after, policy, now)
+    done = _forget(message["learner"], after, policy, clock)
     over = _withdraw(message["learner"], done.learner, policy, now, why)
     return replace(over, decisions=(*done.decisions, *over.decisions))
 

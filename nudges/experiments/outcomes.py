@@ -49,11 +49,6 @@ def windows_closing(decided: int, today: int) -> tuple[OutcomeName, ...]:
     return tuple(name for name, days in WINDOWS.items() if decided + days - 1 == today)
 
 
-def windows_open(decided: int, today: int) -> bool:
-    """Whether anything by window is still to be known after the close of ``today``."""
-    return decided + max(WINDOWS.values()) - 1 > today
-
-
 def returned(name: OutcomeName, decided: int, last_active: int, today: int) -> Outcome:
     """Whether there was activity in the window that ends today; ``last_active``: a day, at most today."""
     return Outcome(name, last_active >= decided, today)

@@ -439,6 +439,14 @@ def test_an_answer_does_not_override_the_guards(message: dict[str, Any], at: int
     assert not done.learner.proposals
 
 
+@pytest.mark.parametrize("kind", ["preferences", "approved", "sent"])
+def test_a_message_of_next_year_does_not_undo_the_caps(kind: str) -> None:
+    far = NOON + 400 * DAY
+    message = preferences(far, digest=False) if kind == "preferences" else feedback(kind, far, nudge_id="?")
+    learner = hear(message, others_wrote(NOON - HOUR), EVERYBODY, NOON).learner
+    assert decide(risk_change(), learner, EVERYBODY, NOON).decisions[-1].reason == "cap_reached"
+
+
 def test_a_recovery_takes_a_proposal_back() -> None:
     nudge_id, learner = proposed()
     done = decide(risk_change("high", "low", at=NOON + DAY), learner, ASKING, NOON + DAY)
@@ -462,6 +470,7 @@ def test_the_end_of_an_enrolment_takes_back_what_is_planned_and_proposed_there()
     [
         lambda learner, at: decide(risk_change(course_run="B/1", at=at), learner, ASKING, at),
         lambda learner, at: hear(preferences(at, digest=True), learner, ASKING, at),
+        lambda learner, at: hear(feedback("approved", at, nudge_id="another"), learner, ASKING, at),
         lambda learner, at: call_off("ann", "BBB/2014B", learner, ASKING, at, "run_over"),
     ],
 )

@@ -112,9 +112,9 @@ def test_the_filter_is_wrong_as_seldom_as_it_says() -> None:
 
 
 def test_the_own_way_comes_first_and_then_everybodys() -> None:
-    followed = Counter({("r", "a", "b"): 3, ("r", "a", "c"): 2, ("r", "x", "z"): 9, ("s", "a", "no"): 99})
+    followed = Counter({("r", "a", "b"): 30, ("r", "a", "c"): 20, ("r", "x", "z"): 50, ("s", "a", "no"): 99})
     table = learn({}, followed)
-    assert popular(table["r"]) == ["z", "b", "c"]
+    assert popular(table["r"]) == {"z": 0.5, "b": 0.3, "c": 0.2}
     recommender = Recommender(table)
     trail, _ = trail_of("a")
     assert recommender.next_item("r", trail) == "b"
@@ -128,12 +128,21 @@ def test_the_own_way_comes_first_and_then_everybodys() -> None:
     assert recommender.next_item("another", Trail()) is None
 
 
-def test_weights_halve_in_four_weeks_and_go_in_the_end() -> None:
+def test_where_few_have_stopped_the_run_says_more() -> None:
+    trail, _ = trail_of("a")
+    for stopped, expected in ((1, "z"), (30, "b")):
+        followed = Counter({("r", "a", "b"): stopped, ("r", "a", "z"): stopped // 2, ("r", "x", "z"): 100})
+        assert Recommender(learn({}, followed)).next_item("r", trail) == expected
+    once = list(Recommender(learn({}, followed)).ranked("r", Trail(last="a")))
+    assert once == ["b", "z"], "each item once"
+
+
+def test_weights_halve_in_a_week_and_go_in_the_end() -> None:
     table = learn({}, Counter({("r", "a", "b"): 8}))
-    for _ in range(28):
+    for _ in range(7):
         table = learn(table, Counter())
     assert abs(table["r"]["a"]["b"] - 4.0) < 0.01
-    assert learn({"r": {"a": {"b": 8.0}}}, Counter(), days=28) == {"r": {"a": {"b": 4.0}}}
+    assert learn({"r": {"a": {"b": 8.0}}}, Counter(), days=7) == {"r": {"a": {"b": 4.0}}}
     for _ in range(300):
         table = learn(table, Counter())
     assert table == {}
