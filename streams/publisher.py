@@ -12,6 +12,11 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer
 
 QUEUE_FULL_WAIT_S = 0.05
+POLL_EVERY = 200
+"""Messages sent between two looks at what has arrived. Each look lets go of Python's lock: after every one
+of ten thousand state rows, the sender would wait for whatever the other threads are at.
+"""
+
 FLUSH_S = 60.0
 
 
@@ -40,6 +45,7 @@ class Publisher:
             }
         )
         self._failed: list[str] = []
+        self._sent = 0
 
     def send(
         self,
@@ -59,7 +65,9 @@ class Publisher:
             except BufferError:
                 self._producer.poll(QUEUE_FULL_WAIT_S)
             else:
-                self._producer.poll(0)
+                self._sent += 1
+                if self._sent % POLL_EVERY == 0:
+                    self._producer.poll(0)
                 return
 
     def _delivered(self, error: Any, message: Any) -> None:
