@@ -10,6 +10,7 @@ import pytest
 from sources.simulation.faults import Breakdown, broken
 from sources.simulator import Run, SimulationPlan, stream
 from sources.stream import DAY, Published
+from streams.activities import Activity
 from streams.decode import decode_events
 from tests.streams.pipeline import batch_of
 
@@ -87,7 +88,7 @@ def test_what_is_garbled_is_refused_and_what_is_stripped_is_not() -> None:
     stripped = [m for m in arrives(what="strip", source="app") if m.key is not None]
     decoded = decode_events(batch_of([(m.key.encode() if m.key else None, m.value) for m in stripped]))
     assert decoded.letters == []
-    assert sum("object" not in m for m in decoded.messages if m["type"] == "activity") == len(HIT)
+    assert sum(m.object is None for m in decoded.messages if isinstance(m, Activity)) == len(HIT)
 
 
 @pytest.mark.parametrize(
