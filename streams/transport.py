@@ -226,10 +226,8 @@ class RecordBatchConsumer(driver.Consumer):
         """The committed offset of a batch topic's partition and the end of its last batch that waits for its
         commit; None where there is none. From any thread.
         """
-        try:
-            return self._committed_offset[tp], self._delivered[tp][-1] + 1
-        except IndexError:
-            return self._committed_offset[tp], None
+        delivered = self._delivered.get(tp, deque()).copy()  # not by []: that would make an account
+        return self._committed_offset.get(tp), delivered[-1] + 1 if delivered else None
 
     # Rebalancing
 
