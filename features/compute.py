@@ -84,9 +84,10 @@ def _seen_first(by_day: NDArray[Any], unseen: Ints) -> NDArray[np.int64]:
 def _volume(clicks: NDArray[Any], by_day: NDArray[Any], seconds: NDArray[Any]) -> Values:
     found: Values = {}
     active = by_day > 0
+    total_clicks, total_days = by_day.cumsum(axis=0, dtype=np.int64), active.cumsum(axis=0)
     for window in WINDOWS:
-        found[f"clicks_{window}"] = by_day[:window].sum(axis=0)
-        found[f"active_days_{window}"] = active[:window].sum(axis=0)
+        found[f"clicks_{window}"] = total_clicks[window - 1]
+        found[f"active_days_{window}"] = total_days[window - 1]
     for window in (7, 28):
         kinds = clicks[:window].sum(axis=0, dtype=np.int32)
         for group, members in KIND_GROUPS.items():
@@ -117,11 +118,9 @@ def _rhythm(taken: Rows, by_day: NDArray[Any]) -> Values:
 
 def _longest_gap(active: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Longest run of silent days within [days, enrolments]."""
-    longest = np.zeros(active.shape[1], np.int64)
-    current = np.zeros(active.shape[1], np.int64)
-    for today in active:
-        current = (current + 1) * ~today
-        np.maximum(longest, current, out=longest)
+    days = np.arange(len(active))[:, None]
+    last = np.maximum.accumulate(np.where(active, days, -1), axis=0)
+    longest: NDArray[np.int64] = (days - last).max(axis=0)
     return longest
 
 

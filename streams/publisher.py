@@ -15,6 +15,11 @@ from confluent_kafka import KafkaException, Producer
 from streams.logs import BROKERS_WORDS
 
 QUEUE_FULL_WAIT_S = 0.05
+POLL_EVERY = 200
+"""Messages sent between two looks at what has arrived. Each look lets go of Python's lock: after every one
+of ten thousand state rows, the sender would wait for whatever the other threads are at.
+"""
+
 FLUSH_S = 60.0
 LOOK_UP_S = 1.0
 LAST_FLUSH_S = 5.0
@@ -46,6 +51,7 @@ class Publisher:
             logger=BROKERS_WORDS,
         )
         self._failed: list[str] = []
+        self._sent = 0
         self._closing = threading.Event()
 
     def send(
@@ -66,7 +72,9 @@ class Publisher:
             except BufferError:
                 self._producer.poll(QUEUE_FULL_WAIT_S)
             else:
-                self._producer.poll(0)
+                self._sent += 1
+                if self._sent % POLL_EVERY == 0:
+                    self._producer.poll(0)
                 return
 
     def _delivered(self, error: Any, message: Any) -> None:

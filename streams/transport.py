@@ -236,9 +236,10 @@ class RecordBatchConsumer(driver.Consumer):
 
         From any thread.
         """
+        delivered = self._delivered.get(tp)  # not by []: that would make an account
         try:
-            return time.monotonic() - self._delivered[tp][0][1]
-        except IndexError:
+            return time.monotonic() - delivered[0][1] if delivered else 0.0
+        except IndexError:  # committed between the two looks
             return 0.0
 
     # Rebalancing
