@@ -40,8 +40,8 @@ HALF_LIFE_DAYS = 7.0
 """On two runs of OULAD the first suggestion was right more often the shorter this was, down to three days
 (``python -m benchmarks.next_items``); a week still knows something after a holiday of three."""
 
-LEAST_WEIGHT = 0.05
-"""A transition that was seen once is forgotten after a month."""
+LEAST_WEIGHT = 0.002
+"""A transition that was seen once is forgotten after two months: little is more than nothing."""
 
 RUN_WEIGHT = 20.0
 """Transitions of one's own spot that weigh as much as the whole run."""
