@@ -61,10 +61,10 @@ class Said:
 
 
 def _bits(scored: Scored) -> NDArray[np.uint64]:
-    """Every kind of estimate there is, [enrolments, kinds]."""
+    """Every kind of estimate there is and what it rests on, [enrolments, kinds]."""
     kinds = [one.name for one in fields(scored) if one.name not in ("cohort", "ranks")]
     columns = [np.asarray(getattr(scored, name), dtype=np.float64) for name in kinds]
-    return np.stack(columns, axis=1).view(np.uint64)
+    return np.column_stack(columns).view(np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
