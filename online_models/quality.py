@@ -32,7 +32,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from online_models.arrays import unpack
 from online_models.rhythm import WARM, Level, Noise, Share, share_surprise
-from schemas.activity import ACTIVITY_KINDS
+from schemas.activity import ACTIVITY_KINDS, ActivityKind
 from schemas.fields import DAY_S
 from schemas.quality import Alarm, DataQualityEvent, DayQuality, Fault, Problem, QualityVerdict, SourceCounts
 
@@ -54,6 +54,12 @@ LEAST_MOVEMENT = 0.25
 
 LAST_PHASE = 0.9
 """Share of a run after which its kinds end one by one, as their deadlines pass: they are not watched."""
+
+ON_SCHEDULE: frozenset[ActivityKind] = frozenset({"submission"})
+"""Kinds that come when the calendar asks for them, and not in between: neither their days nor their hours are
+a rhythm. They count in what a source brings, and in its faults."""
+
+WITH_RHYTHM = np.array([kind not in ON_SCHEDULE for kind in ACTIVITY_KINDS])
 
 ACCEPTED_AFTER = 14
 """Days."""
@@ -272,7 +278,7 @@ class QualityWatch:
     def _quiet(self, today: "_Today") -> Iterator[tuple[Scope, Problem, _Seen]]:
         """Scopes that brought too little, the widest first."""
         for scope in sorted(today.expected, key=_width):
-            if scope.kind and today.is_ending(scope):
+            if scope.kind and (scope.kind in ON_SCHEDULE or today.is_ending(scope)):
                 continue
             stream = self._stream(scope)
             if not stream.noise.warm:
@@ -313,7 +319,7 @@ class QualityWatch:
         if not profile:
             return 0.0
         longest = empty = 0.0
-        for events, share in zip(today.hours(scope).sum(axis=0).tolist(), profile, strict=True):
+        for events, share in zip(today.by_hour(scope).tolist(), profile, strict=True):
             empty = 0.0 if events else empty + share
             longest = max(longest, empty)
         return stream.noise.surprise(0.0, longest * expected)
@@ -419,7 +425,7 @@ class QualityWatch:
                 stream.noise.learn(observed, expected * today.movement.get(scope, 1.0))
             stream.stretch = max(stream.stretch * STRETCH_FADES, today.stretches.get(scope, 0.0))
             if not scope.run and not scope.kind:
-                _learn_profile(stream, today.hours(scope).sum(axis=0))
+                _learn_profile(stream, today.by_hour(scope))
         for scope, beside in today.shares.items():
             if not self._explained(scope, "quiet"):
                 self._stream(scope).share.learn(today.day, beside.brought, beside.others)
@@ -497,6 +503,11 @@ class _Today:
         """[kinds, hours]"""
         found = self.totals.get(scope)
         return np.zeros((KINDS, HOURS), np.int64) if found is None else found.hours
+
+    def by_hour(self, scope: Scope) -> NDArray[np.int64]:
+        """Of the kinds that have a rhythm, [hours]."""
+        found: NDArray[np.int64] = self.hours(scope)[WITH_RHYTHM].sum(axis=0)
+        return found
 
     def records(self, scope: Scope) -> int:
         """Events, and records that became none."""

@@ -87,6 +87,20 @@ def test_nothing_is_told_of_a_term_that_is_well(seed: int) -> None:
     assert watch(seed=seed).told() == []
 
 
+def handed_in_at_one(day: int, _source: str, _run: str, counts: Counts) -> Counts:
+    """A source without hours, as daily exports are: clicks at noon, and work at one on the days before it is
+    due, none in between."""
+    hours, submission = np.zeros_like(counts.hours), ACTIVITY_KINDS.index("submission")
+    hours[:, 12] = counts.hours.sum(axis=1)
+    hours[submission] = 0
+    hours[submission, 13] = hours.sum() // 5 if day % 21 >= 17 else 0
+    return Counts(hours, counts.faults)
+
+
+def test_that_nothing_is_handed_in_when_nothing_is_due_is_no_silence() -> None:
+    assert watch(handed_in_at_one).told() == []
+
+
 @pytest.mark.parametrize(
     ("broken", "scope"),
     [
