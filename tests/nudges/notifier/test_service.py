@@ -292,11 +292,14 @@ def test_killed_after_the_receipt_and_before_the_commit_nothing_is_sent_again(po
 
 
 def test_two_notifiers_that_have_the_same_nudges_send_each_once(post: Post) -> None:
-    """As when one has lost its partition and does not know it yet: they are not in one group."""
+    """As when one has lost its partition and does not know it yet: they are not in one group.
+
+    No claim gets as old as to be taken for abandoned, however long the machine takes.
+    """
     names = [f"n{at}" for at in range(20)]
     other = {"HOMEROOM_GROUP": "another", "HOMEROOM_NOTIFIER_PORT": str(free_port())}
-    post.start(*IMPATIENT, "60")
-    post.start(*IMPATIENT, "60", **other)
+    post.start(*IMPATIENT, "600")
+    post.start(*IMPATIENT, "600", **other)
     post.publish(nudge("first"))
     post.wait(lambda: post.log().count("nudge first ") == 2, "both are there")
     post.receivers.mailbox.hold = True
