@@ -91,8 +91,11 @@ def _show_reasons(console: Console, reader: StoreReader) -> None:
 
 
 def _show_model(console: Console, reader: StoreReader) -> None:
+    """The newest figures of the whole model; single runs and the challenger have their boards."""
     rows = reader.query(
-        "SELECT metric, argMax(value, day) FROM model_metrics GROUP BY metric ORDER BY metric"
+        "SELECT metric, argMax(value, day) FROM model_metrics "
+        "WHERE position(metric, '/') = 0 AND NOT startsWith(metric, 'challenger') "
+        "GROUP BY metric ORDER BY metric"
     ).rows
     if rows:
         figures = ", ".join(f"{name} {value:,.3f}".removesuffix(".000") for name, value in rows)
