@@ -77,7 +77,8 @@ def receivers() -> Iterator[Receivers]:
         yield Receivers(
             mailbox,
             posts,
-            f"mailto://127.0.0.1:{smtp.port}?from=nudges@example.org&to={{address}}",
+            # cto: to Apprise a server that says nothing for 15 s has refused; ours may hold a mail
+            f"mailto://127.0.0.1:{smtp.port}?from=nudges@example.org&to={{address}}&cto=120",
             f"json://127.0.0.1:{web.server_port}/inbox",
         )
     finally:
