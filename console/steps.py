@@ -6,7 +6,7 @@ STEPS: tuple[tuple[tuple[str, ...], str], ...] = (
         "Ask what kept the work from being handed in, and offer a date for it.",
     ),
     (
-        ("score", "points"),
+        ("score", "points", "earned", "reachable"),
         "Go through the feedback on the last result together; point to one thing to practise.",
     ),
     (

@@ -140,11 +140,43 @@ def _assessment() -> list[Feature]:
         Feature(
             "early", "deadlines", "days", Linear(-8, 24), "mean days between handing in and the deadline"
         ),
+        Feature(
+            "early_above",
+            "deadlines",
+            "deviations",
+            Linear(-3, 3),
+            "mean days before the deadline, each in standard deviations above the cohort's for the same work",
+            ranked=False,
+        ),
         Feature("ahead", "deadlines", "tasks", Linear(0, 8), "handed in before it was due"),
         Feature("since_submission", "deadlines", "days", Log(), "days since something was handed in"),
         Feature("score_mean", "scores", "share", Linear(0, 1), "mean score so far"),
         Feature("score_last", "scores", "share", Linear(0, 1), "score of what was handed in last"),
-        Feature("points", "scores", "share", Linear(0, 1), "points earned of the points that were due"),
+        Feature(
+            "score_above",
+            "scores",
+            "deviations",
+            Linear(-3, 3),
+            "mean of the scores, each in standard deviations above the cohort's for the same work",
+        ),
+        Feature(
+            "points",
+            "scores",
+            "share",
+            Linear(0, 1),
+            "points earned of those that were due; missed work counts by what a miss says in the course",
+        ),
+        Feature(
+            "earned", "scores", "share", Linear(0, 1), "share of the whole grade earned so far", ranked=False
+        ),
+        Feature(
+            "reachable",
+            "scores",
+            "share",
+            Linear(0, 1),
+            "share of the whole grade that can still be reached; missed work counts as for points",
+            ranked=False,
+        ),
         Feature("progress", "course", "share", Linear(0, 1), "progress that the platform reports"),
         Feature("lead", "course", "days", Linear(-32, 224), "days from registration to the start"),
         Feature("next_due", "course", "days", Linear(0, 64), "days to the next deadline", ranked=False),

@@ -8,6 +8,9 @@ over the enrolments: the result for one does not depend on which others are comp
 such a day the clock stands still: windows, gaps and silence count the days that were seen. Whoever was
 seen to be active on it has that day like any other. A deadline that fell due up to a week after such a
 day counts as missed by nobody: the work may have been handed in unseen.
+
+**The cohort's yardstick** (``yardsticks``) is an input like the calendar: what a missed deadline and a score
+mean among those who had the same work.
 """
 
 from typing import Any
@@ -19,6 +22,7 @@ from features.bins import Codes, code
 from features.catalogue import FEATURES, HALF_LIVES, KIND_GROUPS, WINDOWS
 from features.coursework import NO_SCORE, NOT_SUBMITTED, SCORE_STEPS, Run
 from features.ring import CLOSED, DECAYS, NEVER, RING, Ints, Rows
+from features.yardsticks import Yardstick, yardstick
 from schemas.activity import ACTIVITY_KINDS
 
 Values = dict[str, NDArray[Any]]
@@ -26,27 +30,46 @@ Values = dict[str, NDArray[Any]]
 CHUNK = 4096
 """Enrolments computed at a time, so that the work stays in the processor's cache."""
 
+MOST_ABOVE = 4.0
+"""Standard deviations: one nought should not outweigh everything."""
+
 DOUBTFUL = 7
 """Days before a deadline in which most of the work is handed in (three quarters, on OULAD)."""
 
 ALL_SEEN: Ints = np.empty(0, np.int64)
 
 
-def features(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints = ALL_SEEN) -> Codes:
+def features(
+    rows: Rows,
+    slots: Ints,
+    run: Run,
+    day: int,
+    unseen: Ints = ALL_SEEN,
+    measure: Yardstick | None = None,
+) -> Codes:
     """Bins of all features, uint8 [features, enrolments], from events of days before ``day``.
 
-    slots: the enrolments, all of ``run``. unseen: days of the run on which a tracker was broken.
+    slots: the enrolments, all of ``run``. unseen: days of the run on which a tracker was broken. measure: of
+    the run's cohort; as in most courses where nobody knows it.
     """
+    measure = yardstick(run) if measure is None else measure
     codes = np.empty((len(FEATURES), len(slots)), np.uint8)
     for start in range(0, len(slots), CHUNK):
         part = slots[start : start + CHUNK]
-        found = values(rows, part, run, day, unseen)
+        found = values(rows, part, run, day, unseen, measure)
         for place, feature in enumerate(FEATURES):
             codes[place, start : start + CHUNK] = code(feature, found[feature.name])
     return codes
 
 
-def values(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints = ALL_SEEN) -> Values:
+def values(
+    rows: Rows,
+    slots: Ints,
+    run: Run,
+    day: int,
+    unseen: Ints = ALL_SEEN,
+    measure: Yardstick | None = None,
+) -> Values:
     """Every feature by name, each [enrolments], in the unit that the catalogue declares."""
     taken = rows[slots]
     closed = [(day - back) % RING for back in range(1, CLOSED + 1)]
@@ -65,7 +88,7 @@ def values(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints = ALL_SEEN)
     found |= _volume(clicks, seen, seconds)
     found |= _rhythm(taken, seen)
     found |= _lifetime(taken, by_day, seen, run, day, unseen)
-    found |= _deadlines(taken, run, day, unseen)
+    found |= _deadlines(taken, run, day, unseen, yardstick(run) if measure is None else measure)
     return found
 
 
@@ -172,7 +195,7 @@ def _began(taken: Rows, run: Run, day: int) -> NDArray[np.int64]:
     return began.astype(np.int64)
 
 
-def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints) -> Values:
+def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints, measure: Yardstick) -> Values:
     """Deadlines passed, missed, early and late; scores; where the course run stands."""
     count = len(run.assessments)
     submitted = taken["submitted"][:, :count].T.astype(np.int64) + (
@@ -184,7 +207,6 @@ def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints) -> Values:
     doubtful = np.searchsorted(unseen, run.due) > np.searchsorted(unseen, run.due - DOUBTFUL)
     missed = passed & ~handed_in & ~doubtful[:, None]
     weight_due = float(run.weights[run.due <= day].sum())
-    forgiven = _weighted(passed & ~handed_in & doubtful[:, None], run.weights)
     ahead_days = np.where(handed_in, run.due[:, None] - 1 - submitted, 0)
     handed = handed_in.sum(axis=0)
     last = np.where(handed_in, submitted, NEVER).max(axis=0, initial=NEVER)
@@ -199,13 +221,15 @@ def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints) -> Values:
         "missed_last": _missed_in_a_row(missed, run.due, day),
         "late": (handed_in & (ahead_days < 0)).sum(axis=0) / np.maximum(handed, 1),
         "early": ahead_days.sum(axis=0) / np.maximum(handed, 1),
+        "early_above": _summed(_above(ahead_days, measure.early, measure.early_spread) * handed_in)
+        / np.maximum(handed, 1),
         "ahead": (handed_in & ~passed).sum(axis=0),
         "since_submission": np.where(last == NEVER, day - (run.start if run.known else day), day - 1 - last),
         "progress": taken["progress"] / SCORE_STEPS,
         "lead": (run.start - enrolled) if run.known else zero,
         "next_due": zero + (float(upcoming.min() - day) if len(upcoming) else 64.0),
         "phase": zero + ((day - run.start) / length if run.known else 0.0),
-        **_scores(taken, count, run.weights, passed, weight_due - forgiven),
+        **_scores(taken, run, passed, handed_in, missed, measure),
     }
 
 
@@ -228,17 +252,17 @@ def _missed_in_a_row(missed: NDArray[np.bool_], due: Ints, day: int) -> NDArray[
 
 def _scores(
     taken: Rows,
-    count: int,
-    weights: NDArray[np.float64],
+    run: Run,
     passed: NDArray[np.bool_],
-    weight_due: NDArray[np.float64],
+    handed_in: NDArray[np.bool_],
+    missed: NDArray[np.bool_],
+    measure: Yardstick,
 ) -> Values:
-    raw = taken["scores"][:, :count].T
+    """Scores as they are, against the cohort's, and as shares of the grade; all [deadlines, n]."""
+    raw = taken["scores"][:, : len(run.assessments)].T
     scored = raw != NO_SCORE
     steps = np.where(scored, raw, 0).astype(np.int64)
-    points = np.zeros(len(taken))
-    for place in range(count):
-        points = points + np.where(passed[place], steps[place] * (weights[place] / SCORE_STEPS), 0.0)
+    shares = steps / SCORE_STEPS
     number = scored.sum(axis=0)
     last = taken["last_scored"].astype(np.int64)
     has_last = last != NO_SCORE
@@ -246,5 +270,55 @@ def _scores(
     return {
         "score_mean": np.where(number > 0, steps.sum(axis=0) / (np.maximum(number, 1) * SCORE_STEPS), 0.5),
         "score_last": np.where(has_last, newest, 0.5),
-        "points": np.where(weight_due > 1e-9, points / np.maximum(weight_due, 1e-9), 0.5),
+        "score_above": _summed(_above(shares, measure.mean, measure.spread) * scored) / np.maximum(number, 1),
+        "points": _points(run, passed, handed_in, missed, shares, measure),
+        **_of_the_grade(run, scored, missed, shares, measure),
     }
+
+
+def _points(
+    run: Run,
+    passed: NDArray[np.bool_],
+    handed_in: NDArray[np.bool_],
+    missed: NDArray[np.bool_],
+    shares: NDArray[np.float64],
+    measure: Yardstick,
+) -> NDArray[np.float64]:
+    """Points earned of those that were due; all work weighs the same while nothing graded was due."""
+    weights = run.weights if run.weights[passed[:, 0]].any() else np.ones(len(run.weights))
+    counts = (passed & handed_in) + missed * measure.says[:, None]
+    of = _summed(counts * weights[:, None])
+    earned = _summed(passed * shares * weights[:, None])
+    return np.where(of > 1e-9, earned / np.maximum(of, 1e-9), 0.5)
+
+
+def _of_the_grade(
+    run: Run,
+    scored: NDArray[np.bool_],
+    missed: NDArray[np.bool_],
+    shares: NDArray[np.float64],
+    measure: Yardstick,
+) -> Values:
+    """What of the whole grade is earned, and what can still be; ungraded work weighs the same each."""
+    weights = run.weights if run.weights.any() else np.full(len(run.weights), 1 / max(len(run.weights), 1))
+    lost = scored * (1.0 - shares) + missed * measure.says[:, None]
+    return {
+        "earned": _summed(shares * weights[:, None]),
+        "reachable": 1.0 - _summed(lost * weights[:, None]),
+    }
+
+
+def _above(
+    found: NDArray[Any], mean: NDArray[np.float64], spread: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How many deviations above the cohort's mean, [deadlines, n]."""
+    above: NDArray[np.float64] = (found - mean[:, None]) / spread[:, None]
+    return np.clip(above, -MOST_ABOVE, MOST_ABOVE)
+
+
+def _summed(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[deadlines, n] → [n], deadline by deadline: the same whoever else is there."""
+    total = np.zeros(cells.shape[1])
+    for row in cells:
+        total = total + row
+    return total

@@ -17,6 +17,7 @@ from features.bins import Codes
 from features.compute import DOUBTFUL, features
 from features.coursework import NO_SCORE, NOT_SUBMITTED, SCORE_STEPS, Run
 from features.ring import CLOSED, RING, Ints, Rows
+from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS
 
 _CLICKS = {"home": 2, "content": 5, "forum": 2, "quiz": 2}
@@ -32,13 +33,14 @@ class Doubt:
     """Enrolments of a run as they were at the start of ``day``, of which some days were not seen.
 
     rows: theirs alone, [n], and nobody else's to change. unseen: days within the ring, ascending, at least
-    one.
+    one. measure: of the run's cohort.
     """
 
     rows: Rows
     run: Run
     day: int
     unseen: Ints
+    measure: Yardstick | None = None
 
     def cases(self, places: Ints) -> tuple[Codes, Codes]:
         """Bins of the features of some of the enrolments in the best and in the worst case."""
@@ -47,16 +49,21 @@ class Doubt:
         best = worst.copy()
         _fill(best, self.day, self.unseen)
         _hand_in(best, self.run, self.unseen)
-        return features(best, everybody, self.run, self.day), features(worst, everybody, self.run, self.day)
+        best_case, worst_case = (
+            features(rows, everybody, self.run, self.day, measure=self.measure) for rows in (best, worst)
+        )
+        return best_case, worst_case
 
 
-def doubt(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints) -> Doubt | None:
+def doubt(
+    rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints, measure: Yardstick | None = None
+) -> Doubt | None:
     """None where every day that counts now was seen.
 
     unseen: all days of the run that were not, ascending. They are in doubt for as long as windows reach back.
     """
     recent = unseen[(unseen >= day - CLOSED) & (unseen < day)]
-    return Doubt(rows[slots], run, day, recent) if len(recent) else None
+    return Doubt(rows[slots], run, day, recent, measure) if len(recent) else None
 
 
 def _fill(rows: Rows, day: int, unseen: Ints) -> None:

@@ -240,7 +240,7 @@ REACH_OUT = Campaign(
                 ),
                 Suggestion(
                     about="scores",
-                    features=("score", "points"),
+                    features=("score", "points", "earned", "reachable"),
                     text="The last results in $course_run were hard going. Look at the feedback on one of "
                     "them, and take one question about it to the forum.",
                 ),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from schemas.packed import PackedArray
 
-DType = Literal["u1", "i2", "i4", "f4", "f8"]
+DType = Literal["u1", "i2", "i4", "i8", "f4", "f8"]
 
 LIMIT = 64 * 2**20
 """Bytes that an array may take once unpacked: a cohort's histogram takes 13 thousand."""

@@ -229,7 +229,9 @@ def _nothing_handed_in(view: View) -> bool:
 
 
 _ALL = 63
-_NEED_SUBMISSION = frozenset({"late", "early", "since_submission", "score_mean", "score_last"})
+_NEED_SUBMISSION = frozenset(
+    {"late", "early", "early_above", "since_submission", "score_mean", "score_last", "score_above"}
+)
 
 
 def _value(place: int, bin_: int) -> float:
@@ -301,6 +303,20 @@ def _early(days: float) -> str:
     )
 
 
+def _above(deviations: float) -> str:
+    if abs(deviations) < 0.25:
+        return "scores about as most in the course"
+    size = "well" if abs(deviations) >= 1 else "somewhat"
+    return f"scores {size} {'above' if deviations > 0 else 'below'} the course's mean"
+
+
+def _sooner(deviations: float) -> str:
+    if abs(deviations) < 0.25:
+        return "work handed in about when most do"
+    size = "much" if abs(deviations) >= 1 else "somewhat"
+    return f"work handed in {size} {'earlier' if deviations > 0 else 'later'} than by most in the course"
+
+
 def _lead(days: float) -> str:
     if round(days) == 0:
         return "registered about when the course began"
@@ -348,13 +364,17 @@ WORDS: dict[str, Words] = {
     "missed_last": lambda n: f"{_count(n, 'deadline')} missed in a row" if round(n) else "last deadline met",
     "late": _late,
     "early": _early,
+    "early_above": _sooner,
     "ahead": lambda n: f"{_count(n, 'task')} handed in ahead of the deadline",
     "since_submission": lambda n: (
         f"last work handed in {_count(n, 'day')} ago" if round(n) else "work handed in now"
     ),
     "score_mean": lambda n: f"mean score {_share(n)}",
     "score_last": lambda n: f"last score {_share(n)}",
+    "score_above": _above,
     "points": lambda n: f"{_share(n)} of the points due so far earned",
+    "earned": lambda n: f"{_share(n)} of the whole grade earned so far",
+    "reachable": lambda n: f"about {_share(n)} of the whole grade can still be reached",
     "progress": lambda n: f"progress {_share(n)}",
     "lead": _lead,
     "next_due": lambda n: f"next deadline in {_count(n, 'day')}" if round(n) else "a deadline is today",

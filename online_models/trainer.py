@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from features.catalogue import FINGERPRINT
 from features.ring import HOURS
+from features.yardsticks import COUNTED, Counts
 from online_models.arrays import pack, unpack
 from online_models.challenger import Pair
 from online_models.cohorts import Histogram, merge, phase, rank_table
@@ -154,6 +155,7 @@ class Trainer:
             day=day,
             features=FINGERPRINT,
             cohorts={run: pack(rank_table(cohort)) for run, cohort in cohorts.items()},
+            deadlines=_deadlines(reports),
             choices={name: pack(self._choices[name]) for name in sorted(self._choices)},
             hours=_hours(reports),
             model=self._with_progress(champion),
@@ -189,6 +191,8 @@ def _check_content(report: DayReport) -> None:
     for counts in report.cohorts.values():
         merge([unpack(counts)])
     merge_counts(report.sources)
+    for counts in report.deadlines.values():
+        _check_deadlines(unpack(counts))
     for sums in report.choices.values():
         unpack(sums)
     for hours in report.hours.values():
@@ -196,6 +200,13 @@ def _check_content(report: DayReport) -> None:
             raise ValueError(f"hours of the week have shape {shape}, expected ({HOURS},)")
     for example in report.examples:
         check_example(example.codes, example.ranks)
+
+
+def _check_deadlines(counts: NDArray[np.generic]) -> None:
+    if counts.ndim != 2 or len(counts) != len(COUNTED) or counts.dtype != np.int64:
+        raise ValueError(
+            f"deadlines have type {counts.dtype} and shape {counts.shape}, expected int64 ({len(COUNTED)}, n)"
+        )
 
 
 def shuffled(examples: Iterable[TrainingExample]) -> list[TrainingExample]:
@@ -228,6 +239,20 @@ def _cohorts(reports: Iterable[DayReport]) -> dict[str, Histogram]:
         for run, counts in report.cohorts.items():
             histograms.setdefault(run, []).append(counts)
     return {run: merge(unpack(counts) for counts in histograms[run]) for run in sorted(histograms)}
+
+
+def _deadlines(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
+    """What each run's enrolments did with its deadlines, added up over the partitions.
+
+    A partition that has not heard of a run's newest calendar counts other deadlines; those of most are taken.
+    """
+    found: dict[str, dict[int, Counts]] = {}
+    for report in reports:
+        for run, packed in report.deadlines.items():
+            counts = unpack(packed)
+            of_run = found.setdefault(run, {})
+            of_run[counts.shape[1]] = counts + of_run.get(counts.shape[1], np.int64(0))
+    return {run: pack(max(found[run].values(), key=lambda one: one.shape[1])) for run in sorted(found)}
 
 
 def _hours(reports: Iterable[DayReport]) -> dict[str, PackedArray]:

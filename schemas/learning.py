@@ -55,6 +55,10 @@ class DayReport(Message):
     cohorts: dict[CourseRun, PackedArray] = Field(
         default_factory=dict, description="per run: counts int32 [feature, bin]"
     )
+    deadlines: dict[CourseRun, PackedArray] = Field(
+        default_factory=dict,
+        description="per run: what its enrolments did with each deadline, int64 [counted, deadline]",
+    )
     hours: dict[CourseRun, PackedArray] = Field(
         default_factory=dict,
         description="per run: active hours of the last 28 days by hour of the week in UTC, int32 [168]",
@@ -112,6 +116,10 @@ class DayPackage(Message):
     features: str
     cohorts: dict[CourseRun, PackedArray] = Field(
         description="per run: rank uint8 [feature, bin], mid-rank in the cohort × 255"
+    )
+    deadlines: dict[CourseRun, PackedArray] = Field(
+        default_factory=dict,
+        description="per run: what the whole cohort did with each deadline, int64 [counted, deadline]",
     )
     hours: dict[CourseRun, PackedArray] = Field(
         default_factory=dict, description="per run: active hours by hour of the week in UTC, int32 [168]"

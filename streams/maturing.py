@@ -70,6 +70,7 @@ class Maturing:
         if today > run.end + SILENCE_HORIZON:
             state.drop(slots)
             state.unseen.forget(run.name)
+            state.measures.forget(run.name)
         return examples
 
     def _examples(

@@ -39,6 +39,7 @@ from features.compute import features
 from features.coursework import SCORE_STEPS, Run, rearrange, submit
 from features.doubt import doubt
 from features.ring import CLOSED, NEVER, Ints, count, turn, usual_hours
+from features.yardsticks import count as count_deadlines
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
 from online_models.arrays import pack
@@ -212,6 +213,7 @@ class PartitionProcessor:
             raise RuntimeError("close the day before advancing")
         outputs = Outputs()
         self.state.unseen.note(package)
+        self.state.measures.note(package)
         if closed.outcomes:
             outputs.add_rows("nudge_outcomes", closed.outcomes)
         self.scored = self._scoring.score(
@@ -447,11 +449,12 @@ class PartitionProcessor:
             slots = state.of_run(index)
             slots = slots[self._in_force(run, slots, day)]
             if len(slots):
-                unseen = state.unseen.of(run.name)
-                codes = features(state.rows, slots, run, day, unseen)
+                unseen, measure = state.unseen.of(run.name), state.measures.of(run)
+                codes = features(state.rows, slots, run, day, unseen, measure)
                 told = engagement(state, index, slots, codes, day - 1)
-                either = doubt(state.rows, slots, run, day, unseen)
-                cohorts.append(Cohort(run, slots, codes, told, state.rows["hours"][slots], either))
+                did = count_deadlines(state.rows, slots, run, codes)
+                either = doubt(state.rows, slots, run, day, unseen, measure)
+                cohorts.append(Cohort(run, slots, codes, told, state.rows["hours"][slots], did, either))
         return cohorts
 
     def _in_force(self, run: Run, slots: Ints, day: int) -> NDArray[np.bool_]:
@@ -479,6 +482,7 @@ class PartitionProcessor:
         """
         examples = sorted(examples, key=lambda one: (one.course_run, one.enrolment, one.day))
         profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
+        deadlines = {cohort.run.name: pack(cohort.deadlines) for cohort in cohorts if cohort.deadlines.size}
         sources = self.state.tallies.take(today)
         choices = {name: pack(sums.astype(np.int32)) for name, sums in sorted(known.learned.items())}
         active = {cohort.run.name: pack(usual_hours(cohort.hours, today + 1)) for cohort in cohorts}
@@ -493,6 +497,7 @@ class PartitionProcessor:
                 parts=len(chunks),
                 features=FINGERPRINT,
                 cohorts=profiles if part == len(chunks) - 1 else {},
+                deadlines=deadlines if part == len(chunks) - 1 else {},
                 sources=sources if part == len(chunks) - 1 else [],
                 choices=choices if part == len(chunks) - 1 else {},
                 hours=active if part == len(chunks) - 1 else {},

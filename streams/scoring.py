@@ -13,6 +13,7 @@ from features.catalogue import FEATURES, INDEX
 from features.coursework import Run
 from features.doubt import Doubt
 from features.ring import RING, Ints, habits
+from features.yardsticks import Counts
 from nudges.choosing import Situation
 from nudges.decisions import Decided, call_off, decide, hear
 from nudges.experiments.bandit import context_of
@@ -54,8 +55,8 @@ class Cohort:
     """Enrolments of one run that are in force, and their features: uint8 [features, enrolments].
 
     engagement: what the store is told of the closed day, column by column. hours: uint8 [enrolments, ring,
-    3], their active hours as of the close. doubt: where days of the windows were not seen, what else they
-    may be.
+    3], their active hours as of the close. deadlines: what they did with each, [counted, deadlines]. doubt:
+    where days of the windows were not seen, what else they may be.
     """
 
     run: Run
@@ -63,6 +64,7 @@ class Cohort:
     codes: Codes
     engagement: dict[str, int]
     hours: NDArray[np.uint8]
+    deadlines: Counts
     doubt: Doubt | None = None
 
 

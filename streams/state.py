@@ -27,11 +27,12 @@ from online_models.recommender import Trail
 from online_models.trails import Trails
 from schemas.fields import DAY_S
 from streams.identity import Identity
+from streams.measures import Measures
 from streams.tallies import Tallies
 from streams.unseen import Unseen
 
 F = len(FEATURES)
-VERSION = 3
+VERSION = 4
 
 ROW = np.dtype(
     [
@@ -133,6 +134,7 @@ class PartitionState:
         self.counters: dict[tuple[str, str, int, int], list[int]] = {}
         self.tallies = Tallies()
         self.unseen = Unseen()
+        self.measures = Measures()
         self._dirty = np.zeros(capacity, bool)
         self._dirty_rows: dict[bytes, bytes | None] = {}
         self._written_facts: set[str] = set()
@@ -345,6 +347,7 @@ class PartitionState:
             "counters": [[*key, *amounts] for key, amounts in self.counters.items()],
             "tallies": self.tallies.stored(),
             "unseen": self.unseen.stored(),
+            "measures": self.measures.stored(),
             "clock": {name: getattr(self.clock, name) for name in Clock.__slots__},
         }
 
@@ -388,6 +391,7 @@ class PartitionState:
         self.counters = {(row[0], row[1], row[2], row[3]): row[4:] for row in mark["counters"]}
         self.tallies = Tallies(mark["tallies"])
         self.unseen = Unseen(mark["unseen"])
+        self.measures = Measures(mark["measures"])
         self.clock = Clock(**mark["clock"])
 
     def _restore_row(self, kind: bytes, name: str, value: bytes, key: bytes) -> None:

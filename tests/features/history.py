@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from features.catalogue import HALF_LIVES, KIND_GROUPS, WINDOWS
+from features.yardsticks import Yardstick
 
 HELD_CLICKS, HELD_SECONDS = 255, 65_535
 
@@ -49,7 +50,9 @@ class Calendar:
     due: dict[str, tuple[int, float]]
 
 
-def reference(history: History, calendar: Calendar, day: int, since: int) -> dict[str, float]:
+def reference(
+    history: History, calendar: Calendar, day: int, since: int, measure: Yardstick
+) -> dict[str, float]:
     """Every feature as of the start of ``day``. ``since``: the day from which days were closed."""
     cells: dict[tuple[int, str], int] = {}
     seconds: dict[int, int] = {}
@@ -64,7 +67,7 @@ def reference(history: History, calendar: Calendar, day: int, since: int) -> dic
         total[when] = total.get(when, 0) + count
     found = _activity(cells, total, seconds, day, since)
     found |= _lifetime(total, history, calendar, day)
-    found |= _course(history, calendar, day)
+    found |= _course(history, calendar, day, measure)
     return found
 
 
@@ -122,7 +125,7 @@ def _lifetime(total: dict[int, int], history: History, calendar: Calendar, day: 
     }
 
 
-def _course(history: History, calendar: Calendar, day: int) -> dict[str, float]:
+def _course(history: History, calendar: Calendar, day: int, measure: Yardstick) -> dict[str, float]:
     first: dict[str, int] = {}
     scores: dict[str, int] = {}
     newest = None
@@ -139,7 +142,25 @@ def _course(history: History, calendar: Calendar, day: int) -> dict[str, float]:
         row = 0 if name in first else row + 1
     upcoming = [due - day for due, _ in calendar.due.values() if due > day]
     weight = sum(passed.values())
+    said = dict(zip(calendar.due, measure.says.tolist(), strict=True))
+    usual = {
+        name: (float(measure.mean[at]), float(measure.spread[at])) for at, name in enumerate(calendar.due)
+    }
+    usually = {
+        name: (float(measure.early[at]), float(measure.early_spread[at]))
+        for at, name in enumerate(calendar.due)
+    }
+    above = [
+        max(-4.0, min(4.0, (score / 200 - usual[name][0]) / usual[name][1])) for name, score in scores.items()
+    ]
+    sooner = [
+        max(-4.0, min(4.0, (calendar.due[name][0] - 1 - when - usually[name][0]) / usually[name][1]))
+        for name, when in first.items()
+    ]
     points = sum(scores.get(name, 0) / 200 * weight for name, weight in passed.items())
+    counts = sum(weight * (1.0 if name in first else said[name]) for name, weight in passed.items())
+    lost = sum((1 - score / 200) * calendar.due[name][1] for name, score in scores.items())
+    lost += sum(said[name] * passed[name] for name in missed)
     return {
         "due": len(passed),
         "missed": len(missed) / max(len(passed), 1),
@@ -147,11 +168,15 @@ def _course(history: History, calendar: Calendar, day: int) -> dict[str, float]:
         "missed_last": row,
         "late": sum(1 for margin in margins if margin < 0) / max(len(margins), 1),
         "early": sum(margins) / max(len(margins), 1),
+        "early_above": sum(sooner) / len(sooner) if sooner else 0.0,
         "ahead": sum(1 for name in first if name not in passed),
         "since_submission": day - 1 - max(first.values()) if first else day - calendar.start,
         "score_mean": sum(scores.values()) / (200 * len(scores)) if scores else 0.5,
         "score_last": 0.5 if newest is None else newest / 200,
-        "points": points / weight if weight else 0.5,
+        "score_above": sum(above) / len(above) if above else 0.0,
+        "points": points / counts if counts > 1e-9 else 0.5,
+        "earned": sum(score / 200 * calendar.due[name][1] for name, score in scores.items()),
+        "reachable": 1 - lost,
         "progress": history.progress / 200,
         "lead": calendar.start - (calendar.start if history.enrolled is None else history.enrolled),
         "next_due": min(upcoming, default=64),

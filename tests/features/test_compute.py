@@ -13,6 +13,7 @@ from features.bins import Codes
 from features.catalogue import FEATURES, INDEX, NAMES
 from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints, Rows
+from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS
 from tests.features.history import Calendar, Click, HandIn, History, reference
 
@@ -52,6 +53,14 @@ histories = st.builds(
     st.integers(0, 200),
 )
 
+measures = st.builds(
+    lambda *columns: Yardstick(*(np.array(column) for column in columns)),
+    *(
+        st.lists(st.floats(least, most), min_size=3, max_size=3)
+        for least, most in ((0, 1), (0, 1), (0.05, 1), (-20, 20), (1, 9))
+    ),
+)
+
 
 def rows_of(histories: list[History], day: int) -> Rows:
     """The columns that the worker would have at the start of ``day``, filled day by day."""
@@ -88,11 +97,11 @@ def count_day(rows: Rows, histories: list[History], today: int) -> None:
 
 
 @many
-@given(history=histories, day=st.integers(START + 1, LAST))
-def test_every_feature_is_what_the_catalogue_says(history: History, day: int) -> None:
-    found = compute.values(rows_of([history], day), np.array([0]), RUN, day)
+@given(history=histories, day=st.integers(START + 1, LAST), measure=measures)
+def test_every_feature_is_what_the_catalogue_says(history: History, day: int, measure: Yardstick) -> None:
+    found = compute.values(rows_of([history], day), np.array([0]), RUN, day, measure=measure)
     assert found.keys() == set(NAMES)
-    expected = reference(history, CALENDAR, day, FIRST)
+    expected = reference(history, CALENDAR, day, FIRST, measure)
     assert {name: float(found[name][0]) for name in NAMES} == pytest.approx(
         {name: expected[name] for name in NAMES}, abs=1e-5
     )

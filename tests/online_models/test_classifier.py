@@ -16,7 +16,7 @@ from online_models.design import SIZE, TERMS, inputs, tables
 from online_models.scoring import MixedScorer, logistic, scorer_of
 from online_models.warming import RecencyPrior
 from schemas.learning import ModelSnapshot
-from tests.online_models.examples import enrolments, rows, seeded, seen_of, truth
+from tests.online_models.examples import F, enrolments, rows, seeded, seen_of, truth
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -111,17 +111,17 @@ def test_a_weight_counts_as_so_many_examples_would() -> None:
 
 
 def test_every_example_has_one_slope_and_one_step_of_each_term_and_two_contexts() -> None:
-    example = inputs(bytes(range(51)), bytes(range(200, 251)), "BBB/2014B", 0)
+    example = inputs(bytes(range(F)), bytes(range(200, 200 + F)), "BBB/2014B", 0)
     assert list(example) == sorted(example)
     assert len(example) == 2 * TERMS + 2
-    assert max(inputs(bytes([63] * 51), bytes([255] * 51), "BBB/2014J", 3)) == SIZE - 1
+    assert max(inputs(bytes([63] * F), bytes([255] * F), "BBB/2014J", 3)) == SIZE - 1
 
 
 @pytest.mark.parametrize(
     ("codes", "ranks", "complaint"),
     [
-        (bytes(50), bytes(51), "50 codes and 51 ranks, expected 51 each"),
-        (bytes(50) + b"\x40", bytes(51), "code 64, expected less than 64"),
+        (bytes(F - 1), bytes(F), f"{F - 1} codes and {F} ranks, expected {F} each"),
+        (bytes(F - 1) + b"\x40", bytes(F), "code 64, expected less than 64"),
     ],
 )
 def test_a_misshapen_example_is_refused(codes: bytes, ranks: bytes, complaint: str) -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from features.bins import histogram
 from features.catalogue import FINGERPRINT
+from features.yardsticks import COUNTED, Counts
 from online_models.arrays import pack, unpack
 from online_models.cohorts import rank_table
 from online_models.scoring import scorer_of
@@ -36,6 +38,12 @@ def term() -> dict[int, Day]:
     return {day: Day(tuple(seeded(30, seed=day)), {run: rows(30, rng)[0] for run in RUNS}) for day in DAYS}
 
 
+def deadlines(codes: NDArray[np.uint8], count: int = 3) -> Counts:
+    """Sums over enrolments, of a number of deadlines."""
+    sums = codes[: len(COUNTED)].astype(np.int64).sum(axis=1)
+    return np.stack([sums * (1 + number) for number in range(count)], axis=1)
+
+
 def reports(partition: int, partitions: int, parts: int) -> list[DayReport]:
     """One partition's share of the term, each day in so many parts."""
     found = []
@@ -53,6 +61,11 @@ def reports(partition: int, partitions: int, parts: int) -> list[DayReport]:
                     parts=parts,
                     features=FINGERPRINT,
                     cohorts=cohorts if part == 0 else {},
+                    deadlines={
+                        run: pack(deadlines(codes[:, partition::partitions]))
+                        for run, codes in what.cohorts.items()
+                        if part == 0
+                    },
                     examples=list(own[part::parts]),
                 )
             )
@@ -79,6 +92,7 @@ def test_each_day_has_its_package() -> None:
     assert packages[-1].metrics["served"] == 100
     for run, codes in term()[104].cohorts.items():
         np.testing.assert_array_equal(unpack(packages[-1].cohorts[run]), rank_table(histogram(codes)))
+        np.testing.assert_array_equal(unpack(packages[-1].deadlines[run]), deadlines(codes))
 
 
 @settings(deadline=None, max_examples=30)
@@ -156,6 +170,11 @@ def test_reports_of_published_days_are_ignored() -> None:
         ({"partition": 3}, "there are 1 partitions"),
         ({"part": 2, "parts": 2}, "part 2 of 2"),
         ({"cohorts": {"AAA": pack(np.zeros((2, 2), np.int32))}}, r"shape \(2, 2\)"),
+        (
+            {"deadlines": {"AAA": pack(np.zeros((2, 2), np.int64))}},
+            r"int64 and shape \(2, 2\)",
+        ),
+        ({"deadlines": {"AAA": pack(np.zeros((len(COUNTED), 2), np.int32))}}, "type int32"),
         ({"examples": [seeded(1)[0].model_copy(update={"codes": b"x"})]}, "1 codes"),
     ],
 )
@@ -167,6 +186,18 @@ def test_a_report_that_does_not_fit_is_refused_and_changes_nothing(
     with pytest.raises(ValueError, match=complaint):
         trainer.receive(first.model_copy(update=change))
     assert [p.model_dump_json() for report in [first, *later] for p in trainer.receive(report)] == expected()
+
+
+def test_deadlines_of_a_shorter_calendar_are_left_out() -> None:
+    """A partition that has not heard of the newest calendar yet."""
+    trainer = Trainer(2)
+    codes = rows(8, np.random.default_rng(3))[0]
+    for number, count in enumerate((2, 3)):
+        (report, *_) = reports(number, 2, 1)
+        counted = {"AAA/1": pack(deadlines(codes, count))}
+        found = trainer.receive(report.model_copy(update={"deadlines": counted}))
+    (package,) = found
+    np.testing.assert_array_equal(unpack(package.deadlines["AAA/1"]), deadlines(codes, 3))
 
 
 def test_parts_must_agree_on_their_number() -> None:
