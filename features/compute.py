@@ -6,10 +6,11 @@ over the enrolments: the result for one does not depend on which others are comp
 
 **Unseen days.** When a tracker was broken, silence is not the learner's. For whoever did nothing on
 such a day the clock stands still: windows, gaps and silence count the days that were seen. Whoever was
-seen to be active on it has that day like any other. A deadline that fell due up to a week after such a
-day counts as missed by nobody: the work may have been handed in unseen.
+seen to be active on it has that day like any other. A deadline that fell due up to a week after a day on
+which hand-ins may have gone unseen counts as missed by nobody.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,26 @@ CHUNK = 4096
 DOUBTFUL = 7
 """Days before a deadline in which most of the work is handed in (three quarters, on OULAD)."""
 
-ALL_SEEN: Ints = np.empty(0, np.int64)
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Days of a course run on which a tracker was broken, ascending.
+
+    days: of some kind of activity. work: those of them on which hand-ins may have gone unseen too.
+    """
+
+    days: Ints
+    work: Ints
 
 
-def features(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints = ALL_SEEN) -> Codes:
+_NONE: Ints = np.empty(0, np.int64)
+ALL_SEEN = Gaps(_NONE, _NONE)
+
+
+def features(rows: Rows, slots: Ints, run: Run, day: int, unseen: Gaps = ALL_SEEN) -> Codes:
     """Bins of all features, uint8 [features, enrolments], from events of days before ``day``.
 
-    slots: the enrolments, all of ``run``. unseen: days of the run on which a tracker was broken.
+    slots: the enrolments, all of ``run``.
     """
     codes = np.empty((len(FEATURES), len(slots)), np.uint8)
     for start in range(0, len(slots), CHUNK):
@@ -46,7 +60,7 @@ def features(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints = ALL_SEE
     return codes
 
 
-def values(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints = ALL_SEEN) -> Values:
+def values(rows: Rows, slots: Ints, run: Run, day: int, unseen: Gaps = ALL_SEEN) -> Values:
     """Every feature by name, each [enrolments], in the unit that the catalogue declares."""
     taken = rows[slots]
     closed = [(day - back) % RING for back in range(1, CLOSED + 1)]
@@ -56,7 +70,7 @@ def values(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints = ALL_SEEN)
     seconds = taken["seconds"].T[closed]
     by_day = clicks.sum(axis=1, dtype=np.int32)
     seen = by_day
-    recent = unseen[(unseen >= day - CLOSED) & (unseen < day)]
+    recent = unseen.days[(unseen.days >= day - CLOSED) & (unseen.days < day)]
     if len(recent):
         order = _seen_first(by_day, day - 1 - recent)
         clicks = np.take_along_axis(clicks, order[:, None], axis=0)
@@ -64,8 +78,8 @@ def values(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints = ALL_SEEN)
     found: Values = {}
     found |= _volume(clicks, seen, seconds)
     found |= _rhythm(taken, seen)
-    found |= _lifetime(taken, by_day, seen, run, day, unseen)
-    found |= _deadlines(taken, run, day, unseen)
+    found |= _lifetime(taken, by_day, seen, run, day, unseen.days)
+    found |= _deadlines(taken, run, day, unseen.work)
     return found
 
 
@@ -173,7 +187,10 @@ def _began(taken: Rows, run: Run, day: int) -> NDArray[np.int64]:
 
 
 def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints) -> Values:
-    """Deadlines passed, missed, early and late; scores; where the course run stands."""
+    """Deadlines passed, missed, early and late; scores; where the course run stands.
+
+    unseen: days on which hand-ins may have gone unseen.
+    """
     count = len(run.assessments)
     submitted = taken["submitted"][:, :count].T.astype(np.int64) + (
         run.start if run.known else 0

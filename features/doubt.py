@@ -2,10 +2,9 @@
 
 A tracker was broken for some days. The features that are estimated from leave these days out (``compute``):
 the best guess. It can be wrong either way, so what follows from it is first held against two others. In the
-*worst* case the learner did nothing on any of those days. In the *best* they were there on each of them,
-as on
-an ordinary active day of theirs, and handed in whatever fell due about then. Whatever really happened lies
-between the two.
+*worst* case the learner did nothing on any of those days. In the *best* they were there on each of them, as
+on an ordinary active day of theirs, and handed in whatever fell due about then, where hand-ins went unseen
+too. Whatever really happened lies between the two.
 """
 
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.bins import Codes
-from features.compute import DOUBTFUL, features
+from features.compute import DOUBTFUL, Gaps, features
 from features.coursework import NO_SCORE, NOT_SUBMITTED, SCORE_STEPS, Run
 from features.ring import CLOSED, RING, Ints, Rows
 from schemas.activity import ACTIVITY_KINDS
@@ -31,32 +30,35 @@ SCORE = 3 * SCORE_STEPS // 4
 class Doubt:
     """Enrolments of a run as they were at the start of ``day``, of which some days were not seen.
 
-    rows: theirs alone, [n], and nobody else's to change. unseen: days within the ring, ascending, at least
-    one.
+    rows: theirs alone, [n], and nobody else's to change. unseen: days within the ring, at least one.
     """
 
     rows: Rows
     run: Run
     day: int
-    unseen: Ints
+    unseen: Gaps
 
     def cases(self, places: Ints) -> tuple[Codes, Codes]:
         """Bins of the features of some of the enrolments in the best and in the worst case."""
         everybody = np.arange(len(places))
         worst = self.rows[places]
         best = worst.copy()
-        _fill(best, self.day, self.unseen)
-        _hand_in(best, self.run, self.unseen)
+        _fill(best, self.day, self.unseen.days)
+        _hand_in(best, self.run, self.unseen.work)
         return features(best, everybody, self.run, self.day), features(worst, everybody, self.run, self.day)
 
 
-def doubt(rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints) -> Doubt | None:
+def doubt(rows: Rows, slots: Ints, run: Run, day: int, unseen: Gaps) -> Doubt | None:
     """None where every day that counts now was seen.
 
-    unseen: all days of the run that were not, ascending. They are in doubt for as long as windows reach back.
+    unseen: all days of the run that were not. They are in doubt for as long as windows reach back.
     """
-    recent = unseen[(unseen >= day - CLOSED) & (unseen < day)]
-    return Doubt(rows[slots], run, day, recent) if len(recent) else None
+    recent = Gaps(_recent(unseen.days, day), _recent(unseen.work, day))
+    return Doubt(rows[slots], run, day, recent) if len(recent.days) else None
+
+
+def _recent(days: Ints, day: int) -> Ints:
+    return days[(days >= day - CLOSED) & (days < day)]
 
 
 def _fill(rows: Rows, day: int, unseen: Ints) -> None:

@@ -31,7 +31,7 @@ from streams.tallies import Tallies
 from streams.unseen import Unseen
 
 F = len(FEATURES)
-VERSION = 3
+VERSION = 4
 
 ROW = np.dtype(
     [
