@@ -196,18 +196,18 @@ def _reason(before: View, after: View, moved: Floats, total: float, places: list
 
 
 def sentence(place: int, before: View, after: View) -> str:
-    """A feature's value, and what is new about it: its value before, or else its place in the course."""
-    now = describe(place, after)
+    """A feature's value, and what is new about it: its value before, or its place in the course, or both.
+
+    Both where the course moved faster than the learner: neither alone would say why the estimate moved.
+    """
+    now, was = describe(place, after), describe(place, before)
     ahead = int(after.codes[place]) - int(before.codes[place])
     climbed = int(after.ranks[place]) - int(before.ranks[place])
-    overtaken = FEATURES[place].ranked and ahead * climbed < 0  # the course moved faster than the learner
-    if ahead and not overtaken:
-        was = describe(place, before)
-        return f"{now} (before: {was})" if was != now else now
-    if FEATURES[place].ranked and climbed:
-        rank, was = _percent(after.ranks[place]), _percent(before.ranks[place])
-        return f"{now}: more than {rank} of the course (before: {was})"
-    return now
+    text = f"{now} (before: {was})" if was != now else now
+    if FEATURES[place].ranked and climbed and (was == now or ahead * climbed < 0):
+        rank, ranked = _percent(after.ranks[place]), _percent(before.ranks[place])
+        text += f", more than {rank} of the course's learners (before: {ranked})"
+    return text
 
 
 def describe(place: int, view: View) -> str:

@@ -121,7 +121,9 @@ def test_an_unchanged_value_is_told_by_its_place_in_the_course() -> None:
     before = view(clicks_7=12)
     after = View(before.codes, np.full(F, 26, np.uint8))
     (reason,) = main_reasons(before, after, moved(clicks_7=0.4))
-    assert reason.text == "12 clicks in the last 7 days: more than 10 % of the course (before: 50 %)"
+    assert (
+        reason.text == "12 clicks in the last 7 days, more than 10 % of the course's learners (before: 50 %)"
+    )
 
 
 def test_no_change_has_no_reasons() -> None:
@@ -220,12 +222,22 @@ def test_a_rise_is_never_told_by_what_lowered_it() -> None:
     assert changes.any()
 
 
-def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course() -> None:
+def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course_too() -> None:
     before, after = view(clicks_7=12), view(clicks_7=20)
     behind = View(after.codes, np.full(F, 51, np.uint8))
     assert sentence(INDEX["clicks_7"], before, behind) == (
-        "18 clicks in the last 7 days: more than 20 % of the course (before: 50 %)"
+        "18 clicks in the last 7 days (before: 12 clicks in the last 7 days), "
+        "more than 20 % of the course's learners (before: 50 %)"
     )
+
+
+def test_a_silence_that_grew_is_said_to_have_though_the_course_fell_silent_too() -> None:
+    before, after = view(silence=30), view(silence=60)
+    silent = View(after.codes, np.full(F, 100, np.uint8))
+    told = sentence(INDEX["silence"], before, silent)
+    assert told.startswith("no activity for 5")
+    assert "(before: no activity for" in told
+    assert told.endswith(", more than 39 % of the course's learners (before: 50 %)")
 
 
 @pytest.mark.parametrize(
