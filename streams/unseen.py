@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from features.compute import ALL_SEEN, Gaps
+from features.ring import Ints, Rows, last_active
 from schemas.learning import DayPackage
 from schemas.quality import QualityVerdict
 
@@ -41,6 +42,15 @@ class Unseen:
     def stored(self) -> dict[str, list[list[int]]]:
         """All days, as JSON."""
         return {run: [gaps.days.tolist(), gaps.work.tolist()] for run, gaps in sorted(self._gaps.items())}
+
+
+def last_known(rows: Rows, slots: Ints, gaps: Gaps, end: int, today: int) -> Ints:
+    """The last day by the end of ``today`` with any activity, moved on by the unseen days between it and the
+    run's end, [slots]: silence is what was seen of it. Far below zero for who was never active.
+    """
+    last = last_active(rows, slots, today + 1)
+    days = gaps.days[gaps.days < end]
+    return last + len(days) - np.searchsorted(days, last + 1)
 
 
 def _hides_work(verdict: QualityVerdict) -> bool:
