@@ -84,6 +84,10 @@ USUAL_FROM = 0.02
 BUNCHED = 300
 """Records of a day that count as independent at most: faults come in bunches."""
 
+LEAST_STRETCH = 3
+"""Hours without an event that are one: sessions bring their events in bunches, so two at night are nobody's
+outage."""
+
 STRETCH_FADES = 0.98
 PROFILE_WEIGHT = 0.1
 
@@ -395,9 +399,10 @@ class QualityWatch:
         if not profile:
             return 0.0
         longest = empty = 0.0
+        hours = 0
         for events, share in zip(today.by_hour(scope).tolist(), profile, strict=True):
-            empty = 0.0 if events else empty + share
-            longest = max(longest, empty)
+            hours, empty = (0, 0.0) if events else (hours + 1, empty + share)
+            longest = max(longest, empty) if hours >= LEAST_STRETCH else longest
         return stream.noise.surprise(0.0, longest * expected)
 
     def _faulty(self, today: "_Today") -> Iterator[tuple[Scope, Problem, _Seen]]:

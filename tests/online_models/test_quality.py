@@ -203,6 +203,18 @@ def test_what_others_bring_more_is_nobodys_loss() -> None:
     assert [one for one in watch(flood).told() if one[0] < BREAK + 10] == []
 
 
+@pytest.mark.parametrize(("hours", "told"), [(2, False), (3, True)])
+def test_two_empty_hours_are_nobodys_outage(hours: int, told: bool) -> None:
+    """Sessions bring many events at once, so that an hour or two are empty by chance."""
+
+    def pause(day: int, source: str, _run: str, counts: Counts) -> Counts:
+        if source == "web" and day == BREAK:
+            counts.hours[:, 18 : 18 + hours] = 0
+        return counts
+
+    assert bool(watch(pause).told()) == told
+
+
 @dataclass(frozen=True)
 class Watching:
     day: int
