@@ -1,9 +1,11 @@
 """Checks and shows the reasons of every risk change of a whole run: ``python -m benchmarks.reasons``.
 
 Of each change the parts must add up to the change in log-odds. Printed are, course run by course run, how far
-they are off at most, how many reasons compare with the learner's own past or with the cohort, and how many
-rises say what would bring the risk down; and some of the changes, drawn by their id, as an instructor reads
-them. ``--oulad DIR`` asks the same of the real data, ``--module`` of some of its modules alone.
+they are off at most, how many reasons compare with the learner's own past or with the cohort, how many rises
+say what would bring the risk down, and in how many changes something *not new* about the learner (that the
+model has learned, or that earlier days still count) made more than each reason that is; and some of the
+changes, drawn by their id, as an instructor reads them. ``--oulad DIR`` asks the same of the real data,
+``--module`` of some of its modules alone.
 """
 
 import argparse
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluation.backtest import Backtest
+from online_models.explanations import NOT_NEW
 from online_models.scoring import ABSOLUTE
 from schemas.risk import RISK_LEVELS, RiskChange
 from sources.oulad import OuladFolder
@@ -58,7 +61,7 @@ def _log_odds(probability: float) -> float:
 def report(changes: list[RiskChange], shown: int) -> None:
     """Print it."""
     heads = f"{'parts off':>10} {'with a reason':>14} {'own past':>9} {'cohort':>7} {'rises':>7}"
-    print(f"{'course run':22} {'changes':>8} {heads} {'would help':>11}")
+    print(f"{'course run':22} {'changes':>8} {heads} {'would help':>11} {'not new':>7}")
     runs = sorted({change.course_run for change in changes})
     for name, some in [
         *((run, [one for one in changes if one.course_run == run]) for run in runs),
@@ -79,13 +82,15 @@ def _line(name: str, changes: list[RiskChange]) -> None:
     texts = [reason.text for change in changes for reason in change.reasons]
     rises = [change for change in changes if rose(change)]
     reasoned = sum(bool(one.reasons) for one in changes)
-    cohort = sum("of the course's learners" in text for text in texts)
+    cohort = sum("than for" in text for text in texts)
+    not_new = sum(any(one.feature in NOT_NEW for one in change.reasons) for change in changes)
     relieved = sum(any(one.relief for one in change.reasons) for change in rises)
     print(
         f"{name:22} {len(changes):8,} {max(map(apart, changes), default=0):10.1e} {reasoned:14,}"
         f" {_share(sum('(before: ' in text for text in texts), len(texts)):>9}"
         f" {_share(cohort, len(texts)):>7}"
         f" {len(rises):7,} {_share(relieved, len(rises)):>11}"
+        f" {_share(not_new, len(changes)):>7}"
     )
 
 

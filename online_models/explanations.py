@@ -16,7 +16,7 @@ from features.catalogue import FEATURES, INDEX, KIND_GROUPS, WINDOWS, Linear
 from online_models.cohorts import MIDDLE
 from online_models.design import Floats, Seen
 from online_models.scoring import Scorer, log_odds_of
-from schemas.risk import Reason
+from schemas.risk import MEMORY, MODEL, Reason
 
 Words = Callable[[float], str]
 """From a feature's value to what it means, in a clause without a full stop."""
@@ -35,17 +35,13 @@ GROUPS: dict[str, list[int]] = {}
 for _place, _feature in enumerate(FEATURES):
     GROUPS.setdefault(_feature.group, []).append(_place)
 
-MODEL = "model"
-"""The part of a change that is none of the learner's."""
+NOT_NEW = {
+    MODEL: "the model has learned from course runs that ended since the last change",
+    MEMORY: "earlier days still count: an estimate follows what is new over some days",
+}
+"""What these parts are called where they moved an estimate more than anything about the learner."""
 
-LEARNED = (
-    "the model has learned from course runs that ended since the last change; what is new about the learner \
-speaks the other way"
-)
-"""A reason where nothing about the learner is one."""
-
-MEMORY = "memory"
-"""The part that earlier days have in what is served: they hold a change back, and let it come later."""
+OTHER_WAY = "; what is new about the learner speaks the other way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +72,14 @@ def explain(
     ]
     memory = [0.0] * len(now) if remembered is None else remembered
     added = [parts(moved[:, at], was[at], now[at], memory[at]) for at in range(len(now))]
-    reasons = [
-        main_reasons(then, since, moved[:, at], towards=now[at] - was[at]) or _of_the_model(added[at])
-        for at, (then, since) in enumerate(views)
-    ]
+    reasons = []
+    for at, (then, since) in enumerate(views):
+        towards = now[at] - was[at]
+        told = main_reasons(then, since, moved[:, at], towards=towards)
+        reasons.append([*told, *_not_new(added[at], told, towards)])
     if middle is not None:
         rising = [
-            [reason.feature for reason in told if reason.feature != MODEL] if now[at] > was[at] else []
+            [reason.feature for reason in told if reason.feature not in NOT_NEW] if now[at] > was[at] else []
             for at, told in enumerate(reasons)
         ]
         found = reliefs(scorer, after, middle, rising)
@@ -93,11 +90,15 @@ def explain(
     return [Why(told, one) for told, one in zip(reasons, added, strict=True)]
 
 
-def _of_the_model(added: dict[str, float]) -> list[Reason]:
-    """The one reason of a change that goes against all that is new about the learner."""
-    if not added[MODEL]:
-        return []
-    return [Reason(feature=MODEL, text=LEARNED, contribution=added[MODEL])]
+def _not_new(added: dict[str, float], told: list[Reason], towards: float) -> list[Reason]:
+    """Parts that are not new about the learner, where they moved the estimate more than all that is."""
+    direction = 1.0 if towards > 0 else -1.0
+    most = max((reason.contribution * direction for reason in told), default=0.0)
+    return [
+        Reason(feature=part, text=words if told else words + OTHER_WAY, contribution=added[part])
+        for part, words in NOT_NEW.items()
+        if added[part] * direction > most
+    ]
 
 
 def parts(moved: Floats, before: float, after: float, memory: float = 0.0) -> dict[str, float]:
@@ -146,7 +147,7 @@ def reliefs(
             words = describe(
                 _telling(INDEX[name], View(seen.codes[:, at], seen.ranks[:, at]), middle), middle
             )
-            found[at][name] = f"as in the middle of the course ({words}): {_share(probability)}"
+            found[at][name] = f"as for a typical learner of the course ({words}): {_share(probability)}"
     return found
 
 
@@ -206,8 +207,17 @@ def sentence(place: int, before: View, after: View) -> str:
     text = f"{now} (before: {was})" if was != now else now
     if FEATURES[place].ranked and climbed and (was == now or ahead * climbed < 0):
         rank, ranked = _percent(after.ranks[place]), _percent(before.ranks[place])
-        text += f", more than {rank} of the course's learners (before: {ranked})"
+        more = _COMPARED.get(FEATURES[place].name, "more")
+        text += f", {more} than for {rank} of the course's learners (before: {ranked})"
     return text
+
+
+_COMPARED = {
+    **dict.fromkeys(("silence", "silence_own", "gap_28", "since_submission"), "longer"),
+    **dict.fromkeys(("score_mean", "score_last"), "higher"),
+    **dict.fromkeys(("early", "lead"), "earlier"),
+}
+"""What a higher rank is where it is not *more*."""
 
 
 def describe(place: int, view: View) -> str:

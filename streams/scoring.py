@@ -24,7 +24,7 @@ from nudges.timing import Habit
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Estimate, Seen
-from online_models.explanations import MODEL, Why, explain, middle_of
+from online_models.explanations import Why, explain, middle_of
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
 from online_models.memory import Memory, steadied
 from online_models.recommender import Recommender
@@ -439,9 +439,9 @@ def _ranks(run: Run, codes: Codes, package: DayPackage) -> Codes:
 
 
 def _group(change: RiskChange) -> str | None:
-    """What the main reason is about."""
+    """What the main reason is about; None where it is nothing about the learner."""
     main = main_reason(change)
-    return None if main is None or main.feature == MODEL else FEATURES[INDEX[main.feature]].group
+    return FEATURES[INDEX[main.feature]].group if main is not None and main.feature in INDEX else None
 
 
 def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:

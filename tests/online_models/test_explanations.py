@@ -14,6 +14,7 @@ from online_models.classifier import RiskClassifier
 from online_models.cohorts import rank_table
 from online_models.explanations import (
     GROUPS,
+    NOT_NEW,
     WORDS,
     View,
     describe,
@@ -22,7 +23,8 @@ from online_models.explanations import (
     middle_of,
     sentence,
 )
-from online_models.scoring import MixedScorer
+from online_models.scoring import MixedScorer, log_odds_of
+from schemas.risk import MEMORY, MODEL
 from tests.online_models.examples import F, enrolments, seeded, seen_of
 
 
@@ -122,7 +124,8 @@ def test_an_unchanged_value_is_told_by_its_place_in_the_course() -> None:
     after = View(before.codes, np.full(F, 26, np.uint8))
     (reason,) = main_reasons(before, after, moved(clicks_7=0.4))
     assert (
-        reason.text == "12 clicks in the last 7 days, more than 10 % of the course's learners (before: 50 %)"
+        reason.text
+        == "12 clicks in the last 7 days, more than for 10 % of the course's learners (before: 50 %)"
     )
 
 
@@ -222,12 +225,44 @@ def test_a_rise_is_never_told_by_what_lowered_it() -> None:
     assert changes.any()
 
 
+def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
+    """The model learned, or earlier days still count: after the learner's own reasons, by its own part."""
+    then, now = (view(silence=silence) for silence in (0, 4))
+    codes, ranks = (np.stack([getattr(one, kind) for one in (then, now)], 1) for kind in ("codes", "ranks"))
+    before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
+    moved = float(SCORER.changes(before, after)[:, 0].sum())
+    was = 0.4
+    for remembered, learned, told in ((0.0, 0.0, []), (2.0, 0.0, [MEMORY]), (0.0, 3.0, [MODEL])):
+        sum_ = log_odds_of(np.array(was)) + moved + remembered + learned
+        probability = float(1 / (1 + np.exp(-sum_)))
+        (why,) = explain(SCORER, before, after, [was], [probability], None, [remembered])
+        not_new = [reason for reason in why.reasons if reason.feature in NOT_NEW]
+        assert [reason.feature for reason in not_new] == told
+        assert why.reasons[-len(not_new) or None :] == not_new or not told
+        assert [reason.contribution for reason in not_new] == [why.parts[part] for part in told]
+
+
+def test_where_nothing_new_speaks_for_it_earlier_days_do() -> None:
+    codes, ranks = (
+        np.stack([getattr(view(**one), kind) for one in ({"silence": 12}, {})], 1)
+        for kind in ("codes", "ranks")
+    )
+    before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
+    fell = float(SCORER.changes(before, after)[:, 0].sum())
+    assert fell < 0
+    now = float(1 / (1 + np.exp(-(fell + 4.0))))
+    (why,) = explain(SCORER, before, after, [0.5], [now], None, [4.0])
+    assert now > 0.5
+    assert why.reasons[0].contribution > 0
+    assert MEMORY in {reason.feature for reason in why.reasons}
+
+
 def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course_too() -> None:
     before, after = view(clicks_7=12), view(clicks_7=20)
     behind = View(after.codes, np.full(F, 51, np.uint8))
     assert sentence(INDEX["clicks_7"], before, behind) == (
         "18 clicks in the last 7 days (before: 12 clicks in the last 7 days), "
-        "more than 20 % of the course's learners (before: 50 %)"
+        "more than for 20 % of the course's learners (before: 50 %)"
     )
 
 
@@ -237,7 +272,7 @@ def test_a_silence_that_grew_is_said_to_have_though_the_course_fell_silent_too()
     told = sentence(INDEX["silence"], before, silent)
     assert told.startswith("no activity for 5")
     assert "(before: no activity for" in told
-    assert told.endswith(", more than 39 % of the course's learners (before: 50 %)")
+    assert told.endswith(", longer than for 39 % of the course's learners (before: 50 %)")
 
 
 @pytest.mark.parametrize(
