@@ -204,12 +204,12 @@ def sentence(place: int, before: View, after: View) -> str:
     now, was = describe(place, after), describe(place, before)
     ahead = int(after.codes[place]) - int(before.codes[place])
     climbed = int(after.ranks[place]) - int(before.ranks[place])
-    text = f"{now} (before: {was})" if was != now else now
+    past = [was] if was != now else []
     if FEATURES[place].ranked and climbed and (was == now or ahead * climbed < 0):
-        rank, ranked = _percent(after.ranks[place]), _percent(before.ranks[place])
         more = _COMPARED.get(FEATURES[place].name, "more")
-        text += f", {more} than for {rank} of the course's learners (before: {ranked})"
-    return text
+        now += f", {more} than for {_percent(after.ranks[place])} of the course's learners"
+        past.append(_percent(before.ranks[place]))
+    return f"{now} (before: {', '.join(past)})" if past else now
 
 
 _COMPARED = {
