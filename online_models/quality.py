@@ -273,8 +273,9 @@ class QualityWatch:
         Nobody can say whose events are missing where several bring them, so it is looked for only where none
         of these sources is known to have fallen behind the others.
         """
+        today.rests_on = self._rests_on()
         for run in sorted(today.together):
-            rests_on = self._rests_on(run)
+            rests_on = today.rests_on.get(run, [])
             if today.is_ending(Scope("", run)) or self._fell_behind(rests_on):
                 continue
             for scope in rests_on:
@@ -289,14 +290,16 @@ class QualityWatch:
             parts = [torn for scope, torn in today.torn.items() if scope.source == source]
             today.torn[Scope(source)] = _Torn(*(sum(each) for each in zip(*parts, strict=True)))
 
-    def _rests_on(self, run: str) -> list[Scope]:
-        """Of the sources that brought events of a run lately, the parts that matter."""
-        known = {
-            scope: stream.level.slow
-            for scope, stream in self._streams.items()
-            if scope.run == run and not scope.kind and stream.level is not None
+    def _rests_on(self) -> dict[str, list[Scope]]:
+        """By run: of the sources that brought events of it lately, the parts that matter."""
+        levels: dict[str, dict[Scope, float]] = {}
+        for scope, stream in self._streams.items():
+            if scope.run and not scope.kind and stream.level is not None:
+                levels.setdefault(scope.run, {})[scope] = stream.level.slow
+        return {
+            run: sorted(scope for scope, slow in parts.items() if slow >= LEAST_PART * sum(parts.values()))
+            for run, parts in levels.items()
         }
-        return sorted(scope for scope, slow in known.items() if slow >= LEAST_PART * sum(known.values()))
 
     def _fell_behind(self, scopes: list[Scope]) -> bool:
         """Whether one of a run's sources, but not all, or a kind of one, is quiet or doubted."""
@@ -513,7 +516,7 @@ class QualityWatch:
 
     def _learn_together(self, today: "_Today") -> None:
         for run, together in today.together.items():
-            rests_on = self._rests_on(run)
+            rests_on = today.rests_on.get(run, [])
             for scope in [] if self._fell_behind(rests_on) else rests_on:
                 whole = self._stream(Scope(scope.source)).companions
                 if not (self._explained(scope, "quiet") or whole.doubted):
@@ -584,6 +587,9 @@ class _Today:
     stretches: dict[Scope, float] = field(default_factory=dict)
     shares: dict[Scope, "_Beside"] = field(default_factory=dict)
     """Of whole sources and their parts of runs, where others were active."""
+
+    rests_on: dict[str, list[Scope]] = field(default_factory=dict)
+    """By run: its part of the sources that bring its events."""
 
     torn: dict[Scope, "_Torn"] = field(default_factory=dict)
     """Of whole sources and their parts of runs, where what goes together is known."""
