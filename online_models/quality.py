@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from math import inf, log
+from math import fsum, inf, log
 from typing import Any, NamedTuple, cast, get_args
 
 import numpy as np
@@ -297,7 +297,7 @@ class QualityWatch:
             if scope.run and not scope.kind and stream.level is not None:
                 levels.setdefault(scope.run, {})[scope] = stream.level.slow
         return {
-            run: sorted(scope for scope, slow in parts.items() if slow >= LEAST_PART * sum(parts.values()))
+            run: sorted(scope for scope, slow in parts.items() if slow >= LEAST_PART * fsum(parts.values()))
             for run, parts in levels.items()
         }
 
