@@ -18,6 +18,7 @@ from online_models.arrays import unpack
 from online_models.labels import EXIT_DAYS, SILENCE_HORIZON
 from online_models.trainer import Trainer
 from online_models.warming import recency_prior
+from schemas.activity import ACTIVITY_KINDS
 from schemas.learning import DayPackage, TrainingExample
 from schemas.nudge import Nudge, NudgeCancelled
 from schemas.topics import FEEDBACK
@@ -396,6 +397,30 @@ def test_the_cohorts_hours_travel_in_the_package() -> None:
     hours = unpack(bench.packages[-1].hours["c/r"])
     assert np.flatnonzero(hours).tolist() == [((START + 1 + 3) % 7) * 24 + 12]
     assert hours.sum() == 1
+
+
+def test_what_learners_did_together_on_the_day_is_in_its_report() -> None:
+    """Of the day that closed alone, whatever of the next one was there before it did."""
+    records = [calendar(), *(fact("enrolled", -1, learner=name) for name in "ab")]
+    bench = Bench().feed([*sorted_by_time(records), *ticks(5), tick(5.3)])
+    bench.processor.apply(
+        batch_of(
+            [
+                click(5.4, learner="a", kind="home"),
+                click(5.4, learner="a", kind="content"),
+                click(5.5, learner="b", kind="content"),
+                click(6.1, learner="b", kind="home"),
+                tick(7),
+            ],
+            bench.offset,
+        )
+    )
+    assert bench.processor.due == START + 5
+    (report,) = bench.processor.close()
+    others, both = unpack(report.together["c/r"])
+    home, content = (ACTIVITY_KINDS.index(kind) for kind in ("home", "content"))
+    assert (others[home], both[home]) == (2, 1)
+    assert (others[content], both[content]) == (1, 1)
 
 
 def test_who_left_gets_nothing_more_and_it_is_written_down() -> None:
