@@ -16,7 +16,7 @@ from features.catalogue import FEATURES, INDEX, KIND_GROUPS, WINDOWS, Linear
 from online_models.cohorts import MIDDLE
 from online_models.design import Floats, Seen
 from online_models.scoring import Scorer, log_odds_of
-from schemas.risk import MEMORY, MODEL, Reason
+from schemas.risk import CONFIRMED, MEMORY, MODEL, RISK_LEVELS, Reason
 
 Words = Callable[[float], str]
 """From a feature's value to what it means, in a clause without a full stop."""
@@ -58,13 +58,13 @@ def explain(
     after: Seen,
     was: list[float],
     now: list[float],
-    middle: View | None,
+    typical: View | None,
     remembered: Sequence[float] | None = None,
 ) -> list[Why]:
     """Why n estimates of a run changed since they were last told: from ``was`` to ``now``.
 
-    before, after: what was seen then and now. middle: the middle of the cohort, None where nobody knows it.
-    remembered: of the change, in log-odds, what the memory of earlier days makes; nothing where left out.
+    before, after: what was seen then and now. typical: a typical learner of the cohort, None where nobody
+    knows. remembered: of the change, in log-odds, what the memory of earlier days makes; nothing where left out.
     """
     moved = scorer.changes(before, after)
     views = [
@@ -77,12 +77,12 @@ def explain(
         towards = now[at] - was[at]
         told = main_reasons(then, since, moved[:, at], towards=towards)
         reasons.append([*told, *_not_new(added[at], told, towards)])
-    if middle is not None:
+    if typical is not None:
         rising = [
             [reason.feature for reason in told if reason.feature not in NOT_NEW] if now[at] > was[at] else []
             for at, told in enumerate(reasons)
         ]
-        found = reliefs(scorer, after, middle, rising)
+        found = reliefs(scorer, after, typical, rising)
         reasons = [
             [reason.model_copy(update={"relief": words.get(reason.feature)}) for reason in told]
             for told, words in zip(reasons, found, strict=True)
@@ -118,12 +118,12 @@ def _log_odds(probability: float) -> float:
 
 
 def reliefs(
-    scorer: Scorer, seen: Seen, middle: View, wanted: Sequence[Sequence[str]]
+    scorer: Scorer, seen: Seen, typical: View, wanted: Sequence[Sequence[str]]
 ) -> list[dict[str, str]]:
     """What would bring each of n estimates down: feature → words.
 
-    middle: the middle of the cohort. wanted: the features that reasons are told by, of each of the n; all of
-    a feature's group would be as in the middle. One is left out that nobody can change by what they do, or
+    typical: a typical learner of the cohort. wanted: the features that reasons are told by, of each of the n;
+    all of a feature's group would be as theirs. One is left out that nobody can change by what they do, or
     that would not lower the estimate.
     """
     asked = [
@@ -139,24 +139,25 @@ def reliefs(
     codes, ranks = seen.codes[:, columns], seen.ranks[:, columns]
     for column, (_, name) in enumerate(asked):
         places = GROUPS[FEATURES[INDEX[name]].group]
-        codes[places, column], ranks[places, column] = middle.codes[places], middle.ranks[places]
+        codes[places, column], ranks[places, column] = typical.codes[places], typical.ranks[places]
     then = scorer.estimate(Seen(codes, ranks, seen.context[:, columns])).lost
     now = scorer.estimate(seen).lost
     for (at, name), probability in zip(asked, then.tolist(), strict=True):
         if now[at] - probability >= WORTH_SAYING:
-            words = describe(
-                _telling(INDEX[name], View(seen.codes[:, at], seen.ranks[:, at]), middle), middle
-            )
-            found[at][name] = f"as for a typical learner of the course ({words}): {_share(probability)}"
+            place = _telling(INDEX[name], View(seen.codes[:, at], seen.ranks[:, at]), typical)
+            like = f"as for a typical learner of the course ({describe(place, typical)})"
+            if FEATURES[place].group == "silence":
+                like = "active again"
+            found[at][name] = f"{like}: {_share(probability)}"
     return found
 
 
-def _telling(told: int, seen: View, middle: View) -> int:
-    """What tells the middle of a group from what was seen: the feature of the reason, where it differs."""
-    if seen.codes[told] != middle.codes[told]:
+def _telling(told: int, seen: View, typical: View) -> int:
+    """What tells the typical of a group from what was seen: the feature of the reason, where it differs."""
+    if seen.codes[told] != typical.codes[told]:
         return told
     group = GROUPS[FEATURES[told].group]
-    return max(group, key=lambda place: abs(int(middle.ranks[place]) - int(seen.ranks[place])))
+    return max(group, key=lambda place: abs(int(typical.ranks[place]) - int(seen.ranks[place])))
 
 
 WORTH_SAYING = 0.01
@@ -169,6 +170,28 @@ def middle_of(profile: NDArray[np.uint8]) -> View:
     """The middle of a cohort from its ranks by bin, [features, bins]: for each feature its bin."""
     codes = np.abs(profile.astype(np.int64) - MIDDLE).argmin(axis=1).astype(np.uint8)
     return View(codes, profile[np.arange(len(profile)), codes])
+
+
+def typical_of(profile: NDArray[np.uint8]) -> View:
+    """Whose example a relief takes: the middle of a cohort, but active on the last day.
+
+    A cohort may be silent for weeks, and to be so as well helps nobody.
+    """
+    middle, silence = middle_of(profile), GROUPS["silence"]
+    middle.codes[silence], middle.ranks[silence] = 0, profile[silence, 0]
+    return middle
+
+
+def confirmed(before: str, level: str, was: float, now: float) -> list[Reason]:
+    """The first reason of a level that moved where the estimate had been before, and no further.
+
+    before, level: of ``RISK_LEVELS``. was, now: the probabilities told with them.
+    """
+    rose = RISK_LEVELS.index(level) > RISK_LEVELS.index(before)
+    if (now > was) == rose:
+        return []
+    text = f"the estimate was as {'high' if rose else 'low'} before, and is confirmed by the days since"
+    return [Reason(feature=CONFIRMED, text=text, contribution=0.0)]
 
 
 def main_reasons(

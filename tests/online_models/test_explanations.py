@@ -17,11 +17,13 @@ from online_models.explanations import (
     NOT_NEW,
     WORDS,
     View,
+    confirmed,
     describe,
     explain,
     main_reasons,
     middle_of,
     sentence,
+    typical_of,
 )
 from online_models.scoring import MixedScorer, log_odds_of
 from schemas.risk import MEMORY, MODEL
@@ -182,21 +184,23 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     crowd[INDEX["missed"]] = 10
     crowd[INDEX["silence"]] = np.random.default_rng(1).integers(0, 6, 400)
     counts = np.stack([np.bincount(row, minlength=BINS) for row in crowd]).astype(np.int32)
-    middle = middle_of(rank_table(counts))
-    assert middle.codes[INDEX["silence"]] in {2, 3}
+    assert middle_of(rank_table(counts)).codes[INDEX["silence"]] in {2, 3}
+    typical = typical_of(rank_table(counts))
+    assert typical.codes[INDEX["silence"]] == 0
     codes, ranks = crowd[:, :1].copy(), np.full((F, 1), 127, np.uint8)
     before, silent = seen_of(codes.copy(), ranks), codes.copy()
     silent[INDEX["silence"]] = 60
     after = seen_of(silent, ranks)
     was, now = SCORER.estimate(before).lost.tolist(), SCORER.estimate(after).lost.tolist()
-    (rise,) = explain(SCORER, before, after, was, now, middle)
+    (rise,) = explain(SCORER, before, after, was, now, typical)
     assert now > was
     assert rise.reasons[0].feature == "silence"
     assert rise.reasons[0].relief is not None
+    assert rise.reasons[0].relief.startswith("active again: ")
     told = float(rise.reasons[0].relief.rpartition(": ")[2].removesuffix(" %")) / 100
     assert told < now[0] - 0.01
     assert told == pytest.approx(was[0], abs=0.1)
-    (fall,) = explain(SCORER, after, before, now, was, middle)
+    (fall,) = explain(SCORER, after, before, now, was, typical)
     assert fall.reasons[0].relief is None
 
 
@@ -240,6 +244,23 @@ def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
         assert [reason.feature for reason in not_new] == told
         assert why.reasons[-len(not_new) or None :] == not_new or not told
         assert [reason.contribution for reason in not_new] == [why.parts[part] for part in told]
+
+
+@pytest.mark.parametrize(
+    ("before", "level", "was", "now", "text"),
+    [
+        ("low", "medium", 0.53, 0.51, "the estimate was as high before, and is confirmed by the days since"),
+        ("medium", "low", 0.35, 0.36, "the estimate was as low before, and is confirmed by the days since"),
+        ("low", "medium", 0.49, 0.51, None),
+        ("high", "low", 0.8, 0.3, None),
+    ],
+)
+def test_a_level_that_follows_the_estimate_late_says_so(
+    before: str, level: str, was: float, now: float, text: str | None
+) -> None:
+    found = confirmed(before, level, was, now)
+    assert [one.text for one in found] == ([text] if text else [])
+    assert all(one.contribution == 0 for one in found), "the parts add up without it"
 
 
 def test_where_nothing_new_speaks_for_it_earlier_days_do() -> None:
