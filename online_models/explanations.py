@@ -64,7 +64,8 @@ def explain(
     """Why n estimates of a run changed since they were last told: from ``was`` to ``now``.
 
     before, after: what was seen then and now. typical: a typical learner of the cohort, None where nobody
-    knows. remembered: of the change, in log-odds, what the memory of earlier days makes; nothing where left out.
+    knows. remembered: of the change, in log-odds, what the memory of earlier days makes; nothing where left
+    out.
     """
     moved = scorer.changes(before, after)
     views = [
