@@ -251,7 +251,20 @@ def describe(place: int, view: View) -> str:
         return "no activity yet"
     if name in _NEED_SUBMISSION and _nothing_handed_in(view):
         return "nothing handed in yet"
+    for clicks, words in _NO_TREND.get(name, {}).items():
+        if view.codes[INDEX[clicks]] == 0:
+            return words
     return WORDS[name](_value(place, int(view.codes[place])))
+
+
+_NO_TREND = {
+    "trend_7": {
+        "clicks_28": "no activity in the last 28 days",
+        "clicks_7": "no activity in the last week, but in the three weeks before",
+    },
+    "trend_own": {"clicks_14": "no activity in the last two weeks"},
+}
+"""Nobody who did nothing is *about as active as before*: feature → the first count that is 0 → words."""
 
 
 def _nothing_handed_in(view: View) -> bool:
