@@ -148,7 +148,7 @@ def reliefs(
             place = _telling(INDEX[name], View(seen.codes[:, at], seen.ranks[:, at]), typical)
             like = f"as for a typical learner of the course ({describe(place, typical)})"
             if FEATURES[place].group == "silence":
-                like = "active again"
+                like = "active again" if seen.codes[INDEX["clicks_all"], at] else "a first activity"
             found[at][name] = f"{like}: {_share(probability)}"
     return found
 

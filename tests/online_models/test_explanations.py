@@ -180,6 +180,7 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     """A cohort that is hardly ever silent, and one of it that has been for a month."""
     crowd = np.zeros((F, 400), np.uint8)
     crowd[INDEX["missed"]] = 10
+    crowd[INDEX["clicks_all"]] = 30
     crowd[INDEX["silence"]] = np.random.default_rng(1).integers(0, 6, 400)
     counts = np.stack([np.bincount(row, minlength=BINS) for row in crowd]).astype(np.int32)
     assert middle_of(rank_table(counts)).codes[INDEX["silence"]] in {2, 3}
@@ -198,6 +199,11 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     told = float(rise.reasons[0].relief.rpartition(": ")[2].removesuffix(" %")) / 100
     assert told < now[0] - 0.01
     assert told == pytest.approx(was[0], abs=0.1)
+    never = silent.copy()
+    never[INDEX["clicks_all"]] = 0
+    likely = SCORER.estimate(seen_of(never, ranks)).lost.tolist()
+    (unseen,) = explain(SCORER, before, seen_of(never, ranks), was, likely, typical)
+    assert any((reason.relief or "").startswith("a first activity: ") for reason in unseen.reasons)
     (fall,) = explain(SCORER, after, before, now, was, typical)
     assert fall.reasons[0].relief is None
 
