@@ -216,6 +216,20 @@ def test_a_change_tells_all_parts_of_it_and_how_soon_the_learner_may_leave() -> 
     assert all(row["exit_probability"] > 0 for row in bench.rows("risk_history"))
 
 
+def test_a_level_that_rises_while_the_estimate_falls_is_said_to_be_confirmed() -> None:
+    """Who never comes begins beyond the bound, and the level waits for more such days."""
+    bench = Bench().feed([calendar(days=260), fact("enrolled", -1), *ticks(30)])
+    change = bench.said.risk_changes[0]
+    assert (change.previous_level, change.level) == ("low", "medium")
+    assert change.probability < change.previous_probability
+    assert change.reasons[0].feature == "confirmed"
+    assert sum(change.parts.values()) == pytest.approx(
+        math.log(change.probability / (1 - change.probability))
+        - math.log(change.previous_probability / (1 - change.previous_probability)),
+        abs=1e-5,
+    )
+
+
 def test_history_is_written_when_it_moved_and_every_week() -> None:
     bench = Bench().feed([calendar(), fact("enrolled", -1), *(click(day + 0.5) for day in range(60))])
     bench.feed(ticks(62, 60))
