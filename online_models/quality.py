@@ -364,9 +364,7 @@ class QualityWatch:
             stream.silence += surprise
             surprise, since = stream.silence, stream.silent_since
         if not scope.kind and observed:
-            stretch = self._stretch(today, scope, stream, expected)
-            surprise = max(surprise, stretch - stream.stretch)
-            today.stretches[scope] = stretch
+            surprise = max(surprise, self._stretch(today, scope, stream, expected) - stream.stretch)
         if surprise >= OPENS:  # so little needs nothing else to be told by, nor to be over
             stream.share.evidence = stream.companions.evidence = 0.0
             return _Seen(observed, expected, surprise, since)
@@ -397,16 +395,22 @@ class QualityWatch:
             yield _Seen(torn.brought, torn.usual, companions.evidence, companions.since, LOSS_OPENS)
 
     def _stretch(self, today: "_Today", scope: Scope, stream: _Stream, expected: float) -> float:
-        """The surprise of the day's emptiest stretch of hours."""
+        """The surprise of the day's emptiest stretch of hours, where it is long enough.
+
+        Shorter ones are none, but tell how empty hours are by chance: all are noted for the day.
+        """
         profile = self._stream(Scope(scope.source)).profile
         if not profile:
             return 0.0
-        longest = empty = 0.0
-        hours = 0
+        longest = {True: 0.0, False: 0.0}
+        hours, empty = 0, 0.0
         for events, share in zip(today.by_hour(scope).tolist(), profile, strict=True):
             hours, empty = (0, 0.0) if events else (hours + 1, empty + share)
-            longest = max(longest, empty) if hours >= LEAST_STRETCH else longest
-        return stream.noise.surprise(0.0, longest * expected)
+            long = hours >= LEAST_STRETCH
+            longest[long] = max(longest[long], empty)
+        surprises = {long: stream.noise.surprise(0.0, share * expected) for long, share in longest.items()}
+        today.stretches[scope] = max(surprises.values())
+        return surprises[True]
 
     def _faulty(self, today: "_Today") -> Iterator[tuple[Scope, Problem, _Seen]]:
         """Scopes whose records are worse than usual, the widest first."""
