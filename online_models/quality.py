@@ -430,12 +430,15 @@ class QualityWatch:
         """Open, close and accept alarms."""
         seen = {(scope, problem): one for scope, problem, one in found}
         events = [*self._close(today, seen)]
-        settled = {
-            (event.verdict.source, event.verdict.course_run or "", event.verdict.kind or "")
+        settled = [
+            Scope(event.verdict.source, event.verdict.course_run or "", event.verdict.kind or "")
             for event in events
-        }
+        ]
+        accepted = [of for of, event in zip(settled, events, strict=True) if event.alarm == "accepted"]
         for scope, problem, one in found:
-            if one.surprise >= one.opens and not self._explained(scope, problem) and scope not in settled:
+            if scope in settled or any(scope.within(wider) for wider in accepted):
+                continue
+            if one.surprise >= one.opens and not self._explained(scope, problem):
                 self._open[scope, problem] = one.since
                 events.append(self._event(today, "opened", scope, problem, one))
                 for other in [key for key in self._open if key != (scope, problem) and key[1] == problem]:

@@ -157,6 +157,14 @@ def test_what_stays_changed_is_taken_for_the_new_rhythm_but_not_the_silence_of_a
     assert {alarm for _, alarm, *_ in silent} == {"opened"}
 
 
+def test_what_is_accepted_of_a_whole_source_is_not_told_of_its_parts() -> None:
+    told = watch(cut(BREAK, LENGTH, "web")).told()
+    assert [(day, alarm, *scope) for day, alarm, _, *scope in told] == [
+        (BREAK, "opened", "web", None, None),
+        (BREAK + ACCEPTED_AFTER, "accepted", "web", None, None),
+    ]
+
+
 def lose(share: float, source: str, days: int = 8) -> Break:
     """A share of the events of a source is lost, hour by hour."""
     rng = np.random.default_rng(3)
