@@ -1,7 +1,7 @@
 """Breaks trackers in the simulator and counts what came of it: ``python -m benchmarks.data_quality``.
 
-Every scenario is the same term, seen by the whole pipeline, from the moment on at which something breaks.
-Its line says
+Every scenario is the same term, seen by two trackers or by one, through the whole pipeline, from the moment
+on at which something breaks. Its line says
 
 - *hours*: from the break to the close of the day at which it was told; *told*: what was said of it;
 - *false rises* and *false nudges*: of how many enrolments that will complete (the simulator knows) a rise
@@ -15,7 +15,7 @@ Below them, alarms in terms that nothing broke; with ``--oulad DIR`` also in the
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -128,7 +128,16 @@ class Judge:
         return {(learner, run): day for learner, run, day in reversed(said) if since <= day < until}
 
 
-def scenarios(plan: SimulationPlan) -> dict[str, Breakdown]:
+@dataclass(frozen=True)
+class Scenario:
+    """What breaks, seen by which trackers."""
+
+    name: str
+    breakdown: Breakdown
+    trackers: tuple[str, ...] = (WEB, MOBILE)
+
+
+def scenarios(plan: SimulationPlan) -> list[Scenario]:
     """What breaks, in the middle of the present runs."""
     day = plan.runs[1].starts_on + 60
     run = plan.runs[1].course_run
@@ -136,27 +145,32 @@ def scenarios(plan: SimulationPlan) -> dict[str, Breakdown]:
     def of(what: Break, days: int, from_hour: int = 0, **more: Any) -> Breakdown:
         return Breakdown(what, day * DAY + from_hour * 3600, (day + days) * DAY, **more)
 
-    return {
-        "every source cut for 1 day": of("cut", 1),
-        "every source cut for 5 days": of("cut", 5),
-        "every source cut for 15 days": of("cut", LONGEST),
-        "mobile cut for 5 days": of("cut", 5, source=MOBILE),
-        "mobile cut for 15 days": of("cut", LONGEST, source=MOBILE),
-        "mobile cut for 5 days, from 15:00": of("cut", 5, 15, source=MOBILE),
-        "mobile cut for 5 days, from 21:00": of("cut", 5, 21, source=MOBILE),
-        "mobile cut for 5 days, one run": of("cut", 5, source=MOBILE, course_run=run),
-        "mobile loses 80 % for 5 days": of("cut", 5, source=MOBILE, share=0.8),
-        "mobile loses 30 % for 15 days": of("cut", LONGEST, source=MOBILE, share=0.3),
-        "mobile loses 50 % for 5 days": of("cut", 5, source=MOBILE, share=0.5),
-        "web's content not tracked for 5 days": of("cut", 5, source=WEB, kind="content"),
-        "web sends everything twice for 5 days": of("repeat", 5, source=WEB),
-        "mobile's clock 4 h fast for 5 days": of("skew", 5, source=MOBILE, shift_s=4 * 3600),
-        "mobile's clock 4 h slow for 5 days": of("skew", 5, source=MOBILE, shift_s=-4 * 3600),
-        "mobile's clock 10 h slow for 5 days": of("skew", 5, source=MOBILE, shift_s=-10 * 3600),
-        "mobile's clock 4 days fast for 5 days": of("skew", 5, source=MOBILE, shift_s=4 * DAY),
-        "web's kinds unknown for 5 days": of("garble", 5, source=WEB),
-        "web's events bare for 5 days": of("strip", 5, source=WEB),
-    }
+    return [
+        Scenario("every source cut for 1 day", of("cut", 1)),
+        Scenario("every source cut for 5 days", of("cut", 5)),
+        Scenario("every source cut for 15 days", of("cut", LONGEST)),
+        Scenario("mobile cut for 5 days", of("cut", 5, source=MOBILE)),
+        Scenario("mobile cut for 15 days", of("cut", LONGEST, source=MOBILE)),
+        Scenario("mobile cut for 5 days, from 15:00", of("cut", 5, 15, source=MOBILE)),
+        Scenario("mobile cut for 5 days, from 21:00", of("cut", 5, 21, source=MOBILE)),
+        Scenario("mobile cut for 5 days, one run", of("cut", 5, source=MOBILE, course_run=run)),
+        Scenario("mobile loses 80 % for 5 days", of("cut", 5, source=MOBILE, share=0.8)),
+        Scenario("mobile loses 50 % for 5 days", of("cut", 5, source=MOBILE, share=0.5)),
+        Scenario("mobile loses 30 % for 15 days", of("cut", LONGEST, source=MOBILE, share=0.3)),
+        Scenario("both lose 50 % for 5 days", of("cut", 5, share=0.5)),
+        Scenario("the only one loses 80 % for 5 days", of("cut", 5, share=0.8), (WEB,)),
+        Scenario("the only one loses 50 % for 5 days", of("cut", 5, share=0.5), (WEB,)),
+        Scenario("the only one loses 50 % for 15 days", of("cut", LONGEST, share=0.5), (WEB,)),
+        Scenario("the only one loses 30 % for 15 days", of("cut", LONGEST, share=0.3), (WEB,)),
+        Scenario("web's content not tracked for 5 days", of("cut", 5, source=WEB, kind="content")),
+        Scenario("web sends everything twice for 5 days", of("repeat", 5, source=WEB)),
+        Scenario("mobile's clock 4 h fast for 5 days", of("skew", 5, source=MOBILE, shift_s=4 * 3600)),
+        Scenario("mobile's clock 4 h slow for 5 days", of("skew", 5, source=MOBILE, shift_s=-4 * 3600)),
+        Scenario("mobile's clock 10 h slow for 5 days", of("skew", 5, source=MOBILE, shift_s=-10 * 3600)),
+        Scenario("mobile's clock 4 days fast for 5 days", of("skew", 5, source=MOBILE, shift_s=4 * DAY)),
+        Scenario("web's kinds unknown for 5 days", of("garble", 5, source=WEB)),
+        Scenario("web's events bare for 5 days", of("strip", 5, source=WEB)),
+    ]
 
 
 def _told(events: list[DataQualityEvent], breakdown: Breakdown) -> tuple[str, str]:
@@ -174,12 +188,22 @@ def _told(events: list[DataQualityEvent], breakdown: Breakdown) -> tuple[str, st
     return f"{hours:.0f}", f"{verdict.problem}: {scope} ({len(opened)} in all)"
 
 
-def run(learners: int, only: str) -> Heard:
-    """Print the scenarios' table. Returns the term that was well."""
-    plan = replace(SimulationPlan.term(learners, courses=4), trackers=(WEB, MOBILE))
-    wanted = scenarios(plan)
-    breaks = min(breakdown.since for breakdown in wanted.values()) // DAY * DAY
+def run(learners: int, only: Sequence[str]) -> None:
+    """Print the scenarios' table."""
+    plan = SimulationPlan.term(learners, courses=4)
+    every = scenarios(plan)
+    breaks = min(one.breakdown.since for one in every) // DAY * DAY
     plan = replace(plan, until=breaks // DAY + LONGEST + AFTERWARDS + 2)
+    wanted = [one for one in every if any(part in one.name for part in only)]
+    print(f"{'':40} {'':5}  {'':42} {'false rises':>16} {'false nudges: on':>16} {'after':>16}")
+    heads = "".join(f" {'ours':>6} {'unwatched':>9}" for _ in range(3))
+    print(f"{'scenario':40} {'hours':>5}  {'told':42}{heads} {'later':>11}")
+    for trackers in dict.fromkeys(one.trackers for one in wanted):
+        _run_of(replace(plan, trackers=trackers), breaks, [one for one in wanted if one.trackers == trackers])
+
+
+def _run_of(plan: SimulationPlan, breaks: int, wanted: list[Scenario]) -> None:
+    """Scenarios that the same trackers see: one term, until something breaks."""
     term, rest = Term.begin(), []
     for message in stream(plan):
         if message.occurred_at < breaks:
@@ -190,15 +214,10 @@ def run(learners: int, only: str) -> Heard:
     pairs = zip(fates.learner, fates.course_run, fates.lost.tolist(), strict=True)
     completes = frozenset((learner, run) for learner, run, lost in pairs if not lost)
     well = term.go_on(rest)
-    print(f"{'':40} {'':5}  {'':42} {'false rises':>16} {'false nudges: on':>16} {'after':>16}")
-    heads = "".join(f" {'ours':>6} {'unwatched':>9}" for _ in range(3))
-    print(f"{'scenario':40} {'hours':>5}  {'told':42}{heads} {'later':>11}")
-    for name, breakdown in wanted.items():
-        if only in name:
-            last = -(-breakdown.until // DAY)
-            judge = Judge(well, completes, (breakdown.since // DAY, last + 1 + AFTERWARDS))
-            _print(name, breakdown, term, rest, judge)
-    return well
+    for one in wanted:
+        last = -(-one.breakdown.until // DAY)
+        judge = Judge(well, completes, (one.breakdown.since // DAY, last + 1 + AFTERWARDS))
+        _print(one.name, one.breakdown, term, rest, judge)
 
 
 def _print(name: str, breakdown: Breakdown, term: Term, rest: list[Published], judge: Judge) -> None:
@@ -242,11 +261,16 @@ def main() -> None:
     )
     parser.add_argument("--learners", type=int, default=2_000)
     parser.add_argument("--seeds", type=int, default=3, help="terms that are well, for false alarms")
-    parser.add_argument("--only", default="", help="scenarios whose name has this in it")
+    parser.add_argument(
+        "--only",
+        action="append",
+        help="scenarios whose name has this in it; again for more of them; none: all",
+    )
     parser.add_argument("--oulad", type=Path)
     chosen = parser.parse_args()
-    run(chosen.learners, chosen.only)
-    _false_alarms("simulator", [_well(chosen.learners, seed) for seed in range(1, chosen.seeds + 1)])
+    run(chosen.learners, chosen.only or [""])
+    if chosen.seeds:
+        _false_alarms("simulator", [_well(chosen.learners, seed) for seed in range(1, chosen.seeds + 1)])
     if chosen.oulad is not None:
         _false_alarms("OULAD", [Term.begin().go_on(OuladFolder(chosen.oulad).stream())])
 

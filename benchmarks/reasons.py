@@ -1,9 +1,11 @@
 """Checks and shows the reasons of every risk change of a whole run: ``python -m benchmarks.reasons``.
 
-Of each change the parts must add up to the change in log-odds. Printed are how far they are off at most, how
-many reasons compare with the learner's own past (*before*) or with the cohort, how many rises say what would
-bring the risk down, and some of the changes, drawn by their id, as an instructor reads them. ``--oulad DIR``
-asks the same of the real data.
+Of each change the parts must add up to the change in log-odds. Printed are, course run by course run, how far
+they are off at most, how many reasons compare with the learner's own past or with the cohort, how many rises
+say what would bring the risk down, and in how many changes something *not new* about the learner (that the
+model has learned, or that earlier days still count) made more than each reason that is; and some of the
+changes, drawn by their id, as an instructor reads them. ``--oulad DIR`` asks the same of the real data,
+``--module`` of some of its modules alone.
 """
 
 import argparse
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluation.backtest import Backtest
+from online_models.explanations import NOT_NEW
 from online_models.scoring import ABSOLUTE
 from schemas.risk import RISK_LEVELS, RiskChange
 from sources.oulad import OuladFolder
@@ -55,32 +58,44 @@ def _log_odds(probability: float) -> float:
     return math.log(held / (1 - held))
 
 
-def _of(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,} ({part / max(whole, 1):.0%})"
-
-
 def report(changes: list[RiskChange], shown: int) -> None:
     """Print it."""
-    reasons = [reason for change in changes for reason in change.reasons]
-    rises = [change for change in changes if rose(change)]
-    print(f"risk changes                      {len(changes):,}")
-    print(f"parts off the change at most      {max(map(apart, changes)):.1e}")
-    print(f"with a reason                     {_of(sum(bool(one.reasons) for one in changes), len(changes))}")
-    print(
-        f"reasons with the own past         {_of(sum('before' in one.text for one in reasons), len(reasons))}"
-    )
-    cohort = sum("of the course" in one.text for one in reasons)
-    print(f"reasons with the cohort           {_of(cohort, len(reasons))}")
-    relieved = sum(any(one.relief for one in change.reasons) for change in rises)
-    print(f"rises that say what would help    {_of(relieved, len(rises))}")
+    heads = f"{'parts off':>10} {'with a reason':>14} {'own past':>9} {'cohort':>7} {'rises':>7}"
+    print(f"{'course run':22} {'changes':>8} {heads} {'would help':>11} {'not new':>7}")
+    runs = sorted({change.course_run for change in changes})
+    for name, some in [
+        *((run, [one for one in changes if one.course_run == run]) for run in runs),
+        ("all", changes),
+    ]:
+        _line(name, some)
     for change in sorted(changes, key=lambda one: one.risk_change_id)[:shown]:
         levels = f"{change.previous_level} → {change.level}"
         estimates = f"{change.previous_probability:.2f} → {change.probability:.2f}"
-        print(f"\n{levels}, {estimates} ({change.model_state})")
+        print(f"\n{change.course_run}, {levels}, {estimates} ({change.model_state})")
         for reason in change.reasons:
             print(f"  {reason.contribution:+.2f}  {reason.text}")
             if reason.relief:
                 print(f"         would help: {reason.relief}")
+
+
+def _line(name: str, changes: list[RiskChange]) -> None:
+    texts = [reason.text for change in changes for reason in change.reasons]
+    rises = [change for change in changes if rose(change)]
+    reasoned = sum(bool(one.reasons) for one in changes)
+    cohort = sum("than for" in text for text in texts)
+    not_new = sum(any(one.feature in NOT_NEW for one in change.reasons) for change in changes)
+    relieved = sum(any(one.relief for one in change.reasons) for change in rises)
+    print(
+        f"{name:22} {len(changes):8,} {max(map(apart, changes), default=0):10.1e} {reasoned:14,}"
+        f" {_share(sum('(before: ' in text for text in texts), len(texts)):>9}"
+        f" {_share(cohort, len(texts)):>7}"
+        f" {len(rises):7,} {_share(relieved, len(rises)):>11}"
+        f" {_share(not_new, len(changes)):>7}"
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else "–"
 
 
 def main() -> None:
@@ -90,9 +105,14 @@ def main() -> None:
     parser.add_argument("--learners", type=int, default=1_000)
     parser.add_argument("--shown", type=int, default=30)
     parser.add_argument("--oulad", type=Path)
+    parser.add_argument("--module", action="append", help="of OULAD; again for more of them; none: all")
     chosen = parser.parse_args()
-    plan = SimulationPlan.term(chosen.learners)
-    messages = stream(plan) if chosen.oulad is None else OuladFolder(chosen.oulad).stream()
+    if chosen.oulad is None:
+        messages = stream(SimulationPlan.term(chosen.learners))
+    else:
+        folder = OuladFolder(chosen.oulad)
+        wanted = [one for one in folder.presentations if one.module in (chosen.module or [one.module])]
+        messages = folder.stream(wanted)
     report(Heard.of(messages).changes, chosen.shown)
 
 

@@ -1,7 +1,7 @@
 """``homeroom causality``: cut the data off at a day; what was said up to it must not change by a bit.
 
-Two passes: over the whole folder, and over the folder as it looked on that day (``cutting``). Every estimate
-of every run and every alert up to the day is compared, bit by bit.
+A pass over the whole folder, and for each day one over the folder as it looked on it (``cutting``). Every
+estimate of every run and every alert up to the day is compared, bit by bit.
 """
 
 from collections.abc import Sequence
@@ -106,10 +106,11 @@ def check(oulad: Path, test: str, days: Sequence[int], rules: Rules, console: Co
         raise CausalityError(f"test: {test!r} is not in the folder; expected one of {', '.join(codes)}")
     if min(days) < 1:
         raise CausalityError(f"day: found {min(days)}; expected 1 or more")
+    ats = {day: start_day(test) + day for day in days}
+    wholes = _whole(folder, sorted({*ats.values()}), rules, console)
     found = []
-    for day in days:
-        at = start_day(test) + day
-        difference = compare(_whole(folder, at, rules, console), _short(oulad, at, rules, console), test, day)
+    for day, at in ats.items():
+        difference = compare(wholes[at], _short(oulad, at, rules, console), test, day)
         console.print(
             f"cut at the start of day {day} of {test}: {difference.estimates:,} estimates and "
             f"{difference.changes:,} risk changes up to it, "
@@ -122,10 +123,20 @@ def check(oulad: Path, test: str, days: Sequence[int], rules: Rules, console: Co
     return found
 
 
-def _whole(folder: OuladFolder, at: int, rules: Rules, console: Console) -> Said:
-    said = Said(at)
-    stream(folder, rules, console, hear=said.hear, watch=said.watch, until=at + CLOSING_DAYS)
-    return said
+def _whole(folder: OuladFolder, ats: Sequence[int], rules: Rules, console: Console) -> dict[int, Said]:
+    """What is said up to each of the event days, in one pass."""
+    found = {at: Said(at) for at in ats}
+
+    def hear(outputs: Outputs) -> None:
+        for said in found.values():
+            said.hear(outputs)
+
+    def watch(day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
+        for said in found.values():
+            said.watch(day, processors, package)
+
+    stream(folder, rules, console, hear=hear, watch=watch, until=max(ats) + CLOSING_DAYS)
+    return found
 
 
 def _short(oulad: Path, at: int, rules: Rules, console: Console) -> Said:

@@ -6,13 +6,14 @@ over the enrolments: the result for one does not depend on which others are comp
 
 **Unseen days.** When a tracker was broken, silence is not the learner's. For whoever did nothing on
 such a day the clock stands still: windows, gaps and silence count the days that were seen. Whoever was
-seen to be active on it has that day like any other. A deadline that fell due up to a week after such a
-day counts as missed by nobody: the work may have been handed in unseen.
+seen to be active on it has that day like any other. A deadline that fell due up to a week after a day on
+which hand-ins may have gone unseen counts as missed by nobody.
 
 **The cohort's yardstick** (``yardsticks``) is an input like the calendar: what a missed deadline and a score
 mean among those who had the same work.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,20 @@ MOST_ABOVE = 4.0
 DOUBTFUL = 7
 """Days before a deadline in which most of the work is handed in (three quarters, on OULAD)."""
 
-ALL_SEEN: Ints = np.empty(0, np.int64)
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Days of a course run on which a tracker was broken, ascending.
+
+    days: of some kind of activity. work: those of them on which hand-ins may have gone unseen too.
+    """
+
+    days: Ints
+    work: Ints
+
+
+_NONE: Ints = np.empty(0, np.int64)
+ALL_SEEN = Gaps(_NONE, _NONE)
 
 
 def features(
@@ -44,13 +58,13 @@ def features(
     slots: Ints,
     run: Run,
     day: int,
-    unseen: Ints = ALL_SEEN,
+    unseen: Gaps = ALL_SEEN,
     measure: Yardstick | None = None,
 ) -> Codes:
     """Bins of all features, uint8 [features, enrolments], from events of days before ``day``.
 
-    slots: the enrolments, all of ``run``. unseen: days of the run on which a tracker was broken. measure: of
-    the run's cohort; as in most courses where nobody knows it.
+    slots: the enrolments, all of ``run``. measure: of the run's cohort; as in most courses where nobody
+    knows it.
     """
     measure = yardstick(run) if measure is None else measure
     codes = np.empty((len(FEATURES), len(slots)), np.uint8)
@@ -67,7 +81,7 @@ def values(
     slots: Ints,
     run: Run,
     day: int,
-    unseen: Ints = ALL_SEEN,
+    unseen: Gaps = ALL_SEEN,
     measure: Yardstick | None = None,
 ) -> Values:
     """Every feature by name, each [enrolments], in the unit that the catalogue declares."""
@@ -79,7 +93,7 @@ def values(
     seconds = taken["seconds"].T[closed]
     by_day = clicks.sum(axis=1, dtype=np.int32)
     seen = by_day
-    recent = unseen[(unseen >= day - CLOSED) & (unseen < day)]
+    recent = unseen.days[(unseen.days >= day - CLOSED) & (unseen.days < day)]
     if len(recent):
         order = _seen_first(by_day, day - 1 - recent)
         clicks = np.take_along_axis(clicks, order[:, None], axis=0)
@@ -87,8 +101,8 @@ def values(
     found: Values = {}
     found |= _volume(clicks, seen, seconds)
     found |= _rhythm(taken, seen)
-    found |= _lifetime(taken, by_day, seen, run, day, unseen)
-    found |= _deadlines(taken, run, day, unseen, yardstick(run) if measure is None else measure)
+    found |= _lifetime(taken, by_day, seen, run, day, unseen.days)
+    found |= _deadlines(taken, run, day, unseen.work, yardstick(run) if measure is None else measure)
     return found
 
 
@@ -196,7 +210,10 @@ def _began(taken: Rows, run: Run, day: int) -> NDArray[np.int64]:
 
 
 def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints, measure: Yardstick) -> Values:
-    """Deadlines passed, missed, early and late; scores; where the course run stands."""
+    """Deadlines passed, missed, early and late; scores; where the course run stands.
+
+    unseen: days on which hand-ins may have gone unseen.
+    """
     count = len(run.assessments)
     submitted = taken["submitted"][:, :count].T.astype(np.int64) + (
         run.start if run.known else 0

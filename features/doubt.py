@@ -2,10 +2,9 @@
 
 A tracker was broken for some days. The features that are estimated from leave these days out (``compute``):
 the best guess. It can be wrong either way, so what follows from it is first held against two others. In the
-*worst* case the learner did nothing on any of those days. In the *best* they were there on each of them,
-as on
-an ordinary active day of theirs, and handed in whatever fell due about then. Whatever really happened lies
-between the two.
+*worst* case the learner did nothing on any of those days. In the *best* they were there on each of them, as
+on an ordinary active day of theirs, and handed in whatever fell due about then, where hand-ins went unseen
+too. Whatever really happened lies between the two.
 """
 
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.bins import Codes
-from features.compute import DOUBTFUL, features
+from features.compute import DOUBTFUL, Gaps, features
 from features.coursework import NO_SCORE, NOT_SUBMITTED, SCORE_STEPS, Run
 from features.ring import CLOSED, RING, Ints, Rows
 from features.yardsticks import Yardstick
@@ -32,14 +31,14 @@ SCORE = 3 * SCORE_STEPS // 4
 class Doubt:
     """Enrolments of a run as they were at the start of ``day``, of which some days were not seen.
 
-    rows: theirs alone, [n], and nobody else's to change. unseen: days within the ring, ascending, at least
-    one. measure: of the run's cohort.
+    rows: theirs alone, [n], and nobody else's to change. unseen: days within the ring, at least one.
+    measure: of the run's cohort.
     """
 
     rows: Rows
     run: Run
     day: int
-    unseen: Ints
+    unseen: Gaps
     measure: Yardstick | None = None
 
     def cases(self, places: Ints) -> tuple[Codes, Codes]:
@@ -47,8 +46,8 @@ class Doubt:
         everybody = np.arange(len(places))
         worst = self.rows[places]
         best = worst.copy()
-        _fill(best, self.day, self.unseen)
-        _hand_in(best, self.run, self.unseen)
+        _fill(best, self.day, self.unseen.days)
+        _hand_in(best, self.run, self.unseen.work)
         best_case, worst_case = (
             features(rows, everybody, self.run, self.day, measure=self.measure) for rows in (best, worst)
         )
@@ -56,14 +55,18 @@ class Doubt:
 
 
 def doubt(
-    rows: Rows, slots: Ints, run: Run, day: int, unseen: Ints, measure: Yardstick | None = None
+    rows: Rows, slots: Ints, run: Run, day: int, unseen: Gaps, measure: Yardstick | None = None
 ) -> Doubt | None:
     """None where every day that counts now was seen.
 
-    unseen: all days of the run that were not, ascending. They are in doubt for as long as windows reach back.
+    unseen: all days of the run that were not. They are in doubt for as long as windows reach back.
     """
-    recent = unseen[(unseen >= day - CLOSED) & (unseen < day)]
-    return Doubt(rows[slots], run, day, recent, measure) if len(recent) else None
+    recent = Gaps(_recent(unseen.days, day), _recent(unseen.work, day))
+    return Doubt(rows[slots], run, day, recent, measure) if len(recent.days) else None
+
+
+def _recent(days: Ints, day: int) -> Ints:
+    return days[(days >= day - CLOSED) & (days < day)]
 
 
 def _fill(rows: Rows, day: int, unseen: Ints) -> None:

@@ -16,7 +16,7 @@ from features.catalogue import FEATURES, INDEX, KIND_GROUPS, WINDOWS, Linear
 from online_models.cohorts import MIDDLE
 from online_models.design import Floats, Seen
 from online_models.scoring import Scorer, log_odds_of
-from schemas.risk import Reason
+from schemas.risk import CONFIRMED, MEMORY, MODEL, RISK_LEVELS, Reason
 
 Words = Callable[[float], str]
 """From a feature's value to what it means, in a clause without a full stop."""
@@ -35,17 +35,13 @@ GROUPS: dict[str, list[int]] = {}
 for _place, _feature in enumerate(FEATURES):
     GROUPS.setdefault(_feature.group, []).append(_place)
 
-MODEL = "model"
-"""The part of a change that is none of the learner's."""
+NOT_NEW = {
+    MODEL: "the model has learned from course runs that ended since the last change",
+    MEMORY: "earlier days still count: an estimate follows what is new over some days",
+}
+"""What these parts are called where they moved an estimate more than anything about the learner."""
 
-LEARNED = (
-    "the model has learned from course runs that ended since the last change; what is new about the learner \
-speaks the other way"
-)
-"""A reason where nothing about the learner is one."""
-
-MEMORY = "memory"
-"""The part that earlier days have in what is served: they hold a change back, and let it come later."""
+OTHER_WAY = "; what is new about the learner speaks the other way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +58,14 @@ def explain(
     after: Seen,
     was: list[float],
     now: list[float],
-    middle: View | None,
+    typical: View | None,
     remembered: Sequence[float] | None = None,
 ) -> list[Why]:
     """Why n estimates of a run changed since they were last told: from ``was`` to ``now``.
 
-    before, after: what was seen then and now. middle: the middle of the cohort, None where nobody knows it.
-    remembered: of the change, in log-odds, what the memory of earlier days makes; nothing where left out.
+    before, after: what was seen then and now. typical: a typical learner of the cohort, None where nobody
+    knows. remembered: of the change, in log-odds, what the memory of earlier days makes; nothing where left
+    out.
     """
     moved = scorer.changes(before, after)
     views = [
@@ -76,16 +73,17 @@ def explain(
     ]
     memory = [0.0] * len(now) if remembered is None else remembered
     added = [parts(moved[:, at], was[at], now[at], memory[at]) for at in range(len(now))]
-    reasons = [
-        main_reasons(then, since, moved[:, at], towards=now[at] - was[at]) or _of_the_model(added[at])
-        for at, (then, since) in enumerate(views)
-    ]
-    if middle is not None:
+    reasons = []
+    for at, (then, since) in enumerate(views):
+        towards = now[at] - was[at]
+        told = main_reasons(then, since, moved[:, at], towards=towards)
+        reasons.append([*told, *_not_new(added[at], told, towards)])
+    if typical is not None:
         rising = [
-            [reason.feature for reason in told if reason.feature != MODEL] if now[at] > was[at] else []
+            [reason.feature for reason in told if reason.feature not in NOT_NEW] if now[at] > was[at] else []
             for at, told in enumerate(reasons)
         ]
-        found = reliefs(scorer, after, middle, rising)
+        found = reliefs(scorer, after, typical, rising)
         reasons = [
             [reason.model_copy(update={"relief": words.get(reason.feature)}) for reason in told]
             for told, words in zip(reasons, found, strict=True)
@@ -93,11 +91,15 @@ def explain(
     return [Why(told, one) for told, one in zip(reasons, added, strict=True)]
 
 
-def _of_the_model(added: dict[str, float]) -> list[Reason]:
-    """The one reason of a change that goes against all that is new about the learner."""
-    if not added[MODEL]:
-        return []
-    return [Reason(feature=MODEL, text=LEARNED, contribution=added[MODEL])]
+def _not_new(added: dict[str, float], told: list[Reason], towards: float) -> list[Reason]:
+    """Parts that are not new about the learner, where they moved the estimate more than all that is."""
+    direction = 1.0 if towards > 0 else -1.0
+    most = max((reason.contribution * direction for reason in told), default=0.0)
+    return [
+        Reason(feature=part, text=words if told else words + OTHER_WAY, contribution=added[part])
+        for part, words in NOT_NEW.items()
+        if added[part] * direction > most
+    ]
 
 
 def parts(moved: Floats, before: float, after: float, memory: float = 0.0) -> dict[str, float]:
@@ -117,12 +119,12 @@ def _log_odds(probability: float) -> float:
 
 
 def reliefs(
-    scorer: Scorer, seen: Seen, middle: View, wanted: Sequence[Sequence[str]]
+    scorer: Scorer, seen: Seen, typical: View, wanted: Sequence[Sequence[str]]
 ) -> list[dict[str, str]]:
     """What would bring each of n estimates down: feature → words.
 
-    middle: the middle of the cohort. wanted: the features that reasons are told by, of each of the n; all of
-    a feature's group would be as in the middle. One is left out that nobody can change by what they do, or
+    typical: a typical learner of the cohort. wanted: the features that reasons are told by, of each of the n;
+    all of a feature's group would be as theirs. One is left out that nobody can change by what they do, or
     that would not lower the estimate.
     """
     asked = [
@@ -138,24 +140,25 @@ def reliefs(
     codes, ranks = seen.codes[:, columns], seen.ranks[:, columns]
     for column, (_, name) in enumerate(asked):
         places = GROUPS[FEATURES[INDEX[name]].group]
-        codes[places, column], ranks[places, column] = middle.codes[places], middle.ranks[places]
+        codes[places, column], ranks[places, column] = typical.codes[places], typical.ranks[places]
     then = scorer.estimate(Seen(codes, ranks, seen.context[:, columns])).lost
     now = scorer.estimate(seen).lost
     for (at, name), probability in zip(asked, then.tolist(), strict=True):
         if now[at] - probability >= WORTH_SAYING:
-            words = describe(
-                _telling(INDEX[name], View(seen.codes[:, at], seen.ranks[:, at]), middle), middle
-            )
-            found[at][name] = f"as in the middle of the course ({words}): {_share(probability)}"
+            place = _telling(INDEX[name], View(seen.codes[:, at], seen.ranks[:, at]), typical)
+            like = f"as for a typical learner of the course ({describe(place, typical)})"
+            if FEATURES[place].group == "silence":
+                like = "active again" if seen.codes[INDEX["clicks_all"], at] else "a first activity"
+            found[at][name] = f"{like}: {_share(probability)}"
     return found
 
 
-def _telling(told: int, seen: View, middle: View) -> int:
-    """What tells the middle of a group from what was seen: the feature of the reason, where it differs."""
-    if seen.codes[told] != middle.codes[told]:
+def _telling(told: int, seen: View, typical: View) -> int:
+    """What tells the typical of a group from what was seen: the feature of the reason, where it differs."""
+    if seen.codes[told] != typical.codes[told]:
         return told
     group = GROUPS[FEATURES[told].group]
-    return max(group, key=lambda place: abs(int(middle.ranks[place]) - int(seen.ranks[place])))
+    return max(group, key=lambda place: abs(int(typical.ranks[place]) - int(seen.ranks[place])))
 
 
 WORTH_SAYING = 0.01
@@ -168,6 +171,28 @@ def middle_of(profile: NDArray[np.uint8]) -> View:
     """The middle of a cohort from its ranks by bin, [features, bins]: for each feature its bin."""
     codes = np.abs(profile.astype(np.int64) - MIDDLE).argmin(axis=1).astype(np.uint8)
     return View(codes, profile[np.arange(len(profile)), codes])
+
+
+def typical_of(profile: NDArray[np.uint8]) -> View:
+    """Whose example a relief takes: the middle of a cohort, but active on the last day.
+
+    A cohort may be silent for weeks, and to be so as well helps nobody.
+    """
+    middle, silence = middle_of(profile), GROUPS["silence"]
+    middle.codes[silence], middle.ranks[silence] = 0, profile[silence, 0]
+    return middle
+
+
+def confirmed(before: str, level: str, was: float, now: float) -> list[Reason]:
+    """The first reason of a level that moved where the estimate had been before, and no further.
+
+    before, level: of ``RISK_LEVELS``. was, now: the probabilities told with them.
+    """
+    rose = RISK_LEVELS.index(level) > RISK_LEVELS.index(before)
+    if (now > was) == rose:
+        return []
+    text = f"the estimate was as {'high' if rose else 'low'} before, and is confirmed by the days since"
+    return [Reason(feature=CONFIRMED, text=text, contribution=0.0)]
 
 
 def main_reasons(
@@ -196,18 +221,27 @@ def _reason(before: View, after: View, moved: Floats, total: float, places: list
 
 
 def sentence(place: int, before: View, after: View) -> str:
-    """A feature's value, and what is new about it: its value before, or else its place in the course."""
-    now = describe(place, after)
+    """A feature's value, and what is new about it: its value before, or its place in the course, or both.
+
+    Both where the course moved faster than the learner: neither alone would say why the estimate moved.
+    """
+    now, was = describe(place, after), describe(place, before)
     ahead = int(after.codes[place]) - int(before.codes[place])
     climbed = int(after.ranks[place]) - int(before.ranks[place])
-    overtaken = FEATURES[place].ranked and ahead * climbed < 0  # the course moved faster than the learner
-    if ahead and not overtaken:
-        was = describe(place, before)
-        return f"{now} (before: {was})" if was != now else now
-    if FEATURES[place].ranked and climbed:
-        rank, was = _percent(after.ranks[place]), _percent(before.ranks[place])
-        return f"{now}: more than {rank} of the course (before: {was})"
-    return now
+    past = [was] if was != now else []
+    if FEATURES[place].ranked and climbed and (was == now or ahead * climbed < 0):
+        more = _COMPARED.get(FEATURES[place].name, "more")
+        now += f", {more} than for {_percent(after.ranks[place])} of the course's learners"
+        past.append(_percent(before.ranks[place]))
+    return f"{now} (before: {', '.join(past)})" if past else now
+
+
+_COMPARED = {
+    **dict.fromkeys(("silence", "silence_own", "gap_28", "since_submission"), "longer"),
+    **dict.fromkeys(("score_mean", "score_last"), "higher"),
+    **dict.fromkeys(("early", "lead"), "earlier"),
+}
+"""What a higher rank is where it is not *more*."""
 
 
 def describe(place: int, view: View) -> str:
@@ -217,7 +251,20 @@ def describe(place: int, view: View) -> str:
         return "no activity yet"
     if name in _NEED_SUBMISSION and _nothing_handed_in(view):
         return "nothing handed in yet"
+    for clicks, words in _NO_TREND.get(name, {}).items():
+        if view.codes[INDEX[clicks]] == 0:
+            return words
     return WORDS[name](_value(place, int(view.codes[place])))
+
+
+_NO_TREND = {
+    "trend_7": {
+        "clicks_28": "no activity in the last 28 days",
+        "clicks_7": "no activity in the last week, but in the three weeks before",
+    },
+    "trend_own": {"clicks_14": "no activity in the last two weeks"},
+}
+"""Nobody who did nothing is *about as active as before*: feature → the first count that is 0 → words."""
 
 
 def _nothing_handed_in(view: View) -> bool:

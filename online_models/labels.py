@@ -20,7 +20,8 @@ silence was for good is known as late as who failed, so this label waits for the
 **When no result ever comes**, the silence horizon decides: ``SILENCE_HORIZON`` days after the end,
 whoever was silent for more than ``SILENT_BEFORE_END`` days before it is lost (this is how
 evaluation counts the exit of those who fail in silence; 75 % of them do). Of the others nothing is
-known: censored, learned neither way.
+known: censored, learned neither way. Days on which a tracker was broken are no silence: the caller moves the
+last activity on by as many.
 
 **Which snapshots.** A snapshot is due every seventh day of the run, on a day that the enrolment's
 hash picks. At most ``KEPT`` wait per enrolment: a uniform sample of all that were due (Algorithm R;

@@ -8,10 +8,11 @@ course is not explained by the others.
 
 A scope is *quiet* when so few events were less likely than 1 in 10⁸ by its rhythm, or when a stretch
 of hours was so empty. Days without a single event add up, so that a course of a few learners is told too,
-later. A source that loses a part of its events falls behind the others of the same runs: evidence of that
-is summed over days, until it is strong enough. Records have *faults* (repeats, a wrong clock, kinds that
-nobody knows, empty fields): a scope is as faulty as its share of them is above its usual one, by the same
-measure.
+later. A source that loses a part of its events falls behind the others of the same runs; where it stands
+alone, or all lose alike, what learners do together on a day is torn apart (``companions``). Evidence of
+either is summed over days, until it is strong enough. Records have *faults* (repeats, a wrong clock, kinds
+that nobody knows, empty fields): a scope is as faulty as its share of them is above its usual one, by the
+same measure.
 
 One cause is told once: what a wider scope's alarm explains is not said again of the narrower ones.
 While an alarm is open its rhythm learns nothing. It closes on the first day that is ordinary again;
@@ -23,17 +24,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from math import log
-from typing import Any, NamedTuple, get_args
+from math import fsum, inf, log
+from typing import Any, NamedTuple, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue, TypeAdapter
 
 from online_models.arrays import unpack
+from online_models.companions import Companions, restored, stored
 from online_models.rhythm import WARM, Level, Noise, Share, share_surprise
 from schemas.activity import ACTIVITY_KINDS, ActivityKind
 from schemas.fields import DAY_S
+from schemas.packed import PackedArray
 from schemas.quality import Alarm, DataQualityEvent, DayQuality, Fault, Problem, QualityVerdict, SourceCounts
 
 HOURS = 24
@@ -48,6 +51,9 @@ LOSS_OPENS, LOSS_HELD = 5.0, 4.2
 """Evidence, of a source against the others, at which an alarm opens: it comes from several days, each held to
 less than that. In two simulated terms that nothing broke the most was 2.4. While the alarm is open it is held
 to less."""
+
+LEAST_PART = 0.1
+"""Share of a run's events that a source brings at least, to be one of those that it rests on."""
 
 LEAST_MOVEMENT = 0.25
 """What moves the others explains no greater fall than to this share."""
@@ -77,6 +83,10 @@ USUAL_FROM = 0.02
 
 BUNCHED = 300
 """Records of a day that count as independent at most: faults come in bunches."""
+
+LEAST_STRETCH = 3
+"""Hours without an event that are one: sessions bring their events in bunches, so two at night are nobody's
+outage."""
 
 STRETCH_FADES = 0.98
 PROFILE_WEIGHT = 0.1
@@ -143,6 +153,12 @@ class _Stream:
     """Share of a day's events by hour; of whole sources."""
     share: Share = field(default_factory=Share)
     """Against the other sources; of whole sources and their parts of runs."""
+    companions: Companions = field(default_factory=Companions)
+    """Of a source's parts of runs; of a whole source their evidence together."""
+
+    @property
+    def doubted(self) -> bool:
+        return self.share.doubted or self.companions.doubted
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +182,21 @@ class QualityWatch:
         """Alarm → the day since when."""
 
     def close(
-        self, day: int, counts: Mapping[tuple[str, str], Counts], phases: Mapping[str, float]
+        self,
+        day: int,
+        counts: Mapping[tuple[str, str], Counts],
+        phases: Mapping[str, float],
+        together: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> DayQuality:
         """The verdicts on a day.
 
         counts: by source and course run. phases: of the runs that are on, the share gone by; runs that
-        are not are left alone, and forgotten.
+        are not are left alone, and forgotten. together: by course run, how many learners did what on the same
+        day (``companions.Counts``).
         """
         self._forget(phases)
-        today = _Today(day, {key: one for key, one in counts.items() if key[1] in phases}, phases)
+        counts = {key: one for key, one in counts.items() if key[1] in phases}
+        today = _Today(day, counts, phases, together or {})
         self._expect(today)
         found = [*self._quiet(today), *self._faulty(today)]
         events = self._settle(today, found)
@@ -198,6 +220,7 @@ class QualityWatch:
     def _expect(self, today: "_Today") -> None:
         """What each scope brought, and what it should have, everybody's movement taken out."""
         self._expect_shares(today)
+        self._expect_together(today)
         runs = {scope for scope in self._streams if scope.run and not scope.kind}
         for scope in sorted(runs | {Scope(*key) for key in today.counts}):
             self._expect_run(today, scope)
@@ -243,6 +266,51 @@ class QualityWatch:
                     ),
                     sum(one.slow for one in found),
                 )
+
+    def _expect_together(self, today: "_Today") -> None:
+        """How far what learners do together was torn apart, of the sources that a run rests on.
+
+        Nobody can say whose events are missing where several bring them, so it is looked for only where none
+        of these sources is known to have fallen behind the others.
+        """
+        today.rests_on = self._rests_on()
+        for run in sorted(today.together):
+            rests_on = today.rests_on.get(run, [])
+            if today.is_ending(Scope("", run)) or self._fell_behind(rests_on):
+                continue
+            for scope in rests_on:
+                stream, brought = self._stream(scope), float(today.hours(scope).sum())
+                slow = 0.0 if stream.level is None else stream.level.lasting(today.day)
+                # A loss that is told is over when things go together again, not on a day that is busier.
+                own = -inf if self._is_told(scope) else _Beside(brought, 0.0, slow).own
+                found = stream.companions.look(today.together[run], own)
+                if found is not None:
+                    today.torn[scope] = _Torn(brought, brought / found.left, found.ratio)
+        for source in sorted({scope.source for scope in today.torn}):
+            parts = [torn for scope, torn in today.torn.items() if scope.source == source]
+            today.torn[Scope(source)] = _Torn(*(sum(each) for each in zip(*parts, strict=True)))
+
+    def _rests_on(self) -> dict[str, list[Scope]]:
+        """By run: of the sources that brought events of it lately, the parts that matter."""
+        levels: dict[str, dict[Scope, float]] = {}
+        for scope, stream in self._streams.items():
+            if scope.run and not scope.kind and stream.level is not None:
+                levels.setdefault(scope.run, {})[scope] = stream.level.slow
+        return {
+            run: sorted(scope for scope, slow in parts.items() if slow >= LEAST_PART * fsum(parts.values()))
+            for run, parts in levels.items()
+        }
+
+    def _fell_behind(self, scopes: list[Scope]) -> bool:
+        """Whether one of a run's sources, but not all, or a kind of one, is quiet or doubted."""
+        quiet = [any(scope.within(one) for one, of in self._open if of == "quiet") for scope in scopes]
+        kinds = any(
+            one.kind and of == "quiet" and scope.within(one._replace(kind=""))
+            for scope in scopes
+            for one, of in self._open
+        )
+        doubted = any(self._stream(scope).share.doubted for scope in scopes)
+        return kinds or doubted or any(quiet) != all(quiet)
 
     def _expect_run(self, today: "_Today", run: Scope) -> None:
         hours = today.hours(run)
@@ -296,33 +364,53 @@ class QualityWatch:
             stream.silence += surprise
             surprise, since = stream.silence, stream.silent_since
         if not scope.kind and observed:
-            stretch = self._stretch(today, scope, stream, expected)
-            surprise = max(surprise, stretch - stream.stretch)
-            today.stretches[scope] = stretch
-        share, beside = stream.share, today.shares.get(scope)
-        if surprise >= OPENS:
-            share.evidence = 0.0  # so little needs no other sources to be told by, nor to be over
-        elif beside is not None and share.warm:
-            told = self._is_told(scope)
-            if not told and today.day - share.since >= ACCEPTED_AFTER:
-                share.evidence = 0.0  # what could not be shown in that time is the new rhythm
-            most = LOSS_HELD if told else LOSS_OPENS
+            surprise = max(surprise, self._stretch(today, scope, stream, expected) - stream.stretch)
+        if surprise >= OPENS:  # so little needs nothing else to be told by, nor to be over
+            stream.share.evidence = stream.companions.evidence = 0.0
+            return _Seen(observed, expected, surprise, since)
+        losses = [*self._losses(today, scope, stream)]
+        return max(
+            [one for one in losses if one.surprise >= min(surprise, LOSS_OPENS)],
+            key=lambda one: one.surprise,
+            default=_Seen(observed, expected, surprise, since),
+        )
+
+    def _losses(self, today: "_Today", scope: Scope, stream: _Stream) -> Iterator[_Seen]:
+        """What speaks for the loss of a part."""
+        told = self._is_told(scope)
+        most = LOSS_HELD if told else LOSS_OPENS
+        share, companions = stream.share, stream.companions
+        for evidence in (share, companions):
+            if not told and today.day - evidence.since >= ACCEPTED_AFTER:
+                evidence.evidence = 0.0  # what could not be shown in that time is the new rhythm
+        beside, torn = today.shares.get(scope), today.torn.get(scope)
+        if beside is not None and share.warm:
             share.weigh(today.day, beside.brought, beside.others, beside.own, most, told=told)
-            if share.evidence >= min(surprise, LOSS_OPENS):
-                usual = beside.others * share.usual(today.day)
-                return _Seen(beside.brought, usual, share.evidence, share.since, LOSS_OPENS)
-        return _Seen(observed, expected, surprise, since)
+            usual = beside.others * share.usual(today.day)
+            yield _Seen(beside.brought, usual, share.evidence, share.since, LOSS_OPENS)
+        if torn is None:
+            companions.evidence = companions.evidence if told else 0.0
+        else:
+            companions.weigh(today.day, torn.ratio, most, told=told)
+            yield _Seen(torn.brought, torn.usual, companions.evidence, companions.since, LOSS_OPENS)
 
     def _stretch(self, today: "_Today", scope: Scope, stream: _Stream, expected: float) -> float:
-        """The surprise of the day's emptiest stretch of hours."""
+        """The surprise of the day's emptiest stretch of hours, where it is long enough.
+
+        Shorter ones are none, but tell how empty hours are by chance: all are noted for the day.
+        """
         profile = self._stream(Scope(scope.source)).profile
         if not profile:
             return 0.0
-        longest = empty = 0.0
+        longest = {True: 0.0, False: 0.0}
+        hours, empty = 0, 0.0
         for events, share in zip(today.by_hour(scope).tolist(), profile, strict=True):
-            empty = 0.0 if events else empty + share
-            longest = max(longest, empty)
-        return stream.noise.surprise(0.0, longest * expected)
+            hours, empty = (0, 0.0) if events else (hours + 1, empty + share)
+            long = hours >= LEAST_STRETCH
+            longest[long] = max(longest[long], empty)
+        surprises = {long: stream.noise.surprise(0.0, share * expected) for long, share in longest.items()}
+        today.stretches[scope] = max(surprises.values())
+        return surprises[True]
 
     def _faulty(self, today: "_Today") -> Iterator[tuple[Scope, Problem, _Seen]]:
         """Scopes whose records are worse than usual, the widest first."""
@@ -342,12 +430,15 @@ class QualityWatch:
         """Open, close and accept alarms."""
         seen = {(scope, problem): one for scope, problem, one in found}
         events = [*self._close(today, seen)]
-        settled = {
-            (event.verdict.source, event.verdict.course_run or "", event.verdict.kind or "")
+        settled = [
+            Scope(event.verdict.source, event.verdict.course_run or "", event.verdict.kind or "")
             for event in events
-        }
+        ]
+        accepted = [of for of, event in zip(settled, events, strict=True) if event.alarm == "accepted"]
         for scope, problem, one in found:
-            if one.surprise >= one.opens and not self._explained(scope, problem) and scope not in settled:
+            if scope in settled or any(scope.within(wider) for wider in accepted):
+                continue
+            if one.surprise >= one.opens and not self._explained(scope, problem):
                 self._open[scope, problem] = one.since
                 events.append(self._event(today, "opened", scope, problem, one))
                 for other in [key for key in self._open if key != (scope, problem) and key[1] == problem]:
@@ -417,9 +508,7 @@ class QualityWatch:
                 if stream.level is None:
                     stream.level = Level(observed + 0.5, observed + 0.5)
                 expected = stream.level.expected(today.day)
-                if scope.kind or not (
-                    stream.share.doubted or self._stream(Scope(scope.source)).share.doubted
-                ):
+                if scope.kind or not (stream.doubted or self._stream(Scope(scope.source)).doubted):
                     stream.level.learn(today.day, observed)
             if expected is not None:
                 stream.noise.learn(observed, expected * today.movement.get(scope, 1.0))
@@ -429,7 +518,16 @@ class QualityWatch:
         for scope, beside in today.shares.items():
             if not self._explained(scope, "quiet"):
                 self._stream(scope).share.learn(today.day, beside.brought, beside.others)
+        self._learn_together(today)
         self._learn_shares(today)
+
+    def _learn_together(self, today: "_Today") -> None:
+        for run, together in today.together.items():
+            rests_on = today.rests_on.get(run, [])
+            for scope in [] if self._fell_behind(rests_on) else rests_on:
+                whole = self._stream(Scope(scope.source)).companions
+                if not (self._explained(scope, "quiet") or whole.doubted):
+                    self._stream(scope).companions.learn(together)
 
     def _learn_shares(self, today: "_Today") -> None:
         for scope in today.totals:
@@ -474,6 +572,14 @@ class _Beside:
         return log((self.brought + 1) / (self.slow + 1))
 
 
+class _Torn(NamedTuple):
+    """What a scope brought, what it would have, and how a day speaks for a loss."""
+
+    brought: float
+    usual: float
+    ratio: float
+
+
 @dataclass(slots=True)
 class _Today:
     """A day while it is judged: its counts, and what became of them."""
@@ -481,12 +587,19 @@ class _Today:
     day: int
     counts: dict[tuple[str, str], Counts]
     phases: Mapping[str, float]
+    together: Mapping[str, NDArray[np.int64]]
     observed: dict[Scope, float] = field(default_factory=dict)
     expected: dict[Scope, float] = field(default_factory=dict)
     movement: dict[Scope, float] = field(default_factory=dict)
     stretches: dict[Scope, float] = field(default_factory=dict)
     shares: dict[Scope, "_Beside"] = field(default_factory=dict)
     """Of whole sources and their parts of runs, where others were active."""
+
+    rests_on: dict[str, list[Scope]] = field(default_factory=dict)
+    """By run: its part of the sources that bring its events."""
+
+    torn: dict[Scope, "_Torn"] = field(default_factory=dict)
+    """Of whole sources and their parts of runs, where what goes together is known."""
 
     totals: dict[Scope, Counts] = field(default_factory=dict)
     """Of each source and of its part of each run."""
@@ -575,6 +688,24 @@ def merge_counts(counts: Iterable[SourceCounts]) -> dict[tuple[str, str], Counts
     return dict(sorted(found.items()))
 
 
+def merge_together(reports: Iterable[Mapping[str, PackedArray]]) -> dict[str, NDArray[np.int64]]:
+    """What learners did together, by course run in order of their names, whatever partitions said it.
+
+    Raises ValueError for another shape than [2, kinds] or a negative count.
+    """
+    found: dict[str, NDArray[np.int64]] = {}
+    for report in reports:
+        for run, packed in report.items():
+            learners = unpack(packed).astype(np.int64)
+            if learners.shape != (2, KINDS) or (learners < 0).any():
+                raise ValueError(
+                    f"together of {run!r}: expected counts of shape {(2, KINDS)}, none below 0; "
+                    f"found shape {learners.shape}"
+                )
+            found[run] = found.get(run, np.int64(0)) + learners
+    return dict(sorted(found.items()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Stored:
     """What the state must look like."""
@@ -595,11 +726,13 @@ def _dump(stream: _Stream) -> list[JsonValue]:
         {fault: [one.mean, one.variance, one.days] for fault, one in sorted(stream.shares.items())},
         list(stream.profile),
         [*(getattr(stream.share, name) for name in Share.__slots__[:-1]), *stream.share.weekdays],
+        cast(JsonValue, stored(stream.companions)),
     ]
 
 
 def _load(parts: list[Any]) -> _Stream:
-    level, noise, memory, shares, profile, (mean, variance, days, evidence, since, *weekdays) = parts
+    level, noise, memory, shares, profile, share, companions = parts
+    mean, variance, days, evidence, since, *weekdays = share
     values: list[Any] = [
         None if level is None else Level(level[0], level[1], level[2:]),
         Noise(*noise),
@@ -607,5 +740,6 @@ def _load(parts: list[Any]) -> _Stream:
         {fault: _Share(*one) for fault, one in shares.items()},
         profile,
         Share(mean, variance, days, evidence, since, weekdays),
+        restored(companions),
     ]
     return _Stream(*values)

@@ -118,6 +118,16 @@ MOST_A_DAY = 4.0
 """Evidence that one day can give: two are needed to open an alarm, since one freak day is no loss."""
 
 
+def cumulated(evidence: float, ratio: float, most: float, *, told: bool) -> float:
+    """Page's sum after a day: never below 0 nor above ``most``.
+
+    ratio: the day's log-likelihood ratio, in decimal places. told: the loss is known; then one day that is
+    nearer to none ends it.
+    """
+    before = 0.0 if told and ratio < 0 else evidence
+    return min(max(before + min(ratio, MOST_A_DAY), 0.0), most)
+
+
 @dataclass(slots=True)
 class Share:
     """What a source brings for each event that the others bring, as a logarithm, and evidence that it fell.
@@ -151,16 +161,14 @@ class Share:
         """Add a day to the evidence.
 
         own: how far below its own level the source is, as a logarithm; where only the others have grown,
-        nothing was lost. most: what the evidence is held to. told: the loss is known; then one day that is
-        nearer to none ends it.
+        nothing was lost. most: what the evidence is held to. told: the loss is known.
         """
         fell = max(self._apart(day, observed, others), own)
         chance = self.variance + 1 / (observed + 1) + 1 / (others + 1)
         ratio = LOST * (fell - LOST / 2) / chance / LN10
         if self.evidence == 0.0:
             self.since = day
-        before = 0.0 if told and ratio < 0 else self.evidence
-        self.evidence = min(max(before + min(ratio, MOST_A_DAY), 0.0), most)
+        self.evidence = cumulated(self.evidence, ratio, most, told=told)
 
     def learn(self, day: int, observed: float, others: float) -> None:
         """Take a day's share in, but not while it is in doubt."""

@@ -29,7 +29,7 @@ from online_models.cohorts import Histogram, merge, phase, rank_table
 from online_models.design import check_example
 from online_models.drift import Drift
 from online_models.metrics import Progress
-from online_models.quality import QualityWatch, merge_counts
+from online_models.quality import QualityWatch, merge_counts, merge_together
 from online_models.recommender import Table, learn, merged
 from schemas.learning import DayPackage, DayReport, ModelEvent, ModelSnapshot, TrainingExample
 from schemas.packed import PackedArray
@@ -151,6 +151,8 @@ class Trainer:
         self._next_items = learn(self._next_items, transitions, days)
         self.published = day
         counts = merge_counts(source for report in reports for source in report.sources)
+        phases = {run: phase(cohort) for run, cohort in cohorts.items()}
+        together = merge_together(report.together for report in reports)
         return DayPackage(
             day=day,
             features=FINGERPRINT,
@@ -161,7 +163,7 @@ class Trainer:
             model=self._with_progress(champion),
             metrics=self._figures(events),
             next_items=self._next_items,
-            quality=self._quality.close(day, counts, {run: phase(cohort) for run, cohort in cohorts.items()}),
+            quality=self._quality.close(day, counts, phases, together),
             challenger=challenger,
             drift={**self._drift.state(), "contest": self._models.contest.state()},
             events=events,
@@ -191,6 +193,7 @@ def _check_content(report: DayReport) -> None:
     for counts in report.cohorts.values():
         merge([unpack(counts)])
     merge_counts(report.sources)
+    merge_together([report.together])
     for counts in report.deadlines.values():
         _check_deadlines(unpack(counts))
     for sums in report.choices.values():

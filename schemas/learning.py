@@ -64,6 +64,10 @@ class DayReport(Message):
         description="per run: active hours of the last 28 days by hour of the week in UTC, int32 [168]",
     )
     sources: list[SourceCounts] = Field(default_factory=list)
+    together: dict[CourseRun, PackedArray] = Field(
+        default_factory=dict,
+        description="per run: learners of the day, int32 [2, kind]: active in another kind, and in this too",
+    )
     examples: list[TrainingExample] = Field(default_factory=list)
     choices: dict[str, PackedArray] = Field(
         default_factory=dict,

@@ -22,16 +22,26 @@ DataQuality = Literal[
 ]
 
 
+MODEL, MEMORY = "model", "memory"
+"""Parts of a change that are not new about the learner: what the model has learned since, and that earlier
+days still count. A reason names one as its feature where it moved the estimate more than all that is new."""
+
+CONFIRMED = "confirmed"
+"""The feature of a reason that says that the estimate was there before, and its level follows only now."""
+
+
 class Reason(Message):
     """One of the main reasons of a change, in the reader's words."""
 
-    feature: str
+    feature: str = Field(
+        description="by its name in the catalogue; or 'model' or 'memory', as in `parts`, or 'confirmed'"
+    )
     text: str = Field(examples=["no activity for 9 days (was active on 4 of 7 days before)"])
     contribution: float = Field(description="its part of the change, in log-odds; positive raises the risk")
     relief: str | None = Field(
         None,
         description="where the risk rose: what would bring it down, and to what",
-        examples=["as in the middle of the course (40 clicks in the last 7 days): 61 %"],
+        examples=["as for a typical learner of the course (40 clicks in the last 7 days): 61 %"],
     )
 
 
@@ -53,8 +63,9 @@ class RiskChange(Message):
     model_state: ModelState
     model_version: str
     data_quality: DataQuality = "ok"
-    reasons: Annotated[list[Reason], Field(max_length=5)]
+    reasons: Annotated[list[Reason], Field(max_length=6)]
     parts: dict[str, float] = Field(
-        description="what each group of features contributed to the change, and under 'model' what the model "
-        "learned since the last one; in log-odds, and they add up to the change"
+        description="what each group of features contributed to the change, under 'memory' that earlier days "
+        "still count, and under 'model' what the model learned since the last one; in log-odds, and they add "
+        "up to the change"
     )

@@ -31,6 +31,7 @@ from schemas.nudge import NudgeDecision
 from streams.day_counts import as_date
 from streams.outputs import Columns
 from streams.state import PartitionState
+from streams.unseen import last_known
 
 Enrolment = tuple[str, str]
 
@@ -118,7 +119,7 @@ class Following:
         there = [one for one in enrolments if one in self._state.slots]
         slots = np.array([self._state.slots[one] for one in there], np.int64)
         outcomes = self._state.rows["outcome"][slots]
-        last = last_active(self._state.rows, slots, today + 1)
+        last = last_known(self._state.rows, slots, self._state.unseen.of(run), end, today)
         ends = np.full(len(slots), end, np.int64)
         certain = verdicts(outcomes, ends, last, today)
         happened = self._state.rows["outcome_day"][slots].astype(np.int64)

@@ -84,11 +84,12 @@ def _activity(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
 
 def _changes(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
     sql = (
-        "SELECT occurred_at, course_run, previous_level, level, probability, model_state, reasons "
-        "FROM risk_changes FINAL WHERE learner = %(learner)s ORDER BY occurred_at"
+        "SELECT occurred_at, course_run, previous_level, level, probability, model_state, "
+        "reasons, reliefs FROM risk_changes FINAL WHERE learner = %(learner)s ORDER BY occurred_at"
     )
-    for at, course_run, before, level, probability, state, reasons in _rows(reader, sql, pseudonym):
-        why = "; ".join(reasons)
+    for at, course_run, before, level, probability, state, reasons, reliefs in _rows(reader, sql, pseudonym):
+        helps = next(filter(None, reliefs), "")
+        why = "; ".join([*reasons, f"would help: {helps}"] if helps else reasons)
         told = f" ({state.replace('_', ' ')})" if state != "serving" else ""
         yield Moment(at, 1, course_run, f"risk {before} → {level}, {probability:.0%}{told}: {why}")
 

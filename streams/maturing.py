@@ -25,6 +25,7 @@ from online_models.labels import (
 from schemas.learning import TrainingExample
 from streams.following import Following
 from streams.state import PartitionState
+from streams.unseen import last_known
 
 
 class Maturing:
@@ -56,7 +57,7 @@ class Maturing:
         state = self._state
         slots = state.of_run(index)
         ends = np.full(len(slots), run.end if run.known else NO_END, np.int64)
-        last = last_active(state.rows, slots, today + 1)
+        last = last_known(state.rows, slots, state.unseen.of(run.name), run.end, today)
         certain = verdicts(state.rows["outcome"][slots], ends, last, today)
         done = slots[certain != WAIT]
         left = exits(

@@ -38,11 +38,12 @@ from features.catalogue import FINGERPRINT
 from features.compute import features
 from features.coursework import SCORE_STEPS, Run, rearrange, submit
 from features.doubt import doubt
-from features.ring import CLOSED, NEVER, Ints, count, turn, usual_hours
+from features.ring import CLOSED, NEVER, RING, Ints, count, turn, usual_hours
 from features.yardsticks import count as count_deadlines
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
 from online_models.arrays import pack
+from online_models.companions import counted
 from online_models.labels import OPEN, WITHDRAWN, outcome_of
 from online_models.recommender import Transitions, by_run
 from schemas.activity import ACTIVITY_KINDS
@@ -486,6 +487,8 @@ class PartitionProcessor:
         sources = self.state.tallies.take(today)
         choices = {name: pack(sums.astype(np.int32)) for name, sums in sorted(known.learned.items())}
         active = {cohort.run.name: pack(usual_hours(cohort.hours, today + 1)) for cohort in cohorts}
+        clicks, place = self.state.rows["clicks"], today % RING
+        together = {cohort.run.name: pack(counted(clicks[cohort.slots, place])) for cohort in cohorts}
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
         ]
@@ -499,6 +502,7 @@ class PartitionProcessor:
                 cohorts=profiles if part == len(chunks) - 1 else {},
                 deadlines=deadlines if part == len(chunks) - 1 else {},
                 sources=sources if part == len(chunks) - 1 else [],
+                together=together if part == len(chunks) - 1 else {},
                 choices=choices if part == len(chunks) - 1 else {},
                 hours=active if part == len(chunks) - 1 else {},
                 transitions=by_run(transitions) if part == len(chunks) - 1 else {},

@@ -25,7 +25,7 @@ from nudges.timing import Habit
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Estimate, Seen
-from online_models.explanations import MODEL, Why, explain, middle_of
+from online_models.explanations import Why, confirmed, explain, typical_of
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
 from online_models.memory import Memory, steadied
 from online_models.recommender import Recommender
@@ -245,7 +245,7 @@ class Scoring:
             _seen(run, scored.cohort.codes[:, places], scored.ranks[:, places]),
             [_told(one) for one in told["told"].tolist()],
             scored.probability[places].tolist(),
-            None if profile is None else middle_of(unpack(profile)),
+            None if profile is None else typical_of(unpack(profile)),
             (scored.remembered[places] - told["told_memory"]).tolist(),
         )
 
@@ -253,6 +253,7 @@ class Scoring:
         slot = int(scored.cohort.slots[at])
         key = self._key(slot)
         level = int(self._state.rows["level"][slot])
+        now, was = float(scored.probability[at]), _told(float(self._state.rows["told"][slot]))
         return RiskChange(
             risk_change_id=_change_id(key, day.day, level),
             learner=key[0],
@@ -261,13 +262,13 @@ class Scoring:
             day=day.day,
             previous_level=name(before),
             level=name(level),
-            probability=float(scored.probability[at]),
-            previous_probability=_told(float(self._state.rows["told"][slot])),
+            probability=now,
+            previous_probability=was,
             exit_probability=float(scored.exit_probability[at]),
             model_state=day.model_state,
             model_version=day.package.model.model_version,
             data_quality="suspect" if key[1] in day.suspect else "ok",
-            reasons=why.reasons,
+            reasons=[*confirmed(name(before), name(level), was, now), *why.reasons],
             parts=why.parts,
         )
 
@@ -441,9 +442,9 @@ def _ranks(run: Run, codes: Codes, package: DayPackage) -> Codes:
 
 
 def _group(change: RiskChange) -> str | None:
-    """What the main reason is about."""
+    """What the main reason is about; None where it is nothing about the learner."""
     main = main_reason(change)
-    return None if main is None or main.feature == MODEL else FEATURES[INDEX[main.feature]].group
+    return FEATURES[INDEX[main.feature]].group if main is not None and main.feature in INDEX else None
 
 
 def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:

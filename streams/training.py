@@ -107,19 +107,25 @@ class Training:
         self._note(package)
 
     def _note(self, package: DayPackage) -> None:
-        """Say what a package found out about data quality, and keep its metrics for the next write."""
+        """Say what a package found out about data quality, and keep its rows for the next write."""
         self._noted += 1
-        of = {"day": as_date(package.day), "model_version": package.model.model_version}
-        for metric, value in package.metrics.items():
-            self._rows.add_row(
-                "model_metrics", **of, metric=metric, value=value, examples=package.model.examples
-            )
-        for one in Progress.from_state(package.model.state["progress"]).calibration():
-            self._rows.add_row("model_calibration", **of, **asdict(one))
+        self._rows.extend(rows_of(package))
         for event in package.quality.events:
             said = event.model_dump_json().encode()
             self._publisher.send(self._quality_topic, said, event.verdict.source, 0)
-            self._rows.add_row("data_quality", **_quality_row(event))
+
+
+def rows_of(package: DayPackage) -> Outputs:
+    """What the store is told of a package: its figures, drift and promotions among them, and data quality."""
+    found = Outputs()
+    of = {"day": as_date(package.day), "model_version": package.model.model_version}
+    for metric, value in package.metrics.items():
+        found.add_row("model_metrics", **of, metric=metric, value=value, examples=package.model.examples)
+    for one in Progress.from_state(package.model.state["progress"]).calibration():
+        found.add_row("model_calibration", **of, **asdict(one))
+    for event in package.quality.events:
+        found.add_row("data_quality", **_quality_row(event))
+    return found
 
 
 def _quality_row(event: DataQualityEvent) -> dict[str, Any]:

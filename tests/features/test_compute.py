@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from features import compute, coursework, ring
 from features.bins import Codes
 from features.catalogue import FEATURES, INDEX, NAMES
+from features.compute import Gaps
 from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints, Rows
 from features.yardsticks import Yardstick
@@ -32,6 +33,13 @@ RUN = Run(
     np.array([weight for _, weight in CALENDAR.due.values()]),
     tuple(CALENDAR.due),
 )
+
+
+def gaps(*days: int) -> Gaps:
+    """Days of which nothing was seen."""
+    return Gaps(np.array(days, np.int64), np.array(days, np.int64))
+
+
 many = settings(max_examples=60, deadline=None)
 
 days = st.integers(FIRST, LAST - 1)
@@ -195,7 +203,7 @@ def test_for_who_was_not_seen_the_clock_stood_still(history: History, at: int, l
     here = rows_of([plain], day - lasted)
     later = rows_of([shifted(plain, since, lasted)], day)
     expected = compute.values(here, np.array([0]), unknown_run("c/r"), day - lasted)
-    found = compute.values(later, np.array([0]), unknown_run("c/r"), day, np.arange(since, since + lasted))
+    found = compute.values(later, np.array([0]), unknown_run("c/r"), day, gaps(*range(since, since + lasted)))
     assert {name: found[name].tolist() for name in RECENT} == {
         name: expected[name].tolist() for name in RECENT
     }
@@ -206,8 +214,7 @@ def test_for_who_was_not_seen_the_clock_stood_still(history: History, at: int, l
 def test_who_was_seen_on_a_broken_day_has_it_like_any_other() -> None:
     day = START + 30
     rows = rows_of([History([Click(day - 3, "quiz", 5, 0)]), History([Click(day - 6, "quiz", 5, 0)])], day)
-    unseen = np.arange(day - 4, day - 1)
-    found = compute.values(rows, np.arange(2), RUN, day, unseen)
+    found = compute.values(rows, np.arange(2), RUN, day, gaps(*range(day - 4, day - 1)))
     assert found["clicks_3"].tolist() == [5, 5]
     assert found["silence"].tolist() == [1, 2], "of two and five days, one and three were not seen"
     assert compute.values(rows, np.arange(2), RUN, day)["silence"].tolist() == [2, 5]
@@ -218,7 +225,35 @@ def test_nobody_missed_a_deadline_around_broken_days() -> None:
     rows = rows_of([History(), History(hand_ins=[HandIn(START + 9, "a", 150)])], day)
     before = compute.values(rows, np.arange(2), RUN, day)
     assert before["missed"].tolist() == [1.0, 0.5]
-    found = compute.values(rows, np.arange(2), RUN, day, np.array([START + 20]))
+    found = compute.values(rows, np.arange(2), RUN, day, gaps(START + 20))
     assert found["missed"].tolist() == [0.5, 0.0], "b was due on day 25"
     assert found["points"].tolist() == pytest.approx([0.0, 0.75])
-    assert compute.values(rows, np.arange(2), RUN, day, np.array([START + 26]))["missed"][0] == 1.0
+    assert compute.values(rows, np.arange(2), RUN, day, gaps(START + 26))["missed"][0] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("broken", "missed"),
+    [
+        ([24], [1]),  # the eve of b's deadline on day 25
+        ([18], [1]),  # a week before it
+        ([17], [2]),  # earlier
+        ([25], [2]),  # it was due at the start of the day
+        ([3, 4], [1]),  # a's, on day 10
+        ([2], [2]),
+        ([9, 18], [0]),
+    ],
+)
+def test_a_deadline_is_in_doubt_within_a_week_of_broken_days_and_no_other(
+    broken: list[int], missed: list[int]
+) -> None:
+    day = START + 30
+    rows = rows_of([History()], day)
+    found = compute.values(rows, np.arange(1), RUN, day, gaps(*(START + one for one in broken)))
+    assert (found["missed"] * 2).tolist() == missed
+
+
+def test_a_deadline_is_not_in_doubt_while_another_kind_alone_goes_unseen() -> None:
+    day = START + 30
+    rows = rows_of([History()], day)
+    unseen = Gaps(np.array([START + 20]), np.empty(0, np.int64))
+    assert compute.values(rows, np.arange(1), RUN, day, unseen)["missed"].tolist() == [1.0]

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from features.bins import Codes
 from features.catalogue import INDEX
-from features.compute import features
+from features.compute import Gaps, features
 from features.doubt import doubt
 from tests.features.history import Click, HandIn, History
-from tests.features.test_compute import RUN, START, histories, many, rows_of
+from tests.features.test_compute import RUN, START, gaps, histories, many, rows_of
 
 DAY = START + 30
 MORE_IS_BETTER = ("clicks_7", "active_days_7", "active_days_14", "active_days_28", "ewma_7", "points")
@@ -18,7 +18,7 @@ EVERYBODY = np.array([0])
 
 
 def cases(history: History, unseen: list[int]) -> tuple[Codes, Codes]:
-    found = doubt(rows_of([history], DAY), EVERYBODY, RUN, DAY, np.array(unseen))
+    found = doubt(rows_of([history], DAY), EVERYBODY, RUN, DAY, gaps(*unseen))
     assert found is not None
     return found.cases(EVERYBODY)
 
@@ -30,7 +30,7 @@ def of(codes: Codes, name: str) -> int:
 def test_where_all_was_seen_there_is_no_doubt() -> None:
     rows = rows_of([History()], DAY)
     for unseen in ([], [DAY - 29], [DAY]):
-        assert doubt(rows, EVERYBODY, RUN, DAY, np.array(unseen, np.int64)) is None
+        assert doubt(rows, EVERYBODY, RUN, DAY, gaps(*unseen)) is None
 
 
 @many
@@ -72,10 +72,20 @@ def test_in_the_best_case_what_was_due_was_handed_in() -> None:
     assert of(late, "late") > 0
 
 
+def test_in_the_best_case_no_work_is_handed_in_where_another_kind_alone_went_unseen() -> None:
+    history = History(hand_ins=[HandIn(START + 9, "a", 180)])
+    forum_alone = Gaps(np.array([START + 24]), np.empty(0, np.int64))
+    found = doubt(rows_of([history], DAY), EVERYBODY, RUN, DAY, forum_alone)
+    assert found is not None
+    best, _ = found.cases(EVERYBODY)
+    assert of(best, "missed") == 32, "one of two"
+    assert of(best, "silence") < of(features(rows_of([history], DAY), EVERYBODY, RUN, DAY), "silence")
+
+
 def test_nobody_else_sees_the_case() -> None:
     rows = rows_of([History([Click(DAY - 9, "quiz", 6, 120)])], DAY)
     before = rows.tobytes()
-    found = doubt(rows, EVERYBODY, RUN, DAY, np.array([DAY - 3]))
+    found = doubt(rows, EVERYBODY, RUN, DAY, gaps(DAY - 3))
     assert found is not None
     first = found.cases(EVERYBODY)
     rows["clicks"][:] = 9

@@ -189,12 +189,22 @@ def test_the_main_reason_chooses_the_words_and_only_raising_ones_are_passed_on()
             reason("clicks_7", 0.2, "few clicks"),
             reason("score_mean", -1.0, "good scores"),
             reason("missed_last", 0.9, "two deadlines missed"),
+            reason("memory", 1.2, "earlier days still count"),
+            reason("model", 1.1, "the model has learned"),
         ]
     )
     nudge = nudge_of(decide(change, FRESH, EVERYBODY, NOON))
     assert nudge.reasons == ["two deadlines missed", "few clicks"]
     assert nudge.text.startswith("A deadline in BBB/2014B")
     assert nudge.variables["reason"] == "two deadlines missed"
+
+
+def test_a_learner_is_told_nothing_that_is_not_about_them() -> None:
+    change = risk_change(reasons=[reason("model", 1.1, "the model has learned")])
+    nudge = nudge_of(decide(change, FRESH, EVERYBODY, NOON))
+    assert nudge.reasons == []
+    assert "model" not in nudge.text
+    assert "model" not in str(nudge.variables)
 
 
 def test_the_first_campaign_that_fits_answers() -> None:

@@ -14,15 +14,19 @@ from online_models.classifier import RiskClassifier
 from online_models.cohorts import rank_table
 from online_models.explanations import (
     GROUPS,
+    NOT_NEW,
     WORDS,
     View,
+    confirmed,
     describe,
     explain,
     main_reasons,
     middle_of,
     sentence,
+    typical_of,
 )
-from online_models.scoring import MixedScorer
+from online_models.scoring import MixedScorer, log_odds_of
+from schemas.risk import MEMORY, MODEL
 from tests.online_models.examples import F, enrolments, seeded, seen_of
 
 
@@ -71,8 +75,6 @@ def test_every_value_of_every_feature_reads_as_a_clause(name: str) -> None:
         ("missed", 1, "100 % of deadlines missed"),
         ("missed_last", 2, "2 deadlines missed in a row"),
         ("missed_last", 0, "last deadline met"),
-        ("trend_7", -2, "4 times less activity in the last week than in the three weeks before"),
-        ("trend_7", 0, "about as active in the last week as in the three weeks before"),
         ("lead", 31, "registered about 28 days before the start"),
         ("lead", -5, "registered about 8 days after the start"),
         ("early", -3, "work handed in 3 days after the deadline on average"),
@@ -121,7 +123,10 @@ def test_an_unchanged_value_is_told_by_its_place_in_the_course() -> None:
     before = view(clicks_7=12)
     after = View(before.codes, np.full(F, 26, np.uint8))
     (reason,) = main_reasons(before, after, moved(clicks_7=0.4))
-    assert reason.text == "12 clicks in the last 7 days: more than 10 % of the course (before: 50 %)"
+    assert (
+        reason.text
+        == "12 clicks in the last 7 days, more than for 10 % of the course's learners (before: 50 %)"
+    )
 
 
 def test_no_change_has_no_reasons() -> None:
@@ -175,23 +180,31 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     """A cohort that is hardly ever silent, and one of it that has been for a month."""
     crowd = np.zeros((F, 400), np.uint8)
     crowd[INDEX["missed"]] = 10
+    crowd[INDEX["clicks_all"]] = 30
     crowd[INDEX["silence"]] = np.random.default_rng(1).integers(0, 6, 400)
     counts = np.stack([np.bincount(row, minlength=BINS) for row in crowd]).astype(np.int32)
-    middle = middle_of(rank_table(counts))
-    assert middle.codes[INDEX["silence"]] in {2, 3}
+    assert middle_of(rank_table(counts)).codes[INDEX["silence"]] in {2, 3}
+    typical = typical_of(rank_table(counts))
+    assert typical.codes[INDEX["silence"]] == 0
     codes, ranks = crowd[:, :1].copy(), np.full((F, 1), 127, np.uint8)
     before, silent = seen_of(codes.copy(), ranks), codes.copy()
     silent[INDEX["silence"]] = 60
     after = seen_of(silent, ranks)
     was, now = SCORER.estimate(before).lost.tolist(), SCORER.estimate(after).lost.tolist()
-    (rise,) = explain(SCORER, before, after, was, now, middle)
+    (rise,) = explain(SCORER, before, after, was, now, typical)
     assert now > was
     assert rise.reasons[0].feature == "silence"
     assert rise.reasons[0].relief is not None
+    assert rise.reasons[0].relief.startswith("active again: ")
     told = float(rise.reasons[0].relief.rpartition(": ")[2].removesuffix(" %")) / 100
     assert told < now[0] - 0.01
     assert told == pytest.approx(was[0], abs=0.1)
-    (fall,) = explain(SCORER, after, before, now, was, middle)
+    never = silent.copy()
+    never[INDEX["clicks_all"]] = 0
+    likely = SCORER.estimate(seen_of(never, ranks)).lost.tolist()
+    (unseen,) = explain(SCORER, before, seen_of(never, ranks), was, likely, typical)
+    assert any((reason.relief or "").startswith("a first activity: ") for reason in unseen.reasons)
+    (fall,) = explain(SCORER, after, before, now, was, typical)
     assert fall.reasons[0].relief is None
 
 
@@ -220,12 +233,106 @@ def test_a_rise_is_never_told_by_what_lowered_it() -> None:
     assert changes.any()
 
 
-def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course() -> None:
+def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
+    """The model learned, or earlier days still count: after the learner's own reasons, by its own part."""
+    then, now = (view(silence=silence) for silence in (0, 4))
+    codes, ranks = (np.stack([getattr(one, kind) for one in (then, now)], 1) for kind in ("codes", "ranks"))
+    before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
+    moved = float(SCORER.changes(before, after)[:, 0].sum())
+    was = 0.4
+    for remembered, learned, told in ((0.0, 0.0, []), (2.0, 0.0, [MEMORY]), (0.0, 3.0, [MODEL])):
+        sum_ = log_odds_of(np.array(was)) + moved + remembered + learned
+        probability = float(1 / (1 + np.exp(-sum_)))
+        (why,) = explain(SCORER, before, after, [was], [probability], None, [remembered])
+        not_new = [reason for reason in why.reasons if reason.feature in NOT_NEW]
+        assert [reason.feature for reason in not_new] == told
+        assert why.reasons[-len(not_new) or None :] == not_new or not told
+        assert [reason.contribution for reason in not_new] == [why.parts[part] for part in told]
+
+
+@pytest.mark.parametrize(
+    ("before", "level", "was", "now", "text"),
+    [
+        ("low", "medium", 0.53, 0.51, "the estimate was as high before, and is confirmed by the days since"),
+        ("medium", "low", 0.35, 0.36, "the estimate was as low before, and is confirmed by the days since"),
+        ("low", "medium", 0.49, 0.51, None),
+        ("high", "low", 0.8, 0.3, None),
+    ],
+)
+def test_a_level_that_follows_the_estimate_late_says_so(
+    before: str, level: str, was: float, now: float, text: str | None
+) -> None:
+    found = confirmed(before, level, was, now)
+    assert [one.text for one in found] == ([text] if text else [])
+    assert all(one.contribution == 0 for one in found), "the parts add up without it"
+
+
+def test_where_nothing_new_speaks_for_it_earlier_days_do() -> None:
+    codes, ranks = (
+        np.stack([getattr(view(**one), kind) for one in ({"silence": 12}, {})], 1)
+        for kind in ("codes", "ranks")
+    )
+    before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
+    fell = float(SCORER.changes(before, after)[:, 0].sum())
+    assert fell < 0
+    now = float(1 / (1 + np.exp(-(fell + 4.0))))
+    (why,) = explain(SCORER, before, after, [0.5], [now], None, [4.0])
+    assert now > 0.5
+    assert why.reasons[0].contribution > 0
+    assert MEMORY in {reason.feature for reason in why.reasons}
+
+
+def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course_too() -> None:
     before, after = view(clicks_7=12), view(clicks_7=20)
     behind = View(after.codes, np.full(F, 51, np.uint8))
     assert sentence(INDEX["clicks_7"], before, behind) == (
-        "18 clicks in the last 7 days: more than 20 % of the course (before: 50 %)"
+        "18 clicks in the last 7 days, more than for 20 % of the course's learners "
+        "(before: 12 clicks in the last 7 days, 50 %)"
     )
+
+
+def test_a_silence_that_grew_is_said_to_have_though_the_course_fell_silent_too() -> None:
+    before, after = view(silence=30), view(silence=60)
+    silent = View(after.codes, np.full(F, 100, np.uint8))
+    told = sentence(INDEX["silence"], before, silent)
+    assert told == (
+        "no activity for 55 days, longer than for 39 % of the course's learners "
+        "(before: no activity for 27 days, 50 %)"
+    )
+
+
+def test_four_times_less_is_said_of_who_did_something() -> None:
+    less = view(trend_7=-2.0, clicks_7=3, clicks_28=40)
+    told = "4 times less activity in the last week than in the three weeks before"
+    assert describe(INDEX["trend_7"], less) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "clicks", "words"),
+    [
+        ("trend_7", {"clicks_28": 0, "clicks_7": 0}, "no activity in the last 28 days"),
+        (
+            "trend_7",
+            {"clicks_28": 40, "clicks_7": 0},
+            "no activity in the last week, but in the three weeks before",
+        ),
+        (
+            "trend_7",
+            {"clicks_28": 40, "clicks_7": 9},
+            "about as active in the last week as in the three weeks before",
+        ),
+        ("trend_own", {"clicks_14": 0}, "no activity in the last two weeks"),
+        (
+            "trend_own",
+            {"clicks_14": 9},
+            "about as active in the last two weeks as in this learner's whole past",
+        ),
+    ],
+)
+def test_who_did_nothing_is_not_told_to_be_as_active_as_before(
+    name: str, clicks: dict[str, float], words: str
+) -> None:
+    assert describe(INDEX[name], view(**{name: 0.0}, **clicks)) == words
 
 
 @pytest.mark.parametrize(

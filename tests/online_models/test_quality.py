@@ -2,12 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from online_models.arrays import pack
-from online_models.quality import ACCEPTED_AFTER, HOURS, KINDS, Counts, QualityWatch, merge_counts
+from online_models.companions import counted
+from online_models.quality import (
+    ACCEPTED_AFTER,
+    HOURS,
+    KINDS,
+    Counts,
+    QualityWatch,
+    merge_counts,
+    merge_together,
+)
 from schemas.activity import ACTIVITY_KINDS
 from schemas.quality import DataQualityEvent, DayQuality, Fault, SourceCounts
 
@@ -146,6 +157,14 @@ def test_what_stays_changed_is_taken_for_the_new_rhythm_but_not_the_silence_of_a
     assert {alarm for _, alarm, *_ in silent} == {"opened"}
 
 
+def test_what_is_accepted_of_a_whole_source_is_not_told_of_its_parts() -> None:
+    told = watch(cut(BREAK, LENGTH, "web")).told()
+    assert [(day, alarm, *scope) for day, alarm, _, *scope in told] == [
+        (BREAK, "opened", "web", None, None),
+        (BREAK + ACCEPTED_AFTER, "accepted", "web", None, None),
+    ]
+
+
 def lose(share: float, source: str, days: int = 8) -> Break:
     """A share of the events of a source is lost, hour by hour."""
     rng = np.random.default_rng(3)
@@ -190,6 +209,103 @@ def test_what_others_bring_more_is_nobodys_loss() -> None:
         return Counts(counts.hours * more, counts.faults)
 
     assert [one for one in watch(flood).told() if one[0] < BREAK + 10] == []
+
+
+@pytest.mark.parametrize(("hours", "told"), [(2, False), (3, True)])
+def test_two_empty_hours_are_nobodys_outage(hours: int, told: bool) -> None:
+    """Sessions bring many events at once, so that an hour or two are empty by chance."""
+
+    def pause(day: int, source: str, _run: str, counts: Counts) -> Counts:
+        if source == "web" and day == BREAK:
+            counts.hours[:, 18 : 18 + hours] = 0
+        return counts
+
+    assert bool(watch(pause).told()) == told
+
+
+@dataclass(frozen=True)
+class Watching:
+    day: int
+    counts: dict[tuple[str, str], Counts]
+    together: dict[str, NDArray[np.int64]]
+
+
+@dataclass
+class Alone:
+    """A source that stands alone (or several): learners come by the home page and do some of the rest."""
+
+    sources: tuple[str, ...] = ("web",)
+    seed: int = 1
+
+    def days(self, lost: float = 0.0, kinds: tuple[str, ...] = (), source: str = "") -> Iterator[Watching]:
+        """A share of the events of these kinds (none: all) is lost for ten days from ``BREAK`` on."""
+        rng = np.random.default_rng(self.seed)
+        hit = [ACTIVITY_KINDS.index(kind) for kind in kinds] or list(range(KINDS))
+        for day in range(LENGTH):
+            busy = rng.gamma(9, 1 / 9) * (0.4 if 40 <= day < 50 else 1.0)
+            counts: dict[tuple[str, str], Counts] = {}
+            together = {}
+            for run, learners in (("a/1", 300), ("b/1", 150)):
+                clicks = np.zeros((learners, KINDS), np.uint8)
+                here = rng.random(learners) < min(0.5 * busy, 1.0)
+                shares = {"home": 0.96, "content": 0.5, "forum": 0.4, "quiz": min(0.3 * busy, 1.0)}
+                for kind, share in shares.items():
+                    clicks[:, ACTIVITY_KINDS.index(kind)] = here & (rng.random(learners) < share)
+                of = np.arange(learners) % len(self.sources)
+                for place, name in enumerate(self.sources):
+                    own = of == place
+                    if BREAK <= day < BREAK + 10 and source in ("", name):
+                        where = np.ix_(own, hit)
+                        clicks[where] = rng.binomial(clicks[where], 1 - lost)
+                    hours = np.zeros((KINDS, HOURS), np.int64)
+                    hours[:, 12] = clicks[own].sum(axis=0)
+                    counts[name, run] = Counts(hours, dict(Counts.none().faults))
+                together[run] = counted(clicks).astype(np.int64)
+            yield Watching(day, counts, together)
+
+    def told(self, **lost: Any) -> list[tuple[int, str, str, str, str | None, str | None]]:
+        found, watching = Watched(), QualityWatch()
+        for day in self.days(**lost):
+            phases = dict.fromkeys(("a/1", "b/1"), day.day / LENGTH)
+            found.events += watching.close(day.day, day.counts, phases, day.together).events
+        return found.told()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("sources", [("web",), ("web", "app")])
+def test_that_everybody_does_less_is_no_loss_of_a_source_alone(seed: int, sources: tuple[str, ...]) -> None:
+    """Ten days on which a few come and do little; and days that differ by a third by themselves."""
+    assert Alone(sources, seed).told() == []
+
+
+@pytest.mark.parametrize("lost", [0.5, 0.8])
+def test_half_of_the_only_source_is_told_within_days_and_when_it_is_back(lost: float) -> None:
+    opened, closed = Alone().told(lost=lost)
+    assert opened[1:] == ("opened", "quiet", "web", None, None)
+    assert BREAK < opened[0] + 1 <= BREAK + 5
+    assert closed[1:] == ("closed", "quiet", "web", None, None)
+    assert BREAK + 10 <= closed[0] <= BREAK + 11
+
+
+def test_what_all_sources_lose_alike_is_told_of_each() -> None:
+    told = Alone(("web", "app")).told(lost=0.5)
+    assert [one[1:4] for one in told] == [
+        ("opened", "quiet", "app"),
+        ("opened", "quiet", "web"),
+        ("closed", "quiet", "app"),
+        ("closed", "quiet", "web"),
+    ]
+
+
+@pytest.mark.parametrize("lost", [0.5, 0.8, 1.0])
+def test_what_one_of_several_loses_is_told_of_no_other(lost: float) -> None:
+    told = Alone(("web", "app")).told(lost=lost, source="app")
+    assert {source for _, _, _, source, *_ in told} == {"app"}
+
+
+def test_the_loss_of_one_kind_is_not_that_of_the_others() -> None:
+    told = Alone().told(lost=1.0, kinds=("content",))
+    assert {one[3:] for one in told} == {("web", None, "content")}
 
 
 def _faulty(fault: Fault, share: float) -> Break:
@@ -242,6 +358,27 @@ def test_it_goes_on_from_its_state_bit_for_bit() -> None:
         if day in (3, 50, BREAK, BREAK + 2, BREAK + 5):
             stored = DayQuality.model_validate_json(found.model_dump_json())
             watching = QualityWatch.from_state(stored.rhythm)
+
+
+def test_evidence_of_a_loss_goes_on_from_its_state_bit_for_bit() -> None:
+    whole, watching = QualityWatch(), QualityWatch()
+    for day in Alone().days(lost=0.3):
+        phases = dict.fromkeys(("a/1", "b/1"), day.day / LENGTH)
+        expected = whole.close(day.day, day.counts, phases, day.together)
+        found = watching.close(day.day, day.counts, phases, day.together)
+        assert found == expected
+        if day.day in (20, BREAK, BREAK + 1, BREAK + 5):
+            watching = QualityWatch.from_state(DayQuality.model_validate_json(found.model_dump_json()).rhythm)
+
+
+def test_what_was_done_together_is_added_up_in_any_order() -> None:
+    one = {"a/1": pack(np.ones((2, KINDS), np.int32))}
+    other = {"b/1": pack(np.ones((2, KINDS), np.int32)), "a/1": pack(np.full((2, KINDS), 3, np.int32))}
+    found = merge_together([other, one])
+    assert [*found] == [*merge_together([one, other])] == ["a/1", "b/1"]
+    assert (found["a/1"] == 4).all()
+    with pytest.raises(ValueError, match="together of 'a/1': expected counts of shape"):
+        merge_together([{"a/1": pack(np.ones((1, KINDS), np.int32))}])
 
 
 def test_counts_are_added_up_in_any_order() -> None:

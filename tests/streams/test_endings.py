@@ -3,6 +3,7 @@
 import pytest
 
 from online_models.labels import FORGOTTEN_AFTER, SILENCE_HORIZON
+from schemas.quality import DayQuality, QualityVerdict
 from tests.streams.pipeline import START
 from tests.streams.test_processor import Bench, calendar, click, fact, sorted_by_time, ticks
 
@@ -49,6 +50,54 @@ def test_in_a_run_that_ended_early_nobody_is_estimated_any_more() -> None:
     ]
     bench = Bench().feed(sorted_by_time([*records, *ticks(45)]))
     assert max(bench.risk) == 25
+
+
+def blind(bench: Bench, since: int, until: int) -> None:
+    """Nothing was seen of the run on these days of it."""
+    verdict = QualityVerdict(
+        source="lms",
+        course_run=None,
+        kind=None,
+        problem="quiet",
+        since=START + since,
+        observed=0,
+        expected=9,
+        surprise=20,
+        course_runs=["c/r"],
+    )
+    package = bench.packages[-1].model_copy(
+        update={"day": START + until - 1, "quality": DayQuality(verdicts=[verdict])}
+    )
+    bench.processor.state.unseen.note(package)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "labels"),
+    [
+        (31, 33, set()),  # of thirty silent days two were the tracker's
+        (31, 32, {True}),
+        (40, 45, set()),
+        (20, 30, {True}),  # before their last day
+        (60, 70, {True}),  # after the end
+    ],
+)
+def test_where_no_result_comes_unseen_days_are_no_silence(since: int, until: int, labels: set[bool]) -> None:
+    records = [calendar(days=60), fact("enrolled", -1), click(1), click(30.5)]
+    bench = Bench().feed(sorted_by_time([*records, *ticks(59)]))
+    blind(bench, since, until)
+    bench.feed(ticks(60 + SILENCE_HORIZON + 3, since=60))
+    assert {one.label for one in bench.examples} == labels
+
+
+def test_who_fails_did_not_leave_on_unseen_days() -> None:
+    records = [calendar(days=60), fact("enrolled", -1), click(1), click(30.5)]
+    failed = fact("completed", 60.5, result="fail")
+    for since, left in ((40, False), (10, True)):
+        bench = Bench().feed(sorted_by_time([*records, *ticks(59)]))
+        blind(bench, since, since + 5)
+        bench.feed(sorted_by_time([failed, *ticks(63, since=60)]))
+        assert {one.label for one in bench.examples} == {True}
+        assert any(one.exits for one in bench.examples) == left
 
 
 def test_a_result_that_comes_after_the_horizon_changes_nothing() -> None:

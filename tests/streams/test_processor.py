@@ -18,6 +18,7 @@ from online_models.arrays import unpack
 from online_models.labels import EXIT_DAYS, SILENCE_HORIZON
 from online_models.trainer import Trainer
 from online_models.warming import recency_prior
+from schemas.activity import ACTIVITY_KINDS
 from schemas.learning import DayPackage, TrainingExample
 from schemas.nudge import Nudge, NudgeCancelled
 from schemas.topics import FEEDBACK
@@ -215,6 +216,20 @@ def test_a_change_tells_all_parts_of_it_and_how_soon_the_learner_may_leave() -> 
     assert all(row["exit_probability"] > 0 for row in bench.rows("risk_history"))
 
 
+def test_a_level_that_rises_while_the_estimate_falls_is_said_to_be_confirmed() -> None:
+    """Who never comes begins beyond the bound, and the level waits for more such days."""
+    bench = Bench().feed([calendar(days=260), fact("enrolled", -1), *ticks(30)])
+    change = bench.said.risk_changes[0]
+    assert (change.previous_level, change.level) == ("low", "medium")
+    assert change.probability < change.previous_probability
+    assert change.reasons[0].feature == "confirmed"
+    assert sum(change.parts.values()) == pytest.approx(
+        math.log(change.probability / (1 - change.probability))
+        - math.log(change.previous_probability / (1 - change.previous_probability)),
+        abs=1e-5,
+    )
+
+
 def test_history_is_written_when_it_moved_and_every_week() -> None:
     bench = Bench().feed([calendar(), fact("enrolled", -1), *(click(day + 0.5) for day in range(60))])
     bench.feed(ticks(62, 60))
@@ -396,6 +411,30 @@ def test_the_cohorts_hours_travel_in_the_package() -> None:
     hours = unpack(bench.packages[-1].hours["c/r"])
     assert np.flatnonzero(hours).tolist() == [((START + 1 + 3) % 7) * 24 + 12]
     assert hours.sum() == 1
+
+
+def test_what_learners_did_together_on_the_day_is_in_its_report() -> None:
+    """Of the day that closed alone, whatever of the next one was there before it did."""
+    records = [calendar(), *(fact("enrolled", -1, learner=name) for name in "ab")]
+    bench = Bench().feed([*sorted_by_time(records), *ticks(5), tick(5.3)])
+    bench.processor.apply(
+        batch_of(
+            [
+                click(5.4, learner="a", kind="home"),
+                click(5.4, learner="a", kind="content"),
+                click(5.5, learner="b", kind="content"),
+                click(6.1, learner="b", kind="home"),
+                tick(7),
+            ],
+            bench.offset,
+        )
+    )
+    assert bench.processor.due == START + 5
+    (report,) = bench.processor.close()
+    others, both = unpack(report.together["c/r"])
+    home, content = (ACTIVITY_KINDS.index(kind) for kind in ("home", "content"))
+    assert (others[home], both[home]) == (2, 1)
+    assert (others[content], both[content]) == (1, 1)
 
 
 def test_who_left_gets_nothing_more_and_it_is_written_down() -> None:

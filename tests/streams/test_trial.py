@@ -83,6 +83,9 @@ def test_a_nudges_life_is_told_from_the_risk_change_on(
     with StoreReader(store) as reader:
         moments = history.of_learner(reader, IDENTITY.learner(nudge.learner))
         assert history.of_learner(reader, "nobody") == []
+        relieved = next(one for one in said.risk_changes if any(why.relief for why in one.reasons))
+        theirs = history.of_learner(reader, IDENTITY.learner(relieved.learner))
+    assert any("; would help: as for a typical learner of the course (" in one.words for one in theirs)
     words = [one.words for one in moments]
     assert words[0] == "enrolled"
     seen = [place for place, one in enumerate(words) if one.startswith("active for the first time")]

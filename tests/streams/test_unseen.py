@@ -5,11 +5,11 @@ from schemas.quality import DayQuality, QualityVerdict
 from streams.unseen import Unseen
 
 
-def package(day: int, *, since: int, runs: list[str]) -> DayPackage:
+def package(day: int, *, since: int, runs: list[str], kind: str | None = None) -> DayPackage:
     verdict = QualityVerdict(
         source="web",
         course_run=None,
-        kind=None,
+        kind=kind,
         problem="quiet",
         since=since,
         observed=0,
@@ -28,8 +28,20 @@ def test_days_are_those_since_when_a_verdict_is_in_force() -> None:
     for day in (102, 103):
         unseen.note(package(day, since=100, runs=["c/r"]))
     unseen.note(package(110, since=110, runs=["c/r", "d/r"]))
-    assert unseen.of("c/r").tolist() == [100, 101, 102, 103, 110]
-    assert Unseen(unseen.stored()).of("c/r").tolist() == unseen.of("c/r").tolist()
+    assert unseen.of("c/r").days.tolist() == [100, 101, 102, 103, 110]
+    assert Unseen(unseen.stored()).of("c/r").days.tolist() == unseen.of("c/r").days.tolist()
     unseen.forget("c/r")
-    assert unseen.of("c/r").tolist() == []
-    assert unseen.of("d/r").tolist() == [110]
+    assert unseen.of("c/r").days.tolist() == []
+    assert unseen.of("d/r").days.tolist() == [110]
+
+
+def test_a_deadline_is_in_doubt_only_where_hand_ins_were_lost_too() -> None:
+    """In the alarm's runs, on its days, and not while another kind alone is missing."""
+    unseen = Unseen()
+    unseen.note(package(100, since=99, runs=["c/r"], kind="forum"))
+    unseen.note(package(120, since=119, runs=["c/r"]))
+    unseen.note(package(130, since=130, runs=["c/r"], kind="submission"))
+    for found in (unseen, Unseen(unseen.stored())):
+        assert found.of("c/r").days.tolist() == [99, 100, 119, 120, 130]
+        assert found.of("c/r").work.tolist() == [119, 120, 130]
+        assert found.of("d/r").work.tolist() == []

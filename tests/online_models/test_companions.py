@@ -1,0 +1,109 @@
+"""What goes together on a learner's day, and what it says when events are lost."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from online_models.companions import FEW, KINDS, Companions, counted, restored, stored
+from online_models.rhythm import DOUBTED, WARM
+from schemas.activity import ACTIVITY_KINDS
+
+HOME, CONTENT, FORUM, SUBMISSION = (
+    ACTIVITY_KINDS.index(kind) for kind in ("home", "content", "forum", "submission")
+)
+
+
+def clicks(rng: np.random.Generator, learners: int, busy: float = 1.0) -> NDArray[np.uint8]:
+    """A day on which nearly everybody comes by the home page, and does some of the rest. Who is less busy
+    does less of that."""
+    found = np.zeros((learners, KINDS), np.uint8)
+    found[:, HOME] = rng.random(learners) < 0.96
+    for kind, share in ((CONTENT, 0.5), (FORUM, 0.4)):
+        found[:, kind] = rng.random(learners) < share * busy
+    return found
+
+
+def thinned(rng: np.random.Generator, found: NDArray[np.uint8], lost: float) -> NDArray[np.uint8]:
+    return rng.binomial(found, 1 - lost).astype(np.uint8)
+
+
+def learned(rng: np.random.Generator, learners: int = 80, days: int = 40) -> Companions:
+    companions = Companions()
+    for _ in range(days):
+        companions.learn(counted(clicks(rng, learners)))
+    return companions
+
+
+def test_learners_are_counted_who_did_another_kind_and_who_did_this_one_too() -> None:
+    day = np.zeros((4, KINDS), np.uint8)
+    day[0, [HOME, CONTENT]] = 3, 1
+    day[1, [CONTENT, FORUM]] = 1
+    day[2, HOME] = 9  # nothing else
+    day[3, SUBMISSION] = 1  # goes with nothing
+    others, both = counted(day)
+    assert (others[HOME], both[HOME]) == (2, 1)
+    assert (others[CONTENT], both[CONTENT]) == (3, 2)
+    assert (others[FORUM], both[FORUM]) == (3, 1)
+    assert (others[SUBMISSION], both[SUBMISSION]) == (0, 0)
+
+
+@pytest.mark.parametrize("lost", [0.3, 0.5, 0.8])
+def test_lost_events_tear_apart_what_goes_together(lost: float) -> None:
+    rng = np.random.default_rng(1)
+    companions = learned(rng, 200)
+    ratios = []
+    for _ in range(20):
+        day = thinned(rng, clicks(rng, 200), lost)
+        found = companions.look(counted(day), np.log(1 - lost))
+        assert found is not None
+        ratios.append(found.ratio)
+        assert found.left == pytest.approx(1 - lost, abs=0.2)
+    assert np.mean(ratios) > 1
+    assert min(ratios) > -0.5
+
+
+def test_that_learners_do_less_says_nothing() -> None:
+    """Half as many, who do half as much: they come by the home page as before."""
+    rng = np.random.default_rng(2)
+    companions = learned(rng)
+    said = 0
+    for day in range(100):
+        found = companions.look(counted(clicks(rng, 40, busy=0.5)), np.log(0.25))
+        if found is not None:
+            companions.weigh(day, found.ratio, 5.0, told=False)
+            said += 1
+        assert not companions.doubted
+    assert said > 80
+
+
+def test_where_no_less_came_than_usual_nothing_was_lost() -> None:
+    """A platform without its old home page: nobody goes there, and as much is done as before."""
+    rng = np.random.default_rng(3)
+    companions = learned(rng)
+    day = clicks(rng, 80)
+    day[:, HOME] = 0
+    found = companions.look(counted(day), 0.02)
+    assert found is not None
+    assert found.ratio < 0
+
+
+def test_of_a_few_learners_or_days_nothing_is_said() -> None:
+    rng = np.random.default_rng(4)
+    assert learned(rng, days=WARM - 1).look(counted(clicks(rng, 80)), 0.0) is None
+    companions = learned(rng)
+    before = stored(companions)
+    few = counted(clicks(rng, FEW - 1))
+    assert companions.look(few, 0.0) is None
+    companions.learn(few)
+    assert stored(companions) == before
+
+
+def test_a_loss_in_doubt_is_not_learned() -> None:
+    rng = np.random.default_rng(5)
+    companions = learned(rng)
+    companions.weigh(7, DOUBTED, 5.0, told=False)
+    before = stored(companions)
+    companions.learn(counted(thinned(rng, clicks(rng, 80), 0.5)))
+    assert (companions.doubted, companions.since) == (True, 7)
+    assert stored(companions) == before
+    assert stored(restored(before)) == before
