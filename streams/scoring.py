@@ -133,7 +133,9 @@ class Scoring:
             done = item is not None and trail is not None and trail.has_done(item)
             return replace(self._situation(who, run), next_item=None if done else item)
 
-        done = hear(message, before, self._policy, now, situation_of)
+        timing = self._rules.timing  # live, the intake has refused what is too far ahead
+        ahead_s = timing.tolerance if timing.clock == "replay" else None
+        done = hear(message, before, self._policy, now, situation_of, ahead_s)
         self._follow(who, before, done, outputs)
         self._write_fact(said_fact(message), outputs)
 
