@@ -480,7 +480,10 @@ class PartitionProcessor:
         examples = sorted(examples, key=lambda one: (one.course_run, one.enrolment, one.day))
         profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
         sources = self.state.tallies.take(today)
-        choices = {name: pack(sums.astype(np.int32)) for name, sums in sorted(known.learned.items())}
+        choices, early = (
+            {name: pack(sums.astype(np.int32)) for name, sums in sorted(found.items())}
+            for found in (known.learned, known.early)
+        )
         active = {cohort.run.name: pack(usual_hours(cohort.hours, today + 1)) for cohort in cohorts}
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
@@ -495,6 +498,7 @@ class PartitionProcessor:
                 cohorts=profiles if part == len(chunks) - 1 else {},
                 sources=sources if part == len(chunks) - 1 else [],
                 choices=choices if part == len(chunks) - 1 else {},
+                early=early if part == len(chunks) - 1 else {},
                 hours=active if part == len(chunks) - 1 else {},
                 transitions=by_run(transitions) if part == len(chunks) - 1 else {},
                 examples=chunk,

@@ -16,7 +16,7 @@ from features.ring import RING, Ints, habits
 from nudges.choosing import Situation
 from nudges.decisions import Decided, call_off, decide, hear
 from nudges.experiments.bandit import context_of
-from nudges.experiments.learned import by_outcomes
+from nudges.experiments.learned import by_outcomes, stages
 from nudges.learners import Learner, heard
 from nudges.levels import Levels, agreed, moving, name, step
 from nudges.policy import Phase, Policy, main_reason, phase_of
@@ -95,7 +95,7 @@ class Today:
     model_state: ModelState
     suspect: frozenset[str]
     learned: dict[str, Ints]
-    """What outcomes have taught about variants, by campaign and variant."""
+    """What outcomes have taught about variants, by campaign and variant, and by stage."""
     recommender: Recommender
 
     @classmethod
@@ -103,7 +103,10 @@ class Today:
         scorer = scorer_of(package.model)
         served: ModelState = "stale" if stale and scorer.state == "serving" else scorer.state
         suspect = frozenset(run for verdict in package.quality.verdicts for run in verdict.course_runs)
-        learned = {name: unpack(sums).astype(np.int64) for name, sums in package.choices.items()}
+        early, choices = (
+            {name: unpack(sums) for name, sums in found.items()} for found in (package.early, package.choices)
+        )
+        learned = stages(early, choices)
         return cls(day, package, scorer, served, suspect, learned, Recommender(package.next_items))
 
     def serve(self, memory: Memory, own: Estimate) -> tuple[Memory, Estimate]:
