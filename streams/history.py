@@ -13,7 +13,11 @@ from sinks.store import StoreReader
 SILENT_DAYS = 7
 """Days without activity that are worth a line."""
 
-SENT_LATER = {"study_time": "when this learner usually studies", "quiet_hours": "when the night has ended"}
+SENT_LATER = {
+    "study_time": "when this learner usually studies",
+    "quiet_hours": "when the night has ended",
+    "digest": "with the learner's digest",
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)

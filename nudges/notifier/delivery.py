@@ -152,6 +152,7 @@ class Delivery:
                     if ended:
                         return ended
                     if self._receipts.standing(digest.name).final:
+                        self._outbox.undelivered(nudge, "late")
                         await self._receipts.settle(nudge, "dropped", "late")
                         return "late"
                     parcel = digest.parcel(self._wanted)
@@ -240,8 +241,9 @@ class Delivery:
         return await self._give_up(parcel, "in_doubt", words)
 
     async def _give_up(self, parcel: Parcel, reason: GivenUp, detail: str) -> Outcome:
-        for record in parcel.records:
+        for nudge, record in zip(parcel.nudges, parcel.records, strict=True):
             self._outbox.dead_letter(record.partition, record.offset, record.value, reason, detail)
+            self._outbox.undelivered(nudge, reason)
         await self._outbox.flush()
         if parcel.digest:
             await asyncio.gather(*(self._receipts.settle(one, "dropped", reason) for one in parcel.nudges))

@@ -204,7 +204,11 @@ def test_each_nudge_goes_once_at_its_time_and_everything_is_accounted_for(post: 
         ("repeated", "delivered", "repeated:delivered", "ann"),
         ("later", "delivered", "later:delivered", "ann"),
         ("webhook", "delivered", "webhook:delivered", "unknown"),
+        ("by-sms", "undelivered", "by-sms:undelivered", "ann"),
+        ("nobody's", "undelivered", "nobody's:undelivered", "unknown"),
     }
+    reasons = {one["nudge_id"]: one["reason"] for one in post.read(FEEDBACK.name) if "reason" in one}
+    assert reasons == {"by-sms": "no_channel", "nobody's": "no_address"}
     ((headers, body),) = post.receivers.posts
     assert headers["X-Homeroom-Nudge"] == body["nudge_id"] == "webhook"
     assert (body["learner"], body["message"].split(" http")[0]) == (
@@ -302,7 +306,8 @@ def test_a_mail_server_that_falls_silent_with_the_mail_does_not_get_it_twice(pos
         (one["state"], one["reason"]) for one in post.read(RECEIPTS.name) if one["nudge_id"] == "silence"
     ]
     assert steps == [("claimed", ""), ("dropped", "unanswered")]
-    assert {one["nudge_id"] for one in post.read(FEEDBACK.name)} == {"next"}, "nobody knows that it arrived"
+    said = {(one["nudge_id"], one["kind"], one.get("reason")) for one in post.read(FEEDBACK.name)}
+    assert said == {("silence", "undelivered", "unanswered"), ("next", "delivered", None)}
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
 
@@ -342,7 +347,7 @@ def test_a_digest_is_one_mail_and_each_of_its_nudges_has_its_own_end(post: Post)
     assert "read one page" not in text
     delivered = ["bob's", "elsewhere", "one", "single", "two"]
     said = {said["event_id"]: said["nudge_id"] for said in post.read(FEEDBACK.name)}
-    assert sorted(said.values()) == delivered
+    assert sorted(said.values()) == sorted([*delivered, "nobody's"])
     (letter,) = post.read(DEAD_LETTERS.name)
     assert letter["reason"] == "no_address"
     ends = {
