@@ -426,14 +426,22 @@ def test_what_happened_to_learners_is_written_down_under_pseudonyms() -> None:
     bench.hear(
         {"type": "preferences", "opted_out": ["sms"], "paused_until": instant(30)},
         {"type": "feedback", "kind": "opened", "nudge_id": "n", "channel": "email"},
+        {
+            "type": "feedback",
+            "kind": "undelivered",
+            "nudge_id": "m",
+            "channel": "sms",
+            "reason": "no_address",
+        },
     )
     rows = bench.rows("learner_facts")
-    assert [row["fact"] for row in rows] == ["enrolled", "returned", "preferences", "opened"]
+    assert [row["fact"] for row in rows] == ["enrolled", "returned", "preferences", "opened", "undelivered"]
     assert {row["learner"] for row in rows} == {IDENTITY.learner("l")}
     assert rows[1]["at"] == (START + 14) * DAY_S
     assert orjson.loads(rows[2]["detail"])["opted_out"] == ["sms"]
     assert (rows[3]["nudge_id"], rows[3]["detail"]) == ("n", "email")
-    assert len({row["fact_id"] for row in rows}) == 4
+    assert (rows[4]["nudge_id"], rows[4]["detail"]) == ("m", "sms: in_doubt")
+    assert len({row["fact_id"] for row in rows}) == 5
     assert not any(row["fact_id"] == "l" or "/" in row["fact_id"] for row in rows)
 
 
