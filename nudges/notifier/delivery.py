@@ -164,7 +164,9 @@ class Delivery:
             return digest.ended[record]
 
     def _wanted(self, nudge: Nudge) -> bool:
-        return self._ended(nudge) is None and self._withdrawals.against(nudge, datetime.now(UTC)) is None
+        now = datetime.now(UTC)
+        open_still = not self._receipts.standing(nudge.nudge_id).final and now < nudge.expires_at
+        return open_still and self._withdrawals.against(nudge, now) is None
 
     async def _try(self, parcel: Parcel, turn: int) -> Outcome | float:
         """One attempt; what came of it, or the seconds to wait until the next."""
