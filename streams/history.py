@@ -82,7 +82,7 @@ def _activity(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
         elif silent >= SILENT_DAYS:
             told.append(f"active, then silent for {silent} days")
         if told:
-            words = f"{'; '.join(told)} ({clicks:,} clicks)"
+            words = f"{'; '.join(told)} ({clicks:,} click{'' if clicks == 1 else 's'})"
             yield Moment(datetime.combine(day, time(), UTC), 0, course_run, words)
 
 
