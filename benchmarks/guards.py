@@ -12,8 +12,9 @@ feedback was heard in another order, and the first answer is out already.
 
 The auditor knows nothing of the code under test. From what left, and from what had been heard by then, it
 looks for messages beyond a cap in any window, in the night of the learner's own zone, on a channel that was
-closed, during a pause, to the suppressed, to the held-out, or after their reason's time. The property test
-runs a small number of the same decisions each time (tests/nudges/test_guards_hold.py).
+closed, during a pause, to the suppressed, to the held-out, or after their reason's time, and for a digest
+beside one that is planned. The property test runs a small number of the same decisions each time
+(tests/nudges/test_guards_hold.py).
 """
 
 import argparse
@@ -132,6 +133,8 @@ class Audit:
     decisions: int = 0
     sent: int = 0
     cancelled: int = 0
+    together: int = 0
+    """Nudges that came with an earlier one, in one digest."""
     crashes: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     violations: Counter[str] = field(default_factory=Counter)
@@ -146,7 +149,7 @@ class Audit:
 
     def add(self, other: Self) -> None:
         """Count what another audit counted."""
-        for name in ("decisions", "sent", "cancelled", "crashes"):
+        for name in ("decisions", "sent", "cancelled", "together", "crashes"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons.update(other.reasons)
         self.violations.update(other.violations)
@@ -340,6 +343,9 @@ def judge(partition: Partition) -> None:
             continue
         audit.violations.update(_over_caps(nudge, delivered, known))
         audit.violations.update(_not_taken_back(nudge, one.heard, partition))
+        if nudge.digest:
+            audit.together += _message(nudge) in map(_message, delivered)
+            audit.violations.update(_beside_another_digest(nudge, delivered))
         delivered.append(nudge)
     audit.violations["sent twice"] += len(delivered) - len({nudge.nudge_id for nudge in delivered})
     audit.violated += [life.name] if audit.violations.total() else []
@@ -360,7 +366,8 @@ def _at_decision(nudge: Nudge, known: list[Message]) -> Iterator[str]:
         yield "holdout"
     if not nudge.decided_at <= nudge.send_at < nudge.expires_at:
         yield "not in time"
-    if not nudge.digest and (nudge.expires_at - nudge.decided_at).total_seconds() > 72 * HOUR:
+    longest = 192 if nudge.digest else 72
+    if (nudge.expires_at - nudge.decided_at).total_seconds() > longest * HOUR:
         yield "longer than its reason"
 
 
@@ -381,22 +388,38 @@ def _not_taken_back(nudge: Nudge, heard: int, partition: Partition) -> Iterator[
 
 
 def _over_caps(nudge: Nudge, before: list[Nudge], known: list[Message]) -> Iterator[str]:
+    """Messages are counted, so all of a digest once; of each it is known which campaigns are in it."""
     others = {message["event_id"]: message for message in known if message.get("kind") == "sent"}
-    sent: list[tuple[int, Any, str | None]]
-    sent = [(_at(message), message["channel"], None) for message in others.values()]
-    sent += [(int(one.send_at.timestamp()), one.channel, one.campaign) for one in before]
+    sent: dict[Any, tuple[int, Any, set[str]]]
+    sent = {name: (_at(message), message["channel"], set()) for name, message in others.items()}
+    for one in before:
+        at = int(one.send_at.timestamp())
+        sent.setdefault(_message(one), (at, one.channel, set()))[2].add(one.campaign)
+    sent.pop(_message(nudge), None)
     mine = int(nudge.send_at.timestamp())
     for cap in POLICY.caps:
         if cap.channel not in (None, nudge.channel) or cap.campaign not in (None, nudge.campaign):
             continue
         times = [
             at
-            for at, channel, campaign in sent
-            if cap.channel in (None, channel) and cap.campaign in (None, campaign)
+            for at, channel, campaigns in sent.values()
+            if cap.channel in (None, channel) and (cap.campaign is None or cap.campaign in campaigns)
         ]
         starts = [at for at in (*times, mine) if mine - cap.days * DAY < at <= mine]
         if any(1 + sum(start <= at < start + cap.days * DAY for at in times) > cap.most for start in starts):
             yield f"cap: {cap.most} in {cap.days} days {cap.channel or cap.campaign or ''}".strip()
+
+
+def _message(nudge: Nudge) -> Any:
+    """What the nudge comes with: a digest of one moment and channel, or a message of its own."""
+    return (nudge.send_at, nudge.channel) if nudge.digest else nudge.nudge_id
+
+
+def _beside_another_digest(nudge: Nudge, before: list[Nudge]) -> Iterator[str]:
+    """What is decided while a digest is planned goes with that one."""
+    for one in before:
+        if one.digest and one.decided_at <= nudge.decided_at < one.send_at != nudge.send_at:
+            yield "a digest beside another"
 
 
 def _closed(known: list[Message]) -> set[str]:
@@ -527,6 +550,7 @@ def main() -> None:
                 print(f"{told - began:7,.0f} s: {_so_far(audit)}", flush=True)
     print(f"\n{_so_far(audit)}; {log.question}")
     print(f"{audit.sent:,} nudges left, {audit.cancelled:,} of them were cancelled in time")
+    print(f"{audit.together:,} came with an earlier one in one digest")
     for reason, times in audit.reasons.most_common():
         print(f"  {reason:30} {times:>12,}")
     print(f"violations: {audit.violations.total():,}", *(+audit.violations).items())

@@ -1,6 +1,6 @@
 """How often learners of OULAD who came back did what the recommender would have suggested to them.
 
-    python -m benchmarks.next_items DIR [PRESENTATION …]
+    python -m benchmarks.next_items DIR [RUN …]
 
 Test then train, day by day: each return of a day is judged with the table of the day before, and only then
 learned from. A hit is the very item that was the learner's first new one. Beside it what follows most often
@@ -23,7 +23,9 @@ from online_models.recommender import Recommender, Table, Trail, Transitions, le
 from schemas.fields import DAY_S
 from sources.oulad import OuladFolder
 
-PRESENTATIONS = ("AAA/2013J", "BBB/2013J", "DDD/2013J", "FFF/2013J")
+PRESENTATIONS = ("AAA/2013J", "BBB/2013J", "CCC/2014B", "DDD/2013J", "EEE/2013J", "FFF/2013J", "GGG/2013J")
+"""One run of each module."""
+WAYS = ("recommender", "most frequent", "by chance")
 Step = tuple[int, str, str, str]
 """Day, course run, learner, item."""
 
@@ -42,10 +44,13 @@ class Judge:
         self.three[way] += done in found
 
 
-def steps_of(folder: Path, presentations: tuple[str, ...]) -> Iterator[Step]:
-    """Learners' steps, day by day."""
+def steps_of(folder: Path, presentation: str) -> Iterator[Step]:
+    """Learners' steps in a course run, day by day."""
     oulad = OuladFolder(folder)
-    chosen = [one for one in oulad.presentations if one.course_run in presentations]
+    chosen = [one for one in oulad.presentations if one.course_run == presentation]
+    if not chosen:
+        there = ", ".join(one.course_run for one in oulad.presentations)
+        raise SystemExit(f"{presentation}: no such run in {folder}; there are {there}")
     for message in oulad.stream(chosen):
         if b'"object"' in message.value:
             content = orjson.loads(message.value)
@@ -89,11 +94,21 @@ def judged(steps: Iterable[Step], seed: int = 1) -> Judge:
 
 def main(arguments: list[str]) -> None:
     folder, *named = arguments
-    judge = judged(steps_of(Path(folder), tuple(named) or PRESENTATIONS))
-    print(f"{judge.returns:,} returns\n\n| suggested by | at first | among three |\n|---|---|---|")
-    for way in ("recommender", "most frequent", "by chance"):
-        first, three = judge.first[way] / judge.returns, judge.three[way] / judge.returns
-        print(f"| {way} | {first:.1%} | {three:.1%} |")
+    print("| run | returns | " + " | ".join(f"{way}: first | three" for way in WAYS) + " |")
+    print("|---" * (2 + 2 * len(WAYS)) + "|")
+    whole = Judge()
+    for run in named or PRESENTATIONS:
+        judge = judged(steps_of(Path(folder), run))
+        _row(run, judge)
+        whole.returns += judge.returns
+        whole.first.update(judge.first)
+        whole.three.update(judge.three)
+    _row("all", whole)
+
+
+def _row(name: str, judge: Judge) -> None:
+    shares = (f"{counted[way] / judge.returns:.1%}" for way in WAYS for counted in (judge.first, judge.three))
+    print(f"| {name} | {judge.returns:,} | " + " | ".join(shares) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@
 8. ``awaiting_approval``: an instructor is asked first; :func:`hear` takes the yes or no.
 
 What is left is sent: at once (``sent``) or later, with ``send_at`` where the night ends (``quiet_hours``),
-the learner usually studies (``study_time``) or the next digest is due (``digest``). A *fall* of the risk
+the learner usually studies (``study_time``) or the next digest is due (``digest``): with all else that is to
+go with that digest it is one message, and counts as one. A *fall* of the risk
 cancels what is still to be sent for the enrolment, and what is proposed (``recovered``); so does the end of
 the enrolment (:func:`call_off`), and a wish that makes it unwelcome (:func:`hear`). A proposal that nobody
 answered in time is cancelled as ``expired``.
@@ -31,7 +32,7 @@ policy and time: same decision and same ids.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -40,7 +41,7 @@ from zoneinfo import ZoneInfo
 from nudges.assignment import held_out
 from nudges.choosing import Choice, Chooser, Situation, by_weight
 from nudges.guards import capped, open_channels, unwelcome
-from nudges.learners import CHANNELS, Learner, Proposal, Sending, heard
+from nudges.learners import CHANNELS, Learner, Proposal, Sending, heard, is_wish
 from nudges.policy import NO_CAMPAIGN, Campaign, Policy, main_reason, raising
 from nudges.quiet_hours import allowed, next_allowed, zone
 from nudges.timing import HOUR_S, next_digest, study_hour
@@ -145,21 +146,33 @@ def hear(
     policy: Policy,
     now: int,
     situation_of: SituationOf = lambda _, item: Situation(next_item=item),
+    ahead_s: int | None = None,
 ) -> Decided:
     """Take in what a learner, a notifier or an instructor says, and do what follows from it at once.
 
     ``now`` is the newest event time known: what was to be sent before it has been, and counts. A wish that
     makes a pending nudge unwelcome cancels it. ``situation_of`` is asked for an approval. What is too old is
-    forgotten by ``now`` alone: a message that says it is of next year must not undo the caps.
+    forgotten by ``now`` alone: a message that says it is of next year must not undo the caps. A wish dated
+    more than ``ahead_s`` seconds after ``now`` waits for its time; none does where that is not given.
     """
     clock, now = now, max(now, int(message["occurred_at"].timestamp()))
     if message["type"] == "feedback" and message["kind"] in ("approved", "declined"):
         done = _forget(message["learner"], learner, policy, clock)
         answer = _answer(message, done.learner, policy, now, situation_of)
-        return replace(answer, decisions=(*done.decisions, *answer.decisions))
-    after = heard(learner, message)
+        return Decided(
+            answer.learner, (*done.decisions, *answer.decisions), (*done.messages, *answer.messages)
+        )
+    early = ahead_s is not None and now > clock + ahead_s and is_wish(message)
+    after = learner.wait(message) if early else heard(learner, message)
     if after == learner:
         return Decided(learner)
+    done = _forget(message["learner"], after, policy, clock)
+    over = _unwanted(message["learner"], learner, done.learner, policy, now)
+    return Decided(over.learner, (*done.decisions, *over.decisions), (*done.messages, *over.messages))
+
+
+def _unwanted(who: str, learner: Learner, after: Learner, policy: Policy, now: int) -> Decided:
+    """Cancel what a learner no longer wants, ``after`` wishes that ``learner`` had not said yet."""
     quiet = policy.quiet_hours if after.zone != learner.zone else None
     where = zone(after.zone, policy.default_timezone)
 
@@ -170,9 +183,7 @@ def hear(
             return "quiet_hours"
         return unwelcome(after, planned.at)
 
-    done = _forget(message["learner"], after, policy, clock)
-    over = _withdraw(message["learner"], done.learner, policy, now, why)
-    return replace(over, decisions=(*done.decisions, *over.decisions))
+    return _withdraw(who, after, policy, now, why)
 
 
 def call_off(
@@ -188,16 +199,28 @@ def call_off(
     for name, one in sorted(waiting.items()):
         learner = learner.without(name)
         rows.append(_unsent_row(who, name, one, policy, at, reason))
-    return Decided(learner, tuple(rows), done.messages)
+    return Decided(learner, tuple(rows), (*before.messages, *done.messages))
 
 
 def _forget(who: str, learner: Learner, policy: Policy, now: int) -> Decided:
-    """Without what is too old; a proposal that nobody answered in time has its row, as of that time."""
-    rows = [
+    """Without what is too old; a proposal that nobody answered in time has its row, as of that time. Wishes
+    that waited for theirs are taken in."""
+    found = _come_true(who, learner, policy, now)
+    learner, rows = found.learner, [*found.decisions]
+    rows += [
         _unsent_row(who, name, one, policy, one.until, "expired")
         for name, one in sorted(learner.unanswered(now).items())
     ]
-    return Decided(learner.forget(now), tuple(rows))
+    return Decided(learner.forget(now), tuple(rows), found.messages)
+
+
+def _come_true(who: str, learner: Learner, policy: Policy, now: int) -> Decided:
+    learner, wishes = learner.come_true(now)
+    rows, messages = list[NudgeDecision](), list[Nudge | NudgeCancelled]()
+    for said in wishes:
+        done = _unwanted(who, learner, heard(learner, said), policy, said["occurred_at"])
+        learner, rows, messages = done.learner, [*rows, *done.decisions], [*messages, *done.messages]
+    return Decided(learner, tuple(rows), tuple(messages))
 
 
 def _withdraw(
@@ -259,12 +282,11 @@ def _answer(
 def _judge(case: _Case, choose: Chooser, approved: Proposal | None = None) -> _Verdict:
     """``approved``: the proposal that got its yes; it is not proposed again."""
     campaign = _campaign(case, approved)
-    until = None if approved is None else approved.until
     if case.change.data_quality == "suspect":
         return _Verdict("data_quality", campaign if isinstance(campaign, Campaign) else None)
     if not isinstance(campaign, Campaign):
         return _Verdict(campaign)
-    plan = _unfit(case, campaign) or _plan(case, campaign, until)
+    plan = _unfit(case, campaign) or _plan(case, campaign, approved)
     if not isinstance(plan, _Plan):
         return _Verdict(plan, campaign)
     policy, enrolment = case.policy, (case.change.learner, case.change.course_run)
@@ -299,27 +321,34 @@ def _unfit(case: _Case, campaign: Campaign) -> Refusal:
     return refusal
 
 
-def _plan(case: _Case, campaign: Campaign, until: int | None) -> _Plan | DecisionReason:
-    """When and on which channel: the first of those left open that the caps allow."""
-    send_at, expires_at, reason = _moment(case, campaign, until)
+def _plan(case: _Case, campaign: Campaign, approved: Proposal | None) -> _Plan | DecisionReason:
+    """When and on which channel: the first of those left open that the caps allow; of a digest, the one on
+    which it goes anyway before the others."""
+    send_at, expires_at, reason = _moment(case, campaign, approved)
     if send_at >= expires_at:
         return "expired"
+    digest = reason == "digest"
+    going = {one.channel for one in case.learner.sendings if digest and one.digest and one.at == send_at}
+    channels = open_channels(case.learner, campaign.channels)
     refused: list[DecisionReason] = []
-    for channel in open_channels(case.learner, campaign.channels):
-        refusal = capped(case.learner, case.policy.caps, Sending(send_at, "", channel, campaign.name))
+    for channel in sorted(channels, key=lambda one: one not in going):
+        planned = Sending(send_at, "", channel, campaign.name, digest=digest)
+        refusal = capped(case.learner, case.policy.caps, planned)
         if refusal is None:
             return _Plan(send_at, expires_at, channel, reason)
         refused.append(refusal)
     return refused[0]
 
 
-def _moment(case: _Case, campaign: Campaign, until: int | None) -> tuple[int, int, DecisionReason]:
+def _moment(case: _Case, campaign: Campaign, approved: Proposal | None) -> tuple[int, int, DecisionReason]:
     """When to send, when it is too late for that, and why then."""
     at, quiet = case.at, case.policy.quiet_hours
     if case.learner.wish("digest"):
-        send_at = next_allowed(next_digest(at, case.where, case.policy.digest), case.where, quiet)
-        return send_at, send_at + DIGEST_OPEN_S, "digest"
-    expires_at = at + campaign.expires_after_hours * HOUR_S if until is None else until
+        send_at = _digest(case)
+        since = at if approved is None else approved.since
+        holds = since + case.policy.digest.expires_after_hours * HOUR_S
+        return send_at, min(send_at + DIGEST_OPEN_S, holds), "digest"
+    expires_at = at + campaign.expires_after_hours * HOUR_S if approved is None else approved.until
     send_at = next_allowed(at, case.where, quiet)
     reason: DecisionReason = "sent" if send_at == at else "quiet_hours"
     if case.policy.study_time is not None:
@@ -328,6 +357,15 @@ def _moment(case: _Case, campaign: Campaign, until: int | None) -> tuple[int, in
         if best is not None and best != send_at:
             return best, expires_at, "sent" if best == at else "study_time"
     return send_at, expires_at, reason
+
+
+def _digest(case: _Case) -> int:
+    """The learner's next digest: the one that is planned, in whatever course, else the policy's."""
+    policy = case.policy
+    for one in case.learner.pending(case.at):
+        if one.digest and allowed(one.at, case.where, policy.quiet_hours):
+            return one.at
+    return next_digest(case.at, case.where, policy.digest, policy.quiet_hours, case.situation.habit)
 
 
 # -- words and rows -------------------------------------------------------------------------------------
@@ -421,6 +459,7 @@ def _sending(nudge: Nudge) -> Sending:
         nudge.variant,
         nudge.course_run,
         nudge.risk_change_id,
+        nudge.digest,
     )
 
 

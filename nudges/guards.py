@@ -33,7 +33,8 @@ def capped(learner: Learner, caps: Sequence[Cap], planned: Sending) -> DecisionR
     """Which cap a message would break, the general ones first.
 
     Planned messages count where they will be read, so one planned for tomorrow holds back another one
-    of today: *any* window that would hold the message is looked at, not only the one that ends with it.
+    of today: *any* window that would hold the message is looked at, not only the one that ends with it. What
+    goes with a digest is no further message.
     """
     found = {_reason(cap) for cap in caps if _breaks(cap, learner.sendings, planned)}
     order: tuple[DecisionReason, ...] = ("cap_reached", "campaign_cap_reached", "channel_cap_reached")
@@ -50,10 +51,13 @@ def _breaks(cap: Cap, sendings: Sequence[Sending], planned: Sending) -> bool:
     if not _counts(cap, planned):
         return False
     length = cap.days * DAY_S
-    near = [one.at for one in sendings if abs(one.at - planned.at) < length and _counts(cap, one)]
-    if len(near) < cap.most:
+    near = {
+        one.message: one.at for one in sendings if abs(one.at - planned.at) < length and _counts(cap, one)
+    }
+    near[planned.message] = planned.at
+    if len(near) <= cap.most:
         return False
-    moments = sorted([*near, planned.at])
+    moments = sorted(near.values())
     return any(last - first < length for first, last in zip(moments, moments[cap.most :], strict=False))
 
 

@@ -5,6 +5,10 @@ come late, twice or in another order leave the same record, so nothing that was 
 Of each wish the newest by ``occurred_at`` holds (of two at one moment the one with the larger event id); an
 unsubscription holds until a *later* message of preferences names the channels anew.
 
+A wish may be dated far ahead: by a clock that is wrong, or in a replay, where feedback is read before the
+events of its day. It waits until its time has come (:meth:`Learner.wait`), so it wins over nothing that is
+said before then.
+
 A record is plain data (:meth:`Learner.record`), to be kept by whoever calls. Nothing here decides.
 """
 
@@ -23,13 +27,17 @@ WISHES = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
 Wish = tuple[int, str, Any]
 """When it was said, in which event, and what."""
 
+MOST_AHEAD = 64
+"""Wishes of one learner that wait for their time: the earliest ones."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Sending:
     """A message to the learner, sent or planned. Times are epoch seconds.
 
     ``name`` is the nudge's id, or that of the event by which another system told of its own message;
-    those have no campaign. ``channel`` is empty where it was not said.
+    those have no campaign. ``channel`` is empty where it was not said. ``digest`` is true of what goes with
+    everything else of the same moment and channel as one message.
     """
 
     at: int
@@ -39,6 +47,12 @@ class Sending:
     variant: str = ""
     course_run: str = ""
     risk_change_id: str = ""
+    digest: bool = False
+
+    @property
+    def message(self) -> str:
+        """Names what the learner gets: all of a digest is one message."""
+        return f"{self.at}/{self.channel}" if self.digest else self.name
 
 
 _VALUES = attrgetter(*Sending.__slots__)
@@ -66,13 +80,15 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """One learner's record. ``home_zone`` is what enrolments said, for want of a wish."""
+    """One learner's record. ``home_zone`` is what enrolments said, for want of a wish; ``ahead`` are the
+    messages that wait for their time, as plain data by their event."""
 
     wishes: Mapping[str, Wish] = field(default_factory=dict)
     unsubscribed: Mapping[str, int] = field(default_factory=dict)
     sendings: tuple[Sending, ...] = ()
     proposals: Mapping[str, Proposal] = field(default_factory=dict)
     home_zone: str | None = None
+    ahead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Self:
@@ -83,6 +99,7 @@ class Learner:
             tuple(Sending(*values) for values in record.get("sendings", ())),
             {name: Proposal(*values) for name, values in record.get("proposals", {}).items()},
             record.get("home_zone"),
+            record.get("ahead", {}),
         )
 
     def record(self) -> dict[str, Any]:
@@ -96,6 +113,7 @@ class Learner:
                 for name, one in sorted(self.proposals.items())
             },
             "home_zone": self.home_zone,
+            "ahead": {event: dict(said) for event, said in sorted(self.ahead.items())},
         }
         return {name: value for name, value in found.items() if value}
 
@@ -144,9 +162,31 @@ class Learner:
         proposals = {key: one for key, one in self.proposals.items() if key != name}
         return replace(self, sendings=sendings, proposals=proposals)
 
+    def wait(self, message: Mapping[str, Any]) -> Self:
+        """With a wish that is to count from its own time on, and not before."""
+        said = {name: _plain(value) for name, value in message.items()}
+        found = {**self.ahead, message["event_id"]: said}
+        first = sorted(found, key=lambda event: (found[event]["occurred_at"], event))[:MOST_AHEAD]
+        return replace(self, ahead={event: found[event] for event in first})
+
+    def come_true(self, now: int) -> tuple[Self, list[Mapping[str, Any]]]:
+        """Without the wishes whose time has come, and these in its order."""
+        due = [said for said in self.ahead.values() if said["occurred_at"] <= now]
+        if not due:
+            return self, []
+        left = {event: said for event, said in self.ahead.items() if said["occurred_at"] > now}
+        return replace(self, ahead=left), sorted(
+            due, key=lambda said: (said["occurred_at"], said["event_id"])
+        )
+
     def propose(self, name: str, proposal: Proposal) -> Self:
         """With a proposal more."""
         return replace(self, proposals={**self.proposals, name: proposal})
+
+
+def is_wish(message: Mapping[str, Any]) -> bool:
+    """Whether a message says how the learner wants to be reached."""
+    return message["type"] == "preferences" or message.get("kind") == "unsubscribed"
 
 
 def heard(learner: Learner, message: Mapping[str, Any]) -> Learner:
@@ -204,4 +244,5 @@ def _with_sending(learner: Learner, message: Mapping[str, Any]) -> Learner:
 
 
 def _at(message: Mapping[str, Any]) -> int:
-    return int(message["occurred_at"].timestamp())
+    found: int = _plain(message["occurred_at"])
+    return found

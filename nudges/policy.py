@@ -210,15 +210,24 @@ class StudyTime(Rule):
 
 
 class Digest(Rule):
-    """When learners who prefer a digest get theirs, by their own clock."""
+    """When learners who prefer a digest get theirs, by their own clock; what is due by then goes as one."""
 
-    weekday: Weekday = Field("monday", description="the day of the week")
-    at: time = Field(time(9), description="the time of day")
+    weekday: Weekday | None = Field("monday", description="the day of the week; `null`: every day")
+    at: time | None = Field(
+        time(9),
+        description="the time of day; `null`: the hour of that day at which the learner usually studies, or "
+        "nine where none is known",
+    )
+    expires_after_hours: Annotated[int, Field(ge=1, le=720)] = Field(
+        192,
+        description="how long the reason of a nudge that waits for it is taken to hold, from the decision: "
+        "instead of the campaign's",
+    )
 
     @field_validator("at")
     @classmethod
-    def _is_local(cls, at: time) -> time:
-        if at.tzinfo is not None:
+    def _is_local(cls, at: time | None) -> time | None:
+        if at is not None and at.tzinfo is not None:
             raise ValueError(f"at is {at}; expected a local time without a zone")
         return at
 

@@ -9,11 +9,11 @@ by the clock of the profile's middle: seven in the evening stays seven in the ev
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from nudges.policy import WEEKDAYS, Digest
-from nudges.quiet_hours import QuietHours, allowed
+from nudges.quiet_hours import QuietHours, allowed, next_allowed
 
 HOUR_S = 3600
 WEEK_H = 7 * 24
@@ -25,6 +25,12 @@ PRIOR = 4.0
 
 PROFILE_AGE_S = 14 * 86_400
 """How long ago the middle of a profile lies, which covers four weeks."""
+
+USUAL = time(9)
+"""A digest's time by the learner's clock, where it is to be at the hour of study and none is known."""
+
+DAYS_AHEAD = 16
+"""Days to look for a digest: two weeks and some, since one day of a zone may not exist."""
 
 Profile = Sequence[int]
 
@@ -68,9 +74,30 @@ def _clock(at: int, where: ZoneInfo) -> int:
     return 0 if ahead is None else int(ahead.total_seconds())
 
 
-def next_digest(at: int, where: ZoneInfo, digest: Digest) -> int:
-    """The first digest at or after a moment. A time that the clock jumps over is as before the jump."""
+def next_digest(at: int, where: ZoneInfo, digest: Digest, quiet: QuietHours | None, habit: Habit) -> int:
+    """The first digest at or after a moment, outside of the quiet hours.
+
+    Of a whole day the best hour is taken, whatever part of it is over: what is decided at noon and what is
+    decided at night must not make two digests of one day. Where the clock jumps over a time, it is as before
+    the jump.
+    """
     today = datetime.fromtimestamp(at, UTC).astimezone(where).date()
-    ahead = (WEEKDAYS.index(digest.weekday) - today.weekday()) % 7
-    moments = (datetime.combine(today + timedelta(ahead + weeks * 7), digest.at, where) for weeks in range(3))
-    return min(found for moment in moments if (found := int(moment.timestamp())) >= at)
+    days = (today + timedelta(ahead) for ahead in range(-1, DAYS_AHEAD))
+    moments = (
+        _digest_of(day, where, digest, quiet, habit)
+        for day in days
+        if digest.weekday in (None, WEEKDAYS[day.weekday()])
+    )
+    return next(moment for moment in moments if moment >= at)
+
+
+def _digest_of(day: date, where: ZoneInfo, digest: Digest, quiet: QuietHours | None, habit: Habit) -> int:
+    if digest.at is None:
+        start, end = (
+            int(datetime.combine(day + timedelta(more), time(), where).timestamp()) for more in (0, 1)
+        )
+        best = study_hour(start, end - 1, where, quiet, habit)
+        if best is not None:
+            return best
+    moment = datetime.combine(day, digest.at or USUAL, where)
+    return next_allowed(int(moment.timestamp()), where, quiet)

@@ -159,6 +159,7 @@ class Trainer:
             cohorts={run: pack(rank_table(cohort)) for run, cohort in cohorts.items()},
             deadlines=_deadlines(reports),
             choices={name: pack(self._choices[name]) for name in sorted(self._choices)},
+            early=_early(reports),
             hours=_hours(reports),
             model=self._with_progress(champion),
             metrics=self._figures(events),
@@ -188,6 +189,16 @@ class Trainer:
         )
 
 
+def _early(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
+    """What is seen of decisions whose outcome is not known: of today alone, since tomorrow it is more."""
+    found: dict[str, NDArray[np.int32]] = {}
+    for report in reports:
+        for name, packed in report.early.items():
+            new, other = unpack(packed), found.get(name)
+            found[name] = new if other is None or other.shape != new.shape else other + new
+    return {name: pack(found[name]) for name in sorted(found)}
+
+
 def _check_content(report: DayReport) -> None:
     """Now, so that a bad report cannot stop a day half learned."""
     for counts in report.cohorts.values():
@@ -196,7 +207,7 @@ def _check_content(report: DayReport) -> None:
     merge_together([report.together])
     for counts in report.deadlines.values():
         _check_deadlines(unpack(counts))
-    for sums in report.choices.values():
+    for sums in (*report.choices.values(), *report.early.values()):
         unpack(sums)
     for hours in report.hours.values():
         if (shape := unpack(hours).shape) != (HOURS,):

@@ -20,6 +20,7 @@ DeadLetterReason = Literal[
     "no_channel",  # a nudge for a channel that the notifier has no provider for
     "no_address",  # a nudge for a learner whom the address book does not know on its channel
     "undeliverable",  # a nudge that the provider did not take, after all attempts
+    "unanswered",  # a nudge whose provider fell silent with it in its hands; not sent again, as below
     "in_doubt",  # a nudge whose attempt was cut short: it may have been sent, so it is not sent again
 ]
 

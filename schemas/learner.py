@@ -10,6 +10,7 @@ from schemas.fields import CourseRun, Id, Instant
 FeedbackKind = Literal[
     "sent",  # another system wrote to the learner: counts toward the caps
     "delivered",
+    "undelivered",  # it will not be, or nobody knows whether it was; `reason` says why
     "opened",
     "clicked",
     "dismissed",
@@ -36,6 +37,7 @@ class NudgeFeedback(TypedDict):
     kind: FeedbackKind
     occurred_at: Instant
     channel: NotRequired[Channel | None]
+    reason: NotRequired[Annotated[str, Field(max_length=64)]]  # why it was not delivered
     source: NotRequired[Id]
 
 

@@ -73,6 +73,11 @@ class DayReport(Message):
         default_factory=dict,
         description="per campaign/variant: what the outcomes known today teach, int32 [input, input + 1]",
     )
+    early: dict[str, PackedArray] = Field(
+        default_factory=dict,
+        description="per campaign/variant: what is seen so far of decisions whose outcome is not known, "
+        "int32 [days since, input, input + 1]",
+    )
     transitions: dict[CourseRun, dict[Item, dict[Item, Count]]] = Field(
         default_factory=dict,
         description="per run: from the item at which learners had stopped to those they came back to, and "
@@ -131,6 +136,11 @@ class DayPackage(Message):
     choices: dict[str, PackedArray] = Field(
         default_factory=dict,
         description="per campaign/variant: what all outcomes so far teach, int32 [input, input + 1]",
+    )
+    early: dict[str, PackedArray] = Field(
+        default_factory=dict,
+        description="per campaign/variant: what is seen by today of decisions whose outcome is not known, "
+        "int32 [days since, input, input + 1]",
     )
     policy: dict[str, JsonValue] | None = Field(
         None, description="the nudge policy in force on day `day + 1`; None: each worker's default"

@@ -44,7 +44,9 @@ class Nudge(Tagged):
     campaign: str
     variant: str = Field("only", description="which of the campaign's variants")
     channel: Channel
-    digest: bool = Field(False, description="to be bundled with others of the same `send_at`")
+    digest: bool = Field(
+        False, description="goes with the learner's others of the same `send_at` and channel as one message"
+    )
     decided_at: Instant
     send_at: Instant = Field(description="not before: quiet hours and the learner's rhythm are in it")
     expires_at: Instant

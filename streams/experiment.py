@@ -8,9 +8,9 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from nudges.experiments.effects import LEVEL, Arm, Effect, anytime, fixed
+from nudges.experiments.effects import LEAST, LEVEL, Arm, Effect, anytime, fixed
 from nudges.experiments.off_policy import (
     Estimate,
     Ints,
@@ -21,6 +21,7 @@ from nudges.experiments.off_policy import (
     inverse_propensity,
     self_normalised,
 )
+from nudges.experiments.outcomes import OUTCOMES
 from nudges.experiments.report import Counted, Line, lines
 from nudges.experiments.size import POWER, once, watched
 from sinks.store import StoreReader
@@ -102,7 +103,9 @@ def show_effects(reader: StoreReader, *, a_a: bool = False, at_the_end: bool = F
     if not found:
         console.print("no outcome is known yet: the first are, seven days after the first decision")
         return
-    table = Table("campaign", "variant", "outcome", *_arms(a_a), "difference", "95 % interval", "so it", "")
+    names = Column("campaign", overflow="fold"), Column("variant", overflow="fold")
+    outcome = Column("outcome", no_wrap=True, min_width=max(map(len, OUTCOMES)))
+    table = Table(*names, outcome, *_arms(a_a), "difference", "95 % interval", "so it", "")
     for line in found:
         table.add_row(line.campaign, line.variant, line.outcome, *_cells(line), _could_see(line))
     console.print(table)
@@ -114,7 +117,10 @@ def instead(
     outcome: Annotated[str, typer.Option(help="One of the outcomes of `experiment show`.")] = "active_7",
     folder: Folder = None,
 ) -> None:
-    """What would have been if everybody had got one variant, or nobody a nudge; from what was logged."""
+    """What would have been if everybody had got one variant, or nobody a nudge; from what was logged.
+
+    Not yet known where the log is worth fewer than 100 rows of it.
+    """
     with store_reader(folder) as reader:
         answer = reader.query(LOGGED, {"campaign": campaign, "outcome": outcome})
     if not answer.rows:
@@ -127,7 +133,9 @@ def instead(
     for choice, name in enumerate(names):
         logged = Logged(made, np.array(propensity), rewards, always(choice, len(names), len(made)))
         weighted, robust = inverse_propensity(logged), doubly_robust(logged, means)
-        cells = (_estimate(one) for one in (weighted, self_normalised(logged), robust))
+        found = (weighted, self_normalised(logged), robust)
+        enough = weighted.effective >= LEAST
+        cells = map(_estimate, found) if enough else ["not yet known"] * len(found)
         table.add_row(name or "no nudge", *cells, f"{weighted.effective:,.0f}")
     console.print(table)
 

@@ -44,6 +44,7 @@ def said_fact(message: dict[str, Any]) -> Fact:
     if message["type"] == "preferences":
         detail = orjson.dumps({name: _plain(message[name]) for name in WISHES if name in message}).decode()
         return Fact(message["learner"], "", at, "preferences", message["event_id"], detail=detail)
+    told = (message.get("channel"), message.get("reason"))
     return Fact(
         message["learner"],
         message.get("course_run") or "",
@@ -51,7 +52,7 @@ def said_fact(message: dict[str, Any]) -> Fact:
         message["kind"],
         message["event_id"],
         message.get("nudge_id") or "",
-        message.get("channel") or "",
+        ": ".join(filter(None, told)),
     )
 
 

@@ -17,12 +17,14 @@ from features.ring import Ints, last_active
 from nudges.experiments import bandit, training
 from nudges.experiments.exposure import Exposure, exposure_of
 from nudges.experiments.outcomes import (
+    REWARD,
+    STAGES,
     WINDOWS,
     Ending,
     Outcome,
-    OutcomeName,
     ended,
     returned,
+    stage_of,
     windows_closing,
 )
 from nudges.experiments.training import NOT_NUDGED, Nudged
@@ -36,20 +38,18 @@ from streams.unseen import last_known
 Enrolment = tuple[str, str]
 
 
-REWARD: OutcomeName = "active_7"
-"""What choosing between variants learns from: the outcome that is known first."""
-
-
 @dataclass(slots=True)
 class Known:
     """What a day's close made known.
 
     ``rows``: of ``nudge_outcomes``, column by column; ``learned``: sums by campaign and variant, joined by a
-    slash, int64 [inputs, inputs + 1] each (:func:`nudges.experiments.bandit.sums`).
+    slash, int64 [inputs, inputs + 1] each (:func:`nudges.experiments.bandit.sums`); ``early``: the same of
+    what is seen so far of decisions whose reward is not known, by stage, int64 [STAGES - 1, …].
     """
 
     rows: Columns = field(default_factory=dict)
     learned: dict[str, Ints] = field(default_factory=dict)
+    early: dict[str, Ints] = field(default_factory=dict)
 
 
 class Following:
@@ -93,6 +93,7 @@ class Following:
         """What is known at the end of ``today`` and was not before; call it once a day, in order."""
         known = Known()
         self._close_windows(today, known)
+        self._look_at_the_open(today, known)
         for run in sorted(self._state.runs, key=lambda run: run.name):
             if run.known and run.end <= today and run.name in self._of_run:
                 self._close_run(run.name, run.end, today, known)
@@ -111,6 +112,23 @@ class Following:
                     self._say(enrolment, exposure, outcome, known)
                     if name == REWARD:
                         _learn(exposure, outcome, known)
+
+    def _look_at_the_open(self, today: int, known: Known) -> None:
+        """Who has come back by now, of those whose reward is not known."""
+        soon = set[Enrolment]().union(*(self._due.get(today + days, ()) for days in range(1, STAGES)))
+        there = [one for one in sorted(soon) if one in self._state.slots]
+        slots = np.array([self._state.slots[one] for one in there], np.int64)
+        active = last_active(self._state.rows, slots, today + 1).tolist()
+        seen: defaultdict[tuple[str, int], list[tuple[Exposure, bool]]] = defaultdict(list)
+        for enrolment, last in zip(there, active, strict=True):
+            for exposure in self._exposures(enrolment):
+                stage = stage_of(exposure.day, today)
+                if 0 <= stage < STAGES - 1 and _teaches(exposure):
+                    seen[_name(exposure), stage].append((exposure, last >= exposure.day))
+        for (name, stage), found in seen.items():
+            contexts = np.array([exposure.context for exposure, _ in found], np.int64)
+            learned = bandit.sums(contexts, np.array([back for _, back in found], np.int64))
+            known.early.setdefault(name, np.zeros((STAGES - 1, *learned.shape), np.int64))[stage] = learned
 
     def _close_run(self, run: str, end: int, today: int, known: Known) -> None:
         """Exit and completion of all whose end is certain, which are then let go."""
@@ -175,9 +193,16 @@ class Following:
 
 
 def _learn(exposure: Exposure, outcome: Outcome, known: Known) -> None:
+    if _teaches(exposure):
+        name = _name(exposure)
+        found = bandit.sums(np.array([exposure.context], np.int64), np.array([outcome.happened], np.int64))
+        known.learned[name] = known.learned.get(name, np.zeros_like(found)) + found
+
+
+def _teaches(exposure: Exposure) -> bool:
     """A nudged one teaches its variant; the holdout has none."""
-    if exposure.arm != "nudged" or not exposure.context:
-        return
-    name = f"{exposure.campaign}/{exposure.variant}"
-    found = bandit.sums(np.array([exposure.context], np.int64), np.array([outcome.happened], np.int64))
-    known.learned[name] = known.learned.get(name, np.zeros_like(found)) + found
+    return exposure.arm == "nudged" and bool(exposure.context)
+
+
+def _name(exposure: Exposure) -> str:
+    return f"{exposure.campaign}/{exposure.variant}"

@@ -13,7 +13,11 @@ from sinks.store import StoreReader
 SILENT_DAYS = 7
 """Days without activity that are worth a line."""
 
-SENT_LATER = {"study_time": "when this learner usually studies", "quiet_hours": "when the night has ended"}
+SENT_LATER = {
+    "study_time": "when this learner usually studies",
+    "quiet_hours": "when the night has ended",
+    "digest": "with the learner's digest",
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,7 +82,7 @@ def _activity(reader: StoreReader, pseudonym: str) -> Iterator[Moment]:
         elif silent >= SILENT_DAYS:
             told.append(f"active, then silent for {silent} days")
         if told:
-            words = f"{'; '.join(told)} ({clicks:,} clicks)"
+            words = f"{'; '.join(told)} ({clicks:,} click{'' if clicks == 1 else 's'})"
             yield Moment(datetime.combine(day, time(), UTC), 0, course_run, words)
 
 

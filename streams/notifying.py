@@ -5,11 +5,11 @@ import asyncio
 from prometheus_client import start_http_server
 
 from nudges.notifier.metrics import Metrics
+from nudges.notifier.places import Place
 from nudges.notifier.preview import preview
-from nudges.notifier.service import Place, composer_of, serve
+from nudges.notifier.service import composer_of, serve
 from nudges.notifier.settings import NotifierSettings
-from schemas.topics import NUDGES
-from streams.logs import configure_logging
+from streams.logs import BROKERS_WORDS, configure_logging
 from streams.publisher import Publisher
 from streams.settings import Settings
 
@@ -20,12 +20,16 @@ def run(settings: Settings, own: NotifierSettings) -> None:
     metrics = Metrics()
     if own.metrics_port:
         start_http_server(own.metrics_port, settings.metrics_host, registry=metrics.registry)
-    place = Place(settings.broker, settings.prefix, settings.group, settings.session_timeout_s)
-    asyncio.run(serve(own, place, Publisher(settings.broker), metrics))
+    asyncio.run(serve(own, place_of(settings), Publisher(settings.broker), metrics))
 
 
 def show(settings: Settings, own: NotifierSettings, *, once: bool) -> None:
     """Print what would be sent, a line of JSON each; only what is there already where ``once``."""
     configure_logging(settings.log_level)
-    topic = settings.prefix + NUDGES.name
-    asyncio.run(preview(composer_of(own), settings.broker, topic, print, once=once))
+    asyncio.run(preview(composer_of(own), place_of(settings), print, once=once))
+
+
+def place_of(settings: Settings, session_timeout_s: float | None = None) -> Place:
+    """Where Kafka is; what librdkafka says of it goes to our log, a line now and then."""
+    silent_s = settings.session_timeout_s if session_timeout_s is None else session_timeout_s
+    return Place(settings.broker, settings.prefix, settings.group, BROKERS_WORDS, silent_s)

@@ -485,7 +485,10 @@ class PartitionProcessor:
         profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
         deadlines = {cohort.run.name: pack(cohort.deadlines) for cohort in cohorts if cohort.deadlines.size}
         sources = self.state.tallies.take(today)
-        choices = {name: pack(sums.astype(np.int32)) for name, sums in sorted(known.learned.items())}
+        choices, early = (
+            {name: pack(sums.astype(np.int32)) for name, sums in sorted(found.items())}
+            for found in (known.learned, known.early)
+        )
         active = {cohort.run.name: pack(usual_hours(cohort.hours, today + 1)) for cohort in cohorts}
         clicks, place = self.state.rows["clicks"], today % RING
         together = {cohort.run.name: pack(counted(clicks[cohort.slots, place])) for cohort in cohorts}
@@ -504,6 +507,7 @@ class PartitionProcessor:
                 sources=sources if part == len(chunks) - 1 else [],
                 together=together if part == len(chunks) - 1 else {},
                 choices=choices if part == len(chunks) - 1 else {},
+                early=early if part == len(chunks) - 1 else {},
                 hours=active if part == len(chunks) - 1 else {},
                 transitions=by_run(transitions) if part == len(chunks) - 1 else {},
                 examples=chunk,

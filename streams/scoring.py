@@ -17,7 +17,7 @@ from features.yardsticks import Counts
 from nudges.choosing import Situation
 from nudges.decisions import Decided, call_off, decide, hear
 from nudges.experiments.bandit import context_of
-from nudges.experiments.learned import by_outcomes
+from nudges.experiments.learned import by_outcomes, stages
 from nudges.learners import Learner, heard
 from nudges.levels import Levels, agreed, moving, name, step
 from nudges.policy import Phase, Policy, main_reason, phase_of
@@ -97,7 +97,7 @@ class Today:
     model_state: ModelState
     suspect: frozenset[str]
     learned: dict[str, Ints]
-    """What outcomes have taught about variants, by campaign and variant."""
+    """What outcomes have taught about variants, by campaign and variant, and by stage."""
     recommender: Recommender
 
     @classmethod
@@ -105,7 +105,10 @@ class Today:
         scorer = scorer_of(package.model)
         served: ModelState = "stale" if stale and scorer.state == "serving" else scorer.state
         suspect = frozenset(run for verdict in package.quality.verdicts for run in verdict.course_runs)
-        learned = {name: unpack(sums).astype(np.int64) for name, sums in package.choices.items()}
+        early, choices = (
+            {name: unpack(sums) for name, sums in found.items()} for found in (package.early, package.choices)
+        )
+        learned = stages(early, choices)
         return cls(day, package, scorer, served, suspect, learned, Recommender(package.next_items))
 
     def serve(self, memory: Memory, own: Estimate) -> tuple[Memory, Estimate]:
@@ -135,7 +138,9 @@ class Scoring:
             done = item is not None and trail is not None and trail.has_done(item)
             return replace(self._situation(who, run), next_item=None if done else item)
 
-        done = hear(message, before, self._policy, now, situation_of)
+        timing = self._rules.timing  # live, the intake has refused what is too far ahead
+        ahead_s = timing.tolerance if timing.clock == "replay" else None
+        done = hear(message, before, self._policy, now, situation_of, ahead_s)
         self._follow(who, before, done, outputs)
         self._write_fact(said_fact(message), outputs)
 

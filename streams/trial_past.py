@@ -12,7 +12,7 @@ from datetime import date
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from nudges.experiments.effects import LEAST
 from nudges.experiments.off_policy import (
@@ -131,7 +131,7 @@ def _three(logged: Logged, means: Floats) -> tuple[Estimate, Estimate, Estimate]
 def show(console: Console, found: Iterable[Instead]) -> None:
     """The estimates as a person reads them."""
     table = Table(
-        "outcome",
+        Column("outcome", no_wrap=True, min_width=max(map(len, OUTCOMES))),
         "nudging so: inverse propensity",
         "self-normalised",
         "doubly robust",

@@ -15,10 +15,11 @@ from typing import Literal, get_args
 
 import orjson
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from evaluation.backtest import Backtest
 from nudges.assignment import position
+from nudges.experiments.outcomes import OUTCOMES
 from nudges.experiments.report import ALL, Counted, Line, lines
 from nudges.policy import Policy
 from schemas.nudge import Nudge, NudgeDecision
@@ -163,7 +164,9 @@ def _happened(counted: Iterable[Counted]) -> dict[tuple[str, str], float]:
 def show(console: Console, term: Term) -> None:
     """The effects as a person reads them, and what is true."""
     table = Table(
-        *("campaign", "outcome", "nudged", "holdout", "difference", "95 % interval", "so it", "true effect"),
+        Column("campaign", overflow="fold"),
+        Column("outcome", no_wrap=True, min_width=max(map(len, OUTCOMES))),
+        *("nudged", "holdout", "difference", "95 % interval", "so it", "true effect"),
         title="What it would be seen to do, and what it does, in this simulated term",
     )
     for line in term.lines:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nudges.assignment import held_out, pick, position
-from nudges.experiments.outcomes import WINDOWS, OutcomeName
+from nudges.experiments.outcomes import STAGES, WINDOWS, OutcomeName
 from sources.simulation.cohort import FAIL, NEVER, Bools, Ints
 from sources.simulation.plan import Run
 from sources.simulation.responses import ResponsePlan
@@ -37,6 +37,8 @@ class Trial:
     outcomes: dict[OutcomeName, Bools]
     known: dict[OutcomeName, Ints]
     """The day at whose end each outcome is known."""
+    back: Ints
+    """Days until there was activity, 0 on the day of the decision; ``STAGES`` where it came no sooner."""
 
 
 def world(learners: int, seed: int, plan: ResponsePlan) -> World:
@@ -71,12 +73,14 @@ def _trial(lived: World, learner: Ints, day: Ints, situation: Ints, active: Bool
         window = (day - begins)[:, None] + np.arange(length)
         outcomes[name] = active[window, learner[:, None]].any(axis=1)
         known[name] = day + length - 1
+    soon = active[(day - begins)[:, None] + np.arange(STAGES), learner[:, None]]
+    back = np.where(soon.any(axis=1), soon.argmax(axis=1), STAGES)
     end = np.full(len(learner), lived.run.days)
     fate = lived.cohort.outcome[learner]
     silent = (fate == FAIL) & (end - lived.last_active[learner] > SILENT_AT_THE_END)
     outcomes["exit"], outcomes["completion"] = (fate > FAIL) | silent, fate < FAIL
     known["exit"] = known["completion"] = end
-    return Trial(learner, day, situation, outcomes, known)
+    return Trial(learner, day, situation, outcomes, known, back)
 
 
 def nobody(lived: World, due: Ints) -> tuple[Ints, Ints]:

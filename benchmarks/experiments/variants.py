@@ -3,14 +3,14 @@
 Every world is lived once with nobody nudged and once for each variant, so that it is known of each first
 decision what each choice would have led to (one nudge a learner here: what is judged is the choosing, not
 the frequency). The ways of choosing then decide in order of time, and learn an outcome when it is known, a
-week later:
+week later, or from who has come back by now:
 
 - *random*: each variant as likely;
 - *best single*: the one variant that is best on average, known beforehand;
 - *bandit*: :mod:`nudges.experiments.bandit`, which starts knowing nothing;
 - *bandit, second term*: the same with other learners, and with what it learned in the term before;
-- *at best*: each variant as likely until the first outcome is known, and then the oracle. Nobody who starts
-  knowing nothing can do better;
+- *at best*: each variant as likely on the first day, and then the oracle. Nobody who starts knowing nothing
+  can do better;
 - *oracle*: the best variant of each situation, known beforehand. Nobody can do better from what is seen.
 
 Beside these, what a choice by each learner's own hidden response would gain; no one can know that.
@@ -24,12 +24,11 @@ from benchmarks.experiments.trials import RUN_NAME, Policy, Trial, live, nobody,
 from nudges.assignment import pick, position
 from nudges.experiments.bandit import Bandit, sums
 from nudges.experiments.off_policy import Logged, doubly_robust, inverse_propensity, self_normalised
-from nudges.experiments.outcomes import OutcomeName
+from nudges.experiments.outcomes import REWARD, STAGES
 from sources.simulation.cohort import Bools, Floats, Ints
 from sources.simulation.responses import SITUATIONS, ResponsePlan
 from sources.simulation.world import World
 
-REWARD: OutcomeName = "active_7"
 LEARNERS = 20_000
 ESTIMATORS = ("inverse propensity", "self-normalised", "doubly robust")
 
@@ -38,14 +37,20 @@ ESTIMATORS = ("inverse propensity", "self-normalised", "doubly robust")
 class Potential:
     """First decisions, in order of time, with what each choice would have led to.
 
-    ``without``: bool [k], the outcome without a nudge; ``after``: bool [k, variants].
+    ``without``: bool [k], the outcome without a nudge; ``back``: int64 [k, variants], the days until the
+    learner was active again.
     """
 
     trial: Trial
     without: Bools
-    after: Bools
+    back: Ints
     hidden_best: Ints
     """The variant that this very learner responds best to."""
+
+    @property
+    def after(self) -> Bools:
+        """The outcome of each choice, bool [k, variants]."""
+        return self.back < STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,13 @@ class Run:
 def potential(plan: ResponsePlan, learners: int, seed: int) -> Potential:
     """Live the same days once for each choice."""
     trial = live(world(learners, seed, plan), nobody)
-    after = []
+    back = []
     for variant in range(plan.variants):
         lived = world(learners, seed, plan)
-        after.append(live(lived, _once(variant)).outcomes[REWARD])
+        back.append(live(lived, _once(variant)).back)
     fit = np.array(plan.fit)[trial.situation]
     sign = lived.truth.sign[trial.learner][:, None]
-    return Potential(trial, trial.outcomes[REWARD], np.stack(after, axis=1), (sign * fit).argmax(axis=1))
+    return Potential(trial, trial.outcomes[REWARD], np.stack(back, axis=1), (sign * fit).argmax(axis=1))
 
 
 def _once(variant: int) -> Policy:
@@ -81,11 +86,12 @@ def _once(variant: int) -> Policy:
 
 
 def bandit(found: Potential, key: str, before: Ints | None = None) -> Run:
-    """Choose in order of time, day by day, from the outcomes that were known by then.
+    """Choose in order of time, day by day, from the outcomes that were known by then, and from who was back
+    by then of those whose week was not over.
 
     ``before``: what was learned in a term that is over.
     """
-    trial, (count, variants) = found.trial, found.after.shape
+    trial, (count, variants) = found.trial, found.back.shape
     contexts = contexts_of(trial.situation)
     chosen, propensities = np.zeros(count, np.int64), np.zeros(count)
     estimates = np.zeros((count, variants))
@@ -93,23 +99,28 @@ def bandit(found: Potential, key: str, before: Ints | None = None) -> Run:
     learned = np.zeros((variants, inputs, inputs + 1), np.int64) if before is None else before.copy()
     learned_to = 0
 
-    def learn(to: int) -> None:
+    def seen(first: int, last: int, stage: int) -> Ints:
+        """What decisions teach, [variants, inputs, inputs + 1]: who was back by the stage's day."""
+        taught = []
         for variant in range(variants):
-            new = learned_to + np.flatnonzero(chosen[learned_to:to] == variant)
-            learned[variant] += sums(contexts[new], found.after[new, variant].astype(np.int64))
+            rows = first + np.flatnonzero(chosen[first:last] == variant)
+            taught.append(sums(contexts[rows], (found.back[rows, variant] <= stage).astype(np.int64)))
+        return np.stack(taught)
 
     for day in np.unique(trial.day).tolist():
         known = int(np.searchsorted(trial.known[REWARD], day))
-        learn(known)
+        learned += seen(learned_to, known, STAGES - 1)
         learned_to = known
+        ends = np.searchsorted(trial.day, [day - stage for stage in range(STAGES)]).tolist()
+        early = [seen(ends[stage + 1], ends[stage], stage) for stage in range(STAGES - 1)]
         now = np.flatnonzero(trial.day == day)
-        knowing = Bandit.of(learned)
+        knowing = Bandit.of(np.stack([*early, learned]))
         estimates[now] = knowing.estimates(contexts[now])
         shares = knowing.probabilities(contexts[now])
         places = [position(key, str(one), RUN_NAME, "variant") for one in trial.learner[now].tolist()]
         chosen[now] = [pick(place, row) for place, row in zip(places, shares.tolist(), strict=True)]
         propensities[now] = shares[np.arange(len(now)), chosen[now]]
-    learn(count)
+    learned += seen(learned_to, count, STAGES - 1)
     return Run(chosen, propensities, estimates, learned)
 
 
@@ -150,7 +161,7 @@ def gains(
         "hidden": found.hidden_best[part],
     }
     gained = {name: float(after[rows, choice].mean() - without.mean()) for name, choice in choices.items()}
-    blind = (found.trial.day <= found.trial.known[REWARD].min())[part]
+    blind = (found.trial.day == found.trial.day.min())[part]
     knowing = np.where(blind, after.mean(axis=1), after[rows, best])
     random, at_best = float(after.mean() - without.mean()), float(knowing.mean() - without.mean())
     return {"random": random, "at best": at_best} | gained

@@ -22,6 +22,7 @@ KINDS = {
     "declined": "Declined",
     "sent": "Another message was sent",
     "delivered": "Message delivered",
+    "undelivered": "Message could not be delivered",
     "opened": "Message opened",
     "clicked": "Link in the message followed",
     "dismissed": "Message dismissed",

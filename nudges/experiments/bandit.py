@@ -7,6 +7,12 @@ variants and a linear part of its own, shrunk to none by ridge regression; what 
 distribution. No variant falls below ``FLOOR``, so that what another policy would have done can always be
 estimated (:mod:`nudges.experiments.off_policy`).
 
+A reward takes a week to be known, and a term's first decisions are many. So what is seen *so far* of those
+whose week is not over counts meanwhile: of all decisions as many days ago, who has come back by now? Each
+such *stage* has a mean of its own, and a variant is known by how far it is from that; when the week is over
+the stage gives way to the reward. A variant that hurries learners and brings back no more of them is thus
+taken for a good one for six days at most.
+
 The usual way draws from these distributions, and nobody can say with what probability it drew what it did.
 Here the probabilities are computed first (:func:`_of_being_best`) and drawn from by a keyed hash: what the
 ledger has is the probability of the draw to the last digit, whatever the computation's error. That is also
@@ -69,7 +75,7 @@ class Bandit:
     """What is known after some outcomes; everything it answers follows from these and the context."""
 
     mean: float
-    """The mean reward of all outcomes, whatever the variant."""
+    """The mean reward, whatever the variant."""
     weights: Floats
     """[K, d]: a variant's estimated reward is the mean and its row times the context."""
     doubts: Floats
@@ -77,19 +83,25 @@ class Bandit:
 
     @classmethod
     def of(cls, learned: Ints) -> Self:
-        """From each variant's sums, int64 [K, d, d + 1]; zeros before the first outcome.
+        """From each variant's sums by stage, int64 [S, K, d, d + 1]; zeros before the first outcome. The last
+        stage is the reward itself.
 
         Raises ``ValueError`` for another shape.
         """
-        if learned.ndim != 3 or learned.shape[2] != learned.shape[1] + 1:
-            raise ValueError(f"learned has shape {learned.shape}; expected [variants, inputs, inputs + 1]")
+        if learned.ndim != 4 or learned.shape[3] != learned.shape[2] + 1:
+            raise ValueError(
+                f"learned has shape {learned.shape}; expected [stages, variants, inputs, inputs + 1]"
+            )
         products, rewards = learned[..., :-1], learned[..., -1]
         # The first input is always one: its sums are the outcomes, and the rewards.
-        mean = (int(rewards[:, 0].sum()) + 1) / (int(products[:, 0, 0].sum()) + 2)
-        inverse = _inverse(products + RIDGE * np.eye(products.shape[1]))
-        apart = rewards - mean * products[:, 0]
+        outcomes = products[:, :, 0, 0].sum(axis=1)
+        means = (rewards[:, :, 0].sum(axis=1) + 1) / (outcomes + 2)
+        inverse = _inverse(products.sum(axis=0) + RIDGE * np.eye(products.shape[2]))
+        apart = (rewards - means[:, None, None] * products[:, :, 0]).sum(axis=0)
         weights = (inverse * apart[:, None, :]).sum(axis=2)
-        return cls(mean, weights, mean * (1.0 - mean) * inverse)
+        shares = (outcomes + 1) / (outcomes + 1).sum()
+        variance = float((shares * means * (1.0 - means)).sum())
+        return cls(float(means[-1]), weights, variance * inverse)
 
     def estimates(self, contexts: Ints) -> Floats:
         """The reward to be expected of each variant: contexts int64 [n, d] → float64 [n, K]."""

@@ -12,6 +12,7 @@ import numpy as np
 from nudges.assignment import pick, position
 from nudges.choosing import Choice, Chooser, Situation, by_weight
 from nudges.experiments.bandit import INPUTS, Bandit, Ints, probabilities
+from nudges.experiments.outcomes import STAGES
 from nudges.policy import Campaign
 
 
@@ -21,7 +22,8 @@ def by_outcomes(
     """A chooser for one decision.
 
     ``key`` names the draws; ``context``: of :func:`nudges.experiments.bandit.context_of`; ``learned``: sums
-    by campaign and variant, joined by a slash. A variant without sums has not been tried.
+    by campaign and variant, joined by a slash, int64 [STAGES, inputs, inputs + 1]. A variant without sums has
+    not been tried.
     """
     by_weights = by_weight(key)
 
@@ -35,6 +37,19 @@ def by_outcomes(
     return choose
 
 
+def stages(early: Mapping[str, Ints], choices: Mapping[str, Ints]) -> dict[str, Ints]:
+    """What a day package has learned, as :func:`by_outcomes` takes it; what has another shape is left out."""
+    known, before = (len(INPUTS), len(INPUTS) + 1), (STAGES - 1, len(INPUTS), len(INPUTS) + 1)
+    found: dict[str, Ints] = {}
+    for name in sorted({*early, *choices}):
+        found[name] = np.zeros((STAGES, *known), np.int64)
+        for sums, shape, place in ((early, before, slice(-1)), (choices, known, -1)):
+            if name in sums and sums[name].shape == shape:
+                found[name][place] = sums[name]
+    return found
+
+
 def _sums(campaign: Campaign, learned: Mapping[str, Ints]) -> Ints:
-    untried = np.zeros((len(INPUTS), len(INPUTS) + 1), np.int64)
-    return np.stack([learned.get(f"{campaign.name}/{one.name}", untried) for one in campaign.variants])
+    untried = np.zeros((STAGES, len(INPUTS), len(INPUTS) + 1), np.int64)
+    of = [learned.get(f"{campaign.name}/{one.name}", untried) for one in campaign.variants]
+    return np.stack(of, axis=1)

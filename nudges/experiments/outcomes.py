@@ -24,6 +24,12 @@ OUTCOMES: tuple[OutcomeName, ...] = get_args(OutcomeName)
 WINDOWS: dict[OutcomeName, int] = {"active_7": 7, "active_14": 14}
 """Days, the day of the decision included."""
 
+REWARD: OutcomeName = "active_7"
+"""What choosing between variants learns from: the outcome that is known first."""
+
+STAGES = WINDOWS[REWARD]
+"""At the close of each day of its window a decision is in another stage; in the last the reward is known."""
+
 LOWER_IS_BETTER: frozenset[OutcomeName] = frozenset({"exit"})
 
 
@@ -47,6 +53,11 @@ class Outcome:
 def windows_closing(decided: int, today: int) -> tuple[OutcomeName, ...]:
     """The outcomes of a decision of day ``decided`` whose window ends with day ``today``."""
     return tuple(name for name, days in WINDOWS.items() if decided + days - 1 == today)
+
+
+def stage_of(decided: int, today: int) -> int:
+    """The stage, from 0, of a decision of day ``decided`` at the close of ``today``."""
+    return today - decided
 
 
 def returned(name: OutcomeName, decided: int, last_active: int, today: int) -> Outcome:

@@ -1,5 +1,6 @@
-"""From a nudge to a message that can go: its channel's provider, the learner's address, links, words."""
+"""From nudges to a message that can go: its channel's provider, the learner's address, links, words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from schemas.nudge import Nudge
 
 NOBODY = Contact({})
 
-GivenUp = Literal["no_channel", "no_address", "undeliverable", "in_doubt"]
+GivenUp = Literal["no_channel", "no_address", "undeliverable", "unanswered", "in_doubt"]
 """Why a nudge becomes a dead letter; the words are those of ``schemas.dead_letter``."""
 
 
@@ -41,17 +42,22 @@ class Composer:
     go_to_item: str = ""
     track_opens: bool = False
 
-    async def compose(self, nudge: Nudge) -> Outgoing | Unsendable:
-        """The message, or why there is none. Raises ``AddressBookError`` where the book does not answer."""
-        if nudge.channel not in self.providers.channels:
-            return Unsendable("no_channel", f"no provider is set for the channel {nudge.channel}")
-        contact = await self.addresses.find(nudge.learner) or NOBODY
-        address = contact.addresses.get(nudge.channel, "")
-        if not address and self.providers.needs_address(nudge.channel):
-            return Unsendable("no_address", f"the address book has no {nudge.channel} of the learner")
-        links = self._links(nudge)
-        words = self.templates.render(nudge, contact, links)
-        return Outgoing(nudge, address, words, links.get("unsubscribed", ""))
+    async def compose(self, nudges: Sequence[Nudge], name: str = "") -> Outgoing | Unsendable:
+        """The message of a nudge, or of a digest's; or why there is none. ``name``: of the digest.
+
+        Raises ``AddressBookError`` where the book does not answer.
+        """
+        first = nudges[0]
+        if first.channel not in self.providers.channels:
+            return Unsendable("no_channel", f"no provider is set for the channel {first.channel}")
+        contact = await self.addresses.find(first.learner) or NOBODY
+        address = contact.addresses.get(first.channel, "")
+        if not address and self.providers.needs_address(first.channel):
+            return Unsendable("no_address", f"the address book has no {first.channel} of the learner")
+        links = [self._links(nudge) for nudge in nudges]
+        words = self.templates.render(nudges, contact, links)
+        unsubscribe = links[0].get("unsubscribed", "")
+        return Outgoing(name or first.nudge_id, tuple(nudges), address, words, unsubscribe)
 
     def _links(self, nudge: Nudge) -> dict[Purpose, str]:
         if self.links is None or nudge.channel == "instructor":

@@ -1,5 +1,8 @@
 """A nudge's way from the topic to the provider, one step after the other.
 
+The nudges of a digest wait for one another; what is done with a nudge from step 3 on is then done with those
+of the digest that are still wanted, as one message (:mod:`nudges.notifier.parcels`). Each ends for itself.
+
 1. Read: a record that is no nudge becomes a dead letter.
 2. Expired, or known by its receipt as sent or dropped: nothing more to do.
 3. Wait until ``send_at``, ask whether it was taken back since, and wait for the channel's turn.
@@ -7,6 +10,7 @@
 5. Claim: only who holds the nudge makes an attempt.
 6. Hand over to the provider; write the receipt; say ``delivered``.
 7. Refused: wait, longer each time, and go on at 3, until the attempts or the time are used up.
+8. No answer, though the provider has it perhaps: never again, and a dead letter for a person to look at.
 
 Nothing here is lost in a crash: the record's offset is committed only after the last step. Whether anything
 is done twice then is the claims' affair. An attempt that has begun is brought to its end even where the
@@ -18,16 +22,18 @@ import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
 from nudges.notifier.addresses import AddressBookError
+from nudges.notifier.answers import Answer
 from nudges.notifier.composing import Composer, GivenUp, Unsendable
 from nudges.notifier.intake import Record
 from nudges.notifier.metrics import Metrics
 from nudges.notifier.outbox import Outbox
 from nudges.notifier.pacing import Backoff, RateLimit
+from nudges.notifier.parcels import Digests, Parcel
 from nudges.notifier.providers import AT_ONCE, Outgoing
 from nudges.notifier.receipts import Receipts
 from nudges.notifier.withdrawals import Withdrawals
@@ -46,6 +52,7 @@ Outcome = (
         "known",  # sent or dropped before, by its receipt
         "expired",
         "withdrawn",  # cancelled by the policy, or unwelcome to the learner, since the decision
+        "late",  # read when its digest had gone; alone it would be a message that no cap has counted
         "cancellation",  # no nudge, but one that takes another back
         "invalid",
     ]
@@ -55,10 +62,17 @@ Outcome = (
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long to try. ``in_doubt_s`` is how old another's claim must be to be taken for abandoned: longer
-    than any attempt takes, and than a partition takes to change hands."""
+    than any attempt takes, and than a partition takes to change hands. ``gather_s`` is how long a digest
+    waits for those of its nudges that are still to be read."""
 
     backoff: Backoff = field(default_factory=Backoff)
-    in_doubt_s: float = 180.0
+    in_doubt_s: float = 300.0
+    gather_s: float = 10.0
+
+    @classmethod
+    def with_silence(cls, longest_s: float) -> Self:
+        """For providers that may be silent for so long: once for the connection, and once for the answer."""
+        return cls(in_doubt_s=max(180.0, 2 * longest_s + 60.0))
 
 
 class Delivery:
@@ -81,8 +95,9 @@ class Delivery:
         self._limits = limits
         self._metrics = metrics
         self._patience = patience
-        self._slots = asyncio.Semaphore(AT_ONCE)
-        self._attempts: set[asyncio.Task[bool | None]] = set()
+        self._slots = {channel: asyncio.Semaphore(AT_ONCE) for channel in limits}
+        self._digests = Digests[Outcome]()
+        self._attempts: set[asyncio.Task[Answer | None]] = set()
 
     async def deliver(self, record: Record) -> Outcome:
         """Bring a record to its end. Raises where receipts can no longer be written or read."""
@@ -98,7 +113,8 @@ class Delivery:
         else:
             if isinstance(nudge, NudgeCancelled):
                 return "cancellation"
-            outcome = self._ended(nudge) or await self._deliver(nudge, record)
+            bring = self._in_digest if nudge.digest else self._alone
+            outcome = self._ended(nudge) or await bring(nudge, record)
             self._metrics.outcomes.labels(nudge.channel, outcome).inc()
             log.info("nudge %s by %s: %s", nudge.nudge_id, nudge.channel, outcome)
         if outcome != "expired":
@@ -110,88 +126,130 @@ class Delivery:
         if self._attempts:
             await asyncio.wait(self._attempts)
 
-    async def _deliver(self, nudge: Nudge, record: Record) -> Outcome:
-        turn = 0
+    async def _alone(self, nudge: Nudge, record: Record) -> Outcome:
+        parcel, turn = Parcel.of(nudge, record), 0
         while True:
             turn += 1
             await self._until(nudge.send_at, nudge)
             ended = self._ended(nudge) or await self._withdrawn(nudge)
             if ended:
                 return ended
-            tried = await self._try(nudge, record, turn)
+            tried = await self._try(parcel, turn)
             if isinstance(tried, str):
                 return tried
             await self._until(datetime.now(UTC) + timedelta(seconds=tried), nudge)
 
-    async def _try(self, nudge: Nudge, record: Record, turn: int) -> Outcome | float:
+    async def _in_digest(self, nudge: Nudge, record: Record) -> Outcome:
+        """The first of a digest's nudges acts for all; where it falls out, the next one goes on."""
+        with self._digests.joined(nudge, record) as digest:
+            gathered = max(nudge.send_at, datetime.now(UTC)) + timedelta(seconds=self._patience.gather_s)
+            await self._until(gathered, nudge)
+            async with digest.turn:
+                turn = 0
+                while record not in digest.ended:
+                    turn += 1
+                    ended = self._ended(nudge) or await self._withdrawn(nudge)
+                    if ended:
+                        return ended
+                    if self._receipts.standing(digest.name).final:
+                        self._outbox.undelivered(nudge, "late")
+                        await self._receipts.settle(nudge, "dropped", "late")
+                        return "late"
+                    parcel = digest.parcel(self._wanted)
+                    tried = await self._try(parcel, turn) if parcel.nudges else 0.0
+                    if isinstance(tried, str):
+                        digest.ended |= dict.fromkeys(parcel.records, tried)
+                    else:
+                        await self._until(datetime.now(UTC) + timedelta(seconds=tried), nudge)
+            return digest.ended[record]
+
+    def _wanted(self, nudge: Nudge) -> bool:
+        now = datetime.now(UTC)
+        open_still = not self._receipts.standing(nudge.nudge_id).final and now < nudge.expires_at
+        return open_still and self._withdrawals.against(nudge, now) is None
+
+    async def _try(self, parcel: Parcel, turn: int) -> Outcome | float:
         """One attempt; what came of it, or the seconds to wait until the next."""
-        if self._receipts.standing(nudge.nudge_id).holder is not None:
-            return await self._of_another(nudge, record)
-        message = await self._compose(nudge, record, turn)
+        if self._receipts.standing(parcel.nudge_id).holder is not None:
+            return await self._of_another(parcel)
+        message = await self._compose(parcel, turn)
         if not isinstance(message, Outgoing):
             return message
-        await self._limits[nudge.channel].turn()
-        async with self._slots:
-            if self._ended(nudge) or self._withdrawals.against(nudge, datetime.now(UTC)):
+        await self._limits[parcel.channel].turn()
+        async with self._slots[parcel.channel]:
+            if not all(map(self._wanted, parcel.nudges)):
                 return 0.0  # in the meantime; the next round says which
-            attempt = self._receipts.standing(nudge.nudge_id).attempts + 1
-            taken = await self._attempt(message, attempt)
-        if taken is None:
+            attempt = self._receipts.standing(parcel.nudge_id).attempts + 1
+            answer = await self._attempt(message, parcel, attempt)
+        if answer is None:
             return 0.0
-        return "sent" if taken else await self._refused(nudge, record, attempt)
+        if answer == "refused":
+            return await self._refused(parcel, attempt)
+        return "sent" if answer == "taken" else answer
 
-    async def _compose(self, nudge: Nudge, record: Record, turn: int) -> Outgoing | Outcome | float:
+    async def _compose(self, parcel: Parcel, turn: int) -> Outgoing | Outcome | float:
         try:
-            message = await self._composer.compose(nudge)
+            message = await self._composer.compose(parcel.nudges, parcel.nudge_id)
         except AddressBookError as error:
             log.warning("%s", error)
-            self._metrics.attempts.labels(nudge.channel, "no_answer").inc()
+            self._metrics.attempts.labels(parcel.channel, "no_answer").inc()
             return self._patience.backoff.wait(turn)
         if isinstance(message, Unsendable):
-            return await self._give_up(nudge, record, message.reason, message.detail)
+            return await self._give_up(parcel, message.reason, message.detail)
         return message
 
-    async def _refused(self, nudge: Nudge, record: Record, attempt: int) -> Outcome | float:
+    async def _refused(self, parcel: Parcel, attempt: int) -> Outcome | float:
         if attempt < self._patience.backoff.attempts:
             return self._patience.backoff.wait(attempt)
         words = f"the provider refused it {attempt} times"
-        return await self._give_up(nudge, record, "undeliverable", words)
+        return await self._give_up(parcel, "undeliverable", words)
 
-    async def _attempt(self, message: Outgoing, attempt: int) -> bool | None:
-        """Whether the provider took it; None where another notifier holds the nudge. Not to be cut short."""
-        task = asyncio.create_task(self._claim_and_send(message, attempt))
+    async def _attempt(self, message: Outgoing, parcel: Parcel, attempt: int) -> Answer | None:
+        """What the provider answered; None where another notifier has the claim. Not to be cut short."""
+        task = asyncio.create_task(self._claim_and_send(message, parcel, attempt))
         self._attempts.add(task)
         task.add_done_callback(self._attempts.discard)
         return await asyncio.shield(task)
 
-    async def _claim_and_send(self, message: Outgoing, attempt: int) -> bool | None:
-        nudge = message.nudge
-        claim = await self._receipts.claim(nudge, attempt)
+    async def _claim_and_send(self, message: Outgoing, parcel: Parcel, attempt: int) -> Answer | None:
+        claim = await self._receipts.claim(parcel, attempt)
         if claim is None:
             return None
-        with self._metrics.sending(nudge.channel):
-            taken = await self._composer.providers.send(message)
-        await self._receipts.write(nudge, "sent" if taken else "failed", claim, attempt)
-        self._metrics.attempts.labels(nudge.channel, "taken" if taken else "refused").inc()
-        if taken:
-            self._metrics.late(nudge)
-            self._outbox.delivered(nudge)
-        return taken
+        with self._metrics.sending(parcel.channel):
+            answer = await self._composer.providers.send(message)
+        self._metrics.attempts.labels(parcel.channel, answer).inc()
+        match answer:
+            case "refused":
+                await self._receipts.write(parcel, "failed", claim, attempt)
+            case "unanswered":
+                words = f"attempt {attempt} was handed over, and no answer came: it may have been sent"
+                await self._give_up(parcel, "unanswered", words)
+            case "taken":
+                if parcel.digest:  # the nudges first: once the digest has gone, who is not in it is late
+                    await asyncio.gather(*(self._receipts.settle(one, "sent") for one in parcel.nudges))
+                await self._receipts.write(parcel, "sent", claim, attempt)
+                for nudge in parcel.nudges:
+                    self._metrics.late(nudge)
+                    self._outbox.delivered(nudge)
+        return answer
 
-    async def _of_another(self, nudge: Nudge, record: Record) -> Outcome | float:
-        """Another's claim: wait for its end, or, where it has none, leave the nudge alone."""
-        since = self._receipts.standing(nudge.nudge_id).since or datetime.now(UTC)
+    async def _of_another(self, parcel: Parcel) -> Outcome | float:
+        """Another's claim: wait for its end, or, where it has none, leave it alone."""
+        since = self._receipts.standing(parcel.nudge_id).since or datetime.now(UTC)
         age = (datetime.now(UTC) - since).total_seconds()
         if age < self._patience.in_doubt_s:
             return min(1.0, self._patience.in_doubt_s - age)
-        return await self._give_up(
-            nudge, record, "in_doubt", f"an attempt that began at {since.isoformat()} was never resolved"
-        )
+        words = f"an attempt that began at {since.isoformat()} was never resolved"
+        return await self._give_up(parcel, "in_doubt", words)
 
-    async def _give_up(self, nudge: Nudge, record: Record, reason: GivenUp, detail: str) -> Outcome:
-        self._outbox.dead_letter(record.partition, record.offset, record.value, reason, detail)
+    async def _give_up(self, parcel: Parcel, reason: GivenUp, detail: str) -> Outcome:
+        for nudge, record in zip(parcel.nudges, parcel.records, strict=True):
+            self._outbox.dead_letter(record.partition, record.offset, record.value, reason, detail)
+            self._outbox.undelivered(nudge, reason)
         await self._outbox.flush()
-        await self._receipts.drop(nudge, reason)
+        if parcel.digest:
+            await asyncio.gather(*(self._receipts.settle(one, "dropped", reason) for one in parcel.nudges))
+        await self._receipts.settle(parcel, "dropped", reason)
         return reason
 
     def _ended(self, nudge: Nudge) -> Outcome | None:
@@ -206,7 +264,7 @@ class Delivery:
         reason = self._withdrawals.against(nudge, datetime.now(UTC))
         if reason is None:
             return None
-        await self._receipts.drop(nudge, reason)
+        await self._receipts.settle(nudge, "dropped", reason)
         return "withdrawn"
 
     async def _until(self, moment: datetime, nudge: Nudge) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from nudges.notifier.errors import NotifierError
+from nudges.notifier.places import Place
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +25,11 @@ Take = Callable[[bytes], None]
 
 
 class Follower:
-    """Reads in a thread of its own and hands the values over on the event loop."""
+    """Reads in a thread of its own and hands the values over on the event loop. ``topic``: without prefix."""
 
-    def __init__(self, broker: str, topic: str, take: Take, since: datetime | None = None) -> None:
-        self._broker = broker
-        self._topic = topic
+    def __init__(self, place: Place, topic: str, take: Take, since: datetime | None = None) -> None:
+        self._place = place
+        self._topic = place.prefix + topic
         self._take = take
         self._since = since
         self._stop = threading.Event()
@@ -50,14 +51,15 @@ class Follower:
     def _follow(self, loop: asyncio.AbstractEventLoop) -> None:
         consumer = Consumer(
             {
-                "bootstrap.servers": self._broker,
+                "bootstrap.servers": self._place.broker,
                 "group.id": "homeroom-notifier-follower",  # never joined: librdkafka wants a name
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 50,
                 "log_level": 3,
-            }
+            },
+            logger=self._place.words,
         )
         try:
             places = self._places(consumer)

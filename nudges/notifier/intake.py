@@ -17,6 +17,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from nudges.notifier.following import partitions_of
 from nudges.notifier.offsets import Offsets
+from nudges.notifier.places import Place
+from schemas.topics import NUDGES
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +38,8 @@ class Record:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """Of which group, for which topic; after ``session_timeout_s`` of silence it has ended."""
-
-    broker: str
-    topic: str
-    group: str
-    session_timeout_s: float
-
-
 class Intake:
-    """The group's member.
+    """The member of the notifiers' group.
 
     ``take`` is given each record on the event loop. ``release`` is awaited there before partitions go to
     another member: it lets go of their records, and what is under way with a provider comes to its end.
@@ -55,12 +47,12 @@ class Intake:
 
     def __init__(
         self,
-        membership: Membership,
+        place: Place,
         take: Callable[[Record], None],
         release: Callable[[Collection[int]], Coroutine[Any, Any, None]],
     ) -> None:
-        self._membership = membership
-        self._topic = membership.topic
+        self._place = place
+        self._topic = place.prefix + NUDGES.name
         self._take = take
         self._release = release
         self._offsets = Offsets()
@@ -84,18 +76,19 @@ class Intake:
                 await asyncio.wait([consuming])
 
     def _consume(self, loop: asyncio.AbstractEventLoop) -> None:
-        session_ms = round(self._membership.session_timeout_s * 1000)
+        session_ms = round(self._place.session_timeout_s * 1000)
         consumer = Consumer(
             {
-                "bootstrap.servers": self._membership.broker,
-                "group.id": self._membership.group,
+                "bootstrap.servers": self._place.broker,
+                "group.id": f"{self._place.prefix}{self._place.group}-notifier",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "session.timeout.ms": session_ms,
                 "heartbeat.interval.ms": min(3000, session_ms // 5),
                 "fetch.wait.max.ms": 100,
                 "log_level": 3,
-            }
+            },
+            logger=self._place.words,
         )
         partitions_of(consumer, self._topic)
 

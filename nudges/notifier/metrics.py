@@ -23,7 +23,7 @@ class Metrics:
         )
         self.attempts = Counter(
             "homeroom_notifier_attempts",
-            "Attempts to deliver, by the answer: taken, refused, or no answer of the address book",
+            "Attempts to deliver, by the answer: taken, refused, unanswered; no_answer of the address book",
             ["channel", "answer"],
             registry=registry,
         )
@@ -37,7 +37,7 @@ class Metrics:
             "homeroom_notifier_send_seconds",
             "Time a provider took to answer",
             ["channel"],
-            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
             registry=registry,
         )
         self.late_seconds = Histogram(

@@ -37,6 +37,11 @@ class Outbox:
         said = _message(nudge.learner, nudge.nudge_id, "delivered", f"{nudge.nudge_id}:delivered")
         self._say(said | NudgeFeedback(channel=nudge.channel))  # type: ignore[typeddict-item]
 
+    def undelivered(self, nudge: Nudge, reason: str) -> None:
+        """The nudge has its end without anybody knowing that it arrived."""
+        said = _message(nudge.learner, nudge.nudge_id, "undelivered", f"{nudge.nudge_id}:undelivered")
+        self._say(said | NudgeFeedback(channel=nudge.channel, reason=reason))  # type: ignore[typeddict-item]
+
     def followed(self, said: Said) -> None:
         """The learner followed a link. Each unsubscription is an event of its own: between two of them the
         learner may have subscribed again."""

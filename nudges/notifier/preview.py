@@ -1,7 +1,8 @@
 """What the notifier would send, said instead of sent: the dry run.
 
 Reads the whole nudge topic, in no consumer group: nothing is claimed, committed, answered or sent, and a
-notifier that sends afterwards finds everything as it was. Addresses are shown with their middle cut out.
+notifier that sends afterwards finds everything as it was. Addresses are shown with their middle cut out. The
+nudges of a digest have a line each, and name it; they would go as one message.
 """
 
 import asyncio
@@ -14,15 +15,18 @@ from pydantic import ValidationError
 from nudges.notifier.addresses import AddressBookError
 from nudges.notifier.composing import Composer, Unsendable
 from nudges.notifier.following import Follower
+from nudges.notifier.parcels import digest_of
+from nudges.notifier.places import Place
 from schemas.nudge import NudgeCancelled, nudge_adapter
+from schemas.topics import NUDGES
 
 Say = Callable[[str], None]
 
 
-async def preview(composer: Composer, broker: str, topic: str, say: Say, *, once: bool) -> None:
+async def preview(composer: Composer, place: Place, say: Say, *, once: bool) -> None:
     """Say one line of JSON for each nudge: those that are there and, unless ``once``, those to come."""
     values: asyncio.Queue[bytes] = asyncio.Queue()
-    follower = Follower(broker, topic, values.put_nowait)
+    follower = Follower(place, NUDGES.name, values.put_nowait)
     following = asyncio.create_task(follower.run())
     saying = asyncio.create_task(_say_all(composer, values, say))
     caught_up = asyncio.create_task(follower.caught_up())
@@ -55,10 +59,12 @@ async def line_of(composer: Composer, value: bytes) -> dict[str, str]:
     if isinstance(nudge, NudgeCancelled):
         return {"nudge_id": nudge.nudge_id, "would": "not send", "because": f"cancelled: {nudge.reason}"}
     found = {"nudge_id": nudge.nudge_id, "channel": nudge.channel, "send_at": nudge.send_at.isoformat()}
+    if nudge.digest:
+        found["with"] = f"digest {digest_of(nudge)}"
     if datetime.now(UTC) >= nudge.expires_at:
         return found | {"would": "not send", "because": f"expired at {nudge.expires_at.isoformat()}"}
     try:
-        message = await composer.compose(nudge)
+        message = await composer.compose([nudge])
     except AddressBookError as error:
         return found | {"would": "try again", "because": str(error)}
     if isinstance(message, Unsendable):

@@ -8,19 +8,31 @@ import asyncio
 import logging
 import uuid
 from datetime import UTC, datetime
+from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
 from nudges.notifier.claims import Claims, Standing
 from nudges.notifier.errors import NotifierError
 from nudges.notifier.outbox import Publisher
-from schemas.nudge import Nudge
+from schemas.learner import Channel
 from schemas.receipt import NudgeReceipt, ReceiptState
 
 log = logging.getLogger(__name__)
 
 BACK_S = 60.0
 """After so long without its own receipt a notifier knows nothing any more, and ends."""
+
+
+class Claimed(Protocol):
+    """What is claimed: a nudge, or a digest of several."""
+
+    @property
+    def nudge_id(self) -> str: ...
+    @property
+    def channel(self) -> Channel: ...
+    @property
+    def expires_at(self) -> datetime: ...
 
 
 class Receipts:
@@ -48,38 +60,38 @@ class Receipts:
         if awaited is not None and not awaited.done():
             awaited.set_result(None)
 
-    async def claim(self, nudge: Nudge, attempt: int) -> str | None:
-        """The name of the claim where it holds the nudge now; None where another one holds it."""
+    async def claim(self, what: Claimed, attempt: int) -> str | None:
+        """The name of the claim where it holds now; None where another one does."""
         claim = uuid.uuid4().hex
-        await self.write(nudge, "claimed", claim, attempt)
-        return claim if self.standing(nudge.nudge_id).holder == claim else None
+        await self.write(what, "claimed", claim, attempt)
+        return claim if self.standing(what.nudge_id).holder == claim else None
 
     async def write(
-        self, nudge: Nudge, state: ReceiptState, claim: str, attempt: int, reason: str = ""
+        self, what: Claimed, state: ReceiptState, claim: str, attempt: int, reason: str = ""
     ) -> None:
         """Write a receipt and wait until it has come back. Raises ``NotifierError`` where it does not."""
         receipt = NudgeReceipt(
-            nudge_id=nudge.nudge_id,
+            nudge_id=what.nudge_id,
             state=state,
             claim=claim,
             attempt=attempt,
-            channel=nudge.channel,
+            channel=what.channel,
             occurred_at=datetime.now(UTC),
-            expires_at=nudge.expires_at,
+            expires_at=what.expires_at,
             reason=reason,
         )
         back = asyncio.get_running_loop().create_future()
         self._awaited[claim, state] = back
-        self._publisher.send(self._topic, receipt.model_dump_json().encode(), nudge.nudge_id)
+        self._publisher.send(self._topic, receipt.model_dump_json().encode(), what.nudge_id)
         try:
             await asyncio.wait_for(back, BACK_S)
         except TimeoutError:
             raise NotifierError(f"a receipt did not come back from {self._topic} in {BACK_S:.0f} s") from None
 
-    async def drop(self, nudge: Nudge, reason: str) -> None:
-        """The nudge will not be sent, by anybody."""
-        attempts = self.standing(nudge.nudge_id).attempts
-        await self.write(nudge, "dropped", uuid.uuid4().hex, attempts, reason)
+    async def settle(self, what: Claimed, state: Literal["sent", "dropped"], reason: str = "") -> None:
+        """It has its end, whoever holds it: it was sent, or will not be by anybody."""
+        attempts = self.standing(what.nudge_id).attempts
+        await self.write(what, state, uuid.uuid4().hex, attempts, reason)
 
     def forget(self) -> None:
         """Forget what has expired."""

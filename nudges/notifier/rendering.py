@@ -1,8 +1,9 @@
-"""From a nudge to the words on a channel: Jinja templates, escaped, in a sandbox.
+"""From nudges to the words on a channel: Jinja templates, escaped, in a sandbox.
 
 What comes from a topic or an address book is a value, never a template: nothing in it is evaluated, and in
 HTML it is escaped. A folder of one's own may replace any template by its name: for all nudges, for those of
-a campaign in a folder of its name, for one of its variants in a folder within that.
+a campaign in a folder of its name, for one of its variants in a folder within that. A digest of several
+nudges has templates of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,12 +31,23 @@ PARTS: Mapping[Channel, tuple[str, str, str]] = {
 }
 """Channel → the templates of its title, its text and its HTML; empty where the channel has no such part."""
 
+DIGEST_PARTS: Mapping[Channel, tuple[str, str, str]] = {
+    "email": ("digest-subject.txt", "digest-email.txt", "digest-email.html"),
+    "sms": ("", "digest-short.txt", ""),
+    "push": ("digest-subject.txt", "digest-short.txt", ""),
+    "in_app": ("digest-subject.txt", "digest-short.txt", ""),
+    "instructor": ("digest-instructor-title.txt", "digest-instructor.txt", ""),
+}
+"""The same for a digest of several nudges."""
+
 SAMPLE: Mapping[str, Any] = {
     **dict.fromkeys(("name", "text", "course_run", "campaign", "variant", "goal", "suggestion"), "a"),
     "reasons": ["a"],
     "links": dict.fromkeys(PURPOSES, "https://example.org"),
 }
 """What a template may ask for."""
+DIGEST_SAMPLE: Mapping[str, Any] = {"name": "a", "nudges": [SAMPLE, SAMPLE], "links": SAMPLE["links"]}
+"""What a digest's may; of each of the ``nudges``, what a template of one may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +76,24 @@ class Templates:
             lstrip_blocks=True,
         )
         for name in self._environment.list_templates(extensions=["txt", "html"]):
-            self._fill([name], SAMPLE)
+            self._fill([name], DIGEST_SAMPLE if name.startswith("digest-") else SAMPLE)
 
-    def render(self, nudge: Nudge, contact: Contact, links: Mapping[Purpose, str]) -> Rendered:
-        """The words for a nudge; ``links`` may lack what there is no link for."""
-        values = {
-            "name": contact.name,
-            "text": nudge.text,
-            "course_run": nudge.course_run,
-            "campaign": nudge.campaign,
-            "variant": nudge.variant,
-            "goal": nudge.goal,
-            "suggestion": nudge.suggestion or "",
-            "reasons": nudge.reasons,
-            "links": {purpose: links.get(purpose, "") for purpose in PURPOSES},
-        }
+    def render(
+        self, nudges: Sequence[Nudge], contact: Contact, links: Sequence[Mapping[Purpose, str]]
+    ) -> Rendered:
+        """The words for a nudge, or for several in a digest; ``links``, of each, may lack what there is no
+        link for."""
+        filled = [_values(nudge, contact, to) for nudge, to in zip(nudges, links, strict=True)]
+        channel = nudges[0].channel
+        if len(nudges) > 1:
+            values = {"name": contact.name, "nudges": filled, "links": filled[0]["links"]}
+            parts, folders = DIGEST_PARTS[channel], [""]
+        else:
+            campaign, variant = nudges[0].campaign, nudges[0].variant
+            values, parts = filled[0], PARTS[channel]
+            folders = [f"{campaign}/{variant}/", f"{campaign}/", ""]
         title, text, html = (
-            self._fill([f"{nudge.campaign}/{nudge.variant}/{part}", f"{nudge.campaign}/{part}", part], values)
-            if part
-            else ""
-            for part in PARTS[nudge.channel]
+            self._fill([folder + part for folder in folders], values) if part else "" for part in parts
         )
         return Rendered(" ".join(title.split())[:MAX_SUBJECT], text.strip(), html.strip())
 
@@ -93,3 +103,17 @@ class Templates:
             return self._environment.select_template(names).render(values)
         except TemplateError as error:
             raise NotifierError(f"the template {names[-1]}: {error}") from None
+
+
+def _values(nudge: Nudge, contact: Contact, links: Mapping[Purpose, str]) -> dict[str, Any]:
+    return {
+        "name": contact.name,
+        "text": nudge.text,
+        "course_run": nudge.course_run,
+        "campaign": nudge.campaign,
+        "variant": nudge.variant,
+        "goal": nudge.goal,
+        "suggestion": nudge.suggestion or "",
+        "reasons": nudge.reasons,
+        "links": {purpose: links.get(purpose, "") for purpose in PURPOSES},
+    }

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,11 +14,12 @@ from nudges.notifier.composing import Composer
 from nudges.notifier.delivery import Delivery, Patience, UnderWay
 from nudges.notifier.errors import NotifierError
 from nudges.notifier.following import Follower
-from nudges.notifier.intake import Intake, Membership, Record
+from nudges.notifier.intake import Intake, Record
 from nudges.notifier.links import LEAST_KEY, Links
 from nudges.notifier.metrics import Metrics
 from nudges.notifier.outbox import Outbox, Publisher
 from nudges.notifier.pacing import RateLimit
+from nudges.notifier.places import Place
 from nudges.notifier.providers import Providers
 from nudges.notifier.receipts import Receipts
 from nudges.notifier.rendering import Templates
@@ -32,17 +32,6 @@ SAID_SINCE = timedelta(days=40)
 """How far back wishes and cancellations are read: a nudge may live for 30 days, and wait some before."""
 
 TIDY_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where Kafka is, the prefix of its topics' names, the workers' consumer group, and after how long a
-    silent member of the notifiers' own has lost its partitions."""
-
-    broker: str
-    prefix: str
-    group: str
-    session_timeout_s: float = 30.0
 
 
 def composer_of(settings: NotifierSettings) -> Composer:
@@ -86,9 +75,10 @@ async def serve(
     place: Place,
     publisher: Publisher,
     metrics: Metrics,
-    patience: Patience = Patience(),  # noqa: B008 - frozen
+    patience: Patience | None = None,
 ) -> None:
-    """Deliver nudges until SIGTERM or SIGINT. Raises ``NotifierError`` where it cannot go on."""
+    """Deliver nudges until SIGTERM or SIGINT; patiently enough for the providers where ``patience`` is not
+    given. Raises ``NotifierError`` where it cannot go on."""
     composer = composer_of(settings)
     if not composer.providers.channels:
         raise NotifierError("no provider is set: HOMEROOM_NOTIFIER_EMAIL_URL, _SMS_URL, …")
@@ -99,7 +89,7 @@ async def serve(
     withdrawals = Withdrawals()
     since = datetime.now(UTC) - SAID_SINCE
     followers = tuple(
-        Follower(place.broker, place.prefix + topic.name, take, start)
+        Follower(place, topic.name, take, start)
         for topic, take, start in (
             (RECEIPTS, receipts.take, None),
             (NUDGES, withdrawals.take_nudge, since),
@@ -107,6 +97,7 @@ async def serve(
         )
     )
     limits = {channel: RateLimit(rate) for channel, rate in settings.rates.items()}
+    patience = patience or Patience.with_silence(composer.providers.longest_s)
     delivery = Delivery(composer, receipts, withdrawals, outbox, limits, metrics, patience)
     with _failures_in_a_line():
         async with _endpoint(settings, composer.links, outbox, metrics), asyncio.TaskGroup() as tasks:
@@ -119,16 +110,7 @@ async def serve(
             def take(record: Record) -> None:
                 under_way.start(record, intake.done)
 
-            intake = Intake(
-                Membership(
-                    place.broker,
-                    place.prefix + NUDGES.name,
-                    f"{place.prefix}{place.group}-notifier",
-                    place.session_timeout_s,
-                ),
-                take,
-                under_way.release,
-            )
+            intake = Intake(place, take, under_way.release)
             consuming = tasks.create_task(intake.run())
             tidying = tasks.create_task(_tidy(receipts, withdrawals))
             await _told_to_stop()

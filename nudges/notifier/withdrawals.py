@@ -6,14 +6,17 @@ are asked once more before the message goes. What a wish means is said where the
 :mod:`nudges.learners` and :mod:`nudges.guards`.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
 from nudges.guards import unwelcome
-from nudges.learners import Learner, heard
+from nudges.learners import Learner, heard, is_wish
 from schemas.inbound import feedback_adapter
 from schemas.nudge import DecisionReason, Nudge, NudgeCancelled
+
+AHEAD = timedelta(days=2)
+"""How far ahead of the clock a wish may be dated. One of next year would win over all that come before."""
 
 
 class Withdrawals:
@@ -39,7 +42,7 @@ class Withdrawals:
             message = feedback_adapter.validate_json(value)
         except ValidationError:
             return
-        if message["type"] == "preferences" or message["kind"] == "unsubscribed":
+        if is_wish(message) and message["occurred_at"] <= datetime.now(UTC) + AHEAD:
             who = message["learner"]
             self._learners[who] = heard(self._learners.get(who, Learner()), message)
 

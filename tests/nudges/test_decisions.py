@@ -14,7 +14,7 @@ from nudges.assignment import held_out
 from nudges.choosing import Situation, by_weight
 from nudges.decisions import Decided, call_off, decide, hear
 from nudges.learners import Learner, Sending, heard
-from nudges.policy import REACH_OUT, Cap, Digest, Policy, StudyTime, Suggestion, Variant
+from nudges.policy import REACH_OUT, WEEKDAYS, Cap, Digest, Policy, StudyTime, Suggestion, Variant
 from nudges.quiet_hours import MACHINE_ZONES, QuietHours
 from nudges.timing import WEEK_H, Habit
 from schemas.nudge import Nudge, NudgeCancelled
@@ -343,6 +343,110 @@ def test_a_digest_comes_on_its_day_and_hour(name: str | None, at: int, weekday: 
         assert local.strftime("%A").lower() == weekday
 
 
+digests = st.builds(
+    Digest,
+    weekday=st.none() | st.sampled_from(WEEKDAYS),
+    at=st.none() | st.times().map(lambda at: at.replace(microsecond=0)),
+)
+habits = st.lists(st.integers(0, 9), min_size=WEEK_H, max_size=WEEK_H)
+
+
+@given(digests, habits, zones, moments)
+@example(Digest(weekday=None, at=time(2, 30)), [], "Europe/Berlin", NOON + 26 * DAY)
+def test_a_digest_is_soon_by_day_and_on_its_day(
+    digest: Digest, own: list[int], name: str | None, at: int
+) -> None:
+    policy = EVERYBODY.model_copy(update={"digest": digest})
+    learner = of(preferences(timezone=name, digest=True))
+    done = decide(risk_change(), learner, policy, at, Situation(habit=Habit(own)))
+    if done.decisions[0].reason == "expired":
+        assert digest.weekday  # and that day was left out by the zone
+        return
+    nudge = nudge_of(done)
+    local = nudge.send_at.astimezone(ZoneInfo(name or "UTC"))
+    assert nudge.digest
+    assert time(8) <= local.time() < time(21)
+    assert at <= nudge.send_at.timestamp() < nudge.expires_at.timestamp() <= at + 192 * HOUR
+    if digest.weekday is None:
+        assert nudge.send_at.timestamp() - at <= 2 * DAY + HOUR
+    elif digest.at is None or time(8) <= digest.at < time(21):
+        assert local.strftime("%A").lower() == digest.weekday
+    if digest.at is None and any(own[hour] for hour in range(WEEK_H)) and name is None:
+        day = int(nudge.send_at.replace(hour=0, minute=0, second=0).timestamp())
+        by_day = [own[((day + hour * HOUR) // HOUR - 96) % WEEK_H] for hour in range(8, 21)]
+        assert by_day[local.hour - 8] == max(by_day)
+
+
+@given(
+    digests,
+    zones,
+    moments,
+    st.lists(st.tuples(st.integers(0, 7 * DAY), habits.map(Habit)), min_size=2, max_size=4),
+)
+def test_what_is_decided_while_a_digest_is_planned_is_one_message_with_it(
+    digest: Digest, name: str | None, at: int, later: list[tuple[int, Habit]]
+) -> None:
+    """Whatever the course and its habit; and a cap of one message a day lets all of it pass."""
+    policy = EVERYBODY.model_copy(update={"digest": digest, "caps": (Cap(most=1, days=1),)})
+    learner, planned = of(preferences(timezone=name, digest=True)), None
+    for number, (after, habit) in enumerate(sorted(later, key=lambda one: one[0])):
+        moment, run = at + after, f"run/{number}"
+        done = decide(risk_change(course_run=run, at=moment), learner, policy, moment, Situation(habit=habit))
+        learner = Learner.of(orjson.loads(orjson.dumps(done.learner.record())))
+        if not done.messages:
+            assert done.decisions[0].reason in ("expired", "cap_reached")
+            assert planned is None or moment >= planned
+            continue
+        nudge = nudge_of(done)
+        send_at = int(nudge.send_at.timestamp())
+        if planned is not None and moment < planned:
+            assert send_at == planned
+        planned = send_at
+    assert len({one.message for one in learner.sendings}) == len({one.at for one in learner.sendings})
+
+
+def test_a_digest_is_one_message_to_every_cap() -> None:
+    """Three courses within one digest; then a message outside of it, and one of another system before it."""
+    policy = EVERYBODY.model_copy(
+        update={"caps": (Cap(most=1, days=7), Cap(most=1, days=7, channel="email"))}
+    )
+    learner = of(preferences(digest=True))
+    for number in range(3):
+        done = decide(risk_change(course_run=f"run/{number}"), learner, policy, NOON)
+        learner = done.learner
+        assert done.decisions[-1].reason == "digest"
+    assert len({row.at for row in learner.sendings}) == 1
+    single = hear(preferences(NOON + 1, "q", digest=False), learner, policy, NOON).learner
+    assert decide(risk_change(course_run="run/9"), single, policy, NOON).decisions[-1].reason == "cap_reached"
+    told = hear(feedback("sent", NOON + HOUR), learner, policy, NOON).learner
+    over = decide(risk_change(course_run="run/9"), told, policy, NOON + HOUR)
+    assert over.decisions[-1].reason == "cap_reached", "what is known to break a cap is not added to"
+
+
+def test_a_digest_goes_on_one_channel_where_the_campaigns_allow_it() -> None:
+    score = REACH_OUT.model_copy(
+        update={"name": "score", "reasons": ("score",), "channels": ("push", "email")}
+    )
+    policy = Policy(holdout_share=0.0, campaigns=(score, REACH_OUT), caps=())
+    learner = of(preferences(digest=True))
+    first = decide(risk_change(), learner, policy, NOON)
+    about_scores = risk_change(course_run="B/1", reasons=[reason("score_mean")])
+    assert nudge_of(decide(about_scores, first.learner, policy, NOON)).channel == "email"
+    assert nudge_of(decide(about_scores, learner, policy, NOON)).channel == "push"
+
+
+def test_a_recovery_takes_its_own_nudge_out_of_the_digest_and_no_other() -> None:
+    learner = of(preferences(digest=True))
+    for run in ("A/1", "B/1"):
+        learner = decide(risk_change(course_run=run), learner, EVERYBODY, NOON).learner
+    done = decide(risk_change("high", "low", course_run="A/1"), learner, EVERYBODY, NOON + HOUR)
+    assert [(row.decision, row.reason, row.course_run) for row in done.decisions] == [
+        ("cancel", "recovered", "A/1"),
+        ("hold", "level_not_nudged", "A/1"),
+    ]
+    assert [one.course_run for one in done.learner.sendings] == ["B/1"]
+
+
 # -- cancelling, approving ---------------------------------------------------------------------------
 
 
@@ -455,6 +559,59 @@ def test_a_message_of_next_year_does_not_undo_the_caps(kind: str) -> None:
     message = preferences(far, digest=False) if kind == "preferences" else feedback(kind, far, nudge_id="?")
     learner = hear(message, others_wrote(NOON - HOUR), EVERYBODY, NOON).learner
     assert decide(risk_change(), learner, EVERYBODY, NOON).decisions[-1].reason == "cap_reached"
+
+
+FAR = NOON + 400 * DAY
+
+
+@pytest.mark.parametrize(
+    ("far", "sane"),
+    [
+        (preferences(FAR, "far", opted_out=["email"]), preferences(NOON - HOUR, "sane", opted_out=[])),
+        (
+            preferences(FAR, "far", paused_until=instant(FAR + DAY)),
+            preferences(NOON - HOUR, "sane", paused_until=None),
+        ),
+        (preferences(FAR, "far", suppressed=True), preferences(NOON - HOUR, "sane", suppressed=False)),
+        (feedback("unsubscribed", FAR, "far"), preferences(NOON - HOUR, "sane", opted_out=[])),
+    ],
+)
+def test_in_a_replay_a_wish_of_the_far_future_wins_over_nothing_before_its_time(
+    far: dict[str, Any], sane: dict[str, Any]
+) -> None:
+    learner = FRESH
+    for message in (far, sane, far):
+        learner = hear(message, learner, EVERYBODY, NOON - 2 * HOUR, ahead_s=2 * DAY).learner
+        learner = Learner.of(orjson.loads(orjson.dumps(learner.record())))
+    assert decide(risk_change(), learner, EVERYBODY, NOON).decisions[-1].reason == "sent"
+    late = decide(risk_change(at=FAR + HOUR), learner, EVERYBODY, FAR + HOUR)
+    assert late.decisions[-1].reason in ("opted_out", "paused", "suppressed")
+    assert not late.learner.ahead
+
+
+def test_a_wish_that_is_a_little_ahead_holds_at_once() -> None:
+    message = preferences(NOON + DAY, opted_out=["email"])
+    learner = hear(message, FRESH, EVERYBODY, NOON, ahead_s=2 * DAY).learner
+    assert learner.closed("email")
+
+
+def test_a_wish_whose_time_comes_takes_back_what_is_planned() -> None:
+    """A week ahead; the learner is looked at again for another course's sake."""
+    learner = hear(
+        preferences(NOON + 7 * DAY, opted_out=["email"]),
+        planned(NOON + 8 * DAY),
+        EVERYBODY,
+        NOON,
+        ahead_s=2 * DAY,
+    ).learner
+    at = NOON + 7 * DAY + HOUR
+    done = decide(risk_change(course_run="B/1", at=at), learner, EVERYBODY, at)
+    assert [(row.decision, row.reason) for row in done.decisions] == [
+        ("cancel", "opted_out"),
+        ("hold", "opted_out"),
+    ]
+    assert [type(message) for message in done.messages] == [NudgeCancelled]
+    assert done.decisions[0].decided_at == instant(NOON + 7 * DAY)
 
 
 def test_a_recovery_takes_a_proposal_back() -> None:

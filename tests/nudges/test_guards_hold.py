@@ -17,6 +17,8 @@ from benchmarks import guards as benchmark
 from nudges import decisions, guards
 from nudges.learners import Learner
 from nudges.policy import Policy
+from nudges.quiet_hours import QuietHours, next_allowed
+from schemas.fields import DAY_S
 
 
 @settings(max_examples=25, deadline=None)
@@ -36,6 +38,7 @@ def test_everything_occurs_in_it() -> None:
     assert {f"hold {reason}" for reason in holds} <= reasons
     assert audit.crashes > 100
     assert audit.cancelled > 10
+    assert audit.together > 10
 
 
 def one_learner(number: int) -> benchmark.Audit:
@@ -82,6 +85,7 @@ def forgets(learner: Learner, *_: Any) -> Learner:
     return learner
 
 
+DIGEST = "a digest beside another"
 REMOVED: list[tuple[Any, str, Callable[..., Any], str]] = [
     (decisions, "capped", never, "cap: 2 in 7 days"),
     (decisions, "next_allowed", at_once, "night"),
@@ -90,6 +94,7 @@ REMOVED: list[tuple[Any, str, Callable[..., Any], str]] = [
     (decisions, "unwelcome", never, "run over"),
     (decisions, "open_channels", lambda _, channels: list(channels), "opted out"),
     (decisions, "held_out", never, "holdout"),
+    (decisions, "_digest", lambda case: next_allowed(case.at + DAY_S, case.where, QuietHours()), DIGEST),
     (Learner, "closed", lambda *_: False, "sent after an opt-out"),
     (guards, "_counts", lambda cap, one: bool(one.campaign), "cap: 2 in 7 days"),  # others' do not count
     (

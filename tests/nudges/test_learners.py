@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nudges.learners import Learner, heard
+from nudges.learners import MOST_AHEAD, Learner, heard, is_wish
 from tests.nudges.changes import DAY, NOON, feedback, instant, preferences
 
 moments = st.integers(NOON, NOON + 5)
@@ -53,6 +53,34 @@ def after(some: list[dict[str, Any]]) -> Learner:
 def test_order_and_repeats_change_nothing(some: list[dict[str, Any]], data: st.DataObject) -> None:
     again = data.draw(st.permutations(some + some[: len(some) // 2]))
     assert after(again) == after(some)
+
+
+@given(messages(), st.integers(0, 6), st.data())
+def test_what_waits_for_its_time_counts_as_if_it_were_heard_then(
+    some: list[dict[str, Any]], later: int, data: st.DataObject
+) -> None:
+    wishes = [one for one in some if is_wish(one)]
+    waiting, now = Learner(), NOON + later
+    for one in data.draw(st.permutations(wishes + wishes[:2])):
+        waiting = waiting.wait(one)
+    learner, due = waiting.come_true(now)
+    assert [one["occurred_at"] for one in due] == sorted(
+        int(one["occurred_at"].timestamp()) for one in wishes if one["occurred_at"] <= instant(now)
+    )
+    for said in due:
+        learner = heard(learner, said)
+    straight = after([one for one in wishes if one["occurred_at"] <= instant(now)])
+    assert (learner.wishes, learner.unsubscribed) == (straight.wishes, straight.unsubscribed)
+    assert len(learner.ahead) == len(wishes) - len(due)
+
+
+def test_a_flood_of_the_future_keeps_the_earliest() -> None:
+    learner = Learner()
+    for number in range(2 * MOST_AHEAD, 0, -1):
+        learner = learner.wait(preferences(NOON + number, f"e{number}", digest=True))
+    assert {said["occurred_at"] for said in learner.ahead.values()} == {
+        NOON + number for number in range(1, MOST_AHEAD + 1)
+    }
 
 
 @pytest.mark.parametrize(

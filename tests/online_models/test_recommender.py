@@ -112,7 +112,9 @@ def test_the_filter_is_wrong_as_seldom_as_it_says() -> None:
 
 
 def test_the_own_way_comes_first_and_then_everybodys() -> None:
-    followed = Counter({("r", "a", "b"): 30, ("r", "a", "c"): 20, ("r", "x", "z"): 50, ("s", "a", "no"): 99})
+    followed = Counter(
+        {("r", "a", "b"): 300, ("r", "a", "c"): 200, ("r", "x", "z"): 500, ("s", "a", "no"): 999}
+    )
     table = learn({}, followed)
     assert popular(table["r"]) == {"z": 0.5, "b": 0.3, "c": 0.2}
     recommender = Recommender(table)
@@ -130,7 +132,7 @@ def test_the_own_way_comes_first_and_then_everybodys() -> None:
 
 def test_where_few_have_stopped_the_run_says_more() -> None:
     trail, _ = trail_of("a")
-    for stopped, expected in ((1, "z"), (30, "b")):
+    for stopped, expected in ((1, "z"), (300, "b")):
         followed = Counter({("r", "a", "b"): stopped, ("r", "a", "z"): stopped // 2, ("r", "x", "z"): 100})
         assert Recommender(learn({}, followed)).next_item("r", trail) == expected
     once = list(Recommender(learn({}, followed)).ranked("r", Trail(last="a")))

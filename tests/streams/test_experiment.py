@@ -101,6 +101,17 @@ def test_effects_come_from_first_exposures_and_say_what_they_are_worth(outcomes:
     assert cells(once, "reach-out", "plain", "active_7")[6] != found[6]
 
 
+def test_outcomes_can_be_told_apart_on_a_narrow_terminal(
+    outcomes: ClickHouseWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(outcomes, "nudged", 50, 50)
+    write(outcomes, "nudged", 50, 50, outcome="active_14")
+    monkeypatch.setattr(experiment.console, "width", 80)
+    shown = RUNNER.invoke(cli.app, ["experiment", "show"]).output
+    assert "active_7" in shown
+    assert "active_14" in shown
+
+
 def test_a_a_splits_the_nudged_and_finds_nothing(outcomes: ClickHouseWriter) -> None:
     write(outcomes, "nudged", 2_000, 900)
     write(outcomes, "holdout", 500, 0)
@@ -120,5 +131,8 @@ def test_what_if_everybody_had_got_one_variant(outcomes: ClickHouseWriter) -> No
     for name, value in (("short", "60.0 ("), ("long", "40.0 ("), ("no nudge", "30.0 (")):
         assert cells(shown, name)[2].startswith(value), "self-normalised"
     assert cells(shown, "short")[1].startswith("60.0 (")
+    write(outcomes, "nudged", 99, 99, variant="seldom", propensity=0.01)
+    shown = RUNNER.invoke(cli.app, ["experiment", "instead", "reach-out"]).output
+    assert cells(shown, "seldom")[1:] == [*["not yet known"] * 3, "99"]
     wrong = RUNNER.invoke(cli.app, ["experiment", "instead", "no-such"])
     assert wrong.exit_code == 2

@@ -7,6 +7,7 @@ import pytest
 
 from evaluation.backtest import Backtest
 from nudges.experiments.bandit import INPUTS
+from nudges.experiments.outcomes import STAGES
 from nudges.experiments.report import Counted, lines
 from nudges.levels import LevelSettings
 from nudges.policy import REACH_OUT, Policy, Variant
@@ -129,6 +130,24 @@ def test_outcomes_teach_which_variant_does_better() -> None:
     assert name == "reach-out/plain"
     assert sums.shape == (len(INPUTS), len(INPUTS) + 1)
     assert (sums[0, 0], sums[0, -1]) == (1, 0), "one outcome, and the learner did not come back"
+
+
+def test_who_is_back_by_now_teaches_before_the_week_is_over() -> None:
+    """Stage by stage, one decision: back on its third day; on the seventh it is an outcome."""
+    decided = decided_on(Bench(NUDGED).feed(silent_from(10)))
+    records = silent_from(10, click(decided + 2.7), until=decided + 9)
+    bench = Bench(NUDGED)
+    bench.feed(records)
+    early = {
+        report.day - START - decided: unpack(report.early["reach-out/plain"])
+        for report in bench.packages
+        if report.early
+    }
+    assert list(early) == [0, 1, 2, 3, 4, 5]
+    for days, found in early.items():
+        assert found.shape == (STAGES - 1, len(INPUTS), len(INPUTS) + 1)
+        assert found[days, 0, 0] == found[:, 0, 0].sum() == 1
+        assert found[days, 0, -1] == (days >= 2)
 
 
 def learning() -> Rules:

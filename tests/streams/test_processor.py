@@ -457,6 +457,25 @@ def test_who_left_gets_nothing_more_and_it_is_written_down() -> None:
     assert [row["fact"] for row in bench.rows("learner_facts")] == ["enrolled", "withdrawn"]
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"suppressed": True, "occurred_at": instant(-1)}, "suppressed"),  # read before any event
+        ({"suppressed": True, "occurred_at": instant(2_000)}, "sent"),
+        ({"suppressed": False, "occurred_at": instant(2_000)}, "suppressed"),
+    ],
+)
+def test_in_a_replay_a_wish_counts_from_its_own_time_on(said: dict[str, Any], reason: str) -> None:
+    bench = Bench(EAGER)
+    if not said["suppressed"]:
+        bench.hear({"type": "preferences", "suppressed": True, "event_id": "first"})
+    bench.hear({"type": "preferences"} | said)
+    clicks = [click(day + 0.5) for day in range(10)]
+    bench.feed(sorted_by_time([calendar(), fact("enrolled", -1), *clicks, *ticks(60)]))
+    answered = [row.reason for row in bench.said.decisions if row.reason != "level_not_nudged"]
+    assert answered[0] == reason
+
+
 def test_what_happened_to_learners_is_written_down_under_pseudonyms() -> None:
     bench = Bench().feed(
         [calendar(), fact("enrolled", -1), click(1), *ticks(14, 2), click(14.5), click(15.5)]
@@ -465,14 +484,22 @@ def test_what_happened_to_learners_is_written_down_under_pseudonyms() -> None:
     bench.hear(
         {"type": "preferences", "opted_out": ["sms"], "paused_until": instant(30)},
         {"type": "feedback", "kind": "opened", "nudge_id": "n", "channel": "email"},
+        {
+            "type": "feedback",
+            "kind": "undelivered",
+            "nudge_id": "m",
+            "channel": "sms",
+            "reason": "no_address",
+        },
     )
     rows = bench.rows("learner_facts")
-    assert [row["fact"] for row in rows] == ["enrolled", "returned", "preferences", "opened"]
+    assert [row["fact"] for row in rows] == ["enrolled", "returned", "preferences", "opened", "undelivered"]
     assert {row["learner"] for row in rows} == {IDENTITY.learner("l")}
     assert rows[1]["at"] == (START + 14) * DAY_S
     assert orjson.loads(rows[2]["detail"])["opted_out"] == ["sms"]
     assert (rows[3]["nudge_id"], rows[3]["detail"]) == ("n", "email")
-    assert len({row["fact_id"] for row in rows}) == 4
+    assert (rows[4]["nudge_id"], rows[4]["detail"]) == ("m", "sms: no_address")
+    assert len({row["fact_id"] for row in rows}) == 5
     assert not any(row["fact_id"] == "l" or "/" in row["fact_id"] for row in rows)
 
 

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from nudges.choosing import Situation, by_weight
 from nudges.experiments.bandit import FLOOR, Ints, context_of, sums
-from nudges.experiments.learned import by_outcomes
+from nudges.experiments.learned import by_outcomes, stages
+from nudges.experiments.outcomes import STAGES
 from nudges.policy import REACH_OUT, Campaign, Variant
 
 BOTH = tuple(Variant(name=name, suggestions=REACH_OUT.variants[0].suggestions) for name in ("short", "long"))
@@ -26,7 +27,7 @@ def after(n: int) -> dict[str, Ints]:
             [one == good and place % 5 > 0 for place, one in enumerate([SILENCE, DEADLINES] * n)]
         )
         found[f"reach-out/{variant}"] = sums(contexts, rewards.astype(np.int64))
-    return found
+    return stages({}, found)
 
 
 def draws(
@@ -48,6 +49,16 @@ def test_each_situation_gets_what_did_better_there(context: tuple[int, ...], bet
     assert set(found) == {(better, 1 - FLOOR), (worse, FLOOR)}
     for (_, propensity), times in found.items():
         assert times / 2_000 == pytest.approx(propensity, abs=0.02), "drawn as often as it says"
+
+
+def test_what_is_seen_early_counts_and_what_has_another_shape_does_not() -> None:
+    known = {name: sums[-1] for name, sums in after(300).items()}
+    early = {name: np.stack([sums] * (STAGES - 1)) for name, sums in known.items()}
+    for learned in (stages(early, {}), stages(early, {"reach-out/long": np.zeros((2, 3), np.int64)})):
+        assert set(draws(LEARNS, SILENCE, learned)) == {("long", 1 - FLOOR), ("short", FLOOR)}
+    assert {
+        share for _, share in draws(LEARNS, SILENCE, stages({}, {"reach-out/long": early["reach-out/long"]}))
+    } == {0.5}
 
 
 def test_untried_variants_are_drawn_alike() -> None:

@@ -6,8 +6,9 @@ import sys
 from nudges.notifier.delivery import Patience
 from nudges.notifier.metrics import Metrics
 from nudges.notifier.pacing import Backoff
-from nudges.notifier.service import Place, serve
+from nudges.notifier.service import serve
 from streams.logs import configure_logging
+from streams.notifying import place_of
 from streams.publisher import Publisher
 from streams.settings import load, load_notifier
 
@@ -15,6 +16,5 @@ if __name__ == "__main__":
     configure_logging("info")
     now = load()
     in_doubt_s = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
-    patience = Patience(Backoff(first_s=0.1, longest_s=0.2, attempts=4), in_doubt_s)
-    place = Place(now.broker, now.prefix, now.group, session_timeout_s=3.0)
-    asyncio.run(serve(load_notifier(), place, Publisher(now.broker), Metrics(), patience))
+    patience = Patience(Backoff(first_s=0.1, longest_s=0.2, attempts=4), in_doubt_s, gather_s=0.5)
+    asyncio.run(serve(load_notifier(), place_of(now, 3.0), Publisher(now.broker), Metrics(), patience))

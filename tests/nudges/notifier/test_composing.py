@@ -21,7 +21,7 @@ def composer(folder: Path, go_to: str = "", go_to_item: str = "") -> Composer:
 
 async def leads_to(one: Nudge, made: Composer) -> str:
     """Where the link to go on in a message leads."""
-    message = await made.compose(one)
+    message = await made.compose([one])
     assert isinstance(message, Outgoing)
     token = message.words.text.split("/clicked/")[1].split()[0]
     return LINKS.read(token)["to"]
@@ -40,13 +40,13 @@ async def test_the_link_leads_to_the_suggested_item_where_there_is_one(tmp_path:
 
 async def test_what_cannot_be_sent_is_told_with_its_reason(tmp_path: Path) -> None:
     made = composer(tmp_path)
-    assert await made.compose(nudge("n", channel="sms")) == Unsendable(
+    assert await made.compose([nudge("n", channel="sms")]) == Unsendable(
         "no_channel", "no provider is set for the channel sms"
     )
-    found = await made.compose(nudge("n", learner="nobody"))
+    found = await made.compose([nudge("n", learner="nobody")])
     assert isinstance(found, Unsendable)
     assert found.reason == "no_address"
-    message = await made.compose(nudge("n"))
+    message = await made.compose([nudge("n")])
     assert isinstance(message, Outgoing)
     assert "ann@" not in repr(message)
     assert "/clicked/" not in message.words.text

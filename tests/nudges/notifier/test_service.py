@@ -10,8 +10,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from nudges.notifier.links import Links
 from schemas.nudge import Nudge, NudgeCancelled
 from schemas.topics import DEAD_LETTERS, FEEDBACK, NUDGES, RECEIPTS
 from streams import topics
-from streams.brokers import die_with_parent, free_port
+from streams.brokers import EmbeddedBroker, die_with_parent, free_port
 from streams.publisher import Publisher
 from streams.settings import Settings
 from tests.brokers import TestBroker
@@ -146,10 +147,16 @@ class NotFollowing(urllib.request.HTTPRedirectHandler):
 @pytest.fixture
 def post(broker: TestBroker, prefix: str, tmp_path: Path) -> Iterator[Post]:
     """Topics, servers and an address book; what was started is ended."""
-    topics.create(broker.address, 2, prefix=prefix)
+    with posted(broker.address, prefix, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def posted(address: str, prefix: str, tmp_path: Path) -> Iterator[Post]:
+    topics.create(address, 2, prefix=prefix)
     book = {"ann": {"email": "ann@example.org", "name": "Ann"}, "bob": {"email": "bob@example.org"}}
     (tmp_path / "book.json").write_text(json.dumps(book), encoding="utf-8")
-    settings = Settings(_env_file=None, broker=broker.address, prefix=prefix, partitions=2)
+    settings = Settings(_env_file=None, broker=address, prefix=prefix, partitions=2)
     with receivers() as boxes:
         made = Post(settings, boxes, tmp_path)
         try:
@@ -197,7 +204,11 @@ def test_each_nudge_goes_once_at_its_time_and_everything_is_accounted_for(post: 
         ("repeated", "delivered", "repeated:delivered", "ann"),
         ("later", "delivered", "later:delivered", "ann"),
         ("webhook", "delivered", "webhook:delivered", "unknown"),
+        ("by-sms", "undelivered", "by-sms:undelivered", "ann"),
+        ("nobody's", "undelivered", "nobody's:undelivered", "unknown"),
     }
+    reasons = {one["nudge_id"]: one["reason"] for one in post.read(FEEDBACK.name) if "reason" in one}
+    assert reasons == {"by-sms": "no_channel", "nobody's": "no_address"}
     ((headers, body),) = post.receivers.posts
     assert headers["X-Homeroom-Nudge"] == body["nudge_id"] == "webhook"
     assert (body["learner"], body["message"].split(" http")[0]) == (
@@ -275,6 +286,109 @@ def test_killed_in_the_middle_of_an_attempt_it_is_not_made_again(post: Post) -> 
     assert (letter["reason"], json.loads(letter["payload"])["nudge_id"]) == ("in_doubt", "cut-short")
 
 
+def test_a_mail_server_that_falls_silent_with_the_mail_does_not_get_it_twice(post: Post) -> None:
+    """It answers after half a minute, or never; by Apprise's word that was a refusal."""
+    post.receivers.mailbox.hold = True
+    impatient = post.receivers.email_url.replace("cto=120", "cto=1.5")
+    post.publish(nudge("silence"))
+    process = post.start(HOMEROOM_NOTIFIER_EMAIL_URL=impatient)
+    post.wait_final("silence")
+    post.receivers.mailbox.hold = False
+    post.receivers.mailbox.let_go.set()
+    post.publish(nudge("next"), nudge("silence"))
+    post.wait_final("next")
+    post.wait(lambda: post.committed() == 3, "everything committed")
+    assert post.receivers.mailbox.counts == {"silence": 1, "next": 1}
+    (letter,) = post.read(DEAD_LETTERS.name)
+    assert (letter["reason"], json.loads(letter["payload"])["nudge_id"]) == ("unanswered", "silence")
+    assert letter["detail"] == "attempt 1 was handed over, and no answer came: it may have been sent"
+    steps = [
+        (one["state"], one["reason"]) for one in post.read(RECEIPTS.name) if one["nudge_id"] == "silence"
+    ]
+    assert steps == [("claimed", ""), ("dropped", "unanswered")]
+    said = {(one["nudge_id"], one["kind"], one.get("reason")) for one in post.read(FEEDBACK.name)}
+    assert said == {("silence", "undelivered", "unanswered"), ("next", "delivered", None)}
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+
+
+def in_digest(name: str, at: datetime, **more: Any) -> Nudge:
+    return nudge(name, **more).model_copy(
+        update={"digest": True, "send_at": at, "expires_at": at + timedelta(hours=1)}
+    )
+
+
+def test_a_digest_is_one_mail_and_each_of_its_nudges_has_its_own_end(post: Post) -> None:
+    at = datetime.now(UTC) + timedelta(seconds=4)
+    one, recovered = in_digest("one", at, text="One page."), in_digest("recovered", at)
+    expired = in_digest("expired", at).model_copy(update={"expires_at": at})
+    post.publish(
+        one,
+        recovered,
+        in_digest("two", at, text="Two pages.", suggestion="quiz-4"),
+        one,
+        expired,
+        in_digest("bob's", at, learner="bob"),
+        in_digest("nobody's", at, learner="unknown"),
+        in_digest("elsewhere", at, channel="in_app"),
+        cancelled(recovered),
+        nudge("single"),
+    )
+    post.start(HOMEROOM_NOTIFIER_TRACK_OPENS="true")
+    post.wait_final("single")
+    assert post.receivers.mailbox.counts.total() == 1, "the digest is not due yet"
+    post.wait_final("one", "two", "recovered", "bob's", "nobody's", "elsewhere")
+    post.wait(lambda: post.committed() == 10, "everything committed")
+    mails = {str(mail["X-Homeroom-Nudge"]): mail for mail in post.receivers.mailbox.mails}
+    assert len(mails) == len(post.receivers.mailbox.mails) == 3
+    bodies = [body.get_content() for mail in mails.values() if (body := mail.get_body(("html",))) is not None]
+    (text,) = [body for body in bodies if "Two pages." in body]
+    assert text.index("One page.") < text.index("Two pages.")
+    assert "read one page" not in text
+    delivered = ["bob's", "elsewhere", "one", "single", "two"]
+    said = {said["event_id"]: said["nudge_id"] for said in post.read(FEEDBACK.name)}
+    assert sorted(said.values()) == sorted([*delivered, "nobody's"])
+    (letter,) = post.read(DEAD_LETTERS.name)
+    assert letter["reason"] == "no_address"
+    ends = {
+        one["nudge_id"]: (one["state"], one["reason"])
+        for one in post.read(RECEIPTS.name)
+        if one["state"] in ("sent", "dropped")
+    }
+    assert {name: ends[name] for name in (*delivered, "recovered")} == dict.fromkeys(
+        delivered, ("sent", "")
+    ) | {"recovered": ("dropped", "recovered")}
+    for link in re.findall(r"http://[^\"]+/clicked/[^\"]+", text):
+        urllib.request.build_opener(NotFollowing).open(link, timeout=10)
+    clicked = [said["nudge_id"] for said in post.read(FEEDBACK.name) if said["kind"] == "clicked"]
+    assert clicked == ["one", "two"], "feedback is of the single nudges"
+
+    late = in_digest("late", at, text="Three pages.")
+    post.publish(late)
+    post.wait_final("late")
+    assert len(post.receivers.mailbox.mails) == 3, "the caps have counted one message"
+
+
+def test_a_digest_that_is_cut_short_is_not_sent_again_nor_is_one_that_two_notifiers_have(post: Post) -> None:
+    at = datetime.now(UTC)
+    post.receivers.mailbox.hold = True
+    post.publish(in_digest("one", at), in_digest("two", at))
+    first = post.start()
+    assert post.receivers.mailbox.held.wait(PATIENCE_S), post.log()
+    first.kill()
+    first.wait()
+    post.receivers.mailbox.hold = False
+    post.receivers.mailbox.let_go.set()
+    other = {"HOMEROOM_GROUP": "another", "HOMEROOM_NOTIFIER_PORT": str(free_port())}
+    post.publish(in_digest("three", at, learner="bob"), in_digest("four", at, learner="bob"))
+    post.start(*IMPATIENT, "6")
+    post.start(*IMPATIENT, "6", **other)
+    post.wait_final("one", "two", "three", "four")
+    letters = {json.loads(one["payload"])["nudge_id"]: one["reason"] for one in post.read(DEAD_LETTERS.name)}
+    assert letters == {"one": "in_doubt", "two": "in_doubt"}
+    assert sorted(post.receivers.mailbox.counts.values()) == [1, 1], "ann's digest, and bob's"
+
+
 def test_killed_after_the_receipt_and_before_the_commit_nothing_is_sent_again(post: Post) -> None:
     first = post.start()
     post.publish(nudge("first"))
@@ -340,6 +454,20 @@ def test_a_refusal_is_tried_again_and_too_many_make_a_dead_letter(post: Post) ->
     assert post.receivers.mailbox.tried == 3 + 4
     (letter,) = post.read(DEAD_LETTERS.name)
     assert (letter["reason"], letter["detail"]) == ("undeliverable", "the provider refused it 4 times")
+
+
+def test_a_broker_that_has_gone_is_a_readable_line_now_and_then(tmp_path: Path) -> None:
+    with EmbeddedBroker() as broker, posted(broker.address, "", tmp_path) as post:
+        process = post.start()
+        post.publish(nudge("first"))
+        post.wait(lambda: "nudge first by email: sent" in post.log(), "the nudge is sent")
+        broker.kill()
+        time.sleep(5.0)
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        said = post.log().splitlines()
+        assert not [line for line in said if line.startswith("%")], "librdkafka's own way"
+        assert 1 <= sum(" librdkafka: " in line for line in said) < 20
 
 
 def test_the_dry_run_shows_and_leaves_no_trace(post: Post) -> None:

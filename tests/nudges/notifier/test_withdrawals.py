@@ -44,3 +44,16 @@ def test_a_closed_channel_a_pause_and_the_suppression_list_hold_back() -> None:
     assert withdrawals.against(nudge("n", channel="sms"), later) is None
     withdrawals.take_feedback(feedback(type="preferences", occurred_at=later, event_id="f", suppressed=True))
     assert withdrawals.against(nudge("n"), later) == "suppressed"
+
+
+def test_a_wish_of_next_year_wins_over_nothing() -> None:
+    withdrawals = Withdrawals()
+    withdrawals.take_feedback(
+        feedback(type="preferences", occurred_at=NOW + timedelta(days=400), suppressed=True)
+    )
+    assert withdrawals.against(nudge("n"), NOW) is None
+    withdrawals.take_feedback(feedback(type="preferences", event_id="f", opted_out=["email"]))
+    withdrawals.take_feedback(
+        feedback(type="preferences", occurred_at=NOW + timedelta(days=400), opted_out=[])
+    )
+    assert withdrawals.against(nudge("n"), NOW) == "opted_out"
