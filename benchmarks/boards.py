@@ -169,7 +169,7 @@ def daily(learners: int) -> Iterator[str]:
 def costs(reader: StoreReader) -> Iterator[Cost]:
     """Each query once, with everything chosen, over the time range in which its board opens."""
     now = datetime.now(UTC).replace(microsecond=0)
-    learner = reader.query("SELECT learner FROM risk_latest LIMIT 1").rows[0][0]
+    learner = reader.query("SELECT learner FROM risk_now LIMIT 1").rows[0][0]
     for board, content in q.BOARDS.items():
         back = {"now-1h": timedelta(hours=1), "now-1y": timedelta(days=365)}[content["time"]["from"]]
         view = View(now - back, now, 10, {"learner": (learner,)})

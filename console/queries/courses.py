@@ -31,14 +31,9 @@ ORDER BY course_run
 """
 
 LEVELS = """
-SELECT course_run, newest.3 AS level, newest.1 AS day, count() AS learners
-FROM
-(
-    SELECT course_run, argMaxMerge(risk) AS newest
-    FROM standing
-    WHERE course_run IN %(runs)s
-    GROUP BY course_run, learner
-)
+SELECT course_run, level, day, count() AS learners
+FROM risk_now
+WHERE course_run IN %(runs)s
 GROUP BY course_run, level, day
 """
 
