@@ -181,8 +181,8 @@ STANDING = Table(
         "course_run": NAME,
         "learner": "String",
         # the newest: day, P(lost), P(exit within 21 days), level, model state, model version
-        "estimate": "AggregateFunction(argMax, Tuple(Date, Float32, Nullable(Float32), String, String, String), "
-        "Tuple(Date, UInt64))",
+        "estimate": "AggregateFunction(argMax, "
+        "Tuple(Date, Float32, Nullable(Float32), String, String, String), Tuple(Date, UInt64))",
         # of the last change: when, level and probability before it
         "change": "AggregateFunction(argMax, Tuple(DateTime('UTC'), String, Float32), Tuple(Date, UInt64))",
         # its reasons, their contributions, their features

@@ -19,12 +19,14 @@ from console.readers import Readers
 from console.service import Parts
 from schemas.inbound import Feedback, feedback_adapter
 from schemas.topics import DAY_PACKAGES, FEEDBACK, RISK_CHANGES
+from streams import policies
 from streams.directory import KeyFollower, LearnerDirectory, read_roster
 from streams.effects import HoldoutEffects
 from streams.packages import PackageReader
 from streams.publisher import Publisher, PublishError
 from streams.settings import Settings, SettingsError
 from streams.what_if import PackageWhatIf
+from streams.wording import PolicyWording
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +102,7 @@ def assembled(
         raise SettingsError("HOMEROOM_STORE is empty: the console has nothing to show")
     if names is None:
         names = read_roster(Path(settings.console_roster)) if settings.console_roster else {}
+    path = settings.policy
     directory = LearnerDirectory(settings.identity, names)
     follower = KeyFollower(directory, settings.broker, settings.prefix + RISK_CHANGES.name)
     packages = PackageReader(Publisher(settings.broker), settings.broker, settings.prefix + DAY_PACKAGES.name)
@@ -113,6 +116,7 @@ def assembled(
             FeedbackOutbox(settings.broker, settings.prefix + FEEDBACK.name),
             PackageWhatIf(packages.newest),
             HoldoutEffects(),
+            PolicyWording([settings.rules.policy, *(policies.read_all(path) if path else ())]),
             replay=settings.clock == "replay",
         )
         yield create_app(parts, keys)

@@ -18,8 +18,7 @@ from nudges.policy import Cap, Policy
 from sinks.address import StoreAddress
 from streams.identity import Identity
 from streams.intake import Timing
-from streams.processor import Rules
-from streams.runner import Pace
+from streams.rules import Pace, Rules
 
 DEMO_KEY = "homeroom-demo"
 LEAST_KEY = 16

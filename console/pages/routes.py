@@ -18,6 +18,7 @@ from console.guard import COOKIE, Asked, guard_of, same_origin
 from console.models import Order, Said
 from console.pages.happenings import happenings
 from console.pages.rendering import environment
+from console.pages.urgency import parts
 from console.ports import OutboxDownError
 from console.queries.risks import Filters
 from console.service import Service
@@ -144,6 +145,7 @@ def today(
         "today",
         key,
         page=page,
+        parted=list(parts(page.items, order, page.as_of)) if page.as_of else [],
         courses=service.courses(key),
         asked=asked,
         more=urlencode(asked | {"cursor": page.next}) if page.next else "",

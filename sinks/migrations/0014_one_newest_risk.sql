@@ -33,14 +33,14 @@ DROP TABLE IF EXISTS risk_latest;
 
 -- Picks the newest row first; whoever filters by day or level filters what has been picked. The other way
 -- round a learner who was at risk last week and is well today would still be listed. Who has no level has not
--- been estimated yet.
+-- been estimated yet. Gone is who withdrew or completed; the estimate is then the last one before that.
 CREATE VIEW IF NOT EXISTS risk_now AS
 SELECT learner, course_run,
        newest.1 AS day, newest.2 AS probability, newest.3 AS exit_probability, newest.4 AS level,
-       newest.5 AS model_state, newest.6 AS model_version
+       newest.5 AS model_state, newest.6 AS model_version, gone
 FROM
 (
-    SELECT learner, course_run, argMaxMerge(estimate) AS newest
+    SELECT learner, course_run, argMaxMerge(estimate) AS newest, max(gone_at) > toDateTime(0, 'UTC') AS gone
     FROM standing
     GROUP BY course_run, learner
     HAVING newest.4 != ''

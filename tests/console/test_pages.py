@@ -198,7 +198,7 @@ def test_today_is_the_api_s_list_and_its_filters_work(open_page: Open, console: 
         items = client.get("/risks", params={"limit": 20}).json()["items"]
         high = client.get("/risks", params={"limit": 20, "level": "high"}).json()["items"]
     page = open_page()
-    assert page.locator(".card h2 a").all_text_contents() == [one["name"] for one in items]
+    assert page.locator(".card h3 a").all_text_contents() == [one["name"] for one in items]
     first = page.locator(".card").first
     for reason in items[0]["reasons"][:3]:
         expect(first).to_contain_text(muted_before(reason["text"]).striptags())
@@ -206,7 +206,7 @@ def test_today_is_the_api_s_list_and_its_filters_work(open_page: Open, console: 
     page.locator("#f-level").select_option("high")
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(f"{console.url}/?course_run=&level=high&order=urgency")
-    assert page.locator(".card h2 a").all_text_contents() == [one["name"] for one in high]
+    assert page.locator(".card h3 a").all_text_contents() == [one["name"] for one in high]
 
 
 def test_the_keyboard_is_enough(open_page: Open) -> None:
@@ -216,7 +216,7 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Course")).to_be_focused()
-    name = page.locator(".card h2 a").first.text_content() or ""
+    name = page.locator(".card h3 a").first.text_content() or ""
     for _ in range(4):
         page.keyboard.press("Tab")
     expect(page.get_by_role("link", name=name).first).to_be_focused()
@@ -227,7 +227,7 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
 def test_a_click_says_something_of_a_learner(open_page: Open) -> None:
     page = open_page("/?order=probability")
     card = page.locator(".card:not(.done)").first
-    name = card.locator("h2 a").text_content() or ""
+    name = card.locator("h3 a").text_content() or ""
     card.get_by_role("button", name="Helped").click()
     expect(page.locator("#announcer")).to_contain_text("It is noted")
     answered = page.locator(".card", has_text=name).first
@@ -241,7 +241,7 @@ def test_a_click_says_something_of_a_learner(open_page: Open) -> None:
 def test_forms_work_without_scripts(open_page: Open) -> None:
     page = open_page("/?order=changed", java_script_enabled=False)
     card = page.locator(".card:not(.done)").first
-    name = card.locator("h2 a").text_content() or ""
+    name = card.locator("h3 a").text_content() or ""
     card.get_by_role("button", name="Not at risk").click()
     expect(page.get_by_role("status").first).to_contain_text("It is noted")
     expect(page.locator(".card", has_text=name).first).to_contain_text("Not at risk")

@@ -47,7 +47,7 @@ def test_nothing_is_deleted_by_event_time(writer: ClickHouseWriter) -> None:
 def test_risk_now_has_the_columns_of_the_history(writer: ClickHouseWriter) -> None:
     """But for what says how a row was written, and not what was estimated."""
     found = {row[0]: row[1] for row in writer.command("DESCRIBE TABLE risk_now")}
-    expected = set(RISK_HISTORY.columns) - {"partition", "version", "clicks"}
+    expected = set(RISK_HISTORY.columns) - {"partition", "version", "clicks"} | {"gone"}
     assert set(found) == expected
     assert found["exit_probability"] == RISK_HISTORY.columns["exit_probability"]
 
