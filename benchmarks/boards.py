@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from online_models.drift import WATCHED
 from sinks.address import StoreAddress
 from sinks.embedded import EmbeddedStore
 from sinks.migrate import migrate
@@ -30,6 +31,8 @@ DAYS = 182
 
 HISTORY = 100
 """Rows of risk history an enrolment: one a week, and one for every move of five hundredths."""
+
+SETTLE_S = 60.0
 
 RUN = "concat('course-', toString(run % 25), '/run-', toString(run))"
 LEARNER = "lower(leftPad(hex(sipHash64(enrolment)), 16, '0'))"
@@ -56,8 +59,17 @@ def fill(address: StoreAddress, scale: float = 1.0) -> int:
     with ClickHouseWriter(address, timeout=600) as writer:
         for statement in statements(max(round(LEARNERS * scale), 10)):
             writer.command(f"INSERT INTO {statement} SETTINGS async_insert = 0, max_insert_threads = 2")
+        _settle(writer)
         counts = [writer.command(f"SELECT count() FROM {table}")[0][0] for table in TABLES]
     return sum(counts)
+
+
+def _settle(writer: ClickHouseWriter) -> None:
+    """Wait until the engine has merged what came in at once, as it has what came in over a year."""
+    quiet, deadline = 0, time.monotonic() + SETTLE_S
+    while quiet < 3 and time.monotonic() < deadline:
+        time.sleep(0.5)
+        quiet = 0 if writer.command("SELECT count() FROM system.merges")[0][0] else quiet + 1
 
 
 def statements(learners: int) -> Iterator[str]:
@@ -145,9 +157,10 @@ def daily(learners: int) -> Iterator[str]:
         f"FROM {ALL_RUNS} AS runs CROSS JOIN numbers({8 * 26 * PARTITIONS}) AS weeks"
     )
     metrics = "['auc', 'ece', 'log_loss', 'brier', 'examples', 'positives', 'served', 'lost', 'estimated']"
+    shifts = f"arrayMap(n -> concat('feature_shift/', toString(n)), range({len(WATCHED)}))"
     yield (
         f"model_metrics (day, model_version, metric, value) SELECT today() - number, toString(number), "
-        f"arrayJoin({metrics}), 1 - number / 1000 FROM numbers(365)"
+        f"arrayJoin(arrayConcat({metrics}, {shifts})), 1 - number / 1000 FROM numbers(365)"
     )
     yield (
         "model_calibration (day, bin, estimated, lost, weight) "

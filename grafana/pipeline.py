@@ -13,6 +13,9 @@ from grafana.panels import WIDTH, Panel, above, bars, lines, number, rows
 
 UID = "homeroom-pipeline"
 
+ROW_BYTES = 1_429
+"""Of an enrolment in the state; a test holds it to ``streams.state``."""
+
 CHOSEN = "$__conditionalAll(worker IN (${worker:singlequote}), $worker)"
 """The workers that the reader chose."""
 
@@ -137,28 +140,37 @@ def _flow() -> list[Panel]:
             f"SELECT $__timeInterval(at) AS time, {name}, max(uncommitted_s) AS waited {by_partition}",
         ),
         lines(
+            "State size",
+            "What the rows of the enrolments held take, in memory and again in the state topic; the trails "
+            "of the suggestions come on top, about a fifth. Grows until course runs have ended.",
+            "bytes",
+            f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) * {ROW_BYTES} AS size
+            {by_partition}""",
+            WIDTH // 4,
+        ),
+        lines(
             "Enrolments held",
-            "Each takes about 1.5 KB of memory and of the state topic. Grows until course runs have ended.",
+            "Learners times course runs, those that have ended lately included.",
             "short",
             f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) AS enrolments
             {by_partition}""",
-            WIDTH // 3,
+            WIDTH // 4,
         ),
         lines(
             "State rows written",
             "Enrolments that changed between checkpoints; all of them when a day closes.",
             "short",
             f"SELECT $__timeInterval(at) AS time, sum(state_rows) AS written {in_all}",
-            WIDTH // 3,
+            WIDTH // 4,
         ),
         lines(
-            "Records taken in and waiting",
-            "They lie behind the end of a day that waits for its package, or for the store. Flat at the "
+            "Back-pressure: records waiting",
+            "Taken in, and behind the end of a day that waits for its package, or for the store. Flat at the "
             "limit: fetching has stopped until something gives way.",
             "short",
             f"""SELECT $__timeInterval(at) AS time, {name}, max(waiting) AS waiting
             {by_partition}""",
-            WIDTH // 3,
+            WIDTH // 4,
         ),
     ]
 
@@ -220,6 +232,17 @@ def _failures() -> list[Panel]:
             LIMIT 50""",
             WIDTH * 2 // 3,
         ),
+        bars(
+            "Starts of workers",
+            "A worker that starts again and again ends for a reason: its log names it. Several at one moment "
+            "are a release.",
+            """SELECT $__timeInterval(at) AS time, worker, count() AS starts
+            FROM worker_starts FINAL
+            WHERE $__timeFilter(at)
+            GROUP BY time, worker
+            ORDER BY time, worker""",
+            WIDTH // 3,
+        ),
         rows(
             "Partitions",
             "Where each partition stands, by its last row in the time range.",
@@ -232,6 +255,7 @@ def _failures() -> list[Panel]:
             WHERE $__timeFilter(at) AND {CHOSEN}
             GROUP BY `partition`
             ORDER BY `partition`""",
+            WIDTH * 2 // 3,
         ),
     ]
 

@@ -297,7 +297,7 @@ def report(
     ] = None,
 ) -> None:
     """Write a course run's week as one HTML page, for an instructor's Monday mail."""
-    now = load()
+    now = load() if folder is None else _replaying()
     names = read_roster(Path(now.console_roster)) if now.console_roster else {}
     with store_at(folder) as address, closing(Readers(address)) as readers:
         page = weekly(readers, course, week, LearnerDirectory(now.identity, names))

@@ -112,6 +112,7 @@ def proposal(console: Served) -> Iterator[str]:
     """A nudge that waits for a yes, as the ledger has it under a campaign that asks for one."""
     with console.client() as client:
         found = client.get("/risks", params={"order": "probability"}).json()
+    assert console.rig is not None
     row = {
         "decision_id": "d-waits",
         "risk_change_id": "r-waits",
@@ -122,8 +123,10 @@ def proposal(console: Served) -> Iterator[str]:
         "send_at": None,
         "decision": "hold",
         "reason": "awaiting_approval",
-        "campaign": "tutor-call",
-        "policy_version": "test",
+        "campaign": "reach-out",
+        "variant": "plain",
+        "channel": "email",
+        "policy_version": console.rig.settings.rules.policy.version,
         "propensity": 0.9,
         "partition": 0,
     }
@@ -251,6 +254,9 @@ def test_what_waits_is_approved_once(open_page: Open, console: Served, proposal:
     page = open_page("/queue")
     expect(page.locator("nav .count")).to_contain_text("1")
     expect(page.locator(".card .why li").first).to_be_visible()  # nobody says yes without knowing why
+    message = page.locator(".card .message")  # … and to what
+    expect(message).to_contain_text("The message, by email")
+    expect(message).to_contain_text(f"{COURSE} has had less of your time lately.")
     page.get_by_role("button", name="Approve").click()
     expect(page.locator("#announcer")).to_contain_text("Approved")
     expect(page.locator("main")).to_contain_text("Nothing waits for you")

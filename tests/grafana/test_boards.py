@@ -15,8 +15,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana import build, clickhouse
 from grafana.alerts import ALERTS
+from grafana.pipeline import ROW_BYTES
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, StoreReader
+from streams.state import ROW
 from tests.grafana.macros import ALL, View, expand
 from tests.grafana.queries import BOARDS, FILES, panels
 from tests.stores import fresh_database, real_server_or_embedded
@@ -138,6 +140,10 @@ def test_a_batch_that_came_twice_is_not_counted_twice(store: StoreAddress) -> No
     assert value(store, "Dead letters", view()) == 2
     assert value(store, "Raised to high", view()) == 3
     assert value(store, "Nudges sent", view()) == 2
+
+
+def test_the_size_of_the_state_is_that_of_its_rows() -> None:
+    assert ROW.itemsize == ROW_BYTES
 
 
 def test_an_unknown_macro_is_an_error() -> None:
