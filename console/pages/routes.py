@@ -116,9 +116,18 @@ def _page(request: Request, name: str, key: ApiKey | None, **values: Any) -> Res
 def _failed(request: Request, status: HTTPStatus, detail: str) -> Response:
     if status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
         return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
-    again = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    template = TEMPLATES.get_template("failed.html")
-    html = template.render(name="failed", key=None, status=status, detail=detail, retry=again)
+    shown = {
+        "name": "failed",
+        "key": guard_of(request).by_session(request),
+        "status": status,
+        "detail": detail,
+        "retry": status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        "newest": None,  # nothing is asked of the store: it may be what failed
+        "stale": False,
+        "waiting": 0,
+        "note": "",
+    }
+    html = TEMPLATES.get_template("failed.html").render(shown)
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
 
 

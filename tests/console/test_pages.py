@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from console.app import create_app
 from console.pages.rendering import muted_before
@@ -109,15 +109,29 @@ def learner(console: Served) -> str:
 
 @pytest.fixture(scope="module")
 def proposal(console: Served) -> Iterator[str]:
+    """A nudge that waits for a yes."""
+    with proposed(console, "waits", 1) as nudge_id:
+        yield nudge_id
+
+
+@pytest.fixture
+def another_proposal(console: Served) -> Iterator[str]:
+    """One more, of another learner, for one test."""
+    with proposed(console, "waits-too", 2) as nudge_id:
+        yield nudge_id
+
+
+@contextmanager
+def proposed(console: Served, name: str, place: int) -> Iterator[str]:
     """A nudge that waits for a yes, as the ledger has it under a campaign that asks for one."""
     with console.client() as client:
         found = client.get("/risks", params={"order": "probability"}).json()
     assert console.rig is not None
     row = {
-        "decision_id": "d-waits",
-        "risk_change_id": "r-waits",
-        "nudge_id": "n-waits",
-        "learner": found["items"][1]["learner"],
+        "decision_id": f"d-{name}",
+        "risk_change_id": f"r-{name}",
+        "nudge_id": f"n-{name}",
+        "learner": found["items"][place]["learner"],
         "course_run": COURSE,
         "decided_at": datetime.combine(date.fromisoformat(found["as_of"]), datetime.min.time(), UTC),
         "send_at": None,
@@ -133,7 +147,7 @@ def proposal(console: Served) -> Iterator[str]:
     with ClickHouseWriter(console.store) as writer:
         writer.write("nudge_ledger", {name: [value] for name, value in row.items()})
         yield str(row["nudge_id"])
-        writer.command("DELETE FROM nudge_ledger WHERE decision_id = 'd-waits'")
+        writer.command(f"DELETE FROM nudge_ledger WHERE decision_id = 'd-{name}'")
 
 
 def serious(page: Page) -> list[str]:
@@ -225,6 +239,35 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     expect(page.get_by_role("link", name=name).first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+
+
+def press_on(page: Page, wanted: Locator, key: str = "Tab") -> None:
+    """Go to something by the keyboard alone, and press Enter there."""
+    for _ in range(120):
+        if wanted.evaluate("one => one === document.activeElement"):
+            page.keyboard.press("Enter")
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{wanted} is not reached by the keyboard")
+
+
+def test_from_the_list_to_an_answer_and_an_approval_by_the_keyboard_alone(
+    open_page: Open, another_proposal: str
+) -> None:
+    page = open_page("/?order=changed")
+    link = page.locator(".card:not(.done) h3 a").last
+    name = link.text_content() or ""
+    press_on(page, link)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+    press_on(page, page.get_by_role("button", name=f"Already in contact: {name}"))
+    expect(page.locator("#announcer")).to_contain_text("It is noted")
+    assert page.evaluate("document.getElementById('content').contains(document.activeElement)")
+    press_on(page, page.get_by_role("navigation").get_by_role("link", name="Approve"), "Shift+Tab")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approve")
+    card = page.locator(".card", has=page.locator(f"input[value='{another_proposal}']"))
+    press_on(page, card.get_by_role("button", name="Approve"))
+    expect(page.locator("#announcer")).to_contain_text("Approved")
+    expect(card).to_have_count(0)
 
 
 def test_a_click_says_something_of_a_learner(open_page: Open) -> None:
@@ -374,6 +417,7 @@ def test_old_estimates_and_a_store_that_is_away(open_page: Open, console: Served
         page.goto("/")
         expect(page.get_by_role("heading", level=1)).to_have_text("Not now")
         expect(page.locator("main")).to_contain_text("Nothing is lost")
+        expect(page.get_by_role("navigation")).to_contain_text("Courses")  # still signed in
         assert serious(page) == []
         object.__setattr__(parts, "readers", readers)
         expect(page.get_by_role("heading", level=1)).to_have_text("Today")  # by itself

@@ -155,6 +155,70 @@ def test_the_files_are_what_the_code_makes() -> None:
     assert build.stale() == []
 
 
+SHOWN = {
+    "pipeline": {
+        "Throughput",
+        "Lag by partition",
+        "Watermark age by partition",
+        "Records a batch",
+        "Time to apply a batch",
+        "Time of a checkpoint by stage",
+        "Time to commit",
+        "State size",
+        "Dead letters by reason",
+        "Back-pressure: records waiting",
+        "Starts of workers",
+    },
+    "risk": {
+        "Levels",
+        "Risk by course run and week",
+        "Movers of the day",
+        "Lead time",
+        "Recent exits",
+        "Warming up",
+    },
+    "engagement": {"Active learners", "Activity by kind", "Sessions", "Through the course", "Who stays"},
+    "interventions": {
+        "Sent",
+        "Held back by reason",
+        "Active again within a week",
+        "What nudges did",
+        "Holdout",
+    },
+    "model": {
+        "AUC",
+        "Log loss and Brier score",
+        "Calibration",
+        "Inputs unlike what was learned",
+        "Features unlike what was learned",
+        "Evidence for the challenger",
+        "Waiting for an outcome",
+    },
+    "learner": {"P(lost)", "Activity", "What was said", "What was decided", "How it ended"},
+}
+"""What each board is there for: a panel that goes takes its question along."""
+
+CHOICES = {
+    "pipeline": {"worker"},
+    "risk": {"course", "course_run", "level"},
+    "engagement": {"course", "course_run"},
+    "interventions": {"course", "course_run", "campaign"},
+    "model": {"course", "course_run"},
+    "learner": {"learner", "course_run"},
+}
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_board_shows_what_it_is_there_for(name: str) -> None:
+    board = BOARDS[name]
+    assert SHOWN[name] <= {panel["title"] for panel in board["panels"]}
+    chosen = {variable["name"] for variable in board["templating"]["list"]}
+    assert chosen == CHOICES[name] | {"datasource"}
+    marks = {one["name"] for one in board["annotations"]["list"]}
+    assert {"Model drifts or is replaced", "Policy reloaded"} <= marks
+    assert ("Worker started" in marks) == (name == "pipeline")
+
+
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
 def test_the_sdks_types_read_it_and_write_the_same(board: dict[str, Any]) -> None:
     register_default_plugins()
@@ -203,6 +267,7 @@ class TestLinterRules:
             assert panel["description"].endswith(".")
             assert panel["datasource"] == {"type": clickhouse.PLUGIN, "uid": "${datasource}"}
             assert panel["fieldConfig"]["defaults"]["unit"]
+            assert panel["targets"]
             for target in panel["targets"]:
                 assert target["rawSql"].strip()
                 assert target["datasource"] == panel["datasource"]
