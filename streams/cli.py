@@ -291,7 +291,9 @@ def _console_keys(settings: Settings) -> tuple[ApiKey, ...]:
 def report(
     course: Annotated[str, typer.Option(help="The course run, such as BBB/2014B.")],
     week: Annotated[int, typer.Option(min=1, help="Week of the run, from 1.")],
-    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The HTML file to write; named after run and week if not given.")
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
     ] = None,
@@ -301,8 +303,9 @@ def report(
     names = read_roster(Path(now.console_roster)) if now.console_roster else {}
     with store_at(folder) as address, closing(Readers(address)) as readers:
         page = weekly(readers, course, week, LearnerDirectory(now.identity, names))
-    out.write_text(page, encoding="utf-8")
-    console.print(f"week {week} of {course} is in {out}", highlight=False)
+    file = out or Path(f"{course.replace('/', '-')}-week-{week}.html")
+    file.write_text(page, encoding="utf-8")
+    console.print(f"week {week} of {course} is in {file}", highlight=False, soft_wrap=True)
 
 
 @app.command("console-key")

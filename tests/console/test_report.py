@@ -113,6 +113,12 @@ def test_the_command_writes_it(
     done = CliRunner().invoke(cli.app, asked)
     assert done.exit_code == 0, done.output
     assert f"{COURSE}, week {WEEK}" in words(out.read_text(encoding="utf-8"))
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli.app, asked[:-2])
+    assert done.exit_code == 0, done.output
+    file = f"{COURSE.replace('/', '-')}-week-{WEEK}.html"
+    assert file in done.output
+    assert Path(file).read_text(encoding="utf-8") == out.read_text(encoding="utf-8")
 
 
 def test_a_key_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
