@@ -41,6 +41,8 @@ def _decisions(story: Story) -> Iterator[Happening]:
             continue  # the change itself says enough
         titles = {"send": "Message", "hold": "No message", "cancel": "Message cancelled"}
         title = titles.get(decision.decision, decision.decision)
+        if decision.reason == "awaiting_approval":
+            title = "Message proposed"
         yield Happening(decision.decided_at, decision.decision, title, because(decision.reason))
 
 

@@ -115,20 +115,24 @@ def muted_before(reason: str) -> Markup:
     return Markup('{} <span class="meta">(before: {})</span>').format(now, _what_differs(now, before))
 
 
+SHORT_END = 2
 LINKING = {"of", "in", "on", "than", "not", "from", "this", "these", "the"}
 
 
 def _what_differs(now: str, before: str) -> str:
     """What was before, without the words that both share: ``0 %`` of ``work for 0 % of the grade due``.
 
-    The word that follows what differs stays with it, where it is a unit and no linking word.
+    The word that follows what differs stays with it, where it is a unit and no linking word; a short end
+    stays whole.
     """
     new, old = now.split(" "), before.split(" ")
     shortest = min(len(new), len(old))
     start = next((at for at in range(shortest) if new[at] != old[at]), shortest)
     after = next((at for at in range(shortest - start) if new[-1 - at] != old[-1 - at]), shortest - start)
     end = len(old) - after
-    if end < len(old) and old[end] not in LINKING:
+    if len(old) - end <= SHORT_END:
+        end = len(old)
+    elif old[end] not in LINKING:
         end += 1
     return " ".join(old[start:end]) if start < len(old) - after else before
 

@@ -120,6 +120,9 @@ def test_values_in_words() -> None:
     assert "</script" not in data({"x": "</script><b>&"})
 
 
+DIFFER = "differ by 0.5 from week to week (before: 2.0)"
+
+
 @pytest.mark.parametrize(
     ("reason", "shown"),
     [
@@ -133,6 +136,8 @@ def test_values_in_words() -> None:
             "work for 33 % of the grade not handed in (before: work for 0 % of the grade not handed in)",
             "work for 33 % of the grade not handed in (before: 0 %)",
         ),
+        ("work not handed in (before: all handed in)", "work not handed in (before: all handed in)"),
+        ("differ by 0.5 from week to week (before: differ by 2.0 from week to week)", DIFFER),
         ("no kinds of work (before: 5 kinds of work)", "no kinds of work (before: 5 kinds)"),
         ("active on 0 of 14 days (before: active on 2 of 14 days)", "active on 0 of 14 days (before: 2)"),
         ("3 times less (before: as much as ever)", "3 times less (before: as much as ever)"),
