@@ -19,7 +19,6 @@ from console.readers import Readers
 from console.service import Parts
 from schemas.inbound import Feedback, feedback_adapter
 from schemas.topics import DAY_PACKAGES, FEEDBACK, RISK_CHANGES
-from streams import policies
 from streams.directory import KeyFollower, LearnerDirectory, read_roster
 from streams.effects import HoldoutEffects
 from streams.packages import PackageReader
@@ -106,8 +105,7 @@ def assembled(
         raise SettingsError("HOMEROOM_STORE is empty: the console has nothing to show")
     if names is None:
         names = read_roster(Path(settings.console_roster)) if settings.console_roster else {}
-    path = settings.policy
-    wording = PolicyWording([settings.rules.policy, *(policies.read_all(path) if path else ())])
+    wording = PolicyWording(settings.rules.policy, settings.policy)
     directory = LearnerDirectory(settings.identity, names)
     follower = KeyFollower(directory, settings.broker, settings.prefix + RISK_CHANGES.name)
     packages = PackageReader(Publisher(settings.broker), settings.broker, settings.prefix + DAY_PACKAGES.name)
