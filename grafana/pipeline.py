@@ -16,6 +16,9 @@ UID = "homeroom-pipeline"
 ROW_BYTES = 1_429
 """Of an enrolment in the state; a test holds it to ``streams.state``."""
 
+LAST = "(at, pipeline_health.applied_offset, pipeline_health.watermark, pipeline_health.lag)"
+"""What tells a partition's newest row, where two were written within a second."""
+
 CHOSEN = "$__conditionalAll(worker IN (${worker:singlequote}), $worker)"
 """The workers that the reader chose."""
 
@@ -36,7 +39,7 @@ def _overview() -> list[Panel]:
             "Records that wait in Kafka, all partitions together. Rising for minutes: add workers, or see "
             "whether the store holds the pipeline back.",
             "short",
-            f"SELECT sum(newest) AS lag FROM (SELECT argMax(lag, at) AS newest {newest})",
+            f"SELECT sum(newest) AS lag FROM (SELECT argMax(lag, {LAST}) AS newest {newest})",
             above(10_000, 100_000),
         ),
         number(
@@ -45,7 +48,7 @@ def _overview() -> list[Panel]:
             "lateness; in a replay, the age of what is replayed.",
             "s",
             f"""SELECT max(age) AS age
-            FROM (SELECT dateDiff('second', argMax(watermark, at), max(at)) AS age {newest})""",
+            FROM (SELECT dateDiff('second', argMax(watermark, {LAST}), max(at)) AS age {newest})""",
         ),
         number(
             "Dead letters",
@@ -246,9 +249,9 @@ def _failures() -> list[Panel]:
         rows(
             "Partitions",
             "Where each partition stands, by its last row in the time range.",
-            f"""SELECT `partition`, argMax(worker, at) AS held_by, max(at) AS seen,
-            argMax(applied_offset, at) AS applied_offset, argMax(lag, at) AS lag,
-            argMax(watermark, at) AS watermark, argMax(enrolments, at) AS enrolments,
+            f"""SELECT `partition`, argMax(worker, {LAST}) AS held_by, max(at) AS seen,
+            argMax(applied_offset, {LAST}) AS applied_offset, argMax(lag, {LAST}) AS lag,
+            argMax(watermark, {LAST}) AS watermark, argMax(enrolments, {LAST}) AS enrolments,
             sum(events) AS events_in_range, sum(state_rows) AS state_rows_in_range,
             max(batch_records) AS largest_batch
             FROM pipeline_health
