@@ -64,6 +64,11 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{round(share * 100)}\N{NO-BREAK SPACE}%"
 
 
+def likely(probability: float | None) -> str:
+    """As a share, but never ``0 %`` nor ``100 %``: an estimate is not certain."""
+    return percent(probability if probability is None else min(max(probability, 0.01), 0.99))
+
+
 def count(number: int) -> str:
     """With thin spaces between thousands."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
@@ -187,7 +192,7 @@ def engagement_row(one: EngagementDay) -> tuple[str, ...]:
 
 def history_row(one: HistoryPoint) -> tuple[str, ...]:
     """An estimate as cells of the table beside the chart."""
-    return day(one.day), percent(one.probability), one.level
+    return day(one.day), likely(one.probability), one.level
 
 
 def data(value: Any) -> Markup:
@@ -207,6 +212,7 @@ def environment() -> Environment:
     )
     found.filters.update(
         percent=percent,
+        likely=likely,
         count=count,
         day=day,
         full_day=full_day,

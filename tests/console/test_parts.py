@@ -11,7 +11,7 @@ from console.conditional import matches
 from console.errors import ProblemError
 from console.limits import Buckets, Limit
 from console.models import Risk, Word
-from console.pages.rendering import ago, data, muted_before, percent, shade
+from console.pages.rendering import ago, data, likely, muted_before, percent, shade
 from console.pages.urgency import parts
 from console.queries import cursors
 from console.steps import ANY, STEPS, step_for
@@ -114,6 +114,7 @@ def test_values_in_words() -> None:
     assert [ago(date(2026, 5, day), today) for day in (11, 10, 6)] == ["today", "yesterday", "5 days ago"]
     assert percent(0.876) == "88\N{NO-BREAK SPACE}%"
     assert percent(None) == "–"
+    assert [likely(one)[:-2] for one in (0.0, 0.004, 0.876, 0.996, 1.0)] == ["1", "1", "88", "99", "99"]
     assert [shade(number, 100) for number in (0, 1, 100)] == [0, 2, 9]
     assert muted_before("<b> (before: <i>)") == '&lt;b&gt; <span class="meta">(before: &lt;i&gt;)</span>'
     assert muted_before("<b>") == "&lt;b&gt;"
