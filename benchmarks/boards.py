@@ -7,9 +7,10 @@ the time, which depends on the machine.
 """
 
 import argparse
+import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,13 @@ HISTORY = 100
 """Rows of risk history an enrolment: one a week, and one for every move of five hundredths."""
 
 SETTLE_S = 60.0
+
+LARGE = {"risk_history", "pipeline_health", "activity_hourly"}
+"""Tables that get a row for every learner and day, or every ten seconds."""
+
+GRANULES = 8 * 8192
+"""What may be read of one of them: granules in which a learner's or an hour's rows begin and end, in a few
+parts."""
 
 RUN = "concat('course-', toString(run % 25), '/run-', toString(run))"
 LEARNER = "lower(leftPad(hex(sipHash64(enrolment)), 16, '0'))"
@@ -193,6 +201,21 @@ def costs(reader: StoreReader) -> Iterator[Cost]:
             yield Cost(query, result.rows_read, 1000 * (time.perf_counter() - started))
 
 
+def beyond(reader: StoreReader, found: Iterable[Cost]) -> dict[str, tuple[int, int]]:
+    """Queries that read more than they may, with what they read and their bound.
+
+    Of a large table that is some granules; another may be read whole, as often as the query names it.
+    """
+    held = {name: int(reader.query(f"SELECT count() FROM {name}").rows[0][0]) for name in TABLES}
+    beyond = {}
+    for cost in found:
+        named = re.findall(r"FROM (\w+)", cost.query.sql.replace("risk_now", "standing"))
+        bound = sum(GRANULES if name in LARGE else held.get(name, 0) + GRANULES for name in named)
+        if cost.rows_read > bound:
+            beyond[str(cost.query)] = (cost.rows_read, bound)
+    return beyond
+
+
 def show(found: list[Cost]) -> None:
     """The table of docs/boards.md."""
     print("| board | panel | kind | rows read | ms |\n|---|---|---|--:|--:|")
@@ -211,7 +234,9 @@ def main() -> None:
         rows = fill(address, scale)
         print(f"{rows:,} rows in {time.perf_counter() - started:.0f} s\n")
         with StoreReader(address) as reader:
-            show(list(costs(reader)))
+            found = list(costs(reader))
+            show(found)
+            print(f"\n{len(found)} queries, beyond their bounds: {beyond(reader, found) or 'none'}")
 
 
 if __name__ == "__main__":
