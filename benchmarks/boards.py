@@ -7,13 +7,15 @@ the time, which depends on the machine.
 """
 
 import argparse
+import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from online_models.drift import WATCHED
 from sinks.address import StoreAddress
 from sinks.embedded import EmbeddedStore
 from sinks.migrate import migrate
@@ -30,6 +32,15 @@ DAYS = 182
 
 HISTORY = 100
 """Rows of risk history an enrolment: one a week, and one for every move of five hundredths."""
+
+SETTLE_S = 60.0
+
+LARGE = {"risk_history", "pipeline_health", "activity_hourly"}
+"""Tables that get a row for every learner and day, or every ten seconds."""
+
+GRANULES = 8 * 8192
+"""What may be read of one of them: granules in which a learner's or an hour's rows begin and end, in a few
+parts."""
 
 RUN = "concat('course-', toString(run % 25), '/run-', toString(run))"
 LEARNER = "lower(leftPad(hex(sipHash64(enrolment)), 16, '0'))"
@@ -56,8 +67,17 @@ def fill(address: StoreAddress, scale: float = 1.0) -> int:
     with ClickHouseWriter(address, timeout=600) as writer:
         for statement in statements(max(round(LEARNERS * scale), 10)):
             writer.command(f"INSERT INTO {statement} SETTINGS async_insert = 0, max_insert_threads = 2")
+        _settle(writer)
         counts = [writer.command(f"SELECT count() FROM {table}")[0][0] for table in TABLES]
     return sum(counts)
+
+
+def _settle(writer: ClickHouseWriter) -> None:
+    """Wait until the engine has merged what came in at once, as it has what came in over a year."""
+    quiet, deadline = 0, time.monotonic() + SETTLE_S
+    while quiet < 3 and time.monotonic() < deadline:
+        time.sleep(0.5)
+        quiet = 0 if writer.command("SELECT count() FROM system.merges")[0][0] else quiet + 1
 
 
 def statements(learners: int) -> Iterator[str]:
@@ -145,9 +165,10 @@ def daily(learners: int) -> Iterator[str]:
         f"FROM {ALL_RUNS} AS runs CROSS JOIN numbers({8 * 26 * PARTITIONS}) AS weeks"
     )
     metrics = "['auc', 'ece', 'log_loss', 'brier', 'examples', 'positives', 'served', 'lost', 'estimated']"
+    shifts = f"arrayMap(n -> concat('feature_shift/', toString(n)), range({len(WATCHED)}))"
     yield (
         f"model_metrics (day, model_version, metric, value) SELECT today() - number, toString(number), "
-        f"arrayJoin({metrics}), 1 - number / 1000 FROM numbers(365)"
+        f"arrayJoin(arrayConcat({metrics}, {shifts})), 1 - number / 1000 FROM numbers(365)"
     )
     yield (
         "model_calibration (day, bin, estimated, lost, weight) "
@@ -169,7 +190,7 @@ def daily(learners: int) -> Iterator[str]:
 def costs(reader: StoreReader) -> Iterator[Cost]:
     """Each query once, with everything chosen, over the time range in which its board opens."""
     now = datetime.now(UTC).replace(microsecond=0)
-    learner = reader.query("SELECT learner FROM risk_latest LIMIT 1").rows[0][0]
+    learner = reader.query("SELECT learner FROM risk_now LIMIT 1").rows[0][0]
     for board, content in q.BOARDS.items():
         back = {"now-1h": timedelta(hours=1), "now-1y": timedelta(days=365)}[content["time"]["from"]]
         view = View(now - back, now, 10, {"learner": (learner,)})
@@ -178,6 +199,21 @@ def costs(reader: StoreReader) -> Iterator[Cost]:
             started = time.perf_counter()
             result = query.run(reader, seen)
             yield Cost(query, result.rows_read, 1000 * (time.perf_counter() - started))
+
+
+def beyond(reader: StoreReader, found: Iterable[Cost]) -> dict[str, tuple[int, int]]:
+    """Queries that read more than they may, with what they read and their bound.
+
+    Of a large table that is some granules; another may be read whole, as often as the query names it.
+    """
+    held = {name: int(reader.query(f"SELECT count() FROM {name}").rows[0][0]) for name in TABLES}
+    beyond = {}
+    for cost in found:
+        named = re.findall(r"FROM (\w+)", cost.query.sql.replace("risk_now", "standing"))
+        bound = sum(GRANULES if name in LARGE else held.get(name, 0) + GRANULES for name in named)
+        if cost.rows_read > bound:
+            beyond[str(cost.query)] = (cost.rows_read, bound)
+    return beyond
 
 
 def show(found: list[Cost]) -> None:
@@ -198,7 +234,9 @@ def main() -> None:
         rows = fill(address, scale)
         print(f"{rows:,} rows in {time.perf_counter() - started:.0f} s\n")
         with StoreReader(address) as reader:
-            show(list(costs(reader)))
+            found = list(costs(reader))
+            show(found)
+            print(f"\n{len(found)} queries, beyond their bounds: {beyond(reader, found) or 'none'}")
 
 
 if __name__ == "__main__":

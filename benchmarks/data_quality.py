@@ -33,7 +33,8 @@ from sources.stream import DAY, Published
 from streams.identity import Identity
 from streams.intake import Timing
 from streams.outputs import Outputs
-from streams.processor import PartitionProcessor, Rules
+from streams.processor import PartitionProcessor
+from streams.rules import Rules
 
 WEB, MOBILE = "web", "mobile"
 AFTERWARDS = 14

@@ -41,7 +41,8 @@ from sources.simulator import Run, SimulationPlan, stream
 from sources.stream import DAY, Published
 from streams.identity import Identity
 from streams.intake import Timing
-from streams.processor import PartitionProcessor, Rules
+from streams.processor import PartitionProcessor
+from streams.rules import Rules
 
 START = 20_000
 WEEKS = 8

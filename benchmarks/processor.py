@@ -27,8 +27,9 @@ from streams.identity import Identity
 from streams.intake import Timing
 from streams.memory import collect_seldom
 from streams.outputs import Outputs
-from streams.processor import PartitionProcessor, Rules
+from streams.processor import PartitionProcessor
 from streams.records import RecordBatch
+from streams.rules import Rules
 from streams.state import PartitionState
 
 PARTITIONS = 4

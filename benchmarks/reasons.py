@@ -24,7 +24,7 @@ from sources.stream import Published
 from streams.identity import Identity
 from streams.intake import Timing
 from streams.outputs import Outputs
-from streams.processor import Rules
+from streams.rules import Rules
 
 
 @dataclass

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from console import examples as shown
 from schemas.fields import CourseRun, Fraction, Id
 from schemas.learner import Channel
 from schemas.risk import ModelState, RiskLevel
@@ -26,8 +27,15 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+def _like(*examples: shown.Json) -> ConfigDict:
+    """The configuration of a model with examples of its values."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
+
+
 class Me(Answer):
     """Whose key it is."""
+
+    model_config = _like(shown.ME)
 
     name: str = Field(examples=["Ada Byron"])
     role: Literal["viewer", "instructor", "admin"]
@@ -44,6 +52,8 @@ class Why(Answer):
 class Word(Answer):
     """What somebody said of a learner or a nudge."""
 
+    model_config = _like(shown.WORD)
+
     kind: str = Field(examples=["in_contact"])
     at: datetime
     course_run: str
@@ -53,6 +63,8 @@ class Word(Answer):
 
 class Risk(Answer):
     """An enrolment's risk now, and why."""
+
+    model_config = _like(shown.RISK)
 
     learner: Pseudonym
     name: str | None = Field(None, description="null where nobody has told the console who it is")
@@ -73,6 +85,8 @@ class Risk(Answer):
 
 class RiskPage(Answer):
     """A page of a list of risks."""
+
+    model_config = _like(shown.RISK_PAGE)
 
     as_of: date | None = Field(description="the newest day that was estimated; null before the first")
     total: int = Field(description="that the filters let through, on all pages")
@@ -110,6 +124,8 @@ class Change(Answer):
 class Decision(Answer):
     """One row of the ledger: what was decided on a change of level."""
 
+    model_config = _like(shown.DECISION, shown.PROPOSAL)
+
     decision_id: str
     nudge_id: str | None
     learner: Pseudonym
@@ -120,11 +136,17 @@ class Decision(Answer):
     decision: str = Field(examples=["send"])
     reason: str = Field(examples=["sent"])
     campaign: str
+    channel: str | None = Field(None, examples=["email"], description="null where nothing was to be sent")
+    text: str | None = Field(
+        None, description="of a proposal: what would be said; null where the console does not know the policy"
+    )
     words: list[Word] = Field(default_factory=list, description="what became of it, the newest first")
 
 
 class DecisionPage(Answer):
     """A page of the ledger, the newest first."""
+
+    model_config = _like(shown.DECISION_PAGE)
 
     items: list[Decision]
     next: str | None = None
@@ -132,6 +154,8 @@ class DecisionPage(Answer):
 
 class Story(Answer):
     """One enrolment from its first estimate to now."""
+
+    model_config = _like(shown.STORY)
 
     risk: Risk
     history: list[HistoryPoint]
@@ -146,6 +170,8 @@ class Story(Answer):
 class Learner(Answer):
     """A learner's risks, in every course run of the key's scope."""
 
+    model_config = _like(shown.LEARNER_NOW)
+
     learner: Pseudonym
     name: str | None
     risks: list[Risk]
@@ -153,6 +179,8 @@ class Learner(Answer):
 
 class Course(Answer):
     """A course run today: how many, how active, how many at which level."""
+
+    model_config = _like(shown.COURSE)
 
     course_run: CourseRun
     first_day: date
@@ -189,6 +217,8 @@ class RiskWeek(Answer):
 class CourseStory(Answer):
     """A course run from its start."""
 
+    model_config = _like(shown.COURSE_STORY)
+
     course: Course
     engagement: list[EngagementDay]
     weeks: list[RiskWeek]
@@ -221,6 +251,8 @@ class Uplift(Answer):
 class Interventions(Answer):
     """What was decided, and what is known of its effect."""
 
+    model_config = _like(shown.INTERVENTIONS)
+
     decisions: list[Held]
     uplift: list[Uplift] = Field(description="empty until the first outcomes are known")
 
@@ -249,6 +281,8 @@ class Said(BaseModel):
 class Accepted(Answer):
     """The message is with the broker; the ledger has it a few seconds later."""
 
+    model_config = _like(shown.ACCEPTED)
+
     event_id: str
 
 
@@ -267,6 +301,8 @@ class Wishes(BaseModel):
 
 class Preferences(Answer):
     """What is known of how a learner wants to be reached."""
+
+    model_config = _like(shown.PREFERENCES)
 
     learner: Pseudonym
     timezone: str | None
@@ -293,6 +329,8 @@ class Question(BaseModel):
 class WhatIfAnswer(Answer):
     """P(lost) of the described learner, of the middle of the cohort, and what makes the difference."""
 
+    model_config = _like(shown.WHAT_IF)
+
     probability: Fraction
     base_probability: Fraction
     reasons: list[Why]
@@ -303,6 +341,8 @@ class WhatIfAnswer(Answer):
 
 class Health(Answer):
     """Whether the process runs, or can serve."""
+
+    model_config = _like(shown.HEALTH)
 
     status: Literal["ok"] = "ok"
     as_of: date | None = Field(None, description="the newest day in the store")

@@ -1,7 +1,7 @@
 """What the console asks of the rest of the system, as interfaces: it is handed in, never imported.
 
 ``streams.console`` fills all of them. Each may be absent: the page then shows pseudonyms, has no buttons
-that send anything, answers a what-if with 503, and knows no effects.
+that send anything, answers a what-if with 503, and knows neither effects nor what a message would say.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,6 +78,28 @@ class WhatIf(Protocol):
 
         Raises ``UnknownFeatureError`` or ``NoModelError``. Thread-safe.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A nudge that waits for a yes: which variant of which campaign of which policy, on which reasons.
+
+    reasons: feature, words, and contribution in log-odds, as the risk change had them.
+    """
+
+    course_run: str
+    campaign: str
+    variant: str
+    policy_version: str
+    reasons: tuple[tuple[str, str, float], ...]
+
+
+class Wording(Protocol):
+    """What a proposal would say to the learner: nobody should approve what they cannot read."""
+
+    def text(self, proposed: Proposed) -> str | None:
+        """The message's words; None where the policy of that version is not known here. Thread-safe."""
         ...
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from console.errors import ProblemError
+from console.examples import PROBLEM
 from console.ports import NoModelError, OutboxDownError, UnknownFeatureError
 from sinks.errors import StoreDown, StoreRejected
 
@@ -22,10 +23,12 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(BaseModel):
     """What went wrong, for programs (``type``, ``status``) and for people (``title``, ``detail``)."""
 
-    type: str = Field("about:blank", examples=["urn:homeroom:problem:not-found"])
-    title: str = Field(examples=["Not Found"])
-    status: int = Field(examples=[404])
-    detail: str = Field("", examples=["no enrolment of this learner is within your courses"])
+    model_config = ConfigDict(json_schema_extra={"examples": [PROBLEM]})
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
     errors: list[dict[str, Any]] = Field(
         default_factory=list, description="for 422: each field at fault, the value found, what was expected"
     )

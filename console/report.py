@@ -63,7 +63,11 @@ class Week:
 def weekly(readers: Readers, run: str, week: int, directory: Directory | None = None) -> str:
     """The page of a week of a course run, weeks counted from 1. Raises ``ReportError``."""
     found = _week(readers, run, week, directory)
-    return environment().get_template("report.html").render(report=found, width=WIDTH, height=HEIGHT)
+    return (
+        environment()
+        .get_template("report.html")
+        .render(report=found, width=WIDTH, height=HEIGHT, most_listed=LISTED)
+    )
 
 
 def _week(readers: Readers, run: str, week: int, directory: Directory | None) -> Week:
@@ -85,8 +89,8 @@ def _week(readers: Readers, run: str, week: int, directory: Directory | None) ->
         days=days,
         before=next((one for one in reversed(so_far) if one.day < first), None),
         risks=[one for one in story.weeks if one.week <= week],
-        rose=[one for one in changed if one.level == "high"][:LISTED],
-        recovered=[one for one in changed if one.level == "low"][:LISTED],
+        rose=[one for one in changed if one.level == "high"],
+        recovered=[one for one in changed if one.level == "low"],
         decisions=weeks.decisions(readers, run, first, last),
         trends={name: _trend(so_far, name) for name in ("active_7", "active")},
     )

@@ -45,6 +45,7 @@ from console.ports import (
     OutboxDownError,
     Person,
     WhatIf,
+    Wording,
 )
 from console.queries import courses, learners, nudges, risks
 from console.queries.risks import Filters
@@ -79,6 +80,7 @@ class Parts:
     outbox: Outbox | None = None
     what_if: WhatIf | None = None
     effects: Effects | None = None
+    wording: Wording | None = None
     replay: bool = False
     clock: Clock = wall_clock
 
@@ -232,9 +234,13 @@ class Service:
 
     def waiting(self, key: ApiKey) -> list[Decision]:
         """Proposals that wait for a yes or a no."""
+        wording, answered = self.parts.wording, self.recent.verdicts()
         found = nudges.waiting(self.parts.readers, self.runs(key), self.now())
-        answered = self.recent.verdicts()
-        return [self._named_decision(one) for one in found if one.nudge_id not in answered]
+        return [
+            self._named_decision(one.model_copy(update={"text": wording.text(proposed) if wording else None}))
+            for one, proposed in found
+            if one.nudge_id not in answered
+        ]
 
     def proposals(self, key: ApiKey) -> list[tuple[Decision, Risk | None]]:
         """Those proposals, each with the risk that it answers: nobody should say yes without knowing why."""

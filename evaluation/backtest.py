@@ -14,8 +14,9 @@ from schemas.topics import EVENTS
 from sources.stream import Published
 from streams.identity import Identity
 from streams.outputs import Outputs
-from streams.processor import PartitionProcessor, Rules
+from streams.processor import PartitionProcessor
 from streams.records import RecordBatch
+from streams.rules import Rules
 from streams.state import PartitionState
 
 BATCH = 4000

@@ -15,17 +15,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from evaluation.cutting import cut
+from evaluation.errors import CausalityError
 from evaluation.one_pass import stream
 from schemas.learning import DayPackage
 from sources.oulad import OuladFolder, start_day
 from sources.stream import CLOSING_DAYS
 from streams.outputs import Outputs
-from streams.processor import PartitionProcessor, Rules
+from streams.processor import PartitionProcessor
+from streams.rules import Rules
 from streams.scoring import Scored
-
-
-class CausalityError(ValueError):
-    """The comparison was asked for something that cannot be, or it found a difference. One readable line."""
 
 
 @dataclass(slots=True)

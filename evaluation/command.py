@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from evaluation import baselines, report
+from evaluation.errors import EvaluationError
 from evaluation.estimates import check_name, write
 from evaluation.figures import Figures, figures
 from evaluation.one_pass import estimate
@@ -14,11 +15,7 @@ from evaluation.outcomes import read_outcomes
 from evaluation.saving import save
 from evaluation.snapshots import Collector
 from sources.oulad import OuladFolder, start_day
-from streams.processor import Rules
-
-
-class EvaluationError(ValueError):
-    """The evaluation was asked for something that cannot be. The message is one readable line."""
+from streams.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)

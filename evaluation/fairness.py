@@ -28,8 +28,9 @@ from rich.table import Table
 
 from evaluation.alerts import counted, first_days
 from evaluation.demographics import ATTRIBUTES, demographics
+from evaluation.errors import EstimatesError
 from evaluation.intervals import DRAWS, SEED, classes, draws, interval, tallies
-from evaluation.judged import EstimatesError, Judged, Weekly, judge, weekly
+from evaluation.judged import Judged, Weekly, judge, weekly
 from evaluation.outcomes import Bools, Floats, Ints, Outcomes, Words, read_outcomes
 from evaluation.page import number
 from evaluation.ranking import abroca, area, auc, recall_at

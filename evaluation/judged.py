@@ -11,13 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from evaluation.errors import EstimatesError
 from evaluation.outcomes import KEY, Bools, Floats, Ints, Outcomes
 
 WANTED = (*KEY, "day", "risk")
-
-
-class EstimatesError(ValueError):
-    """A table is not one of estimates. The message names the column and what was found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
+from evaluation.errors import NewCourseError
 from evaluation.experts import Alone
 from evaluation.figures import WeekFigures, by_week
 from evaluation.intervals import auc_draws, draws, interval
@@ -28,7 +29,7 @@ from evaluation.one_pass import estimate
 from evaluation.outcomes import Outcomes, read_outcomes
 from evaluation.ranking import auc
 from sources.oulad import OuladFolder, Presentation, start_day
-from streams.processor import Rules
+from streams.rules import Rules
 
 SETTLED = 28
 """Days of the run after which the new course is compared: by then its own weeks tell."""
@@ -38,10 +39,6 @@ ALLOWED = 0.01
 
 ALLOWED_TO_EXPERT = 0.005
 """AUC by which the mixture may be worse than its best expert alone, in a course nobody knew."""
-
-
-class NewCourseError(ValueError):
-    """There is nothing to compare. The message is one readable line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from sources.oulad import OuladFolder, Presentation, start_day
 from sources.stream import DAY
 from streams.identity import Identity
 from streams.memory import collect_seldom
-from streams.processor import PartitionProcessor, Rules
+from streams.processor import PartitionProcessor
+from streams.rules import Rules
 
 REPORT_EVERY = 20_000
 

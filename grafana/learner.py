@@ -181,7 +181,7 @@ def _nudges() -> dashboard.AnnotationQuery:
 
 def make() -> model.Dashboard:
     """The whole board."""
-    runs = f"SELECT DISTINCT course_run FROM risk_latest WHERE {LEARNER} ORDER BY course_run"
+    runs = f"SELECT DISTINCT course_run FROM risk_now WHERE {LEARNER} ORDER BY course_run"
     return board(
         "Learner",
         UID,

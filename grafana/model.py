@@ -8,7 +8,7 @@ was served on its day, long before anything could be learned from it.
 from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.frame import AT_DAY, DAYS, Variable, board, courses, events, newest
-from grafana.panels import DAILY, Panel, above, bars, below, coloured, curve, lines, number, rows
+from grafana.panels import DAILY, WIDTH, Panel, above, bars, below, coloured, curve, lines, number, rows
 
 UID = "homeroom-model"
 
@@ -193,6 +193,26 @@ def _drift() -> list[Panel]:
             interval=DAILY,
         ),
         lines(
+            "Features unlike what was learned",
+            "The eight features that differ most on the newest day: the index of each, the mean over the "
+            "course runs compared. One far above the others: look at how the platform records it.",
+            "none",
+            f"""SELECT {AT_DAY}, replaceOne(metric, 'feature_shift/', '') AS feature, max(value) AS shift
+            FROM model_metrics FINAL
+            WHERE $__dateFilter(day) AND metric IN
+            (
+                SELECT metric
+                FROM model_metrics
+                WHERE startsWith(metric, 'feature_shift/') AND $__dateFilter(day)
+                GROUP BY metric
+                ORDER BY argMax(value, day) DESC, metric
+                LIMIT 8
+            )
+            GROUP BY day, feature
+            ORDER BY time, feature""",
+            interval=DAILY,
+        ),
+        lines(
             "Evidence for the challenger",
             "A second model that forgets sooner bets on being better. At 2 (a hundred to one) it takes the "
             "champion's place and the bets begin anew; below 0 it loses them.",
@@ -210,6 +230,7 @@ def _drift() -> list[Panel]:
             WHERE startsWith(metric, 'event/') AND $__dateFilter(day)
             ORDER BY day DESC, what, of
             LIMIT 100""",
+            WIDTH // 2,
         ),
     ]
 

@@ -13,6 +13,12 @@ from grafana.panels import WIDTH, Panel, above, bars, lines, number, rows
 
 UID = "homeroom-pipeline"
 
+ROW_BYTES = 1485
+"""Of an enrolment in the state; a test holds it to ``streams.state``."""
+
+LAST = "(at, pipeline_health.applied_offset, pipeline_health.watermark, pipeline_health.lag)"
+"""What tells a partition's newest row, where two were written within a second."""
+
 CHOSEN = "$__conditionalAll(worker IN (${worker:singlequote}), $worker)"
 """The workers that the reader chose."""
 
@@ -33,7 +39,7 @@ def _overview() -> list[Panel]:
             "Records that wait in Kafka, all partitions together. Rising for minutes: add workers, or see "
             "whether the store holds the pipeline back.",
             "short",
-            f"SELECT sum(newest) AS lag FROM (SELECT argMax(lag, at) AS newest {newest})",
+            f"SELECT sum(newest) AS lag FROM (SELECT argMax(lag, {LAST}) AS newest {newest})",
             above(10_000, 100_000),
         ),
         number(
@@ -42,7 +48,7 @@ def _overview() -> list[Panel]:
             "lateness; in a replay, the age of what is replayed.",
             "s",
             f"""SELECT max(age) AS age
-            FROM (SELECT dateDiff('second', argMax(watermark, at), max(at)) AS age {newest})""",
+            FROM (SELECT dateDiff('second', argMax(watermark, {LAST}), max(at)) AS age {newest})""",
         ),
         number(
             "Dead letters",
@@ -137,28 +143,37 @@ def _flow() -> list[Panel]:
             f"SELECT $__timeInterval(at) AS time, {name}, max(uncommitted_s) AS waited {by_partition}",
         ),
         lines(
+            "State size",
+            "What the rows of the enrolments held take, in memory and again in the state topic; the trails "
+            "of the suggestions come on top, about a fifth. Grows until course runs have ended.",
+            "bytes",
+            f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) * {ROW_BYTES} AS size
+            {by_partition}""",
+            WIDTH // 4,
+        ),
+        lines(
             "Enrolments held",
-            "Each takes about 1.5 KB of memory and of the state topic. Grows until course runs have ended.",
+            "Learners times course runs, those that have ended lately included.",
             "short",
             f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) AS enrolments
             {by_partition}""",
-            WIDTH // 3,
+            WIDTH // 4,
         ),
         lines(
             "State rows written",
             "Enrolments that changed between checkpoints; all of them when a day closes.",
             "short",
             f"SELECT $__timeInterval(at) AS time, sum(state_rows) AS written {in_all}",
-            WIDTH // 3,
+            WIDTH // 4,
         ),
         lines(
-            "Records taken in and waiting",
-            "They lie behind the end of a day that waits for its package, or for the store. Flat at the "
+            "Back-pressure: records waiting",
+            "Taken in, and behind the end of a day that waits for its package, or for the store. Flat at the "
             "limit: fetching has stopped until something gives way.",
             "short",
             f"""SELECT $__timeInterval(at) AS time, {name}, max(waiting) AS waiting
             {by_partition}""",
-            WIDTH // 3,
+            WIDTH // 4,
         ),
     ]
 
@@ -220,18 +235,30 @@ def _failures() -> list[Panel]:
             LIMIT 50""",
             WIDTH * 2 // 3,
         ),
+        bars(
+            "Starts of workers",
+            "A worker that starts again and again ends for a reason: its log names it. Several at one moment "
+            "are a release.",
+            """SELECT $__timeInterval(at) AS time, worker, count() AS starts
+            FROM worker_starts FINAL
+            WHERE $__timeFilter(at)
+            GROUP BY time, worker
+            ORDER BY time, worker""",
+            WIDTH // 3,
+        ),
         rows(
             "Partitions",
             "Where each partition stands, by its last row in the time range.",
-            f"""SELECT `partition`, argMax(worker, at) AS held_by, max(at) AS seen,
-            argMax(applied_offset, at) AS applied_offset, argMax(lag, at) AS lag,
-            argMax(watermark, at) AS watermark, argMax(enrolments, at) AS enrolments,
+            f"""SELECT `partition`, argMax(worker, {LAST}) AS held_by, max(at) AS seen,
+            argMax(applied_offset, {LAST}) AS applied_offset, argMax(lag, {LAST}) AS lag,
+            argMax(watermark, {LAST}) AS watermark, argMax(enrolments, {LAST}) AS enrolments,
             sum(events) AS events_in_range, sum(state_rows) AS state_rows_in_range,
             max(batch_records) AS largest_batch
             FROM pipeline_health
             WHERE $__timeFilter(at) AND {CHOSEN}
             GROUP BY `partition`
             ORDER BY `partition`""",
+            WIDTH * 2 // 3,
         ),
     ]
 

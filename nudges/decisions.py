@@ -425,11 +425,7 @@ def _nudge(case: _Case, verdict: _Verdict, nudge_id: str) -> Nudge:
     change, campaign, plan, choice = case.change, verdict.campaign, verdict.plan, verdict.choice
     assert campaign and plan and choice, "it is to be sent"  # noqa: S101, PT018
     main = main_reason(change)
-    variables = {
-        "course_run": change.course_run,
-        "reason": main.text if main else "",
-        "goal": campaign.goal,
-    }
+    variables = campaign.variables(change.course_run, main)
     return Nudge(
         nudge_id=nudge_id,
         risk_change_id=change.risk_change_id,

@@ -183,6 +183,10 @@ class Campaign(Rule):
         """Whether its transitions are all that it asks for."""
         return not self.reasons and not self.phases
 
+    def variables(self, course_run: str, main: Reason | None) -> dict[str, str]:
+        """What the placeholders of its texts stand for, by the main reason."""
+        return {"course_run": course_run, "reason": main.text if main else "", "goal": self.goal}
+
     def variant(self, name: str) -> Variant:
         """The variant of a name. Raises ``KeyError`` where there is none."""
         for variant in self.variants:

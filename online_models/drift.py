@@ -64,28 +64,34 @@ class Drift:
     losses: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
     indices: dict[str, float] = field(default_factory=dict)
     shifted: set[str] = field(default_factory=set)
+    by_feature: dict[str, float] = field(default_factory=dict)
+    """Of the day at hand, and not kept: each watched feature's index, the mean over runs that have one."""
 
     def inputs(self, day: int, cohorts: Mapping[str, Histogram]) -> list[ModelEvent]:
         """Compare a day's cohorts with what was learned; runs whose alarm opened or closed."""
         for run in self.indices.keys() - cohorts.keys():
             del self.indices[run]
             self.shifted.discard(run)
-        events = []
+        events, compared = [], []
         for run, cohort in cohorts.items():
-            found = self._index(run, cohort)
+            found = self._by_feature(run, cohort)
             if found is None:
                 continue
+            compared.append(found)
             before = self.indices.get(run, 0.0)
-            self.indices[run] = index = before + WEEK * (found - before)
+            self.indices[run] = index = before + WEEK * (float(found.mean()) - before)
             if run not in self.shifted and index >= SHIFTED:
                 self.shifted.add(run)
                 events.append(ModelEvent(day=day, what="inputs_shifted", of=run, value=round(index, 6)))
             elif run in self.shifted and index < SETTLED:
                 self.shifted.discard(run)
                 events.append(ModelEvent(day=day, what="inputs_settled", of=run, value=round(index, 6)))
+        means = np.mean(compared, axis=0).tolist() if compared else []
+        self.by_feature = {FEATURES[place].name: mean for place, mean in zip(WATCHED, means, strict=False)}
         return events
 
-    def _index(self, run: str, cohort: Histogram) -> float | None:
+    def _by_feature(self, run: str, cohort: Histogram) -> NDArray[np.float64] | None:
+        """The index of each watched feature, none below 0; None where too little is known."""
         learned = self.learned.get(course_of(run))
         if learned is None:
             return None
@@ -94,7 +100,7 @@ class Drift:
         sizes = float(present[0].sum()), float(reference[0].sum())
         if min(sizes) < ENOUGH:
             return None
-        return float(np.maximum(stability(present, reference), 0.0).mean())
+        return np.maximum(stability(present, reference), 0.0)
 
     def take(self, day: int, examples: Sequence[TrainingExample]) -> list[ModelEvent]:
         """Take examples in before they are learned from; courses whose loss changed."""
@@ -118,8 +124,13 @@ class Drift:
         np.add.at(counts, (np.array(tenths)[:, None], places[None], codes // (BINS // GROUPS)), 1)
 
     def figures(self) -> dict[str, float]:
-        """The index of every run that has one."""
-        return {f"input_shift/{run}": round(index, 6) for run, index in sorted(self.indices.items())}
+        """The index of every run that has one, and today's of every feature."""
+        of = {"input_shift": self.indices, "feature_shift": self.by_feature}
+        return {
+            f"{what}/{name}": round(index, 6)
+            for what, indices in of.items()
+            for name, index in sorted(indices.items())
+        }
 
     def state(self) -> dict[str, JsonValue]:
         """As data."""

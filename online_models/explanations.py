@@ -322,8 +322,8 @@ def _minutes(window: int) -> Words:
 
 
 def _habit(half_life: int) -> Words:
-    over = {2: "the last days", 7: "about a week", 21: "about three weeks", 28: "about a month"}[half_life]
-    return lambda n: f"active on {_share(n)} of days, seen over {over}"
+    over = {2: "few days", 7: "week or so", 21: "three weeks or so", 28: "month or so"}[half_life]
+    return lambda n: f"active on {_share(n)} of the days of the last {over}"
 
 
 def _trend(now: str, then: str) -> Words:
@@ -335,6 +335,13 @@ def _trend(now: str, then: str) -> Words:
         return f"{factor} {'more' if octaves > 0 else 'less'} activity in {now} than {then}"
 
     return words
+
+
+def _missed_in_a_row(deadlines: float) -> str:
+    number = round(deadlines)
+    if number < 2:
+        return "the last deadline missed" if number else "the last deadline met"
+    return f"{_count(number, 'deadline')} missed in a row"
 
 
 def _late(share: float) -> str:
@@ -389,14 +396,18 @@ WORDS: dict[str, Words] = {
     **{f"ewma_{half_life}": _habit(half_life) for half_life in (2, 7, 21, 28)},
     "minutes_7": _minutes(7),
     "minutes_28": _minutes(28),
-    "kinds_28": lambda n: f"{_count(n, 'kind')} of activity in the last 28 days",
+    "kinds_28": lambda n: (
+        f"{_count(n, 'kind')} of activity in the last 28 days"
+        if round(n)
+        else "no activity of any kind in the last 28 days"
+    ),
     "spread_28": lambda n: f"active days differ by {n:.1f} from week to week",
     "gap_28": lambda n: f"longest silence of the last 28 days: {_count(n, 'day')}",
     "trend_7": _trend("the last week", "in the three weeks before"),
     "trend_own": _trend("the last two weeks", "in this learner's whole past"),
     "silence": lambda n: f"no activity for {_count(n, 'day')}" if round(n) else "active on the last day",
     "silence_own": lambda n: (
-        f"silent for {n:.1f} times this learner's usual gap" if n >= 0.05 else "active on the last day"
+        f"silent {n:.1f} times as long as usual for this learner" if n >= 0.05 else "active on the last day"
     ),
     "clicks_all": lambda n: f"{_count(n, 'click')} since registration",
     "active_days_all": lambda n: f"{_count(n, 'active day')} since registration",
@@ -408,7 +419,7 @@ WORDS: dict[str, Words] = {
         if n
         else "all work due so far handed in"
     ),
-    "missed_last": lambda n: f"{_count(n, 'deadline')} missed in a row" if round(n) else "last deadline met",
+    "missed_last": _missed_in_a_row,
     "late": _late,
     "early": _early,
     "early_above": _sooner,

@@ -156,7 +156,7 @@ OUTCOMES = Table(
 
 RISK_HISTORY = Table(
     "risk_history",
-    "each enrolment's risk, when it moved and at least weekly; feeds risk_latest",
+    "each enrolment's risk, when it moved and at least weekly; feeds standing",
     {
         "learner": "String",
         "course_run": NAME,
@@ -173,23 +173,16 @@ RISK_HISTORY = Table(
     ("course_run", "learner", "day"),
 )
 
-RISK_LATEST = Table(
-    "risk_latest",
-    "each enrolment's newest risk, kept by the store from risk_history; nobody writes it. Read the view "
-    "risk_now, which has the same columns and exactly one row an enrolment",
-    {name: kind for name, kind in RISK_HISTORY.columns.items() if name != "clicks"},
-    ("course_run", "learner"),
-)
-
 STANDING = Table(
     "standing",
     "how each enrolment stands now, kept by the store from risk_history, risk_changes and learner_facts; "
-    "nobody writes it. Aggregate over the key, with -Merge",
+    "nobody writes it. Aggregate over the key, with -Merge; of the estimates, read the view risk_now",
     {
         "course_run": NAME,
         "learner": "String",
-        # day, probability, level, model state
-        "risk": "AggregateFunction(argMax, Tuple(Date, Float32, String, String), Tuple(Date, UInt64))",
+        # the newest: day, P(lost), P(exit within 21 days), level, model state, model version
+        "estimate": "AggregateFunction(argMax, "
+        "Tuple(Date, Float32, Nullable(Float32), String, String, String), Tuple(Date, UInt64))",
         # of the last change: when, level and probability before it
         "change": "AggregateFunction(argMax, Tuple(DateTime('UTC'), String, Float32), Tuple(Date, UInt64))",
         # its reasons, their contributions, their features
@@ -203,7 +196,7 @@ STANDING = Table(
     ("course_run", "learner"),
 )
 
-KEPT_BY_THE_STORE = (RISK_LATEST.name, STANDING.name)
+KEPT_BY_THE_STORE = (STANDING.name,)
 """Tables that nobody writes."""
 
 RISK_CHANGES = Table(
@@ -423,7 +416,6 @@ TABLES: dict[str, Table] = {
         RETENTION_WEEKLY,
         OUTCOMES,
         RISK_HISTORY,
-        RISK_LATEST,
         STANDING,
         RISK_CHANGES,
         RISK_DAILY,

@@ -1,4 +1,8 @@
-"""The command line. Each command is a few lines; what it does lives in the module that it calls."""
+"""The command line. Each command is a few lines; what it does lives in the module that it calls.
+
+Commands import by themselves what takes long: River, Faust, Apprise and the web's libraries. Who asks for
+help, or has misspelt a setting, is answered within a second.
+"""
 
 import json
 import sys
@@ -15,15 +19,7 @@ from rich.table import Table
 from console.access import AccessError, ApiKey, Role, entry, make_key, read_keys
 from console.readers import Readers
 from console.report import ReportError, weekly
-from evaluation import fairness as audits
-from evaluation import fairness_report, new_course_report
-from evaluation import new_course as new_courses
-from evaluation.causality import CausalityError
-from evaluation.causality import check as check_causality
-from evaluation.command import EvaluationError, Wanted
-from evaluation.command import evaluate as run_evaluation
-from evaluation.judged import EstimatesError
-from evaluation.new_course import NewCourseError
+from evaluation.errors import CausalityError, EstimatesError, EvaluationError, NewCourseError
 from evaluation.saving import save
 from nudges.notifier.errors import NotifierError
 from sinks.errors import StoreError
@@ -37,7 +33,7 @@ from sources.stream import Published, paced
 from streams import doctor as doctors
 from streams import experiment, history, policies, policy_commands, summary, topics
 from streams.brokers import BrokerUnavailableError
-from streams.demo import serve_demo, stream_through, unfinished
+from streams.demo import DEMO_POLICY, serve_demo, stream_through, unfinished
 from streams.directory import LearnerDirectory, RosterError, read_roster
 from streams.publisher import PublishError
 from streams.publishing import publish
@@ -102,7 +98,7 @@ def worker(
     ] = False,
 ) -> None:
     """Work on the events topic until stopped. Run as many as there are partitions."""
-    from streams.worker import run  # noqa: PLC0415 - Faust takes a second to import
+    from streams.worker import run  # noqa: PLC0415
 
     settings = load()
     length = len(settings.pseudonym_key.get_secret_value())
@@ -127,7 +123,7 @@ def notifier(
     ] = False,
 ) -> None:
     """Deliver nudges to learners. A dry run unless --send is given: it prints each message instead."""
-    from streams import notifying  # noqa: PLC0415 - Apprise knows a hundred services and imports them
+    from streams import notifying  # noqa: PLC0415
 
     if send and once:
         raise typer.BadParameter("--once is for the dry run; leave out one of --once and --send")
@@ -249,6 +245,8 @@ def demo(
         "The past runs teach the model, the present ones are watched."
     )
     settings = _replaying(nudges_delivered=False)
+    if serve and settings.policy is None:
+        settings = settings.model_copy(update={"policy": DEMO_POLICY})
     with interruptible(Rig(folder, settings)) as rig:
         progress = stream_through(rig, unfinished(plan), simulator.total(plan), console)
         if not serve:
@@ -272,7 +270,7 @@ def demo(
 @app.command("console")
 def serve_console() -> None:
     """Serve the API and the instructors' page, over the store and the broker of the settings."""
-    from streams.console import Place, serve  # noqa: PLC0415 - the web's libraries take a while to import
+    from streams.console import Place, serve  # noqa: PLC0415
 
     now = load()
     keys = _console_keys(now)
@@ -293,18 +291,21 @@ def _console_keys(settings: Settings) -> tuple[ApiKey, ...]:
 def report(
     course: Annotated[str, typer.Option(help="The course run, such as BBB/2014B.")],
     week: Annotated[int, typer.Option(min=1, help="Week of the run, from 1.")],
-    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The HTML file to write; named after run and week if not given.")
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
     ] = None,
 ) -> None:
     """Write a course run's week as one HTML page, for an instructor's Monday mail."""
-    now = load()
+    now = load() if folder is None else _replaying()
     names = read_roster(Path(now.console_roster)) if now.console_roster else {}
     with store_at(folder) as address, closing(Readers(address)) as readers:
         page = weekly(readers, course, week, LearnerDirectory(now.identity, names))
-    out.write_text(page, encoding="utf-8")
-    console.print(f"week {week} of {course} is in {out}", highlight=False)
+    file = out or Path(f"{course.replace('/', '-')}-week-{week}.html")
+    file.write_text(page, encoding="utf-8")
+    console.print(f"week {week} of {course} is in {file}", highlight=False, soft_wrap=True)
 
 
 @app.command("console-key")
@@ -419,8 +420,10 @@ def evaluate(
     ] = False,
 ) -> None:
     """One pass over OULAD in time order, test then train; writes a table of estimates and alerts."""
-    wanted = Wanted(report, figures, baselines)
-    run_evaluation(oulad, test, out, load(clock="replay").rules, console, wanted)
+    from evaluation import command  # noqa: PLC0415
+
+    wanted = command.Wanted(report, figures, baselines)
+    command.evaluate(oulad, test, out, load(clock="replay").rules, console, wanted)
 
 
 @app.command()
@@ -431,6 +434,9 @@ def fairness(
     figures: Annotated[Path | None, typer.Option("--json", help="Write the audit here, as JSON.")] = None,
 ) -> None:
     """Audit estimates by gender, age, disability, region and deprivation, none of which any estimate uses."""
+    from evaluation import fairness as audits  # noqa: PLC0415
+    from evaluation import fairness_report  # noqa: PLC0415
+
     found = audits.audit(oulad, estimates)
     audits.show(found, console)
     save(found, fairness_report.page(found) if report else None, report, figures)
@@ -443,6 +449,9 @@ def new_course(
     figures: Annotated[Path | None, typer.Option("--json", help="Write the figures here, as JSON.")] = None,
 ) -> None:
     """Leave one module out, each in turn: what the model is worth in a course that it has never seen."""
+    from evaluation import new_course as new_courses  # noqa: PLC0415
+    from evaluation import new_course_report  # noqa: PLC0415
+
     found = new_courses.compare(oulad, load(clock="replay").rules, console)
     new_courses.show(found, console)
     save(found, new_course_report.page(found) if report else None, report, figures)
@@ -458,7 +467,9 @@ def causality(
     ] = None,
 ) -> None:
     """Cut the data off at a day: whatever was said up to it must not change by a bit."""
-    found = check_causality(oulad, test, day, load(clock="replay").rules, console)
+    from evaluation.causality import check  # noqa: PLC0415
+
+    found = check(oulad, test, day, load(clock="replay").rules, console)
     save(found, None, None, figures)
 
 

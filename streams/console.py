@@ -25,11 +25,15 @@ from streams.packages import PackageReader
 from streams.publisher import Publisher, PublishError
 from streams.settings import Settings, SettingsError
 from streams.what_if import PackageWhatIf
+from streams.wording import PolicyWording
 
 log = logging.getLogger(__name__)
 
 PUBLISH_S = 10.0
 """How long a click may take until it is said that it did not work."""
+
+FIRST_PACKAGE_S = 2.0
+"""How long the start waits for a model to ask. Without a broker there is none yet, and all else to show."""
 
 SERVER: Mapping[str, Any] = {
     "log_level": "warning",
@@ -93,19 +97,21 @@ def assembled(
     """The app with everything that it needs, which is let go of afterwards.
 
     names: learner id → what to call them; the roster of the settings if not given. Raises ``SettingsError``
-    where there is no store, ``RosterError`` for a roster that is none.
+    where there is no store, ``RosterError`` for a roster that is none, ``PolicyFileError`` for a
+    wrong policy. A broker or a store that is away is none: what needs it says so, and comes back by itself.
     """
     address = settings.store_address
     if address is None:
         raise SettingsError("HOMEROOM_STORE is empty: the console has nothing to show")
     if names is None:
         names = read_roster(Path(settings.console_roster)) if settings.console_roster else {}
+    wording = PolicyWording(settings.rules.policy, settings.policy)
     directory = LearnerDirectory(settings.identity, names)
     follower = KeyFollower(directory, settings.broker, settings.prefix + RISK_CHANGES.name)
     packages = PackageReader(Publisher(settings.broker), settings.broker, settings.prefix + DAY_PACKAGES.name)
     readers = Readers(address)
     follower.start()
-    packages.catch_up()
+    packages.start(FIRST_PACKAGE_S)
     try:
         parts = Parts(
             readers,
@@ -113,6 +119,7 @@ def assembled(
             FeedbackOutbox(settings.broker, settings.prefix + FEEDBACK.name),
             PackageWhatIf(packages.newest),
             HoldoutEffects(),
+            wording,
             replay=settings.clock == "replay",
         )
         yield create_app(parts, keys)

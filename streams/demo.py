@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+import nudges
 from console.access import make_key
 from sources import simulator
 from sources.simulator import SimulationPlan, truth
@@ -20,6 +22,9 @@ from streams.people import simulated_names
 from streams.publishing import Sent
 from streams.rig import Progress, Rig, RigError
 from streams.settings import Settings
+
+DEMO_POLICY = Path(nudges.__file__).parent / "demo-policy.yaml"
+"""What decides where the page is served: there is something to approve."""
 
 Show = Callable[[Progress], None]
 LOOK_S = 0.5

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from console.ports import Person
 from streams.identity import Identity
@@ -20,6 +20,7 @@ from streams.reading import own_reader
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5
+LOOK_UP_S = 2.0
 BATCH = 1000
 
 
@@ -82,8 +83,7 @@ class KeyFollower:
     def _follow(self) -> None:
         consumer = own_reader(self._address, "homeroom-directory")
         try:
-            found = consumer.list_topics(self._topic, timeout=30).topics[self._topic]
-            consumer.assign([TopicPartition(self._topic, one, OFFSET_BEGINNING) for one in found.partitions])
+            consumer.assign(self._partitions(consumer))
             while not self._stop.is_set():
                 records = consumer.consume(BATCH, POLL_S)
                 keys = {record.key() for record in records if record.error() is None}
@@ -92,3 +92,20 @@ class KeyFollower:
             log.exception("learners' ids can no longer be read from %s", self._topic)
         finally:
             consumer.close()
+
+    def _partitions(self, consumer: Consumer) -> list[TopicPartition]:
+        """Those of the topic, asked for until there are some: the broker may be away, the topic not made."""
+        told = False
+        while not self._stop.is_set():
+            try:
+                found = consumer.list_topics(self._topic, timeout=LOOK_UP_S).topics[self._topic]
+                if found.partitions:
+                    return [TopicPartition(self._topic, one, OFFSET_BEGINNING) for one in found.partitions]
+                why = "it is not there"
+            except KafkaException as error:
+                why = error.args[0].str()
+            if not told:
+                log.warning("learners' ids cannot be read from %s yet: %s", self._topic, why)
+            told = True
+            self._stop.wait(POLL_S)
+        return []

@@ -26,7 +26,7 @@ _MARKER = b"@"
 
 
 class PackageReader:
-    """Follows the topic from its beginning, from the first ``catch_up`` until ``stop``."""
+    """Follows the topic from its beginning, from ``start`` or the first ``catch_up`` until ``stop``."""
 
     def __init__(self, publisher: Publisher, address: str, topic: str) -> None:
         self._publisher = publisher
@@ -37,10 +37,16 @@ class PackageReader:
         self._changed = threading.Lock()
         self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._caught_up = threading.Event()
+        self._any = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="day-packages", daemon=True)
         self._marker = _MARKER + str(time.time_ns()).encode()
         self._end = b""
+
+    def start(self, patience_s: float = 0.0) -> None:
+        """Begin to read, and wait a moment for a first package. A broker may be away, and come later."""
+        self._thread.start()
+        self._any.wait(patience_s)
 
     def catch_up(self, timeout_s: float = 60.0) -> None:
         """Read to the end as of now; the first call starts the reading.
@@ -140,6 +146,7 @@ class PackageReader:
             self._raw[day] = raw
             for old in sorted(self._raw)[:-KEPT]:
                 del self._raw[old]
+        self._any.set()
         for loop, changed in list(self._listeners):
             _wake(loop, changed.set)
 

@@ -7,10 +7,10 @@ import typer
 from rich.console import Console
 
 from sources.simulator import SimulationPlan
-from streams import experiment, policies, trial, trial_past, trial_term
+from streams import experiment, policies, trial, trial_past
 from streams.settings import load
 from streams.stores import store_reader
-from streams.trial_term import Strength
+from streams.trial import Strength
 
 app = typer.Typer(help="Check a policy file, or try it on the past. Nothing is sent.", no_args_is_help=True)
 console = Console()
@@ -50,6 +50,8 @@ def simulate(
     """
     chosen, rules = policies.read(file), load(clock="replay").rules
     if learners is not None:
+        from streams import trial_term  # noqa: PLC0415 - a whole backtest, with its models
+
         plan = SimulationPlan.term(learners, seed=seed)
         with console.status("living the term three times: under the policy, with all nudged, with nobody"):
             term = trial_term.on_term(chosen, rules, plan, responding, approving)

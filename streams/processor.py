@@ -27,7 +27,7 @@ and a test all run this object. Its contract:
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -40,8 +40,6 @@ from features.coursework import SCORE_STEPS, Run, rearrange, submit
 from features.doubt import doubt
 from features.ring import CLOSED, NEVER, RING, Ints, count, turn, usual_hours
 from features.yardsticks import count as count_deadlines
-from nudges.levels import LevelSettings
-from nudges.policy import Policy
 from online_models.arrays import pack
 from online_models.companions import counted
 from online_models.labels import OPEN, WITHDRAWN, outcome_of
@@ -54,10 +52,11 @@ from streams.activities import Activities, Activity
 from streams.day_counts import at_close
 from streams.decode import Message, Refusal, decode_feedback, letter
 from streams.following import Following, Known
-from streams.intake import Intake, Timing, Work
+from streams.intake import Intake, Work
 from streams.maturing import Maturing
 from streams.outputs import Columns, Outputs
 from streams.records import RecordBatch
+from streams.rules import Rules
 from streams.scoring import Cohort, Scored, Scoring, Today, engagement
 from streams.state import PartitionState, StateRow
 from streams.steps import Steps
@@ -65,17 +64,6 @@ from streams.tallies import Hits
 
 EXAMPLES_A_PART = 1000
 """About 400 kB of JSON: below every broker's default record limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a processor goes by."""
-
-    timing: Timing = field(default_factory=Timing)
-    levels: LevelSettings = field(default_factory=LevelSettings)
-    policy: Policy = field(default_factory=Policy)
-    nudges_delivered: bool = True
-    """Whether nudges reach learners, so that training must know who was left alone."""
 
 
 @dataclass(frozen=True, slots=True)

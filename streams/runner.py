@@ -33,29 +33,13 @@ from streams.packages import PackageReader
 from streams.processor import PartitionProcessor
 from streams.publisher import Publisher
 from streams.records import RecordBatch
+from streams.rules import Pace
 from streams.state import StateRow
 from streams.storing import Storing
 
 log = logging.getLogger(__name__)
 
 Ack = Callable[[], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """When a runner does what. Seconds, except where named.
-
-    checkpoint: how long effects may wait for their ack. barrier: how long a live partition waits for a
-    day package before it goes on with the last one; None waits for ever, as replays must. idle: after how
-    long without events the wall clock moves a live partition's watermark. backlog: records that may wait
-    before the partition is no longer fetched. ahead: of these, records that may be decoded already.
-    """
-
-    checkpoint: float = 5.0
-    barrier: float | None = None
-    idle: float | None = None
-    backlog: int = 12_000
-    ahead: int = 4_000
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +37,8 @@ from streams.day_counts import as_date, risk_row
 from streams.facts import Fact, enrolment_fact, said_fact
 from streams.following import Following
 from streams.outputs import Outputs
+from streams.rules import Rules
 from streams.state import PartitionState
-
-if TYPE_CHECKING:
-    from streams.processor import Rules
 
 WRITE_MOVED = 0.05
 WRITE_EVERY = 7

@@ -18,8 +18,7 @@ from nudges.policy import Cap, Policy
 from sinks.address import StoreAddress
 from streams.identity import Identity
 from streams.intake import Timing
-from streams.processor import Rules
-from streams.runner import Pace
+from streams.rules import Pace, Rules
 
 DEMO_KEY = "homeroom-demo"
 LEAST_KEY = 16
@@ -109,7 +108,7 @@ class Settings(BaseSettings):
         "", description="CSV file with the columns learner and name: whom the console shows by name"
     )
     console_host: str = Field("127.0.0.1", description="the address that the console is served on")
-    console_port: Annotated[int, Field(ge=1, le=65_535)] = Field(8090, description="and its port")
+    console_port: Annotated[int, Field(ge=1, le=65_535)] = Field(8080, description="and its port")
     medium_enter: float = Field(
         LEVELS.medium_enter, description="the level *medium* is entered at this P(lost)"
     )

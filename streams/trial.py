@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import merge
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from rich.console import Console
@@ -24,6 +24,9 @@ from schemas.fields import DAY_S
 from schemas.nudge import NudgeDecision
 from schemas.risk import Reason, RiskChange
 from sinks.store import StoreReader
+
+Strength = Literal["none", "weak", "strong"]
+"""How learners of a simulated term respond to nudges."""
 
 MOMENTS = ("paused_until",)
 """Wishes that are times."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import cycle, islice
-from typing import Literal, get_args
+from typing import get_args
 
 import orjson
 from rich.console import Console
@@ -27,12 +27,10 @@ from schemas.topics import FEEDBACK
 from sources.simulator import AnsweringTerm, ResponsePlan, SimulationPlan
 from streams.identity import Identity
 from streams.outputs import Outputs
-from streams.processor import Rules
 from streams.records import RecordBatch
-from streams.trial import Trial
+from streams.rules import Rules
+from streams.trial import Strength, Trial
 
-Strength = Literal["none", "weak", "strong"]
-"""How learners of the simulated term respond to nudges."""
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
 ANSWER_AFTER = timedelta(hours=9)

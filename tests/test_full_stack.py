@@ -241,7 +241,8 @@ def test_the_console_serves_with_the_stacks_settings(broker: TestBroker, prefix:
     keys.write_text(entry(key), encoding="utf-8")
     assert service["environment"]["HOMEROOM_CONSOLE_KEYS"] == f"/run/secrets/{service['secrets'][0]}"
     assert service["secrets"][0] in STACK["secrets"]
-    assert service["ports"] == [f"127.0.0.1:8080:{service['environment']['HOMEROOM_CONSOLE_PORT']}"]
+    listens = Settings.model_fields["console_port"].default
+    assert service["ports"] == [f"127.0.0.1:{listens}:{listens}"]
     with real_server_or_embedded(tmp_path / "store") as server, fresh_database(server) as store:
         here = {
             "HOMEROOM_BROKER": broker.address,
@@ -253,7 +254,7 @@ def test_the_console_serves_with_the_stacks_settings(broker: TestBroker, prefix:
             "HOMEROOM_CONSOLE_PORT": str(port),
             "HOMEROOM_CONSOLE_KEYS": str(keys),
         }
-        assert here.keys() - service["environment"].keys() == {"HOMEROOM_PREFIX"}
+        assert here.keys() - service["environment"].keys() == {"HOMEROOM_PREFIX", "HOMEROOM_CONSOLE_PORT"}
         topics.create(broker.address, 2, 1, prefix)
         with subprocess.Popen(
             [sys.executable, "-m", "streams.cli", *service["command"]],
@@ -264,7 +265,7 @@ def test_the_console_serves_with_the_stacks_settings(broker: TestBroker, prefix:
             text=True,
         ) as process:
             healthy = [*service["healthcheck"]["test"][2:]]
-            healthy[-1] = healthy[-1].replace(":8080/", f":{port}/")
+            healthy[-1] = healthy[-1].replace(f":{listens}/", f":{port}/")
             try:
                 deadline = time.monotonic() + 90
                 while subprocess.run([sys.executable, *healthy], capture_output=True, check=False).returncode:

@@ -2,11 +2,12 @@
 
 from datetime import date
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
 from console.conditional import ConditionalRoute
+from console.examples import RISK_CURSOR
 from console.guard import Asked, Key
 from console.models import Accepted, Learner, Order, Preferences, RiskPage, Story, Wishes
 from console.problems import documented
@@ -18,10 +19,15 @@ router = APIRouter(
     route_class=ConditionalRoute, tags=["learners"], responses=documented(401, 404, 422, 429, 503)
 )
 
-Cursor = Annotated[str | None, Query(max_length=1000, description="`next` of the page before")]
-Limit = Annotated[int, Query(ge=1, le=200)]
+PAGED: dict[str, Any] = {"max_length": 1000, "description": "`next` of the page before"}
+Limit = Annotated[int, Query(ge=1, le=200, description="of items on a page", examples=[50])]
 Runs = Annotated[
-    list[CourseRun], Query(max_length=100, description="only these; all of your course runs if left out")
+    list[CourseRun],
+    Query(
+        max_length=100,
+        description="only these; all of your course runs if left out",
+        examples=[["BBB/2014B"]],
+    ),
 ]
 Who = Annotated[
     str, Path(pattern=r"^[0-9a-f]{16}$", examples=["c2651a12136719b3"], description="a pseudonym")
@@ -34,12 +40,17 @@ def risks(
     key: Key,
     service: Asked,
     course_run: Runs = [],  # noqa: B006 - FastAPI copies it
-    level: Annotated[list[RiskLevel], Query(max_length=3)] = ["medium", "high"],  # noqa: B006
-    least: Annotated[float, Query(ge=0, le=1, description="P(lost) at least")] = 0.0,
-    changed_since: Annotated[date | None, Query(description="the level changed on this day or later")] = None,
-    answered: Annotated[bool | None, Query(description="an instructor has said something since")] = None,
-    order: Order = "urgency",
-    cursor: Cursor = None,
+    level: Annotated[list[RiskLevel], Query(max_length=3, examples=[["high"]])] = ["medium", "high"],  # noqa: B006
+    least: Annotated[float, Query(ge=0, le=1, description="P(lost) at least", examples=[0.8])] = 0.0,
+    changed_since: Annotated[
+        date | None,
+        Query(description="the level changed on this day or later", examples=["2014-04-01"]),
+    ] = None,
+    answered: Annotated[
+        bool | None, Query(description="an instructor has said something since", examples=[False])
+    ] = None,
+    order: Annotated[Order, Query(examples=["urgency"])] = "urgency",
+    cursor: Annotated[str | None, Query(**PAGED, examples=[RISK_CURSOR])] = None,
     limit: Limit = 50,
 ) -> RiskPage:
     """Enrolments in force in course runs that are on, with the reasons of their last change."""

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel, ConfigDict
 
-from console.api.learners import Cursor, Limit, Runs
+from console.api.learners import PAGED, Limit, Runs
 from console.conditional import ConditionalRoute
+from console.examples import LEDGER_CURSOR, NUDGE
 from console.guard import Asked, Key
 from console.models import Accepted, Decision, DecisionPage, Interventions, Said
 from console.problems import documented
@@ -30,8 +31,8 @@ def ledger(
     key: Key,
     service: Asked,
     course_run: Runs = [],  # noqa: B006 - FastAPI copies it
-    decision: Literal["send", "hold", "cancel"] | None = None,
-    cursor: Cursor = None,
+    decision: Annotated[Literal["send", "hold", "cancel"] | None, Query(examples=["send"])] = None,
+    cursor: Annotated[str | None, Query(**PAGED, examples=[LEDGER_CURSOR])] = None,
     limit: Limit = 50,
 ) -> DecisionPage:
     """The newest first, with what became of each."""
@@ -53,7 +54,7 @@ def waiting(key: Key, service: Asked) -> list[Decision]:
 def verdict(
     key: Key,
     service: Asked,
-    nudge_id: Annotated[str, Path(min_length=1, max_length=128)],
+    nudge_id: Annotated[str, Path(min_length=1, max_length=128, examples=[NUDGE])],
     verdict: Annotated[Verdict, Body()],
 ) -> Accepted:
     """Published to the feedback topic; the worker acts on it."""
@@ -75,7 +76,7 @@ def feedback(key: Key, service: Asked, said: Said) -> Accepted:
 def interventions(
     key: Key,
     service: Asked,
-    course_run: Annotated[list[str], Query(max_length=100)] = [],  # noqa: B006 - FastAPI copies it
+    course_run: Runs = [],  # noqa: B006 - FastAPI copies it
 ) -> Interventions:
     """Each kind of decision with its reason; uplift against the held-out, with its interval."""
     return service.interventions(key, course_run)

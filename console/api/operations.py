@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
 from console.conditional import ConditionalRoute
+from console.examples import EVENTS
 from console.guard import Asked, Key, signed_in
 from console.live import Live
 from console.models import Health, Me
@@ -36,7 +37,7 @@ def ready(service: Asked) -> Health:
     "/events",
     summary="Server-sent events: something has changed",
     dependencies=[Depends(signed_in)],
-    responses={**documented(401, 429), 200: {"content": {"text/event-stream": {}}}},
+    responses={**documented(401, 429), 200: {"content": {"text/event-stream": {"example": EVENTS}}}},
     response_class=StreamingResponse,
 )
 async def events(request: Request) -> StreamingResponse:

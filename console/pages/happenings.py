@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
 from console.models import Story
-from console.pages.rendering import because, percent, said
+from console.pages.rendering import because, likely, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def _changes(story: Story) -> Iterator[Happening]:
             datetime.combine(change.day, time(), UTC),
             change.level,
             f"From {change.previous_level} to {change.level} risk",
-            f"{percent(change.previous_probability)} → {percent(change.probability)}",
+            f"{likely(change.previous_probability)} → {likely(change.probability)}",
         )
 
 
@@ -41,6 +41,8 @@ def _decisions(story: Story) -> Iterator[Happening]:
             continue  # the change itself says enough
         titles = {"send": "Message", "hold": "No message", "cancel": "Message cancelled"}
         title = titles.get(decision.decision, decision.decision)
+        if decision.reason == "awaiting_approval":
+            title = "Message proposed"
         yield Happening(decision.decided_at, decision.decision, title, because(decision.reason))
 
 

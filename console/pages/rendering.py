@@ -39,22 +39,23 @@ REASONS = {
     "quiet_hours": "sent after the learner's quiet hours",
     "study_time": "sent when the learner usually studies",
     "digest": "sent with the next digest",
-    "level_not_nudged": "no campaign answers this change",
-    "reason_not_nudged": "no campaign is for this reason",
-    "phase_not_nudged": "no campaign for this phase of the course",
+    "level_not_nudged": "nothing is planned for such a change",
+    "reason_not_nudged": "nothing is planned for such a reason",
+    "phase_not_nudged": "nothing is planned for this part of the course",
     "cap_reached": "the learner was written to lately",
     "campaign_cap_reached": "the campaign wrote to the learner lately",
     "channel_cap_reached": "written to lately on every channel",
     "opted_out": "the learner does not want this channel",
     "paused": "the learner asked for quiet",
-    "suppressed": "on the suppression list",
+    "suppressed": "the learner must not be written to",
     "holdout": "in the comparison group that gets no nudge",
     "run_over": "the enrolment or the course is over",
     "warming_up": "the model has not learned from a finished course yet",
     "expired": "too late to be of use",
     "awaiting_approval": "waits for an instructor's yes",
     "declined": "declined by an instructor",
-    "recovered": "cancelled: the risk has fallen",
+    "data_quality": "the platform's events were not complete",
+    "recovered": "the risk has fallen",
 }
 """Why a nudge went out or did not."""
 
@@ -62,6 +63,11 @@ REASONS = {
 def percent(share: float | None) -> str:
     """``.873`` → ``87 %``; what is not known is a dash."""
     return "–" if share is None else f"{round(share * 100)}\N{NO-BREAK SPACE}%"
+
+
+def likely(probability: float | None) -> str:
+    """As a share, but never ``0 %`` nor ``100 %``: an estimate is not certain."""
+    return percent(probability if probability is None else min(max(probability, 0.01), 0.99))
 
 
 def count(number: int) -> str:
@@ -80,8 +86,8 @@ def full_day(when: date | datetime | None) -> str:
 
 
 def moment(when: datetime | None) -> str:
-    """``11 May, 08:00 UTC``."""
-    return "–" if when is None else f"{when.day} {when:%b, %H:%M} UTC"
+    """``11 May, 08:00``, in UTC."""
+    return "–" if when is None else f"{when.day} {when:%b, %H:%M}"
 
 
 def ago(when: date, today: date) -> str:
@@ -115,23 +121,33 @@ def muted_before(reason: str) -> Markup:
     return Markup('{} <span class="meta">(before: {})</span>').format(now, _what_differs(now, before))
 
 
-LINKING = {"of", "in", "on", "than", "not"}
+SHORT_END = 2
+LINKING = {"of", "in", "on", "than", "not", "from", "this", "these", "the"}
 
 
 def _what_differs(now: str, before: str) -> str:
     """What was before, without the words that both share: ``0 %`` of ``work for 0 % of the grade due``.
 
-    The word that follows what differs stays with it, where it is a unit and no linking word.
+    The word that follows what differs stays with it, where it is a unit and no linking word; a short end
+    stays whole.
     """
     new, old = now.split(" "), before.split(" ")
     shortest = min(len(new), len(old))
     start = next((at for at in range(shortest) if new[at] != old[at]), shortest)
     after = next((at for at in range(shortest - start) if new[-1 - at] != old[-1 - at]), shortest - start)
     end = len(old) - after
-    if end < len(old) and old[end] not in LINKING:
+    if len(old) - end <= SHORT_END:
+        end = len(old)
+    elif old[end] not in LINKING:
         end += 1
     return " ".join(old[start:end]) if start < len(old) - after else before
 
+
+CHANNELS = {"sms": "SMS", "push": "push notification", "in_app": "notice in the course"}
+"""Channels whose names are no words."""
+
+WHATEVER = 2.0
+"""The width of an interval from −100 to +100 points."""
 
 OUTCOMES = {
     "active_7": "active again within 7 days",
@@ -142,18 +158,30 @@ OUTCOMES = {
 """What may become of a learner who was nudged or held out, in words."""
 
 
+def compares(one: Uplift) -> bool:
+    """Whether the difference's interval says anything; with few learners it holds whatever there can be."""
+    return one.difference is not None and one.high - one.low < WHATEVER
+
+
 def points(one: Uplift) -> str:
     """``+3.1 points (−1.0 to +7.2)``."""
     if one.difference is None:
         return "nobody to compare with yet"
+    if not compares(one):
+        return "too few learners to compare yet"
     low, middle, high = (
         f"{100 * value:+.1f}".replace("-", "−") for value in (one.low, one.difference, one.high)
     )
     return f"{middle} points ({low} to {high})"
 
 
+def by_channel(one: Decision) -> str:
+    """``The message, by email``."""
+    return f"The message, by {CHANNELS.get(one.channel, one.channel)}" if one.channel else "The message"
+
+
 def message_goes(one: Decision) -> str:
-    """``9 May, 17:00 UTC``; its reason in words where no moment is known."""
+    """``9 May, 17:00``; its reason in words where no moment is known."""
     return because(one.reason) if one.send_at is None else moment(one.send_at)
 
 
@@ -165,7 +193,7 @@ def engagement_row(one: EngagementDay) -> tuple[str, ...]:
 
 def history_row(one: HistoryPoint) -> tuple[str, ...]:
     """An estimate as cells of the table beside the chart."""
-    return day(one.day), percent(one.probability), one.level
+    return day(one.day), likely(one.probability), one.level
 
 
 def data(value: Any) -> Markup:
@@ -185,6 +213,7 @@ def environment() -> Environment:
     )
     found.filters.update(
         percent=percent,
+        likely=likely,
         count=count,
         day=day,
         full_day=full_day,
@@ -198,8 +227,11 @@ def environment() -> Environment:
         muted_before=muted_before,
         points=points,
         message_goes=message_goes,
+        by_channel=by_channel,
+        compares=compares,
         outcome=lambda name: OUTCOMES.get(name, name),
         query=lambda text: quote(text, safe=""),
     )
     found.globals["shade"] = shade
+    found.tests["compares"] = compares
     return found

@@ -18,6 +18,7 @@ from console.guard import COOKIE, Asked, guard_of, same_origin
 from console.models import Order, Said
 from console.pages.happenings import happenings
 from console.pages.rendering import environment
+from console.pages.urgency import parts
 from console.ports import OutboxDownError
 from console.queries.risks import Filters
 from console.service import Service
@@ -115,9 +116,18 @@ def _page(request: Request, name: str, key: ApiKey | None, **values: Any) -> Res
 def _failed(request: Request, status: HTTPStatus, detail: str) -> Response:
     if status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
         return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
-    again = status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    template = TEMPLATES.get_template("failed.html")
-    html = template.render(name="failed", key=None, status=status, detail=detail, retry=again)
+    shown = {
+        "name": "failed",
+        "key": guard_of(request).by_session(request),
+        "status": status,
+        "detail": detail,
+        "retry": status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        "newest": None,  # nothing is asked of the store: it may be what failed
+        "stale": False,
+        "waiting": 0,
+        "note": "",
+    }
+    html = TEMPLATES.get_template("failed.html").render(shown)
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
 
 
@@ -144,6 +154,7 @@ def today(
         "today",
         key,
         page=page,
+        parted=list(parts(page.items, order, page.as_of)) if page.as_of else [],
         courses=service.courses(key),
         asked=asked,
         more=urlencode(asked | {"cursor": page.next}) if page.next else "",

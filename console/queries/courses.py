@@ -31,15 +31,10 @@ ORDER BY course_run
 """
 
 LEVELS = """
-SELECT course_run, newest.3 AS level, newest.1 AS day, count() AS learners
-FROM
-(
-    SELECT course_run, argMaxMerge(risk) AS newest
-    FROM standing
-    WHERE course_run IN %(runs)s
-    GROUP BY course_run, learner
-)
-GROUP BY course_run, level, day
+SELECT course_run, level, day, gone, count() AS learners
+FROM risk_now
+WHERE course_run IN %(runs)s
+GROUP BY course_run, level, day, gone
 """
 
 ENGAGEMENT = """
@@ -69,7 +64,7 @@ ORDER BY week, fifth
 NOW = """
 SELECT least(toUInt8(probability * 5), 4) AS fifth, count() AS learners
 FROM risk_now
-WHERE course_run = %(run)s AND day > toDate(%(since)s)
+WHERE course_run = %(run)s AND day > toDate(%(since)s) AND NOT gone
 GROUP BY fifth
 """
 
@@ -89,7 +84,7 @@ def overview(readers: Readers, runs: tuple[str, ...], newest: date) -> list[Cour
     if not runs:
         return []
     rows = readers.rows(OVERVIEW, {"runs": runs})
-    learners = _levels(readers, {row["course_run"]: row["last_day"] for row in rows})
+    learners = _levels(readers, {row["course_run"]: row["last_day"] for row in rows}, newest)
     found = []
     for row in rows:
         levels = {level: learners[row["course_run"], level] for level in RISK_LEVELS}
@@ -115,11 +110,12 @@ def in_force_since(last_day: date) -> date:
     return last_day + timedelta(days=1 - IN_FORCE_DAYS)
 
 
-def _levels(readers: Readers, last_days: Mapping[str, date]) -> Counter[tuple[str, str]]:
-    """Course run and level → how many in force on the run's newest day."""
+def _levels(readers: Readers, last_days: Mapping[str, date], newest: date) -> Counter[tuple[str, str]]:
+    """Course run and level → how many in force on the run's newest day; of a run that is over, at its end."""
     found: Counter[tuple[str, str]] = Counter()
     for row in readers.rows(LEVELS, {"runs": tuple(last_days)}):
-        if row["day"] > in_force_since(last_days[row["course_run"]]):
+        last_day = last_days[row["course_run"]]
+        if row["day"] > in_force_since(last_day) and (not row["gone"] or is_over(last_day, newest)):
             found[row["course_run"], row["level"]] += row["learners"]
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from console.models import ActivityDay, Change, Decision, HistoryPoint, Preferences, Word
+from console.queries.nudges import COLUMNS
 from console.queries.risks import reasons
 from console.readers import Readers
 
@@ -23,12 +24,12 @@ WHERE course_run = %(run)s AND learner = %(learner)s
 ORDER BY occurred_at DESC
 """
 
-DECISIONS = """
-SELECT decision_id, nudge_id, learner, course_run, decided_at, send_at, decision, reason, campaign
+DECISIONS = f"""
+SELECT {COLUMNS}
 FROM nudge_ledger FINAL
 WHERE course_run = %(run)s AND learner = %(learner)s
 ORDER BY decided_at DESC, decision_id
-"""
+"""  # noqa: S608 - a constant
 
 WORDS = """
 SELECT fact AS kind, at, course_run, nullIf(nudge_id, '') AS nudge_id

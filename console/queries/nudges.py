@@ -4,17 +4,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from console.models import Decision, DecisionPage, Held, Word
-from console.ports import Counted
+from console.ports import Counted, Proposed
 from console.queries import cursors
 from console.readers import Readers
 
 WAITING_DAYS = 7
 """A proposal older than this has lost its reason."""
 
-_COLUMNS = "decision_id, nudge_id, learner, course_run, decided_at, send_at, decision, reason, campaign"
+CHANGED_BEFORE_S = 2 * 86_400
+"""How long before its proposal a change may lie; a day, as a rule."""
+
+COLUMNS = (
+    "decision_id, nudge_id, learner, course_run, decided_at, send_at, decision, reason, campaign, "
+    "nullIf(channel, '') AS channel"
+)
+"""Of the ledger, what a :class:`console.models.Decision` has."""
 
 LEDGER = f"""
-SELECT {_COLUMNS}
+SELECT {COLUMNS}
 FROM nudge_ledger FINAL
 WHERE course_run IN %(runs)s AND decision IN %(decisions)s
   AND (decided_at, decision_id) < (toDateTime(%(at)s, 'UTC'), %(id)s)
@@ -23,7 +30,7 @@ LIMIT %(limit)s
 """  # noqa: S608 - a constant
 
 WAITING = f"""
-SELECT {_COLUMNS}
+SELECT {COLUMNS}, variant, policy_version, risk_change_id
 FROM nudge_ledger FINAL
 WHERE course_run IN %(runs)s AND reason = 'awaiting_approval' AND nudge_id IS NOT NULL
   AND decided_at > toDateTime(%(since)s, 'UTC')
@@ -40,6 +47,12 @@ ORDER BY decided_at DESC, decision_id
 LIMIT 200
 """  # noqa: S608 - a constant
 
+REASONS = """
+SELECT risk_change_id, reasons, contributions, features
+FROM risk_changes FINAL
+WHERE occurred_at > toDateTime(%(since)s, 'UTC') AND risk_change_id IN %(changes)s
+"""
+
 WORDS = """
 SELECT fact AS kind, at, course_run, nudge_id
 FROM learner_facts FINAL
@@ -48,7 +61,7 @@ ORDER BY at DESC, fact_id
 """
 
 NUDGE = f"""
-SELECT {_COLUMNS}
+SELECT {COLUMNS}
 FROM nudge_ledger FINAL
 WHERE nudge_id = %(nudge)s AND course_run IN %(runs)s
 ORDER BY decided_at DESC
@@ -101,12 +114,21 @@ def ledger(
     return DecisionPage(items=_with_words(readers, items), next=following)
 
 
-def waiting(readers: Readers, runs: tuple[str, ...], now: datetime) -> list[Decision]:
+def waiting(readers: Readers, runs: tuple[str, ...], now: datetime) -> list[tuple[Decision, Proposed]]:
     """Proposals that nobody has approved or declined yet, the newest first."""
     if not runs:
         return []
     since = int((now - timedelta(days=WAITING_DAYS)).timestamp())
-    return [Decision(**row) for row in readers.rows(WAITING, {"runs": runs, "since": since})]
+    rows = readers.rows(WAITING, {"runs": runs, "since": since})
+    asked = {"changes": tuple(row["risk_change_id"] for row in rows), "since": since - CHANGED_BEFORE_S}
+    whys = {row["risk_change_id"]: row for row in readers.rows(REASONS, asked)} if rows else {}
+    return [(Decision(**row), _proposed(row, whys.get(row["risk_change_id"], {}))) for row in rows]
+
+
+def _proposed(row: dict[str, Any], why: dict[str, Any]) -> Proposed:
+    parts = (why.get(name, ()) for name in ("features", "reasons", "contributions"))
+    reasons = tuple(zip(*parts, strict=True))
+    return Proposed(row["course_run"], row["campaign"], row["variant"], row["policy_version"], reasons)
 
 
 def nudge(readers: Readers, runs: tuple[str, ...], nudge_id: str) -> Decision | None:

@@ -19,17 +19,17 @@ FIRST, LAST = EPOCH.date(), date(2106, 1, 1)
 """Days that the store's times can be compared with; nothing in it lies outside."""
 
 _PICKED = """
-    SELECT learner, course_run, argMaxMerge(risk) AS newest, argMaxMerge(change) AS changed,
+    SELECT learner, course_run, argMaxMerge(estimate) AS newest, argMaxMerge(change) AS changed,
            argMaxMerge(why) AS reasons, argMaxIfMerge(word) AS said,
            max(gone_at) > toDateTime(0, 'UTC') AS gone,
            said.2 != '' AND said.1 >= changed.1 AS answered,
-           multiIf(newest.3 = 'high', 0, newest.3 = 'low', 3, changed.2 = 'high', 2, 1) AS rank,
+           multiIf(newest.4 = 'high', 0, newest.4 = 'low', 3, changed.2 = 'high', 2, 1) AS rank,
            -toInt64(toUnixTimestamp(changed.1)) AS newness,
            -toFloat64(newest.2) AS falling
     FROM standing
     WHERE course_run IN %(runs)s {where}
     GROUP BY course_run, learner
-    HAVING newest.3 != ''
+    HAVING newest.4 != ''
 """
 """Tuples are taken apart here and not in the store: to work out what a query means takes it longer, the more
 columns it names, and longer than to answer it. Who has no level has not been estimated yet."""
@@ -39,7 +39,7 @@ SELECT *, count() OVER () AS total
 FROM
 ({picked})
 WHERE NOT gone AND changed.1 >= toDateTime(toDate(%(changed)s), 'UTC') AND answered IN %(answered)s
-  AND newest.3 IN %(levels)s AND newest.1 > toDate(%(since)s) AND newest.2 >= %(least)s
+  AND newest.4 IN %(levels)s AND newest.1 > toDate(%(since)s) AND newest.2 >= %(least)s
 """
 
 _PAGE = """
@@ -136,7 +136,7 @@ def of_learners(readers: Readers, runs: tuple[str, ...], learners: Iterable[str]
 
 def _risk_of(row: dict[str, Any]) -> Risk:
     """A row of the queries above as a risk, without the learner's name."""
-    day, probability, level, state = row["newest"]
+    day, probability, _, level, state, _ = row["newest"]
     changed_at, previous_level, previous_probability = row["changed"]
     texts, contributions, features = row["reasons"]
     word_at, word, nudge = row["said"]

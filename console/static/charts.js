@@ -35,6 +35,11 @@ function frame(axes) {
   };
 }
 
+// On a phone the legend takes two lines.
+function underLegend() {
+  return window.innerWidth < 480 ? 58 : 36;
+}
+
 // Mondays, every so many weeks that there are at most nine: left alone, the library adds firsts of months between them.
 function mondays(from, to) {
   const week = 7 * 86400e3;
@@ -93,7 +98,7 @@ function learner(story, until) {
     .map((one) => one.decided_at.slice(0, 10))
     .map((at) => ({ xAxis: at, label: { align: Date.parse(at) > middle ? "right" : "left" } }));
   return frame((text, split) => ({
-    grid: [{ left: 44, right: 14, top: 36, height: "46%" }, { left: 44, right: 14, bottom: 28, height: "24%" }],
+    grid: [{ left: 44, right: 14, top: underLegend(), height: "44%" }, { left: 44, right: 14, bottom: 28, height: "24%" }],
     axisPointer: { link: [{ xAxisIndex: "all" }] },
     xAxis: [
       timeAxis(text, first, last, { axisLabel: { show: false } }),
@@ -137,7 +142,14 @@ function drawCharts() {
   }
 }
 
-document.addEventListener("DOMContentLoaded", drawCharts);
-document.addEventListener("swapped", drawCharts);
+// What is wider than the page begins with its newest end.
+function showNewest() {
+  for (const one of document.querySelectorAll("[data-newest]")) one.scrollLeft = one.scrollWidth;
+}
+
+for (const event of ["DOMContentLoaded", "swapped"]) {
+  document.addEventListener(event, drawCharts);
+  document.addEventListener(event, showNewest);
+}
 window.addEventListener("resize", () => charts.forEach((chart) => chart.resize()));
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);

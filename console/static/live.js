@@ -3,12 +3,13 @@
 
 const announce = (words, place = "announcer") => { document.getElementById(place).textContent = words; };
 
-// Put a fetched page's content in place of this one's, and give the focus back to where it was.
-function swap(html, url) {
+// Put a fetched page's content in place of this one's, and give the focus back: to the first of some elements that is
+// still there, or to the content. Without any, to where it was.
+function swap(html, url, after = []) {
   const page = new DOMParser().parseFromString(html, "text/html");
   const next = page.getElementById("content");
   const now = document.getElementById("content");
-  const focused = now.contains(document.activeElement) ? document.activeElement.id : null;
+  const wanted = now.contains(document.activeElement) ? [document.activeElement.id, ...after] : after;
   const open = [...now.querySelectorAll("details")].map((one) => one.open);
   if (url) history.replaceState(null, "", url);
   now.replaceChildren(...next.childNodes);
@@ -16,7 +17,10 @@ function swap(html, url) {
   const nav = page.querySelector("header nav");
   if (nav) document.querySelector("header nav").replaceChildren(...nav.childNodes);
   document.dispatchEvent(new Event("swapped"));
-  if (focused !== null) (document.getElementById(focused) || now).focus({ preventScroll: true });
+  if (wanted.length) {
+    const there = wanted.map((id) => id && document.getElementById(id)).find(Boolean);
+    (there || now).focus({ preventScroll: true });
+  }
 }
 
 // What a page says, without the note on what was just done.
@@ -47,11 +51,12 @@ async function send(event) {
   if (!form) return;
   event.preventDefault();
   const fields = new URLSearchParams(new FormData(form, event.submitter));
+  const after = [event.submitter?.id, form.dataset.after]; // a disabled button loses the focus
   for (const button of form.querySelectorAll("button")) button.disabled = true;
   try {
     const answer = await fetch(form.action, { method: "POST", body: fields });
     const html = await answer.text();
-    swap(html, answer.ok ? answer.url.replace(/([?&])note=\w+&?/, "$1").replace(/[?&]$/, "") : null);
+    swap(html, answer.ok ? answer.url.replace(/([?&])note=\w+&?/, "$1").replace(/[?&]$/, "") : null, after);
     const note = document.getElementById("note");
     announce(note ? note.textContent : "This did not work.");
   } catch {

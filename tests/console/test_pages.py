@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from console.app import create_app
 from console.pages.rendering import muted_before
@@ -109,28 +109,45 @@ def learner(console: Served) -> str:
 
 @pytest.fixture(scope="module")
 def proposal(console: Served) -> Iterator[str]:
+    """A nudge that waits for a yes."""
+    with proposed(console, "waits", 1) as nudge_id:
+        yield nudge_id
+
+
+@pytest.fixture
+def another_proposal(console: Served) -> Iterator[str]:
+    """One more, of another learner, for one test."""
+    with proposed(console, "waits-too", 2) as nudge_id:
+        yield nudge_id
+
+
+@contextmanager
+def proposed(console: Served, name: str, place: int) -> Iterator[str]:
     """A nudge that waits for a yes, as the ledger has it under a campaign that asks for one."""
     with console.client() as client:
         found = client.get("/risks", params={"order": "probability"}).json()
+    assert console.rig is not None
     row = {
-        "decision_id": "d-waits",
-        "risk_change_id": "r-waits",
-        "nudge_id": "n-waits",
-        "learner": found["items"][1]["learner"],
+        "decision_id": f"d-{name}",
+        "risk_change_id": f"r-{name}",
+        "nudge_id": f"n-{name}",
+        "learner": found["items"][place]["learner"],
         "course_run": COURSE,
         "decided_at": datetime.combine(date.fromisoformat(found["as_of"]), datetime.min.time(), UTC),
         "send_at": None,
         "decision": "hold",
         "reason": "awaiting_approval",
-        "campaign": "tutor-call",
-        "policy_version": "test",
+        "campaign": "reach-out",
+        "variant": "plain",
+        "channel": "email",
+        "policy_version": console.rig.settings.rules.policy.version,
         "propensity": 0.9,
         "partition": 0,
     }
     with ClickHouseWriter(console.store) as writer:
         writer.write("nudge_ledger", {name: [value] for name, value in row.items()})
         yield str(row["nudge_id"])
-        writer.command("DELETE FROM nudge_ledger WHERE decision_id = 'd-waits'")
+        writer.command(f"DELETE FROM nudge_ledger WHERE decision_id = 'd-{name}'")
 
 
 def serious(page: Page) -> list[str]:
@@ -198,7 +215,7 @@ def test_today_is_the_api_s_list_and_its_filters_work(open_page: Open, console: 
         items = client.get("/risks", params={"limit": 20}).json()["items"]
         high = client.get("/risks", params={"limit": 20, "level": "high"}).json()["items"]
     page = open_page()
-    assert page.locator(".card h2 a").all_text_contents() == [one["name"] for one in items]
+    assert page.locator(".card h3 a").all_text_contents() == [one["name"] for one in items]
     first = page.locator(".card").first
     for reason in items[0]["reasons"][:3]:
         expect(first).to_contain_text(muted_before(reason["text"]).striptags())
@@ -206,7 +223,7 @@ def test_today_is_the_api_s_list_and_its_filters_work(open_page: Open, console: 
     page.locator("#f-level").select_option("high")
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(f"{console.url}/?course_run=&level=high&order=urgency")
-    assert page.locator(".card h2 a").all_text_contents() == [one["name"] for one in high]
+    assert page.locator(".card h3 a").all_text_contents() == [one["name"] for one in high]
 
 
 def test_the_keyboard_is_enough(open_page: Open) -> None:
@@ -216,7 +233,7 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Course")).to_be_focused()
-    name = page.locator(".card h2 a").first.text_content() or ""
+    name = page.locator(".card h3 a").first.text_content() or ""
     for _ in range(4):
         page.keyboard.press("Tab")
     expect(page.get_by_role("link", name=name).first).to_be_focused()
@@ -224,10 +241,40 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
 
 
+def press_on(page: Page, wanted: Locator, key: str = "Tab") -> None:
+    """Go to something by the keyboard alone, and press Enter there."""
+    for _ in range(120):
+        if wanted.evaluate("one => one === document.activeElement"):
+            page.keyboard.press("Enter")
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{wanted} is not reached by the keyboard")
+
+
+def test_from_the_list_to_an_answer_and_an_approval_by_the_keyboard_alone(
+    open_page: Open, another_proposal: str
+) -> None:
+    page = open_page("/?order=changed")
+    link = page.locator(".card:not(.done) h3 a").last
+    name = link.text_content() or ""
+    press_on(page, link)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+    press_on(page, page.get_by_role("button", name="Already in contact"))
+    expect(page.locator("#announcer")).to_contain_text("It is noted")
+    expect(page.get_by_role("button", name="Already in contact")).to_be_focused()
+    press_on(page, page.get_by_role("navigation").get_by_role("link", name="Approve"), "Shift+Tab")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approve")
+    card = page.locator(".card", has=page.locator(f"input[value='{another_proposal}']"))
+    press_on(page, card.get_by_role("button", name="Approve"))
+    expect(page.locator("#announcer")).to_contain_text("Approved")
+    expect(card).to_have_count(0)
+    expect(page.locator("#content")).to_be_focused()  # and not on the next one's button
+
+
 def test_a_click_says_something_of_a_learner(open_page: Open) -> None:
     page = open_page("/?order=probability")
     card = page.locator(".card:not(.done)").first
-    name = card.locator("h2 a").text_content() or ""
+    name = card.locator("h3 a").text_content() or ""
     card.get_by_role("button", name="Helped").click()
     expect(page.locator("#announcer")).to_contain_text("It is noted")
     answered = page.locator(".card", has_text=name).first
@@ -241,7 +288,7 @@ def test_a_click_says_something_of_a_learner(open_page: Open) -> None:
 def test_forms_work_without_scripts(open_page: Open) -> None:
     page = open_page("/?order=changed", java_script_enabled=False)
     card = page.locator(".card:not(.done)").first
-    name = card.locator("h2 a").text_content() or ""
+    name = card.locator("h3 a").text_content() or ""
     card.get_by_role("button", name="Not at risk").click()
     expect(page.get_by_role("status").first).to_contain_text("It is noted")
     expect(page.locator(".card", has_text=name).first).to_contain_text("Not at risk")
@@ -251,6 +298,9 @@ def test_what_waits_is_approved_once(open_page: Open, console: Served, proposal:
     page = open_page("/queue")
     expect(page.locator("nav .count")).to_contain_text("1")
     expect(page.locator(".card .why li").first).to_be_visible()  # nobody says yes without knowing why
+    message = page.locator(".card .message")  # … and to what
+    expect(message).to_contain_text("The message, by email")
+    expect(message).to_contain_text(f"{COURSE} has had less of your time lately.")
     page.get_by_role("button", name="Approve").click()
     expect(page.locator("#announcer")).to_contain_text("Approved")
     expect(page.locator("main")).to_contain_text("Nothing waits for you")
@@ -368,6 +418,7 @@ def test_old_estimates_and_a_store_that_is_away(open_page: Open, console: Served
         page.goto("/")
         expect(page.get_by_role("heading", level=1)).to_have_text("Not now")
         expect(page.locator("main")).to_contain_text("Nothing is lost")
+        expect(page.get_by_role("navigation")).to_contain_text("Courses")  # still signed in
         assert serious(page) == []
         object.__setattr__(parts, "readers", readers)
         expect(page.get_by_role("heading", level=1)).to_have_text("Today")  # by itself

@@ -1,7 +1,7 @@
 """The console's pure parts: keys, sessions, limits, cursors, headers of conditional requests."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,9 @@ from console.access import SESSION_S, AccessError, KeyRing, Sessions, entry, has
 from console.conditional import matches
 from console.errors import ProblemError
 from console.limits import Buckets, Limit
-from console.pages.rendering import ago, data, muted_before, percent, shade
+from console.models import Risk, Word
+from console.pages.rendering import ago, data, likely, muted_before, percent, shade
+from console.pages.urgency import parts
 from console.queries import cursors
 from console.steps import ANY, STEPS, step_for
 
@@ -112,10 +114,14 @@ def test_values_in_words() -> None:
     assert [ago(date(2026, 5, day), today) for day in (11, 10, 6)] == ["today", "yesterday", "5 days ago"]
     assert percent(0.876) == "88\N{NO-BREAK SPACE}%"
     assert percent(None) == "–"
+    assert [likely(one)[:-2] for one in (0.0, 0.004, 0.876, 0.996, 1.0)] == ["1", "1", "88", "99", "99"]
     assert [shade(number, 100) for number in (0, 1, 100)] == [0, 2, 9]
     assert muted_before("<b> (before: <i>)") == '&lt;b&gt; <span class="meta">(before: &lt;i&gt;)</span>'
     assert muted_before("<b>") == "&lt;b&gt;"
     assert "</script" not in data({"x": "</script><b>&"})
+
+
+DIFFER = "differ by 0.5 from week to week (before: 2.0)"
 
 
 @pytest.mark.parametrize(
@@ -131,6 +137,8 @@ def test_values_in_words() -> None:
             "work for 33 % of the grade not handed in (before: work for 0 % of the grade not handed in)",
             "work for 33 % of the grade not handed in (before: 0 %)",
         ),
+        ("work not handed in (before: all handed in)", "work not handed in (before: all handed in)"),
+        ("differ by 0.5 from week to week (before: differ by 2.0 from week to week)", DIFFER),
         ("no kinds of work (before: 5 kinds of work)", "no kinds of work (before: 5 kinds)"),
         ("active on 0 of 14 days (before: active on 2 of 14 days)", "active on 0 of 14 days (before: 2)"),
         ("3 times less (before: as much as ever)", "3 times less (before: as much as ever)"),
@@ -147,3 +155,46 @@ def test_every_step_can_be_reached() -> None:
     assert reached == {words for _, words in STEPS}
     assert step_for("") == ANY
     assert hashed("a") != hashed("b")
+
+
+def listed(level: str, days: int | None, *, was: str = "medium", answered: bool = False) -> Risk:
+    day = date(2026, 5, 15)
+    word = Word(kind="helped", at=datetime(2026, 5, 15, tzinfo=UTC), course_run="a/1") if answered else None
+    changed = None if days is None else day - timedelta(days=days)
+    return Risk.model_validate(
+        {
+            "learner": "c2651a12136719b3",
+            "course_run": "a/1",
+            "day": day,
+            "probability": 0.9,
+            "level": level,
+            "model_state": "serving",
+            "changed_on": changed,
+            "previous_level": was if changed else None,
+            "answered": word,
+        }
+    )
+
+
+def test_today_is_cut_where_what_is_new_ends() -> None:
+    page = [
+        listed("high", 0),
+        listed("high", 1),
+        listed("high", 2),
+        listed("high", 6),
+        listed("high", 7),
+        listed("high", None),
+        listed("medium", 3, was="low"),
+        listed("medium", 3, was="high"),
+        listed("high", 0, answered=True),
+    ]
+    found = [(part.title, len(part.risks)) for part in parts(page, "urgency", date(2026, 5, 15))]
+    assert found == [
+        ("New at high risk since yesterday", 2),
+        ("New at high risk this week", 2),
+        ("At high risk for longer", 2),
+        ("Rose to medium risk", 1),
+        ("Getting better", 1),
+        ("Already answered", 1),
+    ]
+    assert [len(part.risks) for part in parts(page, "probability", date(2026, 5, 15))] == [len(page)]

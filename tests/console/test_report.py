@@ -79,6 +79,21 @@ def test_it_tells_the_week(page: str, console: Served) -> None:
         assert muted_before(reasons[0]).striptags() in text
 
 
+def test_a_long_list_is_cut_and_still_counted(console: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = Readers(console.store)
+    whole = words(weekly(readers, COURSE, WEEK))
+    monkeypatch.setattr("console.report.LISTED", 1)
+    cut = words(weekly(readers, COURSE, WEEK))
+    readers.close()
+    counted = re.search(r"newly at high risk (\d+) ", whole)
+    assert counted is not None
+    rose = int(counted.group(1))
+    assert rose > 1
+    assert f"newly at high risk {rose} " in cut
+    assert f"And {rose - 1} more, all in today's list." in cut
+    assert "more, all in" not in whole
+
+
 def test_a_week_that_there_is_not(console: Served) -> None:
     readers = Readers(console.store)
     with pytest.raises(ReportError, match="'c/none' is not in the store; there are: course-a/"):
@@ -98,6 +113,12 @@ def test_the_command_writes_it(
     done = CliRunner().invoke(cli.app, asked)
     assert done.exit_code == 0, done.output
     assert f"{COURSE}, week {WEEK}" in words(out.read_text(encoding="utf-8"))
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli.app, asked[:-2])
+    assert done.exit_code == 0, done.output
+    file = f"{COURSE.replace('/', '-')}-week-{WEEK}.html"
+    assert file in done.output
+    assert Path(file).read_text(encoding="utf-8") == out.read_text(encoding="utf-8")
 
 
 def test_a_key_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

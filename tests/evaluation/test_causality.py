@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from evaluation.causality import CausalityError, Said, check, compare
+from evaluation.causality import Said, check, compare
 from evaluation.cutting import cut
+from evaluation.errors import CausalityError
 from evaluation.one_pass import stream
 from sources.oulad import OuladFolder, start_day
 from tests.evaluation.folders import CODES, LENGTH, write

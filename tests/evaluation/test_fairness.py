@@ -13,8 +13,8 @@ from rich.console import Console
 
 from evaluation import fairness_report
 from evaluation.demographics import ATTRIBUTES, demographics
+from evaluation.errors import EstimatesError
 from evaluation.fairness import LEAST, Audit, audit, differing, show
-from evaluation.judged import EstimatesError
 from evaluation.outcomes import read_outcomes
 from evaluation.page import render
 from evaluation.saving import save

@@ -16,8 +16,9 @@ import pytest
 from evaluation.alerts import alert_figures, burden, by_lead, first_days
 from evaluation.budget import budgeted
 from evaluation.calibration import calibration_error, reliability
+from evaluation.errors import EstimatesError
 from evaluation.figures import figures
-from evaluation.judged import EstimatesError, judge, weekly
+from evaluation.judged import judge, weekly
 from evaluation.outcomes import Outcomes, read_outcomes
 from evaluation.ranking import abroca, area, auc, recall_at, tally
 from evaluation.saving import plain

@@ -7,13 +7,13 @@ import pytest
 from rich.console import Console
 
 from evaluation import new_course_report
+from evaluation.errors import NewCourseError
 from evaluation.figures import by_week
 from evaluation.judged import judge, weekly
 from evaluation.new_course import (
     ALLOWED,
     ALLOWED_TO_EXPERT,
     Comparison,
-    NewCourseError,
     Trial,
     compare,
     show,

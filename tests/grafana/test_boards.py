@@ -15,8 +15,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana import build, clickhouse
 from grafana.alerts import ALERTS
+from grafana.pipeline import ROW_BYTES
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, StoreReader
+from streams.state import ROW
 from tests.grafana.macros import ALL, View, expand
 from tests.grafana.queries import BOARDS, FILES, panels
 from tests.stores import fresh_database, real_server_or_embedded
@@ -140,6 +142,10 @@ def test_a_batch_that_came_twice_is_not_counted_twice(store: StoreAddress) -> No
     assert value(store, "Nudges sent", view()) == 2
 
 
+def test_the_size_of_the_state_is_that_of_its_rows() -> None:
+    assert ROW.itemsize == ROW_BYTES
+
+
 def test_an_unknown_macro_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"\$__columns"):
         expand("SELECT $__columns(a, b)", view())
@@ -147,6 +153,70 @@ def test_an_unknown_macro_is_an_error() -> None:
 
 def test_the_files_are_what_the_code_makes() -> None:
     assert build.stale() == []
+
+
+SHOWN = {
+    "pipeline": {
+        "Throughput",
+        "Lag by partition",
+        "Watermark age by partition",
+        "Records a batch",
+        "Time to apply a batch",
+        "Time of a checkpoint by stage",
+        "Time to commit",
+        "State size",
+        "Dead letters by reason",
+        "Back-pressure: records waiting",
+        "Starts of workers",
+    },
+    "risk": {
+        "Levels",
+        "Risk by course run and week",
+        "Movers of the day",
+        "Lead time",
+        "Recent exits",
+        "Warming up",
+    },
+    "engagement": {"Active learners", "Activity by kind", "Sessions", "Through the course", "Who stays"},
+    "interventions": {
+        "Sent",
+        "Held back by reason",
+        "Active again within a week",
+        "What nudges did",
+        "Holdout",
+    },
+    "model": {
+        "AUC",
+        "Log loss and Brier score",
+        "Calibration",
+        "Inputs unlike what was learned",
+        "Features unlike what was learned",
+        "Evidence for the challenger",
+        "Waiting for an outcome",
+    },
+    "learner": {"P(lost)", "Activity", "What was said", "What was decided", "How it ended"},
+}
+"""What each board is there for: a panel that goes takes its question along."""
+
+CHOICES = {
+    "pipeline": {"worker"},
+    "risk": {"course", "course_run", "level"},
+    "engagement": {"course", "course_run"},
+    "interventions": {"course", "course_run", "campaign"},
+    "model": {"course", "course_run"},
+    "learner": {"learner", "course_run"},
+}
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_board_shows_what_it_is_there_for(name: str) -> None:
+    board = BOARDS[name]
+    assert SHOWN[name] <= {panel["title"] for panel in board["panels"]}
+    chosen = {variable["name"] for variable in board["templating"]["list"]}
+    assert chosen == CHOICES[name] | {"datasource"}
+    marks = {one["name"] for one in board["annotations"]["list"]}
+    assert {"Model drifts or is replaced", "Policy reloaded"} <= marks
+    assert ("Worker started" in marks) == (name == "pipeline")
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
@@ -197,6 +267,7 @@ class TestLinterRules:
             assert panel["description"].endswith(".")
             assert panel["datasource"] == {"type": clickhouse.PLUGIN, "uid": "${datasource}"}
             assert panel["fieldConfig"]["defaults"]["unit"]
+            assert panel["targets"]
             for target in panel["targets"]:
                 assert target["rawSql"].strip()
                 assert target["datasource"] == panel["datasource"]

@@ -137,7 +137,11 @@ def test_no_panel_is_empty_over_the_whole_run(
 
 
 UNTOLD = ("Policy reloaded", "Source quiet or mad", "Model drifts or is replaced")
-DRIFT = {"model: Inputs unlike what was learned (timeseries)", "model: Told of the model (table)"}
+DRIFT = {
+    "model: Inputs unlike what was learned (timeseries)",
+    "model: Features unlike what was learned (timeseries)",
+    "model: Told of the model (table)",
+}
 QUIET = DRIFT | {f"{board}: {name} (annotation)" for board in q.BOARDS for name in UNTOLD}
 """The run had one policy, sources that work, and too few learners to drift. What shows otherwise is below."""
 
@@ -245,7 +249,11 @@ def test_another_policy_is_marked_on_its_day(reader: StoreReader, filled: StoreA
 
 def test_drift_is_shown_and_marked(reader: StoreReader, filled: StoreAddress, whole: View) -> None:
     day = whole.end.date()
-    metrics = {"input_shift/course-a/2026-02-02": 0.12, "event/inputs_shifted/course-a/2026-02-02": 0.12}
+    metrics = {
+        "input_shift/course-a/2026-02-02": 0.12,
+        "event/inputs_shifted/course-a/2026-02-02": 0.12,
+        **{f"feature_shift/f{number}": number / 100 for number in range(12)},
+    }
     with ClickHouseWriter(filled) as writer:
         days, models = [day] * len(metrics), ["m"] * len(metrics)
         columns: dict[str, list[Any]] = {"metric": [*metrics], "value": [*metrics.values()]}
@@ -255,6 +263,8 @@ def test_drift_is_shown_and_marked(reader: StoreReader, filled: StoreAddress, wh
         query.title: query.run(reader, view).rows for query in (*q.panels("model"), *q.annotations("model"))
     }
     assert found["Inputs unlike what was learned"][-1][1:] == ("course-a/2026-02-02", 0.12)
+    features = [(feature, shift) for _, feature, shift in found["Features unlike what was learned"]]
+    assert features == sorted((f"f{number}", number / 100) for number in range(4, 12))
     assert found["Told of the model"][0] == (str(day), "inputs_shifted", "course-a/2026-02-02", 0.12)
     ((_, title, text, _),) = found["Model drifts or is replaced"]
     assert (title, text) == ("inputs shifted", "course-a/2026-02-02")

@@ -5,7 +5,7 @@ import pytest
 
 from features.bins import histogram
 from features.catalogue import BINS, FEATURES, INDEX
-from online_models.drift import ENOUGH, SHIFTED, Drift, squared_errors, stability
+from online_models.drift import ENOUGH, SHIFTED, WATCHED, Drift, squared_errors, stability
 from schemas.learning import ModelEvent, TrainingExample
 from tests.online_models.examples import rows
 
@@ -67,6 +67,18 @@ def test_a_run_unlike_those_learned_from_is_told_once(shift: int, told: list[str
     assert (drift.figures()["input_shift/AAA/2015B"] >= SHIFTED) == bool(told)
     drift.inputs(DAY + 31, {})
     assert drift.figures() == {}
+
+
+def test_the_feature_that_shifted_stands_out() -> None:
+    drift, rng = Drift(), np.random.default_rng(5)
+    drift.take(DAY, examples(600))
+    codes = codes_of(300, 0, rng)
+    codes[INDEX["silence"]] = np.clip(codes[INDEX["silence"]] + 12, 0, BINS - 1)
+    drift.inputs(DAY + 1, {"AAA/2015B": histogram(codes), "BBB/2015B": histogram(codes)})
+    of = {name: value for name, value in drift.figures().items() if name.startswith("feature_shift/")}
+    assert len(of) == len(WATCHED)
+    assert max(of, key=lambda name: of[name]) == "feature_shift/silence"
+    assert of["feature_shift/silence"] > 5 * sorted(of.values())[-2]
 
 
 def test_few_enrolments_and_courses_never_learned_from_say_nothing() -> None:

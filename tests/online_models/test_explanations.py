@@ -74,7 +74,14 @@ def test_every_value_of_every_feature_reads_as_a_clause(name: str) -> None:
         ("missed", 0.5, "50 % of deadlines missed"),
         ("missed", 1, "100 % of deadlines missed"),
         ("missed_last", 2, "2 deadlines missed in a row"),
-        ("missed_last", 0, "last deadline met"),
+        ("missed_last", 1, "the last deadline missed"),
+        ("missed_last", 0, "the last deadline met"),
+        ("kinds_28", 0, "no activity of any kind in the last 28 days"),
+        ("kinds_28", 1, "1 kind of activity in the last 28 days"),
+        ("silence_own", 3.5, "silent 3.5 times as long as usual for this learner"),
+        ("ewma_2", 0, "active on 0 % of the days of the last few days"),
+        ("trend_7", -2, "4 times less activity in the last week than in the three weeks before"),
+        ("trend_7", 0, "about as active in the last week as in the three weeks before"),
         ("lead", 31, "registered about 28 days before the start"),
         ("lead", -5, "registered about 8 days after the start"),
         ("early", -3, "work handed in 3 days after the deadline on average"),
@@ -83,7 +90,9 @@ def test_every_value_of_every_feature_reads_as_a_clause(name: str) -> None:
     ],
 )
 def test_words_say_the_number(name: str, number: float, words: str) -> None:
-    assert describe(INDEX[name], view(**{name: number})) == words
+    assert (
+        describe(INDEX[name], view(**{"clicks_28": 9, "clicks_14": 9, "clicks_7": 9, name: number})) == words
+    )
 
 
 def test_nothing_done_is_said_as_such() -> None:

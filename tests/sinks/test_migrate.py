@@ -28,8 +28,7 @@ def test_up_again_down_and_up(empty: StoreAddress) -> None:
     whole = tables(empty)
     assert whole == set(TABLES) | {
         "risk_now",
-        "risk_latest_mv",
-        *(f"standing_{name}_mv" for name in ("risk", "change", "fact")),
+        *(f"standing_{name}_mv" for name in ("estimate", "change", "fact")),
     }
     assert migrate(empty) == []
     assert migrate(empty, 1) == [f"down {name}" for name in reversed(ALL[1:])]

@@ -20,6 +20,9 @@ RUN, LEARNER = "a/now", "0123456789abcdef"
 BEFORE = 11
 """The last migration without the table."""
 
+TWO = 13
+"""The last one with two tables of the newest estimate."""
+
 
 @pytest.fixture
 def empty(store: StoreAddress) -> Iterator[StoreAddress]:
@@ -132,6 +135,28 @@ def test_rows_that_come_again_change_nothing_and_who_is_gone_is_not_listed(empty
         assert standing(empty) == before
         fact(writer, 3, "withdrawn")
         assert listed(empty) == 0
+
+
+def test_the_newest_estimate_moves_there_and_back(empty: StoreAddress) -> None:
+    now = "SELECT learner, day, probability, level FROM risk_now"
+    migrate(empty, target=TWO)
+    with ClickHouseWriter(empty) as writer:
+        change(writer, 8, "medium", "no activity for 9 days")
+        estimate(writer, 8, "high", 0.75)
+        estimate(writer, 5, "medium", 0.5)
+        before = writer.command(now)
+        assert before == [(LEARNER, date(2026, 3, 8), 0.75, "high")]
+        migrate(empty)
+        assert writer.command(now) == before
+        assert standing(empty).reasons
+        estimate(writer, 9, "high", 0.875)
+        after = writer.command(now)
+        assert after == [(LEARNER, date(2026, 3, 9), 0.875, "high")]
+        migrate(empty, target=TWO)
+        assert writer.command(now) == after
+        assert writer.command("SELECT count() FROM risk_latest FINAL") == [(1,)]
+        newest = writer.command("SELECT argMaxMerge(risk) FROM standing GROUP BY course_run, learner")
+        assert newest == [((date(2026, 3, 9), 0.875, "high", "serving"),)]
 
 
 def test_it_goes_back(empty: StoreAddress) -> None:

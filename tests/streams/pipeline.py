@@ -21,8 +21,9 @@ from sources.stream import Published
 from streams.identity import Identity
 from streams.intake import Timing
 from streams.outputs import Outputs
-from streams.processor import PartitionProcessor, Rules
+from streams.processor import PartitionProcessor
 from streams.records import RecordBatch
+from streams.rules import Rules
 from streams.state import PartitionState
 
 IDENTITY = Identity(b"of the tests")

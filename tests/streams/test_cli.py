@@ -93,6 +93,13 @@ def test_every_command_explains_itself(arguments: list[str]) -> None:
     assert len(result.output.splitlines()) > 3
 
 
+def test_whoever_asks_for_help_does_not_wait_for_what_takes_long_to_import() -> None:
+    """In a process of its own: this one has imported everything."""
+    told = "import sys, streams.cli; print(*{'river', 'faust', 'fastapi', 'apprise'} & {*sys.modules})"
+    found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
+
+
 def test_a_simulated_term_is_written_as_valid_lines(tmp_path: Path) -> None:
     out = tmp_path / "term.jsonl"
     arguments = ["simulate", "--learners", "4", "--courses", "1", "--weeks", "4", "--out"]

@@ -4,10 +4,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from console.access import make_key
 from console.ports import NoModelError, OutboxDownError, Person, UnknownFeatureError
 from features.bins import value
 from features.catalogue import FEATURES, INDEX
@@ -17,9 +19,11 @@ from online_models.scoring import scorer_of
 from schemas.inbound import feedback_adapter
 from schemas.learner import NudgeFeedback
 from schemas.learning import DayPackage
+from schemas.topics import RISK_CHANGES
 from sources.stream import instant
-from streams.brokers import free_port
-from streams.console import FeedbackOutbox
+from streams import topics
+from streams.brokers import EmbeddedBroker, free_port
+from streams.console import FeedbackOutbox, assembled
 from streams.directory import KeyFollower, LearnerDirectory, RosterError, read_roster
 from streams.identity import Identity
 from streams.people import simulated_names
@@ -27,6 +31,8 @@ from streams.publisher import Publisher
 from streams.what_if import FRESH_S, PackageWhatIf
 from tests.brokers import TestBroker
 from tests.conftest import MakeTopic
+from tests.console.conftest import served
+from tests.stores import fresh_database, real_server_or_embedded
 from tests.streams import pipelines as p
 
 RUN = p.PLAN.runs[1].course_run
@@ -192,3 +198,30 @@ def test_a_broker_that_is_away_is_said_each_time() -> None:
     for _ in range(2):
         with pytest.raises(OutboxDownError, match="did not take everything"):
             outbox.publish(_word())
+
+
+def test_a_console_shows_the_store_while_the_broker_is_away_and_learns_the_rest_when_it_comes(
+    tmp_path: Path,
+) -> None:
+    """What needs the broker says so; nothing has to be started again."""
+    broker = EmbeddedBroker(port=free_port())
+    shown, key = make_key("Ada", "admin", [])
+    with real_server_or_embedded(tmp_path) as server, fresh_database(server) as store:
+        settings = p.settings_of(broker.address, "", store)
+        pseudonym = settings.identity.learner("learner-1")
+        began = time.monotonic()
+        with assembled(settings, [key]) as app, served(app) as url:
+            asking = {"Authorization": f"Bearer {shown}"}
+            assert httpx.get(f"{url}/api/v1/risks", headers=asking).json()["items"] == []
+            assert time.monotonic() - began < 15
+            directory = app.state.service.parts.directory
+            with broker:
+                topics.create(broker.address, 1, 1, "")
+                publisher = Publisher(broker.address)
+                publisher.send(RISK_CHANGES.name, b"{}", "learner-1")
+                publisher.flush_now()
+                deadline = time.monotonic() + 30
+                while directory.person(pseudonym) is None and time.monotonic() < deadline:
+                    time.sleep(0.2)
+                assert directory.person(pseudonym) == Person("learner-1", "learner-1")
+                publisher.close()

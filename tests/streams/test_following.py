@@ -16,7 +16,8 @@ from online_models.labels import SILENCE_HORIZON
 from schemas.nudge import Nudge
 from sources.simulator import AnsweringTerm, ResponsePlan, Run, SimulationPlan, stream
 from streams.outputs import Outputs
-from streams.processor import PartitionProcessor, Rules
+from streams.processor import PartitionProcessor
+from streams.rules import Rules
 from streams.state import PartitionState
 from tests.streams.pipeline import IDENTITY, START, Record, batch_of, logs_of, play, tiny
 from tests.streams.test_processor import EAGER, Bench, calendar, click, fact, sorted_by_time, ticks

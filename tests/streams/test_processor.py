@@ -24,7 +24,8 @@ from schemas.nudge import Nudge, NudgeCancelled
 from schemas.topics import FEEDBACK
 from streams.intake import Timing
 from streams.outputs import Outputs
-from streams.processor import PartitionProcessor, Rules
+from streams.processor import PartitionProcessor
+from streams.rules import Rules
 from streams.scoring import WRITE_EVERY, WRITE_MOVED
 from streams.state import PartitionState
 from tests.streams.pipeline import IDENTITY, REPLAY, START, Record, activity, batch_of, record

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nudges.notifier.settings import NotifierSettings
 from streams.settings import Settings, SettingsError, load, shown
 
 SECRET = "hunter2-hunter2-hunter2"
@@ -114,6 +115,17 @@ def test_a_named_file_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HOMEROOM_SETTINGS", "nowhere.env")
     with pytest.raises(SettingsError, match=r"HOMEROOM_SETTINGS is 'nowhere.env': .*expected a file"):
         load()
+
+
+def test_all_that_listens_by_default_can_do_so_on_one_machine() -> None:
+    ports = [
+        field.default
+        for kind in (Settings, NotifierSettings)
+        for name, field in kind.model_fields.items()
+        if name.endswith("port")
+    ]
+    assert len(ports) >= 4
+    assert len(set(ports)) == len(ports)
 
 
 def test_secrets_are_nowhere(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ from nudges.levels import LevelSettings
 from nudges.policy import REACH_OUT, Policy
 from sources.simulator import Run, SimulationPlan
 from streams import cli, trial_term
-from streams.trial_term import Strength
+from streams.trial import Strength
 from tests.streams.pipeline import REPLAY, START
 
 EARLY = LevelSettings(medium_enter=0.4, medium_leave=0.3, high_enter=0.5, high_leave=0.41)
