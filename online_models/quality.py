@@ -70,9 +70,10 @@ WITH_RHYTHM = np.array([kind not in ON_SCHEDULE for kind in ACTIVITY_KINDS])
 ACCEPTED_AFTER = 14
 """Days."""
 
-LOSSES: frozenset[Problem] = frozenset({"quiet", "unknown_kind", "invalid", "future"})
-"""Problems by which activity goes unseen. Of the others nothing is lost: repeats are dropped by their ids,
-late events count in their right day. They are told, and no learner's estimate depends on them."""
+LOSSES: frozenset[Problem] = frozenset({"quiet", "unknown_kind", "invalid", "future", "without_object"})
+"""Problems by which activity goes unseen; without its object nobody knows which work was handed in. Of the
+others nothing is lost: repeats are dropped by their ids, late events count in their right day. They are told,
+and no learner's estimate depends on them."""
 
 HABITUAL: frozenset[Fault] = frozenset({"behind", "without_object", "without_duration"})
 """Faults of which a source may have any share for good; it is learned before it is judged."""

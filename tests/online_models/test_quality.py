@@ -340,6 +340,11 @@ def test_repeats_affect_nobody_since_they_are_dropped() -> None:
     assert [verdict.course_runs for verdict in found] == [[]]
 
 
+def test_work_without_its_object_is_not_known_to_be_handed_in() -> None:
+    found = watch(_faulty("without_object", 1.0)).days[BREAK].verdicts
+    assert [verdict.course_runs for verdict in found] == [sorted(RUNS)]
+
+
 def test_runs_that_are_over_are_not_expected() -> None:
     watching, events = QualityWatch(), []
     for day, counts in term():
