@@ -17,7 +17,7 @@ import faust
 from faust.types import TP
 
 from streams.records import RecordBatch
-from streams.transport import batch_topic, deliver_in_batches, faust_settings
+from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Options:
     ``stock`` takes Faust's own transport. ``unacked`` holds ``[partition, from offset]`` pairs: batches
     from there on are not acked; ``skip_first`` the partitions of which the first batch alone is not.
     ``late`` acks only when the partitions are revoked or the worker stops.
-    While the file ``hold`` exists, the partitions that it lists are not fetched.
+    While the file ``hold`` exists, the partitions that it lists are not fetched. ``fetched_early`` loses a
+    fetch between an assignment and the seek that follows it, as Faust does when the two race.
     """
 
     broker: str
@@ -41,6 +42,7 @@ class Options:
     skip_first: list[int] = field(default_factory=list)
     late: bool = False
     hold: str = ""
+    fetched_early: bool = False
     pause_s: float = 0.0
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -85,12 +87,24 @@ def record_stock(app: faust.App, options: Options, write: Any) -> None:
             await stream.ack(event)
 
 
+class FetchesEarly(RecordBatchConsumer):
+    """Takes records before the seek to where the group stands, and has no use for them."""
+
+    async def perform_seek(self) -> None:
+        for _ in range(20):
+            if await self._thread.getmany(set(self.assignment()), 0.5):
+                break
+        await super().perform_seek()
+
+
 def record_batches(app: faust.App, options: Options, write: Any) -> None:
     def may_fetch(tp: TP) -> bool:
         hold = Path(options.hold) if options.hold else None
         return hold is None or not hold.exists() or tp.partition not in json.loads(hold.read_text())
 
     deliver_in_batches(app, options.topics, may_fetch)
+    if options.fetched_early:
+        cast(Any, app.transport).Consumer = FetchesEarly
     unacked = dict(options.unacked)
     skip_first = set(options.skip_first)
     late: list[tuple[Any, Any]] = []

@@ -173,6 +173,16 @@ def test_records_larger_than_a_fetch_arrive(lab: Lab, make_topic: MakeTopic) -> 
     assert offsets(worker.got()[topic, 0]) == [0, 1, 2, 3]
 
 
+def test_what_was_fetched_before_the_seek_is_fetched_again(lab: Lab, make_topic: MakeTopic) -> None:
+    """Also where the group has committed nothing yet, and there is no offset to seek to."""
+    topic = make_topic()
+    ends = lab.publish(topic, some(4_000))
+    with lab.worker(topic, fetched_early=True) as worker:
+        until(lambda: lab.committed(topic) == ends, "all delivered and committed")
+        for partition, end in ends.items():
+            assert offsets(worker.got()[topic, partition]) == list(range(end)), partition
+
+
 def test_what_was_read_and_not_acked_comes_back_after_a_crash(lab: Lab, make_topic: MakeTopic) -> None:
     topic = make_topic()
     ends = lab.publish(topic, some(8_000))
