@@ -231,6 +231,9 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(
+        page.locator("#content")
+    ).to_be_focused()  # the browser takes its time; Tab would go on from the link
     page.keyboard.press("Tab")
     expect(page.get_by_label("Course")).to_be_focused()
     name = page.locator(".card h3 a").first.text_content() or ""
