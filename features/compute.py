@@ -23,7 +23,7 @@ from features.bins import Codes, code
 from features.catalogue import FEATURES, HALF_LIVES, KIND_GROUPS, WINDOWS
 from features.coursework import NO_SCORE, NOT_SUBMITTED, SCORE_STEPS, Run
 from features.ring import CLOSED, DECAYS, NEVER, RING, Ints, Rows
-from features.yardsticks import Yardstick, yardstick
+from features.yardsticks import Yardstick, days_early, yardstick
 from schemas.activity import ACTIVITY_KINDS
 
 Values = dict[str, NDArray[Any]]
@@ -66,7 +66,6 @@ def features(
     slots: the enrolments, all of ``run``. measure: of the run's cohort; as in most courses where nobody
     knows it.
     """
-    measure = yardstick(run) if measure is None else measure
     codes = np.empty((len(FEATURES), len(slots)), np.uint8)
     for start in range(0, len(slots), CHUNK):
         part = slots[start : start + CHUNK]
@@ -214,19 +213,19 @@ def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints, measure: Yardstick
 
     unseen: days on which hand-ins may have gone unseen.
     """
-    count = len(run.assessments)
-    submitted = taken["submitted"][:, :count].T.astype(np.int64) + (
-        run.start if run.known else 0
-    )  # [deadlines, n]
-    handed_in = taken["submitted"][:, :count].T != NOT_SUBMITTED
+    submitted = taken["submitted"][:, : len(run.assessments)].astype(
+        np.int64
+    )  # from the start, [n, deadlines]
+    handed_in = (submitted != NOT_SUBMITTED).T  # [deadlines, n]
     passed = (run.due <= day)[:, None]
     due = int(passed.sum())
     doubtful = np.searchsorted(unseen, run.due) > np.searchsorted(unseen, run.due - DOUBTFUL)
     missed = passed & ~handed_in & ~doubtful[:, None]
     weight_due = float(run.weights[run.due <= day].sum())
-    ahead_days = np.where(handed_in, run.due[:, None] - 1 - submitted, 0)
+    ahead_days = np.where(handed_in, days_early(run, submitted).T, 0)
     handed = handed_in.sum(axis=0)
-    last = np.where(handed_in, submitted, NEVER).max(axis=0, initial=NEVER)
+    first_day = run.start if run.known else 0
+    last = np.where(handed_in, first_day + submitted.T, NEVER).max(axis=0, initial=NEVER)
     zero = np.zeros(len(taken))
     upcoming = run.due[run.due > day]
     length = max(run.end - run.start, 1)
@@ -234,7 +233,7 @@ def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints, measure: Yardstick
     return {
         "due": zero + due,
         "missed": missed.sum(axis=0) / max(due, 1),
-        "missed_weight": _weighted(missed, run.weights) / max(weight_due, 1e-9),
+        "missed_weight": _summed(missed * run.weights[:, None]) / max(weight_due, 1e-9),
         "missed_last": _missed_in_a_row(missed, run.due, day),
         "late": (handed_in & (ahead_days < 0)).sum(axis=0) / np.maximum(handed, 1),
         "early": ahead_days.sum(axis=0) / np.maximum(handed, 1),
@@ -248,14 +247,6 @@ def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints, measure: Yardstick
         "phase": zero + ((day - run.start) / length if run.known else 0.0),
         **_scores(taken, run, passed, handed_in, missed, measure),
     }
-
-
-def _weighted(cells: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of the weights of true cells, [deadlines, n] → [n], deadline by deadline."""
-    total = np.zeros(cells.shape[1])
-    for row, weight in zip(cells, weights, strict=True):
-        total = total + row * weight
-    return total
 
 
 def _missed_in_a_row(missed: NDArray[np.bool_], due: Ints, day: int) -> NDArray[np.int64]:

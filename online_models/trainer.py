@@ -172,10 +172,7 @@ class Trainer:
 
     def _add_choices(self, reports: Iterable[DayReport]) -> None:
         """Add up what outcomes teach about variants; sums of other inputs than before begin anew."""
-        for report in reports:
-            for name, packed in report.choices.items():
-                new, old = unpack(packed), self._choices.get(name)
-                self._choices[name] = new if old is None or old.shape != new.shape else old + new
+        _add(self._choices, (report.choices for report in reports))
 
     def _with_progress(self, snapshot: ModelSnapshot) -> ModelSnapshot:
         return snapshot.model_copy(update={"state": {**snapshot.state, "progress": self._progress.state()}})
@@ -192,11 +189,16 @@ class Trainer:
 def _early(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
     """What is seen of decisions whose outcome is not known: of today alone, since tomorrow it is more."""
     found: dict[str, NDArray[np.int32]] = {}
-    for report in reports:
-        for name, packed in report.early.items():
-            new, other = unpack(packed), found.get(name)
-            found[name] = new if other is None or other.shape != new.shape else other + new
+    _add(found, (report.early for report in reports))
     return {name: pack(found[name]) for name in sorted(found)}
+
+
+def _add(sums: dict[str, NDArray[np.int32]], told: Iterable[dict[str, PackedArray]]) -> None:
+    """Add what reports told to sums by name; those of another shape than before begin anew."""
+    for arrays in told:
+        for name, packed in arrays.items():
+            new, old = unpack(packed), sums.get(name)
+            sums[name] = new if old is None or old.shape != new.shape else old + new
 
 
 def _check_content(report: DayReport) -> None:

@@ -28,7 +28,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -470,19 +470,10 @@ class PartitionProcessor:
         before it must be the same as those said after it.
         """
         examples = sorted(examples, key=lambda one: (one.course_run, one.enrolment, one.day))
-        profiles = {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts}
-        deadlines = {cohort.run.name: pack(cohort.deadlines) for cohort in cohorts if cohort.deadlines.size}
-        sources = self.state.tallies.take(today)
-        choices, early = (
-            {name: pack(sums.astype(np.int32)) for name, sums in sorted(found.items())}
-            for found in (known.learned, known.early)
-        )
-        active = {cohort.run.name: pack(usual_hours(cohort.hours, today + 1)) for cohort in cohorts}
-        clicks, place = self.state.rows["clicks"], today % RING
-        together = {cohort.run.name: pack(counted(clicks[cohort.slots, place])) for cohort in cohorts}
         chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
             []
         ]
+        whole = self._of_the_day(today, cohorts, known, transitions)
         return [
             DayReport.model_construct(  # of our own making; the trainer checks what it is given
                 partition=self.partition,
@@ -490,18 +481,31 @@ class PartitionProcessor:
                 part=part,
                 parts=len(chunks),
                 features=FINGERPRINT,
-                cohorts=profiles if part == len(chunks) - 1 else {},
-                deadlines=deadlines if part == len(chunks) - 1 else {},
-                sources=sources if part == len(chunks) - 1 else [],
-                together=together if part == len(chunks) - 1 else {},
-                choices=choices if part == len(chunks) - 1 else {},
-                early=early if part == len(chunks) - 1 else {},
-                hours=active if part == len(chunks) - 1 else {},
-                transitions=by_run(transitions) if part == len(chunks) - 1 else {},
                 examples=chunk,
+                **(whole if part == len(chunks) - 1 else {}),
             )
             for part, chunk in enumerate(chunks)
         ]
+
+    def _of_the_day(
+        self, today: int, cohorts: list[Cohort], known: Known, transitions: Transitions
+    ) -> dict[str, Any]:
+        """What a report says once, by its fields."""
+        choices, early = (
+            {name: pack(sums.astype(np.int32)) for name, sums in sorted(found.items())}
+            for found in (known.learned, known.early)
+        )
+        clicks, place = self.state.rows["clicks"], today % RING
+        return {
+            "cohorts": {one.run.name: pack(histogram(one.codes)) for one in cohorts},
+            "deadlines": {one.run.name: pack(one.deadlines) for one in cohorts if one.deadlines.size},
+            "sources": self.state.tallies.take(today),
+            "together": {one.run.name: pack(counted(clicks[one.slots, place])) for one in cohorts},
+            "choices": choices,
+            "early": early,
+            "hours": {one.run.name: pack(usual_hours(one.hours, today + 1)) for one in cohorts},
+            "transitions": by_run(transitions),
+        }
 
 
 def _fact(message: Message, time: int) -> Message:
