@@ -1,7 +1,7 @@
 """What each expert alone would have said in a pass: what their mixture is compared with.
 
-An expert's estimates are steadied as those served are, day by day, so that the mixture alone makes the
-difference. Days on which no model serves yet have none.
+An expert's estimates have the run's intercept, and are steadied, as those served are, day by day, so that the
+mixture alone makes the difference. Days on which no model serves yet have none.
 """
 
 from dataclasses import dataclass, field
@@ -30,9 +30,10 @@ class Alone:
 
     def watch(self, day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
         """Ask each expert about the enrolments of the run that were scored."""
-        scorer = scorer_of(package.model)
-        if not isinstance(scorer, MixedScorer):
+        model = scorer_of(package.model)
+        if not isinstance(model, MixedScorer):
             return
+        scorer = model.at(package.intercepts.get(self.course_run, 0.0))
         for processor in processors:
             for scored in processor.scored:
                 run = scored.cohort.run

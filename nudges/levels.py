@@ -46,8 +46,8 @@ class LevelSettings:
 
     medium_enter: float = 0.50
     medium_leave: float = 0.40
-    high_enter: float = 0.80
-    high_leave: float = 0.70
+    high_enter: float = 0.76
+    high_leave: float = 0.66
     confirm_days: int = 2
     unsure_band: float = 0.05
     unsure_days: int = 5

@@ -20,7 +20,7 @@ from nudges.quiet_hours import QuietHours, exists
 from schemas.fields import Fraction
 from schemas.learner import Channel
 from schemas.nudge import DecisionReason
-from schemas.risk import MEMORY, MODEL, Reason, RiskChange, RiskLevel
+from schemas.risk import MEMORY, MODEL, RUN, Reason, RiskChange, RiskLevel
 
 NO_CAMPAIGN = "none"
 """What the ledger calls the campaign of a change that no campaign is for."""
@@ -370,7 +370,9 @@ class Policy(Rule):
 
 def raising(change: RiskChange) -> list[Reason]:
     """What is new about the learner and raises the risk, the heaviest first."""
-    found = [one for one in change.reasons if one.contribution > 0 and one.feature not in (MODEL, MEMORY)]
+    found = [
+        one for one in change.reasons if one.contribution > 0 and one.feature not in (MODEL, MEMORY, RUN)
+    ]
     return sorted(found, key=lambda reason: -reason.contribution)
 
 

@@ -10,7 +10,8 @@ costs calibration with many.
 **The networks** are in ``network``, averaged by ``committee``; they see what features mean together, and
 alone say who leaves soon.
 
-**The mixture** is in ``mixture``: it learns how far to believe each, on every example before they do.
+**The mixture** is in ``mixture``: it learns how far to believe each, on every example before they do; and
+``calibration`` likewise how far to believe what they say together.
 """
 
 from collections.abc import Sequence
@@ -21,11 +22,12 @@ from river import linear_model, optim
 
 from features.catalogue import FINGERPRINT
 from online_models import committee, network
+from online_models.calibration import Slope
 from online_models.design import SIZE, Floats, check_example, inputs, tables
 from online_models.mixture import Mixture
 from schemas.learning import ModelSnapshot, TrainingExample
 
-NAME = "risk/mixed-2"
+NAME = "risk/mixed-3"
 """Names what the numbers of a snapshot mean; change it when they change."""
 
 LEARNING_RATE = 0.01
@@ -49,6 +51,7 @@ class RiskClassifier:
         self._set_weights(np.zeros(SIZE))
         self.networks = committee.beginning()
         self.mixture = Mixture()
+        self.slope = Slope()
         self._state: dict[str, JsonValue] | None = None
         """The numbers of the last snapshot, for as long as nothing is learned."""
 
@@ -77,13 +80,16 @@ class RiskClassifier:
             self._optimizer.g2[number] *= kept
 
     def _weigh(self, examples: Sequence[TrainingExample]) -> None:
-        """Let the mixture see what the experts say of examples that they have not learned from yet."""
+        """Let mixture and slope see what the experts say of examples that they have not learned from yet."""
         seen = network.seen_in(examples)
         additive = tables(np.array(self.weights())).log_odds(seen)
         together = committee.log_odds(committee.joined(self.networks), seen)[network.LOST]
         said = np.stack([additive, together])
         labels = np.array([example.label for example in examples])
-        self.mixture.learn(said, labels, np.array([example.weight for example in examples]))
+        counts = np.array([example.weight for example in examples])
+        mixed: Floats = np.array(self.mixture.weights) @ said
+        self.slope.learn(mixed, labels, counts, [example.course_run for example in examples])
+        self.mixture.learn(said, labels, counts)
 
     def snapshot(self, model_version: str) -> ModelSnapshot:
         """Everything that was learned, as numbers."""
@@ -104,6 +110,7 @@ class RiskClassifier:
         return {
             "weights": list(self.weights()),
             "mixture": list(self.mixture.weights),
+            "slope": self.slope.state(),
             "networks": committee.state(self.networks),
             "squares": [float(squares[number]) if number in squares else 0.0 for number in range(SIZE)],
         }
@@ -123,6 +130,7 @@ class RiskClassifier:
         found._optimizer.n_iterations = snapshot.examples
         found.networks = committee.from_state(snapshot.state.get("networks"))
         found.mixture = Mixture.from_state(snapshot.state.get("mixture"))
+        found.slope = Slope.from_state(snapshot.state.get("slope"))
         return found
 
     def weights(self) -> list[float]:

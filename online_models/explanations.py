@@ -16,7 +16,7 @@ from features.catalogue import FEATURES, INDEX, KIND_GROUPS, WINDOWS, Linear
 from online_models.cohorts import MIDDLE
 from online_models.design import Floats, Seen
 from online_models.scoring import Scorer, log_odds_of
-from schemas.risk import CONFIRMED, MEMORY, MODEL, RISK_LEVELS, Reason
+from schemas.risk import CONFIRMED, MEMORY, MODEL, RISK_LEVELS, RUN, Reason
 
 Words = Callable[[float], str]
 """From a feature's value to what it means, in a clause without a full stop."""
@@ -38,6 +38,7 @@ for _place, _feature in enumerate(FEATURES):
 NOT_NEW = {
     MODEL: "the model has learned from course runs that ended since the last change",
     MEMORY: "earlier days still count: an estimate follows what is new over some days",
+    RUN: "withdrawals from the course run differ from those foretold, which is told of everybody in it",
 }
 """What these parts are called where they moved an estimate more than anything about the learner."""
 
@@ -60,19 +61,20 @@ def explain(
     now: list[float],
     typical: View | None,
     remembered: Sequence[float] | None = None,
+    shifted: Sequence[float] | None = None,
 ) -> list[Why]:
     """Why n estimates of a run changed since they were last told: from ``was`` to ``now``.
 
     before, after: what was seen then and now. typical: a typical learner of the cohort, None where nobody
-    knows. remembered: of the change, in log-odds, what the memory of earlier days makes; nothing where left
-    out.
+    knows. remembered: of the change, in log-odds, what the memory of earlier days makes; shifted: what the
+    intercept of the course run makes; nothing where left out.
     """
     moved = scorer.changes(before, after)
     views = [
         [View(seen.codes[:, at], seen.ranks[:, at]) for seen in (before, after)] for at in range(len(now))
     ]
-    memory = [0.0] * len(now) if remembered is None else remembered
-    added = [parts(moved[:, at], was[at], now[at], memory[at]) for at in range(len(now))]
+    memory, run = ([0.0] * len(now) if part is None else part for part in (remembered, shifted))
+    added = [parts(moved[:, at], was[at], now[at], memory[at], run[at]) for at in range(len(now))]
     reasons = []
     for at, (then, since) in enumerate(views):
         towards = now[at] - was[at]
@@ -102,14 +104,18 @@ def _not_new(added: dict[str, float], told: list[Reason], towards: float) -> lis
     ]
 
 
-def parts(moved: Floats, before: float, after: float, memory: float = 0.0) -> dict[str, float]:
+def parts(
+    moved: Floats, before: float, after: float, memory: float = 0.0, run: float = 0.0
+) -> dict[str, float]:
     """What each group contributed to the change from one probability to another, in log-odds.
 
-    moved: of each feature, by the newest model, [features]. memory: of earlier days. What they leave over is
-    what the model learned in the meantime. All parts, which have six decimals, add up to the change.
+    moved: of each feature, by the newest model, [features]. memory: of earlier days; run: of the run's
+    intercept. What they leave over is what the model learned in the meantime. All parts, which have six
+    decimals, add up to the change.
     """
     found = {group: round(float(moved[places].sum()), 6) for group, places in GROUPS.items()}
     found[MEMORY] = round(memory, 6)
+    found[RUN] = round(run, 6)
     found[MODEL] = round(_log_odds(after) - _log_odds(before) - sum(found.values()), 6)
     return found
 

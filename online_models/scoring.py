@@ -5,11 +5,12 @@ over partitions: the additive expert adds its features up elementwise and in the
 sums are exact in any order.
 """
 
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
 from online_models import committee, network
+from online_models.calibration import Slope
 from online_models.classifier import check, numbers
 from online_models.design import Estimate, Floats, Seen, Tables, tables
 from online_models.mixture import mixture_weights
@@ -31,6 +32,10 @@ class Scorer(Protocol):
     @property
     def state(self) -> ModelState: ...
 
+    def at(self, shift: float) -> Self:
+        """The same, of a course run whose log-odds are all off by ``shift``."""
+        ...
+
     def estimate(self, seen: Seen) -> Estimate:
         """Both estimates of n enrolments."""
         ...
@@ -48,21 +53,28 @@ class MixedScorer:
 
     state: ModelState = "serving"
 
-    def __init__(self, additive: Tables, networks: network.Weights, mixture: list[float]) -> None:
-        """networks: of the whole committee, joined."""
+    def __init__(
+        self, additive: Tables, networks: network.Weights, mixture: list[float], shift: float = 0.0
+    ) -> None:
+        """networks: of the whole committee, joined. mixture: times the calibration slope."""
         self._additive = additive
         self._networks = networks
         self._mixture = mixture
+        self._shift = shift
 
     @classmethod
     def from_snapshot(cls, snapshot: ModelSnapshot) -> "MixedScorer":
         """Raises ValueError for the snapshot of another model or other features."""
         check(snapshot)
-        return cls(
-            tables(numbers(snapshot, "weights")),
-            committee.joined(committee.from_state(snapshot.state.get("networks"))),
-            mixture_weights(snapshot.state.get("mixture")),
-        )
+        additive = tables(numbers(snapshot, "weights"))
+        networks = committee.joined(committee.from_state(snapshot.state.get("networks")))
+        mixture = mixture_weights(snapshot.state.get("mixture"))
+        slope = Slope.from_state(snapshot.state.get("slope")).value
+        return cls(additive, networks, [slope * weight for weight in mixture])
+
+    def at(self, shift: float) -> "MixedScorer":
+        """Both log-odds are moved."""
+        return MixedScorer(self._additive, self._networks, self._mixture, shift)
 
     def estimate(self, seen: Seen) -> Estimate:
         """Both estimates of n enrolments."""
@@ -74,12 +86,12 @@ class MixedScorer:
         found = committee.log_odds(self._networks, seen)
         by_additive, by_network = self._mixture
         found[network.LOST] = by_additive * self._additive.log_odds(seen) + by_network * found[network.LOST]
-        return found
+        return found + self._shift
 
     def experts(self, seen: Seen) -> Floats:
         """P(lost) by each expert alone, in the order of ``mixture.EXPERTS``, [experts, n]."""
         networks = committee.log_odds(self._networks, seen)[network.LOST]
-        return logistic(np.stack([self._additive.log_odds(seen), networks]))
+        return logistic(np.stack([self._additive.log_odds(seen), networks]) + self._shift)
 
     def changes(self, before: Seen, after: Seen) -> Floats:
         """Each expert's parts, as far as the mixture believes it."""

@@ -28,6 +28,7 @@ from online_models.challenger import Pair
 from online_models.cohorts import Histogram, merge, phase, rank_table
 from online_models.design import check_example
 from online_models.drift import Drift
+from online_models.intercepts import Intercepts, check_counts
 from online_models.metrics import Progress
 from online_models.quality import QualityWatch, merge_counts, merge_together
 from online_models.recommender import Table, learn, merged
@@ -63,6 +64,7 @@ class Trainer:
         self._quality = QualityWatch()
         self._choices: dict[str, NDArray[np.int32]] = {}
         self._next_items: Table = {}
+        self._intercepts = Intercepts()
 
     @classmethod
     def resume(cls, package: DayPackage, partitions: int) -> "Trainer":
@@ -75,6 +77,10 @@ class Trainer:
         found._quality = QualityWatch.from_state(package.quality.rhythm)
         found._choices = {name: unpack(sums) for name, sums in package.choices.items()}
         found._next_items = package.next_items
+        found._intercepts = Intercepts(
+            {run: unpack(sums) for run, sums in package.leaving.items()},
+            {course: unpack(sums) for course, sums in package.left.items()},
+        )
         return found
 
     def receive(self, report: DayReport) -> list[DayPackage]:
@@ -146,6 +152,7 @@ class Trainer:
                 )
             )
         self._add_choices(reports)
+        self._intercepts.take(_leaving(reports), cohorts)
         days = 1 if self.published is None else day - self.published
         transitions = merged(report.transitions for report in reports)
         self._next_items = learn(self._next_items, transitions, days)
@@ -160,6 +167,9 @@ class Trainer:
             deadlines=_deadlines(reports),
             choices={name: pack(self._choices[name]) for name in sorted(self._choices)},
             early=_early(reports),
+            intercepts=self._intercepts.shifts(),
+            leaving={run: pack(sums) for run, sums in sorted(self._intercepts.runs.items())},
+            left={course: pack(sums) for course, sums in sorted(self._intercepts.courses.items())},
             hours=_hours(reports),
             model=self._with_progress(champion),
             metrics=self._figures(events),
@@ -209,6 +219,8 @@ def _check_content(report: DayReport) -> None:
     merge_together([report.together])
     for counts in report.deadlines.values():
         _check_deadlines(unpack(counts))
+    for counts in report.leaving.values():
+        check_counts(unpack(counts))
     for sums in (*report.choices.values(), *report.early.values()):
         unpack(sums)
     for hours in report.hours.values():
@@ -269,6 +281,15 @@ def _deadlines(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
             of_run = found.setdefault(run, {})
             of_run[counts.shape[1]] = counts + of_run.get(counts.shape[1], np.int64(0))
     return {run: pack(max(found[run].values(), key=lambda one: one.shape[1])) for run in sorted(found)}
+
+
+def _leaving(reports: Iterable[DayReport]) -> dict[str, NDArray[np.int64]]:
+    """Who was foretold to leave each run and who left, added up over the partitions."""
+    found: dict[str, NDArray[np.int64]] = {}
+    for report in reports:
+        for run, counts in report.leaving.items():
+            found[run] = unpack(counts) + found.get(run, np.int64(0))
+    return found
 
 
 def _hours(reports: Iterable[DayReport]) -> dict[str, PackedArray]:

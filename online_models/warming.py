@@ -95,6 +95,10 @@ class RecencyPrior:
 
     state: ModelState = "warming_up"
 
+    def at(self, shift: float) -> "RecencyPrior":  # noqa: ARG002  for a model it matters
+        """The prior is what it is, whatever a run does."""
+        return self
+
     def estimate(self, seen: Seen) -> Estimate:
         """By phase and silence alone."""
         phase, silence = seen.codes[_PHASE], seen.codes[_SILENCE]

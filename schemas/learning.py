@@ -59,6 +59,10 @@ class DayReport(Message):
         default_factory=dict,
         description="per run: what its enrolments did with each deadline, int64 [counted, deadline]",
     )
+    leaving: dict[CourseRun, PackedArray] = Field(
+        default_factory=dict,
+        description="per run: exits foretold, withdrawals seen, and how those left who did, int64 [counted]",
+    )
     hours: dict[CourseRun, PackedArray] = Field(
         default_factory=dict,
         description="per run: active hours of the last 28 days by hour of the week in UTC, int32 [168]",
@@ -129,6 +133,17 @@ class DayPackage(Message):
     deadlines: dict[CourseRun, PackedArray] = Field(
         default_factory=dict,
         description="per run: what the whole cohort did with each deadline, int64 [counted, deadline]",
+    )
+    intercepts: dict[CourseRun, float] = Field(
+        default_factory=dict, description="per run: what is added to the log-odds of both of its estimates"
+    )
+    leaving: dict[str, PackedArray] = Field(
+        default_factory=dict,
+        description="per run that is on: exits foretold so far and withdrawals seen, int64 [2]",
+    )
+    left: dict[str, PackedArray] = Field(
+        default_factory=dict,
+        description="per course: who left its runs that ended, and who of them by a withdrawal, int64 [2]",
     )
     hours: dict[CourseRun, PackedArray] = Field(
         default_factory=dict, description="per run: active hours by hour of the week in UTC, int32 [168]"

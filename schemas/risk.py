@@ -22,9 +22,10 @@ DataQuality = Literal[
 ]
 
 
-MODEL, MEMORY = "model", "memory"
-"""Parts of a change that are not new about the learner: what the model has learned since, and that earlier
-days still count. A reason names one as its feature where it moved the estimate more than all that is new."""
+MODEL, MEMORY, RUN = "model", "memory", "run"
+"""Parts of a change that are not new about the learner: what the model has learned since, that earlier days
+still count, and that the whole course run goes another way than was foretold. A reason names one as its
+feature where it moved the estimate more than all that is new."""
 
 CONFIRMED = "confirmed"
 """The feature of a reason that says that the estimate was there before, and its level follows only now."""
@@ -34,7 +35,7 @@ class Reason(Message):
     """One of the main reasons of a change, in the reader's words."""
 
     feature: str = Field(
-        description="by its name in the catalogue; or 'model' or 'memory', as in `parts`, or 'confirmed'"
+        description="its name in the catalogue; or 'model', 'memory' or 'run', as in `parts`; or 'confirmed'"
     )
     text: str = Field(examples=["no activity for 9 days (was active on 4 of 7 days before)"])
     contribution: float = Field(description="its part of the change, in log-odds; positive raises the risk")
@@ -66,6 +67,6 @@ class RiskChange(Message):
     reasons: Annotated[list[Reason], Field(max_length=6)]
     parts: dict[str, float] = Field(
         description="what each group of features contributed to the change, under 'memory' that earlier days "
-        "still count, and under 'model' what the model learned since the last one; in log-odds, and they add "
-        "up to the change"
+        "still count, under 'run' how far withdrawals differ from those foretold, and under 'model' what the "
+        "model learned since the last one; in log-odds, and they add up to the change"
     )

@@ -18,6 +18,7 @@ from online_models.labels import (
     NO_EXIT,
     SILENCE_HORIZON,
     WAIT,
+    WITHDRAWN,
     example_weight,
     exits,
     verdicts,
@@ -64,6 +65,9 @@ class Maturing:
             state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64), ends, last
         )
         lost, kept = certain == LOST, certain == KEEP
+        gone = lost & (state.rows["probability"][slots] > 0) & (left > run.start) & (left < NO_EXIT)
+        withdrawn = state.rows["outcome"][slots] == WITHDRAWN
+        state.leaving.ended(run.name, int(gone.sum()), int((gone & withdrawn).sum()))
         examples = self._examples(slots[lost], left[lost], run, today, lost=True)
         examples += self._examples(slots[kept], np.full(int(kept.sum()), NO_EXIT), run, today, lost=False)
         state.rows["snap_day"][done] = NEVER

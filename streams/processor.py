@@ -417,6 +417,8 @@ class PartitionProcessor:
             withdrawn = fact["type"] == "withdrawn"
             rows["outcome"][slot] = WITHDRAWN if withdrawn else outcome_of(cast(Completed, fact))
             rows["outcome_day"][slot] = day
+            if withdrawn and rows["probability"][slot]:
+                self.state.leaving.withdrawn(self.state.runs[self.state.run_of[slot]].name)
         self._scoring.take(fact)
         return bool(rows["outcome"][slot] != OPEN)
 
@@ -499,6 +501,7 @@ class PartitionProcessor:
         return {
             "cohorts": {one.run.name: pack(histogram(one.codes)) for one in cohorts},
             "deadlines": {one.run.name: pack(one.deadlines) for one in cohorts if one.deadlines.size},
+            "leaving": {run: pack(counts) for run, counts in self.state.leaving.take().items()},
             "sources": self.state.tallies.take(today),
             "together": {one.run.name: pack(counted(clicks[one.slots, place])) for one in cohorts},
             "choices": choices,

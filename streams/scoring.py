@@ -29,7 +29,7 @@ from online_models.explanations import Why, confirmed, explain, typical_of
 from online_models.labels import OPEN, WITHDRAWN, is_due, reservoir_slots
 from online_models.memory import Memory, steadied
 from online_models.recommender import Recommender
-from online_models.scoring import DECIMALS, Scorer, log_odds_of, scorer_of
+from online_models.scoring import DECIMALS, Scorer, log_odds_of, logistic, scorer_of
 from schemas.fields import DAY_S
 from schemas.learning import DayPackage
 from schemas.risk import ModelState, RiskChange
@@ -80,6 +80,8 @@ class Scored:
     """What earlier days make of the log-odds of being lost: those served, less the day's own."""
     memory: Memory
     """What earlier days left to steady these with."""
+    shift: float
+    """What the run's intercept added to the log-odds of the day's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,14 @@ class Today:
         )
         learned = stages(early, choices)
         return cls(day, package, scorer, served, suspect, learned, Recommender(package.next_items))
+
+    def shift(self, run: Run) -> float:
+        """How far a run's log-odds are off as a whole; the prior is no model that could be."""
+        return 0.0 if self.scorer.state == "warming_up" else self.package.intercepts.get(run.name, 0.0)
+
+    def scorer_of(self, run: Run) -> Scorer:
+        """What to score a run with."""
+        return self.scorer.at(self.shift(run))
 
     def serve(self, memory: Memory, own: Estimate) -> tuple[Memory, Estimate]:
         """What is remembered after the day's own estimates, and what is served; while no model does, they."""
@@ -181,14 +191,17 @@ class Scoring:
 
     def _estimate(self, cohort: Cohort, ranks: Codes, day: Today) -> Scored:
         """A cohort's estimates, steadied by those of the days before."""
-        own = day.scorer.estimate(_seen(cohort.run, cohort.codes, ranks))
+        run, shift = cohort.run, day.shift(cohort.run)
+        own = day.scorer_of(run).estimate(_seen(run, cohort.codes, ranks))
         memory = self._state.rows["memory"]
         before = memory[cohort.slots]
         after, served = day.serve(before, own)
-        if cohort.run.name not in day.suspect:
+        if run.name not in day.suspect:
             memory[cohort.slots] = after
+            if day.scorer.state == "serving":
+                self._state.leaving.foretell(run.name, logistic(log_odds_of(own.exits) - shift))
         remembered = log_odds_of(served.lost) - log_odds_of(own.lost)
-        return Scored(cohort, ranks, served.lost, served.exits, remembered, before)
+        return Scored(cohort, ranks, served.lost, served.exits, remembered, before, shift)
 
     def _take_policy(self, package: DayPackage) -> None:
         """The package's policy decides from this day on, until another one does."""
@@ -228,7 +241,8 @@ class Scoring:
         cases = [scored.probability[places]]
         for codes in cohort.doubt.cases(places):
             seen = _seen(cohort.run, codes, _ranks(cohort.run, codes, day.package))
-            cases.append(day.serve(scored.memory[places], day.scorer.estimate(seen))[1].lost)
+            own = day.scorer_of(cohort.run).estimate(seen)
+            cases.append(day.serve(scored.memory[places], own)[1].lost)
         believed = scored.probability.copy()
         believed[places] = agreed(level[places], np.min(cases, axis=0), np.max(cases, axis=0), settings)
         return believed
@@ -243,13 +257,14 @@ class Scoring:
         told, run = self._state.rows[scored.cohort.slots[places]], scored.cohort.run
         profile = day.package.cohorts.get(run.name)
         return explain(
-            day.scorer,
+            day.scorer_of(run),
             _seen(run, told["told_codes"].T, told["told_ranks"].T),
             _seen(run, scored.cohort.codes[:, places], scored.ranks[:, places]),
             [_told(one) for one in told["told"].tolist()],
             scored.probability[places].tolist(),
             None if profile is None else typical_of(unpack(profile)),
             (scored.remembered[places] - told["told_memory"]).tolist(),
+            (scored.shift - told["told_shift"]).tolist(),
         )
 
     def _change(self, scored: Scored, at: int, before: int, day: Today, why: Why) -> RiskChange:
@@ -280,6 +295,7 @@ class Scoring:
         rows, slots = self._state.rows, scored.cohort.slots[places]
         rows["told"][slots] = scored.probability[places]
         rows["told_memory"][slots] = scored.remembered[places]
+        rows["told_shift"][slots] = scored.shift
         rows["told_codes"][slots] = scored.cohort.codes[:, places].T
         rows["told_ranks"][slots] = scored.ranks[:, places].T
 

@@ -27,12 +27,13 @@ from online_models.recommender import Trail
 from online_models.trails import Trails
 from schemas.fields import DAY_S
 from streams.identity import Identity
+from streams.leaving import Leaving
 from streams.measures import Measures
 from streams.tallies import Tallies
 from streams.unseen import Unseen
 
 F = len(FEATURES)
-VERSION = 4
+VERSION = 5
 
 ROW = np.dtype(
     [
@@ -49,6 +50,7 @@ ROW = np.dtype(
         ("streak", "u1"),
         ("told", "<f4"),  # the estimate of the last risk change, and what it rested on
         ("told_memory", "<f4"),  # what the memory had made of its log-odds
+        ("told_shift", "<f4"),  # what the run's intercept had added to them
         ("told_codes", "u1", (F,)),
         ("told_ranks", "u1", (F,)),
         ("written", "<f4"),  # the estimate last written to the store, and when
@@ -135,6 +137,7 @@ class PartitionState:
         self.tallies = Tallies()
         self.unseen = Unseen()
         self.measures = Measures()
+        self.leaving = Leaving()
         self._dirty = np.zeros(capacity, bool)
         self._dirty_rows: dict[bytes, bytes | None] = {}
         self._written_facts: set[str] = set()
@@ -348,6 +351,7 @@ class PartitionState:
             "tallies": self.tallies.stored(),
             "unseen": self.unseen.stored(),
             "measures": self.measures.stored(),
+            "leaving": self.leaving.stored(),
             "clock": {name: getattr(self.clock, name) for name in Clock.__slots__},
         }
 
@@ -392,6 +396,7 @@ class PartitionState:
         self.tallies = Tallies(mark["tallies"])
         self.unseen = Unseen(mark["unseen"])
         self.measures = Measures(mark["measures"])
+        self.leaving = Leaving(mark["leaving"])
         self.clock = Clock(**mark["clock"])
 
     def _restore_row(self, kind: bytes, name: str, value: bytes, key: bytes) -> None:

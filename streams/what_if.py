@@ -58,9 +58,10 @@ class PackageWhatIf:
         both = np.stack([base, asked], axis=1)
         ranks = np.full_like(both, MIDDLE) if profile is None else ranks_of(both, profile)
         start, then = (Seen.of_run(both[:, [at]], ranks[:, [at]], course_run, None) for at in (0, 1))
-        moved = ready.scorer.changes(start, then)[:, 0]
+        scorer = ready.scorer.at(ready.package.intercepts.get(course_run, 0.0))
+        moved = scorer.changes(start, then)[:, 0]
         before, after = (View(both[:, at], ranks[:, at]) for at in (0, 1))
-        probability = [float(ready.scorer.estimate(seen).lost[0]) for seen in (start, then)]
+        probability = [float(scorer.estimate(seen).lost[0]) for seen in (start, then)]
         return Estimate(
             probability=probability[1],
             base_probability=probability[0],

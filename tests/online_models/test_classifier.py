@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from online_models import committee, network
+from online_models.calibration import FIRST
 from online_models.classifier import ENOUGH, RiskClassifier
 from online_models.design import SIZE, TERMS, inputs, tables
 from online_models.scoring import MixedScorer, logistic, scorer_of
@@ -40,13 +41,14 @@ def test_numpy_scores_as_river_does(found: Rows) -> None:
     seen, classifier = seen_of(codes, ranks), learned()
     additive = tables(np.array(classifier.weights())).log_odds(seen)
     net = committee.log_odds(committee.joined(classifier.networks), seen)
-    mixing = classifier.mixture._regression
+    mixing, slope = classifier.mixture._regression, classifier.slope.value
     estimate = MixedScorer.from_snapshot(through_json(classifier)).estimate(seen)
     for n in range(codes.shape[1]):
         example = inputs(codes[:, n].tobytes(), ranks[:, n].tobytes(), "BBB/2014B", 0)
         river = classifier.regression.predict_proba_one(example)[True]
         np.testing.assert_allclose(logistic(additive[n]), river, rtol=0, atol=1e-9)
-        mixed = mixing.predict_proba_one({0: additive[n], 1: net[network.LOST, n]})[True]
+        said = {0: slope * additive[n], 1: slope * net[network.LOST, n]}
+        mixed = mixing.predict_proba_one(said)[True]
         np.testing.assert_allclose(estimate.lost[n], mixed, rtol=0, atol=5.1e-7)
     np.testing.assert_allclose(estimate.exits, logistic(net[network.EXITS]), rtol=0, atol=5.1e-7)
 
@@ -61,6 +63,31 @@ def test_parts_add_up_to_the_change_in_log_odds(found: Rows) -> None:
     assert parts.shape == codes.shape
     change = scorer.log_odds(after)[0] - scorer.log_odds(before)[0]
     np.testing.assert_allclose(parts.sum(axis=0), change, rtol=0, atol=1e-9)
+
+
+def test_a_shift_moves_both_log_odds_of_everybody_and_no_part() -> None:
+    scorer = MixedScorer.from_snapshot(learned().snapshot("test"))
+    seen = seen_of(*rows(50, np.random.default_rng(4)))
+    other = seen_of(*rows(50, np.random.default_rng(5)))
+    shifted = scorer.at(0.3)
+    np.testing.assert_allclose(shifted.log_odds(seen), scorer.log_odds(seen) + 0.3, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(shifted.changes(seen, other), scorer.changes(seen, other))
+    np.testing.assert_array_equal(scorer.at(0.0).estimate(seen).lost, scorer.estimate(seen).lost)
+    prior = RecencyPrior()
+    np.testing.assert_array_equal(prior.at(0.3).estimate(seen).lost, prior.estimate(seen).lost)
+
+
+def test_the_slope_is_learned_and_every_estimate_is_believed_by_it() -> None:
+    classifier = RiskClassifier()
+    for seed in range(3):
+        classifier.learn(seeded(1000, seed=seed))
+    assert classifier.slope.value not in (1.0, FIRST), "the later two days judged the first"
+    seen = seen_of(*rows(50, np.random.default_rng(4)))
+    snapshot = through_json(classifier)
+    plain = snapshot.model_copy(update={"state": snapshot.state | {"slope": [1.0, 400.0]}})
+    calibrated, believed = (MixedScorer.from_snapshot(one).log_odds(seen) for one in (snapshot, plain))
+    np.testing.assert_allclose(calibrated[0], classifier.slope.value * believed[0], rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(calibrated[1], believed[1])
 
 
 def test_an_estimate_does_not_depend_on_the_others() -> None:
@@ -86,6 +113,7 @@ def test_learning_goes_on_bit_for_bit_after_a_snapshot() -> None:
     assert through_json(after) == through_json(straight)
     assert after.weights() == straight.weights()
     assert after.mixture.weights == straight.mixture.weights
+    assert after.slope == straight.slope
 
 
 def test_it_learns_the_truth() -> None:
@@ -145,7 +173,7 @@ def test_until_enough_of_both_classes_the_prior_serves() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"model": "lost/other-7"}, "model 'lost/other-7', expected 'risk/mixed-2'"),
+        ({"model": "lost/other-7"}, "model 'lost/other-7', expected 'risk/mixed-3'"),
         ({"features": "feedfeed"}, "made with features feedfeed"),
         ({"state": {}}, "weights|valid list"),
         ({"state": {"weights": [1.0], "squares": [1.0]}}, f"must be {SIZE} finite numbers, got 1"),

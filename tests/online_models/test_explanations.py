@@ -26,7 +26,7 @@ from online_models.explanations import (
     typical_of,
 )
 from online_models.scoring import MixedScorer, log_odds_of
-from schemas.risk import MEMORY, MODEL
+from schemas.risk import MEMORY, MODEL, RUN
 from tests.online_models.examples import F, enrolments, seeded, seen_of
 
 
@@ -177,7 +177,7 @@ def test_the_parts_of_a_change_add_up_to_it(
     same = explain(SCORER, before, after, then.tolist(), now.tolist(), None)
     other = explain(SCORER, before, after, [was] * len(now), now.tolist(), None)
     for at, why in enumerate(same):
-        assert set(why.parts) == {*GROUPS, "memory", "model"}
+        assert set(why.parts) == {*GROUPS, "memory", "run", "model"}
         assert sum(why.parts.values()) == pytest.approx(_log_odds(now[at]) - _log_odds(then[at]), abs=1e-5)
         assert abs(why.parts["model"]) < 0.02, "only what rounding to six decimals leaves"
         assert sum(other[at].parts.values()) == pytest.approx(_log_odds(now[at]) - _log_odds(was), abs=1e-5)
@@ -249,10 +249,15 @@ def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
     before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
     moved = float(SCORER.changes(before, after)[:, 0].sum())
     was = 0.4
-    for remembered, learned, told in ((0.0, 0.0, []), (2.0, 0.0, [MEMORY]), (0.0, 3.0, [MODEL])):
-        sum_ = log_odds_of(np.array(was)) + moved + remembered + learned
+    for remembered, shifted, learned, told in (
+        (0.0, 0.0, 0.0, []),
+        (2.0, 0.0, 0.0, [MEMORY]),
+        (0.0, 2.0, 0.0, [RUN]),
+        (0.0, 0.0, 3.0, [MODEL]),
+    ):
+        sum_ = log_odds_of(np.array(was)) + moved + remembered + shifted + learned
         probability = float(1 / (1 + np.exp(-sum_)))
-        (why,) = explain(SCORER, before, after, [was], [probability], None, [remembered])
+        (why,) = explain(SCORER, before, after, [was], [probability], None, [remembered], [shifted])
         not_new = [reason for reason in why.reasons if reason.feature in NOT_NEW]
         assert [reason.feature for reason in not_new] == told
         assert why.reasons[-len(not_new) or None :] == not_new or not told

@@ -44,6 +44,12 @@ def deadlines(codes: NDArray[np.uint8], count: int = 3) -> Counts:
     return np.stack([sums * (1 + number) for number in range(count)], axis=1)
 
 
+def leaving(codes: NDArray[np.uint8]) -> Counts:
+    """Any sums over enrolments."""
+    sums: Counts = codes[:4].astype(np.int64).sum(axis=1) * np.array([100_000, 1, 2, 1])
+    return sums
+
+
 def reports(partition: int, partitions: int, parts: int) -> list[DayReport]:
     """One partition's share of the term, each day in so many parts."""
     found = []
@@ -63,6 +69,11 @@ def reports(partition: int, partitions: int, parts: int) -> list[DayReport]:
                     cohorts=cohorts if part == 0 else {},
                     deadlines={
                         run: pack(deadlines(codes[:, partition::partitions]))
+                        for run, codes in what.cohorts.items()
+                        if part == 0
+                    },
+                    leaving={
+                        run: pack(leaving(codes[:, partition::partitions]))
                         for run, codes in what.cohorts.items()
                         if part == 0
                     },
@@ -86,7 +97,7 @@ def test_each_day_has_its_package() -> None:
     packages = [DayPackage.model_validate_json(text) for text in expected()]
     assert [package.day for package in packages] == list(DAYS)
     assert [package.model.examples for package in packages] == [30, 60, 90, 120, 150]
-    assert packages[2].model.model_version == "risk/mixed-2-102-90"
+    assert packages[2].model.model_version == "risk/mixed-3-102-90"
     assert packages[-1].model.warming_up
     assert packages[-1].metrics["examples"] == 150
     assert packages[-1].metrics["served"] == 100
@@ -175,6 +186,8 @@ def test_reports_of_published_days_are_ignored() -> None:
             r"int64 and shape \(2, 2\)",
         ),
         ({"deadlines": {"AAA": pack(np.zeros((len(COUNTED), 2), np.int32))}}, "type int32"),
+        ({"leaving": {"AAA": pack(np.zeros(3, np.int64))}}, r"leaving has type int64 and shape \(3,\)"),
+        ({"leaving": {"AAA": pack(np.array([0, -1, 0, 0]))}}, "none below 0"),
         ({"examples": [seeded(1)[0].model_copy(update={"codes": b"x"})]}, "1 codes"),
     ],
 )

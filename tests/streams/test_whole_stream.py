@@ -2,9 +2,11 @@
 
 import random
 from dataclasses import replace
+from datetime import date, datetime
 from functools import cache
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 from evaluation.backtest import Backtest
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
+from online_models.arrays import unpack
 from online_models.design import Seen
+from online_models.intercepts import MILLION
 from online_models.memory import HALF_LIFE_DAYS
 from online_models.scoring import log_odds_of, scorer_of
 from schemas.learning import DayPackage
@@ -21,6 +25,8 @@ from schemas.risk import RiskChange
 from sources.stream import Published
 from streams.processor import PartitionProcessor
 from tests.streams.pipeline import IDENTITY, REPLAY, Moment, Said, logs_of, play, term
+
+EPOCH = date(1970, 1, 1).toordinal()
 
 few = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -164,9 +170,9 @@ def test_what_is_served_is_steadied_by_the_days_before_and_the_parts_say_so() ->
     kept = 0.5 ** (1 / HALF_LIFE_DAYS)
 
     def watch(_day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
-        scorer = scorer_of(package.model)
         for scored in processors[0].scored:
             run = scored.cohort.run
+            scorer = scorer_of(package.model).at(package.intercepts.get(run.name, 0.0))
             own = scorer.estimate(Seen.of_run(scored.cohort.codes, scored.ranks, run.name, run.start)).lost
             if scorer.state == "warming_up":
                 np.testing.assert_array_equal(scored.probability, own)
@@ -189,3 +195,43 @@ def test_what_is_served_is_steadied_by_the_days_before_and_the_parts_say_so() ->
     serving = [one.parts["memory"] for one in changes if one.model_state == "serving"]
     assert any(serving), "the memory has a part in some change"
     assert all(one.parts["memory"] == 0 for one in changes if one.model_state == "warming_up")
+
+
+@cache
+def withdrawals() -> list[tuple[str, int]]:
+    """Course run and day of each, from the messages themselves."""
+    said = [orjson.loads(one.value) for one in messages()]
+    return [
+        (one["course_run"], datetime.fromisoformat(one["occurred_at"]).toordinal() - EPOCH)
+        for one in said
+        if one["type"] == "withdrawn"
+    ]
+
+
+def test_withdrawals_shift_the_runs_that_are_on_and_a_change_says_so() -> None:
+    """Exits foretold and withdrawals are counted by hand beside the pipeline."""
+    foretold: dict[str, float] = {}
+    began: dict[str, int] = {}
+    packages: list[DayPackage] = []
+
+    def watch(day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
+        packages.append(package)
+        for name, sums in package.leaving.items():
+            exits, withdrawn = unpack(sums)
+            seen = [at for run, at in withdrawals() if run == name and began.get(name, day) <= at < day]
+            assert exits / MILLION == pytest.approx(foretold.get(name, 0.0), abs=1e-3)
+            assert withdrawn == len(seen)
+        model = scorer_of(package.model)
+        for scored in processors[0].scored if model.state == "serving" else []:
+            of, codes = scored.cohort.run, scored.cohort.codes
+            own = model.estimate(Seen.of_run(codes, scored.ranks, of.name, of.start)).exits
+            foretold[of.name] = foretold.get(of.name, 0.0) + float(own.sum())
+            began.setdefault(of.name, day)
+
+    heard = Said()
+    Backtest(REPLAY, IDENTITY, say=heard.hear, watch=watch).run(messages())
+    assert any(unpack(sums)[1] for package in packages for sums in package.leaving.values())
+    assert len({shift for package in packages for shift in package.intercepts.values()}) >= 10
+    changes = [one for one in heard.messages.values() if isinstance(one, RiskChange)]
+    assert any(one.parts["run"] for one in changes if one.model_state == "serving")
+    assert all(one.parts["run"] == 0 for one in changes if one.model_state == "warming_up")

@@ -1,0 +1,99 @@
+"""A running run's level, from withdrawals and those foretold."""
+
+from math import log
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from online_models.intercepts import (
+    IMAGINED,
+    MILLION,
+    MOST,
+    WEIGHT,
+    Counts,
+    Intercepts,
+    check_counts,
+    foretold,
+)
+from online_models.labels import EXIT_DAYS
+
+RUN, OTHER = "course-a/2026-02", "course-b/2026-02"
+
+
+def counts(exits: float = 0.0, withdrawn: int = 0, left: int = 0, by_withdrawal: int = 0) -> Counts:
+    """exits: those foretold to leave on the day."""
+    return np.array([round(exits * EXIT_DAYS * MILLION), withdrawn, left, by_withdrawal])
+
+
+def known(course: str = "course-a", left: int = 10_000, by_withdrawal: int = 10_000) -> Intercepts:
+    return Intercepts(courses={course: np.array([left, by_withdrawal])})
+
+
+def test_as_many_as_foretold_change_nothing_and_more_or_fewer_move_the_level() -> None:
+    for seen, expected in ((90, 0.0), (190, WEIGHT * log(2)), (40, -WEIGHT * log(2))):
+        found = known()
+        found.take({RUN: counts(90, seen)}, [RUN])
+        assert found.shifts() == {RUN: pytest.approx(expected, abs=0.002)}
+    assert IMAGINED == 10, "the figures above count on it"
+
+
+def test_only_the_share_that_withdraws_is_expected_to() -> None:
+    """Where three of ten who leave withdraw, 30 of 100 foretold are what was to be expected."""
+    found = known(by_withdrawal=3000)
+    found.take({RUN: counts(100, 30)}, [RUN])
+    assert found.shifts()[RUN] == pytest.approx(0.0, abs=0.002)
+
+
+def test_where_nobody_ever_withdraws_the_lack_of_withdrawals_says_nothing() -> None:
+    found = known(left=400, by_withdrawal=0)
+    found.take({RUN: counts(500, 0)}, [RUN])
+    assert found.shifts() == {RUN: 0.0}
+
+
+def test_a_course_without_a_past_is_taken_for_like_the_others() -> None:
+    found = known("course-b", by_withdrawal=5000)
+    assert found.share("course-b") == pytest.approx(0.5, abs=0.01)
+    assert found.share("course-a") == pytest.approx(0.5, abs=0.01)
+    found.take({RUN: counts(left=200, by_withdrawal=20)}, [])
+    assert found.share("course-a") == pytest.approx(0.18, abs=0.01), "its own leavers count for more by now"
+    assert Intercepts().share("course-a") == 0.0
+
+
+def test_a_run_that_is_over_is_forgotten_and_what_its_course_taught_is_kept() -> None:
+    found = Intercepts()
+    found.take({RUN: counts(50, 100), OTHER: counts(50, 10)}, [RUN, OTHER])
+    found.take({RUN: counts(left=60, by_withdrawal=40)}, [OTHER])
+    assert list(found.shifts()) == [OTHER]
+    assert found.courses["course-a"].tolist() == [60, 40]
+
+
+def test_withdrawals_alone_without_anything_foretold_shift_nothing() -> None:
+    found = known()
+    found.take({RUN: counts(0, 3)}, [RUN])
+    assert found.shifts() == {}
+
+
+@given(st.lists(st.tuples(st.floats(0, 50), st.integers(0, 500)), min_size=1, max_size=20))
+def test_a_shift_is_bounded_and_the_days_and_partitions_add_up(days: list[tuple[float, int]]) -> None:
+    daily, at_once = known(), known()
+    for exits, withdrawn in days:
+        daily.take({RUN: counts(exits, withdrawn)}, [RUN])
+    at_once.take({RUN: sum((counts(*one) for one in days), counts())}, [RUN])
+    assert daily.shifts() == at_once.shifts()
+    assert all(abs(shift) <= MOST for shift in daily.shifts().values())
+
+
+@given(st.lists(st.floats(0, 1).map(lambda one: round(one, 6)), max_size=50))
+def test_what_is_foretold_does_not_depend_on_who_sums_it(exits: list[float]) -> None:
+    cut = len(exits) // 3
+    parts = foretold(np.array(exits[:cut])) + foretold(np.array(exits[cut:]))
+    assert parts == foretold(np.array(exits[::-1]))
+    assert parts == pytest.approx(sum(exits) * MILLION, abs=1)
+
+
+@pytest.mark.parametrize("strange", [np.zeros(3, np.int64), np.zeros(4, np.int32), np.array([0, -1, 0, 0])])
+def test_counts_of_another_shape_are_refused(strange: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="leaving"):
+        check_counts(strange)
