@@ -139,6 +139,27 @@ def _quality() -> list[Panel]:
             ORDER BY bin""",
             12,
         ),
+        lines(
+            "Course runs above or below what was foretold",
+            "What is added to the log-odds of all estimates of a run, because more or fewer withdraw from it "
+            "than exit risk foretold: at .4 an estimate of 50 % becomes 60 %. Beyond .5 either way: look at "
+            "how the platform tells of withdrawals, or at what is new in that course.",
+            "none",
+            f"""SELECT {AT_DAY}, replaceOne(metric, 'intercept/', '') AS run, max(value) AS intercept
+            FROM model_metrics FINAL
+            WHERE startsWith(metric, 'intercept/') AND $__dateFilter(day)
+            GROUP BY day, run
+            ORDER BY time, run""",
+            interval=DAILY,
+        ),
+        lines(
+            "How far the model is believed",
+            "The calibration slope: log-odds are multiplied by it. Below 1 the model was too sure of itself "
+            "on outcomes that it had not learned from yet. Far below, or falling: it no longer fits.",
+            "none",
+            _over_time("slope"),
+            interval=DAILY,
+        ),
     ]
 
 

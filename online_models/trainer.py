@@ -190,6 +190,8 @@ class Trainer:
     def _figures(self, events: Iterable[ModelEvent]) -> dict[str, float]:
         champion = self._models.champion
         learned = {"examples": float(champion.examples), "positives": float(champion.positives)}
+        learned["slope"] = champion.slope.value
+        learned |= {f"intercept/{run}": shift for run, shift in self._intercepts.shifts().items()}
         told = {f"event/{event.what}/{event.of}": event.value for event in events}
         return (
             learned | self._progress.figures() | self._models.contest.figures() | self._drift.figures() | told

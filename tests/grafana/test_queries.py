@@ -175,14 +175,16 @@ def test_tables_have_the_columns_that_their_settings_name(
 def test_the_figures_are_those_of_the_run(reader: StoreReader, base: Callable[[str], View]) -> None:
     outcome, packages = p.straight().outcome, p.straight().packages
     raised = sum(p.field_of(value, "level") == "high" for value in outcome.risk_changes.values())
-    reasons = [p.field_of(value, "reason") for value in outcome.decisions.values()]
+    reasons, said = (
+        [p.field_of(value, field) for value in outcome.decisions.values()] for field in ("reason", "decision")
+    )
     model = json.loads(packages[max(packages)])["metrics"]
     messages = [json.loads(message.value) for message in p.stream()]
     kinds = [message["type"] for message in messages]
     expected = {
         ("risk", "Raised to high"): raised,
-        ("interventions", "Sent"): len(outcome.nudges),
-        ("interventions", "Held back"): len(outcome.decisions) - len(outcome.nudges),
+        ("interventions", "Sent"): said.count("send"),
+        ("interventions", "Held back"): said.count("hold"),
         ("interventions", "Holdout"): reasons.count("holdout"),
         ("engagement", "New"): kinds.count("enrolled"),
         ("engagement", "Withdrawn"): kinds.count("withdrawn"),
@@ -252,6 +254,7 @@ def test_drift_is_shown_and_marked(reader: StoreReader, filled: StoreAddress, wh
     metrics = {
         "input_shift/course-a/2026-02-02": 0.12,
         "event/inputs_shifted/course-a/2026-02-02": 0.12,
+        "intercept/course-a/2026-02-02": -0.3,
         **{f"feature_shift/f{number}": number / 100 for number in range(12)},
     }
     with ClickHouseWriter(filled) as writer:
@@ -263,6 +266,8 @@ def test_drift_is_shown_and_marked(reader: StoreReader, filled: StoreAddress, wh
         query.title: query.run(reader, view).rows for query in (*q.panels("model"), *q.annotations("model"))
     }
     assert found["Inputs unlike what was learned"][-1][1:] == ("course-a/2026-02-02", 0.12)
+    foretold = [row[1:] for row in found["Course runs above or below what was foretold"]]
+    assert ("course-a/2026-02-02", -0.3) in foretold
     features = [(feature, shift) for _, feature, shift in found["Features unlike what was learned"]]
     assert features == sorted((f"f{number}", number / 100) for number in range(4, 12))
     assert found["Told of the model"][0] == (str(day), "inputs_shifted", "course-a/2026-02-02", 0.12)
