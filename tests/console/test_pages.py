@@ -1,7 +1,7 @@
 """The page in a real Chromium, over a real run: every view, clicks that change something, use by all."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +14,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from console.app import create_app
-from console.pages.rendering import muted_before
+from console.models import Risk
+from console.pages.reasons import Help, help_of, muted_before
+from console.pages.rendering import likely
+from console.queries import nudges
 from console.readers import Readers
 from console.report import weekly
 from console.service import Parts
@@ -228,6 +231,23 @@ def test_today_is_the_api_s_list_and_its_filters_work(open_page: Open, console: 
     assert page.locator(".card h3 a").all_text_contents() == [one["name"] for one in high]
 
 
+def test_a_learner_s_page_says_what_would_bring_the_risk_down(open_page: Open, console: Served) -> None:
+    with console.client() as client:
+        items = client.get("/risks", params={"limit": 200}).json()["items"]
+    risks = [Risk.model_validate(one) for one in items]
+    risk = max(risks, key=lambda one: len(helps(one)))
+    assert helps(risk), "nothing would help anybody: it shows nothing"
+    page = open_page(f"/learners/{risk.learner}?run={COURSE}")
+    shown = page.locator(".weights .help")
+    expect(shown).to_have_count(len(helps(risk)))
+    for help_, line in zip(helps(risk), shown.all(), strict=True):
+        expect(line).to_have_text(f"{help_.how} would bring it down to {likely(help_.probability)}")
+
+
+def helps(risk: Risk) -> list[Help]:
+    return [help_ for reason in risk.reasons if (help_ := help_of(reason, risk)) is not None]
+
+
 def test_the_keyboard_is_enough(open_page: Open) -> None:
     page = open_page()
     page.keyboard.press("Tab")
@@ -295,6 +315,29 @@ def test_forms_work_without_scripts(open_page: Open) -> None:
     card.get_by_role("button", name="Not at risk").click()
     expect(page.get_by_role("status").first).to_contain_text("It is noted")
     expect(page.locator(".card", has_text=name).first).to_contain_text("Not at risk")
+
+
+def test_a_page_counts_what_waits_and_asks_for_no_more(
+    open_page: Open, console: Served, proposal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, rows = list[str](), Readers.rows
+
+    def noted(readers: Readers, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        asked.append(sql)
+        return rows(readers, sql, params)
+
+    with proposed(console, "waits-also", 3) as another, console.client() as client:
+        page = open_page()
+        monkeypatch.setattr(Readers, "rows", noted)
+        page.goto("/courses")
+        expect(page.locator("nav .count")).to_have_text("2 waiting")
+        assert nudges.HOW_MANY_WAIT in asked
+        assert not {nudges.WAITING, nudges.REASONS} & {*asked}
+        waiting = {one["nudge_id"] for one in client.get("/nudges/waiting").json()}
+        assert waiting == {proposal, another}
+        assert client.post(f"/nudges/{another}/verdict", json={"verdict": "declined"}).is_success
+        page.reload()  # the answer is still on its way into the store
+        expect(page.locator("nav .count")).to_have_text("1 waiting")
 
 
 def test_what_waits_is_approved_once(open_page: Open, console: Served, proposal: str) -> None:
