@@ -27,6 +27,8 @@ def _told(reason: str) -> tuple[str, str]:
 
 SHORT_END = 2
 LINKING = {"of", "in", "on", "than", "not", "from", "this", "these", "the"}
+ALONE = {"yet"}
+"""Says nothing by itself."""
 
 
 def what_differs(now: str, before: str) -> str:
@@ -44,7 +46,8 @@ def what_differs(now: str, before: str) -> str:
         end = len(old)
     elif old[end] not in LINKING:
         end += 1
-    return " ".join(old[start:end]) if start < len(old) - after else before
+    found = " ".join(old[start:end]) if start < len(old) - after else before
+    return before if found in ALONE else found
 
 
 RELIEF = re.compile(

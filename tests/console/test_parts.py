@@ -144,6 +144,7 @@ DIFFER = "differ by 0.5 from week to week (before: 2.0)"
         ("active on 0 of 14 days (before: active on 2 of 14 days)", "active on 0 of 14 days (before: 2)"),
         ("3 times less (before: as much as ever)", "3 times less (before: as much as ever)"),
         ("the same (before: the same)", "the same (before: the same)"),
+        ("no activity for 18 days (before: no activity yet)",) * 2,
         ("<b> (before: <i>)", "&lt;b&gt; (before: &lt;i&gt;)"),
     ],
 )
