@@ -1,17 +1,19 @@
 """The page in a real Chromium, over a real run: every view, clicks that change something, use by all."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 
 from console.app import create_app
 from console.models import Risk
@@ -262,6 +264,47 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     expect(page.get_by_role("link", name=name).first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+
+
+@pytest.mark.parametrize("path", ["/courses", f"/course?run={COURSE}"])
+def test_a_page_that_still_loads_leaves_the_focus_where_it_was_taken(open_page: Open, path: str) -> None:
+    page, held, released = open_page(), list[Route](), Event()
+
+    def hold(route: Route) -> None:
+        if released.is_set():
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route(re.compile(r"/static/.+\.js$"), hold)
+    page.goto(path, wait_until="commit")
+    expect(page.locator("footer")).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()
+    page.keyboard.press("Tab")
+    taken = page.locator("#content a").first
+    expect(taken).to_be_focused()
+    assert held, "every script has come: it shows nothing"
+    released.set()
+    for route in held:
+        route.continue_()
+    page.wait_for_load_state()
+    expect(page.locator("#live")).to_have_class("live on")
+    for chart in page.locator("[data-chart]").all():
+        expect(chart.locator("canvas")).to_be_visible()
+    expect(taken).to_be_focused()
+
+
+def test_only_a_page_with_charts_asks_for_their_library(open_page: Open, learner: str) -> None:
+    page, asked = open_page(), list[str]()
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    library = "/static/vendor/echarts.common.min.js"
+    for path, wanted in {"/": False, "/courses": False, learner: True, f"/course?run={COURSE}": True}.items():
+        asked.clear()
+        page.goto(path)
+        expect(page.locator("#live")).to_have_class("live on")
+        assert (library in asked) == wanted, path
 
 
 def press_on(page: Page, wanted: Locator, key: str = "Tab") -> None:
