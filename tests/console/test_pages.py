@@ -239,11 +239,14 @@ def test_a_learner_s_page_says_what_would_bring_the_risk_down(open_page: Open, c
     risks = [Risk.model_validate(one) for one in items]
     risk = max(risks, key=lambda one: len(helps(one)))
     assert helps(risk), "nothing would help anybody: it shows nothing"
-    page = open_page(f"/learners/{risk.learner}?run={COURSE}")
-    shown = page.locator(".weights .help")
-    expect(shown).to_have_count(len(helps(risk)))
-    for help_, line in zip(helps(risk), shown.all(), strict=True):
-        expect(line).to_have_text(f"{help_.how} would bring it down to {likely(help_.probability)}")
+    for scheme in ("light", "dark"):
+        page = open_page(f"/learners/{risk.learner}?run={COURSE}", color_scheme=scheme, viewport=PHONE)
+        shown = page.locator(".weights .help")
+        expect(shown).to_have_count(len(helps(risk)))
+        for help_, line in zip(helps(risk), shown.all(), strict=True):
+            expect(line).to_have_text(f"{help_.how} would bring it down to {likely(help_.probability)}")
+        assert serious(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def helps(risk: Risk) -> list[Help]:
