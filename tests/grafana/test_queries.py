@@ -175,16 +175,16 @@ def test_tables_have_the_columns_that_their_settings_name(
 def test_the_figures_are_those_of_the_run(reader: StoreReader, base: Callable[[str], View]) -> None:
     outcome, packages = p.straight().outcome, p.straight().packages
     raised = sum(p.field_of(value, "level") == "high" for value in outcome.risk_changes.values())
-    decisions, reasons = (
-        [p.field_of(value, name) for value in outcome.decisions.values()] for name in ("decision", "reason")
+    reasons, said = (
+        [p.field_of(value, field) for value in outcome.decisions.values()] for field in ("reason", "decision")
     )
     model = json.loads(packages[max(packages)])["metrics"]
     messages = [json.loads(message.value) for message in p.stream()]
     kinds = [message["type"] for message in messages]
     expected = {
         ("risk", "Raised to high"): raised,
-        ("interventions", "Sent"): decisions.count("send"),
-        ("interventions", "Held back"): decisions.count("hold"),
+        ("interventions", "Sent"): said.count("send"),
+        ("interventions", "Held back"): said.count("hold"),
         ("interventions", "Holdout"): reasons.count("holdout"),
         ("engagement", "New"): kinds.count("enrolled"),
         ("engagement", "Withdrawn"): kinds.count("withdrawn"),
