@@ -101,10 +101,10 @@ def statements(learners: int) -> Iterator[str]:
     changed = f"toDateTime({STARTS} + {draw} % {DAYS}, 'UTC')"
     yield (
         "risk_changes (risk_change_id, learner, course_run, occurred_at, day, previous_level, level, "
-        "probability, previous_probability, model_state, reasons, contributions, features) "
+        "probability, previous_probability, model_state, reasons, contributions, features, reliefs) "
         f"SELECT hex(sipHash128(enrolment, at)), {LEARNER}, {RUN}, {changed} AS occurred, toDate(occurred), "
         "'medium', if(at % 2, 'high', 'low'), 0.8, 0.4, 'serving', ['no activity for 9 days', 'one missed'], "
-        "[0.9, 0.4], ['silence', 'missed_last'] "
+        "[0.9, 0.4], ['silence', 'missed_last'], ['active again: 61 %', ''] "
         f"FROM {by_enrolment(4)}"
     )
     yield (

@@ -21,10 +21,15 @@ WORD: Json = {
     "arrived": True,
 }
 
-SILENCE: Json = {"text": "no activity for 9 days (before: active on the last day)", "contribution": 1.12}
+SILENCE: Json = {
+    "text": "no activity for 9 days (before: active on the last day)",
+    "contribution": 1.12,
+    "relief": "active again: 73 %",
+}
 DEADLINE: Json = {
     "text": "2 deadlines missed in a row (before: the last deadline met)",
     "contribution": 0.64,
+    "relief": "as for a typical learner of the course (the last deadline met): 81 %",
 }
 
 RISK: Json = {
@@ -132,7 +137,7 @@ COURSE_STORY: Json = {
 WHAT_IF: Json = {
     "probability": 0.71,
     "base_probability": 0.34,
-    "reasons": [SILENCE],
+    "reasons": [SILENCE | {"relief": None}],
     "model_version": "lost/16124",
     "model_state": "serving",
     "day": "2014-04-06",

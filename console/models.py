@@ -47,6 +47,12 @@ class Why(Answer):
 
     text: str = Field(examples=["no activity for 9 days (before: active on the last day)"])
     contribution: float = Field(description="its part of the change, in log-odds; positive raises the risk")
+    relief: str | None = Field(
+        None,
+        description="where the risk rose: what would have brought it down on the day of the change, and to "
+        "what; null where nothing that the learner can do would",
+        examples=["active again: 61 %"],
+    )
 
 
 class Word(Answer):

@@ -242,6 +242,10 @@ class Service:
             if one.nudge_id not in answered
         ]
 
+    def how_many_wait(self, key: ApiKey) -> int:
+        """How many proposals wait, without asking for them: every page says it."""
+        return nudges.how_many_wait(self.parts.readers, self.runs(key), self.now(), self.recent.verdicts())
+
     def proposals(self, key: ApiKey) -> list[tuple[Decision, Risk | None]]:
         """Those proposals, each with the risk that it answers: nobody should say yes without knowing why."""
         waiting = self.waiting(key)

@@ -11,6 +11,7 @@ from grafana.frame import AT_DAY, RUNS, annotation, board, events, query
 from grafana.panels import (
     DAILY,
     LEVEL_COLOURS,
+    REASONS,
     WIDTH,
     Panel,
     as_levels,
@@ -20,7 +21,7 @@ from grafana.panels import (
     linked,
     number,
     rows,
-    wide,
+    with_reasons,
     word,
 )
 
@@ -132,9 +133,10 @@ def _story() -> list[Panel]:
 def _said() -> list[Panel]:
     changes = rows(
         "What was said",
-        "Each confirmed change of the level, with the main reasons: what differs most from the last time.",
+        "Each confirmed change of the level, with the main reasons: what differs most from the last time; "
+        "and, of a rise, what would bring the estimate down, each by itself, and to what.",
         f"""SELECT toString(day) AS on, course_run, previous_level AS was, level AS is,
-        probability AS estimate, model_state AS model, arrayStringConcat(reasons, '; ') AS reasons
+        probability AS estimate, model_state AS model, {REASONS}
         FROM risk_changes
         WHERE $__timeFilter(occurred_at) AND {STORY}
         ORDER BY day DESC, course_run
@@ -142,7 +144,7 @@ def _said() -> list[Panel]:
         LIMIT 100""",
     )
     return [
-        wide(as_unit(as_levels(changes, "was", "is"), "percentunit", "estimate"), "reasons", 800),
+        with_reasons(as_unit(as_levels(changes, "was", "is"), "percentunit", "estimate"), 520, 440),
         rows(
             "What was decided",
             "The decision on each change, the no with its reason; docs/nudges.md explains them.",

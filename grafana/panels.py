@@ -268,3 +268,13 @@ def _legend() -> build.VizLegendOptions:
 
 def _tooltip() -> build.VizTooltipOptions:
     return build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
+
+
+REASONS = """arrayStringConcat(reasons, '; ') AS reasons,
+        arrayStringConcat(arrayFilter(one -> one != '', reliefs), '; ') AS would_help"""
+"""Columns of a table of risk changes: why, and what would bring the estimate down, and to what."""
+
+
+def with_reasons(panel: table.Panel, reasons: int, helps: int) -> table.Panel:
+    """The columns of ``REASONS`` in widths of their own, in pixels."""
+    return wide(wide(panel, "reasons", reasons), "would_help", helps)

@@ -12,6 +12,7 @@ from grafana.learner import to_learner
 from grafana.panels import (
     DAILY,
     LEVEL_COLOURS,
+    REASONS,
     WIDTH,
     Panel,
     above,
@@ -24,7 +25,7 @@ from grafana.panels import (
     lines,
     number,
     rows,
-    wide,
+    with_reasons,
 )
 
 UID = "homeroom-risk"
@@ -149,10 +150,10 @@ def _who() -> list[Panel]:
     movers = rows(
         "Movers of the day",
         "Risk changes of the newest day that has any, the largest first, with the main reasons: what "
-        "differs most from the last estimate that was told. A click on a learner leads to the learner's "
-        "story.",
+        "differs most from the last estimate that was told; and, of a rise, what would bring the estimate "
+        "down, each by itself, and to what. A click on a learner leads to the learner's story.",
         f"""SELECT learner, course_run, previous_level AS was, level AS is, previous_probability AS before,
-        probability AS now, arrayStringConcat(reasons, '; ') AS reasons
+        probability AS now, {REASONS}
         FROM risk_changes
         WHERE {RUNS} AND {LEVELS}
         AND occurred_at =
@@ -175,7 +176,7 @@ def _who() -> list[Panel]:
         LIMIT 50""",
         height=10,
     )
-    movers = wide(as_unit(as_levels(movers, "was", "is"), "percentunit", "before", "now"), "reasons", 700)
+    movers = with_reasons(as_unit(as_levels(movers, "was", "is"), "percentunit", "before", "now"), 460, 380)
     highest = as_unit(as_levels(highest, "is"), "percentunit", "now", "leaves_in_3_weeks")
     return [to_learner(movers), to_learner(highest)]
 

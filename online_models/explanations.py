@@ -85,7 +85,7 @@ def explain(
             [reason.feature for reason in told if reason.feature not in NOT_NEW] if now[at] > was[at] else []
             for at, told in enumerate(reasons)
         ]
-        found = reliefs(scorer, after, typical, rising)
+        found = reliefs(scorer, after, typical, rising, now)
         reasons = [
             [reason.model_copy(update={"relief": words.get(reason.feature)}) for reason in told]
             for told, words in zip(reasons, found, strict=True)
@@ -125,13 +125,14 @@ def _log_odds(probability: float) -> float:
 
 
 def reliefs(
-    scorer: Scorer, seen: Seen, typical: View, wanted: Sequence[Sequence[str]]
+    scorer: Scorer, seen: Seen, typical: View, wanted: Sequence[Sequence[str]], told: Sequence[float]
 ) -> list[dict[str, str]]:
     """What would bring each of n estimates down: feature → words.
 
     typical: a typical learner of the cohort. wanted: the features that reasons are told by, of each of the n;
-    all of a feature's group would be as theirs. One is left out that nobody can change by what they do, or
-    that would not lower the estimate.
+    all of a feature's group would be as theirs. told: the probabilities that readers are told, which follow
+    the scorer's over some days. One is left out that nobody can change by what they do, that would not lower
+    the estimate, neither the scorer's nor the one told, or that would read as what there is.
     """
     asked = [
         (at, name)
@@ -150,21 +151,28 @@ def reliefs(
     then = scorer.estimate(Seen(codes, ranks, seen.context[:, columns])).lost
     now = scorer.estimate(seen).lost
     for (at, name), probability in zip(asked, then.tolist(), strict=True):
-        if now[at] - probability >= WORTH_SAYING:
-            place = _telling(INDEX[name], View(seen.codes[:, at], seen.ranks[:, at]), typical)
-            like = f"as for a typical learner of the course ({describe(place, typical)})"
-            if FEATURES[place].group == "silence":
-                like = "active again" if seen.codes[INDEX["clicks_all"], at] else "a first activity"
+        if min(now[at], told[at]) - probability < WORTH_SAYING:
+            continue
+        like = _as_typical(INDEX[name], View(seen.codes[:, at], seen.ranks[:, at]), typical)
+        if like:
             found[at][name] = f"{like}: {_share(probability)}"
     return found
 
 
-def _telling(told: int, seen: View, typical: View) -> int:
-    """What tells the typical of a group from what was seen: the feature of the reason, where it differs."""
-    if seen.codes[told] != typical.codes[told]:
-        return told
-    group = GROUPS[FEATURES[told].group]
-    return max(group, key=lambda place: abs(int(typical.ranks[place]) - int(seen.ranks[place])))
+def _as_typical(told: int, seen: View, typical: View) -> str:
+    """What a learner would be to be as the typical one in the group of a reason; empty where it has no words.
+
+    By the feature of the reason, where that reads differently, else by the one that differs most and does.
+    """
+    group = FEATURES[told].group
+    if group == "silence":
+        return "active again" if seen.codes[INDEX["clicks_all"]] else "a first activity"
+    apart = {place: abs(int(typical.ranks[place]) - int(seen.ranks[place])) for place in GROUPS[group]}
+    for place in sorted(apart, key=lambda place: (place != told, -apart[place])):
+        words = describe(place, typical)
+        if words != describe(place, seen):
+            return f"as for a typical learner of the course ({words})"
+    return ""
 
 
 WORTH_SAYING = 0.01

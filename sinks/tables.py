@@ -188,6 +188,7 @@ STANDING = Table(
         # its reasons, their contributions, their features
         "why": "AggregateFunction(argMax, Tuple(Array(String), Array(Float32), Array(String)), "
         "Tuple(Date, UInt64))",
+        "reliefs": "AggregateFunction(argMax, Array(String), Tuple(Date, UInt64))",  # of those reasons
         # of the last word of an instructor: when, which, on what nudge
         "word": "AggregateFunction(argMaxIf, Tuple(DateTime('UTC'), String, String), "
         "Tuple(DateTime('UTC'), String), UInt8)",

@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from console.models import Decision, EngagementDay, HistoryPoint, Uplift
+from console.pages.reasons import help_of, most_help, muted_before
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -113,36 +114,6 @@ def shade(number: int, most: int) -> int:
     return 0 if not number else 1 + round(8 * sqrt(number / most))
 
 
-def muted_before(reason: str) -> Markup:
-    """A reason with what was before in a softer voice: ``no clicks <span …>(before: 97 clicks)</span>``."""
-    now, mark, before = reason.removesuffix(")").partition(" (before: ")
-    if not mark:
-        return escape(reason)
-    return Markup('{} <span class="meta">(before: {})</span>').format(now, _what_differs(now, before))
-
-
-SHORT_END = 2
-LINKING = {"of", "in", "on", "than", "not", "from", "this", "these", "the"}
-
-
-def _what_differs(now: str, before: str) -> str:
-    """What was before, without the words that both share: ``0 %`` of ``work for 0 % of the grade due``.
-
-    The word that follows what differs stays with it, where it is a unit and no linking word; a short end
-    stays whole.
-    """
-    new, old = now.split(" "), before.split(" ")
-    shortest = min(len(new), len(old))
-    start = next((at for at in range(shortest) if new[at] != old[at]), shortest)
-    after = next((at for at in range(shortest - start) if new[-1 - at] != old[-1 - at]), shortest - start)
-    end = len(old) - after
-    if len(old) - end <= SHORT_END:
-        end = len(old)
-    elif old[end] not in LINKING:
-        end += 1
-    return " ".join(old[start:end]) if start < len(old) - after else before
-
-
 CHANNELS = {"sms": "SMS", "push": "push notification", "in_app": "notice in the course"}
 """Channels whose names are no words."""
 
@@ -225,6 +196,8 @@ def environment() -> Environment:
         engagement_row=engagement_row,
         history_row=history_row,
         muted_before=muted_before,
+        help_of=help_of,
+        most_help=most_help,
         points=points,
         message_goes=message_goes,
         by_channel=by_channel,

@@ -106,7 +106,7 @@ def _page(request: Request, name: str, key: ApiKey | None, **values: Any) -> Res
         "replay": service.parts.replay,
         "newest": newest,
         "stale": service.stale(newest),
-        "waiting": len(service.waiting(key)) if key and newest else 0,
+        "waiting": service.how_many_wait(key) if key and newest else 0,
         "note": "",
     }
     html = TEMPLATES.get_template(f"{name}.html").render(shown | values)

@@ -18,7 +18,7 @@ ORDER BY day
 """
 
 CHANGES = """
-SELECT day, previous_level, level, previous_probability, probability, reasons, contributions
+SELECT day, previous_level, level, previous_probability, probability, reasons, contributions, reliefs
 FROM risk_changes FINAL
 WHERE course_run = %(run)s AND learner = %(learner)s
 ORDER BY occurred_at DESC
@@ -74,7 +74,7 @@ def changes(readers: Readers, run: str, learner: str) -> list[Change]:
     """Changes of level, the newest first."""
     found = []
     for row in readers.rows(CHANGES, {"run": run, "learner": learner}):
-        why = reasons(row.pop("reasons"), row.pop("contributions"))
+        why = reasons(*(row.pop(name) for name in ("reasons", "contributions", "reliefs")))
         found.append(Change(**row, reasons=why))
     return found
 

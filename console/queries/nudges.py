@@ -1,5 +1,6 @@
 """The ledger: what was decided, what waits for an instructor's yes, and what became of the nudged."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,8 +30,7 @@ ORDER BY decided_at DESC, decision_id DESC
 LIMIT %(limit)s
 """  # noqa: S608 - a constant
 
-WAITING = f"""
-SELECT {COLUMNS}, variant, policy_version, risk_change_id
+_UNANSWERED = """
 FROM nudge_ledger FINAL
 WHERE course_run IN %(runs)s AND reason = 'awaiting_approval' AND nudge_id IS NOT NULL
   AND decided_at > toDateTime(%(since)s, 'UTC')
@@ -43,9 +43,20 @@ WHERE course_run IN %(runs)s AND reason = 'awaiting_approval' AND nudge_id IS NO
   (
       SELECT nudge_id FROM learner_facts WHERE fact IN ('approved', 'declined')
   )
+"""
+
+WAITING = f"""
+SELECT {COLUMNS}, variant, policy_version, risk_change_id
+{_UNANSWERED}
 ORDER BY decided_at DESC, decision_id
 LIMIT 200
-"""  # noqa: S608 - a constant
+"""
+
+HOW_MANY_WAIT = f"""
+SELECT count() AS waiting
+{_UNANSWERED}
+  AND nudge_id NOT IN %(answered)s
+"""
 
 REASONS = """
 SELECT risk_change_id, reasons, contributions, features
@@ -118,11 +129,23 @@ def waiting(readers: Readers, runs: tuple[str, ...], now: datetime) -> list[tupl
     """Proposals that nobody has approved or declined yet, the newest first."""
     if not runs:
         return []
-    since = int((now - timedelta(days=WAITING_DAYS)).timestamp())
+    since = _waiting_since(now)
     rows = readers.rows(WAITING, {"runs": runs, "since": since})
     asked = {"changes": tuple(row["risk_change_id"] for row in rows), "since": since - CHANGED_BEFORE_S}
     whys = {row["risk_change_id"]: row for row in readers.rows(REASONS, asked)} if rows else {}
     return [(Decision(**row), _proposed(row, whys.get(row["risk_change_id"], {}))) for row in rows]
+
+
+def how_many_wait(readers: Readers, runs: tuple[str, ...], now: datetime, answered: Iterable[str]) -> int:
+    """How many of those proposals there are, without ``answered``, whose answers are on their way."""
+    if not runs:
+        return 0
+    params = {"runs": runs, "since": _waiting_since(now), "answered": ("", *answered)}
+    return int(readers.rows(HOW_MANY_WAIT, params)[0]["waiting"])
+
+
+def _waiting_since(now: datetime) -> int:
+    return int((now - timedelta(days=WAITING_DAYS)).timestamp())
 
 
 def _proposed(row: dict[str, Any], why: dict[str, Any]) -> Proposed:

@@ -20,7 +20,7 @@ FIRST, LAST = EPOCH.date(), date(2106, 1, 1)
 
 _PICKED = """
     SELECT learner, course_run, argMaxMerge(estimate) AS newest, argMaxMerge(change) AS changed,
-           argMaxMerge(why) AS reasons, argMaxIfMerge(word) AS said,
+           argMaxMerge(why) AS reasons, argMaxMerge(reliefs) AS helps, argMaxIfMerge(word) AS said,
            max(gone_at) > toDateTime(0, 'UTC') AS gone,
            said.2 != '' AND said.1 >= changed.1 AS answered,
            multiIf(newest.4 = 'high', 0, newest.4 = 'low', 3, changed.2 = 'high', 2, 1) AS rank,
@@ -156,6 +156,7 @@ def _risk_of(row: dict[str, Any]) -> Risk:
         "previous_probability": previous_probability,
         "reasons": texts,
         "contributions": contributions,
+        "reliefs": row["helps"],
     }
     return as_risk(values, changed_at.date() if changed else None, _step(level, features, better), answered)
 
@@ -173,7 +174,7 @@ def as_risk(row: dict[str, Any], changed_on: date | None, step: str, answered: W
         changed_on=changed_on,
         previous_level=row["previous_level"] if changed else None,
         previous_probability=round(row["previous_probability"], 6) if changed else None,
-        reasons=reasons(row["reasons"], row["contributions"]),
+        reasons=reasons(row["reasons"], row["contributions"], row["reliefs"]),
         step=step,
         answered=answered,
     )
@@ -186,9 +187,10 @@ def _step(level: str, features: list[str], better: bool) -> str:
     return GETTING_BETTER if better else step_for(features[0] if features else "")
 
 
-def reasons(texts: list[str], contributions: list[float]) -> list[Why]:
-    """Reasons as the store keeps them: two lists of one length."""
+def reasons(texts: list[str], contributions: list[float], reliefs: list[str]) -> list[Why]:
+    """Reasons as the store keeps them: lists of one length, but for changes of before there were reliefs."""
+    helps = reliefs or [""] * len(texts)
     return [
-        Why(text=text, contribution=round(contribution, 4))
-        for text, contribution in zip(texts, contributions, strict=True)
+        Why(text=text, contribution=round(contribution, 4), relief=relief or None)
+        for text, contribution, relief in zip(texts, contributions, helps, strict=True)
     ]

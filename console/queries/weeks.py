@@ -11,12 +11,13 @@ from console.steps import step_for
 CHANGES = """
 SELECT learner, course_run, picked.1 AS day, picked.2 AS previous_level, picked.3 AS level,
        picked.4 AS previous_probability, picked.5 AS probability, picked.6 AS model_state,
-       picked.7 AS reasons, picked.8 AS contributions, picked.9 AS features
+       picked.7 AS reasons, picked.8 AS contributions, picked.9 AS features,
+       picked.10 AS reliefs
 FROM
 (
     SELECT learner, course_run,
            argMax((day, previous_level, level, previous_probability, probability, model_state, reasons,
-                   contributions, features), (day, version)) AS picked
+                   contributions, features, reliefs), (day, version)) AS picked
     FROM risk_changes
     WHERE course_run = %(run)s AND day > toDate(%(first)s) AND day <= toDate(%(last)s) + 1
     GROUP BY learner, course_run

@@ -1,7 +1,21 @@
 // Draws the charts of a page from the JSON beside them. Numbers also stand in tables, for whoever cannot see them.
 "use strict";
 
+const LIBRARY = "/static/vendor/echarts.common.min.js";
 const charts = [];
+let library; // on its way, or there
+
+// The library is large: only a page with charts asks for it, and nothing of the page waits for it.
+function loaded() {
+  library ??= new Promise((there) => {
+    const script = document.createElement("script");
+    script.src = LIBRARY;
+    script.onload = there;
+    script.onerror = () => { library = undefined; }; // the next time that charts are drawn asks again
+    document.head.append(script);
+  });
+  return library;
+}
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -132,7 +146,8 @@ function learner(story, until) {
 
 const OPTIONS = { engagement, learner };
 
-function drawCharts() {
+async function drawCharts() {
+  if (document.querySelector("[data-chart]")) await loaded();
   while (charts.length) charts.pop().dispose();
   for (const place of document.querySelectorAll("[data-chart]")) {
     const data = document.querySelector(`script[data-for="${place.dataset.chart}"]`);
@@ -147,9 +162,13 @@ function showNewest() {
   for (const one of document.querySelectorAll("[data-newest]")) one.scrollLeft = one.scrollWidth;
 }
 
-for (const event of ["DOMContentLoaded", "swapped"]) {
-  document.addEventListener(event, drawCharts);
-  document.addEventListener(event, showNewest);
+function draw() {
+  drawCharts();
+  showNewest();
 }
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", draw);
+else draw();
+document.addEventListener("swapped", draw);
 window.addEventListener("resize", () => charts.forEach((chart) => chart.resize()));
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);

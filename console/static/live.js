@@ -82,4 +82,5 @@ function listen() {
 }
 
 document.addEventListener("submit", send);
-document.addEventListener("DOMContentLoaded", listen);
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", listen);
+else listen();

@@ -4,13 +4,17 @@ Apprise's plugins catch what goes wrong, log it, and say no: a mailbox that is f
 silent with the message in its hands look alike. The first may be tried again, the second must not be: nobody
 knows whether the message has gone. But a plugin logs where it catches, so the exception is still at hand
 (:func:`sys.exc_info`) when a handler of Apprise's log is called, in the same thread. That handler is here; it
-looks at exceptions alone, and keeps no record, since Apprise's records hold addresses and passwords.
+looks at exceptions, and at the status of an HTTP answer that Apprise warns of, and keeps no record, since
+Apprise's records hold addresses and passwords.
 
 Left open is what failed once the message was being handed over: to a mail server from the command ``DATA``
 on (RFC 5321, 4.5.3.2 warns of duplicates by impatience), to a web server from the established connection on.
+A web server that answers has not taken what it answers with an error, 429 and 5xx too: it may be asked again.
+All but a gateway that says that *it* got no answer: what stands behind it may have the message.
 """
 
 import logging
+import re
 import smtplib
 import ssl
 import sys
@@ -38,6 +42,14 @@ NOT_REACHED = (
 """Among the causes of one that nothing was sent on."""
 
 
+NO_ANSWER_BEHIND = re.compile(r"\berror=(504|524)\b")
+"""In what Apprise warns of: Gateway Timeout (RFC 9110, 15.6.5), and Cloudflare's own number for it."""
+
+
+class GatewayTimedOutError(Exception):
+    """A gateway handed the message on, and no answer came."""
+
+
 class _Ear(logging.Handler):
     """Hears the exceptions that Apprise logs about, by thread."""
 
@@ -45,8 +57,11 @@ class _Ear(logging.Handler):
         super().__init__()
         self._heard = threading.local()
 
-    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - it holds addresses
+    def emit(self, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
+        # What is below a warning may quote the answer's body, which can say anything.
+        if record.levelno >= logging.WARNING and NO_ANSWER_BEHIND.search(record.getMessage()):
+            error = GatewayTimedOutError()
         if error is not None and hasattr(self._heard, "errors"):
             self._heard.errors.append(error)
 
@@ -78,6 +93,8 @@ def answer_of(taken: bool, errors: list[BaseException]) -> Answer:
 
 def left_open(error: BaseException) -> bool:
     """Whether the message may have gone, as far as a failure tells."""
+    if isinstance(error, GatewayTimedOutError):
+        return True
     if isinstance(error, requests.RequestException):
         return isinstance(error, BROKEN) and not any(isinstance(one, NOT_REACHED) for one in _causes(error))
     passed = list(_passed(error))

@@ -21,6 +21,7 @@ from apprise.plugins.email import NotifyEmail
 
 from nudges.notifier.answers import Answer, answer_of, listening
 from nudges.notifier.errors import NotifierError
+from nudges.notifier.plain import plain_part
 from nudges.notifier.rendering import Rendered
 from schemas.learner import Channel
 from schemas.nudge import Nudge
@@ -92,7 +93,7 @@ class Providers:
             return "refused"
         _describe(plugin, message)
         html = message.words.html
-        with listening() as errors:
+        with plain_part(message.words.text), listening() as errors:
             taken = plugin.notify(
                 body=html or message.words.text,
                 title=message.words.title,

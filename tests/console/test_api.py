@@ -166,6 +166,32 @@ def test_a_story_holds_what_the_list_says(console: Served) -> None:
     assert len(story["decisions"]) == len(story["changes"])  # one decision for every change
 
 
+def test_a_rise_says_what_would_bring_it_down(console: Served) -> None:
+    """In the list, of the learner and in the story: as the store holds it, beside each reason."""
+    with StoreReader(console.store) as reader:
+        rows = reader.query(
+            "SELECT learner, reasons, reliefs FROM risk_changes FINAL WHERE course_run = %(run)s "
+            "ORDER BY occurred_at",
+            {"run": COURSE},
+        ).rows
+    newest = {learner: list(zip(texts, reliefs, strict=True)) for learner, texts, reliefs in rows}
+    helped = 0
+    with console.client() as client:
+        for risk in listed(client, limit=200):
+            told = [(one["text"], one["relief"] or "") for one in risk["reasons"]]
+            assert told == newest.get(risk["learner"], [])
+            helped += any(relief for _, relief in told)
+            assert all(
+                int(relief.split()[-2]) < round(100 * change["probability"])
+                for change in client.get(
+                    f"/learners/{risk['learner']}/story", params={"course_run": COURSE}
+                ).json()["changes"]
+                for relief in (one["relief"] for one in change["reasons"])
+                if relief
+            )
+    assert helped, "nobody's risk could be brought down: it shows nothing"
+
+
 def test_activity_by_day_is_what_was_sent(console: Served) -> None:
     """A learner's days add up to the clicks of the stream itself."""
     import orjson

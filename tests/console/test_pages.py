@@ -1,20 +1,25 @@
 """The page in a real Chromium, over a real run: every view, clicks that change something, use by all."""
 
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 
 from console.app import create_app
-from console.pages.rendering import muted_before
+from console.models import Risk
+from console.pages.reasons import Help, help_of, muted_before
+from console.pages.rendering import likely
+from console.queries import nudges
 from console.readers import Readers
 from console.report import weekly
 from console.service import Parts
@@ -228,6 +233,26 @@ def test_today_is_the_api_s_list_and_its_filters_work(open_page: Open, console: 
     assert page.locator(".card h3 a").all_text_contents() == [one["name"] for one in high]
 
 
+def test_a_learner_s_page_says_what_would_bring_the_risk_down(open_page: Open, console: Served) -> None:
+    with console.client() as client:
+        items = client.get("/risks", params={"limit": 200}).json()["items"]
+    risks = [Risk.model_validate(one) for one in items]
+    risk = max(risks, key=lambda one: len(helps(one)))
+    assert helps(risk), "nothing would help anybody: it shows nothing"
+    for scheme in ("light", "dark"):
+        page = open_page(f"/learners/{risk.learner}?run={COURSE}", color_scheme=scheme, viewport=PHONE)
+        shown = page.locator(".weights .help")
+        expect(shown).to_have_count(len(helps(risk)))
+        for help_, line in zip(helps(risk), shown.all(), strict=True):
+            expect(line).to_have_text(f"{help_.how} would bring it down to {likely(help_.probability)}")
+        assert serious(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def helps(risk: Risk) -> list[Help]:
+    return [help_ for reason in risk.reasons if (help_ := help_of(reason, risk)) is not None]
+
+
 def test_the_keyboard_is_enough(open_page: Open) -> None:
     page = open_page()
     page.keyboard.press("Tab")
@@ -242,6 +267,47 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     expect(page.get_by_role("link", name=name).first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+
+
+@pytest.mark.parametrize("path", ["/courses", f"/course?run={COURSE}"])
+def test_a_page_that_still_loads_leaves_the_focus_where_it_was_taken(open_page: Open, path: str) -> None:
+    page, held, released = open_page(), list[Route](), Event()
+
+    def hold(route: Route) -> None:
+        if released.is_set():
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route(re.compile(r"/static/.+\.js$"), hold)
+    page.goto(path, wait_until="commit")
+    expect(page.locator("footer")).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()
+    page.keyboard.press("Tab")
+    taken = page.locator("#content a").first
+    expect(taken).to_be_focused()
+    assert held, "every script has come: it shows nothing"
+    released.set()
+    for route in held:
+        route.continue_()
+    page.wait_for_load_state()
+    expect(page.locator("#live")).to_have_class("live on")
+    for chart in page.locator("[data-chart]").all():
+        expect(chart.locator("canvas")).to_be_visible()
+    expect(taken).to_be_focused()
+
+
+def test_only_a_page_with_charts_asks_for_their_library(open_page: Open, learner: str) -> None:
+    page, asked = open_page(), list[str]()
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    library = "/static/vendor/echarts.common.min.js"
+    for path, wanted in {"/": False, "/courses": False, learner: True, f"/course?run={COURSE}": True}.items():
+        asked.clear()
+        page.goto(path)
+        expect(page.locator("#live")).to_have_class("live on")
+        assert (library in asked) == wanted, path
 
 
 def press_on(page: Page, wanted: Locator, key: str = "Tab") -> None:
@@ -295,6 +361,29 @@ def test_forms_work_without_scripts(open_page: Open) -> None:
     card.get_by_role("button", name="Not at risk").click()
     expect(page.get_by_role("status").first).to_contain_text("It is noted")
     expect(page.locator(".card", has_text=name).first).to_contain_text("Not at risk")
+
+
+def test_a_page_counts_what_waits_and_asks_for_no_more(
+    open_page: Open, console: Served, proposal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, rows = list[str](), Readers.rows
+
+    def noted(readers: Readers, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        asked.append(sql)
+        return rows(readers, sql, params)
+
+    with proposed(console, "waits-also", 3) as another, console.client() as client:
+        page = open_page()
+        monkeypatch.setattr(Readers, "rows", noted)
+        page.goto("/courses")
+        expect(page.locator("nav .count")).to_have_text("2 waiting")
+        assert nudges.HOW_MANY_WAIT in asked
+        assert not {nudges.WAITING, nudges.REASONS} & {*asked}
+        waiting = {one["nudge_id"] for one in client.get("/nudges/waiting").json()}
+        assert waiting == {proposal, another}
+        assert client.post(f"/nudges/{another}/verdict", json={"verdict": "declined"}).is_success
+        page.reload()  # the answer is still on its way into the store
+        expect(page.locator("nav .count")).to_have_text("1 waiting")
 
 
 def test_what_waits_is_approved_once(open_page: Open, console: Served, proposal: str) -> None:

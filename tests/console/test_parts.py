@@ -10,8 +10,9 @@ from console.access import SESSION_S, AccessError, KeyRing, Sessions, entry, has
 from console.conditional import matches
 from console.errors import ProblemError
 from console.limits import Buckets, Limit
-from console.models import Risk, Word
-from console.pages.rendering import ago, data, likely, muted_before, percent, shade
+from console.models import Risk, Why, Word
+from console.pages.reasons import help_of, most_help, muted_before
+from console.pages.rendering import ago, data, likely, percent, shade
 from console.pages.urgency import parts
 from console.queries import cursors
 from console.steps import ANY, STEPS, step_for
@@ -143,11 +144,62 @@ DIFFER = "differ by 0.5 from week to week (before: 2.0)"
         ("active on 0 of 14 days (before: active on 2 of 14 days)", "active on 0 of 14 days (before: 2)"),
         ("3 times less (before: as much as ever)", "3 times less (before: as much as ever)"),
         ("the same (before: the same)", "the same (before: the same)"),
+        ("no activity for 18 days (before: no activity yet)",) * 2,
         ("<b> (before: <i>)", "&lt;b&gt; (before: &lt;i&gt;)"),
     ],
 )
 def test_a_reason_says_what_was_before_in_few_words(reason: str, shown: str) -> None:
     assert re.sub("</?span[^>]*>", "", muted_before(reason)) == shown
+
+
+TYPICAL = "as for a typical learner of the course"
+
+
+@pytest.mark.parametrize(
+    ("text", "relief", "shown"),
+    [
+        ("no activity for 36 days (before: for 6 days)", "active again: 32 %", "being active again"),
+        ("no activity yet", "a first activity: 33 %", "a first activity"),
+        (
+            "no clicks in the last 14 days (before: 3 clicks in the last 14 days)",
+            f"{TYPICAL} (36 clicks in the last 14 days): 61 %",
+            "36 clicks, as is typical of the course,",
+        ),
+        (
+            "longest silence of the last 28 days: 17 days, longer than for 89 % of the course's learners",
+            f"{TYPICAL} (longest silence of the last 28 days: 6 days): 53 %",
+            "6 days, as is typical of the course,",
+        ),
+        (
+            "100 % of deadlines missed (before: no deadline missed)",
+            f"{TYPICAL} (2 % of deadlines missed): 55 %",
+            "2 % of deadlines missed, as is typical of the course,",  # two bare shares would be one too many
+        ),
+        (
+            "work for 100 % of the grade due so far not handed in",
+            f"{TYPICAL} (all work due so far handed in): 69 %",
+            "all work due so far handed in, as is typical of the course,",
+        ),
+    ],
+)
+def test_what_would_help_is_said_in_few_words(text: str, relief: str, shown: str) -> None:
+    found = help_of(Why(text=text, contribution=1.0, relief=relief), listed("high", 0))
+    assert found is not None
+    assert (found.how, f"{found.probability:.0%}") == (shown, relief.split()[-2] + "%")
+
+
+def test_what_would_help_most_is_below_what_is_estimated_now() -> None:
+    whys = [
+        Why(text="no clicks", contribution=2.0, relief=None),
+        Why(text="no activity", contribution=1.0, relief="active again: 80 %"),
+        Why(text="all missed", contribution=0.5, relief=f"{TYPICAL} (none missed): 65 %"),
+    ]
+    shown = {
+        now: most_help(listed("high", 0).model_copy(update={"reasons": whys, "probability": now}))
+        for now in (0.9, 0.655, 0.65)
+    }
+    assert [one and one.probability for one in shown.values()] == [0.65, 0.65, None]
+    assert most_help(listed("high", 0)) is None
 
 
 def test_every_step_can_be_reached() -> None:

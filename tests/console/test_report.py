@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from console.access import KeyRing, read_keys
-from console.pages.rendering import muted_before
+from console.pages.reasons import muted_before
 from console.readers import Readers
 from console.report import ReportError, weekly
 from sinks.store import StoreReader
@@ -67,16 +67,25 @@ def test_it_tells_the_week(page: str, console: Served) -> None:
         assert f">{count}</td>" in page
     with StoreReader(console.store) as reader:
         rose = reader.query(
-            "SELECT learner, argMax(reasons, day) FROM risk_changes WHERE course_run = %(run)s "
-            "AND day > toDate(%(first)s) AND day <= toDate(%(last)s) + 1 GROUP BY learner "
-            "HAVING argMax(level, day) = 'high'",
+            "SELECT learner, argMax(reasons, day), argMax(reliefs, day) FROM risk_changes "
+            "WHERE course_run = %(run)s AND day > toDate(%(first)s) AND day <= toDate(%(last)s) + 1 "
+            "GROUP BY learner HAVING argMax(level, day) = 'high'",
             {"run": COURSE, "first": days[0]["day"], "last": days[-1]["day"]},
         ).rows
     assert rose, "nobody came to high risk in the week: it shows nothing"
     assert f"newly at high risk {len(rose)} " in text
-    for learner, reasons in rose:
+    for learner, reasons, _ in rose:
         assert console.app.state.service.person(learner).name in text
         assert muted_before(reasons[0]).striptags() in text
+    helped = [min(map(share, filter(None, reliefs))) for _, _, reliefs in rose if any(reliefs)]
+    assert helped, "nothing would help anybody: it shows nothing"
+    said = re.findall(r"would bring it down to (\d+)", text)
+    assert sorted(map(int, said)) == sorted(helped)  # of each learner what would help most, once
+
+
+def share(relief: str) -> int:
+    """The likelihood that a relief would bring down to, in percent."""
+    return int(relief.split()[-2])
 
 
 def test_a_long_list_is_cut_and_still_counted(console: Served, monkeypatch: pytest.MonkeyPatch) -> None:

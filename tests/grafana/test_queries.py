@@ -202,6 +202,28 @@ def test_the_figures_are_those_of_the_run(reader: StoreReader, base: Callable[[s
         assert value == found[board, title], (board, title)
 
 
+@pytest.mark.parametrize(("board", "title"), [("risk", "Movers of the day"), ("learner", "What was said")])
+def test_a_rise_is_shown_with_what_would_bring_it_down(
+    reader: StoreReader, base: Callable[[str], View], board: str, title: str
+) -> None:
+    """Beside the reasons, what the risk change itself said of each."""
+    changes = [json.loads(value)["reasons"] for value in p.straight().outcome.risk_changes.values()]
+    expected: dict[str, set[str]] = {}
+    for reasons in changes:
+        told = "; ".join(one["text"] for one in reasons)
+        helps = "; ".join(one["relief"] for one in reasons if one["relief"])
+        expected.setdefault(told, set()).add(helps)
+    (query,) = (one for one in q.panels(board) if one.title == title)
+    helped = (
+        "SELECT max(occurred_at) FROM risk_changes WHERE notEmpty(arrayFilter(one -> one != '', reliefs))"
+    )
+    view = replace(base(board), end=reader.query(helped).rows[0][0]) if board == "risk" else base(board)
+    found = query.run(reader, q.offered(board, reader, view))
+    shown = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    assert all(row["would_help"] in expected[row["reasons"]] for row in shown)
+    assert any(row["would_help"] for row in shown)
+
+
 def test_rows_that_came_twice_change_nothing(
     reader: StoreReader, base: Callable[[str], View], filled: StoreAddress
 ) -> None:

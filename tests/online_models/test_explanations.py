@@ -17,6 +17,7 @@ from online_models.explanations import (
     NOT_NEW,
     WORDS,
     View,
+    _as_typical,
     confirmed,
     describe,
     explain,
@@ -215,6 +216,27 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     assert any((reason.relief or "").startswith("a first activity: ") for reason in unseen.reasons)
     (fall,) = explain(SCORER, after, before, now, was, typical)
     assert fall.reasons[0].relief is None
+    between = (was[0] + told) / 2  # an estimate that follows the scorer's, and is not there yet
+    (steadied,) = explain(SCORER, before, after, [between - 0.05], [between], typical)
+    assert steadied.reasons[0].feature == "silence"
+    assert steadied.reasons[0].relief is None, "no help brings down to more than is told"
+
+
+def test_what_would_help_reads_as_other_than_what_there_is() -> None:
+    """Half an active day more is none in words: another feature of the group tells, or nothing does."""
+    told, other = INDEX["active_days_3"], INDEX["active_days_7"]
+    assert FEATURES[told].group == FEATURES[other].group
+    places = GROUPS[FEATURES[told].group]
+    seen, typical = view(), view()
+    typical.codes[told] = seen.codes[told] + 1
+    assert describe(told, seen) == describe(told, typical), "the bin is finer than the words"
+    assert _as_typical(told, seen, typical) == ""
+    typical.ranks[places[0]] += 9  # differs most, and reads the same
+    typical.codes[other] = code(FEATURES[other], np.array([4.0]))[0]
+    typical.ranks[other] += 5
+    assert _as_typical(told, seen, typical) == (
+        "as for a typical learner of the course (active on 4 of the last 7 days)"
+    )
 
 
 def _scorer() -> MixedScorer:

@@ -23,6 +23,9 @@ BEFORE = 11
 TWO = 13
 """The last one with two tables of the newest estimate."""
 
+UNRELIEVED = 14
+"""The last one that forgets what would bring a risk down."""
+
 
 @pytest.fixture
 def empty(store: StoreAddress) -> Iterator[StoreAddress]:
@@ -56,7 +59,9 @@ def estimate(writer: ClickHouseWriter, day: int, level: RiskLevel, probability: 
     )
 
 
-def change(writer: ClickHouseWriter, day: int, before: RiskLevel, reason: str) -> None:
+def change(
+    writer: ClickHouseWriter, day: int, before: RiskLevel, reason: str, reliefs: tuple[str, ...] = ()
+) -> None:
     put(
         writer,
         "risk_changes",
@@ -69,6 +74,7 @@ def change(writer: ClickHouseWriter, day: int, before: RiskLevel, reason: str) -
         reasons=[reason],
         contributions=[1.5],
         features=["silence"],
+        reliefs=list(reliefs),
         version=day,
     )
 
@@ -157,6 +163,29 @@ def test_the_newest_estimate_moves_there_and_back(empty: StoreAddress) -> None:
         assert writer.command("SELECT count() FROM risk_latest FINAL") == [(1,)]
         newest = writer.command("SELECT argMaxMerge(risk) FROM standing GROUP BY course_run, learner")
         assert newest == [((date(2026, 3, 9), 0.875, "high", "serving"),)]
+
+
+def test_what_would_bring_the_risk_down_is_that_of_the_last_change(empty: StoreAddress) -> None:
+    migrate(empty, target=UNRELIEVED)
+    with ClickHouseWriter(empty) as writer:
+        estimate(writer, 8, "high", 0.75)
+        change(writer, 8, "medium", "no activity for 9 days", ("active again: 41 %",))
+        change(writer, 5, "low", "no activity for 6 days", ("active again: 30 %",))
+        migrate(empty)
+        assert [why.relief for why in standing(empty).reasons] == ["active again: 41 %"]
+        change(writer, 9, "medium", "2 deadlines missed in a row", ("",))
+        assert [why.relief for why in standing(empty).reasons] == [None]
+        change(writer, 10, "medium", "no activity for 11 days")  # as a store of before there were any has it
+        assert [why.relief for why in standing(empty).reasons] == [None]
+        change(writer, 11, "medium", "no activity for 12 days", ("active again: 52 %",))
+        before = standing(empty)
+        assert [why.relief for why in before.reasons] == ["active again: 52 %"]
+        migrate(empty, target=UNRELIEVED)
+        kept = "SELECT argMaxMerge(change).1, argMaxMerge(why).1 FROM standing GROUP BY course_run, learner"
+        assert writer.command(kept) == [(datetime(2026, 3, 11, tzinfo=UTC), ["no activity for 12 days"])]
+        change(writer, 12, "medium", "no activity for 13 days", ("active again: 53 %",))
+        migrate(empty)
+        assert [why.relief for why in standing(empty).reasons] == ["active again: 53 %"]
 
 
 def test_it_goes_back(empty: StoreAddress) -> None:

@@ -1,6 +1,7 @@
 """A real mail server and a real webhook, that keep what they get and can be told to refuse or to hold."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,12 +55,35 @@ class Mailbox:
         return Counter(str(mail[NUDGE_HEADER]) for mail in self.mails)
 
 
+@dataclass
+class Webhook:
+    """What the webhook answers to the next posts, 204 when none is left; what came when, what it took."""
+
+    statuses: list[int] = field(default_factory=list)
+    at: list[float] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+    posts: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
+
+    def answer(self, headers: dict[str, str], body: dict[str, Any]) -> int:
+        self.at.append(time.monotonic())
+        self.tried.append(headers[NUDGE_HEADER])
+        status = self.statuses.pop(0) if self.statuses else 204
+        if status == 204:
+            self.posts.append((headers, body))
+        return status
+
+    @property
+    def taken(self) -> list[str]:
+        """The nudge of each post that it took."""
+        return [headers[NUDGE_HEADER] for headers, _ in self.posts]
+
+
 @dataclass(frozen=True)
 class Receivers:
     """The servers' boxes, and the Apprise URLs that lead to them."""
 
     mailbox: Mailbox
-    posts: list[tuple[dict[str, str], dict[str, Any]]]
+    webhook: Webhook
     email_url: str
     webhook_url: str
 
@@ -67,16 +91,16 @@ class Receivers:
 @contextmanager
 def receivers() -> Iterator[Receivers]:
     """Both, listening on the loopback."""
-    mailbox, posts = Mailbox(), []  # type: ignore[var-annotated]
+    mailbox, webhook = Mailbox(), Webhook()
     smtp = Controller(mailbox, hostname="127.0.0.1", port=free_port())
     smtp.start()
-    web = ThreadingHTTPServer(("127.0.0.1", 0), _keeping(posts))
+    web = ThreadingHTTPServer(("127.0.0.1", 0), _asking(webhook))
     thread = threading.Thread(target=web.serve_forever, daemon=True)
     thread.start()
     try:
         yield Receivers(
             mailbox,
-            posts,
+            webhook,
             # cto: to Apprise a server that says nothing for 15 s has refused; ours may hold a mail
             f"mailto://127.0.0.1:{smtp.port}?from=nudges@example.org&to={{address}}&cto=120",
             f"json://127.0.0.1:{web.server_port}/inbox",
@@ -89,12 +113,12 @@ def receivers() -> Iterator[Receivers]:
         thread.join()
 
 
-def _keeping(posts: list[tuple[dict[str, str], dict[str, Any]]]) -> type[BaseHTTPRequestHandler]:
+def _asking(webhook: Webhook) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            posts.append((dict(self.headers), orjson.loads(body)))
-            self.send_response(204)
+            self.send_response(webhook.answer(dict(self.headers), orjson.loads(body)))
+            self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:

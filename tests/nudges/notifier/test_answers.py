@@ -88,7 +88,12 @@ async def test_of_a_mail_server(answers: list[bytes], expected: Answer) -> None:
     ("answer", "expected"),
     [
         (HEADER + b"204 Taken\r\n\r\n", "taken"),
+        (HEADER + b"429 Slowly\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n", "refused"),
         (HEADER + b"500 Broken\r\nContent-Length: 0\r\n\r\n", "refused"),
+        (HEADER + b"502 Not there\r\nContent-Length: 0\r\n\r\n", "refused"),
+        (HEADER + b"503 Busy\r\nContent-Length: 9\r\n\r\nerror=504", "refused"),
+        (HEADER + b"504 Waited\r\nContent-Length: 0\r\n\r\n", "unanswered"),
+        (HEADER + b"524 Waited\r\nContent-Length: 0\r\n\r\n", "unanswered"),
         (SILENT, "unanswered"),
         (GONE, "unanswered"),
     ],

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,7 @@ def test_each_nudge_goes_once_at_its_time_and_everything_is_accounted_for(post: 
     }
     reasons = {one["nudge_id"]: one["reason"] for one in post.read(FEEDBACK.name) if "reason" in one}
     assert reasons == {"by-sms": "no_channel", "nobody's": "no_address"}
-    ((headers, body),) = post.receivers.posts
+    ((headers, body),) = post.receivers.webhook.posts
     assert headers["X-Homeroom-Nudge"] == body["nudge_id"] == "webhook"
     assert (body["learner"], body["message"].split(" http")[0]) == (
         "unknown",
@@ -236,10 +237,15 @@ def test_a_mail_carries_what_a_mailbox_provider_asks_for_and_its_link_unsubscrib
     assert "&lt;b&gt;Open&lt;/b&gt; &amp; read {{ 7 * 7 }}" in html.get_content()
     assert "<b>Open</b> & read {{ 7 * 7 }}" in text.get_content()
     assert "Hello Ann" in html.get_content()
+    assert "Hello Ann" in text.get_content()
+    for kind in ("clicked", "dismissed", "unsubscribed"):  # who reads text alone has the same links
+        (link,) = re.findall(rf"http://\S+/{kind}/\S+", text.get_content())
+        assert f'"{link}"' in html.get_content()
 
     found = re.fullmatch(r"<(\S+)>", str(mail["List-Unsubscribe"]))
     assert found is not None
     assert found[1] in html.get_content()
+    assert found[1] in text.get_content()
     with urllib.request.urlopen(found[1], timeout=10) as page:
         assert b'<form method="post">' in page.read(), "looking changes nothing"
     post.wait(lambda: post.kinds() == {"delivered"}, "the delivery is said, and nothing else")
@@ -344,6 +350,13 @@ def test_a_digest_is_one_mail_and_each_of_its_nudges_has_its_own_end(post: Post)
     bodies = [body.get_content() for mail in mails.values() if (body := mail.get_body(("html",))) is not None]
     (text,) = [body for body in bodies if "Two pages." in body]
     assert text.index("One page.") < text.index("Two pages.")
+    (plain,) = [
+        body.get_content()
+        for mail in mails.values()
+        if (body := mail.get_body(("plain",))) is not None and "Two pages." in body.get_content()
+    ]
+    assert plain.count("/clicked/") == plain.count("/dismissed/") == 2
+    assert plain.count("/unsubscribed/") == 1
     assert "read one page" not in text
     delivered = ["bob's", "elsewhere", "one", "single", "two"]
     said = {said["event_id"]: said["nudge_id"] for said in post.read(FEEDBACK.name)}
@@ -454,6 +467,39 @@ def test_a_refusal_is_tried_again_and_too_many_make_a_dead_letter(post: Post) ->
     assert post.receivers.mailbox.tried == 3 + 4
     (letter,) = post.read(DEAD_LETTERS.name)
     assert (letter["reason"], letter["detail"]) == ("undeliverable", "the provider refused it 4 times")
+
+
+def test_a_webhook_that_answers_busy_is_tried_again_and_too_many_times_make_a_dead_letter(post: Post) -> None:
+    web = post.receivers.webhook
+    web.statuses += [503, 429, 500]
+    post.publish(nudge("in the end", channel="in_app"))
+    post.start()
+    post.wait_final("in the end")
+    assert web.tried == ["in the end"] * 4  # as one message: by its id a receiver knows it again
+    assert web.taken == ["in the end"]
+    steps = [(one["state"], one["attempt"]) for one in post.read(RECEIPTS.name)]
+    tries = [(state, number) for number in (1, 2, 3) for state in ("claimed", "failed")]
+    assert steps == [*tries, ("claimed", 4), ("sent", 4)]
+    waits = [later - earlier for earlier, later in pairwise(web.at)]
+    assert all(wait >= least for wait, least in zip(waits, (0.05, 0.1, 0.1), strict=True)), waits
+    web.statuses += [503] * 100
+    post.publish(nudge("never", channel="in_app"))
+    post.wait_final("never")
+    assert web.tried.count("never") == 4
+    assert web.taken == ["in the end"]
+    (letter,) = post.read(DEAD_LETTERS.name)
+    assert (letter["reason"], letter["detail"]) == ("undeliverable", "the provider refused it 4 times")
+
+
+def test_a_gateway_that_got_no_answer_may_have_delivered_so_it_is_not_asked_again(post: Post) -> None:
+    web = post.receivers.webhook
+    web.statuses.append(504)
+    post.publish(nudge("perhaps", channel="in_app"), nudge("next", channel="in_app"))
+    post.start()
+    post.wait_final("perhaps", "next")
+    assert sorted(web.tried) == ["next", "perhaps"]
+    (letter,) = post.read(DEAD_LETTERS.name)
+    assert letter["reason"] == "unanswered"
 
 
 def test_a_broker_that_has_gone_is_a_readable_line_now_and_then(tmp_path: Path) -> None:
