@@ -59,9 +59,10 @@ class Said:
 
 
 def _bits(scored: Scored) -> NDArray[np.uint64]:
-    """Every kind of estimate there is and what it rests on, [enrolments, kinds]."""
+    """Every kind of estimate there is and what it rests on, of the run or of each, [enrolments, kinds]."""
     kinds = [one.name for one in fields(scored) if one.name not in ("cohort", "ranks")]
-    columns = [np.asarray(getattr(scored, name), dtype=np.float64) for name in kinds]
+    found = [np.asarray(getattr(scored, name), dtype=np.float64) for name in kinds]
+    columns = [np.full(len(scored.probability), one) if one.ndim == 0 else one for one in found]
     return np.column_stack(columns).view(np.uint64)
 
 
