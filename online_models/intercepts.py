@@ -10,6 +10,9 @@ where twice as many withdraw as foretold, all estimates are too low. That is cal
 * **Only a share of those who leave withdraws**, the others fall silent: by course, from runs that have
   ended, drawn towards that of all courses, and that towards nought. Where nobody ever withdraws, withdrawals
   that do not come say nothing.
+* **A registry is believed up to its last word.** What was foretold waits until a withdrawal of its run is
+  seen, on the same day or later, and counts then. So withdrawals that come a month at a time are held against
+  a month, and a registry that has fallen silent, or knows of nobody before the run's end, moves no level.
 * **Of the log of the ratio** ``WEIGHT`` is added to the log-odds of both estimates. Not all of it: many of
   the lost neither withdraw nor would. ``IMAGINED`` withdrawals, foretold and seen, keep first weeks sober.
 
@@ -54,14 +57,16 @@ class Intercepts:
     """Sums over the runs that are on, and over the courses of those that have ended."""
 
     def __init__(self, runs: Mapping[str, Counts] | None = None, courses: Mapping[str, Counts] | None = None):
-        """Sums so far, [2] each: of runs the first two of ``COUNTED``, of courses the others."""
+        """Sums so far: of runs the first two of ``COUNTED`` and what is foretold since the last withdrawal,
+        [3]; of courses the others, [2].
+        """
         self.runs = dict(runs or {})
         self.courses = dict(courses or {})
 
     def take(self, counts: Mapping[str, Counts], on: Collection[str]) -> None:
         """Add a day's counts, by run; on: the runs that go on, others are forgotten."""
         for run, of_day in counts.items():
-            self.runs[run] = of_day[:2] + self.runs.get(run, np.int64(0))
+            self.runs[run] = _after(self.runs.get(run, np.zeros(3, np.int64)), *of_day[:2].tolist())
             if of_day[2:].any():
                 course = course_of(run)
                 self.courses[course] = of_day[2:] + self.courses.get(course, np.int64(0))
@@ -81,6 +86,15 @@ class Intercepts:
         everywhere = sum(self.courses.values(), np.zeros(2, np.int64))
         wider = _share(everywhere, 0.0)
         return _share(self.courses.get(course, np.zeros(2, np.int64)), wider)
+
+
+def _after(sums: Counts, exits: int, withdrawn: int) -> Counts:
+    """A run's sums after a day."""
+    held_against, seen, waiting = sums.tolist()
+    waiting += exits
+    if not withdrawn:
+        return np.array([held_against, seen, waiting], np.int64)
+    return np.array([held_against + waiting, seen + withdrawn, 0], np.int64)
 
 
 def _share(left: Counts, wider: float) -> float:

@@ -139,7 +139,8 @@ class DayPackage(Message):
     )
     leaving: dict[str, PackedArray] = Field(
         default_factory=dict,
-        description="per run that is on: exits foretold so far and withdrawals seen, int64 [2]",
+        description="per run that is on: exits foretold up to its last withdrawal, withdrawals seen, and "
+        "exits foretold since, int64 [3]",
     )
     left: dict[str, PackedArray] = Field(
         default_factory=dict,

@@ -68,6 +68,7 @@ class Maturing:
         gone = lost & (state.rows["probability"][slots] > 0) & (left > run.start) & (left < NO_EXIT)
         withdrawn = state.rows["outcome"][slots] == WITHDRAWN
         state.leaving.ended(run.name, int(gone.sum()), int((gone & withdrawn).sum()))
+        state.rows["probability"][slots[gone]] = 0  # counted: outcomes stay certain on the days that follow
         examples = self._examples(slots[lost], left[lost], run, today, lost=True)
         examples += self._examples(slots[kept], np.full(int(kept.sum()), NO_EXIT), run, today, lost=False)
         state.rows["snap_day"][done] = NEVER

@@ -48,8 +48,8 @@ def test_only_the_share_that_withdraws_is_expected_to() -> None:
 
 def test_where_nobody_ever_withdraws_the_lack_of_withdrawals_says_nothing() -> None:
     found = known(left=400, by_withdrawal=0)
-    found.take({RUN: counts(500, 0)}, [RUN])
-    assert found.shifts() == {RUN: 0.0}
+    found.take({RUN: counts(500, 1)}, [RUN])
+    assert found.shifts() == {RUN: pytest.approx(WEIGHT * log(11 / 10), abs=1e-6)}
 
 
 def test_a_course_without_a_past_is_taken_for_like_the_others() -> None:
@@ -75,13 +75,34 @@ def test_withdrawals_alone_without_anything_foretold_shift_nothing() -> None:
     assert found.shifts() == {}
 
 
+@pytest.mark.parametrize("every", [1, 7, 30])
+def test_withdrawals_told_a_month_at_a_time_move_a_level_no_more_than_those_told_daily(every: int) -> None:
+    """A registry that has said nothing for weeks may know of many: until its next word nothing is missing."""
+    found = known()
+    for day in range(1, 91):
+        found.take({RUN: counts(2, 0 if day % every else 2 * every)}, [RUN])
+        assert abs(found.shifts().get(RUN, 0.0)) < 0.02, f"day {day}"
+
+
+def test_a_registry_that_falls_silent_leaves_a_level_where_it_was() -> None:
+    found = known()
+    found.take({RUN: counts(30, 60)}, [RUN])
+    before = found.shifts()
+    for _ in range(60):
+        found.take({RUN: counts(2)}, [RUN])
+    assert found.shifts() == before
+    found.take({RUN: counts(0, 60)}, [RUN])
+    assert found.shifts()[RUN] < before[RUN], "with its next word all of these days count"
+
+
 @given(st.lists(st.tuples(st.floats(0, 50), st.integers(0, 500)), min_size=1, max_size=20))
 def test_a_shift_is_bounded_and_the_days_and_partitions_add_up(days: list[tuple[float, int]]) -> None:
     daily, at_once = known(), known()
     for exits, withdrawn in days:
         daily.take({RUN: counts(exits, withdrawn)}, [RUN])
     at_once.take({RUN: sum((counts(*one) for one in days), counts())}, [RUN])
-    assert daily.shifts() == at_once.shifts()
+    if days[-1][1] or not any(withdrawn for _, withdrawn in days):
+        assert daily.shifts() == at_once.shifts()
     assert all(abs(shift) <= MOST for shift in daily.shifts().values())
 
 

@@ -1,12 +1,15 @@
 """A tracker that breaks in the middle of a term, seen by the whole pure pipeline."""
 
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from functools import cache
 
+import orjson
 import pytest
 
 from evaluation.backtest import Backtest
 from nudges.policy import Policy
+from online_models.arrays import unpack
 from schemas.learning import DayPackage
 from schemas.nudge import Nudge
 from schemas.quality import DataQualityEvent, DayQuality
@@ -36,9 +39,13 @@ class Heard:
     watched: bool = True
     outputs: Outputs = field(default_factory=Outputs)
     events: list[DataQualityEvent] = field(default_factory=list)
+    leaving: dict[int, list[int]] = field(default_factory=dict)
+    """By closed day: what the course run's level rests on."""
 
     def watch(self, _day: int, _processors: list[PartitionProcessor], package: DayPackage) -> None:
         self.events += package.quality.events
+        if "b/now" in package.leaving:
+            self.leaving[package.day] = unpack(package.leaving["b/now"]).tolist()
 
     def amend(self, package: DayPackage) -> DayPackage:
         return package if self.watched else package.model_copy(update={"quality": DayQuality()})
@@ -91,6 +98,19 @@ def test_changes_of_these_days_are_marked_and_decided_as_such() -> None:
     assert reasons == {"data_quality"}
     others = [change for change in heard().outputs.risk_changes if change.day <= SINCE or change.day > UNTIL]
     assert {change.data_quality for change in others if change.day < UNTIL + 8} == {"ok"}
+
+
+def test_these_days_say_nothing_of_the_runs_level() -> None:
+    """Exit risk rises by silence that is nobody's, so neither it nor the withdrawals of these days count."""
+    said = [orjson.loads(one.value) for one in term()]
+    days = [one["occurred_at"][:10] for one in said if one["type"] == "withdrawn"]
+    broken_days = [str(date(1970, 1, 1) + timedelta(day)) for day in range(SINCE + 1, UNTIL + 1)]
+    assert set(days) & set(broken_days), "somebody withdraws on one of them"
+    leaving = heard().leaving
+    assert leaving[SINCE] != leaving[SINCE - 1], "nobody knew when its day began"
+    assert all(leaving[day] == leaving[SINCE] for day in range(SINCE, UNTIL + 1))
+    assert leaving[UNTIL + 1] != leaving[UNTIL]
+    assert heard(watched=False).leaving[UNTIL] != leaving[UNTIL]
 
 
 def test_levels_rise_again_when_enough_was_seen() -> None:
