@@ -50,12 +50,15 @@ def package() -> DayPackage:
 
 
 def test_the_start_is_the_middle_of_the_cohort(package: DayPackage) -> None:
+    """And it is estimated as the run's learners are: moved by what its withdrawals say."""
     found = PackageWhatIf(lambda: package).estimate(RUN, {})
     ranks = unpack(package.cohorts[RUN])
     codes = np.abs(ranks.astype(int) - 127).argmin(axis=1).astype(np.uint8)
     ranked = ranks[np.arange(len(codes)), codes].astype(np.uint8)
     seen = Seen.of_run(codes[:, None], ranked[:, None], RUN, None)
-    expected = scorer_of(package.model).estimate(seen).lost
+    shift = package.intercepts[RUN]
+    expected = scorer_of(package.model).at(shift).estimate(seen).lost
+    assert shift
     assert found.probability == found.base_probability == expected[0]
     assert found.effects == ()
     assert found.model_state == "serving"
