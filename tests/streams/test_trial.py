@@ -38,9 +38,9 @@ POLICY = Policy(
 
 @pytest.fixture(scope="module")
 def said() -> Outputs:
-    """What a small term under the policy comes to."""
+    """What a small term under the policy comes to, of learners enough for some to meet the cap."""
     found = Outputs()
-    Backtest(replace(REPLAY, policy=POLICY), IDENTITY, say=found.extend).run(stream(tiny()))
+    Backtest(replace(REPLAY, policy=POLICY), IDENTITY, say=found.extend).run(stream(tiny(30)))
     return found
 
 
