@@ -32,6 +32,15 @@ def _over_time(*metrics: str) -> str:
             ORDER BY time"""
 
 
+def _by_run(prefix: str, name: str) -> str:
+    """A metric that each course run has, under its prefix."""
+    return f"""SELECT {AT_DAY}, replaceOne(metric, '{prefix}', '') AS run, max(value) AS {name}
+            FROM model_metrics FINAL
+            WHERE startsWith(metric, '{prefix}') AND $__dateFilter(day)
+            GROUP BY day, run
+            ORDER BY time, run"""
+
+
 def _overview() -> list[Panel]:
     return [
         number(
@@ -145,11 +154,7 @@ def _quality() -> list[Panel]:
             "than exit risk foretold: at .4 an estimate of 50 % becomes 60 %. Beyond .5 either way: look at "
             "how the platform tells of withdrawals, or at what is new in that course.",
             "none",
-            f"""SELECT {AT_DAY}, replaceOne(metric, 'intercept/', '') AS run, max(value) AS intercept
-            FROM model_metrics FINAL
-            WHERE startsWith(metric, 'intercept/') AND $__dateFilter(day)
-            GROUP BY day, run
-            ORDER BY time, run""",
+            _by_run("intercept/", "intercept"),
             interval=DAILY,
         ),
         lines(
@@ -206,11 +211,7 @@ def _drift() -> list[Panel]:
             "course at the same time of a run. From .10 on it is told; a course that nothing was learned of"
             " has none.",
             "none",
-            f"""SELECT {AT_DAY}, replaceOne(metric, 'input_shift/', '') AS run, max(value) AS shift
-            FROM model_metrics FINAL
-            WHERE startsWith(metric, 'input_shift/') AND $__dateFilter(day)
-            GROUP BY day, run
-            ORDER BY time, run""",
+            _by_run("input_shift/", "shift"),
             interval=DAILY,
         ),
         lines(

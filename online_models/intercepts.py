@@ -74,18 +74,30 @@ class Intercepts:
 
     def shifts(self) -> dict[str, float]:
         """What is added to the log-odds of each run's estimates; runs without any foretold are left out."""
-        return {run: self._shift(run, sums) for run, sums in sorted(self.runs.items()) if sums[0]}
-
-    def _shift(self, run: str, sums: Counts) -> float:
-        expected = float(sums[0]) / MILLION / EXIT_DAYS * self.share(course_of(run))
-        ratio = (float(sums[1]) + IMAGINED) / (expected + IMAGINED)
-        return round(min(max(WEIGHT * log(ratio), -MOST), MOST), 6)
+        wider = self._wider()
+        return {
+            run: _shift(sums, self._share(course_of(run), wider))
+            for run, sums in sorted(self.runs.items())
+            if sums[0]
+        }
 
     def share(self, course: str) -> float:
         """Of those who leave a course, how many do so by a withdrawal."""
-        everywhere = sum(self.courses.values(), np.zeros(2, np.int64))
-        wider = _share(everywhere, 0.0)
+        return self._share(course, self._wider())
+
+    def _wider(self) -> float:
+        """The same of all courses together."""
+        return _share(sum(self.courses.values(), np.zeros(2, np.int64)), 0.0)
+
+    def _share(self, course: str, wider: float) -> float:
         return _share(self.courses.get(course, np.zeros(2, np.int64)), wider)
+
+
+def _shift(sums: Counts, share: float) -> float:
+    """What is added to a run's log-odds; share: of its leavers, those who withdraw."""
+    expected = float(sums[0]) / MILLION / EXIT_DAYS * share
+    ratio = (float(sums[1]) + IMAGINED) / (expected + IMAGINED)
+    return round(min(max(WEIGHT * log(ratio), -MOST), MOST), 6)
 
 
 def _after(sums: Counts, exits: int, withdrawn: int) -> Counts:

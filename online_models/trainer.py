@@ -16,6 +16,7 @@ The contract towards the shell:
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ from schemas.learning import DayPackage, DayReport, ModelEvent, ModelSnapshot, T
 from schemas.packed import PackedArray
 
 Parts = dict[int, DayReport]
+Whole = TypeVar("Whole", np.int32, np.int64)
 
 
 @dataclass(slots=True)
@@ -152,7 +154,10 @@ class Trainer:
                 )
             )
         self._add_choices(reports)
-        self._intercepts.take(_leaving(reports), cohorts)
+        leaving: dict[str, NDArray[np.int64]] = {}
+        _add(leaving, (report.leaving for report in reports))
+        self._intercepts.take(leaving, cohorts)
+        shifts = self._intercepts.shifts()
         days = 1 if self.published is None else day - self.published
         transitions = merged(report.transitions for report in reports)
         self._next_items = learn(self._next_items, transitions, days)
@@ -167,12 +172,12 @@ class Trainer:
             deadlines=_deadlines(reports),
             choices={name: pack(self._choices[name]) for name in sorted(self._choices)},
             early=_early(reports),
-            intercepts=self._intercepts.shifts(),
+            intercepts=shifts,
             leaving={run: pack(sums) for run, sums in sorted(self._intercepts.runs.items())},
             left={course: pack(sums) for course, sums in sorted(self._intercepts.courses.items())},
             hours=_hours(reports),
             model=self._with_progress(champion),
-            metrics=self._figures(events),
+            metrics=self._figures(events, shifts),
             next_items=self._next_items,
             quality=self._quality.close(day, counts, phases, together),
             challenger=challenger,
@@ -187,11 +192,11 @@ class Trainer:
     def _with_progress(self, snapshot: ModelSnapshot) -> ModelSnapshot:
         return snapshot.model_copy(update={"state": {**snapshot.state, "progress": self._progress.state()}})
 
-    def _figures(self, events: Iterable[ModelEvent]) -> dict[str, float]:
+    def _figures(self, events: Iterable[ModelEvent], shifts: dict[str, float]) -> dict[str, float]:
         champion = self._models.champion
         learned = {"examples": float(champion.examples), "positives": float(champion.positives)}
         learned["slope"] = champion.slope.value
-        learned |= {f"intercept/{run}": shift for run, shift in self._intercepts.shifts().items()}
+        learned |= {f"intercept/{run}": shift for run, shift in shifts.items()}
         told = {f"event/{event.what}/{event.of}": event.value for event in events}
         return (
             learned | self._progress.figures() | self._models.contest.figures() | self._drift.figures() | told
@@ -205,7 +210,7 @@ def _early(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
     return {name: pack(found[name]) for name in sorted(found)}
 
 
-def _add(sums: dict[str, NDArray[np.int32]], told: Iterable[dict[str, PackedArray]]) -> None:
+def _add(sums: dict[str, NDArray[Whole]], told: Iterable[dict[str, PackedArray]]) -> None:
     """Add what reports told to sums by name; those of another shape than before begin anew."""
     for arrays in told:
         for name, packed in arrays.items():
@@ -283,15 +288,6 @@ def _deadlines(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
             of_run = found.setdefault(run, {})
             of_run[counts.shape[1]] = counts + of_run.get(counts.shape[1], np.int64(0))
     return {run: pack(max(found[run].values(), key=lambda one: one.shape[1])) for run in sorted(found)}
-
-
-def _leaving(reports: Iterable[DayReport]) -> dict[str, NDArray[np.int64]]:
-    """Who was foretold to leave each run and who left, added up over the partitions."""
-    found: dict[str, NDArray[np.int64]] = {}
-    for report in reports:
-        for run, counts in report.leaving.items():
-            found[run] = unpack(counts) + found.get(run, np.int64(0))
-    return found
 
 
 def _hours(reports: Iterable[DayReport]) -> dict[str, PackedArray]:

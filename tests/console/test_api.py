@@ -166,14 +166,19 @@ def test_a_story_holds_what_the_list_says(console: Served) -> None:
     assert len(story["decisions"]) == len(story["changes"])  # one decision for every change
 
 
+def of_the_course(console: Served, query: str) -> list[tuple[Any, ...]]:
+    """What the store holds, asked past the console."""
+    with StoreReader(console.store) as reader:
+        return reader.query(query, {"run": COURSE}).rows
+
+
 def test_a_rise_says_what_would_bring_it_down(console: Served) -> None:
     """In the list, of the learner and in the story: as the store holds it, beside each reason."""
-    with StoreReader(console.store) as reader:
-        rows = reader.query(
-            "SELECT learner, reasons, reliefs FROM risk_changes FINAL WHERE course_run = %(run)s "
-            "ORDER BY occurred_at",
-            {"run": COURSE},
-        ).rows
+    rows = of_the_course(
+        console,
+        "SELECT learner, reasons, reliefs FROM risk_changes FINAL WHERE course_run = %(run)s "
+        "ORDER BY occurred_at",
+    )
     newest = {learner: list(zip(texts, reliefs, strict=True)) for learner, texts, reliefs in rows}
     helped = 0
     with console.client() as client:
@@ -238,12 +243,11 @@ def test_courses_add_up(console: Served) -> None:
 
 
 def test_uplift_is_told_with_its_interval_or_as_not_yet_known(console: Served, bare: Served) -> None:
-    with StoreReader(console.store) as reader:
-        counted = reader.query(
-            "SELECT arm, outcome, count() FROM nudge_outcomes FINAL WHERE first AND course_run = %(run)s "
-            "GROUP BY arm, outcome",
-            {"run": COURSE},
-        ).rows
+    counted = of_the_course(
+        console,
+        "SELECT arm, outcome, count() FROM nudge_outcomes FINAL WHERE first AND course_run = %(run)s "
+        "GROUP BY arm, outcome",
+    )
     assert counted, "no outcome is known: it shows nothing"
     known = {(arm, outcome): count for arm, outcome, count in counted}
     with console.client() as client:
