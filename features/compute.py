@@ -228,7 +228,6 @@ def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints, measure: Yardstick
     last = np.where(handed_in, first_day + submitted.T, NEVER).max(axis=0, initial=NEVER)
     zero = np.zeros(len(taken))
     upcoming = run.due[run.due > day]
-    length = max(run.end - run.start, 1)
     enrolled = np.where(taken["enrolled"] == NEVER, run.start, taken["enrolled"])
     return {
         "due": zero + due,
@@ -244,7 +243,7 @@ def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints, measure: Yardstick
         "progress": taken["progress"] / SCORE_STEPS,
         "lead": (run.start - enrolled) if run.known else zero,
         "next_due": zero + (float(upcoming.min() - day) if len(upcoming) else 64.0),
-        "phase": zero + ((day - run.start) / length if run.known else 0.0),
+        "phase": zero + ((day - run.start) / run.length if run.ends else 0.0),
         **_scores(taken, run, passed, handed_in, missed, measure),
     }
 

@@ -13,7 +13,7 @@ from grafana.panels import WIDTH, Panel, above, bars, lines, number, rows
 
 UID = "homeroom-pipeline"
 
-ROW_BYTES = 1489
+ROW_BYTES = 1521
 """Of an enrolment in the state; a test holds it to ``streams.state``."""
 
 LAST = "(at, pipeline_health.applied_offset, pipeline_health.watermark, pipeline_health.lag)"

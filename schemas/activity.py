@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NotRequired, get_args
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from schemas.fields import CourseRun, Fraction, Id, Instant
+from schemas.fields import CourseRun, Fraction, Id, Moment
 
 ActivityKind = Literal[
     "home",  # the course's front page, its calendar, its progress page
@@ -37,7 +37,7 @@ class ActivityEvent(TypedDict):
     learner: Id
     course_run: CourseRun
     kind: ActivityKind
-    occurred_at: Instant
+    occurred_at: Moment
     object: NotRequired[Id | None]
     duration_s: NotRequired[Annotated[float, Field(ge=0.0, le=86_400.0)] | None]
     score: NotRequired[Fraction | None]

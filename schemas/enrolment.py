@@ -7,10 +7,11 @@ tick concern everybody and are sent to every partition.
 
 from typing import Annotated, Literal, NotRequired
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from schemas.fields import CourseRun, Fraction, Id, Instant
+from schemas.fields import CourseRun, Fraction, Id, Moment, OpenMoment, is_never
 
 MAX_DEADLINES = 32
 """Deadlines a course run may have: each costs three bytes of state an enrolment."""
@@ -24,7 +25,7 @@ class Enrolled(TypedDict):
     event_id: Id
     learner: Id
     course_run: CourseRun
-    occurred_at: Instant
+    occurred_at: Moment
     timezone: NotRequired[Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None]
     source: NotRequired[Id]
 
@@ -37,7 +38,7 @@ class Withdrawn(TypedDict):
     event_id: Id
     learner: Id
     course_run: CourseRun
-    occurred_at: Instant
+    occurred_at: Moment
     source: NotRequired[Id]
 
 
@@ -49,32 +50,59 @@ class Completed(TypedDict):
     event_id: Id
     learner: Id
     course_run: CourseRun
-    occurred_at: Instant
+    occurred_at: Moment
     result: Literal["pass", "distinction", "fail"]
     source: NotRequired[Id]
 
 
 class Deadline(TypedDict):
-    """Assessed work that is due at a moment; a submission names it in its ``object``."""
+    """Assessed work that is due at a moment; a submission names it in its ``object``.
+
+    A ``due_at`` from 2100 on is no deadline: the work is as if it were not listed. Of work that is listed twice
+    the later deadline holds.
+    """
 
     assessment: Id
-    due_at: Instant
+    due_at: OpenMoment
     weight: Fraction
 
 
 class CourseCalendar(TypedDict):
-    """When a course run starts and ends, and what is due. A newer calendar replaces an older one."""
+    """When a course run starts and ends, and what is due. A newer calendar replaces an older one.
+
+    A run whose ``ends_at`` is left out, null, or 2100 or later has no end: its enrolments are scored for as long
+    as something is heard of them, and nothing is learned from them. What was handed in stays with its work,
+    whatever calendars come in between.
+    """
 
     type: Literal["calendar"]
     version: NotRequired[Literal[1]]
     event_id: Id
     course: Id
     course_run: CourseRun
-    occurred_at: Instant
-    starts_at: Instant
-    ends_at: Instant
+    occurred_at: Moment
+    starts_at: Moment
+    ends_at: NotRequired[OpenMoment | None]
     deadlines: Annotated[list[Deadline], Field(max_length=MAX_DEADLINES)]
     source: NotRequired[Id]
+
+
+ENDS_TOO_EARLY = "ends_before_it_starts"
+"""The type of the error that names a calendar in which nobody would ever be scored."""
+
+
+def _in_order(calendar: CourseCalendar) -> CourseCalendar:
+    starts, ends = calendar["starts_at"], calendar.get("ends_at")
+    if ends is not None and not is_never(ends) and ends <= starts:
+        found = {"found": ends.isoformat(), "starts": starts.isoformat()}
+        raise PydanticCustomError(
+            ENDS_TOO_EARLY, "found {found}; expected later than starts_at, {starts}; or none", found
+        )
+    return calendar
+
+
+Calendar = Annotated[CourseCalendar, AfterValidator(_in_order)]
+"""A calendar whose end comes after its start."""
 
 
 class ClockTick(TypedDict):
@@ -82,5 +110,5 @@ class ClockTick(TypedDict):
 
     type: Literal["tick"]
     version: NotRequired[Literal[1]]
-    occurred_at: Instant
+    occurred_at: Moment
     source: NotRequired[Id]

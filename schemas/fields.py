@@ -1,8 +1,9 @@
 """Field types that several messages share, each with the limits it is checked against."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 Id = Annotated[str, Field(min_length=1, max_length=128)]
 """An opaque identifier: a learner, an event, an object. Never interpreted, never evaluated."""
@@ -12,6 +13,33 @@ CourseRun = Annotated[str, Field(min_length=1, max_length=128, examples=["BBB/20
 
 Instant = AwareDatetime
 """A moment with its zone (RFC 3339). A time without a zone is refused: nobody can say when it was."""
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""Moments that platforms may tell lie in [EARLIEST, LATEST). Before it is the zero of a clock that was never set
+(1970, 1980); the store's types end in 2106, and what follows from a moment may be some months later."""
+
+_RANGE = {"formatMinimum": "2000-01-01T00:00:00Z", "formatExclusiveMaximum": "2100-01-01T00:00:00Z"}
+_SINCE = {"formatMinimum": "2000-01-01T00:00:00Z"}
+
+Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, lt=LATEST, json_schema_extra=_RANGE)]
+"""An instant that a platform tells: from 2000 to before 2100. Any other is refused."""
+
+OpenMoment = Annotated[AwareDatetime, Field(ge=EARLIEST, json_schema_extra=_SINCE)]
+"""One that may be a platform's way to say *never*: any moment from 2100 on is that."""
+
+
+def is_never(moment: datetime | None) -> bool:
+    """Whether a moment is left open: not said, or from 2100 on."""
+    return moment is None or moment >= LATEST
+
+
+def _within(moment: datetime) -> datetime:
+    return min(max(moment, EARLIEST), LATEST)
+
+
+Until = Annotated[AwareDatetime, AfterValidator(_within)]
+"""The end of something, which may be any instant: before 2000 it is over, from 2100 on it has no end. Read as
+the nearest moment of the range."""
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 """A share, a score or a probability, in [0, 1]."""

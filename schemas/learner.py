@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from schemas.fields import CourseRun, Id, Instant
+from schemas.fields import CourseRun, Id, Moment, Until
 
 FeedbackKind = Literal[
     "sent",  # another system wrote to the learner: counts toward the caps
@@ -35,7 +35,7 @@ class NudgeFeedback(TypedDict):
     course_run: NotRequired[CourseRun | None]  # that an instructor speaks of
     nudge_id: NotRequired[Id | None]
     kind: FeedbackKind
-    occurred_at: Instant
+    occurred_at: Moment
     channel: NotRequired[Channel | None]
     reason: NotRequired[Annotated[str, Field(max_length=64)]]  # why it was not delivered
     source: NotRequired[Id]
@@ -44,17 +44,18 @@ class NudgeFeedback(TypedDict):
 class Preferences(TypedDict):
     """How a learner wants to be reached. Keyed by the learner.
 
-    What a message leaves out stays as it was; of each field the newest by ``occurred_at`` holds.
+    What a message leaves out stays as it was; of each field the newest by ``occurred_at`` holds. A
+    ``paused_until`` before 2000 is over, one from 2100 on has no end.
     """
 
     type: Literal["preferences"]
     version: NotRequired[Literal[1]]
     event_id: Id
     learner: Id
-    occurred_at: Instant
+    occurred_at: Moment
     timezone: NotRequired[Annotated[str, Field(max_length=64)] | None]
     opted_out: NotRequired[list[Channel]]
-    paused_until: NotRequired[Instant | None]
+    paused_until: NotRequired[Until | None]
     digest: NotRequired[bool]
     suppressed: NotRequired[bool]  # on the suppression list: nothing is sent, on any channel
     source: NotRequired[Id]

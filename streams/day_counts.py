@@ -61,7 +61,7 @@ def progress(state: PartitionState, run: Run, slots: Ints, day: int) -> dict[str
         "course_run": run.name,
         "course": run.course,
         "starts": as_date(run.start) if run.known else None,
-        "ends": as_date(run.end) if run.known else None,
+        "ends": as_date(run.end) if run.ends else None,
         "new": int((rows["enrolled"][slots] == day).sum()),
         "enrolled": int((started | (rows["enrolled"][slots] != NEVER)).sum()),
         "started": int(started.sum()),
@@ -132,7 +132,8 @@ def _outcomes(
     """How enrolments ended, and the day on which they were gone: evaluation counts exits the same way."""
     slots = np.array(sorted(set(ended)), np.int64)
     runs = [state.runs[index] for index in state.run_of[slots].tolist()]
-    ends = np.array([run.end for run in runs], np.int64)  # NEVER where no calendar says: silence is none then
+    # NEVER where no calendar says: silence is none then
+    ends = np.array([run.end if run.ends else NEVER for run in runs], np.int64)
     outcomes, happened = state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64)
     left = exits(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
     told = (outcomes != PASSED) & (left != NO_EXIT) & (left != NEVER + 1)  # never active: no day to name

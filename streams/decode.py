@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar, cast
 from pydantic import Json, TypeAdapter, ValidationError
 
 from schemas.dead_letter import DeadLetter, DeadLetterReason
+from schemas.enrolment import ENDS_TOO_EARLY
+from schemas.fields import LATEST
 from schemas.inbound import Event, Feedback
 from streams import activities
 from streams.activities import Activity
@@ -24,7 +26,7 @@ Message = dict[str, Any]
 MAX_RECORD_BYTES = 64 * 1024
 """An activity event is 200 bytes and the largest calendar a few thousand. More is a mistake."""
 
-_LAST_SECOND = 253_402_300_799
+_LAST_SECOND = LATEST.timestamp()
 
 SHOWN = 80
 """Characters of a wrong value that a reason repeats."""
@@ -86,7 +88,7 @@ def letter(batch: RecordBatch, place: int, refusal: Refusal) -> DeadLetter:
 
 
 def _instant(timestamp: int) -> datetime:
-    """A record's timestamp; it is the producer's, so it may be anything, past the year 9999 included."""
+    """A record's timestamp; it may be the producer's, so it may be anything, past the year 9999 included."""
     return datetime.fromtimestamp(min(max(timestamp / 1000, 0.0), _LAST_SECOND), UTC)
 
 
@@ -171,6 +173,8 @@ def _refusal(error: Any) -> Refusal:
         return Refusal("malformed", "value", f"found {found}; expected a JSON object")
     if kind.startswith("union_tag"):
         return Refusal("unknown_type", "type", error["msg"])
+    if kind == ENDS_TOO_EARLY:
+        return Refusal("invalid", "ends_at", error["msg"])
     if kind == "missing":
         return Refusal("invalid", ".".join(where), "is missing; expected to be there")
     reason: DeadLetterReason = "unknown_kind" if where == ["kind"] and kind == "literal_error" else "invalid"

@@ -1,8 +1,17 @@
 """From a batch to work in event time: which records count, and where the watermark stands at each.
 
-The watermark after a record is the largest event time so far, less the allowed lateness. It depends on
-the order of the records alone, not on how they were batched, so a day closes between the same two
-records however often the partition is read.
+The watermark after a record is the largest event time so far that the *clock* bears out, less the allowed
+lateness. It depends on the order of the records alone, not on how they were batched, so a day closes between the
+same two records however often the partition is read.
+
+**The clock.** A day that is closed stays closed, so no record alone may say how late it is:
+
+* *Live* it is the time at which the broker appended the record. Where the topic keeps its producers' times
+  instead, each counts up to the wall clock at which it was read: nothing was appended later than that.
+* In a *replay* it is the newest tick. A tick further ahead of the one before it than the tolerance waits until
+  another record's time comes near it. Before any tick there is no clock, and events are believed.
+
+An event ahead of the clock counts in its day, up to the tolerance; it moves the watermark as far as the clock.
 """
 
 from bisect import bisect_right
@@ -12,18 +21,20 @@ from datetime import datetime
 from typing import Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.ring import NEVER, OPEN, Ints
 from schemas.dead_letter import DeadLetter
-from schemas.fields import DAY_S
+from schemas.fields import DAY_S, EARLIEST, LATEST
 from streams.activities import Activities, Activity, seconds_of
 from streams.decode import Message, Refusal, decode_events, letter
 from streams.records import RecordBatch
 
 HOUR_S = 3_600
-EARLIEST, LATEST = 10_957 * DAY_S, 90_000 * DAY_S
-"""2000 to 2216. A first event sets the watermark, and every day since then is closed: one that bears the zero
-of a clock that was never set, 1970 or 1980, would close ten thousand empty ones."""
+EARLIEST_S, LATEST_S = int(EARLIEST.timestamp()), int(LATEST.timestamp())
+"""A first event sets the watermark, and every day since then is closed: one that bears the zero of a clock that
+was never set, 1970 or 1980, would close ten thousand empty ones. The contract refuses it, and here what is
+read without it (``activities``)."""
 
 FAST_S, SLOW_S = 300, HOUR_S
 """Live: how far before or behind the broker's clock a source's may be before it counts as wrong."""
@@ -57,7 +68,8 @@ class Work:
     """Messages of one batch with their event times, to be applied in order from ``position`` on.
 
     activities: those among the messages; others: the positions of the rest. newest: the largest event time
-    up to and including each message. letters: refused records, each
+    that the clock bears out, up to and including each message. ticked, doubted: the source's clock after each,
+    and the tick that waits for another record to bear it out. letters: refused records, each
     said when the work has come to its offset. clock: 1 where a message's time is ahead of the clock, −1
     where it is behind it, else 0. letter_days: offset → the day of a
     letter by the clock, for those that came after it began.
@@ -70,6 +82,8 @@ class Work:
     others: list[int]
     times: Ints
     newest: Ints
+    ticked: Ints
+    doubted: Ints
     letters: list[DeadLetter]
     clock: Ints
     letter_days: dict[int, int]
@@ -82,6 +96,12 @@ class Work:
     def until(self, limit: int) -> int:
         """The first position, from here on, at which the newest event time is ``limit`` or later."""
         return max(self.position, int(np.searchsorted(self.newest, limit)))
+
+    def begins(self) -> int | None:
+        """The first known event time from here on; None before any."""
+        known = self.newest[self.position :]
+        known = known[known != NEVER]
+        return int(known[0]) if len(known) else None
 
     @property
     def done(self) -> bool:
@@ -97,11 +117,13 @@ class Work:
 
 @dataclass(slots=True)
 class Intake:
-    """Takes the batches of one partition in. Remembers the newest event time and tick let through."""
+    """Takes the batches of one partition in. Remembers the newest event time and tick let through, and the tick
+    that nothing has borne out yet."""
 
     timing: Timing
     newest: int = NEVER
     ticked: int = NEVER
+    doubted: int = NEVER
 
     def admit(self, batch: RecordBatch, applied: int) -> Work:
         """The work of a batch, without the records at or below the offset already applied."""
@@ -115,11 +137,15 @@ class Intake:
         times[others] = seconds_of(_moment(messages[at]) for at in others)
         before = self.ticked
         ticks = [at for at in others if cast(Message, messages[at])["type"] == "tick"]
-        now = self._now(batch, places, ticks, times)
-        early = times > now + self.timing.tolerance
-        nameless = (times < EARLIEST) | (times >= LATEST)
+        ticked, doubted = self._ticked(times, ticks)
+        now = self._now(batch, places, times, ticked)
+        nameless = (times < EARLIEST_S) | (times >= LATEST_S)
+        waiting = np.zeros(len(times), bool)
+        waiting[ticks] = self.timing.clock == "replay"
+        early = (times > now + self.timing.tolerance) & ~waiting
         refused = early | nameless
         letter_days = self._letter_days(batch, letters, places, before, now)
+        reach = self._reach(times, now, waiting)
         if refused.any():
             for at in np.flatnonzero(refused).tolist():
                 why = _no_day(messages[at]) if nameless[at] else self._refusal(messages[at])
@@ -127,10 +153,11 @@ class Intake:
                 letter_days[batch.offsets[places[at]]] = int(now[at]) // DAY_S
             kept = np.flatnonzero(~refused)
             messages, places = [messages[at] for at in kept.tolist()], [places[at] for at in kept.tolist()]
-            times, now = times[kept], now[kept]
+            times, now, reach = times[kept], now[kept], reach[kept]
+            ticked, doubted = ticked[kept], doubted[kept]
             own = Activities.of(messages)
             others = [at for at, message in enumerate(messages) if type(message) is not Activity]
-        newest = np.maximum(np.maximum.accumulate(times), self.newest) if messages else times
+        newest = np.maximum(np.maximum.accumulate(reach), self.newest) if messages else times
         if messages:
             self.newest = int(newest[-1])
         return Work(
@@ -141,6 +168,8 @@ class Intake:
             others=others,
             times=times,
             newest=newest,
+            ticked=ticked,
+            doubted=doubted,
             letters=sorted(letters, key=lambda one: one.offset),
             clock=self._apart(times, now),
             letter_days=letter_days,
@@ -152,23 +181,70 @@ class Intake:
 
         In a replay the past is in no record's timestamp, and feedback comes without ticks.
         """
-        ahead = message["occurred_at"].timestamp() - batch.timestamps[place] / 1000
+        ahead = message["occurred_at"].timestamp() - int(appended(batch)[place])
         if self.timing.clock == "replay" or ahead <= self.timing.tolerance:
             return None
         return self._refusal(message)
 
-    def _now(self, batch: RecordBatch, places: Sequence[int], ticks: Sequence[int], instants: Ints) -> Ints:
+    def _now(self, batch: RecordBatch, places: Sequence[int], instants: Ints, ticked: Ints) -> Ints:
         """The clock at each message: the broker's time, or the source's newest tick; the message's own
-        time before any tick. ticks: positions of messages."""
-        if not len(instants):
-            return np.zeros(0, np.int64)
+        time before any tick."""
         if self.timing.clock == "live":
-            return np.array([batch.timestamps[place] // 1000 for place in places], np.int64)
-        told = np.full(len(instants), NEVER, np.int64)
-        told[ticks] = np.where(instants[ticks] < LATEST, instants[ticks], NEVER)
-        now = np.maximum(np.maximum.accumulate(told), self.ticked)
-        self.ticked = int(now[-1])
-        return np.where(now == NEVER, instants, now)
+            return appended(batch)[np.array(places, np.int64)]
+        return np.where(ticked == NEVER, instants, ticked)
+
+    def _reach(self, times: Ints, now: Ints, waiting: NDArray[np.bool_]) -> Ints:
+        """How far each message may move the watermark: to its time, or to the clock where it is ahead of that.
+
+        A tick holds for the day it begins. Whatever is ahead of the clock, the ring must have a place for it.
+        """
+        room = (OPEN - 1) * DAY_S - self.timing.lateness
+        clock = now if self.timing.clock == "live" else now + DAY_S - 1
+        reach = np.minimum(times, np.maximum(clock, times - room))
+        unborne = waiting & (times > now + self.timing.tolerance)
+        return np.where(unborne, NEVER, reach)
+
+    def _ticked(self, times: Ints, ticks: Sequence[int]) -> tuple[Ints, Ints]:
+        """The source's clock at each message, itself included, and the tick that waits to be borne out.
+
+        times: of all messages. ticks: positions of those that are ticks. Remembers both.
+        """
+        clock, doubted = self.ticked, self.doubted
+        clocks, waits = np.empty(len(times), np.int64), np.empty(len(times), np.int64)
+        start = 0
+        for stop in [*ticks, len(times)]:
+            borne_out = self._bearing_out(times[start:stop], doubted)
+            clocks[start : start + borne_out], waits[start : start + borne_out] = clock, doubted
+            if start + borne_out < stop:
+                clock, doubted = max(clock, doubted), NEVER
+            clocks[start + borne_out : stop], waits[start + borne_out : stop] = clock, doubted
+            if stop < len(times):
+                known = clock if clock != NEVER else max(self.newest, self._newest(times[:stop]))
+                clock, doubted = self._after_tick(int(times[stop]), clock, doubted, known)
+                clocks[stop], waits[stop] = clock, doubted
+            start = stop + 1
+        self.ticked, self.doubted = clock, doubted
+        return clocks, waits
+
+    def _bearing_out(self, times: Ints, doubted: int) -> int:
+        """The first of some messages that bears the doubted tick out; their number where none does."""
+        if doubted == NEVER:
+            return len(times)
+        near = np.flatnonzero((times >= doubted - self.timing.tolerance) & (times < LATEST_S))
+        return int(near[0]) if len(near) else len(times)
+
+    def _after_tick(self, tick: int, clock: int, doubted: int, known: int) -> tuple[int, int]:
+        """The clock and the doubted tick after a tick; known: a time that is not in doubt."""
+        if not EARLIEST_S <= tick < LATEST_S:
+            return clock, doubted
+        if doubted != NEVER and tick >= doubted - self.timing.tolerance:
+            clock, doubted, known = max(clock, doubted), NEVER, max(known, doubted)
+        if tick <= known + self.timing.tolerance:
+            return max(clock, tick), doubted
+        return clock, tick if doubted == NEVER else min(doubted, tick)
+
+    def _newest(self, times: Ints) -> int:
+        return int(times[times < LATEST_S].max(initial=NEVER))
 
     def _apart(self, instants: Ints, now: Ints) -> Ints:
         """Which messages are ahead of the clock (1) or behind it (−1). A tick holds for the day it begins."""
@@ -192,7 +268,8 @@ class Intake:
         for one in letters:
             at = bisect_right(places, one.offset, key=batch.offsets.__getitem__)
             clock = before if at == 0 else int(now[at - 1])
-            moment = int(one.received_at.timestamp()) if self.timing.clock == "live" else clock
+            place = bisect_right(batch.offsets, one.offset) - 1
+            moment = int(appended(batch)[place]) if self.timing.clock == "live" else clock
             if moment != NEVER:
                 found[one.offset] = moment // DAY_S
         return found
@@ -204,6 +281,16 @@ class Intake:
         return Refusal("future", "occurred_at", detail)
 
 
+def appended(batch: RecordBatch) -> Ints:
+    """When each record came to the broker, epoch seconds [n], as far as that can be known: the timestamp; no later
+    than the moment of reading where that is the producer's."""
+    told = np.array(batch.timestamps, np.int64) // 1000
+    if batch.read_at is None:
+        return told
+    latest = batch.read_at + FAST_S
+    return np.where(told < 0, batch.read_at, np.minimum(told, latest))
+
+
 def _moment(message: Message | Activity) -> datetime:
     found: datetime = message.occurred_at if isinstance(message, Activity) else message["occurred_at"]
     return found
@@ -211,4 +298,4 @@ def _moment(message: Message | Activity) -> datetime:
 
 def _no_day(message: Message | Activity) -> Refusal:
     found = _moment(message).isoformat()
-    return Refusal("invalid", "occurred_at", f"found {found}; expected a moment from 2000 to 2216")
+    return Refusal("invalid", "occurred_at", f"found {found}; expected a moment from 2000 to before 2100")

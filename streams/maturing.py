@@ -14,7 +14,6 @@ from online_models.labels import (
     FORGOTTEN_AFTER,
     KEEP,
     LOST,
-    NO_END,
     NO_EXIT,
     SILENCE_HORIZON,
     WAIT,
@@ -40,7 +39,7 @@ class Maturing:
         """Examples that are certain at the end of ``today``; each is given once."""
         found: list[TrainingExample] = []
         for index, run in enumerate(self._state.runs):
-            if not run.known:
+            if not run.ends:
                 self._forget(index, today)
             elif run.end <= today:
                 found += self._of_run(index, run, today)
@@ -57,7 +56,7 @@ class Maturing:
     def _of_run(self, index: int, run: Run, today: int) -> list[TrainingExample]:
         state = self._state
         slots = state.of_run(index)
-        ends = np.full(len(slots), run.end if run.known else NO_END, np.int64)
+        ends = np.full(len(slots), run.end, np.int64)
         last = last_known(state.rows, slots, state.unseen.of(run.name), run.end, today)
         certain = verdicts(state.rows["outcome"][slots], ends, last, today)
         done = slots[certain != WAIT]
@@ -76,6 +75,7 @@ class Maturing:
         if today > run.end + SILENCE_HORIZON:
             state.drop(slots)
             state.unseen.forget(run.name)
+            state.unplaced.forget_run(run.name)
             state.measures.forget(run.name)
         return examples
 

@@ -46,7 +46,7 @@ from online_models.labels import OPEN, WITHDRAWN, outcome_of
 from online_models.recommender import Transitions, by_run
 from schemas.activity import ACTIVITY_KINDS
 from schemas.enrolment import Completed
-from schemas.fields import DAY_S
+from schemas.fields import DAY_S, is_never
 from schemas.learning import DayPackage, DayReport, TrainingExample
 from streams.activities import Activities, Activity
 from streams.day_counts import at_close
@@ -84,7 +84,9 @@ class PartitionProcessor:
         self.partition = partition
         self.rules = rules
         self.state = state
-        self._intake = Intake(rules.timing, state.clock.newest, state.clock.ticked)
+        self._intake = Intake(
+            rules.timing, state.clock.newest, state.clock.ticked, state.clock.doubted
+        )
         self._work: deque[Work] = deque()
         self._closed: Closed | None = None
         self.scored: list[Scored] = []
@@ -228,8 +230,8 @@ class PartitionProcessor:
         clock = self.state.clock
         while self._work and not self._blocked:
             work = self._work[0]
-            if clock.today is None and not work.done:
-                clock.today = self._day(int(work.newest[0]))
+            if clock.today is None and (begins := work.begins()) is not None:
+                clock.today = self._day(begins)
             stop = len(work.messages)
             if clock.today is not None:
                 stop = work.until((clock.today + 1) * DAY_S + self.rules.timing.lateness)
@@ -245,6 +247,7 @@ class PartitionProcessor:
         if stop > start:
             self._apply_messages(work, start, stop, outputs)
             clock.newest = max(clock.newest, int(work.newest[stop - 1]))
+            clock.ticked, clock.doubted = int(work.ticked[stop - 1]), int(work.doubted[stop - 1])
         work.position = stop
         clock.applied[work.batch.topic] = work.batch.last_offset if work.done else work.offset(stop) - 1
         letters = work.take_letters()
@@ -261,11 +264,9 @@ class PartitionProcessor:
         repeats = self._note_ids(work, own, others)
         for position in others:
             message = cast(Message, work.messages[position])
-            if message["type"] == "tick":
-                clock.ticked = max(clock.ticked, int(work.times[position]))
-            elif position in repeats:
+            if position in repeats:
                 continue
-            else:
+            if message["type"] != "tick":
                 state.add_fact(_fact(message, int(work.times[position])))
             clock.events += 1
         if repeats:
@@ -396,14 +397,16 @@ class PartitionProcessor:
     def _take_calendar(self, calendar: Message) -> None:
         """Take a run's calendar where it is newer than the one there is; hand-ins stay with their work."""
         state, name = self.state, calendar["course_run"]
-        if name in state.calendars and calendar["time"] < state.calendars[name]["time"]:
+        if name in state.calendars and _age(calendar) < _age(state.calendars[name]):
             return
         index = state.run(name)
         old, slots = state.runs[index], state.of_run(index)
         state.set_calendar(calendar)
-        rearrange(state.rows, slots, old, state.runs[index])
-        if old.known:
-            state.touch(slots)
+        new = state.runs[index]
+        rearrange(state.rows, slots, old, new, state.unplaced)
+        state.touch(slots)
+        if new.assessments != old.assessments:
+            state.measures.forget(name)  # they are sums of other work
 
     def _apply_fact(self, slot: int, fact: Message, day: int) -> bool:
         """Apply a registration, a withdrawal or a result; whether the enrolment has ended by it."""
@@ -427,7 +430,7 @@ class PartitionProcessor:
         state, rows = self.state, self.state.rows
         if fact["kind"] == "submission" and fact.get("object"):
             run = state.runs[state.run_of[slot]]
-            submit(rows, slot, run, fact["object"], fact["time"] // DAY_S, fact.get("score"))
+            submit(rows, slot, run, fact["object"], fact["time"] // DAY_S, fact.get("score"), state.unplaced)
         if fact.get("progress") is not None:
             rows["progress"][slot] = max(rows["progress"][slot], round(fact["progress"] * SCORE_STEPS))
 
@@ -519,9 +522,19 @@ def _fact(message: Message, time: int) -> Message:
     fact["time"] = time
     if message["type"] == "calendar":
         fact["starts_at"] = int(message["starts_at"].timestamp())
-        fact["ends_at"] = int(message["ends_at"].timestamp())
-        fact["deadlines"] = [one | {"due_at": int(one["due_at"].timestamp())} for one in message["deadlines"]]
+        ends = message.get("ends_at")
+        fact["ends_at"] = None if is_never(ends) else int(ends.timestamp())
+        fact["deadlines"] = [
+            one | {"due_at": int(one["due_at"].timestamp())}
+            for one in message["deadlines"]
+            if not is_never(one["due_at"])
+        ]
     return fact
+
+
+def _age(calendar: Message) -> tuple[int, str]:
+    """Of two calendars of a run the greater one is the newer, in whatever order they come."""
+    return calendar["time"], calendar["event_id"]
 
 
 def _fact_of(activity: Activity, time: int) -> Message:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class RecordBatch:
     """Successive records of one partition. The lists run in parallel and are in offset order.
 
-    timestamps: epoch milliseconds, as the broker keeps them. Offsets rise but may have gaps.
+    timestamps: epoch milliseconds, as the broker keeps them. Offsets rise but may have gaps. read_at: epoch seconds
+    at which they were fetched, where timestamps are what producers set; None where they are the broker's own.
     """
 
     topic: str
@@ -16,6 +17,7 @@ class RecordBatch:
     keys: list[bytes | None] = field(repr=False)
     values: list[bytes | None] = field(repr=False)
     timestamps: list[int] = field(repr=False)
+    read_at: int | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -346,7 +346,7 @@ class Scoring:
     def _snapshot(self, scored: Scored, day: Today) -> None:
         """Offer this day's features to the reservoirs of those whose weekly turn it is."""
         rows, run = self._state.rows, scored.cohort.run
-        if not run.known or run.name in day.suspect:
+        if not run.ends or run.name in day.suspect:
             return  # nobody will ever say who stayed; or what was seen is not what happened
         hashes = rows["hash"][scored.cohort.slots]
         turn = np.flatnonzero(is_due(hashes, day.day, run.start, run.end))
@@ -495,7 +495,7 @@ def _habits(cohort: Cohort, places: list[int], day: Today) -> list[Habit]:
 
 
 def _phase(run: Run, day: int) -> Phase | None:
-    """The phase of a run on a day, None where its calendar is not known."""
-    if not run.known:
+    """The phase of a run on a day, None where no calendar says when it ends."""
+    if not run.ends:
         return None
-    return phase_of(min(max((day - run.start) / max(run.end - run.start, 1), 0.0), 1.0))
+    return phase_of(min(max((day - run.start) / run.length, 0.0), 1.0))

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from features import coursework, ring
 from features.catalogue import FEATURES, FINGERPRINT
-from features.coursework import Run, unknown_run
+from features.coursework import OPEN_END, Run, unknown_run
 from features.ring import NEVER, Ints
+from features.unplaced import Unplaced
 from online_models import memory
 from online_models.labels import KEPT
 from online_models.recommender import Trail
 from online_models.trails import Trails
-from schemas.fields import DAY_S
+from schemas.fields import DAY_S, EARLIEST, LATEST
 from streams.identity import Identity
 from streams.leaving import Leaving
 from streams.measures import Measures
@@ -33,7 +34,7 @@ from streams.tallies import Tallies
 from streams.unseen import Unseen
 
 F = len(FEATURES)
-VERSION = 5
+VERSION = 6
 
 ROW = np.dtype(
     [
@@ -65,6 +66,14 @@ ROW = np.dtype(
 )
 """One enrolment. Packed, little-endian; its layout is guarded by ``VERSION`` and the fingerprint."""
 
+_ROW_5 = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scored"])
+"""That of version 5, which did not tell the order of the scores but for the last one."""
+
+_READ = {5: _ROW_5, VERSION: ROW}
+"""Versions whose rows can be read."""
+
+_BEGIN_OF_TIME, _END_OF_TIME = int(EARLIEST.timestamp()), int(LATEST.timestamp())
+
 
 def _new_row() -> NDArray[Any]:
     """An enrolment of which nothing is known yet."""
@@ -86,6 +95,7 @@ MARK = b"mark"
 _POLICY, _OUTBOX = b"policy", b"n"
 _ENROLMENT, _RUN, _LEARNER, _FACT, _IDS = b"e", b"c", b"l", b"f", b"i"
 _EXPOSURES, _TRAIL = b"x", b"t"
+_UNPLACED, _WORK_NAMES = b"w", b"v"
 
 
 class StateMismatchError(ValueError):
@@ -97,7 +107,7 @@ class Clock:
     """Where a partition stands. Times are epoch seconds, days are epoch days.
 
     today: the first day not closed; None before the first event. newest: the largest event time
-    seen. ticked: the newest clock tick. applied: the last applied offset of each inbound topic.
+    seen. ticked: the newest clock tick, doubted: one that no other record has borne out yet. applied: the last applied offset of each inbound topic.
     """
 
     today: int | None = None
@@ -107,6 +117,7 @@ class Clock:
     events: int = 0
     duplicates: int = 0
     dead_letters: int = 0
+    doubted: int = NEVER
 
 
 class PartitionState:
@@ -131,6 +142,7 @@ class PartitionState:
         """Messages for notifiers by name, each with its learner, until they have been sent."""
         self.clock = Clock()
         self.trails = Trails(capacity)
+        self.unplaced = Unplaced()
         self.ids: set[str] = set()
         self.older_ids: set[str] = set()
         self.counters: dict[tuple[str, str, int, int], list[int]] = {}
@@ -194,7 +206,7 @@ class PartitionState:
         for slot in slots.tolist():
             key = self.keys[slot]
             assert key is not None, "only enrolments in use are dropped"  # noqa: S101
-            for kind in (_ENROLMENT, _TRAIL):
+            for kind in (_ENROLMENT, _TRAIL, _UNPLACED):
                 self._dirty_rows[_enrolment_key(key, kind)] = None
             del self.slots[key]
             self.keys[slot] = None
@@ -202,6 +214,7 @@ class PartitionState:
             self._dirty[slot] = False
             self._free.append(slot)
         self.trails.forget(slots)
+        self.unplaced.forget(slots.tolist())
 
     def touch(self, slots: Ints) -> None:
         """Note that enrolments changed."""
@@ -333,12 +346,24 @@ class PartitionState:
             if key is not None:
                 yield _enrolment_key(key, _TRAIL), orjson.dumps(trail.record())
         self.trails.changed[:] = False
+        yield from self._unplaced_rows()
         for gone in self._written_facts - self.facts.keys():
             yield _key(_FACT, gone), None
         for new in self.facts.keys() - self._written_facts:
             yield _key(_FACT, new), orjson.dumps(self.facts[new])
         self._written_facts = set(self.facts)
         yield MARK, orjson.dumps(self._mark(epoch))
+
+    def _unplaced_rows(self) -> Iterator[StateRow]:
+        aside = self.unplaced
+        for run in sorted(aside.changed_runs):
+            names = aside.names(run)
+            yield _key(_WORK_NAMES, run), None if names is None else orjson.dumps(names)
+        for slot in sorted(aside.changed):
+            key = self.keys[slot]
+            if key is not None:
+                yield _enrolment_key(key, _UNPLACED), aside.stored(slot)
+        aside.changed_runs, aside.changed = set(), set()
 
     def _mark(self, epoch: int) -> dict[str, Any]:
         return {
@@ -366,26 +391,30 @@ class PartitionState:
         if MARK not in stored:
             return state
         mark = orjson.loads(stored.pop(MARK))
-        if (mark["version"], mark["features"]) != (VERSION, FINGERPRINT):
+        if mark["version"] not in _READ or mark["features"] != FINGERPRINT:
             raise StateMismatchError(
                 f"state rows have version {mark['version']} and features {mark['features']}; "
                 f"expected {VERSION} and {FINGERPRINT}: replay the events into a fresh state topic"
             )
         state._restore_mark(mark)
-        enrolments, trails = [], {}
+        enrolments, trails, unplaced = [], {}, {}
         for key, value in stored.items():
             kind, _, name = key.partition(b"|")
             if kind == _ENROLMENT:
                 enrolments.append((name.decode(), value))
             elif kind == _TRAIL:
                 trails[_parted(name.decode())] = Trail.of(orjson.loads(value))
+            elif kind == _UNPLACED:
+                unplaced[_parted(name.decode())] = value
             else:
                 state._restore_row(kind, name.decode(), value, key)
-        state._restore_enrolments(enrolments)
+        state._restore_enrolments(enrolments, _READ[mark["version"]])
         for enrolment, trail in trails.items():
             state.trails.put(state.slots[enrolment], trail)
         state.trails.changed[:] = False
-        state._dirty[:] = False
+        for enrolment, works in unplaced.items():
+            state.unplaced.restore(state.slots[enrolment], works)
+        state._dirty[:] = mark["version"] != VERSION  # all rows are to be of one version
         return state
 
     def _restore_mark(self, mark: dict[str, Any]) -> None:
@@ -412,31 +441,44 @@ class PartitionState:
             self.policy = content
         elif kind == _OUTBOX:
             self.outbox[name] = content
+        elif kind == _WORK_NAMES:
+            self.unplaced.restore_names(name, content)
         elif kind == _FACT:
             self.facts[name] = content
             self._written_facts.add(name)
         elif kind == _IDS:
             (self.older_ids if key in self._id_chunks[0] else self.ids).update(content)
 
-    def _restore_enrolments(self, enrolments: list[tuple[str, bytes]]) -> None:
+    def _restore_enrolments(self, enrolments: list[tuple[str, bytes]], layout: np.dtype[Any]) -> None:
         for name, value in enrolments:
-            if len(value) != ROW.itemsize:
+            if len(value) != layout.itemsize:
                 raise StateMismatchError(
-                    f"the row of {name[:60]!r} has {len(value)} bytes; expected {ROW.itemsize}"
+                    f"the row of {name[:60]!r} has {len(value)} bytes; expected {layout.itemsize}"
                 )
             self._place(_parted(name))
-        self.rows[: len(enrolments)] = np.frombuffer(b"".join(value for _, value in enrolments), ROW)
+        stored = np.frombuffer(b"".join(value for _, value in enrolments), layout)
+        rows = self.rows[: len(enrolments)]
+        for name in layout.names or ():
+            rows[name] = stored[name]
+        if "scored" not in (layout.names or ()):
+            coursework.order_scores(rows)
 
 
 def run_of(calendar: dict[str, Any]) -> Run:
-    """A run from its calendar message, as stored with plain values."""
-    deadlines = sorted(calendar["deadlines"], key=lambda one: (one["due_at"], one["assessment"]))
+    """A run from its calendar message, as stored with plain values.
+
+    Also of one that was stored before dates had a range: whatever they are, there is a run.
+    """
+    due = sorted(calendar["deadlines"], key=lambda one: (one["due_at"], one["assessment"]))
+    later = {one["assessment"]: one for one in due if one["due_at"] < _END_OF_TIME}
+    deadlines = sorted(later.values(), key=lambda one: (one["due_at"], one["assessment"]))
+    end = calendar["ends_at"]
     total = max(sum(one["weight"] for one in deadlines), 1.0)
     return Run(
         name=calendar["course_run"],
         course=calendar["course"],
-        start=calendar["starts_at"] // DAY_S,
-        end=calendar["ends_at"] // DAY_S,
+        start=min(max(calendar["starts_at"], _BEGIN_OF_TIME), _END_OF_TIME) // DAY_S,
+        end=OPEN_END if end is None or end >= _END_OF_TIME else end // DAY_S,
         due=np.array([-(-one["due_at"] // DAY_S) for one in deadlines], np.int64),
         weights=np.array([one["weight"] / total for one in deadlines]),
         assessments=tuple(one["assessment"] for one in deadlines),

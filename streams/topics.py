@@ -130,6 +130,8 @@ def require(address: str, partitions: int, prefix: str = "") -> None:
 
 def _config(spec: TopicSpec) -> dict[str, str]:
     config: dict[str, str] = {"cleanup.policy": spec.cleanup}
+    if spec.direction == "in":
+        config["message.timestamp.type"] = "LogAppendTime"  # else producers say how late it is
     if spec in LARGE_RECORDS:
         config["max.message.bytes"] = str(MAX_RECORD_BYTES)
     if spec is STATE:

@@ -60,6 +60,11 @@ class Record(Protocol):
     key: bytes | None
     value: bytes | None
     timestamp: int
+    timestamp_type: int | None
+
+
+CREATE_TIME = 0
+"""Kafka's number for a timestamp that its producer set."""
 
 
 def batch_of(tp: TP, records: Sequence[Record]) -> RecordBatch:
@@ -71,6 +76,7 @@ def batch_of(tp: TP, records: Sequence[Record]) -> RecordBatch:
         keys=[record.key for record in records],
         values=[record.value for record in records],
         timestamps=[record.timestamp for record in records],
+        read_at=int(time.time()) if any(record.timestamp_type == CREATE_TIME for record in records) else None,
     )
 
 

@@ -14,6 +14,7 @@ from features.catalogue import FEATURES, INDEX, NAMES
 from features.compute import Gaps
 from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints, Rows
+from features.unplaced import Unplaced
 from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS
 from tests.features.history import Calendar, Click, HandIn, History, reference
@@ -82,7 +83,7 @@ def rows_of(histories: list[History], day: int) -> Rows:
         for one in sorted(history.hand_ins, key=lambda one: one.day):
             if one.day < day:
                 score = None if one.score is None else one.score / 200
-                coursework.submit(rows, slot, RUN, one.assessment, one.day, score)
+                coursework.submit(rows, slot, RUN, one.assessment, one.day, score, Unplaced())
     for today in range(FIRST, day):
         count_day(rows, histories, today)
         ring.turn(rows, slots, today + 1)

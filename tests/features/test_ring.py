@@ -139,4 +139,4 @@ def test_clearing_forgets_everything() -> None:
 
 def test_the_columns_are_as_small_as_they_say() -> None:
     assert DTYPE.itemsize == 510
-    assert np.dtype([*coursework.FIELDS]).itemsize == 102
+    assert np.dtype([*coursework.FIELDS]).itemsize == 134

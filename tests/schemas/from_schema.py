@@ -17,7 +17,7 @@ Json = Any
 
 TEXT = st.characters(codec="utf-8", exclude_categories=["Cs"])
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1), timezones=ZONES).map(datetime.isoformat)
+LONGEST_OFFSET = timedelta(hours=14)
 BASE64 = st.binary(max_size=30).map(lambda data: base64.b64encode(data).decode())
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-100, 100) | st.text(TEXT, max_size=5),
@@ -63,7 +63,7 @@ def _object(schema: Schema, root: Schema) -> st.SearchStrategy[Json]:
 def _string(schema: Schema) -> st.SearchStrategy[str]:
     match schema.get("format"):
         case "date-time":
-            return INSTANTS
+            return _instants(schema.get("formatMinimum"), schema.get("formatExclusiveMaximum"))
         case "base64":
             return BASE64
         case None:
@@ -72,6 +72,14 @@ def _string(schema: Schema) -> st.SearchStrategy[str]:
             )
         case other:
             raise NotImplementedError(f"format {other}")
+
+
+def _instants(first: str | None, end: str | None) -> st.SearchStrategy[str]:
+    """Moments of any zone in [first, end)."""
+    since = datetime(1970, 1, 1) if first is None else datetime.fromisoformat(first).replace(tzinfo=None)
+    until = datetime(9999, 1, 1) if end is None else datetime.fromisoformat(end).replace(tzinfo=None)
+    margin = LONGEST_OFFSET + timedelta(seconds=1)
+    return st.datetimes(since + margin, until - margin, timezones=ZONES).map(datetime.isoformat)
 
 
 def _number(schema: Schema) -> st.SearchStrategy[float]:

@@ -153,7 +153,7 @@ def test_a_payload_is_kept_and_cut() -> None:
 @pytest.mark.parametrize("timestamp", [-1, 0, 10**12, 10**15, 10**18])
 def test_a_producers_timestamp_may_be_anything(timestamp: int) -> None:
     batch = RecordBatch("t", 0, [0], [b"l"], [b"?"], [timestamp])
-    assert decode_events(batch).letters[0].received_at.year in (1970, 2001, 9999)
+    assert decode_events(batch).letters[0].received_at.year in (1970, 2001, 2100)
 
 
 json_values = st.recursive(

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.coursework import OPEN_END, submit
 from features.ring import NEVER
+from features.unplaced import HandIn
 from online_models.labels import KEPT
 from online_models.recommender import Trail
 from online_models.trainer import Trainer
 from streams.identity import Identity
 from streams.processor import PartitionProcessor
-from streams.state import MARK, ROW, PartitionState, StateMismatchError
+from streams.state import MARK, ROW, PartitionState, StateMismatchError, run_of
 from tests.streams.pipeline import IDENTITY, REPLAY, START, activity, batch_of, record
 
 DAY_S = 86_400
@@ -45,6 +47,7 @@ def same(one: PartitionState, other: PartitionState) -> None:
         assert one.pseudonyms[first] == other.pseudonyms[second]
         assert one.runs[one.run_of[first]].name == other.runs[other.run_of[second]].name
         assert trail(one, first) == trail(other, second), key
+        assert one.unplaced.stored(first) == other.unplaced.stored(second), key
     assert one.clock == other.clock
     assert one.facts == other.facts
     assert one.learners == other.learners
@@ -96,6 +99,7 @@ def test_everything_comes_back() -> None:
     state.set_exposures(("l2", "c/r"), [])
     state.set_learner("l1", {"timezone": "Europe/Berlin", "opted_out": ["email"]})
     state.add_fact({"event_id": "f", "time": 7, "type": "withdrawn"})
+    state.unplaced.put(state.slots["l3", "c/1"], "c/1", "essay", HandIn(START, 100, 1))
     assert state.first_time("a")
     state.turn_ids()
     assert state.first_time("b")
@@ -109,6 +113,8 @@ def test_everything_comes_back() -> None:
     run = back.runs[back.run_index["c/1"]]
     assert (run.start, run.end, run.due.tolist()) == (START, START + 28, [START + 7, START + 21])
     assert (run.assessments, run.weights.tolist()) == (("soon", "late"), [0.4, 0.6])
+    found = back.unplaced.take(back.slots["l3", "c/1"], "c/1", ["other", "essay"])
+    assert found == [(1, HandIn(START, 100, 1))]
 
 
 def test_nothing_stored_is_a_new_state() -> None:
@@ -233,6 +239,59 @@ def test_rows_of_another_release_are_refused_in_words(name: str, value: object) 
     rows[MARK] = orjson.dumps(orjson.loads(rows[MARK]) | {name: value})
     with pytest.raises(StateMismatchError, match=f"{value}.*expected.*replay the events"):
         restored(rows)
+
+
+def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
+    """They do not tell in which order scores came, but for the last one."""
+    state = PartitionState(IDENTITY)
+    state.set_calendar(calendar("c/r"))
+    for number in range(3):
+        slot = touched(state, f"l{number}", "c/r")
+        for work in ("soon", "late", "soon")[: number + 1]:
+            submit(state.rows, slot, state.runs[0], work, START, 0.5, state.unplaced)
+    rows: dict[bytes, bytes] = {}
+    checkpoint(state, rows)
+    older = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scored"])
+    before = {key: value if key[:1] != b"e" else _as(older, value) for key, value in rows.items()}
+    before[MARK] = orjson.dumps(orjson.loads(rows[MARK]) | {"version": 5})
+    back = restored(before)
+    assert [back.rows["scored"][slot, :2].tolist() for slot in range(3)] == [[2, 0], [1, 2], [2, 1]]
+    for name in older.names or ():
+        assert back.rows[name][:3].tobytes() == state.rows[name][:3].tobytes()
+    anew: dict[bytes, bytes] = {}
+    checkpoint(back, anew)
+    assert {len(value) for key, value in anew.items() if key[:1] == b"e"} == {ROW.itemsize}
+    same(back, restored(before | anew))
+
+
+def _as(layout: np.dtype[Any], row: bytes) -> bytes:
+    found, now = np.zeros(1, layout), np.frombuffer(row, ROW)
+    for name in layout.names or ():
+        found[name] = now[name]
+    return found.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("dates", "start", "end"),
+    [
+        ({"ends_at": 253_402_300_800}, START, OPEN_END),
+        ({"ends_at": None}, START, OPEN_END),
+        ({"starts_at": -62_135_647_200}, 10_957, START + 28),
+        ({"starts_at": 253_402_300_800}, 47_482, START + 28),
+        ({"ends_at": 0}, START, 0),
+    ],
+)
+def test_a_calendar_that_was_stored_before_dates_had_a_range_is_a_run(
+    dates: dict[str, int | None], start: int, end: int
+) -> None:
+    run = run_of(calendar("c/r") | dates)
+    assert (run.start, run.end) == (start, end)
+
+
+def test_of_work_that_is_listed_twice_the_later_deadline_holds() -> None:
+    twice = [{"assessment": "a", "due_at": (START + day) * DAY_S, "weight": 0.5} for day in (9, 3)]
+    run = run_of(calendar("c/r") | {"deadlines": twice})
+    assert (run.assessments, run.due.tolist()) == (("a",), [START + 9])
 
 
 def test_a_row_of_another_length_is_refused_in_words() -> None:
