@@ -230,18 +230,24 @@ class Intake:
         """The first of some messages that bears the doubted tick out; their number where none does."""
         if doubted == NEVER:
             return len(times)
-        near = np.flatnonzero((times >= doubted - self.timing.tolerance) & (times < LATEST_S))
+        near = np.flatnonzero(np.abs(times - doubted) <= self._near)
         return int(near[0]) if len(near) else len(times)
 
     def _after_tick(self, tick: int, clock: int, doubted: int, known: int) -> tuple[int, int]:
-        """The clock and the doubted tick after a tick; known: a time that is not in doubt."""
+        """The clock and the doubted tick after a tick; known: a time that is not in doubt. The first record of
+        all is believed."""
         if not EARLIEST_S <= tick < LATEST_S:
             return clock, doubted
-        if doubted != NEVER and tick >= doubted - self.timing.tolerance:
+        if doubted != NEVER and abs(tick - doubted) <= self._near:
             clock, doubted, known = max(clock, doubted), NEVER, max(known, doubted)
-        if tick <= known + self.timing.tolerance:
+        if known == NEVER or tick <= known + self.timing.tolerance:
             return max(clock, tick), doubted
-        return clock, tick if doubted == NEVER else min(doubted, tick)
+        return clock, tick
+
+    @property
+    def _near(self) -> int:
+        """Seconds between a doubted tick and a record that bears it out."""
+        return self.timing.tolerance + DAY_S
 
     def _newest(self, times: Ints) -> int:
         return int(times[times < LATEST_S].max(initial=NEVER))
