@@ -76,7 +76,7 @@ lies = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(place=st.integers(1, len(HONEST)), one=lies, ahead=st.sampled_from([0.0, 0.5, 3, 40, 400, 20_000]))
 def test_live_a_record_with_lying_times_changes_nothing_for_others(
     place: int, one: tuple[str, float], ahead: float
@@ -108,7 +108,7 @@ def test_the_brokers_own_timestamps_are_believed() -> None:
 
 
 def test_an_event_ahead_of_the_clock_counts_in_its_day_and_closes_none() -> None:
-    processor = live([*HONEST[:8], (click(2.5), 1.01), *HONEST[8:10]])
+    processor = live([*HONEST[:8], (click(2.5), 1.01), HONEST[8]])
     assert processor.state.clock.dead_letters == 0
     assert processor.state.clock.today == START
     slot = processor.state.slots["l", "c/r"]
@@ -138,8 +138,8 @@ def replayed(records: list[Record], cut: int = 1) -> PartitionProcessor:
 STRAIGHT = told(replayed(TICKED))
 
 
-@settings(max_examples=40, deadline=None)
-@given(place=st.integers(1, len(TICKED)), one=lies, cut=st.integers(1, 9))
+@settings(max_examples=25, deadline=None)
+@given(place=st.integers(1, len(TICKED) - 1), one=lies, cut=st.integers(1, 9))
 def test_in_a_replay_a_record_with_a_lying_time_changes_nothing_for_others(
     place: int, one: tuple[str, float], cut: int
 ) -> None:
