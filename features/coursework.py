@@ -3,8 +3,9 @@
 Unlike clicks these facts have an order, so the caller applies them in event time, each when its day
 has closed. A later hand-in of the same work keeps the first day and takes the newer score.
 
-Work that the run's calendar does not name has no cell. It is kept aside (``unplaced``), since a newer calendar may
-name it: whatever calendars came in between, cells are what the newest one alone would have made of them.
+Work that the run's calendar does not name has no cell. It is kept aside (``unplaced``), since a newer
+calendar may name it: whatever calendars came in between, cells are what the newest one alone would have made
+of them.
 """
 
 from dataclasses import dataclass
@@ -31,7 +32,11 @@ FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("enrolled", "<i4", ()),  # day of registration
     ("submitted", "<i2", (MAX_DEADLINES,)),  # day of the first hand-in, from the run's start
     ("scores", "u1", (MAX_DEADLINES,)),  # in half percents
-    ("scored", "u1", (MAX_DEADLINES,)),  # in which order they were scored, the newest highest; 0 where none is
+    (
+        "scored",
+        "u1",
+        (MAX_DEADLINES,),
+    ),  # in which order they were scored, the newest highest; 0 where none is
     ("last_scored", "u1", ()),  # the deadline scored last
     ("progress", "u1", ()),  # in half percents, the largest reported
 )
@@ -40,8 +45,8 @@ FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A course run's calendar in days. ``start`` and ``end`` are ``NEVER`` while none is known; a run without an
-    end has ``OPEN_END``.
+    """A course run's calendar in days. ``start`` and ``end`` are ``NEVER`` while none is known; a run without
+    an end has ``OPEN_END``.
 
     due: the day from which a deadline has passed, int64 [deadlines]; weights: [deadlines], summing
     to 1 or less.
@@ -135,8 +140,8 @@ def order_scores(rows: Rows) -> None:
 def rearrange(rows: Rows, slots: Ints, old: Run, new: Run, aside: Unplaced) -> None:
     """Move what enrolments handed in to the places that it has in a run's newer calendar.
 
-    Work that the newer one does not name goes aside, what it names comes from there; days are counted from the
-    newer start.
+    Work that the newer one does not name goes aside, what it names comes from there; days are counted from
+    the newer start.
     """
     held = {name: rows[name][slots] for name in ("submitted", "scores", "scored")}
     _clear_cells(rows, slots)

@@ -1,8 +1,8 @@
 """Hand-ins of work that a course run's calendar does not name (yet), kept for a newer calendar that may.
 
-A platform may send a calendar after the first hand-ins, or one that is empty because a nightly job failed half-way,
-and the whole one a day later. Most enrolments have nothing here. Those that do take six bytes a piece of work: names
-are kept once a run.
+A platform may send a calendar after the first hand-ins, or one that is empty because a nightly job failed
+half-way, and the whole one a day later. Most enrolments have nothing here. Those that do take six bytes a
+piece of work: names are kept once a run.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,10 +17,12 @@ FIRST_DAY = 10_957
 """2000-01-01: the first day that the contract knows. The last one is 36,524 days later."""
 
 MOST_WORKS = 64
-"""Pieces of work kept aside for an enrolment: twice what a calendar can name. Of more, the ones handed in first go."""
+"""Pieces of work kept aside for an enrolment: twice what a calendar can name. Of more, the ones handed in
+first go."""
 
 MOST_NAMES = 1_024
-"""Names kept for a run. Others are not kept aside: with objects that are new at every hand-in nothing is lost."""
+"""Names kept for a run. Others are not kept aside: with objects that are new at every hand-in nothing is
+lost."""
 
 WORK = np.dtype([("name", "<u2"), ("day", "<u2"), ("score", "u1"), ("order", "u1")])
 
@@ -28,8 +30,8 @@ Works = NDArray[np.void]
 
 
 class HandIn(NamedTuple):
-    """The first day of a piece of work, its newest score in half percents, and that one's place in the order of the
-    enrolment's scores (0 where there is none)."""
+    """The first day of a piece of work, its newest score in half percents, and that one's place in the order
+    of the enrolment's scores (0 where there is none)."""
 
     day: int
     score: int

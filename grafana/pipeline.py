@@ -235,6 +235,17 @@ def _failures() -> list[Panel]:
             LIMIT 50""",
             WIDTH * 2 // 3,
         ),
+        rows(
+            "Fields that nobody knows",
+            "Fields that platforms send and the contract does not know, on days closed in the range: misspelt, "
+            "or of another version. Their records were applied without them.",
+            """SELECT field, sum(records) AS records, min(day) AS first_day, max(day) AS last_day
+            FROM unknown_fields FINAL
+            WHERE $__timeFilter(ingested_at)
+            GROUP BY field
+            ORDER BY records DESC, field
+            LIMIT 50""",
+        ),
         bars(
             "Starts of workers",
             "A worker that starts again and again ends for a reason: its log names it. Several at one moment "

@@ -58,8 +58,8 @@ class Completed(TypedDict):
 class Deadline(TypedDict):
     """Assessed work that is due at a moment; a submission names it in its ``object``.
 
-    A ``due_at`` from 2100 on is no deadline: the work is as if it were not listed. Of work that is listed twice
-    the later deadline holds.
+    A ``due_at`` from 2100 on is no deadline: the work is as if it were not listed. Of work that is listed
+    twice the later deadline holds.
     """
 
     assessment: Id
@@ -70,9 +70,9 @@ class Deadline(TypedDict):
 class CourseCalendar(TypedDict):
     """When a course run starts and ends, and what is due. A newer calendar replaces an older one.
 
-    A run whose ``ends_at`` is left out, null, or 2100 or later has no end: its enrolments are scored for as long
-    as something is heard of them, and nothing is learned from them. What was handed in stays with its work,
-    whatever calendars come in between.
+    A run whose ``ends_at`` is left out, null, or 2100 or later has no end: its enrolments are scored for as
+    long as something is heard of them, and nothing is learned from them. What was handed in stays with its
+    work, whatever calendars come in between.
     """
 
     type: Literal["calendar"]

@@ -15,8 +15,8 @@ Instant = AwareDatetime
 """A moment with its zone (RFC 3339). A time without a zone is refused: nobody can say when it was."""
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-"""Moments that platforms may tell lie in [EARLIEST, LATEST). Before it is the zero of a clock that was never set
-(1970, 1980); the store's types end in 2106, and what follows from a moment may be some months later."""
+"""Moments that platforms may tell lie in [EARLIEST, LATEST). Before it is the zero of a clock that was never
+set (1970, 1980); the store's types end in 2106, and what follows from a moment may be some months later."""
 
 _RANGE = {"formatMinimum": "2000-01-01T00:00:00Z", "formatExclusiveMaximum": "2100-01-01T00:00:00Z"}
 _SINCE = {"formatMinimum": "2000-01-01T00:00:00Z"}

@@ -379,6 +379,20 @@ DEAD_LETTERS = Table(
     ("topic", "partition", "offset"),
 )
 
+UNKNOWN_FIELDS = Table(
+    "unknown_fields",
+    "fields of messages that the contract does not know, by the day at whose close they are said; records "
+    "were applied without them",
+    {
+        "day": DAY,
+        "field": NAME,  # the message's type and the field's name, with a dot between
+        "partition": PARTITION,
+        "records": "UInt64",
+        "version": VERSION,
+    },
+    ("day", "field", "partition"),
+)
+
 PIPELINE_HEALTH = Table(
     "pipeline_health",
     "how a worker's partition was doing, every few seconds of the wall clock; counts are since its last row",
@@ -428,6 +442,7 @@ TABLES: dict[str, Table] = {
         MODEL_CALIBRATION,
         WORKER_STARTS,
         DEAD_LETTERS,
+        UNKNOWN_FIELDS,
         PIPELINE_HEALTH,
     )
 }

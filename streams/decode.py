@@ -19,6 +19,7 @@ from schemas.inbound import Event, Feedback
 from streams import activities
 from streams.activities import Activity
 from streams.records import RecordBatch
+from streams.unknown_fields import names_in
 
 Message = dict[str, Any]
 """Any message but an activity."""
@@ -37,11 +38,13 @@ Kind = TypeVar("Kind", Message, "Message | Activity")
 
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[Kind]):
-    """Messages by their place in the batch, and the letters for the places that have none."""
+    """Messages by their place in the batch, and the letters for the places that have none. unknown: by place,
+    the fields that the contract does not know."""
 
     places: list[int]
     messages: list[Kind]
     letters: list[DeadLetter]
+    unknown: dict[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,9 @@ _feedback: TypeAdapter[Any] = TypeAdapter(list[Json[Feedback]])  # type: ignore[
 
 Refused = dict[int, Refusal]
 """By place."""
+
+Unknown = dict[int, tuple[str, ...]]
+"""By place, too."""
 
 
 def decode_events(batch: RecordBatch, first: int = 0) -> Decoded[Message | Activity]:
@@ -93,15 +99,17 @@ def _instant(timestamp: int) -> datetime:
 
 
 def _decode(
-    batch: RecordBatch, first: int, read: Callable[[list[bytes], Refused], list[Kind]]
+    batch: RecordBatch, first: int, read: Callable[[list[bytes], Refused, Unknown], list[Kind]]
 ) -> Decoded[Kind]:
     places, values, letters = _enveloped(batch, first)
     refused: Refused = {}
-    messages = read(values, refused)
+    unknown: Unknown = {}
+    messages = read(values, refused, unknown)
+    strange = {places[at]: names for at, names in unknown.items()}
     if refused:
         letters += [letter(batch, places[at], why) for at, why in sorted(refused.items())]
         places = [place for at, place in enumerate(places) if at not in refused]
-    return _check_keys(batch, places, messages, letters)
+    return _check_keys(batch, Decoded(places, messages, letters, strange))
 
 
 def _enveloped(batch: RecordBatch, first: int) -> tuple[list[int], list[bytes], list[DeadLetter]]:
@@ -121,8 +129,9 @@ def _enveloped(batch: RecordBatch, first: int) -> tuple[list[int], list[bytes], 
     return places, values, letters
 
 
-def _read_events(values: list[bytes], refused: Refused) -> list[Message | Activity]:
-    """The messages, in order; those that are none are noted as refused."""
+def _read_events(values: list[bytes], refused: Refused, unknown: Unknown) -> list[Message | Activity]:
+    """The messages, in order; those that are none are noted as refused. What is read fast has no unknown
+    field."""
     found: list[Message | Activity | None] = [*activities.read(values)]
     others = [at for at, one in enumerate(found) if one is None] if None in found else []
     if others:
@@ -133,12 +142,18 @@ def _read_events(values: list[bytes], refused: Refused) -> list[Message | Activi
                 refused[at] = bad[number]
             else:
                 message = next(read)
+                if names := names_in(values[at]):
+                    unknown[at] = names
                 found[at] = Activity.of(message) if message["type"] == "activity" else message
     return [one for one in found if one is not None] if refused else cast(list[Message | Activity], found)
 
 
-def _read_feedback(values: list[bytes], refused: Refused) -> list[Message]:
-    return _validate(values, _feedback, refused)
+def _read_feedback(values: list[bytes], refused: Refused, unknown: Unknown) -> list[Message]:
+    found = _validate(values, _feedback, refused)
+    for at, value in enumerate(values):
+        if at not in refused and (names := names_in(value)):
+            unknown[at] = names
+    return found
 
 
 def _envelope(value: bytes | None) -> Refusal:
@@ -181,10 +196,9 @@ def _refusal(error: Any) -> Refusal:
     return Refusal(reason, ".".join(where), f"found {found}; {error['msg'][0].lower()}{error['msg'][1:]}")
 
 
-def _check_keys(
-    batch: RecordBatch, places: list[int], messages: list[Kind], letters: list[DeadLetter]
-) -> Decoded[Kind]:
+def _check_keys(batch: RecordBatch, read: Decoded[Kind]) -> Decoded[Kind]:
     """A learner's messages must carry the learner as their key, or Kafka cannot keep their order."""
+    places, messages, letters = read.places, read.messages, read.letters
     keys = [batch.keys[place] for place in places]
     wanted = [
         one.learner.encode() if isinstance(one, Activity) else _key_of(one, key)
@@ -196,7 +210,7 @@ def _check_keys(
         dropped = set(wrong)
         places = [place for at, place in enumerate(places) if at not in dropped]
         messages = [message for at, message in enumerate(messages) if at not in dropped]
-    return Decoded(places, messages, letters)
+    return Decoded(places, messages, letters, read.unknown)
 
 
 def _key_of(message: Message, key: bytes | None) -> bytes | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from sinks.address import StoreAddress
 from sinks.errors import StoreError
 from sinks.migrate import MigrationError, pending
 from sinks.store import StoreReader
@@ -86,5 +87,22 @@ def _store(settings: Settings) -> Iterator[Finding]:
         missing = pending(address)
         words = f"{len(missing)} migrations are missing: run `homeroom migrate`" if missing else "up to date"
         yield Finding("migrations", bool(missing), words)
+        if not missing:
+            yield from _unknown_fields(address)
     except (StoreError, MigrationError) as error:
         yield Finding("store", True, str(error))
+
+
+UNKNOWN_FIELDS = """SELECT field, sum(records) AS carried, max(day) AS last FROM unknown_fields FINAL
+WHERE day > (SELECT max(day) FROM unknown_fields) - 7 GROUP BY field ORDER BY carried DESC, field LIMIT 10"""
+"""Of the last week of event time."""
+
+
+def _unknown_fields(address: StoreAddress) -> Iterator[Finding]:
+    with StoreReader(address) as reader:
+        found = reader.query(UNKNOWN_FIELDS).rows
+    for name, carried, last in found:
+        words = (
+            f"{carried:,} records within a week, the last on {last}; the contract does not know it, and it is"
+        )
+        yield Finding(f"field {name}", False, f"{words} not read")

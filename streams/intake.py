@@ -1,17 +1,19 @@
 """From a batch to work in event time: which records count, and where the watermark stands at each.
 
 The watermark after a record is the largest event time so far that the *clock* bears out, less the allowed
-lateness. It depends on the order of the records alone, not on how they were batched, so a day closes between the
-same two records however often the partition is read.
+lateness. It depends on the order of the records alone, not on how they were batched, so a day closes between
+the same two records however often the partition is read.
 
 **The clock.** A day that is closed stays closed, so no record alone may say how late it is:
 
 * *Live* it is the time at which the broker appended the record. Where the topic keeps its producers' times
   instead, each counts up to the wall clock at which it was read: nothing was appended later than that.
-* In a *replay* it is the newest tick. A tick further ahead of the one before it than the tolerance waits until
+* In a *replay* it is the newest tick. A tick further ahead of the one before it than the tolerance waits
+until
   another record's time comes near it. Before any tick there is no clock, and events are believed.
 
-An event ahead of the clock counts in its day, up to the tolerance; it moves the watermark as far as the clock.
+An event ahead of the clock counts in its day, up to the tolerance; it moves the watermark as far as the
+clock.
 """
 
 from bisect import bisect_right
@@ -32,9 +34,9 @@ from streams.records import RecordBatch
 
 HOUR_S = 3_600
 EARLIEST_S, LATEST_S = int(EARLIEST.timestamp()), int(LATEST.timestamp())
-"""A first event sets the watermark, and every day since then is closed: one that bears the zero of a clock that
-was never set, 1970 or 1980, would close ten thousand empty ones. The contract refuses it, and here what is
-read without it (``activities``)."""
+"""A first event sets the watermark, and every day since then is closed: one that bears the zero of a clock
+that was never set, 1970 or 1980, would close ten thousand empty ones. The contract refuses it, and here what
+is read without it (``activities``)."""
 
 FAST_S, SLOW_S = 300, HOUR_S
 """Live: how far before or behind the broker's clock a source's may be before it counts as wrong."""
@@ -68,11 +70,11 @@ class Work:
     """Messages of one batch with their event times, to be applied in order from ``position`` on.
 
     activities: those among the messages; others: the positions of the rest. newest: the largest event time
-    that the clock bears out, up to and including each message. ticked, doubted: the source's clock after each,
-    and the tick that waits for another record to bear it out. letters: refused records, each
-    said when the work has come to its offset. clock: 1 where a message's time is ahead of the clock, −1
-    where it is behind it, else 0. letter_days: offset → the day of a
-    letter by the clock, for those that came after it began.
+    that the clock bears out, up to and including each message. ticked, doubted: the source's clock after
+    each, and the tick that waits for another record to bear it out. letters: refused records, each said when
+    the work has come to its offset. clock: 1 where a message's time is ahead of the clock, −1 where it is
+    behind it, else 0. letter_days: offset → the day of a letter by the clock, for those that came after it
+    began. unknown: offset → the fields of a message that the contract does not know.
     """
 
     batch: RecordBatch
@@ -87,6 +89,7 @@ class Work:
     letters: list[DeadLetter]
     clock: Ints
     letter_days: dict[int, int]
+    unknown: dict[int, tuple[str, ...]]
     position: int = 0
 
     def offset(self, position: int) -> int:
@@ -117,8 +120,8 @@ class Work:
 
 @dataclass(slots=True)
 class Intake:
-    """Takes the batches of one partition in. Remembers the newest event time and tick let through, and the tick
-    that nothing has borne out yet."""
+    """Takes the batches of one partition in. Remembers the newest event time and tick let through, and the
+    tick that nothing has borne out yet."""
 
     timing: Timing
     newest: int = NEVER
@@ -173,6 +176,7 @@ class Intake:
             letters=sorted(letters, key=lambda one: one.offset),
             clock=self._apart(times, now),
             letter_days=letter_days,
+            unknown={batch.offsets[place]: names for place, names in decoded.unknown.items()},
         )
 
     def early(self, batch: RecordBatch, place: int, message: Message) -> Refusal | None:
@@ -194,7 +198,8 @@ class Intake:
         return np.where(ticked == NEVER, instants, ticked)
 
     def _reach(self, times: Ints, now: Ints, waiting: NDArray[np.bool_]) -> Ints:
-        """How far each message may move the watermark: to its time, or to the clock where it is ahead of that.
+        """How far each message may move the watermark: to its time, or to the clock where it is ahead of
+        that.
 
         A tick holds for the day it begins. Whatever is ahead of the clock, the ring must have a place for it.
         """
@@ -234,8 +239,8 @@ class Intake:
         return int(near[0]) if len(near) else len(times)
 
     def _after_tick(self, tick: int, clock: int, doubted: int, known: int) -> tuple[int, int]:
-        """The clock and the doubted tick after a tick; known: a time that is not in doubt. The first record of
-        all is believed."""
+        """The clock and the doubted tick after a tick; known: a time that is not in doubt. The first record
+        of all is believed."""
         if not EARLIEST_S <= tick < LATEST_S:
             return clock, doubted
         if doubted != NEVER and abs(tick - doubted) <= self._near:
@@ -288,8 +293,8 @@ class Intake:
 
 
 def appended(batch: RecordBatch) -> Ints:
-    """When each record came to the broker, epoch seconds [n], as far as that can be known: the timestamp; no later
-    than the moment of reading where that is the producer's."""
+    """When each record came to the broker, epoch seconds [n], as far as that can be known: the timestamp; no
+    later than the moment of reading where that is the producer's."""
     told = np.array(batch.timestamps, np.int64) // 1000
     if batch.read_at is None:
         return told

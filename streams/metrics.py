@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor
+from streams.unknown_fields import MOST, OTHERS
 
 Stage = Literal["outputs", "store", "state"]
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -61,6 +62,12 @@ class Metrics:
         self.dead_letters = Counter(
             "homeroom_dead_letters", "Records that could not be applied", ["reason"], registry=registry
         )
+        self.unknown_fields = Counter(
+            "homeroom_unknown_fields",
+            "Records applied with a field that the contract does not know, by its name",
+            ["field"],
+            registry=registry,
+        )
         self.lag = Gauge(
             "homeroom_consumer_lag", "Records behind the partition's end", ["partition"], registry=registry
         )
@@ -108,6 +115,7 @@ class Metrics:
         self.nudges = Counter("homeroom_nudges", "Nudge decisions", ["decision", "reason"], registry=registry)
         self.store_up = Gauge("homeroom_store_up", "Whether the store took the last batch", registry=registry)
         self._partitions: dict[int, _Partition] = {}
+        self._fields: set[str] = set()
 
     def of(self, partition: int) -> _Partition:
         return self._partitions.setdefault(partition, _Partition())
@@ -165,6 +173,10 @@ class Metrics:
             self.nudges.labels(decision.decision, decision.reason).inc()
         for letter in outputs.dead_letters:
             self.dead_letters.labels(letter.reason).inc()
+        for name, number in outputs.unknown_fields.items():
+            label = name if name in self._fields or len(self._fields) < MOST else OTHERS
+            self._fields.add(label)
+            self.unknown_fields.labels(label).inc(number)
         self.of(partition).health.dead_letters += len(outputs.dead_letters)
 
     def progressed(self, processor: PartitionProcessor) -> None:

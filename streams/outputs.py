@@ -19,6 +19,8 @@ class Outputs:
     decisions: list[NudgeDecision] = field(default_factory=list)
     nudges: list[Nudge | NudgeCancelled] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    unknown_fields: dict[str, int] = field(default_factory=dict)
+    """Of records applied: how many had each field that the contract does not know."""
     rows: dict[str, Columns] = field(default_factory=dict)
     """Table → column → values, ready for a columnar insert."""
 
@@ -38,6 +40,8 @@ class Outputs:
         self.decisions += other.decisions
         self.nudges += other.nudges
         self.dead_letters += other.dead_letters
+        for name, number in other.unknown_fields.items():
+            self.unknown_fields[name] = self.unknown_fields.get(name, 0) + number
         for table, columns in other.rows.items():
             self.add_rows(table, columns)
 

@@ -24,6 +24,7 @@ and a test all run this object. Its contract:
     The offset up to which a checkpoint now would vouch. Batches up to it may be acked after one.
 """
 
+import logging
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -45,13 +46,17 @@ from online_models.companions import counted
 from online_models.labels import OPEN, WITHDRAWN, outcome_of
 from online_models.recommender import Transitions, by_run
 from schemas.activity import ACTIVITY_KINDS
+from schemas.dead_letter import DeadLetter
 from schemas.enrolment import Completed
 from schemas.fields import DAY_S, is_never
 from schemas.learning import DayPackage, DayReport, TrainingExample
+from schemas.topics import EVENTS
+from streams import last_resort
 from streams.activities import Activities, Activity
-from streams.day_counts import at_close
+from streams.day_counts import as_date, at_close
 from streams.decode import Message, Refusal, decode_feedback, letter
 from streams.following import Following, Known
+from streams.identity import Identity
 from streams.intake import Intake, Work
 from streams.maturing import Maturing
 from streams.outputs import Columns, Outputs
@@ -61,6 +66,10 @@ from streams.scoring import Cohort, Scored, Scoring, Today, engagement
 from streams.state import PartitionState, StateRow
 from streams.steps import Steps
 from streams.tallies import Hits
+from streams.unknown_fields import bounded
+from streams.unknown_fields import rows as rows_of_unknown
+
+log = logging.getLogger(__name__)
 
 EXAMPLES_A_PART = 1000
 """About 400 kB of JSON: below every broker's default record limit."""
@@ -84,9 +93,7 @@ class PartitionProcessor:
         self.partition = partition
         self.rules = rules
         self.state = state
-        self._intake = Intake(
-            rules.timing, state.clock.newest, state.clock.ticked, state.clock.doubted
-        )
+        self._intake = Intake(rules.timing, state.clock.newest, state.clock.ticked, state.clock.doubted)
         self._work: deque[Work] = deque()
         self._closed: Closed | None = None
         self.scored: list[Scored] = []
@@ -147,7 +154,8 @@ class PartitionProcessor:
         """Take a batch of the events topic in, and apply it up to the next day's close."""
         after = max([self.applied(batch.topic), *(work.batch.last_offset for work in self._work)])
         if batch.last_offset > after:
-            self._work.append(self._intake.admit(batch, after))
+            self._intake, work = last_resort.admit(self._intake, batch, after)
+            self._work.append(work)
         outputs = Outputs()
         self._go_on(outputs)
         return outputs
@@ -162,12 +170,22 @@ class PartitionProcessor:
             if why is not None:
                 letters.append(letter(batch, place, why))
             elif batch.offsets[place] > after:
-                self._scoring.hear(message, outputs)
+                self._note_unknown(decoded.unknown.get(place, ()), outputs)
+                try:
+                    self._hear(message, outputs)
+                except Exception as error:
+                    letters.append(letter(batch, place, last_resort.refusal(error)))
         outputs.dead_letters += sorted(
             (one for one in letters if one.offset > after), key=lambda one: one.offset
         )
         self.state.clock.applied[batch.topic] = max(after, batch.last_offset)
         return outputs
+
+    def _hear(self, message: Message, outputs: Outputs) -> None:
+        found = Outputs()
+        with last_resort.undone(self.state, message["learner"]):
+            self._scoring.hear(message, found)
+        outputs.extend(found)
 
     def observe(self, now: int) -> None:
         """Live and idle: the wall clock stands in for the events that do not come."""
@@ -185,10 +203,15 @@ class PartitionProcessor:
             raise RuntimeError("no day is due")
         state = self.state
         state.touch(turn(state.rows, state.used(), today + 1))
-        ended = self._apply_facts((today + 1) * DAY_S)
+        ended, failed = self._apply_facts((today + 1) * DAY_S)
         cohorts = self._take_cohorts(today + 1)
         transitions = self._steps.close(today)
         counts = at_close(state, self.partition, today, ended)
+        counts.dead_letters += failed
+        if state.unknown_fields:
+            counted_names, state.unknown_fields = state.unknown_fields, {}
+            found = rows_of_unknown(counted_names, as_date(today), self.partition, today)
+            counts.add_rows("unknown_fields", found)
         examples = self._maturing.take(today)  # asks who was nudged, before anybody is let go
         known = self._following.close(today)
         report = self._make_report(today, cohorts, examples, known, transitions)
@@ -246,6 +269,8 @@ class PartitionProcessor:
         start = work.position
         if stop > start:
             self._apply_messages(work, start, stop, outputs)
+            for offset in map(work.offset, range(start, stop) if work.unknown else ()):
+                self._note_unknown(work.unknown.get(offset, ()), outputs)
             clock.newest = max(clock.newest, int(work.newest[stop - 1]))
             clock.ticked, clock.doubted = int(work.ticked[stop - 1]), int(work.doubted[stop - 1])
         work.position = stop
@@ -257,6 +282,10 @@ class PartitionProcessor:
         clock.dead_letters += len(letters)
         outputs.dead_letters += letters
 
+    def _note_unknown(self, names: Sequence[str], outputs: Outputs) -> None:
+        bounded(self.state.unknown_fields, names)
+        bounded(outputs.unknown_fields, names)
+
     def _apply_messages(self, work: Work, start: int, stop: int, outputs: Outputs) -> None:
         state, clock = self.state, self.state.clock
         own = work.activities.between(start, stop)
@@ -267,7 +296,7 @@ class PartitionProcessor:
             if position in repeats:
                 continue
             if message["type"] != "tick":
-                state.add_fact(_fact(message, int(work.times[position])))
+                state.add_fact(_fact(message, int(work.times[position]), work.offset(position)))
             clock.events += 1
         if repeats:
             own = own.but(repeats)
@@ -305,7 +334,10 @@ class PartitionProcessor:
         state = self.state
         slots, at, times = state.slots_of(own.enrolments), own.positions, own.times
         for position in at[own.works].tolist():
-            state.add_fact(_fact_of(cast(Activity, work.messages[position]), int(work.times[position])))
+            fact = _fact_of(
+                cast(Activity, work.messages[position]), int(work.times[position]), work.offset(position)
+            )
+            state.add_fact(fact)
         self._steps.take(slots, times, own.items)
         count(state.rows, slots, times, own.kinds, own.clicks, own.seconds)
         days = (times // DAY_S).astype(np.int32)
@@ -374,25 +406,39 @@ class PartitionProcessor:
 
     # -- closing a day ------------------------------------------------------------------------------
 
-    def _apply_facts(self, before: int) -> list[int]:
+    def _apply_facts(self, before: int) -> tuple[list[int], list[DeadLetter]]:
         """Apply what has an order, in event time: registrations, hand-ins, calendars, results.
 
-        Returns the places of the enrolments that ended.
+        Returns the places of the enrolments that ended, and letters for the facts that could not be applied.
         """
         state = self.state
-        ended, changed = [], []
+        ended: list[int] = []
+        letters: list[DeadLetter] = []
         for fact in state.take_facts(before):
-            if fact["type"] == "calendar":
-                self._take_calendar(fact)
-                continue
-            slot = state.slot(fact["learner"], fact["course_run"])
-            changed.append(slot)
+            try:
+                if fact["type"] == "calendar":
+                    self._take_calendar(fact)
+                elif (slot := self._apply_to_enrolment(fact)) is not None:
+                    ended.append(slot)
+            except Exception as error:
+                log.exception("partition %d: a fact could not be applied", self.partition)
+                topic = next(name for name in state.clock.applied if name.endswith(EVENTS.name))
+                letters.append(last_resort.letter_of_fact(topic, self.partition, fact, error))
+        state.clock.events -= len(letters)  # they were counted as applied when they came
+        state.clock.dead_letters += len(letters)
+        return ended, letters
+
+    def _apply_to_enrolment(self, fact: Message) -> int | None:
+        """Apply a fact; the place of the enrolment where it has ended by it."""
+        state = self.state
+        slot = state.slot(fact["learner"], fact["course_run"])
+        state.touch(np.array([slot]))
+        with last_resort.undone(state, fact["learner"], slot):
             if fact["type"] == "activity":
                 self._apply_work(slot, fact)
             elif self._apply_fact(slot, fact, fact["time"] // DAY_S):
-                ended.append(slot)
-        state.touch(np.array(changed, np.int64))
-        return ended
+                return slot
+        return None
 
     def _take_calendar(self, calendar: Message) -> None:
         """Take a run's calendar where it is newer than the one there is; hand-ins stay with their work."""
@@ -401,12 +447,27 @@ class PartitionProcessor:
             return
         index = state.run(name)
         old, slots = state.runs[index], state.of_run(index)
+        self._try_out(calendar)
         state.set_calendar(calendar)
         new = state.runs[index]
         rearrange(state.rows, slots, old, new, state.unplaced)
         state.touch(slots)
         if new.assessments != old.assessments:
             state.measures.forget(name)  # they are sums of other work
+
+    def _try_out(self, calendar: Message) -> None:
+        """Close a day of an enrolment of nobody under a calendar; raises what that raises.
+
+        A calendar concerns everybody in its run, at every close from now on: it is too late then.
+        """
+        nobody, today = PartitionState(Identity(b""), capacity=1), self.state.clock.today or 0
+        nobody.set_calendar(calendar)
+        for enrolled in (today - 1, max(calendar["starts_at"] // DAY_S, 0)):
+            slot = nobody.slot("", calendar["course_run"])
+            nobody.rows["enrolled"][slot] = enrolled
+            for day in (today, enrolled + 1):
+                nobody.clock.today, nobody.clock.newest = day, (day + RING) * DAY_S
+                PartitionProcessor(self.partition, self.rules, nobody).close()
 
     def _apply_fact(self, slot: int, fact: Message, day: int) -> bool:
         """Apply a registration, a withdrawal or a result; whether the enrolment has ended by it."""
@@ -514,12 +575,12 @@ class PartitionProcessor:
         }
 
 
-def _fact(message: Message, time: int) -> Message:
+def _fact(message: Message, time: int, offset: int) -> Message:
     """A message as a fact to be kept: times as epoch seconds, so that it can be stored as JSON."""
     fact = {
         name: value for name, value in message.items() if name not in ("occurred_at", "source", "version")
     }
-    fact["time"] = time
+    fact |= {"time": time, "offset": offset}
     if message["type"] == "calendar":
         fact["starts_at"] = int(message["starts_at"].timestamp())
         ends = message.get("ends_at")
@@ -537,9 +598,9 @@ def _age(calendar: Message) -> tuple[int, str]:
     return calendar["time"], calendar["event_id"]
 
 
-def _fact_of(activity: Activity, time: int) -> Message:
+def _fact_of(activity: Activity, time: int, offset: int) -> Message:
     """Of an activity what the close of its day needs."""
-    fact: Message = {"type": "activity", "event_id": activity.event_id, "time": time}
+    fact: Message = {"type": "activity", "event_id": activity.event_id, "time": time, "offset": offset}
     fact |= {"learner": activity.learner, "course_run": activity.course_run, "kind": activity.kind}
     for name in ("object", "score", "progress"):
         value = getattr(activity, name)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 class RecordBatch:
     """Successive records of one partition. The lists run in parallel and are in offset order.
 
-    timestamps: epoch milliseconds, as the broker keeps them. Offsets rise but may have gaps. read_at: epoch seconds
-    at which they were fetched, where timestamps are what producers set; None where they are the broker's own.
+    timestamps: epoch milliseconds, as the broker keeps them. Offsets rise but may have gaps. read_at: epoch
+    seconds at which they were fetched, where timestamps are what producers set; None where they are the
+    broker's own.
     """
 
     topic: str

@@ -107,7 +107,8 @@ class Clock:
     """Where a partition stands. Times are epoch seconds, days are epoch days.
 
     today: the first day not closed; None before the first event. newest: the largest event time
-    seen. ticked: the newest clock tick, doubted: one that no other record has borne out yet. applied: the last applied offset of each inbound topic.
+    seen. ticked: the newest clock tick, doubted: one that no other record has borne out yet. applied: the
+    last applied offset of each inbound topic.
     """
 
     today: int | None = None
@@ -150,6 +151,8 @@ class PartitionState:
         self.unseen = Unseen()
         self.measures = Measures()
         self.leaving = Leaving()
+        self.unknown_fields: dict[str, int] = {}
+        """Of the day that is open: records by the field that the contract does not know."""
         self._dirty = np.zeros(capacity, bool)
         self._dirty_rows: dict[bytes, bytes | None] = {}
         self._written_facts: set[str] = set()
@@ -377,6 +380,7 @@ class PartitionState:
             "unseen": self.unseen.stored(),
             "measures": self.measures.stored(),
             "leaving": self.leaving.stored(),
+            "unknown_fields": self.unknown_fields,
             "clock": {name: getattr(self.clock, name) for name in Clock.__slots__},
         }
 
@@ -426,6 +430,7 @@ class PartitionState:
         self.unseen = Unseen(mark["unseen"])
         self.measures = Measures(mark["measures"])
         self.leaving = Leaving(mark["leaving"])
+        self.unknown_fields = mark.get("unknown_fields", {})
         self.clock = Clock(**mark["clock"])
 
     def _restore_row(self, kind: bytes, name: str, value: bytes, key: bytes) -> None:

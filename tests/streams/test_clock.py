@@ -37,15 +37,21 @@ HONEST: list[Stamped] = [
 
 
 def live(records: list[Stamped], *, read: bool = True) -> PartitionProcessor:
-    """What a live partition makes of records; days close without estimates. read: timestamps are the producers',
-    and each record is read when the honest clock says so; else the broker made them."""
+    """What a live partition makes of records; days close without estimates. read: timestamps are the
+    producers', and each record is read when the honest clock says so; else the broker made them."""
     processor = PartitionProcessor(0, Rules(timing=Timing(clock="live")), PartitionState(IDENTITY))
     bench = Bench()
     bench.processor, now = processor, 0.0
     for offset, ((key, value), day) in enumerate(records):
         now = max(now, day) if day < DAYS + 1 else now
         batch = RecordBatch(
-            "homeroom.events", 0, [offset], [key], [value], [seconds(day) * 1000], seconds(now) if read else None
+            "homeroom.events",
+            0,
+            [offset],
+            [key],
+            [value],
+            [seconds(day) * 1000],
+            seconds(now) if read else None,
         )
         processor.apply(batch)
         while processor.due is not None:
@@ -116,7 +122,8 @@ def test_an_event_ahead_of_the_clock_counts_in_its_day_and_closes_none() -> None
 
 
 def test_whatever_the_tolerance_the_ring_has_a_place() -> None:
-    """The clock moves as far as it must: a day further ahead would fall into the bucket of one that is closed."""
+    """The clock moves as far as it must: a day further ahead would fall into the bucket of one that is
+    closed."""
     intake = Intake(Timing(lateness=3 * DAY_S, tolerance=30 * DAY_S, clock="live"))
     records = [click(9)]
     batch = RecordBatch("t", 0, [0], [records[0][0]], [records[0][1]], [seconds(0) * 1000])
@@ -125,7 +132,10 @@ def test_whatever_the_tolerance_the_ring_has_a_place() -> None:
 
 # -- replays -----------------------------------------------------------------------------------------
 
-TICKED = [tick(0), *(one for day in range(DAYS) for one in (click(day + 0.4), click(day + 0.7), tick(day + 1)))]
+TICKED = [
+    tick(0),
+    *(one for day in range(DAYS) for one in (click(day + 0.4), click(day + 0.7), tick(day + 1))),
+]
 
 
 def replayed(records: list[Record], cut: int = 1) -> PartitionProcessor:

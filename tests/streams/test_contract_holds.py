@@ -1,7 +1,7 @@
 """Whatever comes, nothing raises, nothing is lost, and whoever has nothing to do with it is left as they are.
 
-Messages of the whole contract with extreme values in every field, read by the processor of a partition and by the
-trainer, over days that close.
+Messages of the whole contract with extreme values in every field, read by the processor of a partition and by
+the trainer, over days that close.
 """
 
 import json
@@ -29,14 +29,65 @@ QUIET = ("honest", "quiet/run")
 """The enrolment that has nothing to do with what comes."""
 
 MOMENTS = [
-    *("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59-12:00"),
-    *("1999-12-31T23:59:59.999999Z", "2000-01-01T00:00:00Z", "2024-10-05T24:00:00Z", "2024-10-06T10:00:00.9999999Z"),
-    *("2024-10-06T10:00:00+14:00", "2026-01-01T00:00:00Z", "2038-01-19T03:14:08Z", "2099-12-31T23:59:59.999999Z"),
+    *(
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "1970-01-01T00:00:00Z",
+        "1969-12-31T23:59:59-12:00",
+    ),
+    *(
+        "1999-12-31T23:59:59.999999Z",
+        "2000-01-01T00:00:00Z",
+        "2024-10-05T24:00:00Z",
+        "2024-10-06T10:00:00.9999999Z",
+    ),
+    *(
+        "2024-10-06T10:00:00+14:00",
+        "2026-01-01T00:00:00Z",
+        "2038-01-19T03:14:08Z",
+        "2099-12-31T23:59:59.999999Z",
+    ),
     *("2100-01-01T00:00:00Z", "2106-02-07T06:28:16Z", "2149-06-07T00:00:00Z", "9999-12-31T23:59:59Z"),
-    *("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59-14:00", 0, 1e300, None),
+    *(
+        "9999-12-31T23:59:59.999999Z",
+        "9999-12-31T23:59:59.9999999Z",
+        "9999-12-31T23:59:59-14:00",
+        0,
+        1e300,
+        None,
+    ),
 ]
-NUMBERS = [0, -0.0, 1, -1, 1e-320, 0.5, 86_400, 86_401, 100_000, 2**31, 2**63, 2**64, 1e308, float("nan"), float("inf")]
-TEXTS = ["", " ", "\0", "x" * 128, "x" * 129, "\ud800", "é\u202e\U0001f600" * 9, "a/b", "1:a", "{}", "c/r", "Factory"]
+NUMBERS = [
+    0,
+    -0.0,
+    1,
+    -1,
+    1e-320,
+    0.5,
+    86_400,
+    86_401,
+    100_000,
+    2**31,
+    2**63,
+    2**64,
+    1e308,
+    float("nan"),
+    float("inf"),
+]
+TEXTS = [
+    "",
+    " ",
+    "\0",
+    "x" * 128,
+    "x" * 129,
+    "\ud800",
+    "é\u202e\U0001f600" * 9,
+    "a/b",
+    "1:a",
+    "{}",
+    "c/r",
+    "Factory",
+]
 EXTREMES = st.sampled_from([*MOMENTS, *NUMBERS, *TEXTS, [], {}, [None], True])
 
 

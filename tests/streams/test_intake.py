@@ -75,7 +75,9 @@ def test_live_the_brokers_time_says_what_is_ahead() -> None:
     (letter,) = work.letters
     assert (letter.reason, letter.field, letter.offset) == ("future", "occurred_at", 1)
     assert "expected at most 1 h after the broker's time" in letter.detail
-    assert work.newest.tolist() == [NOON] * 2, "what is ahead counts, and moves the clock no further than it is"
+    assert work.newest.tolist() == [NOON] * 2, (
+        "what is ahead counts, and moves the clock no further than it is"
+    )
 
 
 def test_in_a_replay_the_ticks_say_what_is_ahead_across_batches() -> None:
