@@ -1,4 +1,4 @@
-"""A record that makes the processor raise, whatever the reason, is a dead letter, and the partition goes on."""
+"""A record that makes the processor raise, whatever the reason, is a dead letter; the partition goes on."""
 
 from typing import Any
 
