@@ -3,10 +3,12 @@
 An enrolment is one element of a structured array. Its bytes are what the state topic keeps, so there
 is nothing to convert and one definition of what is stored. Everything else of the partition (its
 clock, calendars, facts waiting for their day, learners with a nudge history, decisions whose outcome is
-not known yet, event ids seen) is a small JSON row under a key of its own.
+not known yet, event ids seen) is a JSON row under a key of its own; a large one is cut into pieces
+(:mod:`streams.pieces`). What is counted of the open days is a row a subject, a *section*.
 
 A checkpoint is the rows that changed since the last one, closed by the partition's own row: the
-*mark*. Rows after the last mark were never completed and do not count.
+*mark*. Rows after the last mark were never completed and do not count. The mark is small whatever the
+partition holds: it says where the partition stands, and which sections belong to it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,14 +28,19 @@ from online_models.labels import KEPT
 from online_models.recommender import Trail
 from online_models.trails import Trails
 from schemas.fields import DAY_S
+from streams.event_ids import EventIds, rows_of
 from streams.identity import Identity
 from streams.leaving import Leaving
 from streams.measures import Measures
+from streams.pieces import IncompleteError, LargeRows
+from streams.sections import LostRowsError, Sections
 from streams.tallies import Tallies
 from streams.unseen import Unseen
 
 F = len(FEATURES)
-VERSION = 5
+VERSION = 6
+READ = (5, VERSION)
+"""Versions of rows that are read. In 5 the mark held the sections, and named every row of event ids."""
 
 ROW = np.dtype(
     [
@@ -89,7 +96,7 @@ _EXPOSURES, _TRAIL = b"x", b"t"
 
 
 class StateMismatchError(ValueError):
-    """Stored rows were written by another version of the features or of the row's layout."""
+    """Stored rows were written by another version of the features or layout, or some are lost."""
 
 
 @dataclass(slots=True)
@@ -131,8 +138,7 @@ class PartitionState:
         """Messages for notifiers by name, each with its learner, until they have been sent."""
         self.clock = Clock()
         self.trails = Trails(capacity)
-        self.ids: set[str] = set()
-        self.older_ids: set[str] = set()
+        self.ids = EventIds()
         self.counters: dict[tuple[str, str, int, int], list[int]] = {}
         self.tallies = Tallies()
         self.unseen = Unseen()
@@ -141,9 +147,8 @@ class PartitionState:
         self._dirty = np.zeros(capacity, bool)
         self._dirty_rows: dict[bytes, bytes | None] = {}
         self._written_facts: set[str] = set()
-        self._new_ids: list[str] = []
-        self._id_chunks: tuple[list[bytes], list[bytes]] = ([], [])
-        self._chunk = 0
+        self._sections = Sections()
+        self._large = LargeRows()
 
     # -- enrolments ---------------------------------------------------------------------------------
 
@@ -277,41 +282,6 @@ class PartitionState:
             del self.facts[fact["event_id"]]
         return due
 
-    def first_time(self, event_id: str) -> bool:
-        """Whether an event id was not seen today or the day before it (days by the watermark)."""
-        if event_id in self.ids or event_id in self.older_ids:
-            return False
-        self.ids.add(event_id)
-        self._new_ids.append(event_id)
-        return True
-
-    def all_first(self, event_ids: list[str]) -> bool:
-        """``first_time`` of all of them, where it is true of each; else none of them is noted."""
-        new = set(event_ids)
-        if len(new) < len(event_ids) or not (
-            self.ids.isdisjoint(event_ids) and self.older_ids.isdisjoint(event_ids)
-        ):
-            return False
-        self.ids |= new
-        self._new_ids += event_ids
-        return True
-
-    def turn_ids(self) -> None:
-        """A day has closed: ids seen before the last close are forgotten."""
-        self._write_ids()
-        for chunk in self._id_chunks[0]:
-            self._dirty_rows[chunk] = None
-        self.older_ids, self.ids = self.ids, set()
-        self._id_chunks = (self._id_chunks[1], [])
-
-    def _write_ids(self) -> None:
-        if self._new_ids:
-            key = _key(_IDS, str(self._chunk))
-            self._dirty_rows[key] = orjson.dumps(self._new_ids)
-            self._id_chunks[1].append(key)
-            self._chunk += 1
-            self._new_ids = []
-
     # -- checkpoints --------------------------------------------------------------------------------
 
     def checkpoint(self, epoch: int) -> Iterator[StateRow]:
@@ -320,7 +290,12 @@ class PartitionState:
         epoch: rises with every assignment of the partition, so that rows of a worker that lost it
         can be told.
         """
-        self._write_ids()
+        yield from self._large.cut(self._changed())
+        yield MARK, orjson.dumps(self._mark(epoch))
+
+    def _changed(self) -> Iterator[StateRow]:
+        """The rows that changed, of any size."""
+        yield from self.ids.changed()
         yield from self._dirty_rows.items()  # deletions first: what was let go may have come back since
         self._dirty_rows = {}
         for slot in np.flatnonzero(self._dirty[: len(self.keys)]).tolist():
@@ -338,20 +313,25 @@ class PartitionState:
         for new in self.facts.keys() - self._written_facts:
             yield _key(_FACT, new), orjson.dumps(self.facts[new])
         self._written_facts = set(self.facts)
-        yield MARK, orjson.dumps(self._mark(epoch))
+        yield from self._sections.changed(self._counted())
+
+    def _counted(self) -> dict[str, Any]:
+        """What is counted, and what is known of course runs, as JSON: each grows with the runs there are."""
+        return {
+            "counters": [[*key, *amounts] for key, amounts in self.counters.items()],
+            "tallies": self.tallies.stored(),
+            "unseen": self.unseen.stored(),
+            "measures": self.measures.stored(),
+            "leaving": self.leaving.stored(),
+        }
 
     def _mark(self, epoch: int) -> dict[str, Any]:
         return {
             "version": VERSION,
             "features": FINGERPRINT,
             "epoch": epoch,
-            "chunk": self._chunk,
-            "id_chunks": [[key.decode() for key in generation] for generation in self._id_chunks],
-            "counters": [[*key, *amounts] for key, amounts in self.counters.items()],
-            "tallies": self.tallies.stored(),
-            "unseen": self.unseen.stored(),
-            "measures": self.measures.stored(),
-            "leaving": self.leaving.stored(),
+            "id_rows": self.ids.rows,
+            "sections": self._sections.digests,
             "clock": {name: getattr(self.clock, name) for name in Clock.__slots__},
         }
 
@@ -359,19 +339,26 @@ class PartitionState:
     def restore(cls, identity: Identity, rows: Iterable[tuple[bytes, bytes]]) -> "PartitionState":
         """The state that a sequence of completed rows describes, one row a key, the mark among them.
 
-        Raises ``StateMismatchError`` where the rows were made by another layout or other features.
+        Raises ``StateMismatchError`` where the rows were made by another layout or other features, or where
+        the topic has lost some of them.
         """
         stored = dict(rows)
         state = cls(identity)
         if MARK not in stored:
             return state
         mark = orjson.loads(stored.pop(MARK))
-        if (mark["version"], mark["features"]) != (VERSION, FINGERPRINT):
+        if mark["version"] not in READ or mark["features"] != FINGERPRINT:
             raise StateMismatchError(
                 f"state rows have version {mark['version']} and features {mark['features']}; "
                 f"expected {VERSION} and {FINGERPRINT}: replay the events into a fresh state topic"
             )
-        state._restore_mark(mark)
+        try:
+            stored = state._large.join(stored)
+            state._restore_mark(mark, stored)
+        except (IncompleteError, LostRowsError) as error:
+            raise StateMismatchError(
+                f"the state topic has lost rows: {error}; replay the events into a fresh state topic"
+            ) from None
         enrolments, trails = [], {}
         for key, value in stored.items():
             kind, _, name = key.partition(b"|")
@@ -380,7 +367,7 @@ class PartitionState:
             elif kind == _TRAIL:
                 trails[_parted(name.decode())] = Trail.of(orjson.loads(value))
             else:
-                state._restore_row(kind, name.decode(), value, key)
+                state._restore_row(kind, name.decode(), value)
         state._restore_enrolments(enrolments)
         for enrolment, trail in trails.items():
             state.trails.put(state.slots[enrolment], trail)
@@ -388,18 +375,22 @@ class PartitionState:
         state._dirty[:] = False
         return state
 
-    def _restore_mark(self, mark: dict[str, Any]) -> None:
-        self._chunk = mark["chunk"]
-        older, newer = ([key.encode() for key in generation] for generation in mark["id_chunks"])
-        self._id_chunks = (older, newer)
-        self.counters = {(row[0], row[1], row[2], row[3]): row[4:] for row in mark["counters"]}
-        self.tallies = Tallies(mark["tallies"])
-        self.unseen = Unseen(mark["unseen"])
-        self.measures = Measures(mark["measures"])
-        self.leaving = Leaving(mark["leaving"])
+    def _restore_mark(self, mark: dict[str, Any], stored: dict[bytes, bytes]) -> None:
+        """Take the mark, and its sections out of the rows."""
+        if mark["version"] == VERSION:
+            self._sections = Sections(mark["sections"])
+            counted = self._sections.take(stored)
+        else:
+            counted = mark
+        self.ids = EventIds(rows_of(mark))
+        self.counters = {(row[0], row[1], row[2], row[3]): row[4:] for row in counted["counters"]}
+        self.tallies = Tallies(counted["tallies"])
+        self.unseen = Unseen(counted["unseen"])
+        self.measures = Measures(counted["measures"])
+        self.leaving = Leaving(counted["leaving"])
         self.clock = Clock(**mark["clock"])
 
-    def _restore_row(self, kind: bytes, name: str, value: bytes, key: bytes) -> None:
+    def _restore_row(self, kind: bytes, name: str, value: bytes) -> None:
         content = orjson.loads(value)
         if kind == _RUN:
             self.runs[self.run(name)] = run_of(content)
@@ -416,7 +407,7 @@ class PartitionState:
             self.facts[name] = content
             self._written_facts.add(name)
         elif kind == _IDS:
-            (self.older_ids if key in self._id_chunks[0] else self.ids).update(content)
+            self.ids.restore(int(name), content)
 
     def _restore_enrolments(self, enrolments: list[tuple[str, bytes]]) -> None:
         for name, value in enrolments:
