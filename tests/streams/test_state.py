@@ -264,3 +264,53 @@ def test_what_a_pending_example_takes_is_what_the_docs_say() -> None:
     assert f"{pending} of its {ROW.itemsize:,} bytes" in text
     for page in ("README.md", "docs/architecture.md"):
         assert f"{ROW.itemsize:,} bytes" in Path(page).read_text()
+
+
+def as_version_5(rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Rows as the release before pieces wrote them: the mark held the sections, and named the id rows."""
+    mark = orjson.loads(rows[MARK])
+    older, newer, following = mark.pop("id_rows")
+    for name in mark.pop("sections"):
+        mark[name] = orjson.loads(rows[b"s|" + name.encode()])
+    mark |= {"version": 5, "chunk": following}
+    mark["id_chunks"] = [[f"i|{at}" for at in range(*ends)] for ends in ((older, newer), (newer, following))]
+    kept = {key: value for key, value in rows.items() if not key.startswith(b"s|")}
+    return kept | {MARK: orjson.dumps(mark)}
+
+
+def test_rows_of_the_release_before_are_read_and_gone_on_with() -> None:
+    state = PartitionState(IDENTITY)
+    touched(state, "a", "c/r")
+    state.counters[("c/r", "quiz", 3, 4)] = [1, 2, 3]
+    state.tallies.repeat("moodle", "c/r", START * DAY_S)
+    state.leaving.ended("c/r", 3, 1)
+    rows: dict[bytes, bytes] = {}
+    for event_id in ("a", "b", "c"):
+        assert state.ids.first_time(event_id)
+        checkpoint(state, rows)
+        if event_id == "b":
+            state.ids.turn()
+    old = as_version_5(rows)
+    back = restored(old)
+    same(state, back)
+    assert back.tallies.stored() == state.tallies.stored()
+    assert back.leaving.stored() == state.leaving.stored()
+    assert not any(back.ids.first_time(event_id) for event_id in ("a", "b", "c"))
+    assert back.ids.first_time("d")
+    checkpoint(back, old)
+    same(back, restored(old))
+    back.ids.turn()
+    back.ids.turn()
+    checkpoint(back, old)
+    assert [key for key in old if key.startswith(b"i|")] == []
+
+
+@pytest.mark.parametrize("lost", [b"s|tallies", b"s|counters"])
+def test_rows_that_the_topic_has_lost_are_told(lost: bytes) -> None:
+    state = PartitionState(IDENTITY)
+    rows: dict[bytes, bytes] = {}
+    checkpoint(state, rows)
+    with pytest.raises(StateMismatchError, match=r"lost rows: the mark .*other \w+ than are there; replay"):
+        restored({key: value for key, value in rows.items() if key != lost})
+    with pytest.raises(StateMismatchError, match="lost rows"):
+        restored(rows | {lost: b"[1]"})
