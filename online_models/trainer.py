@@ -44,9 +44,15 @@ Whole = TypeVar("Whole", np.int32, np.int64)
 class _Partition:
     """What one partition has said about days not yet published."""
 
-    days: dict[int, Parts] = field(default_factory=dict)
+    days: dict[int, dict[int, Parts]] = field(default_factory=dict)
+    """Parts by day and by how many there are: a report that a crash cut off may come again in other parts."""
     closed: int | None = None
     """The newest day of which all parts came."""
+
+    def take(self, day: int) -> list[DayReport]:
+        """The report of a day, no longer kept; none where this partition had nothing to say."""
+        found = [parts for count, parts in sorted(self.days.pop(day, {}).items()) if len(parts) == count]
+        return list(found[0].values()) if found else []
 
 
 class Trainer:
@@ -88,7 +94,7 @@ class Trainer:
     def receive(self, report: DayReport) -> list[DayPackage]:
         """Take in a part of a report; the packages that are complete with it.
 
-        Raises ValueError for a report that does not fit ours: partition, features, number of parts, or the
+        Raises ValueError for a report that does not fit ours: partition, features, number of its part, or the
         shape of its cohorts and examples. Nothing of it has been taken in then.
         """
         self._check(report)
@@ -96,7 +102,7 @@ class Trainer:
             return []
         _check_content(report)
         partition = self._partitions[report.partition]
-        parts = partition.days.setdefault(report.day, {})
+        parts = partition.days.setdefault(report.day, {}).setdefault(report.parts, {})
         parts.setdefault(report.part, report)
         if len(parts) == report.parts:
             partition.closed = max(
@@ -119,9 +125,6 @@ class Trainer:
             raise ValueError(f"{where}: features {report.features}, expected {FINGERPRINT}")
         if report.part >= report.parts:
             raise ValueError(f"{where}: part {report.part} of {report.parts}, expected a smaller one")
-        for earlier in self._partitions[report.partition].days.get(report.day, {}).values():
-            if earlier.parts != report.parts:
-                raise ValueError(f"{where}: {report.parts} parts, earlier ones said {earlier.parts}")
 
     def _complete(self) -> list[int]:
         """Reported days that every partition has closed, oldest first."""
@@ -134,9 +137,7 @@ class Trainer:
         return found
 
     def _publish(self, day: int) -> DayPackage:
-        reports = [
-            report for partition in self._partitions for report in partition.days.pop(day, {}).values()
-        ]
+        reports = [report for partition in self._partitions for report in partition.take(day)]
         examples = shuffled(example for report in reports for example in report.examples)
         self._progress.update(examples)
         cohorts = _cohorts(reports)
@@ -263,8 +264,8 @@ def _has_closed(partition: _Partition, day: int) -> bool:
     """Whether a partition said all it will of ``day``: all its parts, or a later day's and none of it."""
     if partition.closed is None or partition.closed < day:
         return False
-    parts = partition.days.get(day)
-    return parts is None or len(parts) == next(iter(parts.values())).parts
+    forms = partition.days.get(day)
+    return forms is None or any(len(parts) == count for count, parts in forms.items())
 
 
 def _cohorts(reports: Iterable[DayReport]) -> dict[str, Histogram]:

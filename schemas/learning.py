@@ -39,10 +39,10 @@ class TrainingExample(Message):
 
 
 class DayReport(Message):
-    """A part of what one partition has to say about one day; the last part closes it.
+    """What one partition has to say about one day.
 
-    Parts exist because a run that ends matures thousands of examples at once, and a record must
-    stay below the broker's size limit.
+    Earlier releases said it in several parts. Today it is one message, whose bytes go in several records
+    where they are many.
     """
 
     type: Literal["day_report"] = "day_report"

@@ -25,6 +25,7 @@ from streams.packages import PackageReader
 from streams.processor import PartitionProcessor
 from streams.publisher import Publisher
 from streams.records import RecordBatch
+from streams.reports import records_of_report
 from streams.runner import Delivery, PartitionRunner, Surroundings
 from streams.settings import Settings
 from streams.state import PartitionState
@@ -133,7 +134,8 @@ class Pipeline:
 
     def _report(self, report: DayReport) -> None:
         """To the topic, and to the trainer at once where it is here."""
-        self._publisher.send(self._reports, report.model_dump_json().encode(), str(report.partition), 0)
+        for key, record in records_of_report(report):
+            self._publisher.send(self._reports, record, key, 0)
         if self._training is not None:
             self._training.hear(report)
 

@@ -118,8 +118,10 @@ class StateTopic:
         while found.highest > self.epoch:  # the clock of an owner before us is ahead of ours
             self.epoch = found.highest + 1
             found = self._announce_and_read()
-        if self._send(found.repairs()):
-            self._publisher.flush_now()
+        repairs = found.repairs()
+        for rows in (repairs[:-1], repairs[-1:]):  # what comes last, the mark, only behind all others
+            if self._send(rows):
+                self._publisher.flush_now()
         return found
 
     def _announce_and_read(self) -> Recovered:

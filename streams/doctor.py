@@ -10,6 +10,7 @@ from sinks.errors import StoreError
 from sinks.migrate import MigrationError, pending
 from sinks.store import StoreReader
 from streams import topics
+from streams.pieces import RECORD_BYTES
 from streams.settings import LEAST_KEY, Settings
 
 PINNED = {"faust-streaming": "0.15.3", "river": "0.26.1"}
@@ -73,6 +74,10 @@ def _topics(settings: Settings) -> Iterator[Finding]:
             yield Finding("topics", False, remark)
     if not any(state.faults for state in states):
         yield Finding("topics", False, f"all {len(states)} are there")
+    limits = [state.limit for state in states if state.limit is not None]
+    if limits and min(limits) >= RECORD_BYTES:
+        words = f"of {min(limits):,} bytes fit into every topic; ours have {RECORD_BYTES:,} at most"
+        yield Finding("records", False, words)
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

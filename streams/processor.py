@@ -71,9 +71,6 @@ from streams.unknown_fields import rows as rows_of_unknown
 
 log = logging.getLogger(__name__)
 
-EXAMPLES_A_PART = 1000
-"""About 400 kB of JSON: below every broker's default record limit."""
-
 
 @dataclass(frozen=True, slots=True)
 class Closed:
@@ -217,7 +214,7 @@ class PartitionProcessor:
         report = self._make_report(today, cohorts, examples, known, transitions)
         self._closed = Closed(today, cohorts, report, known.rows, counts)
         state.clock.today = today + 1
-        state.turn_ids()
+        state.ids.turn()
         return report
 
     def advance(self, package: DayPackage, *, stale: bool = False) -> Outputs:
@@ -318,10 +315,10 @@ class PartitionProcessor:
         state, clock = self.state, self.state.clock
         messages = {position: cast(Message, work.messages[position]) for position in others}
         told = {at: one["event_id"] for at, one in messages.items() if one["type"] != "tick"}
-        if state.all_first([*own.ids, *told.values()]):
+        if state.ids.all_first([*own.ids, *told.values()]):
             return []
         told.update(zip(own.positions.tolist(), own.ids, strict=True))
-        repeats = [position for position in sorted(told) if not state.first_time(told[position])]
+        repeats = [position for position in sorted(told) if not state.ids.first_time(told[position])]
         clock.duplicates += len(repeats)
         for position in repeats:
             message = work.messages[position]
@@ -530,27 +527,22 @@ class PartitionProcessor:
         known: Known,
         transitions: Transitions,
     ) -> list[DayReport]:
-        """The day's report: examples a thousand a part; cohorts, choices and transitions in the last.
+        """The day's report, as one; the transport cuts what is too large (:mod:`streams.pieces`).
 
-        In an order of their own: after a crash a restored state holds them in another one, and parts said
-        before it must be the same as those said after it.
+        Examples are in an order of their own: after a crash a restored state holds them in another one, and
+        a report said before it must be the same as the one said after it.
         """
         examples = sorted(examples, key=lambda one: (one.course_run, one.enrolment, one.day))
-        chunks = [examples[at : at + EXAMPLES_A_PART] for at in range(0, len(examples), EXAMPLES_A_PART)] or [
-            []
-        ]
-        whole = self._of_the_day(today, cohorts, known, transitions)
         return [
             DayReport.model_construct(  # of our own making; the trainer checks what it is given
                 partition=self.partition,
                 day=today,
-                part=part,
-                parts=len(chunks),
+                part=0,
+                parts=1,
                 features=FINGERPRINT,
-                examples=chunk,
-                **(whole if part == len(chunks) - 1 else {}),
+                examples=examples,
+                **self._of_the_day(today, cohorts, known, transitions),
             )
-            for part, chunk in enumerate(chunks)
         ]
 
     def _of_the_day(

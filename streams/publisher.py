@@ -13,6 +13,7 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer
 
 from streams.logs import BROKERS_WORDS
+from streams.pieces import RECORD_BYTES
 
 QUEUE_FULL_WAIT_S = 0.05
 POLL_EVERY = 200
@@ -20,13 +21,16 @@ POLL_EVERY = 200
 of ten thousand state rows, the sender would wait for whatever the other threads are at.
 """
 
+BATCH_HEAD = 1024
+"""Of a batch of messages: a broker holds the whole of it against a topic's limit."""
+
 FLUSH_S = 60.0
 LOOK_UP_S = 1.0
 LAST_FLUSH_S = 5.0
 
 
 class PublishError(RuntimeError):
-    """The broker did not take a message within the delivery timeout."""
+    """The broker did not take a message, or not within the delivery timeout."""
 
 
 class Publisher:
@@ -43,6 +47,7 @@ class Publisher:
                 "linger.ms": linger_ms,
                 "partitioner": "murmur2_random",
                 "message.max.bytes": 2 << 20,
+                "batch.size": RECORD_BYTES - BATCH_HEAD,
                 "queue.buffering.max.messages": 500_000,
                 "queue.buffering.max.kbytes": 256 * 1024,
                 "compression.type": "lz4",
@@ -62,7 +67,10 @@ class Publisher:
         partition: int | None = None,
         headers: list[tuple[str, bytes]] | None = None,
     ) -> None:
-        """Hand a message over. Blocks only while the queue of the producer is full."""
+        """Hand a message over. Blocks only while the queue of the producer is full.
+
+        Raises ``PublishError`` for one that no broker would be asked to take.
+        """
         more: dict[str, Any] = {} if partition is None else {"partition": partition}
         if headers:
             more["headers"] = headers
@@ -71,6 +79,9 @@ class Publisher:
                 self._producer.produce(topic, value=value, key=key, on_delivery=self._delivered, **more)
             except BufferError:
                 self._producer.poll(QUEUE_FULL_WAIT_S)
+            except KafkaException as error:
+                size = len(value or b"")
+                raise PublishError(f"{topic}: a message of {size:,} bytes: {error.args[0].str()}") from error
             else:
                 self._sent += 1
                 if self._sent % POLL_EVERY == 0:

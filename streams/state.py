@@ -3,10 +3,12 @@
 An enrolment is one element of a structured array. Its bytes are what the state topic keeps, so there
 is nothing to convert and one definition of what is stored. Everything else of the partition (its
 clock, calendars, facts waiting for their day, learners with a nudge history, decisions whose outcome is
-not known yet, event ids seen) is a small JSON row under a key of its own.
+not known yet, event ids seen) is a JSON row under a key of its own; a large one is cut into pieces
+(:mod:`streams.pieces`). What is counted of the open days is a row a subject, a *section*.
 
 A checkpoint is the rows that changed since the last one, closed by the partition's own row: the
-*mark*. Rows after the last mark were never completed and do not count.
+*mark*. Rows after the last mark were never completed and do not count. The mark is small whatever the
+partition holds: it says where the partition stands, and which sections belong to it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,9 +29,12 @@ from online_models.labels import KEPT
 from online_models.recommender import Trail
 from online_models.trails import Trails
 from schemas.fields import DAY_S, EARLIEST, LATEST
+from streams.event_ids import EventIds, rows_of
 from streams.identity import Identity
 from streams.leaving import Leaving
 from streams.measures import Measures
+from streams.pieces import IncompleteError, LargeRows
+from streams.sections import LostRowsError, Sections
 from streams.tallies import Tallies
 from streams.unseen import Unseen
 
@@ -99,7 +104,7 @@ _UNPLACED, _WORK_NAMES = b"w", b"v"
 
 
 class StateMismatchError(ValueError):
-    """Stored rows were written by another version of the features or of the row's layout."""
+    """Stored rows were written by another version of the features or layout, or some are lost."""
 
 
 @dataclass(slots=True)
@@ -144,8 +149,7 @@ class PartitionState:
         self.clock = Clock()
         self.trails = Trails(capacity)
         self.unplaced = Unplaced()
-        self.ids: set[str] = set()
-        self.older_ids: set[str] = set()
+        self.ids = EventIds()
         self.counters: dict[tuple[str, str, int, int], list[int]] = {}
         self.tallies = Tallies()
         self.unseen = Unseen()
@@ -156,9 +160,8 @@ class PartitionState:
         self._dirty = np.zeros(capacity, bool)
         self._dirty_rows: dict[bytes, bytes | None] = {}
         self._written_facts: set[str] = set()
-        self._new_ids: list[str] = []
-        self._id_chunks: tuple[list[bytes], list[bytes]] = ([], [])
-        self._chunk = 0
+        self._sections = Sections()
+        self._large = LargeRows()
 
     # -- enrolments ---------------------------------------------------------------------------------
 
@@ -293,41 +296,6 @@ class PartitionState:
             del self.facts[fact["event_id"]]
         return due
 
-    def first_time(self, event_id: str) -> bool:
-        """Whether an event id was not seen today or the day before it (days by the watermark)."""
-        if event_id in self.ids or event_id in self.older_ids:
-            return False
-        self.ids.add(event_id)
-        self._new_ids.append(event_id)
-        return True
-
-    def all_first(self, event_ids: list[str]) -> bool:
-        """``first_time`` of all of them, where it is true of each; else none of them is noted."""
-        new = set(event_ids)
-        if len(new) < len(event_ids) or not (
-            self.ids.isdisjoint(event_ids) and self.older_ids.isdisjoint(event_ids)
-        ):
-            return False
-        self.ids |= new
-        self._new_ids += event_ids
-        return True
-
-    def turn_ids(self) -> None:
-        """A day has closed: ids seen before the last close are forgotten."""
-        self._write_ids()
-        for chunk in self._id_chunks[0]:
-            self._dirty_rows[chunk] = None
-        self.older_ids, self.ids = self.ids, set()
-        self._id_chunks = (self._id_chunks[1], [])
-
-    def _write_ids(self) -> None:
-        if self._new_ids:
-            key = _key(_IDS, str(self._chunk))
-            self._dirty_rows[key] = orjson.dumps(self._new_ids)
-            self._id_chunks[1].append(key)
-            self._chunk += 1
-            self._new_ids = []
-
     # -- checkpoints --------------------------------------------------------------------------------
 
     def checkpoint(self, epoch: int) -> Iterator[StateRow]:
@@ -336,7 +304,12 @@ class PartitionState:
         epoch: rises with every assignment of the partition, so that rows of a worker that lost it
         can be told.
         """
-        self._write_ids()
+        yield from self._large.cut(self._changed())
+        yield MARK, orjson.dumps(self._mark(epoch))
+
+    def _changed(self) -> Iterator[StateRow]:
+        """The rows that changed, of any size."""
+        yield from self.ids.changed()
         yield from self._dirty_rows.items()  # deletions first: what was let go may have come back since
         self._dirty_rows = {}
         for slot in np.flatnonzero(self._dirty[: len(self.keys)]).tolist():
@@ -355,7 +328,17 @@ class PartitionState:
         for new in self.facts.keys() - self._written_facts:
             yield _key(_FACT, new), orjson.dumps(self.facts[new])
         self._written_facts = set(self.facts)
-        yield MARK, orjson.dumps(self._mark(epoch))
+        yield from self._sections.changed(self._counted())
+
+    def _counted(self) -> dict[str, Any]:
+        """What is counted, and what is known of course runs, as JSON: each grows with the runs there are."""
+        return {
+            "counters": [[*key, *amounts] for key, amounts in self.counters.items()],
+            "tallies": self.tallies.stored(),
+            "unseen": self.unseen.stored(),
+            "measures": self.measures.stored(),
+            "leaving": self.leaving.stored(),
+        }
 
     def _unplaced_rows(self) -> Iterator[StateRow]:
         aside = self.unplaced
@@ -373,14 +356,9 @@ class PartitionState:
             "version": VERSION,
             "features": FINGERPRINT,
             "epoch": epoch,
-            "chunk": self._chunk,
-            "id_chunks": [[key.decode() for key in generation] for generation in self._id_chunks],
-            "counters": [[*key, *amounts] for key, amounts in self.counters.items()],
-            "tallies": self.tallies.stored(),
-            "unseen": self.unseen.stored(),
-            "measures": self.measures.stored(),
-            "leaving": self.leaving.stored(),
             "unknown_fields": self.unknown_fields,
+            "id_rows": self.ids.rows,
+            "sections": self._sections.digests,
             "clock": {name: getattr(self.clock, name) for name in Clock.__slots__},
         }
 
@@ -388,7 +366,8 @@ class PartitionState:
     def restore(cls, identity: Identity, rows: Iterable[tuple[bytes, bytes]]) -> "PartitionState":
         """The state that a sequence of completed rows describes, one row a key, the mark among them.
 
-        Raises ``StateMismatchError`` where the rows were made by another layout or other features.
+        Raises ``StateMismatchError`` where the rows were made by another layout or other features, or where
+        the topic has lost some of them.
         """
         stored = dict(rows)
         state = cls(identity)
@@ -400,7 +379,13 @@ class PartitionState:
                 f"state rows have version {mark['version']} and features {mark['features']}; "
                 f"expected {VERSION} and {FINGERPRINT}: replay the events into a fresh state topic"
             )
-        state._restore_mark(mark)
+        try:
+            stored = state._large.join(stored)
+            state._restore_mark(mark, stored)
+        except (IncompleteError, LostRowsError) as error:
+            raise StateMismatchError(
+                f"the state topic has lost rows: {error}; replay the events into a fresh state topic"
+            ) from None
         enrolments, trails, unplaced = [], {}, {}
         for key, value in stored.items():
             kind, _, name = key.partition(b"|")
@@ -411,7 +396,7 @@ class PartitionState:
             elif kind == _UNPLACED:
                 unplaced[_parted(name.decode())] = value
             else:
-                state._restore_row(kind, name.decode(), value, key)
+                state._restore_row(kind, name.decode(), value)
         state._restore_enrolments(enrolments, _READ[mark["version"]])
         for enrolment, trail in trails.items():
             state.trails.put(state.slots[enrolment], trail)
@@ -421,19 +406,23 @@ class PartitionState:
         state._dirty[:] = mark["version"] != VERSION  # all rows are to be of one version
         return state
 
-    def _restore_mark(self, mark: dict[str, Any]) -> None:
-        self._chunk = mark["chunk"]
-        older, newer = ([key.encode() for key in generation] for generation in mark["id_chunks"])
-        self._id_chunks = (older, newer)
-        self.counters = {(row[0], row[1], row[2], row[3]): row[4:] for row in mark["counters"]}
-        self.tallies = Tallies(mark["tallies"])
-        self.unseen = Unseen(mark["unseen"])
-        self.measures = Measures(mark["measures"])
-        self.leaving = Leaving(mark["leaving"])
+    def _restore_mark(self, mark: dict[str, Any], stored: dict[bytes, bytes]) -> None:
+        """Take the mark, and its sections out of the rows."""
+        if mark["version"] == VERSION:
+            self._sections = Sections(mark["sections"])
+            counted = self._sections.take(stored)
+        else:
+            counted = mark
+        self.ids = EventIds(rows_of(mark))
+        self.counters = {(row[0], row[1], row[2], row[3]): row[4:] for row in counted["counters"]}
+        self.tallies = Tallies(counted["tallies"])
+        self.unseen = Unseen(counted["unseen"])
+        self.measures = Measures(counted["measures"])
+        self.leaving = Leaving(counted["leaving"])
         self.unknown_fields = mark.get("unknown_fields", {})
         self.clock = Clock(**mark["clock"])
 
-    def _restore_row(self, kind: bytes, name: str, value: bytes, key: bytes) -> None:
+    def _restore_row(self, kind: bytes, name: str, value: bytes) -> None:
         content = orjson.loads(value)
         if kind == _RUN:
             self.runs[self.run(name)] = run_of(content)
@@ -452,7 +441,7 @@ class PartitionState:
             self.facts[name] = content
             self._written_facts.add(name)
         elif kind == _IDS:
-            (self.older_ids if key in self._id_chunks[0] else self.ids).update(content)
+            self.ids.restore(int(name), content)
 
     def _restore_enrolments(self, enrolments: list[tuple[str, bytes]], layout: np.dtype[Any]) -> None:
         for name, value in enrolments:

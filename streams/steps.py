@@ -9,8 +9,8 @@ from schemas.fields import DAY_S
 from streams.state import PartitionState
 
 MOST_A_DAY = 10_000
-"""Different transitions of one partition that a day's report tells, the most frequent first: a report must
-stay below the broker's record limit. They are as many as learners who came back that day, at most."""
+"""Different transitions of one partition that a day's report tells, the most frequent first. They are as many
+as learners who came back that day, at most."""
 
 
 class Steps:

@@ -23,14 +23,17 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     TopicMetadata,
 )
 
-from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, RECEIPTS, STATE, TOPICS, TopicSpec
+from schemas.topics import EVENTS, RECEIPTS, STATE, TOPICS, TopicSpec
+from streams.pieces import RECORD_BYTES
 
 TIMEOUT_S = 10.0
 
-LARGE_RECORDS = (EVENTS, DAY_REPORTS, DAY_PACKAGES)
-MAX_RECORD_BYTES = 2 * 1024 * 1024
-"""Of the topics with large records. An oversized event must arrive to become a dead letter; a day report
-carries the training examples of a run that ended."""
+LIMIT = "max.message.bytes"
+MAX_EVENT_BYTES = 2 * 1024 * 1024
+"""An oversized event must arrive to become a dead letter."""
+
+MAX_RECORD_BYTES = 1_048_588
+"""Of all other topics: Kafka's own default, said so that a broker with a lower one does not matter."""
 
 STATE_COMPACTION_LAG_MS = 3_600_000
 """A worker that is restoring reads rows that are newer than this as they were written."""
@@ -55,13 +58,17 @@ class WantedTopic:
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
-    """A topic as it is. ``faults`` keep the pipeline from working, ``remarks`` do not; a line each."""
+    """A topic as it is. ``faults`` keep the pipeline from working, ``remarks`` do not; a line each.
+
+    ``limit``: the most bytes of a record or a batch of them, None where the broker does not tell.
+    """
 
     name: str
     partitions: int
     replication: int
     faults: Sequence[str] = field(default=())
     remarks: Sequence[str] = field(default=())
+    limit: int | None = None
 
     @property
     def exists(self) -> bool:
@@ -132,8 +139,7 @@ def _config(spec: TopicSpec) -> dict[str, str]:
     config: dict[str, str] = {"cleanup.policy": spec.cleanup}
     if spec.direction == "in":
         config["message.timestamp.type"] = "LogAppendTime"  # else producers say how late it is
-    if spec in LARGE_RECORDS:
-        config["max.message.bytes"] = str(MAX_RECORD_BYTES)
+    config[LIMIT] = str(MAX_EVENT_BYTES if spec is EVENTS else MAX_RECORD_BYTES)
     if spec is STATE:
         config["min.compaction.lag.ms"] = str(STATE_COMPACTION_LAG_MS)
     if spec is RECEIPTS:
@@ -152,6 +158,7 @@ def _state(
     partitions = len(found.partitions)
     replicas = min((len(part.replicas) for part in found.partitions.values()), default=0)
     faults, remarks = [], []
+    limit = int(config[LIMIT]) if config and config.get(LIMIT) else None
     if topic.partitions not in (None, partitions):
         faults.append(f"{topic.name} has {partitions} partitions, wanted {topic.partitions}")
     if replication is not None and replicas != replication:
@@ -159,12 +166,30 @@ def _state(
     if config is None:
         remarks.append(f"{topic.name}: the broker does not tell its configuration")
     else:
+        faults += [] if limit is None else _too_small(topic.name, limit)
         remarks += [
             f"{topic.name} has {name}={config.get(name, 'unset')}, wanted {value}"
             for name, value in topic.config.items()
-            if config.get(name) != value
+            if not _is_as_wanted(name, config.get(name), value)
         ]
-    return TopicState(topic.name, partitions, replicas, tuple(faults), tuple(remarks))
+    return TopicState(topic.name, partitions, replicas, tuple(faults), tuple(remarks), limit)
+
+
+def _is_as_wanted(name: str, found: str | None, wanted: str) -> bool:
+    """Whether a topic's setting will do. Records may be larger than we ask for."""
+    if name == LIMIT and found is not None:
+        return int(found) >= int(wanted)
+    return found == wanted
+
+
+def _too_small(topic: str, limit: int) -> list[str]:
+    """What is wrong where a topic does not take the largest of our records: no restart would end that."""
+    if limit >= RECORD_BYTES:
+        return []
+    return [
+        f"{topic} takes records of {limit:,} bytes at most; expected {RECORD_BYTES:,} or more: raise the "
+        f"topic's {LIMIT}, or the broker's message.max.bytes where the topic has none of its own"
+    ]
 
 
 def _create(admin: AdminClient, topic: WantedTopic, replication: int) -> None:

@@ -12,18 +12,17 @@ from collections import deque
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import ValidationError
-
 from online_models.metrics import Progress
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.quality import DataQualityEvent
-from schemas.topics import DATA_QUALITY, DAY_PACKAGES
+from schemas.topics import DATA_QUALITY
 from streams.day_counts import as_date
 from streams.outputs import Outputs
 from streams.packages import KEPT, PackageReader
 from streams.policies import Policies
 from streams.publisher import Publisher
+from streams.reports import ReportReader
 from streams.runner import Delivery
 from streams.settings import Settings
 from streams.storing import Storing
@@ -33,6 +32,10 @@ WRITE_EVERY_S = 2.0
 
 WRITE_DAYS = KEPT // 2
 """What a crash kept from being written must still be with the kept packages."""
+
+RUNS_A_MESSAGE = 400
+"""Course runs that one message about data quality names: their names have 128 characters at most, which JSON
+may write with six bytes each."""
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +50,11 @@ class Training:
         self._packages = packages
         self._storing = storing
         self._policies = Policies(settings.policy)
-        self._topic = settings.prefix + DAY_PACKAGES.name
         self._quality_topic = settings.prefix + DATA_QUALITY.name
         newest = packages.newest()
         count = settings.partitions
         self._trainer = Trainer(count) if newest is None else Trainer.resume(newest, count)
+        self._reports = ReportReader()
         self._unacked: deque[tuple[int, Delivery]] = deque()
         self._rows = Outputs()
         self._noted = 0
@@ -63,11 +66,11 @@ class Training:
 
     async def take(self, delivery: Delivery) -> None:
         """Take a batch of reports; publish what is complete; ack what is published."""
-        newest_day = -(10**9)
-        for value in delivery.batch.values:
-            report = _parse(value)
+        newest_day, batch = -(10**9), delivery.batch
+        for record in zip(batch.keys, batch.values, batch.offsets, strict=True):
+            day, report = self._reports.take(*record)
+            newest_day = newest_day if day is None else max(newest_day, day)
             if report is not None:
-                newest_day = max(newest_day, report.day)
                 self._receive(report)
         self._unacked.append((newest_day, delivery))
         if time.monotonic() - self._written >= WRITE_EVERY_S or self._noted >= WRITE_DAYS:
@@ -101,16 +104,15 @@ class Training:
         policy = self._policies.on(package.day + 1)
         if policy is not None:
             package = package.model_copy(update={"policy": policy.model_dump(mode="json")})
-        raw = package.model_dump_json().encode()
-        self._publisher.send(self._topic, raw, str(package.day), 0)
-        self._packages.hear(package, raw)
+        self._packages.publish(package)
+        self._reports.forget(package.day + 1)
         self._note(package)
 
     def _note(self, package: DayPackage) -> None:
         """Say what a package found out about data quality, and keep its rows for the next write."""
         self._noted += 1
         self._rows.extend(rows_of(package))
-        for event in package.quality.events:
+        for event in [one for told in package.quality.events for one in apart(told)]:
             said = event.model_dump_json().encode()
             self._publisher.send(self._quality_topic, said, event.verdict.source, 0)
 
@@ -128,18 +130,28 @@ def rows_of(package: DayPackage) -> Outputs:
     return found
 
 
+def apart(event: DataQualityEvent) -> list[DataQualityEvent]:
+    """An event as messages that each fit into a record: of a source with very many runs, some of them each.
+
+    Each is an event of its own, whose id is the event's and a number; the first has the event's.
+    """
+    runs = event.verdict.course_runs
+    if len(runs) <= RUNS_A_MESSAGE:
+        return [event]
+    return [
+        event.model_copy(
+            update={
+                "event_id": f"{event.event_id}.{at // RUNS_A_MESSAGE}" if at else event.event_id,
+                "verdict": event.verdict.model_copy(update={"course_runs": runs[at : at + RUNS_A_MESSAGE]}),
+            }
+        )
+        for at in range(0, len(runs), RUNS_A_MESSAGE)
+    ]
+
+
 def _quality_row(event: DataQualityEvent) -> dict[str, Any]:
     verdict = event.verdict
     row = event.model_dump(include={"event_id", "occurred_at", "alarm"})
     row |= verdict.model_dump(exclude={"since"})
     row |= {name: row[name] or "" for name in ("course_run", "kind")}
     return row | {"day": as_date(event.day), "since": as_date(verdict.since)}
-
-
-def _parse(value: bytes | None) -> DayReport | None:
-    """A report, or None for what is none: only workers publish here, so it is logged and left."""
-    try:
-        return DayReport.model_validate_json(value or b"")
-    except ValidationError as error:
-        log.error("a record of the day reports is not one: %s", error.errors(include_url=False)[0]["msg"])
-        return None

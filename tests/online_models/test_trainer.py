@@ -213,12 +213,16 @@ def test_deadlines_of_a_shorter_calendar_are_left_out() -> None:
     np.testing.assert_array_equal(unpack(package.deadlines["AAA/1"]), deadlines(codes, 3))
 
 
-def test_parts_must_agree_on_their_number() -> None:
-    trainer = Trainer(1)
-    report = reports(0, 1, 2)[0]
-    trainer.receive(report)
-    with pytest.raises(ValueError, match="3 parts, earlier ones said 2"):
-        trainer.receive(report.model_copy(update={"part": 1, "parts": 3}))
+def test_a_report_that_was_cut_off_may_come_again_in_other_parts() -> None:
+    """Of another release, or by another count of examples: the parts of one never complete the other."""
+    expected_one, cut_off = Trainer(1), Trainer(1)
+    (whole,) = [one for one in reports(0, 1, 1) if one.day == reports(0, 1, 1)[0].day]
+    parts = [one for one in reports(0, 1, 3) if one.day == whole.day]
+    (package,) = expected_one.receive(whole)
+    assert cut_off.receive(parts[0]) == []
+    assert cut_off.receive(parts[2]) == []
+    assert cut_off.receive(whole) == [package]
+    assert cut_off.receive(parts[1]) == []
 
 
 def test_a_package_of_other_features_is_not_resumed() -> None:

@@ -1,10 +1,18 @@
 """Topics are created once, as the contract says, and what differs is told in a line."""
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
-from schemas.topics import EVENTS, FEEDBACK, TOPICS
-from streams.topics import TopicsError, create, describe
+from schemas.topics import EVENTS, FEEDBACK, STATE, TOPICS
+from streams.pieces import RECORD_BYTES
+from streams.topics import TopicsError, create, describe, require
 from tests.brokers import TestBroker
 
 
@@ -41,6 +49,27 @@ def test_a_setting_that_differs_is_a_remark(broker: TestBroker, prefix: str) -> 
         f"{prefix}{EVENTS.name} has 1 replicas, wanted 3",
         f"{prefix}{EVENTS.name} has max.message.bytes=1048588, wanted 2097152",
     )
+
+
+@pytest.mark.apache
+def test_a_topic_that_takes_too_little_is_told_at_the_start(broker: TestBroker, prefix: str) -> None:
+    """A worker that started would die at its first large record, and at every start again."""
+    create(broker.address, 2, prefix=prefix)
+    assert {one.limit for one in describe(broker.address, prefix=prefix)} == {1_048_588, 2_097_152}
+    require(broker.address, 2, prefix)
+    admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
+    name = prefix + STATE.name
+    entry = ConfigEntry("max.message.bytes", "100000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
+    admin.incremental_alter_configs([resource])[resource].result(timeout=15)
+    expected = (
+        f"{name} takes records of 100,000 bytes at most; expected {RECORD_BYTES:,} or more: raise the "
+        "topic's max.message.bytes, or the broker's message.max.bytes where the topic has none of its own"
+    )
+    (state,) = [one for one in describe(broker.address, prefix=prefix) if one.name == name]
+    assert state.faults == (expected,)
+    with pytest.raises(TopicsError, match="takes records of 100,000 bytes at most"):
+        require(broker.address, 2, prefix)
 
 
 def test_no_broker_is_said_in_a_line() -> None:
