@@ -235,6 +235,29 @@ def _failures() -> list[Panel]:
             LIMIT 50""",
             WIDTH * 2 // 3,
         ),
+        number(
+            "Records lost",
+            "Deleted from their log before they were read, in the time range. Nothing can bring them back: "
+            "see HomeroomRecordsLost.",
+            "short",
+            """SELECT sum(records) AS lost
+            FROM log_breaks FINAL
+            WHERE $__timeFilter(at)""",
+            above(1, 1),
+        )
+        .span(WIDTH // 3)
+        .height(8),
+        rows(
+            "Breaks of topics' logs",
+            "Where a log did not join what was applied of it: records deleted unread, a topic made anew, "
+            "state that is gone. Offsets are those that are missing, both included.",
+            """SELECT at, cause, records, topic, `partition`, first_offset, last_offset, detail
+            FROM log_breaks FINAL
+            WHERE $__timeFilter(at)
+            ORDER BY at DESC
+            LIMIT 50""",
+            WIDTH * 2 // 3,
+        ),
         bars(
             "Starts of workers",
             "A worker that starts again and again ends for a reason: its log names it. Several at one moment "

@@ -8,6 +8,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.continuity import Break
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor
 
@@ -60,6 +61,18 @@ class Metrics:
         )
         self.dead_letters = Counter(
             "homeroom_dead_letters", "Records that could not be applied", ["reason"], registry=registry
+        )
+        self.records_lost = Counter(
+            "homeroom_records_lost",
+            "Records that were gone from their log before they were read, by offset range",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.log_breaks = Counter(
+            "homeroom_log_breaks",
+            "Times that a topic's log did not join what was applied of it",
+            ["topic", "partition", "cause"],
+            registry=registry,
         )
         self.lag = Gauge(
             "homeroom_consumer_lag", "Records behind the partition's end", ["partition"], registry=registry
@@ -163,9 +176,15 @@ class Metrics:
             self.risk_changes.labels(change.level).inc()
         for decision in outputs.decisions:
             self.nudges.labels(decision.decision, decision.reason).inc()
-        for letter in outputs.dead_letters:
+        letters = [letter for letter in outputs.dead_letters if letter.reason != "lost"]
+        for letter in letters:
             self.dead_letters.labels(letter.reason).inc()
-        self.of(partition).health.dead_letters += len(outputs.dead_letters)
+        self.of(partition).health.dead_letters += len(letters)
+
+    def broke(self, topic: str, partition: int, broken: Break) -> None:
+        """Count a break in a topic's log, and what is lost by it."""
+        self.log_breaks.labels(topic, str(partition), broken.cause).inc()
+        self.records_lost.labels(topic, str(partition)).inc(broken.records)
 
     def progressed(self, processor: PartitionProcessor) -> None:
         """Count what was applied since the last call."""

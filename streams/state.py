@@ -92,12 +92,17 @@ class StateMismatchError(ValueError):
     """Stored rows were written by another version of the features or of the row's layout."""
 
 
+class StateIncompleteError(ValueError):
+    """Rows that the last checkpoint counts are gone. The message says of what, and what to do."""
+
+
 @dataclass(slots=True)
 class Clock:
     """Where a partition stands. Times are epoch seconds, days are epoch days.
 
     today: the first day not closed; None before the first event. newest: the largest event time
     seen. ticked: the newest clock tick. applied: the last applied offset of each inbound topic.
+    topics: the topic's id on the broker for which that offset counts. lost: offsets that were gone unread.
     """
 
     today: int | None = None
@@ -107,6 +112,8 @@ class Clock:
     events: int = 0
     duplicates: int = 0
     dead_letters: int = 0
+    topics: dict[str, str] = field(default_factory=dict)
+    lost: int = 0
 
 
 class PartitionState:
@@ -139,6 +146,7 @@ class PartitionState:
         self.measures = Measures()
         self.leaving = Leaving()
         self._dirty = np.zeros(capacity, bool)
+        self._stored = np.zeros(capacity, bool)  # which enrolments have a row in the state topic
         self._dirty_rows: dict[bytes, bytes | None] = {}
         self._written_facts: set[str] = set()
         self._new_ids: list[str] = []
@@ -187,7 +195,8 @@ class PartitionState:
         self.rows = np.concatenate([self.rows, np.zeros(size - len(self.rows), ROW)])
         self.run_of = np.concatenate([self.run_of, np.full(size - len(self.run_of), -1, np.int32)])
         self.trails.grow(size)
-        self._dirty = np.concatenate([self._dirty, np.zeros(size - len(self._dirty), bool)])
+        more = np.zeros(size - len(self._dirty), bool)
+        self._dirty, self._stored = (np.concatenate([old, more]) for old in (self._dirty, self._stored))
 
     def drop(self, slots: Ints) -> None:
         """Forget enrolments whose run is over; their rows are deleted at the next checkpoint."""
@@ -199,7 +208,7 @@ class PartitionState:
             del self.slots[key]
             self.keys[slot] = None
             self.run_of[slot] = -1
-            self._dirty[slot] = False
+            self._dirty[slot] = self._stored[slot] = False
             self._free.append(slot)
         self.trails.forget(slots)
 
@@ -326,6 +335,7 @@ class PartitionState:
         for slot in np.flatnonzero(self._dirty[: len(self.keys)]).tolist():
             key = self.keys[slot]
             if key is not None:
+                self._stored[slot] = True
                 yield _enrolment_key(key), self.rows[slot].tobytes()
         self._dirty[:] = False
         for slot, trail in self.trails.stored(np.flatnonzero(self.trails.changed).tolist()):
@@ -352,14 +362,24 @@ class PartitionState:
             "unseen": self.unseen.stored(),
             "measures": self.measures.stored(),
             "leaving": self.leaving.stored(),
+            "rows": self._row_counts(),
             "clock": {name: getattr(self.clock, name) for name in Clock.__slots__},
+        }
+
+    def _row_counts(self) -> dict[str, int]:
+        """How many rows the state topic holds of what is never let go while it counts."""
+        return {
+            "enrolments": int(self._stored.sum()),
+            "calendars": len(self.calendars),
+            "learners": len(self.learners),
         }
 
     @classmethod
     def restore(cls, identity: Identity, rows: Iterable[tuple[bytes, bytes]]) -> "PartitionState":
         """The state that a sequence of completed rows describes, one row a key, the mark among them.
 
-        Raises ``StateMismatchError`` where the rows were made by another layout or other features.
+        Raises ``StateMismatchError`` where the rows were made by another layout or other features, and
+        ``StateIncompleteError`` where there are fewer of them than the mark counts.
         """
         stored = dict(rows)
         state = cls(identity)
@@ -382,11 +402,22 @@ class PartitionState:
             else:
                 state._restore_row(kind, name.decode(), value, key)
         state._restore_enrolments(enrolments)
+        state._check_counts(mark.get("rows", {}))  # earlier releases counted none
         for enrolment, trail in trails.items():
             state.trails.put(state.slots[enrolment], trail)
         state.trails.changed[:] = False
         state._dirty[:] = False
         return state
+
+    def _check_counts(self, counted: dict[str, int]) -> None:
+        found = self._row_counts()
+        for what, count in counted.items():
+            if found[what] < count:
+                raise StateIncompleteError(
+                    f"the state topic has lost rows: {found[what]} of {count} {what} are there; was its "
+                    "cleanup.policy other than compact? Restore it, or, to go on with what the events topic "
+                    "still holds, delete it and run `homeroom topics create`"
+                )
 
     def _restore_mark(self, mark: dict[str, Any]) -> None:
         self._chunk = mark["chunk"]
@@ -425,6 +456,7 @@ class PartitionState:
                     f"the row of {name[:60]!r} has {len(value)} bytes; expected {ROW.itemsize}"
                 )
             self._place(_parted(name))
+        self._stored[: len(enrolments)] = True
         self.rows[: len(enrolments)] = np.frombuffer(b"".join(value for _, value in enrolments), ROW)
 
 
