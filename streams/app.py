@@ -10,6 +10,7 @@ nothing: it ends the worker, and the batches come back to the next one.
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Mapping
@@ -27,10 +28,11 @@ from streams.broker_logs import BrokerLogs, Found, LogsError
 from streams.broker_logs import Place as LogPlace
 from streams.checkpoints import Recovered, RestoreError, StateTopic
 from streams.continuity import Start, Vouched, resume
+from streams.ending import Ending
 from streams.metrics import Metrics
 from streams.packages import PackageReader
 from streams.processor import PartitionProcessor
-from streams.publisher import Publisher
+from streams.publisher import Publisher, PublishError
 from streams.records import RecordBatch
 from streams.runner import Delivery, PartitionRunner, Surroundings
 from streams.settings import Settings
@@ -41,15 +43,20 @@ from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batch
 
 log = logging.getLogger(__name__)
 
-REFUSED = (LogsError, RestoreError, StateIncompleteError, StateMismatchError)
+REFUSED = (
+    *(LogsError, PublishError, RestoreError, TimeoutError),  # the broker fell silent meanwhile
+    *(StateIncompleteError, StateMismatchError),
+)
 """Why partitions are not taken over: told in one line."""
 
 
 class Pipeline:
     """A worker's part of the pipeline: its app, and one runner for each partition it has."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, ending: Ending) -> None:
+        """ending: of the process, which is told when the worker ends by itself."""
         self.settings = settings
+        self._ending = ending
         self.metrics = Metrics()
         self.app = faust.App(
             settings.prefix + settings.group,
@@ -64,7 +71,8 @@ class Pipeline:
         self._feedback = settings.prefix + FEEDBACK.name
         self._reports = settings.prefix + DAY_REPORTS.name
         self._logs = BrokerLogs(settings.broker, settings.prefix + settings.group)
-        self._publisher = Publisher(settings.broker)
+        self._publisher = Publisher(settings.broker, patient=True)
+        self.metrics.broker_silent.set_function(self._publisher.silent_s)
         self._packages = PackageReader(self._publisher, settings.broker, settings.prefix + DAY_PACKAGES.name)
         address = settings.store_address
         writer = None if address is None else ClickHouseWriter(address)
@@ -76,6 +84,8 @@ class Pipeline:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._early: dict[int, list[Delivery]] = {}
         self._training: Training | None = None
+        self._taking_over: asyncio.Task[None] | None = None
+        self._stopping = False
         self.failed: BaseException | None = None
         """The error that ended the worker, if one did."""
         hot = (self._events, self._feedback, self._reports)
@@ -154,7 +164,7 @@ class Pipeline:
         if runner is None:
             return Place(-1, 0, 0.0)
         applied = runner.processor.applied(self._events)
-        end = self.app.consumer.highwater(TP(self._events, partition))
+        end = cast(RecordBatchConsumer, self.app.consumer).known_end(TP(self._events, partition))
         lag = max(int(end) - 1 - applied, 0) if end is not None else 0
         return Place(applied, lag, self._uncommitted_s(partition))
 
@@ -165,8 +175,14 @@ class Pipeline:
 
     async def _on_assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
         """Restore every partition before its first event; then let its events come."""
+        loop = asyncio.get_running_loop()
+        self._taking_over = loop.create_task(self._take_over(assigned), name="take over")
         try:
-            await self._take_over(assigned)
+            await self._taking_over
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            log.info("told to stop while partitions were taken over: they are left")
         except REFUSED as error:
             log.error("the worker stops: %s", error)
             self._refuse(error)
@@ -269,18 +285,23 @@ class Pipeline:
     async def _fail(self, error: BaseException) -> None:
         """Stop the worker. What is not acked comes back to the next one."""
         self.failed = error
+        self._ending.begin(1)
         await self.app.crash(error)
 
     def _refuse(self, error: BaseException) -> None:
         """Stop as if told to, without the tracebacks of a crash."""
         self.failed = error
-        signal.raise_signal(signal.SIGTERM)
+        self._ending.begin(1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     async def _on_revoked(self, _app: Any, revoked: set[TP], **_: Any) -> None:  # noqa: ARG002
         await self._stop_runners()
         await self.app.consumer.commit()
 
     async def _on_shutdown(self, *_args: Any, **_: Any) -> None:
+        self._stopping = True
+        if self._taking_over is not None:  # else the group is kept waiting until all is read
+            self._taking_over.cancel()
         self._storing.close()
         await self._stop_runners()
         await self.app.consumer.commit()

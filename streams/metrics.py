@@ -120,6 +120,11 @@ class Metrics:
         )
         self.nudges = Counter("homeroom_nudges", "Nudge decisions", ["decision", "reason"], registry=registry)
         self.store_up = Gauge("homeroom_store_up", "Whether the store took the last batch", registry=registry)
+        self.broker_silent = Gauge(
+            "homeroom_broker_silent_seconds",
+            "Time for which the broker has not taken what was sent; 0 while it does",
+            registry=registry,
+        )
         self._partitions: dict[int, _Partition] = {}
 
     def of(self, partition: int) -> _Partition:

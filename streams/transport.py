@@ -33,6 +33,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import OffsetAndMetadata
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, CodecArg, ConsumerMessage, Message
 from mode.utils.futures import notify
@@ -319,6 +320,23 @@ class RecordBatchConsumer(driver.Consumer):
         async with self._seeking:
             await super().perform_seek()
             self._next = dict(self.starts)
+
+    def known_end(self, tp: TP) -> int | None:
+        """The offset after the partition's last record as of the newest fetch; None where it is not ours."""
+        try:
+            end: int | None = super().highwater(tp)
+        except (IllegalStateError, ConsumerNotStarted):
+            return None
+        return end
+
+    def highwater(self, tp: TP) -> int:
+        """Faust asks for it after a fetch, when the partition may have gone."""
+        return self.known_end(tp) or 0
+
+    def close(self) -> None:
+        """Nothing, before the orderly stop: Faust closes the client from here when partitions are handed out
+        while it stops, in another thread than the client's own. The group is left by ``stop`` all the same.
+        """
 
     # Acks and commits
 

@@ -21,6 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from schemas.topics import DEAD_LETTERS, EVENTS, FEEDBACK, STATE
 from sources.stream import instant
 from streams import topics
+from streams.checkpoints import StateTopic
 from streams.publisher import Publisher
 from streams.rig import Rig, WorkerProcess
 from streams.settings import Settings
@@ -77,7 +78,7 @@ def stop(rig: Rig, worker: WorkerProcess) -> str:
 def clock_of(settings: Settings) -> Clock:
     """The clock in the state as the next owner would find it."""
     publisher = Publisher(settings.broker)
-    topic = p.StateTopic(publisher, settings.broker, settings.prefix + STATE.name, 0)
+    topic = StateTopic(publisher, settings.broker, settings.prefix + STATE.name, 0)
     return PartitionState.restore(settings.identity, topic.restore().rows.items()).clock
 
 
