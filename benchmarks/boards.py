@@ -186,6 +186,11 @@ def daily(learners: int) -> Iterator[str]:
         "now() - number * 100 FROM numbers(100000)"
     )
 
+    yield (
+        "log_breaks (at, topic, topic_id, cause, records) SELECT now() - number * 100, 'homeroom.events', "
+        "toString(number), 'deleted', 10 FROM numbers(1000)"
+    )
+
 
 def costs(reader: StoreReader) -> Iterator[Cost]:
     """Each query once, with everything chosen, over the time range in which its board opens."""

@@ -158,6 +158,22 @@ ALERTS = (
         "Told of the model",
     ),
     Alert(
+        "homeroom-records-lost",
+        "HomeroomRecordsLost",
+        """SELECT topic, cause, count() AS breaks
+        FROM log_breaks FINAL
+        WHERE at >= now() - INTERVAL 1 DAY
+        GROUP BY topic, cause""",
+        "gt",
+        0,
+        "0s",
+        "critical",
+        "The log of {{ $labels.topic }} broke within the last day: {{ $labels.cause }}.",
+        "records-lost.md",
+        "pipeline",
+        "Breaks of topics' logs",
+    ),
+    Alert(
         "homeroom-nudges-silent",
         "HomeroomNudgesSilent",
         """SELECT countIf(decision = 'send') AS sent

@@ -237,14 +237,37 @@ def _failures() -> list[Panel]:
         ),
         rows(
             "Fields that nobody knows",
-            "Fields that platforms send and the contract does not know, on days closed in the range: misspelt, "
-            "or of another version. Their records were applied without them.",
+            "Fields that platforms send and the contract does not know, on days closed in the range: "
+            "misspelt, or of another version. Their records were applied without them.",
             """SELECT field, sum(records) AS records, min(day) AS first_day, max(day) AS last_day
             FROM unknown_fields FINAL
             WHERE $__timeFilter(ingested_at)
             GROUP BY field
             ORDER BY records DESC, field
             LIMIT 50""",
+        ),
+        number(
+            "Records lost",
+            "Deleted from their log before they were read, in the time range. Nothing can bring them back: "
+            "see HomeroomRecordsLost.",
+            "short",
+            """SELECT sum(records) AS lost
+            FROM log_breaks FINAL
+            WHERE $__timeFilter(at)""",
+            above(1, 1),
+        )
+        .span(WIDTH // 3)
+        .height(8),
+        rows(
+            "Breaks of topics' logs",
+            "Where a log did not join what was applied of it: records deleted unread, a topic made anew, "
+            "state that is gone. Offsets are those that are missing, both included.",
+            """SELECT at, cause, records, topic, `partition`, first_offset, last_offset, detail
+            FROM log_breaks FINAL
+            WHERE $__timeFilter(at)
+            ORDER BY at DESC
+            LIMIT 50""",
+            WIDTH * 2 // 3,
         ),
         bars(
             "Starts of workers",

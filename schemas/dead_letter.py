@@ -16,6 +16,7 @@ DeadLetterReason = Literal[
     "wrong_key",  # the key is not the learner
     "future",  # further ahead of the clock than the tolerance
     "too_late",  # its day has left the ring
+    "lost",  # of a range of offsets that are gone from the log, unread; `detail` says how
     "failed",  # applying it raised; the error is in `detail`
     "no_channel",  # a nudge for a channel that the notifier has no provider for
     "no_address",  # a nudge for a learner whom the address book does not know on its channel
@@ -30,10 +31,18 @@ class DeadLetter(Message):
 
     type: Literal["dead_letter"] = "dead_letter"
     version: Literal[1] = 1
-    dead_letter_id: str = Field(description="topic:partition:offset of the record")
+    dead_letter_id: str = Field(
+        description="topic:partition:offset of the record; of lost ones topic:partition:first-last:cause:id "
+        "of the topic"
+    )
     topic: str
     partition: int
     offset: int
+    last_offset: int | None = Field(
+        None,
+        description="of lost records the last offset, `offset` being the first; one less than that where no "
+        "loss is known for certain",
+    )
     reason: DeadLetterReason
     field: str = Field("", description="the field at fault, empty where the whole record is")
     detail: str = Field(description="the value found and what was expected")

@@ -393,6 +393,24 @@ UNKNOWN_FIELDS = Table(
     ("day", "field", "partition"),
 )
 
+LOG_BREAKS = Table(
+    "log_breaks",
+    "where a topic's log did not join what was applied of it: deleted records, topics made anew, state that "
+    "is gone",
+    {
+        "at": TIME,  # wall clock
+        "topic": NAME,
+        "partition": PARTITION,
+        "topic_id": "String",  # the topic's on the broker, from then on
+        "cause": NAME,
+        "first_offset": "Int64",
+        "last_offset": "Int64",  # included
+        "records": "UInt64",  # offsets from the first to the last: lost for certain
+        "detail": "String",
+    },
+    ("topic", "partition", "topic_id", "cause", "first_offset", "last_offset"),
+)
+
 PIPELINE_HEALTH = Table(
     "pipeline_health",
     "how a worker's partition was doing, every few seconds of the wall clock; counts are since its last row",
@@ -443,6 +461,7 @@ TABLES: dict[str, Table] = {
         WORKER_STARTS,
         DEAD_LETTERS,
         UNKNOWN_FIELDS,
+        LOG_BREAKS,
         PIPELINE_HEALTH,
     )
 }

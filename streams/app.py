@@ -10,6 +10,10 @@ nothing: it ends the worker, and the batches come back to the next one.
 
 import asyncio
 import logging
+import os
+import signal
+import time
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -17,30 +21,43 @@ import faust
 from faust.types import TP
 
 from schemas.learning import DayReport
-from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, FEEDBACK, STATE
+from schemas.topics import DAY_PACKAGES, DAY_REPORTS, DEAD_LETTERS, EVENTS, FEEDBACK, STATE
 from sinks.store import ClickHouseWriter
-from streams.checkpoints import Recovered, StateTopic
+from streams.breaks import told
+from streams.broker_logs import BrokerLogs, Found, LogsError
+from streams.broker_logs import Place as LogPlace
+from streams.checkpoints import Recovered, RestoreError, StateTopic
+from streams.continuity import Start, Vouched, resume
+from streams.ending import Ending
 from streams.metrics import Metrics
 from streams.packages import PackageReader
 from streams.processor import PartitionProcessor
-from streams.publisher import Publisher
+from streams.publisher import Publisher, PublishError
 from streams.records import RecordBatch
 from streams.reports import records_of_report
 from streams.runner import Delivery, PartitionRunner, Surroundings
 from streams.settings import Settings
-from streams.state import PartitionState
+from streams.state import PartitionState, StateIncompleteError, StateMismatchError
 from streams.storing import Place, Storing
 from streams.training import Training
 from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
 
 log = logging.getLogger(__name__)
 
+REFUSED = (
+    *(LogsError, PublishError, RestoreError, TimeoutError),  # the broker fell silent meanwhile
+    *(StateIncompleteError, StateMismatchError),
+)
+"""Why partitions are not taken over: told in one line."""
+
 
 class Pipeline:
     """A worker's part of the pipeline: its app, and one runner for each partition it has."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, ending: Ending) -> None:
+        """ending: of the process, which is told when the worker ends by itself."""
         self.settings = settings
+        self._ending = ending
         self.metrics = Metrics()
         self.app = faust.App(
             settings.prefix + settings.group,
@@ -54,7 +71,9 @@ class Pipeline:
         self._events = settings.prefix + EVENTS.name
         self._feedback = settings.prefix + FEEDBACK.name
         self._reports = settings.prefix + DAY_REPORTS.name
-        self._publisher = Publisher(settings.broker)
+        self._logs = BrokerLogs(settings.broker, settings.prefix + settings.group)
+        self._publisher = Publisher(settings.broker, patient=True)
+        self.metrics.broker_silent.set_function(self._publisher.silent_s)
         self._packages = PackageReader(self._publisher, settings.broker, settings.prefix + DAY_PACKAGES.name)
         address = settings.store_address
         writer = None if address is None else ClickHouseWriter(address)
@@ -66,6 +85,8 @@ class Pipeline:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._early: dict[int, list[Delivery]] = {}
         self._training: Training | None = None
+        self._taking_over: asyncio.Task[None] | None = None
+        self._stopping = False
         self.failed: BaseException | None = None
         """The error that ended the worker, if one did."""
         hot = (self._events, self._feedback, self._reports)
@@ -76,8 +97,8 @@ class Pipeline:
             (self.app.on_partitions_assigned, self._on_assigned),
             (self.app.on_before_shutdown, self._on_shutdown),
         ]
-        for signal, handler in handlers:
-            signal.connect(handler, weak=False)
+        for event, handler in handlers:
+            event.connect(handler, weak=False)
 
     def _add_agents(self) -> None:
         count = self.settings.partitions
@@ -145,7 +166,7 @@ class Pipeline:
         if runner is None:
             return Place(-1, 0, 0.0)
         applied = runner.processor.applied(self._events)
-        end = self.app.consumer.highwater(TP(self._events, partition))
+        end = cast(RecordBatchConsumer, self.app.consumer).known_end(TP(self._events, partition))
         lag = max(int(end) - 1 - applied, 0) if end is not None else 0
         return Place(applied, lag, self._uncommitted_s(partition))
 
@@ -156,8 +177,17 @@ class Pipeline:
 
     async def _on_assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
         """Restore every partition before its first event; then let its events come."""
+        loop = asyncio.get_running_loop()
+        self._taking_over = loop.create_task(self._take_over(assigned), name="take over")
         try:
-            await self._take_over(assigned)
+            await self._taking_over
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            log.info("told to stop while partitions were taken over: they are left")
+        except REFUSED as error:
+            log.error("the worker stops: %s", error)
+            self._refuse(error)
         except Exception as error:
             log.exception("the partitions cannot be taken over, the worker stops: %s", error)
             await self._fail(error)
@@ -168,19 +198,67 @@ class Pipeline:
         await _in_thread(self._packages.catch_up)
         topics = [self._state_topic(partition) for partition in partitions]
         restored = await asyncio.gather(*(_in_thread(topic.restore) for topic in topics))
-        for partition, topic, found in zip(partitions, topics, restored, strict=True):
-            self._start_runner(partition, topic, found)
-        if any(tp.topic == self._reports for tp in assigned):
+        runners = {
+            partition: self._make_runner(partition, topic, found)
+            for partition, topic, found in zip(partitions, topics, restored, strict=True)
+        }
+        trains = any(tp.topic == self._reports for tp in assigned)
+        starts = await self._join_logs(runners, trains=trains)
+        for partition, runner in runners.items():
+            self._start_runner(partition, runner)
+        if trains:
             self._training = Training(self.settings, self._publisher, self._packages, self._storing)
+            self._tell_of_reports(self._training, starts[self._reports, 0])
         log.info("assigned: partitions %s%s", partitions, ", trainer" if self._training else "")
+
+    async def _join_logs(
+        self, runners: Mapping[int, PartitionRunner], *, trains: bool
+    ) -> dict[LogPlace, Start]:
+        """Let every topic be read from where its state vouches for, not from where its group stands."""
+        vouched = {
+            (topic, partition): runner.processor.vouched(topic)
+            for partition, runner in runners.items()
+            for topic in (self._events, self._feedback)
+        }
+        if trains:  # what is known of reports is what was committed
+            vouched[self._reports, 0] = Vouched()
+        logs: dict[LogPlace, Found] = await _in_thread(partial(self._logs.find, vouched))
+        if trains:
+            found = logs[self._reports, 0]
+            vouched[self._reports, 0] = Vouched(found.committed - 1, found.topic_id)
+        starts = {place: resume(vouched[place], found.log, found.committed) for place, found in logs.items()}
+        for (topic, partition), start in starts.items():
+            if start.broken is not None:
+                log.warning("%s, partition %d: %s", topic, partition, start.broken.words)
+            if partition in runners and topic != self._reports:
+                runners[partition].begin(topic, start)
+        consumer = cast(RecordBatchConsumer, self.app.consumer)
+        positions = {TP(*place): start.position for place, start in starts.items()}
+        await consumer.start_at(positions, {topic: start.topic_id for (topic, _), start in starts.items()})
+        await consumer.commit_starts({TP(*place): found.committed for place, found in logs.items()})
+        return starts
+
+    def _tell_of_reports(self, training: Training, start: Start) -> None:
+        """Day reports have no state of a partition that could tell of them."""
+        if start.broken is None:
+            return
+        outputs = told(self._reports, 0, start, int(time.time()))
+        for letter in outputs.dead_letters:
+            name = self.settings.prefix + DEAD_LETTERS.name
+            self._publisher.send(name, letter.model_dump_json().encode(), f"{self._reports}:0", 0)
+        self.metrics.broke(self._reports, 0, start.broken)
+        training.keep(outputs)
 
     def _state_topic(self, partition: int) -> StateTopic:
         settings = self.settings
         return StateTopic(self._publisher, settings.broker, settings.prefix + STATE.name, partition)
 
-    def _start_runner(self, partition: int, topic: StateTopic, found: Recovered) -> None:
+    def _make_runner(self, partition: int, topic: StateTopic, found: Recovered) -> PartitionRunner:
         settings = self.settings
-        state = PartitionState.restore(settings.identity, found.rows.items())
+        try:
+            state = PartitionState.restore(settings.identity, found.rows.items())
+        except (StateMismatchError, StateIncompleteError) as error:
+            raise type(error)(f"partition {partition}: {error}") from None
         processor = PartitionProcessor(partition, settings.rules, state)
         self.metrics.restored(processor)
         age = self.metrics.committed_age.labels(str(partition))
@@ -189,7 +267,9 @@ class Pipeline:
             log.info(
                 "partition %d: restored %d rows of %d records", partition, len(found.rows), found.records
             )
-        runner = PartitionRunner(processor, topic, self._around, settings.pace)
+        return PartitionRunner(processor, topic, self._around, settings.pace)
+
+    def _start_runner(self, partition: int, runner: PartitionRunner) -> None:
         for delivery in self._early.pop(partition, []):
             runner.deliver(delivery)
         self._runners[partition] = runner
@@ -207,13 +287,23 @@ class Pipeline:
     async def _fail(self, error: BaseException) -> None:
         """Stop the worker. What is not acked comes back to the next one."""
         self.failed = error
+        self._ending.begin(1)
         await self.app.crash(error)
+
+    def _refuse(self, error: BaseException) -> None:
+        """Stop as if told to, without the tracebacks of a crash."""
+        self.failed = error
+        self._ending.begin(1)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     async def _on_revoked(self, _app: Any, revoked: set[TP], **_: Any) -> None:  # noqa: ARG002
         await self._stop_runners()
         await self.app.consumer.commit()
 
     async def _on_shutdown(self, *_args: Any, **_: Any) -> None:
+        self._stopping = True
+        if self._taking_over is not None:  # else the group is kept waiting until all is read
+            self._taking_over.cancel()
         self._storing.close()
         await self._stop_runners()
         await self.app.consumer.commit()

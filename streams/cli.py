@@ -110,7 +110,7 @@ def worker(
     if settings.policy is not None:
         policies.read_all(settings.policy)
     topics.require(settings.broker, settings.partitions, settings.prefix)
-    raise typer.Exit(run(settings, _console_keys(settings) if with_console else None))
+    run(settings, _console_keys(settings) if with_console else None)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from streams.continuity import Break
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor
 from streams.unknown_fields import MOST, OTHERS
@@ -68,6 +69,18 @@ class Metrics:
             ["field"],
             registry=registry,
         )
+        self.records_lost = Counter(
+            "homeroom_records_lost",
+            "Records that were gone from their log before they were read, by offset range",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.log_breaks = Counter(
+            "homeroom_log_breaks",
+            "Times that a topic's log did not join what was applied of it",
+            ["topic", "partition", "cause"],
+            registry=registry,
+        )
         self.lag = Gauge(
             "homeroom_consumer_lag", "Records behind the partition's end", ["partition"], registry=registry
         )
@@ -114,6 +127,11 @@ class Metrics:
         )
         self.nudges = Counter("homeroom_nudges", "Nudge decisions", ["decision", "reason"], registry=registry)
         self.store_up = Gauge("homeroom_store_up", "Whether the store took the last batch", registry=registry)
+        self.broker_silent = Gauge(
+            "homeroom_broker_silent_seconds",
+            "Time for which the broker has not taken what was sent; 0 while it does",
+            registry=registry,
+        )
         self._partitions: dict[int, _Partition] = {}
         self._fields: set[str] = set()
 
@@ -171,13 +189,19 @@ class Metrics:
             self.risk_changes.labels(change.level).inc()
         for decision in outputs.decisions:
             self.nudges.labels(decision.decision, decision.reason).inc()
-        for letter in outputs.dead_letters:
+        letters = [letter for letter in outputs.dead_letters if letter.reason != "lost"]
+        for letter in letters:
             self.dead_letters.labels(letter.reason).inc()
         for name, number in outputs.unknown_fields.items():
             label = name if name in self._fields or len(self._fields) < MOST else OTHERS
             self._fields.add(label)
             self.unknown_fields.labels(label).inc(number)
-        self.of(partition).health.dead_letters += len(outputs.dead_letters)
+        self.of(partition).health.dead_letters += len(letters)
+
+    def broke(self, topic: str, partition: int, broken: Break) -> None:
+        """Count a break in a topic's log, and what is lost by it."""
+        self.log_breaks.labels(topic, str(partition), broken.cause).inc()
+        self.records_lost.labels(topic, str(partition)).inc(broken.records)
 
     def progressed(self, processor: PartitionProcessor) -> None:
         """Count what was applied since the last call."""

@@ -124,13 +124,19 @@ class PackageReader:
         self._parsed = self._keep(package.day, _Kept(raw, self._place)), package
 
     async def wait(self, day: int, timeout_s: float | None) -> DayPackage | None:
-        """The package of a day, or None where it has not come after ``timeout_s`` (None: never)."""
+        """The package of a day, or None where it has not come after ``timeout_s`` (None: never).
+
+        At once where it will never come: a partition that lost its state and reads the log again from its
+        start is behind the days that are kept.
+        """
         changed = asyncio.Event()
         listener = (asyncio.get_running_loop(), changed)
         self._listeners.append(listener)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
             while (found := self.get(day)) is None:
+                if self._is_past(day):
+                    return None
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     return None
@@ -140,6 +146,10 @@ class PackageReader:
             return found
         finally:
             self._listeners.remove(listener)
+
+    def _is_past(self, day: int) -> bool:
+        with self._changed:
+            return bool(self._raw) and day < min(self._raw)
 
     def _follow(self) -> None:
         consumer = own_reader(self._address, "homeroom-packages", fetch_wait_max_ms=50)

@@ -22,6 +22,8 @@ and a test all run this object. Its contract:
     between ``close`` and ``advance``; everything said before it must be safe before they are written.
 ``applied(topic)``
     The offset up to which a checkpoint now would vouch. Batches up to it may be acked after one.
+``vouched(topic)``, ``begin(topic, start, at)``
+    Before the first batch: what the restored state vouches for, and where the log lets it go on.
 """
 
 import logging
@@ -53,6 +55,8 @@ from schemas.learning import DayPackage, DayReport, TrainingExample
 from schemas.topics import EVENTS
 from streams import last_resort
 from streams.activities import Activities, Activity
+from streams.breaks import told
+from streams.continuity import Start, Vouched
 from streams.day_counts import as_date, at_close
 from streams.decode import Message, Refusal, decode_feedback, letter
 from streams.following import Following, Known
@@ -135,6 +139,23 @@ class PartitionProcessor:
     def applied(self, topic: str) -> int:
         """The last offset of an inbound topic whose effect is in the state; −1 before any."""
         return self.state.clock.applied.get(topic, -1)
+
+    def vouched(self, topic: str) -> Vouched:
+        """What is applied of a topic, and in which incarnation of it."""
+        return Vouched(self.applied(topic), self.state.clock.topics.get(topic, ""))
+
+    def begin(self, topic: str, start: Start, at: int) -> Outputs:
+        """Go on where the topic's log lets it; what is missing before is counted and told.
+
+        at: the wall clock, epoch seconds. A batch of the topic has not been applied yet.
+        """
+        clock = self.state.clock
+        clock.applied[topic] = start.position - 1
+        clock.topics[topic] = start.topic_id
+        if start.broken is None:
+            return Outputs()
+        clock.lost += start.broken.records
+        return told(topic, self.partition, start, at)
 
     @property
     def waiting(self) -> int:

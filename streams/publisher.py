@@ -6,6 +6,7 @@ at a time. librdkafka batches them in its own thread.
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 from typing import Any
@@ -25,8 +26,16 @@ BATCH_HEAD = 1024
 """Of a batch of messages: a broker holds the whole of it against a topic's limit."""
 
 FLUSH_S = 60.0
+"""How long a command waits for a broker. A worker waits for as long as it takes."""
+
+SAID_EVERY_S = 30.0
 LOOK_UP_S = 1.0
+SILENT_S = 5.0
+"""What a flush may take before the broker counts as silent."""
 LAST_FLUSH_S = 5.0
+
+
+log = logging.getLogger(__name__)
 
 
 class PublishError(RuntimeError):
@@ -39,7 +48,11 @@ class Publisher:
     partitioner: murmur2, as in Java's clients, so that a learner has the same partition whoever publishes.
     """
 
-    def __init__(self, address: str, *, linger_ms: int = 1) -> None:
+    def __init__(self, address: str, *, linger_ms: int = 1, patient: bool = False) -> None:
+        """patient: for a worker. Its messages wait for a silent broker without end, and keep their order when
+        they are sent again: a mark must not arrive before its rows.
+        """
+        patience = {"message.timeout.ms": 0, "enable.idempotence": True} if patient else {}
         self._producer = Producer(
             {
                 "bootstrap.servers": address,
@@ -52,11 +65,13 @@ class Publisher:
                 "queue.buffering.max.kbytes": 256 * 1024,
                 "compression.type": "lz4",
                 "log_level": 3,
+                **patience,
             },
             logger=BROKERS_WORDS,
         )
         self._failed: list[str] = []
         self._sent = 0
+        self._silent_since: float | None = None
         self._closing = threading.Event()
 
     def send(
@@ -113,8 +128,30 @@ class Publisher:
                 return remaining
 
     async def flush(self) -> None:
-        """``flush_now`` without holding up the event loop."""
-        await asyncio.get_running_loop().run_in_executor(None, self.flush_now)
+        """Wait until everything sent has arrived, however long the broker is silent; and say that it is.
+
+        Raises ``PublishError`` where a message was refused, or the publisher is closed meanwhile.
+        """
+        loop = asyncio.get_running_loop()
+        begun = said = time.monotonic()
+        while await loop.run_in_executor(None, self._drain, LOOK_UP_S):
+            now = time.monotonic()
+            if self._closing.is_set() or self._failed:
+                break
+            if now - begun >= SILENT_S and self._silent_since is None:
+                self._silent_since = begun
+            if now - said >= SAID_EVERY_S:
+                said = now
+                log.warning("the broker has taken nothing for %.0f s, the pipeline waits", now - begun)
+        else:
+            self._silent_since = None
+        if self._failed or self._closing.is_set():
+            self.flush_now(0.0)
+
+    def silent_s(self) -> float:
+        """For how long the broker has not taken what was sent; 0 where it does. From any thread."""
+        since = self._silent_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def close(self) -> None:
         """Send what is left, without complaint: for the way out. Whoever waits in a flush is told too."""

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from schemas.learning import DayPackage, DayReport
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from streams.checkpoints import StateTopic
+from streams.continuity import Start
 from streams.metrics import Metrics
 from streams.outputs import Outputs
 from streams.packages import PackageReader
@@ -109,6 +110,17 @@ class PartitionRunner:
     def may_fetch(self) -> bool:
         """Whether more may be fetched for this partition."""
         return self._backlog + self.processor.waiting < self._pace.backlog and self.failed is None
+
+    def begin(self, topic: str, start: Start) -> None:
+        """Go on with a topic where its log lets it, and say what is missing before.
+
+        Before the first batch.
+        """
+        vouched = self.processor.vouched(topic)
+        self._say(self.processor.begin(topic, start, int(time.time())))
+        if start.broken is not None:
+            self._around.metrics.broke(topic, self.processor.partition, start.broken)
+        self._dirty |= self.processor.vouched(topic) != vouched
 
     async def run(self) -> None:
         """Work until stopped; then leave a checkpoint. An error ends it, and acks nothing."""

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
     session_timeout_s: Annotated[float, Field(ge=1, le=300)] = Field(
         30.0, description="after how long a silent worker has lost its partitions"
     )
+    stop_s: Annotated[float, Field(ge=1, le=600)] = Field(
+        25.0,
+        description="how long a worker that is told to stop may take for its last checkpoint; then it ends "
+        "as it is, and what is not acked comes again. Less than what a supervisor waits before it kills",
+    )
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
         9464, description="where Prometheus scrapes the worker; 0 for nowhere"
     )

@@ -107,13 +107,18 @@ class StateMismatchError(ValueError):
     """Stored rows were written by another version of the features or layout, or some are lost."""
 
 
+class StateIncompleteError(ValueError):
+    """Rows that the last checkpoint counts are gone. The message says of what, and what to do."""
+
+
 @dataclass(slots=True)
 class Clock:
     """Where a partition stands. Times are epoch seconds, days are epoch days.
 
     today: the first day not closed; None before the first event. newest: the largest event time
     seen. ticked: the newest clock tick, doubted: one that no other record has borne out yet. applied: the
-    last applied offset of each inbound topic.
+    last applied offset of each inbound topic. topics: the topic's id on the broker for which that offset
+    counts. lost: offsets that were gone unread.
     """
 
     today: int | None = None
@@ -124,6 +129,8 @@ class Clock:
     duplicates: int = 0
     dead_letters: int = 0
     doubted: int = NEVER
+    topics: dict[str, str] = field(default_factory=dict)
+    lost: int = 0
 
 
 class PartitionState:
@@ -158,6 +165,7 @@ class PartitionState:
         self.unknown_fields: dict[str, int] = {}
         """Of the day that is open: records by the field that the contract does not know."""
         self._dirty = np.zeros(capacity, bool)
+        self._stored = np.zeros(capacity, bool)  # which enrolments have a row in the state topic
         self._dirty_rows: dict[bytes, bytes | None] = {}
         self._written_facts: set[str] = set()
         self._sections = Sections()
@@ -205,7 +213,8 @@ class PartitionState:
         self.rows = np.concatenate([self.rows, np.zeros(size - len(self.rows), ROW)])
         self.run_of = np.concatenate([self.run_of, np.full(size - len(self.run_of), -1, np.int32)])
         self.trails.grow(size)
-        self._dirty = np.concatenate([self._dirty, np.zeros(size - len(self._dirty), bool)])
+        more = np.zeros(size - len(self._dirty), bool)
+        self._dirty, self._stored = (np.concatenate([old, more]) for old in (self._dirty, self._stored))
 
     def drop(self, slots: Ints) -> None:
         """Forget enrolments whose run is over; their rows are deleted at the next checkpoint."""
@@ -217,7 +226,7 @@ class PartitionState:
             del self.slots[key]
             self.keys[slot] = None
             self.run_of[slot] = -1
-            self._dirty[slot] = False
+            self._dirty[slot] = self._stored[slot] = False
             self._free.append(slot)
         self.trails.forget(slots)
         self.unplaced.forget(slots.tolist())
@@ -315,6 +324,7 @@ class PartitionState:
         for slot in np.flatnonzero(self._dirty[: len(self.keys)]).tolist():
             key = self.keys[slot]
             if key is not None:
+                self._stored[slot] = True
                 yield _enrolment_key(key), self.rows[slot].tobytes()
         self._dirty[:] = False
         for slot, trail in self.trails.stored(np.flatnonzero(self.trails.changed).tolist()):
@@ -359,15 +369,24 @@ class PartitionState:
             "unknown_fields": self.unknown_fields,
             "id_rows": self.ids.rows,
             "sections": self._sections.digests,
+            "rows": self._row_counts(),
             "clock": {name: getattr(self.clock, name) for name in Clock.__slots__},
+        }
+
+    def _row_counts(self) -> dict[str, int]:
+        """How many rows the state topic holds of what is never let go while it counts."""
+        return {
+            "enrolments": int(self._stored.sum()),
+            "calendars": len(self.calendars),
+            "learners": len(self.learners),
         }
 
     @classmethod
     def restore(cls, identity: Identity, rows: Iterable[tuple[bytes, bytes]]) -> "PartitionState":
         """The state that a sequence of completed rows describes, one row a key, the mark among them.
 
-        Raises ``StateMismatchError`` where the rows were made by another layout or other features, or where
-        the topic has lost some of them.
+        Raises ``StateMismatchError`` where the rows were made by another layout or other features, and
+        ``StateIncompleteError`` where the topic has lost some of them.
         """
         stored = dict(rows)
         state = cls(identity)
@@ -398,6 +417,7 @@ class PartitionState:
             else:
                 state._restore_row(kind, name.decode(), value)
         state._restore_enrolments(enrolments, _READ[mark["version"]])
+        state._check_counts(mark.get("rows", {}))  # earlier releases counted none
         for enrolment, trail in trails.items():
             state.trails.put(state.slots[enrolment], trail)
         state.trails.changed[:] = False
@@ -405,6 +425,16 @@ class PartitionState:
             state.unplaced.restore(state.slots[enrolment], works)
         state._dirty[:] = mark["version"] != VERSION  # all rows are to be of one version
         return state
+
+    def _check_counts(self, counted: dict[str, int]) -> None:
+        found = self._row_counts()
+        for what, count in counted.items():
+            if found[what] < count:
+                raise StateIncompleteError(
+                    f"the state topic has lost rows: {found[what]} of {count} {what} are there; was its "
+                    "cleanup.policy other than compact? Restore it, or, to go on with what the events topic "
+                    "still holds, delete it and run `homeroom topics create`"
+                )
 
     def _restore_mark(self, mark: dict[str, Any], stored: dict[bytes, bytes]) -> None:
         """Take the mark, and its sections out of the rows."""
@@ -450,6 +480,7 @@ class PartitionState:
                     f"the row of {name[:60]!r} has {len(value)} bytes; expected {layout.itemsize}"
                 )
             self._place(_parted(name))
+        self._stored[: len(enrolments)] = True
         stored = np.frombuffer(b"".join(value for _, value in enrolments), layout)
         rows = self.rows[: len(enrolments)]
         for name in layout.names or ():

@@ -59,8 +59,9 @@ class Storing:
         Retries while the store is away. Raises ``StoreRejected`` for rows that it will never take.
         """
         rows = dict(outputs.rows)
-        if outputs.dead_letters:
-            rows["dead_letters"] = _dead_letters(outputs.dead_letters)
+        letters = [letter for letter in outputs.dead_letters if letter.reason != "lost"]  # those have a table
+        if letters:
+            rows["dead_letters"] = _dead_letters(letters)
         rows["pipeline_health"] = health = self._health(processor)
         if not self._started:
             self._started = True

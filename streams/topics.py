@@ -23,7 +23,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     TopicMetadata,
 )
 
-from schemas.topics import EVENTS, RECEIPTS, STATE, TOPICS, TopicSpec
+from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, FEEDBACK, RECEIPTS, STATE, TOPICS, TopicSpec
 from streams.pieces import RECORD_BYTES
 
 TIMEOUT_S = 10.0
@@ -37,6 +37,12 @@ MAX_RECORD_BYTES = 1_048_588
 
 STATE_COMPACTION_LAG_MS = 3_600_000
 """A worker that is restoring reads rows that are newer than this as they were written."""
+
+KEPT_BY_KEY = (STATE, DAY_PACKAGES)
+"""Of which the newest record of every key is needed, however old it is."""
+
+KEPT_BY_TIME = (EVENTS, FEEDBACK, DAY_REPORTS)
+"""Of which every record is needed until it is read: compaction would leave one a key."""
 
 RECEIPTS_KEPT_MS = 60 * 86_400_000
 """A nudge may be delivered until it expires, at most 30 days after its sending time; then its receipt has
@@ -54,6 +60,8 @@ class WantedTopic:
     name: str
     partitions: int | None
     config: Mapping[str, str]
+    forbidden: str = ""
+    """The cleanup policy that would delete what is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,9 @@ class TopicState:
 def wanted(partitions: int | None, prefix: str = "") -> tuple[WantedTopic, ...]:
     """Every topic of the contract; ``partitions`` is the count of the input and what goes with it."""
     return tuple(
-        WantedTopic(prefix + spec.name, 1 if spec.partitions == "one" else partitions, _config(spec))
+        WantedTopic(
+            prefix + spec.name, 1 if spec.partitions == "one" else partitions, _config(spec), _forbidden(spec)
+        )
         for spec in TOPICS
     )
 
@@ -147,6 +157,12 @@ def _config(spec: TopicSpec) -> dict[str, str]:
     return config
 
 
+def _forbidden(spec: TopicSpec) -> str:
+    if spec in KEPT_BY_KEY:
+        return "delete"
+    return "compact" if spec in KEPT_BY_TIME else ""
+
+
 def _state(
     topic: WantedTopic,
     found: TopicMetadata | None,
@@ -163,6 +179,13 @@ def _state(
         faults.append(f"{topic.name} has {partitions} partitions, wanted {topic.partitions}")
     if replication is not None and replicas != replication:
         remarks.append(f"{topic.name} has {replicas} replicas, wanted {replication}")
+    policy = (config or {}).get("cleanup.policy", "")
+    harmful = bool(topic.forbidden) and topic.forbidden in policy.split(",")
+    if harmful:
+        wanted_policy = topic.config["cleanup.policy"]
+        faults.append(
+            f"{topic.name} has cleanup.policy={policy}, wanted {wanted_policy}: it deletes what is needed"
+        )
     if config is None:
         remarks.append(f"{topic.name}: the broker does not tell its configuration")
     else:
@@ -170,7 +193,7 @@ def _state(
         remarks += [
             f"{topic.name} has {name}={config.get(name, 'unset')}, wanted {value}"
             for name, value in topic.config.items()
-            if not _is_as_wanted(name, config.get(name), value)
+            if not (_is_as_wanted(name, config.get(name), value) or (harmful and name == "cleanup.policy"))
         ]
     return TopicState(topic.name, partitions, replicas, tuple(faults), tuple(remarks), limit)
 

@@ -76,6 +76,10 @@ class Training:
         if time.monotonic() - self._written >= WRITE_EVERY_S or self._noted >= WRITE_DAYS:
             await self.settle()
 
+    def keep(self, outputs: Outputs) -> None:
+        """Write these rows with the next ones."""
+        self._rows.extend(outputs)
+
     def hear(self, report: DayReport) -> None:
         """Take a report of this very worker. Only of the day that is next: of any other, its partition may
         have said something before that is still to come through the topic.

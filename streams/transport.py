@@ -12,11 +12,17 @@ What holds, and is tested against the stock transport and on a real broker (``te
 - An ack of a batch that was delivered before the last rebalance counts for nothing: its records have been
   delivered again, here or elsewhere.
 - Redelivered batches may be cut differently. Only offsets identify a record.
+- Who knows better than the group's commit where a partition goes on says so with ``start_at``. From there on
+  a partition's batches join: where one does not, since the log has lost its beginning or was made anew, it is
+  not handed on, and the group is joined again, so that whoever restores the partition looks at its log again.
+  A gap within the log is none: transactions leave markers between their records.
 
 This is not the place of the partitions' state or of decoding: records pass as the bytes they are, without
 key or value too. It overrides private methods of Faust 0.15.3, which is therefore pinned.
 """
 
+import asyncio
+import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -25,11 +31,16 @@ from typing import Any, Protocol, cast
 import faust
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.structs import OffsetAndMetadata
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, CodecArg, ConsumerMessage, Message
 from mode.utils.futures import notify
 
 from streams.records import RecordBatch
+
+log = logging.getLogger(__name__)
 
 HELD_POLL_S = 0.05
 """How soon a partition that was held back is looked at again. Twenty looks a second cost nothing."""
@@ -130,11 +141,49 @@ class RecordBatchThread(driver.AIOKafkaConsumerThread):
         What is fetched between an assignment and this seek is thrown away, to be fetched again. aiokafka
         does not move a partition that has no committed offset: the first fetch of it would be lost.
         """
-        committed = await super().seek_to_committed()
+        committed = dict(await super().seek_to_committed())
         nowhere = [tp for tp, offset in committed.items() if not offset or offset < 0]
         if nowhere:
             await self.seek_to_beginning(*nowhere)
-        return committed
+        starts = cast(RecordBatchConsumer, self.consumer).starts
+        here = {tp: offset for tp, offset in starts.items() if tp in self.assignment()}
+        await self.call_thread(self._seek_to, here)
+        return committed | here
+
+    async def _seek_to(self, positions: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        for tp, offset in positions.items():
+            consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit, with the topic's id beside each offset: a number alone does not say which log it counts.
+
+        Partitions that have gone meanwhile are no error: what was acked comes again to their new owner.
+        """
+        assignment, ids = self.assignment(), cast(RecordBatchConsumer, self.consumer).topic_ids
+        here = {tp: offset for tp, offset in offsets.items() if tp in assignment}
+        self.tp_last_committed_at.update(dict.fromkeys(here, time.monotonic()))
+        told = {
+            driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, ids.get(tp.topic, ""))
+            for tp, offset in here.items()
+        }
+        try:
+            await self._ensure_consumer().commit(told)
+        except (CommitFailedError, IllegalStateError) as error:
+            log.info("offsets were not committed, their partitions have gone: %s", error)
+            return False
+        except Exception as error:
+            log.error("offsets cannot be committed, the worker stops: %s", error)
+            await self.crash(error)
+            return False
+        return True
+
+    async def rejoin(self) -> None:
+        """Join the group anew: all partitions are given back, and handed out again."""
+        await self.call_thread(self._request_rejoin)
+
+    async def _request_rejoin(self) -> None:
+        self._ensure_consumer()._coordinator.request_rejoin()
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -169,6 +218,13 @@ class RecordBatchConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._delivered: defaultdict[TP, deque[tuple[int, float]]] = defaultdict(deque)
         """Last offset and moment of each batch that is not committed."""
+        self.starts: dict[TP, int] = {}
+        """Where partitions of the present assignment are read from, in place of their committed offsets."""
+        self.topic_ids: dict[str, str] = {}
+        """The topics' ids on the broker, as far as they are known; committed beside each offset."""
+        self._next: dict[TP, int] = {}
+        """The offset after the last batch handed on, or the one started at."""
+        self._seeking = asyncio.Lock()
 
     @property
     def _options(self) -> "RecordBatchTransport":
@@ -194,10 +250,37 @@ class RecordBatchConsumer(driver.Consumer):
             timeout = min(timeout, HELD_POLL_S)
         # Also with nothing to fetch: the call tells aiokafka that the consumer is alive.
         fetched = await super()._getmany(fetchable or set(_NO_PARTITION), timeout)
+        fetched = await self._that_join(fetched)
         return {
             tp: [batch_of(tp, records)] if self._in_batches(tp) else records
             for tp, records in fetched.items()
         }
+
+    async def _that_join(self, fetched: Mapping[TP, list[Any]]) -> Mapping[TP, list[Any]]:
+        """What was fetched, without the records of partitions that do not join the ones before them."""
+        loose = [
+            tp
+            for tp, records in fetched.items()
+            if records and self._in_batches(tp) and self._next.get(tp, records[0].offset) != records[0].offset
+        ]
+        if loose:
+            beginnings = await self.earliest_offsets(*loose)
+            broken = {tp for tp in loose if not beginnings[tp] <= self._next[tp] < fetched[tp][0].offset}
+            fetched = {tp: records for tp, records in fetched.items() if tp not in broken}
+            if broken:
+                await self._look_again(broken)
+        for tp, records in fetched.items():
+            if records and self._in_batches(tp):
+                self._next[tp] = records[-1].offset + 1
+        return fetched
+
+    async def _look_again(self, broken: set[TP]) -> None:
+        for tp in sorted(broken):
+            log.warning(
+                "%s, partition %d: the log no longer holds offset %d; it is looked at again",
+                *(tp.topic, tp.partition, self._next[tp]),
+            )
+        await cast(RecordBatchThread, self._thread).rejoin()
 
     def _may_fetch(self, tp: TP) -> bool:
         return not self._in_batches(tp) or self._options.may_fetch(tp)
@@ -221,6 +304,45 @@ class RecordBatchConsumer(driver.Consumer):
             tp=tp,
             generation_id=self.app.consumer_generation_id,
         )
+
+    # Where to read from
+
+    async def start_at(self, positions: Mapping[TP, int], topic_ids: Mapping[str, str]) -> None:
+        """Read these partitions from there on, until the next assignment. Before any of them may be fetched.
+
+        topic_ids: of the topics by name.
+        """
+        self.starts, self.topic_ids = dict(positions), dict(topic_ids)
+        await self.perform_seek()
+
+    async def commit_starts(self, committed: Mapping[TP, int]) -> None:
+        """Let others see where partitions were started that stand elsewhere by what is ``committed``."""
+        off = {tp: offset for tp, offset in self.starts.items() if committed.get(tp, 0) != offset}
+        if off:
+            await self._commit(off)
+
+    async def perform_seek(self) -> None:
+        """One at a time: Faust seeks when an assignment is complete, who restores it when that is done."""
+        async with self._seeking:
+            await super().perform_seek()
+            self._next = dict(self.starts)
+
+    def known_end(self, tp: TP) -> int | None:
+        """The offset after the partition's last record as of the newest fetch; None where it is not ours."""
+        try:
+            end: int | None = super().highwater(tp)
+        except (IllegalStateError, ConsumerNotStarted):
+            return None
+        return end
+
+    def highwater(self, tp: TP) -> int:
+        """Faust asks for it after a fetch, when the partition may have gone."""
+        return self.known_end(tp) or 0
+
+    def close(self) -> None:
+        """Nothing, before the orderly stop: Faust closes the client from here when partitions are handed out
+        while it stops, in another thread than the client's own. The group is left by ``stop`` all the same.
+        """
 
     # Acks and commits
 
@@ -274,6 +396,7 @@ class RecordBatchConsumer(driver.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Start the account anew: everything that is not committed will be delivered again."""
+        self.starts, self._next = {}, {}
         for account in (self._delivered, self._acked, self._acked_index):
             for tp in [tp for tp in account if self._in_batches(tp)]:
                 del account[tp]

@@ -1,7 +1,10 @@
 """Runs the worker: logging, metrics, and Faust's event loop until a signal or a failure ends it."""
 
+import contextlib
 import logging
 from collections.abc import Sequence
+from functools import partial
+from typing import NoReturn
 
 import faust
 import uvloop
@@ -9,6 +12,7 @@ from prometheus_client import start_http_server
 
 from console.access import ApiKey
 from streams.app import Pipeline
+from streams.ending import Ending, leave
 from streams.logs import configure_logging
 from streams.memory import collect_seldom
 from streams.settings import Settings
@@ -16,15 +20,16 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, keys: Sequence[ApiKey] | None = None) -> int:
-    """Work until stopped. Returns the process's exit code: 0 after a signal, not 0 after a failure.
+def run(settings: Settings, keys: Sequence[ApiKey] | None = None) -> NoReturn:
+    """Work until stopped, and end the process: with code 0 after a signal, not 0 after a failure.
 
     keys: who may use the console; it is served from this worker where they are given.
     """
+    ending = Ending(settings.stop_s)
     uvloop.install()
     collect_seldom()
     configure_logging(settings.log_level)
-    pipeline = Pipeline(settings)
+    pipeline = Pipeline(settings, ending)
     if keys is not None:
         from streams.cohosting import cohost  # noqa: PLC0415 - the web's libraries take a while to import
 
@@ -34,8 +39,22 @@ def run(settings: Settings, keys: Sequence[ApiKey] | None = None) -> int:
     # Above info Faust sets the root logger to debug to feed its spinner, a sixth of the processor.
     worker = faust.Worker(pipeline.app, loglevel="info", override_logging=False, redirect_stdouts=False)
     log.info("worker of group %s on %s", settings.group, settings.broker)
+    ending.call(partial(_stop, worker))
+    leave(_code(worker, pipeline))
+
+
+def _stop(worker: faust.Worker) -> None:
+    """As Faust does on a signal. From any thread."""
+    with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped
+        worker.loop.call_soon_threadsafe(worker._on_sigterm)
+
+
+def _code(worker: faust.Worker, pipeline: Pipeline) -> int:
+    """Run it; the process's exit code."""
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:
         return int(ended.code or 0) if pipeline.failed is None else 1
+    except Exception:  # said in the log by who raised it
+        return 1
     return 0 if pipeline.failed is None else 1

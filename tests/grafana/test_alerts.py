@@ -30,6 +30,7 @@ HEALTHY = (
     "'hold', 'awaiting_approval' FROM numbers(1200)",
     f"{LEDGER} SELECT concat('a', toString(number)), concat('p', toString(number)), 'a/1', now(), "
     "'send', 'sent' FROM numbers(100)",
+    "log_breaks (at, topic, cause) SELECT now() - 3 * 86400, 'homeroom.events', 'remade'",
     f"{LEDGER} SELECT concat('h', toString(number)), concat('h', toString(number)), 'a/1', now(), "
     "'hold', 'holdout' FROM numbers(200)",
 )
@@ -57,6 +58,10 @@ WRONG: dict[str, tuple[str, ...]] = {
         f"{MODEL} SELECT today(), 'ece', 0.2",
     ),
     "HomeroomModelDrift": (f"{MODEL} SELECT today() - 1, 'event/loss_rose/course-a', 0.2",),
+    "HomeroomRecordsLost": (
+        "log_breaks (at, topic, cause, first_offset, last_offset, records) "
+        "SELECT now() - 3600, 'homeroom.events', 'deleted', 10, 40, 31",
+    ),
     "HomeroomNudgesSilent": ("DELETE nudge_ledger WHERE decision = 'send'",),
     "HomeroomHoldoutOff": (
         f"{LEDGER} SELECT concat('x', toString(number)), concat('x', toString(number)), 'a/1', now(), "

@@ -168,6 +168,8 @@ SHOWN = {
         "Dead letters by reason",
         "Back-pressure: records waiting",
         "Starts of workers",
+        "Records lost",
+        "Breaks of topics' logs",
     },
     "risk": {
         "Levels",

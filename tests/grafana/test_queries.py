@@ -142,8 +142,10 @@ DRIFT = {
     "model: Features unlike what was learned (timeseries)",
     "model: Told of the model (table)",
 }
-QUIET = DRIFT | {f"{board}: {name} (annotation)" for board in q.BOARDS for name in UNTOLD}
-"""The run had one policy, sources that work, and too few learners to drift. What shows otherwise is below."""
+BREAKS = {"pipeline: Breaks of topics' logs (table)"}
+QUIET = DRIFT | BREAKS | {f"{board}: {name} (annotation)" for board in q.BOARDS for name in UNTOLD}
+"""The run had one policy, sources that work, whole logs, and too few learners to drift. What shows otherwise
+is below."""
 
 
 def is_empty(query: q.Query, result: Result) -> bool:

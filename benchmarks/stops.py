@@ -1,0 +1,130 @@
+"""Tells workers to stop while partitions move: ``python -m benchmarks.stops TRIES [--broker HOST:PORT]``.
+
+One worker stays; others come two at a time, each of which makes the partitions move, and are told to stop at
+random moments from their first line of log on. Prints how each ended, and a summary.
+"""
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from schemas.topics import EVENTS
+from sources.stream import instant
+from streams.brokers import ApacheKafka
+from streams.publisher import Publisher
+from streams.rig import Rig, WorkerProcess
+from streams.settings import Settings
+
+SPAN_S = 8.0
+"""A worker has its partitions some four seconds after it came; on a busy machine it takes longer."""
+
+BEGIN_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How one worker ended. after_s: from its first line to the signal. seconds: from there to its end."""
+
+    after_s: float
+    seconds: float
+    code: int
+    traces: int
+    log: str
+
+
+def stops(rig: Rig, tries: int, seed: int = 1) -> Iterator[Stop]:
+    """One after the other, two workers at a time beside one that stays."""
+    draw = random.Random(seed)
+    rig.start_worker()
+    for number in range(0, tries, 2):
+        _publish(rig.settings, number)
+        pair = [rig.start_worker() for _ in range(min(2, tries - number))]
+        for worker in pair:
+            _await_first_line(worker)
+        moments = sorted(draw.random() * SPAN_S for _ in pair)
+        begun = time.monotonic()
+        told = []
+        for worker, moment in zip(pair, moments, strict=True):
+            time.sleep(max(begun + moment - time.monotonic(), 0))
+            worker.process.send_signal(signal.SIGTERM)
+            told.append(time.monotonic())
+        for worker, moment, since in zip(pair, moments, told, strict=True):
+            yield _ended(worker, moment, since)
+            rig.workers.remove(worker)
+            worker.log.unlink()  # the next one has a log of the same name
+
+
+def _publish(settings: Settings, number: int) -> None:
+    publisher, now = Publisher(settings.broker), instant(int(time.time()))
+    for one in range(2000):
+        learner = f"l{one % 50}"
+        event = {"type": "activity", "event_id": f"{number}-{one}", "learner": learner, "course_run": "c/1"}
+        event |= {"kind": "video", "occurred_at": now}
+        publisher.send(settings.prefix + EVENTS.name, json.dumps(event).encode(), learner)
+    publisher.flush_now()
+
+
+def _await_first_line(worker: WorkerProcess) -> None:
+    deadline = time.monotonic() + BEGIN_S
+    while "worker of group" not in worker.log.read_text():
+        worker.check()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"a worker said nothing for {BEGIN_S:.0f} s")
+        time.sleep(0.02)
+
+
+def _ended(worker: WorkerProcess, moment: float, since: float) -> Stop:
+    try:
+        code = worker.process.wait(90)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        code = -9
+    text = worker.log.read_text()
+    return Stop(moment, time.monotonic() - since, code, text.count("Traceback"), text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tries", type=int)
+    parser.add_argument("--broker", default="")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="homeroom-stops-") as folder:
+        broker = given.broker or stack.enter_context(ApacheKafka()).address
+        settings = Settings(
+            _env_file=None,
+            broker=broker,
+            prefix=f"stops{time.time_ns()}.",
+            store="",
+            pseudonym_key=SecretStr("0123456789abcdef"),
+            session_timeout_s=10.0,
+            metrics_port=0,
+            partitions=6,
+        )
+        rig = stack.enter_context(Rig(Path(folder), settings, broker=False, store=False))
+        found = []
+        for stop in stops(rig, given.tries, given.seed):
+            found.append(stop)
+            words = f"after {stop.after_s:4.1f} s: code {stop.code} in {stop.seconds:4.1f} s"
+            print(f"{words}, {stop.traces} tracebacks", flush=True)
+            if stop.code or stop.traces:
+                print(stop.log, flush=True)
+    codes = ", ".join(f"{count} × {code}" for code, count in sorted(Counter(s.code for s in found).items()))
+    slowest = max(stop.seconds for stop in found)
+    traces = sum(stop.traces for stop in found)
+    print(f"{len(found)} stops: codes {codes}; slowest {slowest:.1f} s; {traces} tracebacks")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""How a worker's process ends: in order where it can, and within its deadline whatever is going on.
+
+Told to end, a worker leaves a checkpoint, commits, leaves its group, and closes its clients; each of these
+can wait for somebody who does not answer. So one thread of this module takes the signals, in place of the
+event loop, which may be busy. It passes them on and counts: at the deadline the process ends, with what it
+has made safe. That is always enough: a batch is acked once its effects are safe, and what is not acked comes
+again.
+
+The process ends without Python's own finalisation, since clients' threads still run through what that takes
+down.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+log = logging.getLogger(__name__)
+
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+class Ending:
+    """Takes the signals to end from now on; one a process, made in its main thread before others are started.
+
+    A signal before ``call`` ends the process at once: nothing is under way. So does a second one.
+    """
+
+    def __init__(self, deadline_s: float) -> None:
+        self._deadline_s = deadline_s
+        self._stop: Callable[[], None] | None = None
+        self._begun = threading.Event()
+        self._code = 0
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, SIGNALS
+        )  # of all threads to come, or one of them would take it
+        threading.Thread(target=self._wait, name="signals", daemon=True).start()
+
+    def call(self, stop: Callable[[], None]) -> None:
+        """From now on a signal calls this first, in a thread of its own, and the deadline runs from there."""
+        self._stop = stop
+
+    def begin(self, code: int) -> None:
+        """Start the deadline's time, where it is not running: the process has begun to end by itself.
+
+        code: of the process, where the time runs out.
+        """
+        self._code = max(self._code, code)
+        if not self._begun.is_set():
+            self._begun.set()
+            threading.Thread(target=self._count_down, name="deadline", daemon=True).start()
+
+    def _wait(self) -> None:
+        told = signal.sigwait(SIGNALS)
+        if self._stop is None:
+            leave(self._code)
+        log.info("%s: the worker stops, within %g s", signal.Signals(told).name, self._deadline_s)
+        self.begin(0)
+        self._stop()
+        signal.sigwait(SIGNALS)
+        log.warning("told a second time: the worker ends at once; what is not acked will come again")
+        leave(self._code)
+
+    def _count_down(self) -> None:
+        time.sleep(self._deadline_s)
+        log.warning(
+            "not stopped within %g s: the worker ends now; what is not acked will come again",
+            self._deadline_s,
+        )
+        leave(self._code)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with this code, now."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
