@@ -15,7 +15,7 @@ import orjson
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from nudges.notifier.providers import NUDGE_HEADER
+from nudges.notifier.outgoing import NUDGE_HEADER
 from streams.brokers import free_port
 
 

@@ -75,7 +75,10 @@ async def test_a_service_is_asked_and_its_failures_are_told() -> None:
     ],
 )
 def test_what_is_not_one_address_is_left_out(email: object) -> None:
-    assert contact_of({"email": email}).addresses == {}
+    """And it is known that something was given, which nothing is not."""
+    found = contact_of({"email": email})
+    assert found.addresses == {}
+    assert found.unusable == ({"email"} if email else set())
 
 
 def test_a_contact_shows_nothing_in_a_log() -> None:

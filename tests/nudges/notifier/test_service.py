@@ -466,7 +466,10 @@ def test_a_refusal_is_tried_again_and_too_many_make_a_dead_letter(post: Post) ->
     post.wait_final("never")
     assert post.receivers.mailbox.tried == 3 + 4
     (letter,) = post.read(DEAD_LETTERS.name)
-    assert (letter["reason"], letter["detail"]) == ("undeliverable", "the provider refused it 4 times")
+    assert (letter["reason"], letter["detail"]) == (
+        "undeliverable",
+        "the provider refused it 4 times, at last by 451 to the mail",
+    )
 
 
 def test_a_webhook_that_answers_busy_is_tried_again_and_too_many_times_make_a_dead_letter(post: Post) -> None:
@@ -488,7 +491,10 @@ def test_a_webhook_that_answers_busy_is_tried_again_and_too_many_times_make_a_de
     assert web.tried.count("never") == 4
     assert web.taken == ["in the end"]
     (letter,) = post.read(DEAD_LETTERS.name)
-    assert (letter["reason"], letter["detail"]) == ("undeliverable", "the provider refused it 4 times")
+    assert (letter["reason"], letter["detail"]) == (
+        "undeliverable",
+        "the provider refused it 4 times, at last by 451 to the mail",
+    )
 
 
 def test_a_gateway_that_got_no_answer_may_have_delivered_so_it_is_not_asked_again(post: Post) -> None:
