@@ -69,7 +69,7 @@ class Post:
             "HOMEROOM_NOTIFIER_PORT": str(self.port),
             "HOMEROOM_NOTIFIER_METRICS_PORT": "0",
             "HOMEROOM_NOTIFIER_EMAIL_PER_MINUTE": "6000",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]]),
         }
         return os.environ | chosen | more
 
