@@ -21,6 +21,7 @@ partition goes to another notifier or the process is asked to stop.
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -137,8 +138,11 @@ class Delivery:
         except NotifierError:
             raise
         except Exception as error:
-            log.exception("nudge %s cannot be dealt with", in_a_line(nudge.nudge_id))
-            return await self._give_up(Parcel.of(nudge, record), "failed", type(error).__name__)
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            # Not the error's own words: they may hold an address.
+            words = f"{type(error).__name__} at {where.filename}:{where.lineno}"
+            self._troubles.tell(nudge.channel, f"failed: {words}")
+            return await self._give_up(Parcel.of(nudge, record), "failed", words)
 
     async def finish_attempts(self) -> None:
         """Wait for the attempts that have begun."""

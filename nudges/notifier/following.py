@@ -91,8 +91,8 @@ class Follower:
         for value in filter(None, values):
             try:
                 self._take(value)
-            except Exception:  # of whatever is in a record: those behind it are to be taken
-                log.exception("%s: a record cannot be taken; it is left out", self._topic)
+            except Exception as error:  # of whatever is in a record: those behind it are to be taken
+                log.error("%s: a record is left out: %s", self._topic, type(error).__name__)
         if caught_up:
             self._caught_up.set()
 

@@ -472,6 +472,51 @@ def test_a_refusal_is_tried_again_and_too_many_make_a_dead_letter(post: Post) ->
     )
 
 
+def test_a_mailbox_that_is_no_more_is_tried_once_and_the_log_says_so_with_counts(post: Post) -> None:
+    port = free_port()
+    mailbox = post.receivers.mailbox
+    mailbox.gone.add("ann@example.org")
+    names = [f"n{number}" for number in range(40)]
+    post.publish(*map(nudge, names), nudge("bob's", learner="bob"))
+    process = post.start(HOMEROOM_NOTIFIER_METRICS_PORT=str(port))
+    post.wait_final(*names, "bob's")
+    assert (mailbox.asked, mailbox.counts) == (41, {"bob's": 1})
+    letters = {(one["reason"], one["detail"]) for one in post.read(DEAD_LETTERS.name)}
+    assert letters == {("rejected", "the provider refused it for good: 550 5.1.1 to RCPT TO")}
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    told = [line for line in post.log().splitlines() if "rejected by the provider" in line]
+    assert 2 <= len(told) <= 4, "at once, and then added up"
+    assert "email: rejected by the provider: 550 5.1.1 to RCPT TO" in told[0]
+    assert sum(int(found[1]) for line in told if (found := re.search(r"; (\d+) times more", line))) == 39
+    assert "ann@example.org" not in post.log()
+
+
+def test_nothing_in_a_record_ends_it(post: Post) -> None:
+    """By the way through a broker; what is tried of all fields is in test_hostile."""
+    far = datetime.max.replace(tzinfo=UTC)
+    names = ["a\r\nBcc: eve@example.org", "\0", "é" * 128, "{{ 7 * 7 }}", "../.."]
+    process = post.start()
+    post.publish(
+        *(nudge(name, campaign=name, text=name, course_run=name) for name in names),
+        *(nudge(name + "2"[: 128 - len(name)], channel="in_app") for name in names[:2]),
+        nudge("far", send_at=far, expires_at=far, digest=True),
+        json.dumps({"type": "nudge", "x" * 500_000: 1}).encode(),
+        b"\xff\r\n",
+        nudge("last"),
+    )
+    post.wait_final(*names, "last")
+    post.wait(lambda: post.committed() == 11, "everything committed")
+    assert post.receivers.mailbox.recipients == ["ann@example.org"] * 6
+    assert not any(mail["Bcc"] for mail in post.receivers.mailbox.mails)
+    letters = [one["detail"] for one in post.read(DEAD_LETTERS.name)]
+    assert len(letters) == 3
+    assert any(detail.startswith("expires_at: found 9999-12-31") for detail in letters)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert not [line for line in post.log().splitlines() if line.startswith("Bcc")]
+
+
 def test_a_webhook_that_answers_busy_is_tried_again_and_too_many_times_make_a_dead_letter(post: Post) -> None:
     web = post.receivers.webhook
     web.statuses += [503, 429, 500]
