@@ -59,6 +59,9 @@ class MailServer:
         """The server of a plugin. Raises ``ValueError`` for what is not done here."""
         if plugin.cc or plugin.bcc or plugin.pgp_mode != "no":
             raise ValueError("cc, bcc and pgp are not used for nudges")
+        user, password = plugin.user or "", plugin.password or ""
+        if not (user + password).isascii():
+            raise ValueError("a mail server is told a user and a password in ASCII")
         name, mailbox = plugin.from_addr
         return cls(
             host=plugin.smtp_host,
@@ -72,8 +75,8 @@ class MailServer:
             ),
             silent_s=float(plugin.socket_connect_timeout),
             to=tuple(_checked(one) for _, one in plugin.targets),
-            user=plugin.user or "",
-            password=plugin.password or "",
+            user=user,
+            password=password,
             verify=plugin.verify_certificate,
         )
 

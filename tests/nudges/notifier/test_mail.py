@@ -210,8 +210,11 @@ def test_what_is_no_address_makes_a_dead_letter_that_says_so(tmp_path: Path) -> 
         ("mailto://127.0.0.1?from=a@example.org&to={address},b@example.org", "more recipients"),
         ("mailto://127.0.0.1?from=a@example.org&to={address}&cc=b@example.org", "cc, bcc and pgp"),
         ("mailto://127.0.0.1?from=a@example.org&to={address}&bcc=b@example.org", "cc, bcc and pgp"),
+        ("mailto://u:w%C3%B6rd@127.0.0.1?from=a@example.org&to={address}", "in ASCII"),
     ],
 )
-def test_a_url_that_sends_a_learner_s_mail_to_others_is_refused_at_the_start(url: str, told: str) -> None:
+def test_a_url_that_cannot_send_a_learner_s_mail_to_the_learner_alone_is_refused_at_the_start(
+    url: str, told: str
+) -> None:
     with pytest.raises(NotifierError, match=told):
         Providers({"email": url})
