@@ -20,7 +20,9 @@ DeadLetterReason = Literal[
     "failed",  # applying it raised; the error is in `detail`
     "no_channel",  # a nudge for a channel that the notifier has no provider for
     "no_address",  # a nudge for a learner whom the address book does not know on its channel
+    "bad_address",  # … or whose address there is not exactly one that the provider would write to
     "undeliverable",  # a nudge that the provider did not take, after all attempts
+    "rejected",  # a nudge that the provider will never take: there is no such mailbox, for one
     "unanswered",  # a nudge whose provider fell silent with it in its hands; not sent again, as below
     "in_doubt",  # a nudge whose attempt was cut short: it may have been sent, so it is not sent again
 ]

@@ -1,18 +1,41 @@
-"""The broker that all tests share, and topics of their own for each."""
+"""What all tests have: none leaves this machine; a broker that they share, and topics of their own."""
 
+import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from streams.brokers import BrokerUnavailableError
 from tests.brokers import TestBroker, chosen
+from tests.loopback import sitecustomize as loopback
 from tests.required import lacking
+
+LEFT = Path(tempfile.mkstemp(prefix="homeroom-left-", suffix=".txt")[1])
+os.environ[loopback.LOG] = str(LEFT)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(Path(loopback.__file__).parent), os.environ.get("PYTHONPATH")])
+)
 
 BROKER = pytest.StashKey[str]()
 
 MakeTopic = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _stays_on_this_machine() -> Iterator[None]:
+    """Fails the test that asked for another machine, itself or by a process, whatever became of it."""
+    before = LEFT.stat().st_size
+    yield
+    if LEFT.stat().st_size > before:
+        pytest.fail(f"left this machine: {LEFT.read_bytes()[before:].decode()}", pytrace=False)
+
+
+def pytest_unconfigure() -> None:
+    LEFT.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

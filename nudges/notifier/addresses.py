@@ -2,12 +2,12 @@
 
 The topics carry learner ids alone. A file or a service of the platform's knows the addresses; both answer
 with the same few fields, ``{"email": "…", "sms": "+49…", "push": "…", "name": "…"}``, all optional. What
-they answer is checked, since an address becomes a part of a provider's URL.
+they answer is checked: each is exactly one address, or it is not used (:mod:`nudges.notifier.forms`).
 """
 
 import csv
+import io
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,19 +15,13 @@ from typing import Protocol
 from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
+from nudges.learners import CHANNELS
+from nudges.notifier.forms import address_of
 from schemas.learner import Channel
 
 ANSWER_S = 10.0
-
-FORMS: Mapping[Channel, re.Pattern[str]] = {
-    "email": re.compile(r"[^\s@,;<>\"()\[\]\\:]{1,64}@[A-Za-z0-9.-]{1,190}"),
-    "sms": re.compile(r"\+?[0-9]{5,15}"),
-    "push": re.compile(r"[\x21-\x7e]{1,512}"),
-    "in_app": re.compile(r"[\x21-\x7e]{1,512}"),
-    "instructor": re.compile(r"[\x21-\x7e]{1,512}"),
-}
-"""What an address of each channel looks like. One address: what separates several is not in it."""
 
 MAX_NAME = 80
 
@@ -38,10 +32,12 @@ class AddressBookError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """How to reach one learner, and what to call them. Shows nothing of itself in a log."""
+    """How to reach one learner, and what to call them. Shows nothing of itself in a log. ``unusable`` are the
+    channels for which something was given that is not exactly one address."""
 
     addresses: Mapping[Channel, str] = field(repr=False)
     name: str = field(default="", repr=False)
+    unusable: frozenset[Channel] = frozenset()
 
 
 class AddressBook(Protocol):
@@ -55,15 +51,21 @@ class AddressBook(Protocol):
 
 
 def contact_of(fields: Mapping[str, object]) -> Contact:
-    """The contact that a file or a service tells. What does not look like an address is left out."""
-    addresses = {
-        channel: value
-        for channel, form in FORMS.items()
-        if isinstance(value := fields.get(channel), str) and form.fullmatch(value)
+    """The contact that a file or a service tells."""
+    given: dict[Channel, object] = {
+        channel: value for channel in CHANNELS if not _empty(value := fields.get(channel))
     }
+    read = {channel: address_of(channel, value) for channel, value in given.items()}
     name = fields.get("name")
-    shown = " ".join(name.split())[:MAX_NAME] if isinstance(name, str) else ""
-    return Contact(addresses, shown)
+    return Contact(
+        addresses={channel: address for channel, address in read.items() if address is not None},
+        name=" ".join(name.split())[:MAX_NAME] if isinstance(name, str) else "",
+        unusable=frozenset(channel for channel, address in read.items() if address is None),
+    )
+
+
+def _empty(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 class EmptyBook:
@@ -103,7 +105,7 @@ class FileBook:
                 text = self._path.read_text(encoding="utf-8-sig")
                 self._fields = _from_csv(text) if self._path.suffix == ".csv" else _from_json(text)
                 self._read_at = stamp
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error, RecursionError) as error:
             # Not the error's own words: they may quote the file.
             raise AddressBookError(f"{self._path} cannot be read: {type(error).__name__}") from None
 
@@ -116,7 +118,9 @@ def _from_json(text: str) -> dict[str, Mapping[str, object]]:
 
 
 def _from_csv(text: str) -> dict[str, Mapping[str, object]]:
-    rows = csv.DictReader(text.splitlines())
+    # Not text.splitlines(): to it some characters that a name may hold begin a line, and the rest of such a
+    # name would be the row of another learner.
+    rows = csv.DictReader(io.StringIO(text, newline=""))
     if "learner" not in (rows.fieldnames or ()):
         raise ValueError("expected a column named learner")
     return {row["learner"]: row for row in rows}
@@ -131,11 +135,13 @@ class HttpBook:
         self._session: aiohttp.ClientSession | None = None
 
     async def find(self, learner: str) -> Contact | None:
+        if learner in (".", ".."):  # which a path takes for a way to elsewhere, encoded or not
+            return None
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers=self._headers, timeout=aiohttp.ClientTimeout(total=ANSWER_S)
             )
-        url = self._url.replace("{learner}", quote(learner, safe=""))
+        url = URL(self._url.replace("{learner}", quote(learner, safe="")), encoded=True)
         try:
             async with self._session.get(url, allow_redirects=False) as answer:
                 if answer.status == 404:
@@ -143,7 +149,7 @@ class HttpBook:
                 if answer.status != 200:
                     raise AddressBookError(f"the address book answers {answer.status}")
                 fields = await answer.json()
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
             # Not the error's own words: they hold the URL, and with it the learner.
             raise AddressBookError(f"the address book cannot be asked: {type(error).__name__}") from None
         if not isinstance(fields, dict):

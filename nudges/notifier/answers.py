@@ -1,16 +1,19 @@
 """Whether a provider took a message, refused it, or left it open: what Apprise's yes or no does not tell.
 
-Apprise's plugins catch what goes wrong, log it, and say no: a mailbox that is full and a server that fell
-silent with the message in its hands look alike. The first may be tried again, the second must not be: nobody
-knows whether the message has gone. But a plugin logs where it catches, so the exception is still at hand
+Apprise's plugins catch what goes wrong, log it, and say no: a gateway that is busy and one that fell silent
+with the message in its hands look alike. The first may be tried again, the second must not be: nobody knows
+whether the message has gone. But a plugin logs where it catches, so the exception is still at hand
 (:func:`sys.exc_info`) when a handler of Apprise's log is called, in the same thread. That handler is here; it
 looks at exceptions, and at the status of an HTTP answer that Apprise warns of, and keeps no record, since
 Apprise's records hold addresses and passwords.
 
-Left open is what failed once the message was being handed over: to a mail server from the command ``DATA``
-on (RFC 5321, 4.5.3.2 warns of duplicates by impatience), to a web server from the established connection on.
-A web server that answers has not taken what it answers with an error, 429 and 5xx too: it may be asked again.
-All but a gateway that says that *it* got no answer: what stands behind it may have the message.
+Left open is what failed on the established connection. A web server that answers has not taken what it
+answers with an error, 429 and 5xx too: it may be asked again. All but a gateway that says that *it* got no
+answer: what stands behind it may have the message. And some statuses say that the message itself is at
+fault: these are for good. What a plugin does not even catch is left open, unless it is certain that nothing
+was sent.
+
+Mails do not go this way (:mod:`nudges.notifier.mail`).
 """
 
 import logging
@@ -19,15 +22,32 @@ import smtplib
 import ssl
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import CodeType
 from typing import Literal
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-Answer = Literal["taken", "refused", "unanswered"]
+Kind = Literal[
+    "taken",
+    "refused",  # for now: it may be tried again
+    "rejected",  # for good: the address, or the message, will never be taken
+    "unanswered",  # perhaps sent, perhaps not
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider answered, and why: a status, a step, the class of an error; no address, no secret."""
+
+    kind: Kind
+    why: str = ""
+
 
 BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 """What requests says of a connection that failed, before or after the request was sent."""
@@ -42,12 +62,20 @@ NOT_REACHED = (
 """Among the causes of one that nothing was sent on."""
 
 
-NO_ANSWER_BEHIND = re.compile(r"\berror=(504|524)\b")
-"""In what Apprise warns of: Gateway Timeout (RFC 9110, 15.6.5), and Cloudflare's own number for it."""
+STATUS = re.compile(r"\berror=(\d{3})\b")
+"""In what Apprise warns of: the status of an HTTP answer. The last one: an address may come before it."""
+NO_ANSWER_BEHIND = (504, 524)
+"""Gateway Timeout (RFC 9110, 15.6.5), and Cloudflare's own number for it."""
+AT_FAULT = (400, 410, 413, 414, 422)
+"""Statuses by which the request itself is at fault. Not 401, 403 and 404, which a setting can cause."""
 
 
-class GatewayTimedOutError(Exception):
-    """A gateway handed the message on, and no answer came."""
+class StatusError(Exception):
+    """A web server answered with an error."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
 
 
 class _Ear(logging.Handler):
@@ -60,8 +88,8 @@ class _Ear(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
         # What is below a warning may quote the answer's body, which can say anything.
-        if record.levelno >= logging.WARNING and NO_ANSWER_BEHIND.search(record.getMessage()):
-            error = GatewayTimedOutError()
+        if record.levelno >= logging.WARNING and (found := STATUS.findall(record.getMessage())):
+            error = StatusError(int(found[-1]))
         if error is not None and hasattr(self._heard, "errors"):
             self._heard.errors.append(error)
 
@@ -84,24 +112,45 @@ _apprise.propagate = False
 listening = _ear.listening
 
 
-def answer_of(taken: bool, errors: list[BaseException]) -> Answer:
+def answer_of(taken: bool, errors: Sequence[BaseException]) -> Answer:
     """What a provider's answer is, by Apprise's and by what it caught meanwhile."""
     if taken:
-        return "taken"
-    return "unanswered" if any(map(left_open, errors)) else "refused"
+        return Answer("taken")
+    for error in errors:
+        if left_open(error):
+            return Answer("unanswered", _words(error))
+    for error in errors:
+        if isinstance(error, StatusError) and error.status in AT_FAULT:
+            return Answer("rejected", _words(error))
+    return Answer("refused", _words(errors[-1]) if errors else "no reason given")
+
+
+def answer_of_failure(error: Exception) -> Answer:
+    """What the answer is where a plugin did not catch its error, whatever its class."""
+    heard_of = isinstance(error, requests.RequestException)
+    may_have_gone = left_open(error) if heard_of else not _before_sending(error)
+    return Answer("unanswered" if may_have_gone else "refused", _words(error))
 
 
 def left_open(error: BaseException) -> bool:
     """Whether the message may have gone, as far as a failure tells."""
-    if isinstance(error, GatewayTimedOutError):
-        return True
+    if isinstance(error, StatusError):
+        return error.status in NO_ANSWER_BEHIND
     if isinstance(error, requests.RequestException):
         return isinstance(error, BROKEN) and not any(isinstance(one, NOT_REACHED) for one in _causes(error))
+    hung_up = TimeoutError | ConnectionResetError | BrokenPipeError | smtplib.SMTPServerDisconnected
+    return isinstance(error, hung_up)
+
+
+def _before_sending(error: Exception) -> bool:
+    """Whether requests failed before it had a connection: it could not read its certificates, for one."""
     passed = list(_passed(error))
-    if any(code.co_filename == smtplib.__file__ for code in passed):
-        handing_over = smtplib.SMTP.data.__code__ in passed
-        return handing_over and not isinstance(error, smtplib.SMTPResponseException)
-    return isinstance(error, TimeoutError | ConnectionResetError | BrokenPipeError)
+    return HTTPAdapter.send.__code__ in passed and HTTPConnectionPool.urlopen.__code__ not in passed
+
+
+def _words(error: BaseException) -> str:
+    """An error's class alone: its words may hold the URL, and with it an address."""
+    return str(error) if isinstance(error, StatusError) else type(error).__name__
 
 
 def _passed(error: BaseException) -> Iterator[CodeType]:

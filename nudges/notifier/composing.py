@@ -6,14 +6,26 @@ from typing import Literal
 from urllib.parse import quote
 
 from nudges.notifier.addresses import AddressBook, Contact
+from nudges.notifier.forms import EXPECTED
 from nudges.notifier.links import Links, Purpose
-from nudges.notifier.providers import Outgoing, Providers
-from nudges.notifier.rendering import Templates
+from nudges.notifier.outgoing import Outgoing
+from nudges.notifier.providers import Providers
+from nudges.notifier.rendering import TemplateFailedError, Templates
+from schemas.learner import Channel
 from schemas.nudge import Nudge
 
 NOBODY = Contact({})
 
-GivenUp = Literal["no_channel", "no_address", "undeliverable", "unanswered", "in_doubt"]
+GivenUp = Literal[
+    "no_channel",
+    "no_address",
+    "bad_address",
+    "undeliverable",
+    "rejected",
+    "unanswered",
+    "in_doubt",
+    "failed",
+]
 """Why a nudge becomes a dead letter; the words are those of ``schemas.dead_letter``."""
 
 
@@ -51,13 +63,34 @@ class Composer:
         if first.channel not in self.providers.channels:
             return Unsendable("no_channel", f"no provider is set for the channel {first.channel}")
         contact = await self.addresses.find(first.learner) or NOBODY
-        address = contact.addresses.get(first.channel, "")
-        if not address and self.providers.needs_address(first.channel):
-            return Unsendable("no_address", f"the address book has no {first.channel} of the learner")
+        address = ""
+        if self.providers.needs_address(first.channel):
+            address = contact.addresses.get(first.channel, "")
+            if unsendable := self._unsendable(first.channel, contact):
+                return unsendable
         links = [self._links(nudge) for nudge in nudges]
-        words = self.templates.render(nudges, contact, links)
+        try:
+            words = self.templates.render(nudges, contact, links)
+        except TemplateFailedError as error:
+            return Unsendable("failed", str(error))
         unsubscribe = links[0].get("unsubscribed", "")
         return Outgoing(name or first.nudge_id, tuple(nudges), address, words, unsubscribe)
+
+    def _unsendable(self, channel: Channel, contact: Contact) -> Unsendable | None:
+        """Why nothing can be sent to a contact, where nothing can."""
+        if channel in contact.unusable:
+            return Unsendable(
+                "bad_address", f"the address book's {channel} of the learner is not {EXPECTED[channel]}"
+            )
+        address = contact.addresses.get(channel)
+        if address is None:
+            return Unsendable("no_address", f"the address book has no {channel} of the learner")
+        if not self.providers.takes(channel, address):
+            return Unsendable(
+                "bad_address",
+                f"Apprise reads something else than that one address in the {channel}",
+            )
+        return None
 
     def _links(self, nudge: Nudge) -> dict[Purpose, str]:
         if self.links is None or nudge.channel == "instructor":

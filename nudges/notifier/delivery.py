@@ -6,12 +6,14 @@ of the digest that are still wanted, as one message (:mod:`nudges.notifier.parce
 1. Read: a record that is no nudge becomes a dead letter.
 2. Expired, or known by its receipt as sent or dropped: nothing more to do.
 3. Wait until ``send_at``, ask whether it was taken back since, and wait for the channel's turn.
-4. Compose: what can never be sent (no provider, no address) becomes a dead letter.
+4. Compose: what can never be sent (no provider, no address, one that is none) becomes a dead letter.
 5. Claim: only who holds the nudge makes an attempt.
 6. Hand over to the provider; write the receipt; say ``delivered``.
-7. Refused: wait, longer each time, and go on at 3, until the attempts or the time are used up.
+7. Refused: wait, longer each time, and go on at 3, until the attempts or the time are used up. Refused for
+   good: a dead letter at once.
 8. No answer, though the provider has it perhaps: never again, and a dead letter for a person to look at.
 
+Whatever a record makes any of these steps raise becomes its dead letter, too: only Kafka ends a notifier.
 Nothing here is lost in a crash: the record's offset is committed only after the last step. Whether anything
 is done twice then is the claims' affair. An attempt that has begun is brought to its end even where the
 partition goes to another notifier or the process is asked to stop.
@@ -19,26 +21,29 @@ partition goes to another notifier or the process is asked to stop.
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
-from pydantic import ValidationError
-
 from nudges.notifier.addresses import AddressBookError
 from nudges.notifier.answers import Answer
 from nudges.notifier.composing import Composer, GivenUp, Unsendable
+from nudges.notifier.errors import NotifierError
 from nudges.notifier.intake import Record
 from nudges.notifier.metrics import Metrics
 from nudges.notifier.outbox import Outbox
+from nudges.notifier.outgoing import Outgoing, in_a_line
 from nudges.notifier.pacing import Backoff, RateLimit
 from nudges.notifier.parcels import Digests, Parcel
-from nudges.notifier.providers import AT_ONCE, Outgoing
+from nudges.notifier.providers import AT_ONCE
+from nudges.notifier.reading import NoNudgeError, read
 from nudges.notifier.receipts import Receipts
+from nudges.notifier.troubles import Troubles
 from nudges.notifier.withdrawals import Withdrawals
 from schemas.learner import Channel
-from schemas.nudge import Nudge, NudgeCancelled, nudge_adapter
+from schemas.nudge import Nudge, NudgeCancelled
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +92,7 @@ class Delivery:
         limits: Mapping[Channel, RateLimit],
         metrics: Metrics,
         patience: Patience = Patience(),
+        troubles: Troubles | None = None,
     ) -> None:
         self._composer = composer
         self._receipts = receipts
@@ -95,31 +101,48 @@ class Delivery:
         self._limits = limits
         self._metrics = metrics
         self._patience = patience
+        self._troubles = troubles or Troubles()
         self._slots = {channel: asyncio.Semaphore(AT_ONCE) for channel in limits}
         self._digests = Digests[Outcome]()
         self._attempts: set[asyncio.Task[Answer | None]] = set()
 
     async def deliver(self, record: Record) -> Outcome:
         """Bring a record to its end. Raises where receipts can no longer be written or read."""
-        try:
-            nudge = nudge_adapter.validate_json(record.value)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            self._outbox.dead_letter(
-                record.partition, record.offset, record.value, "invalid", f"{place}: {first['msg']}"
-            )
+        nudge = self._read(record)
+        if isinstance(nudge, NudgeCancelled):
+            return "cancellation"
+        if nudge is None:
             outcome: Outcome = "invalid"
         else:
-            if isinstance(nudge, NudgeCancelled):
-                return "cancellation"
-            bring = self._in_digest if nudge.digest else self._alone
-            outcome = self._ended(nudge) or await bring(nudge, record)
-            self._metrics.outcomes.labels(nudge.channel, outcome).inc()
-            log.info("nudge %s by %s: %s", nudge.nudge_id, nudge.channel, outcome)
+            outcome = await self._brought(nudge, record)
+            log.info("nudge %s by %s: %s", in_a_line(nudge.nudge_id), nudge.channel, outcome)
+        self._metrics.outcomes.labels(nudge.channel if nudge else "", outcome).inc()
         if outcome != "expired":
             await self._outbox.flush()
         return outcome
+
+    def _read(self, record: Record) -> Nudge | NudgeCancelled | None:
+        """What a record says; None, and a dead letter, where it is no nudge."""
+        try:
+            return read(record.value)
+        except NoNudgeError as error:
+            self._outbox.dead_letter(record.partition, record.offset, record.value, "invalid", str(error))
+            self._troubles.tell("nudges", "a record is no nudge, and a dead letter now")
+            return None
+
+    async def _brought(self, nudge: Nudge, record: Record) -> Outcome:
+        """The nudge at its end, whatever it makes raise on its way there."""
+        bring = self._in_digest if nudge.digest else self._alone
+        try:
+            return self._ended(nudge) or await bring(nudge, record)
+        except NotifierError:
+            raise
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            # Not the error's own words: they may hold an address.
+            words = f"{type(error).__name__} at {where.filename}:{where.lineno}"
+            self._troubles.tell(nudge.channel, f"failed: {words}")
+            return await self._give_up(Parcel.of(nudge, record), "failed", words)
 
     async def finish_attempts(self) -> None:
         """Wait for the attempts that have begun."""
@@ -142,8 +165,8 @@ class Delivery:
     async def _in_digest(self, nudge: Nudge, record: Record) -> Outcome:
         """The first of a digest's nudges acts for all; where it falls out, the next one goes on."""
         with self._digests.joined(nudge, record) as digest:
-            gathered = max(nudge.send_at, datetime.now(UTC)) + timedelta(seconds=self._patience.gather_s)
-            await self._until(gathered, nudge)
+            await self._until(nudge.send_at, nudge)
+            await self._until(datetime.now(UTC) + timedelta(seconds=self._patience.gather_s), nudge)
             async with digest.turn:
                 turn = 0
                 while record not in digest.ended:
@@ -183,25 +206,26 @@ class Delivery:
             answer = await self._attempt(message, parcel, attempt)
         if answer is None:
             return 0.0
-        if answer == "refused":
-            return await self._refused(parcel, attempt)
-        return "sent" if answer == "taken" else answer
+        if answer.kind == "refused":
+            return await self._refused(parcel, attempt, answer.why)
+        return "sent" if answer.kind == "taken" else answer.kind
 
     async def _compose(self, parcel: Parcel, turn: int) -> Outgoing | Outcome | float:
         try:
             message = await self._composer.compose(parcel.nudges, parcel.nudge_id)
         except AddressBookError as error:
-            log.warning("%s", error)
+            self._troubles.tell(parcel.channel, str(error))
             self._metrics.attempts.labels(parcel.channel, "no_answer").inc()
             return self._patience.backoff.wait(turn)
         if isinstance(message, Unsendable):
+            self._troubles.tell(parcel.channel, f"{message.reason}: {message.detail}")
             return await self._give_up(parcel, message.reason, message.detail)
         return message
 
-    async def _refused(self, parcel: Parcel, attempt: int) -> Outcome | float:
+    async def _refused(self, parcel: Parcel, attempt: int, why: str) -> Outcome | float:
         if attempt < self._patience.backoff.attempts:
             return self._patience.backoff.wait(attempt)
-        words = f"the provider refused it {attempt} times"
+        words = f"the provider refused it {attempt} times, at last by {why}"
         return await self._give_up(parcel, "undeliverable", words)
 
     async def _attempt(self, message: Outgoing, parcel: Parcel, attempt: int) -> Answer | None:
@@ -217,10 +241,15 @@ class Delivery:
             return None
         with self._metrics.sending(parcel.channel):
             answer = await self._composer.providers.send(message)
-        self._metrics.attempts.labels(parcel.channel, answer).inc()
-        match answer:
+        self._metrics.attempts.labels(parcel.channel, answer.kind).inc()
+        if answer.why:
+            self._troubles.tell(parcel.channel, f"{answer.kind} by the provider: {answer.why}")
+        match answer.kind:
             case "refused":
-                await self._receipts.write(parcel, "failed", claim, attempt)
+                await self._receipts.write(parcel, "failed", claim, attempt, answer.why)
+            case "rejected":
+                words = f"the provider refused it for good: {answer.why}"
+                await self._give_up(parcel, "rejected", words)
             case "unanswered":
                 words = f"attempt {attempt} was handed over, and no answer came: it may have been sent"
                 await self._give_up(parcel, "unanswered", words)
@@ -240,6 +269,7 @@ class Delivery:
         if age < self._patience.in_doubt_s:
             return min(1.0, self._patience.in_doubt_s - age)
         words = f"an attempt that began at {since.isoformat()} was never resolved"
+        self._troubles.tell(parcel.channel, "an attempt was never resolved: in doubt")
         return await self._give_up(parcel, "in_doubt", words)
 
     async def _give_up(self, parcel: Parcel, reason: GivenUp, detail: str) -> Outcome:

@@ -88,9 +88,11 @@ class Follower:
         return consumer.offsets_for_times(wanted, timeout=ANSWER_S)
 
     def _hand_over(self, values: Sequence[bytes | None], caught_up: bool) -> None:
-        for value in values:
-            if value:
+        for value in filter(None, values):
+            try:
                 self._take(value)
+            except Exception as error:  # of whatever is in a record: those behind it are to be taken
+                log.error("%s: a record is left out: %s", self._topic, type(error).__name__)
         if caught_up:
             self._caught_up.set()
 

@@ -58,6 +58,7 @@ class Intake:
         self._offsets = Offsets()
         self._changing = threading.Lock()
         self._stop = threading.Event()
+        self._full = False
 
     def done(self, record: Record) -> None:
         """The record needs nothing more."""
@@ -111,6 +112,10 @@ class Intake:
     def _hold_back(self, consumer: Consumer) -> None:
         with self._changing:
             full = self._offsets.under_way() >= MOST_UNDER_WAY
+        if full != self._full:
+            self._full = full
+            told = "no more are fetched until some have their end" if full else "more are fetched again"
+            log.warning("%d nudges are under way; %s", MOST_UNDER_WAY, told)
         assigned = consumer.assignment()
         if assigned:
             (consumer.pause if full else consumer.resume)(assigned)

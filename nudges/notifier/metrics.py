@@ -23,7 +23,8 @@ class Metrics:
         )
         self.attempts = Counter(
             "homeroom_notifier_attempts",
-            "Attempts to deliver, by the answer: taken, refused, unanswered; no_answer of the address book",
+            "Attempts to deliver, by the answer: taken, refused (for now), rejected (for good), unanswered; "
+            "no_answer of the address book",
             ["channel", "answer"],
             registry=registry,
         )

@@ -1,10 +1,12 @@
 """What the notifier says: feedback of its own doing, and dead letters. Built here, sent by a publisher."""
 
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Protocol
 
 from pydantic import TypeAdapter
 
+from nudges.notifier.errors import NotifierError
 from nudges.notifier.links import Said
 from schemas.dead_letter import DeadLetter, DeadLetterReason
 from schemas.learner import FeedbackKind, NudgeFeedback
@@ -13,6 +15,9 @@ from schemas.topics import DEAD_LETTERS, FEEDBACK, NUDGES
 
 MAX_PAYLOAD = 4096
 """Characters of a record that a dead letter keeps."""
+MAX_DETAIL = 500
+"""And of what is said of it, where the record's own names may be in it."""
+MAX_ID = 128
 
 _feedback: TypeAdapter[NudgeFeedback] = TypeAdapter(NudgeFeedback)
 
@@ -62,29 +67,41 @@ class Outbox:
             partition=partition,
             offset=offset,
             reason=reason,
-            detail=detail,
+            detail=detail[:MAX_DETAIL],
             payload=value.decode("utf-8", errors="replace")[:MAX_PAYLOAD],
             received_at=datetime.now(UTC),
         )
-        self._publisher.send(
-            self._prefix + DEAD_LETTERS.name, letter.model_dump_json().encode(), f"{topic}:{partition}"
-        )
+        self._send(DEAD_LETTERS.name, letter.model_dump_json().encode(), f"{topic}:{partition}")
 
     async def flush(self) -> None:
-        """Wait until everything said has arrived."""
-        await self._publisher.flush()
+        """Wait until everything said has arrived. Raises ``NotifierError`` where something did not."""
+        try:
+            await self._publisher.flush()
+        except Exception as error:
+            raise NotifierError(str(error)) from error
 
     def _say(self, message: NudgeFeedback) -> None:
-        self._publisher.send(self._prefix + FEEDBACK.name, _feedback.dump_json(message), message["learner"])
+        self._send(FEEDBACK.name, _feedback.dump_json(message), message["learner"])
+
+    def _send(self, topic: str, value: bytes, key: str) -> None:
+        try:
+            self._publisher.send(self._prefix + topic, value, key)
+        except Exception as error:
+            raise NotifierError(f"{self._prefix}{topic} takes nothing: {error}") from error
 
 
 def _message(learner: str, nudge_id: str, kind: FeedbackKind, identity: str) -> NudgeFeedback:
     return NudgeFeedback(
         type="feedback",
-        event_id=identity,
+        event_id=_as_id(identity),
         learner=learner,
         nudge_id=nudge_id,
         kind=kind,
         occurred_at=datetime.now(UTC),
         source="notifier",
     )
+
+
+def _as_id(identity: str) -> str:
+    """As long as an id may be: a nudge's own may be that long, and what is said of it has more to it."""
+    return identity if len(identity) <= MAX_ID else blake2b(identity.encode(), digest_size=16).hexdigest()

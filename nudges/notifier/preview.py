@@ -10,14 +10,13 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
-
 from nudges.notifier.addresses import AddressBookError
 from nudges.notifier.composing import Composer, Unsendable
 from nudges.notifier.following import Follower
 from nudges.notifier.parcels import digest_of
 from nudges.notifier.places import Place
-from schemas.nudge import NudgeCancelled, nudge_adapter
+from nudges.notifier.reading import NoNudgeError, read
+from schemas.nudge import NudgeCancelled
 from schemas.topics import NUDGES
 
 Say = Callable[[str], None]
@@ -53,9 +52,9 @@ async def _say_all(composer: Composer, values: "asyncio.Queue[bytes]", say: Say)
 async def line_of(composer: Composer, value: bytes) -> dict[str, str]:
     """What would become of a record of the nudge topic."""
     try:
-        nudge = nudge_adapter.validate_json(value)
-    except ValidationError as error:
-        return {"would": "make a dead letter", "because": f"{error.error_count()} fields are wrong"}
+        nudge = read(value)
+    except NoNudgeError as error:
+        return {"would": "make a dead letter", "because": str(error)}
     if isinstance(nudge, NudgeCancelled):
         return {"nudge_id": nudge.nudge_id, "would": "not send", "because": f"cancelled: {nudge.reason}"}
     found = {"nudge_id": nudge.nudge_id, "channel": nudge.channel, "send_at": nudge.send_at.isoformat()}

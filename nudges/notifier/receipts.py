@@ -82,7 +82,10 @@ class Receipts:
         )
         back = asyncio.get_running_loop().create_future()
         self._awaited[claim, state] = back
-        self._publisher.send(self._topic, receipt.model_dump_json().encode(), what.nudge_id)
+        try:
+            self._publisher.send(self._topic, receipt.model_dump_json().encode(), what.nudge_id)
+        except Exception as error:
+            raise NotifierError(f"{self._topic} takes nothing: {error}") from error
         try:
             await asyncio.wait_for(back, BACK_S)
         except TimeoutError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from nudges.notifier.addresses import Contact
@@ -59,6 +59,10 @@ class Rendered:
     html: str
 
 
+class TemplateFailedError(RuntimeError):
+    """A template cannot be filled in for this message."""
+
+
 class Templates:
     """The shipped templates, with those of ``folder`` before them.
 
@@ -76,13 +80,16 @@ class Templates:
             lstrip_blocks=True,
         )
         for name in self._environment.list_templates(extensions=["txt", "html"]):
-            self._fill([name], DIGEST_SAMPLE if name.startswith("digest-") else SAMPLE)
+            try:
+                self._fill([name], DIGEST_SAMPLE if name.startswith("digest-") else SAMPLE)
+            except TemplateFailedError as error:
+                raise NotifierError(f"{error}: {error.__cause__}") from None
 
     def render(
         self, nudges: Sequence[Nudge], contact: Contact, links: Sequence[Mapping[Purpose, str]]
     ) -> Rendered:
         """The words for a nudge, or for several in a digest; ``links``, of each, may lack what there is no
-        link for."""
+        link for. Raises ``TemplateFailedError`` where a template cannot work with these values."""
         filled = [_values(nudge, contact, to) for nudge, to in zip(nudges, links, strict=True)]
         channel = nudges[0].channel
         if len(nudges) > 1:
@@ -101,8 +108,9 @@ class Templates:
         """The first template that is there, filled in."""
         try:
             return self._environment.select_template(names).render(values)
-        except TemplateError as error:
-            raise NotifierError(f"the template {names[-1]}: {error}") from None
+        except Exception as error:  # a template is a program of somebody else's: it may raise anything
+            # Not the error's own words: they may quote the learner's name.
+            raise TemplateFailedError(f"the template {names[-1]}: {type(error).__name__}") from error
 
 
 def _values(nudge: Nudge, contact: Contact, links: Mapping[Purpose, str]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from nudges.notifier.providers import Providers
 from nudges.notifier.receipts import Receipts
 from nudges.notifier.rendering import Templates
 from nudges.notifier.settings import NotifierSettings
+from nudges.notifier.troubles import Troubles
 from nudges.notifier.web import app_of
 from nudges.notifier.withdrawals import Withdrawals
 from schemas.topics import FEEDBACK, NUDGES, RECEIPTS
@@ -98,7 +99,8 @@ async def serve(
     )
     limits = {channel: RateLimit(rate) for channel, rate in settings.rates.items()}
     patience = patience or Patience.with_silence(composer.providers.longest_s)
-    delivery = Delivery(composer, receipts, withdrawals, outbox, limits, metrics, patience)
+    troubles = Troubles()
+    delivery = Delivery(composer, receipts, withdrawals, outbox, limits, metrics, patience, troubles)
     with _failures_in_a_line():
         async with _endpoint(settings, composer.links, outbox, metrics), asyncio.TaskGroup() as tasks:
             following = [tasks.create_task(follower.run()) for follower in followers]
@@ -113,12 +115,13 @@ async def serve(
             intake = Intake(place, take, under_way.release)
             consuming = tasks.create_task(intake.run())
             tidying = tasks.create_task(_tidy(receipts, withdrawals))
+            telling = tasks.create_task(troubles.run())
             await _told_to_stop()
             await under_way.stop()
-            for task in (consuming, tidying, *following):
+            for task in (consuming, tidying, telling, *following):
                 task.cancel()
     await composer.addresses.close()
-    await publisher.flush()
+    await outbox.flush()
 
 
 @contextlib.asynccontextmanager

@@ -164,14 +164,14 @@ def test_a_store_may_be_left_out() -> None:
 
 def command(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """The command line in a process of its own."""
-    root = Path(__file__).parent.parent.parent
+    path = os.pathsep.join([str(Path(__file__).parent.parent.parent), os.environ["PYTHONPATH"]])
     return subprocess.run(
         [sys.executable, "-m", "streams.cli", *arguments],
         check=False,
         capture_output=True,
         text=True,
         timeout=60,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(root), **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": path, **environment},
     )
 
 

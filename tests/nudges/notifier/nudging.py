@@ -1,6 +1,7 @@
 """Nudges to deliver."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from schemas.learner import Channel
 from schemas.nudge import Nudge, NudgeCancelled
@@ -15,12 +16,13 @@ def nudge(
     lasts_s: float = 3600.0,
     text: str = "Open the week you stopped at and read one page.",
     suggestion: str | None = None,
+    **more: Any,
 ) -> Nudge:
     """A nudge that is due in so many seconds, and expires so many after."""
     send_at = datetime.now(UTC) + timedelta(seconds=due_in_s)
-    return Nudge(
+    made = Nudge(
         nudge_id=name,
-        risk_change_id=f"change-of-{name}",
+        risk_change_id="change",
         learner=learner,
         course_run="BBB/2014B",
         campaign="reach-out",
@@ -33,6 +35,7 @@ def nudge(
         suggestion=suggestion,
         reasons=["no activity for 9 days (was active on 4 of 7 days before)"],
     )
+    return made.model_copy(update=more)
 
 
 def cancelled(one: Nudge) -> NudgeCancelled:

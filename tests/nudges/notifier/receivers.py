@@ -15,7 +15,7 @@ import orjson
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from nudges.notifier.providers import NUDGE_HEADER
+from nudges.notifier.outgoing import NUDGE_HEADER
 from streams.brokers import free_port
 
 
@@ -25,12 +25,23 @@ class Mailbox:
     are there and the answer is being held back."""
 
     refusals: int = 0
+    gone: set[str] = field(default_factory=set)
+    asked: int = 0
     hold: bool = False
     held: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     tried: int = 0
+
+    async def handle_RCPT(  # noqa: N802
+        self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]
+    ) -> str:
+        self.asked += 1
+        if address in self.gone:
+            return f"550 5.1.1 <{address}>: nobody of that name here"
+        envelope.rcpt_tos.append(address)
+        return "250 is here"
 
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802
         import asyncio

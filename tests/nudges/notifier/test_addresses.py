@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -75,7 +76,10 @@ async def test_a_service_is_asked_and_its_failures_are_told() -> None:
     ],
 )
 def test_what_is_not_one_address_is_left_out(email: object) -> None:
-    assert contact_of({"email": email}).addresses == {}
+    """And it is known that something was given, which nothing is not."""
+    found = contact_of({"email": email})
+    assert found.addresses == {}
+    assert found.unusable == ({"email"} if email else set())
 
 
 def test_a_contact_shows_nothing_in_a_log() -> None:
@@ -87,3 +91,48 @@ def test_a_contact_shows_nothing_in_a_log() -> None:
 def test_a_place_that_is_no_book_is_refused(place: str) -> None:
     with pytest.raises(ValueError, match="learner"):
         book_of(place)
+
+
+async def test_a_name_that_holds_a_line_s_end_is_not_the_row_of_another_learner(tmp_path: Path) -> None:
+    rows = "learner,name,email\nbob,Bob,bob@example.org\nann,Ann\u2028bob,ann@example.org\n"
+    (tmp_path / "book.csv").write_text(rows, encoding="utf-8")
+    book = FileBook(tmp_path / "book.csv")
+    bob, ann = await book.find("bob"), await book.find("ann")
+    assert bob == Contact({"email": "bob@example.org"}, "Bob")
+    assert ann == Contact({"email": "ann@example.org"}, "Ann bob")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("book.csv", "learner,email\nann," + "a" * 200_000 + "\n"),
+        ("book.json", '{"ann": ' + "[" * 200_000),
+        ("book.json", '{"ann": "\ud800"}'),
+    ],
+)
+async def test_a_file_that_no_reader_bears_is_told_and_no_end(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_bytes(content.encode("utf-8", "surrogatepass"))
+    with pytest.raises(AddressBookError, match="cannot be read"):
+        await FileBook(tmp_path / name).find("ann")
+
+
+async def test_a_service_is_asked_for_the_learner_as_written_and_for_nobody_else() -> None:
+    """Of ``..`` a path makes another one, where the service may know somebody."""
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.raw_path)
+        return web.json_response({"email": "root@example.org"})
+
+    app = web.Application()
+    app.router.add_get(r"/{any:[\s\S]*}", answer)
+    async with TestServer(app) as server:
+        book = HttpBook(str(server.make_url("/people/")) + "{learner}")
+        for learner in ("..", "."):
+            assert await book.find(learner) is None
+        for learner in ("a?b#c", "%2e%2e", "a+b", "é", "a\r\nb"):
+            assert await book.find(learner) is not None
+        await book.close()
+    assert asked == [f"/people/{quote(one, safe='')}" for one in ("a?b#c", "%2e%2e", "a+b", "é", "a\r\nb")]

@@ -5,7 +5,8 @@ from pathlib import Path
 from nudges.notifier.addresses import FileBook
 from nudges.notifier.composing import Composer, Unsendable
 from nudges.notifier.links import Links
-from nudges.notifier.providers import Outgoing, Providers
+from nudges.notifier.outgoing import Outgoing
+from nudges.notifier.providers import Providers
 from nudges.notifier.rendering import Templates
 from schemas.nudge import Nudge
 from tests.nudges.notifier.nudging import nudge
@@ -14,7 +15,9 @@ LINKS = Links("https://nudges.example.org", "0123456789abcdef")
 
 
 def composer(folder: Path, go_to: str = "", go_to_item: str = "") -> Composer:
-    (folder / "book.csv").write_text("learner,email\nann,ann@example.org\n", encoding="utf-8")
+    (folder / "book.csv").write_text(
+        "learner,email\nann,ann@example.org\nbob,Bob <bob@example.org>\n", encoding="utf-8"
+    )
     providers = Providers({"email": "mailto://127.0.0.1?from=a@example.org&to={address}"})
     return Composer(providers, FileBook(folder / "book.csv"), Templates(), LINKS, go_to, go_to_item)
 
@@ -46,6 +49,10 @@ async def test_what_cannot_be_sent_is_told_with_its_reason(tmp_path: Path) -> No
     found = await made.compose([nudge("n", learner="nobody")])
     assert isinstance(found, Unsendable)
     assert found.reason == "no_address"
+    found = await made.compose([nudge("n", learner="bob")])
+    assert isinstance(found, Unsendable)
+    assert found.reason == "bad_address"
+    assert found.detail.startswith("the address book's email of the learner is not one mail address such as ")
     message = await made.compose([nudge("n")])
     assert isinstance(message, Outgoing)
     assert "ann@" not in repr(message)

@@ -69,7 +69,7 @@ class Post:
             "HOMEROOM_NOTIFIER_PORT": str(self.port),
             "HOMEROOM_NOTIFIER_METRICS_PORT": "0",
             "HOMEROOM_NOTIFIER_EMAIL_PER_MINUTE": "6000",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]]),
         }
         return os.environ | chosen | more
 
@@ -466,7 +466,55 @@ def test_a_refusal_is_tried_again_and_too_many_make_a_dead_letter(post: Post) ->
     post.wait_final("never")
     assert post.receivers.mailbox.tried == 3 + 4
     (letter,) = post.read(DEAD_LETTERS.name)
-    assert (letter["reason"], letter["detail"]) == ("undeliverable", "the provider refused it 4 times")
+    assert (letter["reason"], letter["detail"]) == (
+        "undeliverable",
+        "the provider refused it 4 times, at last by 451 to the mail",
+    )
+
+
+def test_a_mailbox_that_is_no_more_is_tried_once_and_the_log_says_so_with_counts(post: Post) -> None:
+    port = free_port()
+    mailbox = post.receivers.mailbox
+    mailbox.gone.add("ann@example.org")
+    names = [f"n{number}" for number in range(40)]
+    post.publish(*map(nudge, names), nudge("bob's", learner="bob"))
+    process = post.start(HOMEROOM_NOTIFIER_METRICS_PORT=str(port))
+    post.wait_final(*names, "bob's")
+    assert (mailbox.asked, mailbox.counts) == (41, {"bob's": 1})
+    letters = {(one["reason"], one["detail"]) for one in post.read(DEAD_LETTERS.name)}
+    assert letters == {("rejected", "the provider refused it for good: 550 5.1.1 to RCPT TO")}
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    told = [line for line in post.log().splitlines() if "rejected by the provider" in line]
+    assert 2 <= len(told) <= 4, "at once, and then added up"
+    assert "email: rejected by the provider: 550 5.1.1 to RCPT TO" in told[0]
+    assert sum(int(found[1]) for line in told if (found := re.search(r"; (\d+) times more", line))) == 39
+    assert "ann@example.org" not in post.log()
+
+
+def test_nothing_in_a_record_ends_it(post: Post) -> None:
+    """By the way through a broker; what is tried of all fields is in test_hostile."""
+    far = datetime.max.replace(tzinfo=UTC)
+    names = ["a\r\nBcc: eve@example.org", "\0", "é" * 128, "{{ 7 * 7 }}", "../.."]
+    process = post.start()
+    post.publish(
+        *(nudge(name, campaign=name, text=name, course_run=name) for name in names),
+        *(nudge(name + "2"[: 128 - len(name)], channel="in_app") for name in names[:2]),
+        nudge("far", send_at=far, expires_at=far, digest=True),
+        json.dumps({"type": "nudge", "x" * 500_000: 1}).encode(),
+        b"\xff\r\n",
+        nudge("last"),
+    )
+    post.wait_final(*names, "last")
+    post.wait(lambda: post.committed() == 11, "everything committed")
+    assert post.receivers.mailbox.recipients == ["ann@example.org"] * 6
+    assert not any(mail["Bcc"] for mail in post.receivers.mailbox.mails)
+    letters = [one["detail"] for one in post.read(DEAD_LETTERS.name)]
+    assert len(letters) == 3
+    assert any(detail.startswith("expires_at: found 9999-12-31") for detail in letters)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert not [line for line in post.log().splitlines() if line.startswith("Bcc")]
 
 
 def test_a_webhook_that_answers_busy_is_tried_again_and_too_many_times_make_a_dead_letter(post: Post) -> None:
@@ -488,7 +536,10 @@ def test_a_webhook_that_answers_busy_is_tried_again_and_too_many_times_make_a_de
     assert web.tried.count("never") == 4
     assert web.taken == ["in the end"]
     (letter,) = post.read(DEAD_LETTERS.name)
-    assert (letter["reason"], letter["detail"]) == ("undeliverable", "the provider refused it 4 times")
+    assert (letter["reason"], letter["detail"]) == (
+        "undeliverable",
+        "the provider refused it 4 times, at last by 451 to the mail",
+    )
 
 
 def test_a_gateway_that_got_no_answer_may_have_delivered_so_it_is_not_asked_again(post: Post) -> None:
