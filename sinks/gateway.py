@@ -34,7 +34,7 @@ from typing import Any
 import chdb
 
 from sinks.embedded import FAILED, HOST, PASSWORD, READY
-from sinks.native import Columns, Hello, Query, RefusedError, Wire, cut, lacks_zones, plain_type
+from sinks.native import Columns, Hello, Query, RefusedError, Sent, Wire, cut, lacks_zones, plain_type
 from sinks.statements import Insert, as_insert, one_statement, without_format
 
 log = logging.getLogger(__name__)
@@ -76,15 +76,16 @@ class Engine:
             found = connection.query(sql, "Native")
             return Answer(bytes(found.bytes()), found.storage_rows_read(), found.storage_bytes_read())
 
-    def insert(self, sql: str, blocks: list[bytes], database: str, settings: dict[str, str]) -> None:
-        """Insert the blocks' bytes as they came; ``sql`` ends where the format would be named."""
-        with (
-            self._connection(database, settings) as connection,
-            connection.send_insert(sql, "Native") as insert,
-        ):
-            for block in blocks:
-                insert.append(block)
-            insert.finish()
+    def insert(self, insert: Insert, sent: Sent, database: str, settings: dict[str, str]) -> None:
+        """Insert the blocks' bytes as they came. On return every row is in the table, or was before.
+
+        As one statement over a file in memory: chDB's streamed insert (``send_insert``) reports rows as
+        written that a full disk or a constraint kept out, a statement raises what the engine said.
+        """
+        with self._connection(database, settings) as connection, in_memory(sent.blocks) as path:
+            read = connection.query(insert.from_file(path), "Native").rows_read()
+        if read != sent.rows:  # 319: whether they are in is not known, the same batch again is safe
+            raise RefusedError(319, f"{read} of {sent.rows} rows were read: unknown status of the insert")
 
     def describe(self, select: str, database: str, settings: dict[str, str]) -> Columns:
         """The columns that a SELECT answers with."""
@@ -108,6 +109,15 @@ class Engine:
         """Let the running statement end, then give the directory back."""
         with self._lock:
             self._first.close()
+
+
+@contextlib.contextmanager
+def in_memory(blocks: list[bytes]) -> Iterator[str]:
+    """The path of a file that holds the blocks, on no disk: a full one must not stand in an insert's way."""
+    with open(os.memfd_create("insert"), "wb") as file:
+        file.writelines(blocks)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
 
 
 def prologue(database: str, settings: dict[str, str]) -> Iterator[str]:
@@ -164,7 +174,7 @@ class Conversation:
     def _answer(self, query: Query) -> None:
         if query.compressed:
             raise RefusedError(344, "compression is not supported by the embedded store: connect without it")
-        if self._wire.read_blocks():
+        if self._wire.read_blocks().blocks:
             raise RefusedError(344, "external tables are not supported by the embedded store")
         try:
             sql = one_statement(query.sql)
@@ -193,9 +203,9 @@ class Conversation:
     def _insert(self, insert: Insert, settings: dict[str, str]) -> None:
         columns = self._engine.describe(insert.select, self._database, {})
         self._wire.send_header([(name, plain_type(kind)) for name, kind in columns])
-        blocks = self._wire.read_blocks()
-        if blocks:
-            self._engine.insert(insert.statement, blocks, self._database, settings)
+        sent = self._wire.read_blocks()
+        if sent.blocks:
+            self._engine.insert(insert, sent, self._database, settings)
 
 
 class Gateway(socketserver.ThreadingTCPServer):

@@ -67,6 +67,14 @@ class Block:
     data: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a client sent to be inserted: its blocks, byte for byte, and how many rows they have."""
+
+    blocks: list[bytes]
+    rows: int
+
+
 class SocketReader(BufferedReader):  # type: ignore[misc]  # the driver's reader is extended by subclassing
     """A buffered reader of a socket that can keep what is read, byte for byte."""
 
@@ -239,9 +247,10 @@ class Wire:
         read_binary_str(self._in)  # quota key
         read_varint(self._in)  # patch
 
-    def read_blocks(self) -> list[bytes]:
-        """The client's blocks, byte for byte, up to the empty one that ends them."""
+    def read_blocks(self) -> Sent:
+        """The client's blocks up to the empty one that ends them."""
         blocks: list[bytes] = []
+        total = 0
         while True:
             if (packet := read_varint(self._in)) != ClientPacketTypes.DATA:
                 raise RefusedError(101, f"packet {ClientPacketTypes.to_str(packet)} where data was expected")
@@ -254,8 +263,9 @@ class Wire:
                 _pass_over(read_binary_str(self._in), rows, self._in)
             data = self._in.kept()
             if not width:
-                return blocks
+                return Sent(blocks, total)
             blocks.append(data)
+            total += rows
 
     def send_block(self, block: Block) -> None:
         write_varint(ServerPacketTypes.DATA, self._out)
