@@ -28,6 +28,8 @@ REVISION = 54429
 
 BUFFER = 1 << 20
 
+_CANCEL = bytes([ClientPacketTypes.CANCEL])
+
 Columns = list[tuple[str, str]]
 """Names with their ClickHouse types, in order."""
 
@@ -191,6 +193,7 @@ class Wire:
     """One client's connection, packet by packet. Not thread-safe: it belongs to its thread."""
 
     def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
         self._in = SocketReader(connection)
         self._out = BufferedSocketWriter(connection, BUFFER)
 
@@ -246,6 +249,15 @@ class Wire:
             read_varint(self._in)
         read_binary_str(self._in)  # quota key
         read_varint(self._in)  # patch
+
+    def left(self) -> bool:
+        """Whether a client that waits for an answer has hung up, or says that it waits no more."""
+        try:
+            return self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) in (b"", _CANCEL)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def read_blocks(self) -> Sent:
         """The client's blocks up to the empty one that ends them."""
