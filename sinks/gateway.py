@@ -39,7 +39,8 @@ from typing import Any
 import chdb
 
 from sinks.embedded import FAILED, HOST, PASSWORD, READER_PASSWORD, READY
-from sinks.native import Columns, Hello, Query, RefusedError, Sent, Wire, cut, lacks_zones, plain_type
+from sinks.errors import RefusedError
+from sinks.native import Columns, Hello, Query, Sent, Wire, cut, lacks_zones, plain_type
 from sinks.reading import READER, check_reads, limited
 from sinks.statements import Insert, as_insert, one_statement, without_format
 
@@ -236,8 +237,6 @@ class Conversation:
         return Asking(self._database, settings, reads, self._wire.left)
 
     def _answer(self, query: Query) -> None:
-        if query.compressed:
-            raise RefusedError(344, "compression is not supported by the embedded store: connect without it")
         if self._wire.read_blocks().blocks:
             raise RefusedError(344, "external tables are not supported by the embedded store")
         try:

@@ -8,7 +8,7 @@ run, and a function that reads files wherever the engine is in a process of its 
 import re
 from collections.abc import Mapping
 
-from sinks.native import RefusedError
+from sinks.errors import RefusedError
 
 READER = "reader"
 """The user, and the role in the engine, that reads and does nothing else."""

@@ -7,7 +7,7 @@ before sending (several statements, ``FORMAT``, files), looking past strings and
 import re
 from dataclasses import dataclass
 
-from sinks.native import RefusedError
+from sinks.errors import RefusedError
 
 _OPAQUE = re.compile(
     r"'(?:[^'\\]|\\.)*'"  # a string; '' within one reads as two strings, which does as well

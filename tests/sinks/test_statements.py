@@ -1,6 +1,7 @@
 import pytest
 
-from sinks.native import RefusedError, plain_type
+from sinks.errors import RefusedError
+from sinks.native import plain_type
 from sinks.statements import Insert, as_insert, one_statement, without_format
 
 
