@@ -16,6 +16,8 @@ class StoreAddress:
     password: str = field(default="", repr=False)
     database: str = "homeroom"
     secure: bool = False
+    bounded: bool = False
+    """Whether the user's own profile bounds what a query may take, so that no client needs to."""
 
     @classmethod
     def parse(cls, url: str) -> "StoreAddress":

@@ -11,15 +11,18 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from sinks.address import StoreAddress
 from sinks.errors import StoreError
+from sinks.reading import READER
 
 HOST = "127.0.0.1"
 PASSWORD = "HOMEROOM_GATEWAY_PASSWORD"  # noqa: S105 - the variable's name
+READER_PASSWORD = "HOMEROOM_GATEWAY_READER_PASSWORD"  # noqa: S105 - of the user that only reads
 READY = f"listening on {HOST}:"
 """How the gateway's line begins that says that clients may come; the port follows."""
 
@@ -50,6 +53,7 @@ class EmbeddedStore:
         """
         self._directory = Path(directory).resolve()
         self._password = secrets.token_urlsafe() if password is None else password
+        self._reader_password = secrets.token_urlsafe()
         self._port = port
         self._database = database
         self._process: subprocess.Popen[str] | None = None
@@ -60,6 +64,10 @@ class EmbeddedStore:
     def pid(self) -> int | None:
         """The gateway's process, while it runs."""
         return self._process.pid if self._process is not None else None
+
+    def reader(self, address: StoreAddress) -> StoreAddress:
+        """The started store's address for the user that reads tables and nothing else."""
+        return replace(address, user=READER, password=self._reader_password)
 
     def start(self, timeout: float = 30.0) -> StoreAddress:
         """Start and wait until clients may come. ``timeout`` in seconds.
@@ -107,7 +115,8 @@ class EmbeddedStore:
     def _environment(self) -> dict[str, str]:
         """The password goes by the environment: arguments can be read by others."""
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        return os.environ | {"PYTHONPATH": path, PASSWORD: self._password}
+        passwords = {PASSWORD: self._password, READER_PASSWORD: self._reader_password}
+        return os.environ | {"PYTHONPATH": path} | passwords
 
     def _read_output(self, stream: IO[str]) -> None:
         for line in stream:  # chDB writes here too, and may then exit on its own

@@ -41,6 +41,14 @@ class StoreRejected(StoreError):  # noqa: N818 - what became of the batch
         super().__init__(f"{place}: {said}" if place else said)
 
 
+class RefusedError(Exception):
+    """The server says no: a ClickHouse error code and words for the client."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 _COLUMN = re.compile(r"(?:Column |column )[\"'`]?(?P<name>\w+)")
 
 

@@ -2,7 +2,7 @@
 
 Built from clickhouse-driver's own readers, writers and columns, so that client and server cannot
 disagree. Revision 54429 is announced: settings travel as strings, columns in their plain form. Not a
-general server: no compression, no external tables, one progress packet a query, at its end.
+general server: LZ4 alone as compression, no external tables, one progress packet a query, at its end.
 
 Source: clickhouse-driver 0.2.11, ``clickhouse_driver/connection.py`` and ``streams/native.py``.
 """
@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from types import SimpleNamespace
 
 from clickhouse_driver.block import BlockInfo
@@ -23,21 +24,18 @@ from clickhouse_driver.reader import read_binary_str, read_binary_uint8
 from clickhouse_driver.varint import read_varint, write_varint
 from clickhouse_driver.writer import write_binary_int32, write_binary_str, write_binary_uint8
 
+from sinks.compression import pieces, read_piece
+from sinks.errors import RefusedError
+
 REVISION = 54429
 """The newest that sends settings as strings and still has plain columns (custom ones start at 54454)."""
 
 BUFFER = 1 << 20
 
+_CANCEL = bytes([ClientPacketTypes.CANCEL])
+
 Columns = list[tuple[str, str]]
 """Names with their ClickHouse types, in order."""
-
-
-class RefusedError(Exception):
-    """The server says no: a ClickHouse error code and words for the client."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,6 @@ class Query:
 
     sql: str
     settings: dict[str, str]
-    compressed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +64,21 @@ class Block:
     data: tuple[bytes, ...]
 
 
-class SocketReader(BufferedReader):  # type: ignore[misc]  # the driver's reader is extended by subclassing
-    """A buffered reader of a socket that can keep what is read, byte for byte."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a client sent to be inserted: its blocks, byte for byte, and how many rows they have."""
+
+    blocks: list[bytes]
+    rows: int
+
+
+class KeepingReader(BufferedReader):  # type: ignore[misc]  # the driver's reader is extended by subclassing
+    """A buffered reader that can keep what is read, byte for byte."""
 
     current_buffer_size: int
 
-    def __init__(self, connection: socket.socket) -> None:
-        super().__init__(BUFFER)
-        self._socket = connection
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
         self._kept: list[bytes] | None = None
         self._start = 0
 
@@ -83,10 +87,11 @@ class SocketReader(BufferedReader):  # type: ignore[misc]  # the driver's reader
         if self._kept is not None:
             self._kept.append(bytes(self.buffer[self._start : self.current_buffer_size]))
             self._start = 0
-        received = self._socket.recv_into(self.buffer)
-        self.current_buffer_size = received
-        if not received:
-            raise EOFError("the client closed the connection")
+        self.current_buffer_size = self._refill()
+
+    def _refill(self) -> int:
+        """Put what comes next into the buffer and say how much it is."""
+        raise NotImplementedError
 
     def keep(self) -> None:
         """From here on, keep what is read."""
@@ -96,6 +101,32 @@ class SocketReader(BufferedReader):  # type: ignore[misc]  # the driver's reader
         """What has been read since :meth:`keep`; keeping ends."""
         kept, self._kept = self._kept or [], None
         return b"".join(kept) + bytes(self.buffer[self._start : self.position])
+
+
+class SocketReader(KeepingReader):
+    """What a client sends."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(BUFFER)
+        self._socket = connection
+
+    def _refill(self) -> int:
+        received = self._socket.recv_into(self.buffer)
+        if not received:
+            raise EOFError("the client closed the connection")
+        return received
+
+
+class UnpackingReader(KeepingReader):
+    """What is in the compressed pieces that a client sends."""
+
+    def __init__(self, source: SocketReader) -> None:
+        super().__init__(0)
+        self._source = source
+
+    def _refill(self) -> int:
+        self.buffer = bytearray(read_piece(self._source))
+        return len(self.buffer)
 
 
 class BytesReader(BufferedReader):  # type: ignore[misc]
@@ -183,8 +214,10 @@ class Wire:
     """One client's connection, packet by packet. Not thread-safe: it belongs to its thread."""
 
     def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
         self._in = SocketReader(connection)
         self._out = BufferedSocketWriter(connection, BUFFER)
+        self._packs = False  # whether blocks are compressed, both ways: each query says it anew
 
     def read_hello(self) -> Hello:
         if (packet := read_varint(self._in)) != ClientPacketTypes.HELLO:
@@ -225,8 +258,8 @@ class Wire:
             read_binary_uint8(self._in)  # flags
             settings[name] = read_binary_str(self._in)
         read_varint(self._in)  # stage
-        compressed = bool(read_varint(self._in))
-        return Query(read_binary_str(self._in), settings, compressed)
+        self._packs = bool(read_varint(self._in))
+        return Query(read_binary_str(self._in), settings)
 
     def _skip_client_info(self) -> None:
         for _ in ("user", "query id", "address"):
@@ -239,34 +272,46 @@ class Wire:
         read_binary_str(self._in)  # quota key
         read_varint(self._in)  # patch
 
-    def read_blocks(self) -> list[bytes]:
-        """The client's blocks, byte for byte, up to the empty one that ends them."""
+    def left(self) -> bool:
+        """Whether a client that waits for an answer has hung up, or says that it waits no more."""
+        try:
+            return self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) in (b"", _CANCEL)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def read_blocks(self) -> Sent:
+        """The client's blocks up to the empty one that ends them."""
         blocks: list[bytes] = []
+        total = 0
+        source = UnpackingReader(self._in) if self._packs else self._in
         while True:
             if (packet := read_varint(self._in)) != ClientPacketTypes.DATA:
                 raise RefusedError(101, f"packet {ClientPacketTypes.to_str(packet)} where data was expected")
             read_binary_str(self._in)  # name of an external table
-            BlockInfo().read(self._in)
-            self._in.keep()
-            width, rows = read_varint(self._in), read_varint(self._in)
+            BlockInfo().read(source)
+            source.keep()
+            width, rows = read_varint(source), read_varint(source)
             for _ in range(width):
-                read_binary_str(self._in)  # name
-                _pass_over(read_binary_str(self._in), rows, self._in)
-            data = self._in.kept()
+                read_binary_str(source)  # name
+                _pass_over(read_binary_str(source), rows, source)
+            data = source.kept()
             if not width:
-                return blocks
+                return Sent(blocks, total)
             blocks.append(data)
+            total += rows
 
     def send_block(self, block: Block) -> None:
         write_varint(ServerPacketTypes.DATA, self._out)
         write_binary_str("", self._out)
-        BlockInfo().write(self._out)
-        write_varint(len(block.columns), self._out)
-        write_varint(block.rows, self._out)
-        for (name, kind), data in zip(block.columns, block.data, strict=True):
-            write_binary_str(name, self._out)
-            write_binary_str(kind, self._out)
-            self._out.write(data)
+        if not self._packs:
+            _write_block(block, self._out)
+            return
+        whole = BytesIO()
+        _write_block(block, whole)
+        for piece in pieces(whole.getbuffer()):
+            self._out.write(piece)
 
     def send_header(self, columns: Columns) -> None:
         """A block without rows: what columns there are, before the rows or instead of them."""
@@ -291,3 +336,13 @@ class Wire:
         write_binary_str("", self._out)  # stack trace
         write_binary_uint8(0, self._out)  # nothing nested
         self._out.flush()
+
+
+def _write_block(block: Block, out: BufferedSocketWriter | BytesIO) -> None:
+    BlockInfo().write(out)
+    write_varint(len(block.columns), out)
+    write_varint(block.rows, out)
+    for (name, kind), data in zip(block.columns, block.data, strict=True):
+        write_binary_str(name, out)
+        write_binary_str(kind, out)
+        out.write(data)

@@ -7,7 +7,7 @@ before sending (several statements, ``FORMAT``, files), looking past strings and
 import re
 from dataclasses import dataclass
 
-from sinks.native import RefusedError
+from sinks.errors import RefusedError
 
 _OPAQUE = re.compile(
     r"'(?:[^'\\]|\\.)*'"  # a string; '' within one reads as two strings, which does as well
@@ -23,7 +23,7 @@ _FILE = re.compile(r"\b(INTO\s+OUTFILE|FROM\s+INFILE)\b", re.IGNORECASE)
 _NAME = r"(?:\w+|`[^`]+`|\"[^\"]+\")"
 _INSERT = re.compile(
     rf"\s*INSERT\s+INTO\s+(?:TABLE\s+)?(?P<table>{_NAME}(?:\.{_NAME})?)\s*"
-    r"(?:\((?P<columns>[^()]*)\)\s*)?(?P<settings>SETTINGS\s[^()]*?)?\s*(?:VALUES|FORMAT\s+\w+)\s*",
+    r"(?:\((?P<columns>[^()]*)\)\s*)?(?:SETTINGS\s(?P<settings>[^()]*?))?\s*(?:VALUES|FORMAT\s+\w+)\s*",
     re.IGNORECASE,
 )
 
@@ -32,11 +32,23 @@ _INSERT = re.compile(
 class Insert:
     """An INSERT whose rows follow as blocks."""
 
-    statement: str
-    """Up to where the data's format would be named."""
+    target: str
+    """``INSERT INTO`` with the table and, where they are named, its columns."""
+
+    settings: str
+    """What stood after ``SETTINGS``, empty where nothing did."""
 
     select: str
     """A SELECT that answers with the columns to be inserted."""
+
+    def from_file(self, path: str) -> str:
+        """The statement that inserts the rows of a file of Native blocks.
+
+        In one thread, since tokens number the blocks of a batch; and not later, since what is answered
+        must be in the table.
+        """
+        settings = ", ".join(filter(None, [self.settings, "max_insert_threads = 1, async_insert = 0"]))
+        return f"{self.target} FROM INFILE '{path}' SETTINGS {settings} FORMAT Native"
 
 
 def one_statement(sql: str) -> str:
@@ -75,6 +87,6 @@ def as_insert(sql: str) -> Insert | None:
     if found is None:
         return None
     table, columns, settings = found["table"], found["columns"], found["settings"] or ""
-    listed = f"({columns})" if columns else ""
+    listed = f" ({columns})" if columns else ""
     select = f"SELECT {columns or '*'} FROM {table}"  # noqa: S608 - the client's own words
-    return Insert(f"INSERT INTO {table} {listed} {settings}", select)
+    return Insert(f"INSERT INTO {table}{listed}", settings.strip(), select)

@@ -17,6 +17,7 @@ from clickhouse_driver import errors as driver
 
 from sinks.address import StoreAddress
 from sinks.errors import RETRYABLE, StoreDown, StoreError, StoreRejected, column_named_in, first_words
+from sinks.reading import LIMITS
 
 # Warns of every failed connection with a traceback, of which our own error says what matters.
 logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
@@ -38,10 +39,13 @@ __all__ = [
     "Writer",
 ]
 
+BOUNDS = LIMITS | {"result_overflow_mode": "throw", "timeout_overflow_mode": "throw"}
+
 INSERT_SETTINGS = {
     "async_insert": 0,  # on by default since 26: an insert that is answered must be in the table
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "materialized_views_ignore_errors": 0,  # whatever a server's profile says
 }
 
 
@@ -216,14 +220,15 @@ def content_token(table: str, names: list[str], values: list[list[Any]]) -> str:
 
 
 class StoreReader:
-    """Queries that cannot change anything: the server itself is told ``readonly``.
+    """Queries that cannot change anything and take no more than they may: the server itself is told so.
 
-    ``readonly=1`` also forbids settings of one's own and reading files or URLs; 2 allows both.
+    ``readonly`` and the bounds of :data:`sinks.reading.LIMITS` hold for any user. A user with a profile of
+    its own, who has no rights but to read, is safer: see ``clickhouse/users.d/reader.xml``.
     """
 
-    def __init__(self, address: StoreAddress, *, readonly: int = 1, timeout: float = 60.0) -> None:
+    def __init__(self, address: StoreAddress, *, timeout: float = 60.0) -> None:
         self._connection = Connection(address, timeout=timeout)
-        self._settings = {"readonly": readonly} if readonly else {}
+        self._settings: dict[str, Any] = {"readonly": 1} | ({} if address.bounded else BOUNDS)
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Result:
         """Run one SELECT; ``%(name)s`` in it stands for an escaped parameter.

@@ -100,7 +100,7 @@ def assembled(
     where there is no store, ``RosterError`` for a roster that is none, ``PolicyFileError`` for a
     wrong policy. A broker or a store that is away is none: what needs it says so, and comes back by itself.
     """
-    address = settings.store_address
+    address = settings.reader_address
     if address is None:
         raise SettingsError("HOMEROOM_STORE is empty: the console has nothing to show")
     if names is None:

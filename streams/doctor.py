@@ -89,6 +89,10 @@ def _store(settings: Settings) -> Iterator[Finding]:
         with StoreReader(address) as reader:
             release = reader.query("SELECT version()").rows[0][0]
         yield Finding("store", False, f"ClickHouse {release} answers on {address}")
+        if settings.store_reader and (reads := settings.reader_address):
+            with StoreReader(reads) as reader:
+                reader.query("SELECT 1")
+            yield Finding("store", False, f"and its user {reads.user} may read")
         missing = pending(address)
         words = f"{len(missing)} migrations are missing: run `homeroom migrate`" if missing else "up to date"
         yield Finding("migrations", bool(missing), words)

@@ -6,6 +6,7 @@ A setting ``name`` is read from ``HOMEROOM_NAME``, else from ``homeroom.env`` in
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -62,6 +63,12 @@ class Settings(BaseSettings):
     store_password: SecretStr = Field(
         SecretStr(""), description="the store's password, kept out of the address"
     )
+    store_reader: str = Field(
+        "",
+        description="the store's user for the console and `homeroom query`: one that may read and no more, "
+        "with bounds in its profile (`clickhouse/users.d/reader.xml`); empty for the address's user",
+    )
+    store_reader_password: SecretStr = Field(SecretStr(""), description="and that user's password")
     pseudonym_key: SecretStr = Field(
         SecretStr(""),
         description="secret of the pseudonyms that learners have in the store; at least 16 characters",
@@ -211,9 +218,16 @@ class Settings(BaseSettings):
         password = self.store_password.get_secret_value()
         if not password:
             return address
-        return StoreAddress(
-            address.host, address.port, address.user, password, address.database, address.secure
-        )
+        return replace(address, password=password)
+
+    @property
+    def reader_address(self) -> StoreAddress | None:
+        """The store for those who only read, None where there is no store."""
+        address = self.store_address
+        if address is None or not self.store_reader:
+            return address
+        password = self.store_reader_password.get_secret_value()
+        return replace(address, user=self.store_reader, password=password, bounded=True)
 
 
 def load(**overrides: object) -> Settings:

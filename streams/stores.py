@@ -1,4 +1,7 @@
-"""The store that a command asks: that of the settings, or an embedded one in a folder, while it takes."""
+"""The store that a command asks: that of the settings, or an embedded one in a folder, while it takes.
+
+Asked as the user who can read tables and nothing else, where there is one.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +14,14 @@ from streams.settings import SettingsError, load
 
 @contextmanager
 def store_at(folder: Path | None) -> Iterator[StoreAddress]:
-    """The address of a running store; the one in ``folder`` is started, and stopped afterwards.
+    """The address of a running store for who only reads.
+
+    The one in ``folder`` is started, and stopped afterwards.
 
     Raises ``SettingsError`` where there is none.
     """
     if folder is None:
-        address = load().store_address
+        address = load().reader_address
         if address is None:
             raise SettingsError("HOMEROOM_STORE is empty: there is no store to ask")
         yield address
@@ -29,7 +34,7 @@ def store_at(folder: Path | None) -> Iterator[StoreAddress]:
 
     store = EmbeddedStore(folder / "store")
     try:
-        yield store.start()
+        yield store.reader(store.start())
     finally:
         store.stop()
 

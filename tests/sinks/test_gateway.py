@@ -142,12 +142,20 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]
         yield address
 
 
-def test_compression_is_refused_clearly(embedded: StoreAddress) -> None:
-    with connect(embedded) as client:
-        client.execute("SELECT 1")
-        client.connection.compression = 1  # what a client with the compression packages would send
-        with pytest.raises(ServerException, match="compression is not supported"):
-            client.execute("SELECT 1")
+@pytest.mark.parametrize("compression", [True, "lz4hc"])
+def test_compressed_both_ways(database: StoreAddress, compression: bool | str) -> None:
+    """Clients with compression, as Grafana's plugin is: many blocks, none, and an error between."""
+    rows = [(n, str(n) * 50, None if n % 3 else 1) for n in range(70_000)]
+    with connect(database, compression=compression) as client:
+        client.execute("CREATE TABLE t (a UInt32, s String, n Nullable(Int8)) ENGINE = MergeTree ORDER BY a")
+        assert client.execute("INSERT INTO t VALUES", []) == 0
+        client.execute("INSERT INTO t VALUES", rows, settings={"insert_block_size": 9_000})
+        with pytest.raises(ServerException, match="nothing_such"):
+            client.execute("SELECT nothing_such FROM t")
+        assert client.execute("SELECT * FROM t ORDER BY a") == rows
+        assert client.execute("SELECT a FROM t WHERE 0", with_column_types=True) == ([], [("a", "UInt32")])
+    with connect(database) as client:
+        assert client.execute("SELECT count(), sum(a) FROM t") == [(70_000, sum(range(70_000)))]
 
 
 def test_another_protocol_is_hung_up_on(embedded: StoreAddress) -> None:

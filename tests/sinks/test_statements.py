@@ -1,6 +1,7 @@
 import pytest
 
-from sinks.native import RefusedError, plain_type
+from sinks.errors import RefusedError
+from sinks.native import plain_type
 from sinks.statements import Insert, as_insert, one_statement, without_format
 
 
@@ -39,12 +40,13 @@ def test_a_closing_format_is_the_clients_business() -> None:
 
 def test_an_insert_that_waits_for_blocks() -> None:
     assert as_insert("INSERT INTO db.`t` (a, `b`) VALUES") == Insert(
-        "INSERT INTO db.`t` (a, `b`) ", "SELECT a, `b` FROM db.`t`"
+        "INSERT INTO db.`t` (a, `b`)", "", "SELECT a, `b` FROM db.`t`"
     )
-    assert as_insert("insert into t FORMAT Native") == Insert("INSERT INTO t  ", "SELECT * FROM t")
+    assert as_insert("insert into t FORMAT Native") == Insert("INSERT INTO t", "", "SELECT * FROM t")
     found = as_insert("INSERT INTO t SETTINGS max_threads = 1 VALUES")
     assert found is not None
-    assert "max_threads = 1" in found.statement
+    assert found.settings == "max_threads = 1"
+    assert "SETTINGS max_threads = 1, " in found.from_file("/a")
 
 
 @pytest.mark.parametrize("sql", ["INSERT INTO t VALUES (1)", "INSERT INTO t SELECT 1", "SELECT 1"])

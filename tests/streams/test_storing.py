@@ -1,7 +1,8 @@
 """Rows of checkpoints that wait together go in together, and each is told once its own are in."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from sinks.errors import StoreRejected
 from sinks.store import ClickHouseWriter, StoreReader
 from streams.day_counts import as_date
 from streams.metrics import Metrics
-from streams.outputs import Outputs
+from streams.outputs import Columns, Outputs
 from streams.processor import PartitionProcessor
 from streams.state import PartitionState
 from streams.storing import Place, Storing
-from tests.stores import fresh_database, real_server_or_embedded
+from tests.stores import fresh_database, real_server_or_embedded, store_on_a_small_disk, until_full
 from tests.streams.pipeline import IDENTITY, REPLAY
 
 PARTITIONS = 4
@@ -81,3 +82,32 @@ def test_rows_that_the_store_will_never_take_are_an_error_for_all_who_wait(write
     storing = Storing(writer, Metrics(), nowhere)
     done = asyncio.run(store_all(storing, [outputs(0), outputs(1, day="no day")]))
     assert [type(one) for one in done] == [StoreRejected] * 2
+
+
+def test_a_full_disk_holds_the_pipeline_back_until_there_is_room(tmp_path: Path) -> None:
+    """The checkpoint waits, as it does for a store that is away, and is told once its rows are in."""
+
+    async def hold_back_and_go_on(writer: ClickHouseWriter, make_room: Callable[[], object]) -> None:
+        metrics = Metrics()
+        metrics.store_up.set(1)
+        waiting = asyncio.create_task(store_all(Storing(writer, metrics, nowhere), [outputs(0), outputs(1)]))
+        while metrics.store_up._value.get():  # noqa: ASYNC110 - a gauge tells nobody
+            await asyncio.sleep(0.05)
+        assert not waiting.done()
+        make_room()
+        assert await asyncio.wait_for(waiting, 60) == [None, None]
+        assert metrics.store_up._value.get() == 1
+
+    def heavy(batch: int) -> Columns:
+        noise = random.Random(batch).randbytes(100_000).hex()
+        return outputs(batch, kind=noise, course_run="x").rows["activity_daily"]
+
+    with (
+        store_on_a_small_disk(tmp_path) as disk,
+        fresh_database(disk.address) as database,
+        ClickHouseWriter(database) as writer,
+    ):
+        writer.command("SYSTEM STOP MERGES")
+        until_full(lambda batch: writer.write("activity_daily", heavy(batch)))
+        asyncio.run(hold_back_and_go_on(writer, disk.make_room))
+        assert writer.command("SELECT count() FROM activity_daily WHERE course_run = 'c/r'") == [(2,)]
