@@ -25,6 +25,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from evaluation.alerts import counted, first_days
 from evaluation.demographics import ATTRIBUTES, demographics
@@ -104,7 +105,7 @@ def show(found: Audit, console: Console) -> None:
     for name in ("", "n", "lost", "AUC", "alerted", "gap", "ABROCA", "chance", ""):
         table.add_column(name, no_wrap=True)
     for attribute in found.attributes:
-        table.add_row(f"[bold]{attribute.attribute}[/]")
+        table.add_row(Text(attribute.attribute, "bold"))
         for one in attribute.groups:
             table.add_row(*_cells(one))
     console.print(table)
