@@ -48,7 +48,8 @@ def written(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
     """
     with ExitStack() as stack:
         with _refused(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
             folder = stack.enter_context(_opened(path.parent))
             _check(path, folder, force)
             beside = f".{secrets.token_hex(8)}.part"

@@ -31,7 +31,6 @@ METHODS |= {
     "write_csv",
     "ParquetWriter",
     "write_feather",
-    "touch",
     "symlink_to",
     "hardlink_to",
 }
