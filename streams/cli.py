@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
 import typer
+from rich.table import Column
 
 from console.access import AccessError, ApiKey, Role, entry, make_key, read_keys
 from console.readers import Readers
@@ -34,9 +36,11 @@ from streams.demo import DEMO_POLICY, check_place, serve_demo, stream_through, u
 from streams.directory import LearnerDirectory, RosterError, read_roster
 from streams.files import OutputError
 from streams.folders import FolderError, fresh, taken
+from streams.formats import FormatError, form_of
 from streams.options import MOST_SPEED, Courses, Folder, Force, Learners, Seed, StoreFolder, Weeks, term
 from streams.publisher import PublishError
 from streams.publishing import publish
+from streams.release import release
 from streams.rig import Rig, RigError, interruptible
 from streams.screen import console, styled
 from streams.screen import table as table_of
@@ -74,6 +78,7 @@ EXPECTED = (
     EstimatesError,
     EvaluationError,
     FolderError,
+    FormatError,
     MigrationError,
     NotifierError,
     NewCourseError,
@@ -90,6 +95,22 @@ EXPECTED = (
     topics.TopicsError,
 )
 """Errors that are the user's to mend: told in their own words, without a traceback."""
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"homeroom {release()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _of_all_commands(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which release this is."),
+    ] = False,
+) -> None:
+    """Takes what is no command's own."""
 
 
 @app.command()
@@ -333,16 +354,19 @@ def console_key(
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT; `SHOW TABLES` lists what there is.")],
+    sql: Annotated[
+        str, typer.Argument(help="One SELECT; `SHOW TABLES` lists what there is. `FORMAT CSV` is honoured.")
+    ],
     folder: StoreFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")] = False,
 ) -> None:
     """Ask the store. Nothing can be changed this way: the store itself refuses."""
+    form = form_of(sql, as_json=as_json)
     with store_reader(folder) as reader:
         answer = reader.query(sql)
-    if as_json:
-        for row in answer.rows:
-            print(json.dumps(dict(zip(answer.columns, row, strict=True)), default=str))
+    if form is not None:
+        for line in form(answer):
+            print(line)
         return
     table = table_of(*answer.columns)
     for row in answer.rows:
@@ -397,12 +421,15 @@ def migrate(
 @app.command()
 def settings() -> None:
     """List every setting, what it is now, and what it does. Secrets are not shown."""
-    table = table_of("setting", "now", "what it does")
-    for part in (load(), load_notifier()):
-        for name, field in type(part).model_fields.items():
-            table.add_row(
-                f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description
-            )
+    lines = [
+        (f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description)
+        for part in (load(), load_notifier())
+        for name, field in type(part).model_fields.items()
+    ]
+    names = Column("setting", no_wrap=True, min_width=max(len(line[0]) for line in lines))  # to be copied
+    table = table_of(names, "now", "what it does")
+    for line in lines:
+        table.add_row(*line)
     console.whole(table)
 
 
@@ -516,10 +543,17 @@ def _replaying(**overrides: Any) -> Settings:
 def main(run: Callable[[], Any] = app) -> None:
     """The console script: expected errors in one readable line, an interruption without a traceback."""
     started = datetime.now(UTC)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal's own letters may lack some of the data's
+            stream.reconfigure(errors="backslashreplace")
     try:
         run()
     except EXPECTED as error:
         print(f"homeroom: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # such as a full disk, or a file that may not be read
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"homeroom: {place}{error.strerror or error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         took = (datetime.now(UTC) - started).total_seconds()
