@@ -37,7 +37,18 @@ from streams.directory import LearnerDirectory, RosterError, read_roster
 from streams.files import OutputError
 from streams.folders import FolderError, fresh, taken
 from streams.formats import FormatError, form_of
-from streams.options import MOST_SPEED, Courses, Folder, Force, Learners, Seed, StoreFolder, Weeks, term
+from streams.options import (
+    MOST_SPEED,
+    MOST_WEEKS,
+    Courses,
+    Folder,
+    Force,
+    Learners,
+    Seed,
+    StoreFolder,
+    Weeks,
+    term,
+)
 from streams.publisher import PublishError
 from streams.publishing import publish
 from streams.release import release
@@ -200,7 +211,7 @@ def replay(
     ] = None,
     presentations: Annotated[list[str] | None, typer.Option(help="Only these, such as BBB/2013J.")] = None,
     folder: Folder = Path("data/replay"),
-    workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
     broker: Annotated[
         str | None, typer.Option(help="A broker that runs already; else the embedded one.")
     ] = None,
@@ -216,6 +227,11 @@ def replay(
     files.check(summary_json, force=force)
     if oulad is not None:
         found = OuladFolder(oulad)
+        known = [one.course_run for one in found.presentations]
+        if unknown := sorted({*(presentations or ())} - {*known}):
+            raise typer.BadParameter(
+                f"--presentations {unknown[0]!r} is not in the folder; expected some of {', '.join(known)}"
+            )
         chosen = [one for one in found.presentations if not presentations or one.course_run in presentations]
         stream, total = found.stream(chosen), found.total(chosen)
     elif events is not None:
@@ -316,7 +332,7 @@ def _console_keys(settings: Settings) -> tuple[ApiKey, ...]:
 @app.command()
 def report(
     course: Annotated[str, typer.Option(help="The course run, such as BBB/2014B.")],
-    week: Annotated[int, typer.Option(min=1, help="Week of the run, from 1.")],
+    week: Annotated[int, typer.Option(min=1, max=MOST_WEEKS, help="Week of the run, from 1.")],
     out: Annotated[
         Path | None, typer.Option(help="The HTML file to write; named after run and week if not given.")
     ] = None,
