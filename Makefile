@@ -16,6 +16,10 @@ COMPILE := .venv-lock/bin/uv --no-config pip compile --quiet --universal --pytho
 
 export PYTHONUTF8 := 1
 
+ifneq ($(realpath $(dir $(firstword $(MAKEFILE_LIST)))),$(realpath .))  # what is made and removed lies beside it
+$(error run make in the folder of homeroom's Makefile, or as make -C FOLDER)
+endif
+
 .PHONY: help demo test check types format bench tables lock setup setup-dev clean
 
 help:  ## this list
@@ -47,17 +51,17 @@ bench: setup .venv-bench/ready  ## events a second against the floor, plain Faus
 	@HOMEROOM_BENCH_PYTHON=.venv-bench/bin/python $(BIN)/python -m benchmarks.throughput $(ARGS)
 
 TEST ?= 2014B
-TABLES := build/tables
+override TABLES := build/tables
 
 tables: setup-dev  ## docs/evaluation-tables.md anew, from real learners: OULAD=DIR; half an hour on two cores
 	@test -n "$(OULAD)" || { echo "tables: name the folder of the data: make tables OULAD=DIR" >&2; exit 1; }
 	@$(BIN)/homeroom evaluate --oulad "$(OULAD)" --test $(TEST) --out $(TABLES)/estimates.parquet \
-		--report $(TABLES)/evaluate.html --json $(TABLES)/evaluate.json --baselines
+		--report $(TABLES)/evaluate.html --json $(TABLES)/evaluate.json --baselines --force
 	@$(BIN)/homeroom fairness --oulad "$(OULAD)" --estimates $(TABLES)/estimates.parquet \
-		--report $(TABLES)/fairness.html --json $(TABLES)/fairness.json
+		--report $(TABLES)/fairness.html --json $(TABLES)/fairness.json --force
 	@$(BIN)/homeroom new-course --oulad "$(OULAD)" \
-		--report $(TABLES)/new-course.html --json $(TABLES)/new-course.json
-	@$(BIN)/homeroom causality --oulad "$(OULAD)" --test $(TEST) --day 30 --day 120 --json $(TABLES)/causality.json
+		--report $(TABLES)/new-course.html --json $(TABLES)/new-course.json --force
+	@$(BIN)/homeroom causality --oulad "$(OULAD)" --test $(TEST) --day 30 --day 120 --json $(TABLES)/causality.json --force
 	@$(BIN)/python -m evaluation.document $(TABLES)
 
 lock: .venv-lock/bin/uv  ## pin and hash what pyproject.toml asks for (UPGRADE=1 for newest releases)
@@ -71,9 +75,15 @@ setup: $(VENV)/ready-runtime  ## the environment of make demo, without running i
 
 setup-dev: $(VENV)/ready-dev  ## the environment of make test and make check
 
-clean:  ## remove environments, caches and builds; leaves data/ alone
-	@rm -rf .venv .venv-bench .venv-lock .cache build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+clean:  ## remove environments, caches and builds that make made; leaves data/ and all else alone
+	@for folder in .venv .venv-bench .venv-lock; do \
+		if $(call made,$$folder); then rm -rf "$$folder"; \
+		elif [ -e "$$folder" ]; then echo "clean: $$folder stays, make did not make it"; fi; \
+	done
+	@rm -rf $(TABLES) build/lib build/bdist.* .cache/kafka-* homeroom.egg-info
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rmdir build .cache 2>/dev/null || :
+	@$(if $(CODE),find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +)
 
 # The set-up itself. ---------------------------------------------------------------------------------
 
@@ -86,14 +96,22 @@ ifneq ($(shell "$(PYTHON)" -c '$(VERSION)' 2>&1 || :),$(shell "$(BIN)/python" -c
 endif
 endif
 
+# $(call made,FOLDER): whether it is one of ours, and no link: only such a folder is ever removed.
+MARK := made-by-homeroom
+made = { [ ! -L "$(1)" ] && { [ -f "$(1)/$(MARK)" ] || [ -f "$(1)/ready-runtime" ] || [ -f "$(1)/ready" ]; }; }
+
 # $(call create,FOLDER): a virtual environment there, of the first Python that runs and fits. A shim may be
 # on the PATH and not run, so each is tried.
 define create
+	@if { [ -e "$(1)" ] || [ -L "$(1)" ]; } && ! $(call made,$(1)) && ! rmdir "$(1)" 2>/dev/null; then \
+		echo "set-up: $(1) was not made by make and stays as it is: remove it yourself, or name another" \
+			"folder with make VENV=FOLDER" >&2; exit 1; \
+	fi
 	@set -- $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3 python); \
 	for python in "$$@"; do \
 		if "$$python" -c '$(FITS)' >/dev/null 2>&1; then \
 			echo "set-up: $(1) with $$("$$python" -V)"; \
-			rm -rf "$(1)" && exec "$$python" -m venv "$(1)"; \
+			rm -rf "$(1)" && mkdir -p "$(1)" && touch "$(1)/$(MARK)" && exec "$$python" -m venv "$(1)"; \
 		fi; \
 	done; \
 	echo "homeroom needs Python 3.11, 3.12 or 3.13 with its venv module (Debian: python3-venv); tried: $$*." \

@@ -39,7 +39,7 @@ from rich.table import Table
 
 from benchmarks.events import Load, stream
 from schemas.topics import EVENTS
-from streams import topics
+from streams import files, topics
 from streams.brokers import ApacheKafka, EmbeddedBroker
 from streams.publisher import Publisher
 from streams.rig import Rig
@@ -280,14 +280,16 @@ def main() -> None:
     parser.add_argument("--learners", type=int, default=Load().learners)
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=CONTESTANTS)
     parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there already")
     asked = parser.parse_args()
+    files.check(asked.json, force=asked.force)
     console = Console()
     load = Load(asked.events, asked.learners)
     with _broker(asked.broker) as (address, name):
         figures = compare(address, load, asked.only, console)
     show(figures, name, console)
     if asked.json:
-        asked.json.write_text(json.dumps(document(figures, load, name), indent=2) + "\n", encoding="utf-8")
+        files.write(asked.json, json.dumps(document(figures, load, name), indent=2) + "\n", force=asked.force)
 
 
 def show(figures: Mapping[str, Figure], broker: str, console: Console) -> None:

@@ -59,9 +59,14 @@ class ApiKey(BaseModel):
 
 
 def make_key(name: str, role: Role, courses: Iterable[str]) -> tuple[str, ApiKey]:
-    """A new key, which is told once, and its entry, which is kept."""
+    """A new key, which is told once, and its entry, which is kept. Raises ``AccessError`` for odd names."""
     key = PREFIX + secrets.token_urlsafe(32)
-    return key, ApiKey(name=name, role=role, courses=tuple(courses), sha256=hashed(key))
+    try:
+        return key, ApiKey(name=name, role=role, courses=tuple(courses), sha256=hashed(key))
+    except ValidationError as errors:
+        wrong = errors.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in wrong["loc"])
+        raise AccessError(f"{place} is {wrong['input']!r:.80}: {wrong['msg']}") from None
 
 
 def entry(key: ApiKey) -> str:

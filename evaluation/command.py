@@ -15,6 +15,7 @@ from evaluation.outcomes import read_outcomes
 from evaluation.saving import save
 from evaluation.snapshots import Collector
 from sources.oulad import OuladFolder, start_day
+from streams import files
 from streams.rules import Rules
 
 
@@ -25,6 +26,8 @@ class Wanted:
     report: Path | None = None
     figures: Path | None = None
     baselines: bool = False
+    force: bool = False
+    """Whether files that are there already may be replaced."""
 
 
 def evaluate(
@@ -38,22 +41,22 @@ def evaluate(
     """Stream every presentation of a folder in time order, and write the estimates of those in ``test``.
 
     test: presentation codes such as 2014B. Raises ``EvaluationError`` for a code that the folder lacks, for
-    an ``out`` that is neither parquet nor CSV, and for baselines without their libraries, before anything is
-    streamed.
+    an ``out`` that is neither parquet nor CSV, and for baselines without their libraries, and ``OutputError``
+    for a file that must not be written, before anything is streamed.
     """
     folder = OuladFolder(oulad)
     _check(folder, test, out, wanted)
     codes, collector = frozenset(test), Collector()
     watch = collector.watch if wanted.baselines else None
     table, streamed = estimate(folder, codes, rules, console, watch=watch)
-    write(table, out)
+    write(table, out, force=wanted.force)
     alerts = sum(table["alert"].to_pylist())
     console.print(
         f"{streamed.events:,} events in {streamed.seconds:.0f} s "
         f"({streamed.events / streamed.seconds:,.0f}/s); "
         f"{table.num_rows:,} estimates and {alerts:,} alerts of {', '.join(sorted(test))} in {out}"
     )
-    if wanted == Wanted():
+    if not (wanted.report or wanted.figures or wanted.baselines):
         return
     outcomes = read_outcomes(oulad, sorted(codes))
     others = {}
@@ -65,6 +68,7 @@ def evaluate(
 
 
 def _check(folder: OuladFolder, test: Sequence[str], out: Path, wanted: Wanted) -> None:
+    files.check(out, wanted.report, wanted.figures, force=wanted.force)
     try:
         check_name(out)
         if wanted.baselines:
@@ -95,9 +99,8 @@ def _tell(
             f"{name}: AUC weekly {one.auc_weekly:.3f}, active {one.auc_weekly_active:.3f}, ECE {one.ece:.3f}"
         )
     shown = report.page(ours, others, codes) if wanted.report else None
-    save(
-        {"presentations": codes, "homeroom": ours, "baselines": others}, shown, wanted.report, wanted.figures
-    )
+    found = {"presentations": codes, "homeroom": ours, "baselines": others}
+    save(found, shown, wanted.report, wanted.figures, force=wanted.force)
     for path in (wanted.figures, wanted.report):
         if path is not None:
             console.print(f"written: {path}")

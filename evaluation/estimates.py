@@ -8,7 +8,7 @@ estimates rest on events of days before it. ``alert`` is 1 on the day of a risk 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from schemas.learning import DayPackage
+from streams.files import written
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor
 
@@ -79,7 +80,7 @@ class Estimates:
         return (int((block.course_run, learner, block.day) in self._alerts) for learner in block.learners)
 
 
-_WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {
+_WRITERS: dict[str, Callable[[pa.Table, IO[bytes]], None]] = {
     ".parquet": pa.parquet.write_table,
     ".csv": pa.csv.write_csv,
 }
@@ -91,8 +92,11 @@ def check_name(path: Path) -> None:
         raise ValueError(f"out: found {path.name!r}; expected a name ending in .parquet or .csv")
 
 
-def write(table: pa.Table, path: Path) -> None:
-    """As parquet or CSV, by the file's ending. Raises ``ValueError`` for another one."""
+def write(table: pa.Table, path: Path, *, force: bool = False) -> None:
+    """As parquet or CSV, by the file's ending.
+
+    Raises ``ValueError`` for another one, ``OutputError`` for a file that must not be written.
+    """
     check_name(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _WRITERS[path.suffix](table, path)
+    with written(path, force=force) as file:
+        _WRITERS[path.suffix](table, file)

@@ -25,6 +25,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from evaluation.alerts import counted, first_days
 from evaluation.demographics import ATTRIBUTES, demographics
@@ -104,7 +105,7 @@ def show(found: Audit, console: Console) -> None:
     for name in ("", "n", "lost", "AUC", "alerted", "gap", "ABROCA", "chance", ""):
         table.add_column(name, no_wrap=True)
     for attribute in found.attributes:
-        table.add_row(f"[bold]{attribute.attribute}[/]")
+        table.add_row(Text(attribute.attribute, "bold"))
         for one in attribute.groups:
             table.add_row(*_cells(one))
     console.print(table)
@@ -248,7 +249,15 @@ def _by_chance(mine: Bools, reference: Bools, sample: _Sample) -> float:
 def _read(path: Path) -> pyarrow.Table:
     if not path.is_file():
         raise EstimatesError(f"{path}: no such file; expected a table that homeroom evaluate wrote")
-    return pyarrow.parquet.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
+    read = pyarrow.parquet.read_table if path.suffix == ".parquet" else pyarrow.csv.read_csv
+    try:
+        table = read(path)
+        _ = table.column_names  # decoded when asked for: a file in another encoding is found out here
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise EstimatesError(
+            f"{path}: cannot be read: {error}; expected a table that homeroom evaluate wrote"
+        ) from None
+    return table
 
 
 def differing(found: Audit) -> Sequence[tuple[str, GroupFigures]]:

@@ -7,14 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.page import Page, render
+from streams import files
 
 
-def save(found: Any, page: Page | None, report: Path | None, figures: Path | None) -> None:
-    """Write figures (a dataclass, or anything of dataclasses) and a page, each where a path is given."""
+def save(
+    found: Any, page: Page | None, report: Path | None, figures: Path | None, *, force: bool = False
+) -> None:
+    """Write figures (a dataclass, or anything of dataclasses) and a page, each where a path is given.
+
+    Raises ``OutputError`` for a path that must not be written, see :mod:`streams.files`.
+    """
     if figures is not None:
-        _write(figures, json.dumps(plain(found), indent=2, allow_nan=False) + "\n")
+        text = json.dumps(plain(found), indent=2, allow_nan=False) + "\n"
+        files.write(figures, text, force=force)
     if page is not None and report is not None:
-        _write(report, render(page))
+        files.write(report, render(page), force=force)
 
 
 def plain(value: Any) -> Any:
@@ -26,8 +33,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
     return None if isinstance(value, float) and isnan(value) else value
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

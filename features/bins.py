@@ -45,6 +45,12 @@ def value(feature: Feature, bin_: int) -> float:
     return low + bin_ * (high - low) / BINS
 
 
+def span(feature: Feature) -> tuple[float, float]:
+    """The least and the largest value that bins tell apart: beyond them, all values are alike."""
+    scale = feature.scale
+    return (0.0, float(_LARGEST)) if isinstance(scale, Log) else (float(scale.low), float(scale.high))
+
+
 def histogram(codes: Codes) -> NDArray[np.int32]:
     """How many enrolments fall into each bin: uint8 [features, enrolments] → int32 [features, bins]."""
     rows = np.arange(len(codes))[:, None] * BINS

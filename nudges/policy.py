@@ -5,6 +5,7 @@ content, so that a row of the ledger names exactly the rules it was decided by. 
 and checks the rules: :mod:`nudges.policy_file` reads them from YAML, :mod:`nudges.decisions` applies them.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date, time
 from functools import cached_property
@@ -21,6 +22,8 @@ from schemas.fields import Fraction
 from schemas.learner import Channel
 from schemas.nudge import DecisionReason
 from schemas.risk import MEMORY, MODEL, RUN, Reason, RiskChange, RiskLevel
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 NO_CAMPAIGN = "none"
 """What the ledger calls the campaign of a change that no campaign is for."""
@@ -303,6 +306,13 @@ class Policy(Rule):
     holdout_key: Annotated[str, Field(min_length=1)] = Field(
         "homeroom-holdout-1", description="names the draws of holdout and variants; another key draws anew"
     )
+
+    @field_validator("effective_from", mode="before")
+    @classmethod
+    def _is_a_day(cls, day: object) -> object:
+        if isinstance(day, str) and not _DAY.fullmatch(day):  # numbers would be taken for seconds since 1970
+            raise ValueError(f"effective_from is {day!r}; expected a date such as 2026-02-01")
+        return day
 
     @field_validator("default_timezone")
     @classmethod

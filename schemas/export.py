@@ -60,10 +60,10 @@ def differences(folder: Path = FOLDER) -> list[str]:
 
 
 def write(folder: Path = FOLDER) -> None:
-    """Make the folder exactly the documents."""
+    """Make the folder exactly the documents. Of what else lies there, only old ones of ours are removed."""
     folder.mkdir(exist_ok=True)
     wanted = documents()
-    for path in folder.glob("*"):
+    for path in folder.glob("homeroom.*.json"):
         if path.name not in wanted:
             path.unlink()
     for name, text in wanted.items():

@@ -96,14 +96,20 @@ def applied(writer: ClickHouseWriter) -> dict[int, tuple[str, str]]:
 
 
 def migrate(
-    address: StoreAddress, target: int | None = None, steps: tuple[Migration, ...] | None = None
+    address: StoreAddress,
+    target: int | None = None,
+    steps: tuple[Migration, ...] | None = None,
+    *,
+    backwards: bool = True,
 ) -> list[str]:
     """Make the address's database, if need be, and bring its tables to ``target`` (None: the newest).
 
+    backwards: whether migrations may be taken back, which drops tables with what is in them.
     Returns what was run, such as ``["up 0001_activity"]``; nothing where all was in place.
 
     Raises:
-        MigrationError: an applied migration has changed, is unknown here, or ``target`` is none of ours.
+        MigrationError: an applied migration has changed, is unknown here, ``target`` is none of ours, or one
+            is to be taken back and ``backwards`` is false. Nothing was run then.
         StoreDown, StoreRejected: from the store.
     """
     steps = migrations() if steps is None else steps
@@ -116,6 +122,12 @@ def migrate(
         writer.command(_LEDGER)
         done = applied(writer)
         _check(done, steps)
+        lost = [str(step) for step in steps if step.number > target and step.number in done]
+        if lost and not backwards:
+            raise MigrationError(
+                f"target: {target} takes {len(lost)} migrations back, {lost[-1]} to {lost[0]}, and drops "
+                "their tables and columns with all that is in them; expected --force with it"
+            )
         return _forwards(writer, steps, done, target) + _backwards(writer, steps, done, target)
 
 

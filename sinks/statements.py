@@ -19,6 +19,7 @@ _OPAQUE = re.compile(
     re.DOTALL,
 )
 _FORMAT = re.compile(r"\bFORMAT\s+\w+\s*$", re.IGNORECASE)
+_ASKED = re.compile(r"\bFORMAT\s+(?P<name>\w+)\s*(?:\bSETTINGS\b[^;]*)?[;\s]*$", re.IGNORECASE)
 _FILE = re.compile(r"\b(INTO\s+OUTFILE|FROM\s+INFILE)\b", re.IGNORECASE)
 _NAME = r"(?:\w+|`[^`]+`|\"[^\"]+\")"
 _INSERT = re.compile(
@@ -75,6 +76,16 @@ def without_format(sql: str) -> str:
     bare = _OPAQUE.sub(lambda found: " " * len(found[0]), sql)
     found = _FORMAT.search(bare)
     return sql[: found.start()] if found else sql
+
+
+def asked_format(sql: str) -> str | None:
+    """The name of the format that a query asks for, if it does.
+
+    >>> asked_format("SELECT 'FORMAT Null' FORMAT CSV SETTINGS max_threads = 1; -- FORMAT TSV")
+    'CSV'
+    """
+    found = _ASKED.search(_OPAQUE.sub(lambda opaque: " " * len(opaque[0]), sql))
+    return found["name"] if found else None
 
 
 def as_insert(sql: str) -> Insert | None:

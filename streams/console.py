@@ -82,11 +82,11 @@ class Place:
         try:
             with socket.create_server((self.host, self.port)):
                 pass
-        except OSError as error:
+        except (OSError, UnicodeError, OverflowError) as error:
             raise SettingsError(
                 f"HOMEROOM_CONSOLE_HOST and _PORT are {self.host} and {self.port}: "
-                f"{error.strerror or error}; expected an address of this machine, and a port that nobody "
-                "listens on"
+                f"{getattr(error, 'strerror', None) or error}; expected an address of this machine, "
+                "and a port that nobody listens on"
             ) from None
 
 

@@ -21,6 +21,7 @@ from sources.stream import DAY, Published
 from streams.people import simulated_names
 from streams.publishing import Sent
 from streams.rig import Progress, Rig, RigError
+from streams.screen import styled
 from streams.settings import Settings
 
 DEMO_POLICY = Path(nudges.__file__).parent / "demo-policy.yaml"
@@ -60,13 +61,20 @@ def unfinished(plan: SimulationPlan) -> Iterator[Published]:
     return takewhile(lambda message: message.occurred_at <= closes, simulator.stream(plan))
 
 
+def check_place(settings: Settings) -> None:
+    """Raises ``SettingsError`` where the page could not be served: before the term is run, not after it."""
+    from streams.console import Place  # noqa: PLC0415 - the web's libraries take a while to import
+
+    Place(settings.console_host, settings.console_port).check()
+
+
 def serve_demo(settings: Settings, plan: SimulationPlan, console: Console) -> None:
     """Serve the instructors' page over a finished run, with a key made for it, until Ctrl-C."""
     from streams.console import Place, serve  # noqa: PLC0415 - the web's libraries take a while to import
 
     shown, key = make_key("Demo instructor", "instructor", sorted({run.course for run in plan.runs}))
     place = Place(settings.console_host, settings.console_port)
-    console.print(f"\n[bold]The instructors' page:[/] {place.url}", highlight=False)
+    console.print(styled("bold", "\nThe instructors' page:", f" {place.url}"), highlight=False)
     console.print(f"  sign in with the key {shown}", highlight=False, soft_wrap=True)
     asking = f"curl -H 'Authorization: Bearer {shown}' {place.url}/api/v1/risks"
     console.print(f"  or ask the API: {asking}", highlight=False, soft_wrap=True)
@@ -98,10 +106,10 @@ def _shown(console: Console, total: int) -> Iterator[Show]:
         yield _Lines(console, total)
         return
     columns = (
-        TextColumn("{task.fields[at]}"),
+        TextColumn("{task.fields[at]}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:,.0f} events/s"),
+        TextColumn("{task.fields[rate]:,.0f} events/s", markup=False),
         TimeElapsedColumn(),
     )
     with Bar(*columns, console=console, refresh_per_second=2) as bar:

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Column
 
 from nudges.experiments.effects import LEAST, LEVEL, Arm, Effect, anytime, fixed
 from nudges.experiments.off_policy import (
@@ -25,12 +23,14 @@ from nudges.experiments.outcomes import OUTCOMES
 from nudges.experiments.report import Counted, Line, lines
 from nudges.experiments.size import POWER, once, watched
 from sinks.store import StoreReader
+from streams.options import StoreFolder
+from streams.screen import console
+from streams.screen import table as table_of
 from streams.stores import store_reader
 
 app = typer.Typer(
     help="How many learners a trial needs, and what nudges have been shown to do.", no_args_is_help=True
 )
-console = Console()
 
 EFFECTS = """
 SELECT campaign, variant, arm, outcome, count(), countIf(happened), uniqExact(propensity)
@@ -56,8 +56,6 @@ WHERE first AND campaign = %(campaign)s AND outcome = %(outcome)s
 ORDER BY decision_id
 """
 
-Folder = Annotated[Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")]
-
 
 @app.command("size")
 def size(
@@ -75,15 +73,15 @@ def size(
         }
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    table = Table("looking", "nudged", "holdout", "together")
+    table = table_of("looking", "nudged", "holdout", "together")
     for looking, arms in found.items():
         table.add_row(looking, f"{arms.nudged:,}", f"{arms.holdout:,}", f"{arms.total:,}")
-    console.print(table)
+    console.whole(table)
 
 
 @app.command("show")
 def show(
-    folder: Folder = None,
+    folder: StoreFolder = None,
     a_a: Annotated[
         bool, typer.Option("--a-a", help="Compare two halves of the nudged, which must not differ.")
     ] = False,
@@ -105,17 +103,17 @@ def show_effects(reader: StoreReader, *, a_a: bool = False, at_the_end: bool = F
         return
     names = Column("campaign", overflow="fold"), Column("variant", overflow="fold")
     outcome = Column("outcome", no_wrap=True, min_width=max(map(len, OUTCOMES)))
-    table = Table(*names, outcome, *_arms(a_a), "difference", "95 % interval", "so it", "")
+    table = table_of(*names, outcome, *_arms(a_a), "difference", "95 % interval", "so it", "")
     for line in found:
         table.add_row(line.campaign, line.variant, line.outcome, *_cells(line), _could_see(line))
-    console.print(table)
+    console.whole(table)
 
 
 @app.command("instead")
 def instead(
     campaign: Annotated[str, typer.Argument(help="A campaign's name.")],
     outcome: Annotated[str, typer.Option(help="One of the outcomes of `experiment show`.")] = "active_7",
-    folder: Folder = None,
+    folder: StoreFolder = None,
 ) -> None:
     """What would have been if everybody had got one variant, or nobody a nudge; from what was logged.
 
@@ -129,7 +127,7 @@ def instead(
     names = sorted(set(variant))
     made, rewards = np.array([names.index(one) for one in variant]), np.array(happened, float)
     means = earlier_means(made, rewards, _days(decided), _days(known), len(names))
-    table = Table("if all had got", "inverse propensity", "self-normalised", "doubly robust", "worth rows")
+    table = table_of("if all had got", "inverse propensity", "self-normalised", "doubly robust", "worth rows")
     for choice, name in enumerate(names):
         logged = Logged(made, np.array(propensity), rewards, always(choice, len(names), len(made)))
         weighted, robust = inverse_propensity(logged), doubly_robust(logged, means)
@@ -137,7 +135,7 @@ def instead(
         enough = weighted.effective >= LEAST
         cells = map(_estimate, found) if enough else ["not yet known"] * len(found)
         table.add_row(name or "no nudge", *cells, f"{weighted.effective:,.0f}")
-    console.print(table)
+    console.whole(table)
 
 
 def _days(dates: Iterable[date]) -> Ints:

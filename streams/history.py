@@ -6,9 +6,9 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from sinks.store import StoreReader
+from streams.screen import styled
 
 SILENT_DAYS = 7
 """Days without activity that are worth a line."""
@@ -40,11 +40,11 @@ def of_learner(reader: StoreReader, pseudonym: str) -> list[Moment]:
 
 def show(console: Console, pseudonym: str, moments: Sequence[Moment]) -> None:
     """A line for each moment; the beginning of the nudge's id says what belongs together."""
-    console.print(f"[bold]{pseudonym}[/]", highlight=False)
+    console.print(styled("bold", pseudonym), highlight=False)
     for one in moments:
         about = f" ({one.about[:8]})" if one.about else ""
         run = f" {one.course_run}" if one.course_run else ""
-        words = escape(f"{one.at:%Y-%m-%d %H:%M}{run}: {one.words}{about}")
+        words = f"{one.at:%Y-%m-%d %H:%M}{run}: {one.words}{about}"
         console.print(words, highlight=False, soft_wrap=True)
 
 

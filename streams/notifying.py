@@ -2,8 +2,6 @@
 
 import asyncio
 
-from prometheus_client import start_http_server
-
 from nudges.notifier.metrics import Metrics
 from nudges.notifier.places import Place
 from nudges.notifier.preview import preview
@@ -11,15 +9,16 @@ from nudges.notifier.service import composer_of, serve
 from nudges.notifier.settings import NotifierSettings
 from streams.logs import BROKERS_WORDS, configure_logging
 from streams.publisher import Publisher
+from streams.serving import serve_metrics
 from streams.settings import Settings
 
 
 def run(settings: Settings, own: NotifierSettings) -> None:
-    """Deliver nudges until told to stop. Raises ``NotifierError`` where it cannot go on."""
+    """Deliver nudges until told to stop. Raises ``NotifierError``, ``SettingsError`` where it cannot."""
     configure_logging(settings.log_level)
     metrics = Metrics()
-    if own.metrics_port:
-        start_http_server(own.metrics_port, settings.metrics_host, registry=metrics.registry)
+    host, port = settings.metrics_host, own.metrics_port
+    serve_metrics(host, port, metrics.registry, "HOMEROOM_NOTIFIER_METRICS_PORT")
     asyncio.run(serve(own, place_of(settings), Publisher(settings.broker), metrics))
 
 

@@ -4,16 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from sources.simulator import SimulationPlan
 from streams import experiment, policies, trial, trial_past
+from streams.options import MOST_LEARNERS, Seed, StoreFolder, term
+from streams.screen import console
 from streams.settings import load
 from streams.stores import store_reader
 from streams.trial import Strength
 
 app = typer.Typer(help="Check a policy file, or try it on the past. Nothing is sent.", no_args_is_help=True)
-console = Console()
 
 
 @app.command("check")
@@ -29,18 +28,19 @@ def check(file: Annotated[Path, typer.Argument(help="A policy file, or a folder 
 def simulate(
     file: Annotated[Path, typer.Argument(help="A policy file.")],
     learners: Annotated[
-        int | None, typer.Option(help="Of a simulated term, instead of the store's recorded past.")
+        int | None,
+        typer.Option(
+            min=2, max=MOST_LEARNERS, help="Of a simulated term, instead of the store's recorded past."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the simulated term.")] = 1,
+    seed: Seed = 1,
     responding: Annotated[
         Strength, typer.Option(help="How strongly the simulated learners respond to nudges.")
     ] = "weak",
     approving: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of proposals that a simulated instructor approves.")
     ] = 1.0,
-    folder: Annotated[
-        Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")
-    ] = None,
+    folder: StoreFolder = None,
 ) -> None:
     """Try a policy on the past: how many nudges, to whom, how many held back and why, and to what effect.
 
@@ -52,11 +52,11 @@ def simulate(
     if learners is not None:
         from streams import trial_term  # noqa: PLC0415 - a whole backtest, with its models
 
-        plan = SimulationPlan.term(learners, seed=seed)
+        plan = term(learners, seed=seed)
         with console.status("living the term three times: under the policy, with all nudged, with nobody"):
-            term = trial_term.on_term(chosen, rules, plan, responding, approving)
-        trial.show(console, chosen, term.trial)
-        trial_term.show(console, term)
+            lived = trial_term.on_term(chosen, rules, plan, responding, approving)
+        trial.show(console, chosen, lived.trial)
+        trial_term.show(console, lived)
         return
     with store_reader(folder) as reader:
         found = trial.on_store(chosen, reader, rules.timing.lateness)

@@ -27,6 +27,7 @@ from sinks.migrate import migrate
 from sources.stream import Published
 from streams import topics
 from streams.brokers import Broker, EmbeddedBroker, die_with_parent, free_port
+from streams.folders import STORE
 from streams.publishing import Sent, publish
 from streams.settings import Settings
 
@@ -55,7 +56,7 @@ class WorkerProcess:
         """Start it."""
         environment = os.environ | _environment(self.settings)
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-        with self.log.open("ab") as log:
+        with open(self.log, "ab", opener=_unlinked) as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own modules
                 (sys.executable, *self.arguments),
                 env=environment,
@@ -124,7 +125,7 @@ class Rig:
     """A broker, a store and workers, started together and ended together.
 
     broker: one that runs already, else the embedded one is started. store: the same. folder: where data
-    and logs lie. Use it as a context manager.
+    and logs lie, which the caller holds (:func:`streams.folders.taken`). Use it as a context manager.
     """
 
     def __init__(self, folder: Path, settings: Settings, *, broker: bool = True, store: bool = True) -> None:
@@ -142,7 +143,7 @@ class Rig:
                 broker: Broker = self._stack.enter_context(EmbeddedBroker())
                 self.settings = self.settings.model_copy(update=EMBEDDED | {"broker": broker.address})
             if self._start_store:
-                store = EmbeddedStore(self.folder / "store")
+                store = EmbeddedStore(self.folder / STORE)
                 self._stack.callback(store.stop)
                 self.settings = self.settings.model_copy(update=_of_store(store.start()))
             address = self.settings.store_address
@@ -220,6 +221,10 @@ def interruptible(rig: Rig) -> Iterator[Rig]:
             yield rig
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _unlinked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o644)
 
 
 def _of_store(address: StoreAddress) -> dict[str, Any]:

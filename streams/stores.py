@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sinks.address import StoreAddress
 from sinks.store import StoreReader
+from streams.folders import read_in
 from streams.settings import SettingsError, load
 
 
@@ -18,7 +19,7 @@ def store_at(folder: Path | None) -> Iterator[StoreAddress]:
 
     The one in ``folder`` is started, and stopped afterwards.
 
-    Raises ``SettingsError`` where there is none.
+    Raises ``SettingsError`` or ``FolderError`` where there is none.
     """
     if folder is None:
         address = load().reader_address
@@ -26,21 +27,18 @@ def store_at(folder: Path | None) -> Iterator[StoreAddress]:
             raise SettingsError("HOMEROOM_STORE is empty: there is no store to ask")
         yield address
         return
-    if not (folder / "store").exists():
-        raise SettingsError(
-            f"--folder {folder}: there is no store; run `homeroom demo` or `homeroom replay` first"
-        )
     from sinks.embedded import EmbeddedStore  # noqa: PLC0415 - only where one is needed
 
-    store = EmbeddedStore(folder / "store")
-    try:
-        yield store.reader(store.start())
-    finally:
-        store.stop()
+    with read_in(folder) as directory:
+        store = EmbeddedStore(directory)
+        try:
+            yield store.reader(store.start())
+        finally:
+            store.stop()
 
 
 @contextmanager
 def store_reader(folder: Path | None) -> Iterator[StoreReader]:
-    """A reader of that store, as long as it is needed. Raises ``SettingsError`` where there is none."""
+    """A reader of that store, as long as it is needed. See ``store_at`` for what is raised."""
     with store_at(folder) as address, StoreReader(address) as reader:
         yield reader

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from sinks.store import StoreReader
 from sources.simulator import SimulationPlan, Truth, truth
 from streams.identity import Identity
 from streams.rig import Progress
+from streams.screen import styled
 
 LEVELS = ("low", "medium", "high")
 
@@ -32,7 +34,7 @@ class Judged:
 def show(console: Console, reader: StoreReader, progress: Progress, folder: Path) -> None:
     """Counts, levels, changes, decisions and the model's own progressive figures."""
     seconds = max(progress.elapsed_s, 1e-9)
-    console.rule("[bold]What happened")
+    console.rule(Text("What happened", "bold"))
     lines = [
         ("events published", f"{progress.sent.records:,}"),
         ("applied", f"{progress.applied:,}"),
@@ -45,11 +47,11 @@ def show(console: Console, reader: StoreReader, progress: Progress, folder: Path
     lines += _decisions(reader)
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in lines:
-        table.add_row(f"[dim]{name}", value)
+        table.add_row(Text(name, "dim"), value)
     console.print(table)
     _show_reasons(console, reader)
     _show_model(console, reader)
-    console.print(f"\n[dim]data:[/] {folder}")
+    console.print(styled("dim", "\ndata:", f" {folder}"))
 
 
 def _levels(reader: StoreReader) -> list[tuple[str, int]]:
@@ -87,7 +89,8 @@ def _show_reasons(console: Console, reader: StoreReader) -> None:
     ).rows
     for learner, course_run, probability, reasons in rows:
         why = "; ".join(reasons)
-        console.print(f"[bold]{learner}[/] in {course_run} is at {probability:.0%}: {why}", highlight=False)
+        told = f" in {course_run} is at {probability:.0%}: {why}"
+        console.print(styled("bold", str(learner), told), highlight=False)
 
 
 def _show_model(console: Console, reader: StoreReader) -> None:
@@ -99,7 +102,8 @@ def _show_model(console: Console, reader: StoreReader) -> None:
     ).rows
     if rows:
         figures = ", ".join(f"{name} {value:,.3f}".removesuffix(".000") for name, value in rows)
-        console.print(f"\n[dim]model, progressive (test, then train):[/] {figures}", highlight=False)
+        head = "\nmodel, progressive (test, then train):"
+        console.print(styled("dim", head, f" {figures}"), highlight=False)
 
 
 # -- against the simulator's truth ------------------------------------------------------------------

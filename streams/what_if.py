@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from console.ports import Effect, Estimate, NoModelError, UnknownFeatureError
-from features.bins import code
+from features.bins import code, span
 from features.catalogue import FEATURES, INDEX
 from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
@@ -99,7 +99,8 @@ def _replaced(base: Bytes, features: Mapping[str, float]) -> Bytes:
         place = INDEX.get(name)
         if place is None:
             raise UnknownFeatureError(f"features: {name!r} is not known; expected names of docs/features.md")
-        if not np.isfinite(value):
-            raise UnknownFeatureError(f"features: {name} is {value}; expected a finite number")
+        low, high = span(FEATURES[place])
+        if not low <= value <= high:  # nor is NaN
+            raise UnknownFeatureError(f"features: {name} is {value:g}; expected {low:g} to {high:g}")
         asked[place] = code(FEATURES[place], np.array([value]))[0]
     return asked

@@ -8,13 +8,13 @@ from typing import NoReturn
 
 import faust
 import uvloop
-from prometheus_client import start_http_server
 
 from console.access import ApiKey
 from streams.app import Pipeline
 from streams.ending import Ending, leave
 from streams.logs import configure_logging
 from streams.memory import collect_seldom
+from streams.serving import serve_metrics
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 def run(settings: Settings, keys: Sequence[ApiKey] | None = None) -> NoReturn:
     """Work until stopped, and end the process: with code 0 after a signal, not 0 after a failure.
 
+    Raises ``SettingsError`` where a port is taken.
     keys: who may use the console; it is served from this worker where they are given.
     """
     ending = Ending(settings.stop_s)
@@ -34,8 +35,8 @@ def run(settings: Settings, keys: Sequence[ApiKey] | None = None) -> NoReturn:
         from streams.cohosting import cohost  # noqa: PLC0415 - the web's libraries take a while to import
 
         cohost(pipeline.app, settings, keys)
-    if settings.metrics_port:
-        start_http_server(settings.metrics_port, settings.metrics_host, registry=pipeline.metrics.registry)
+    host, port = settings.metrics_host, settings.metrics_port
+    serve_metrics(host, port, pipeline.metrics.registry, "HOMEROOM_METRICS_PORT")
     # Above info Faust sets the root logger to debug to feed its spinner, a sixth of the processor.
     worker = faust.Worker(pipeline.app, loglevel="info", override_logging=False, redirect_stdouts=False)
     log.info("worker of group %s on %s", settings.group, settings.broker)

@@ -11,6 +11,9 @@ from statistics import NormalDist
 
 from nudges.experiments.effects import LEVEL, margin
 
+SMALLEST = 1e-6
+"""Of every share and difference: one in a million. Smaller ones say nothing, and are beyond the formulas."""
+
 POWER = 0.8
 """How often an effect of the asked size would be seen."""
 
@@ -95,6 +98,10 @@ def _checked(base: float, effect: float, share: float, level: float, power: floa
     for name, value in shares.items():
         if not 0.0 < value < 1.0:
             raise ValueError(f"{name} is {value:g}; expected more than 0 and less than 1")
+        if not SMALLEST <= value <= 1 - SMALLEST:
+            raise ValueError(f"{name} is {value!r}; expected {SMALLEST:g} to 1 - {SMALLEST:g}")
     if effect == 0.0:
         raise ValueError("effect is 0; expected a difference to be seen")
+    if abs(effect) < SMALLEST:
+        raise ValueError(f"effect is {effect:g}; expected a difference of at least {SMALLEST:g}")
     return base + effect

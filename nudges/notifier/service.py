@@ -135,7 +135,14 @@ async def _endpoint(
     runner = web.AppRunner(app_of(links, outbox, metrics), access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        try:
+            await web.TCPSite(runner, settings.host, settings.port).start()
+        except (OSError, UnicodeError) as error:
+            raise NotifierError(
+                f"HOMEROOM_NOTIFIER_HOST and _PORT are {settings.host!r} and {settings.port}: "
+                f"{getattr(error, 'strerror', None) or error}; expected an address of this machine, and "
+                "a port that nobody listens on"
+            ) from None
         yield
     finally:
         await runner.cleanup()

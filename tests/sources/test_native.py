@@ -95,6 +95,61 @@ def test_the_first_bad_line_says_what_is_wrong(line: bytes, error: str) -> None:
         next(reader)
 
 
-def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        list(native.read(tmp_path / "nowhere.jsonl"))
+def _cut(data: bytes) -> bytes:
+    return data[: len(data) - 9]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("gone.jsonl", None, "cannot be read: No such file or directory; expected a file of JSON lines"),
+        ("gone.gz", None, "cannot be read: No such file"),
+        ("folder", "folder", "cannot be read: Is a directory"),
+        ("folder.gz", "folder", "cannot be read: Is a directory"),
+        ("a\0b", None, "cannot be read: embedded null byte"),
+        ("plain.gz", lines(CALENDAR), "is not packed as its name says"),
+        ("header.gz", b"\x1f\x8b", "is not packed as its name says, or not to its end"),
+        ("garbage.gz", gzip.compress(b"")[:10] + b"\xff" * 50, "is not packed as its name says"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_when_it_is_named(
+    tmp_path: Path, name: str, content: bytes | str | None, error: str
+) -> None:
+    if content == "folder":
+        (tmp_path / name).mkdir()
+    elif isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(NativeError, match=error):
+        native.read(tmp_path / name, ticks=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("cut.gz", _cut(gzip.compress(lines(CALENDAR, CLICK))), r"cut.gz:\d+: .* not to its end"),
+        ("wrong.gz", gzip.compress(lines(CALENDAR))[:-8] + b"\0" * 8, r"wrong.gz:\d: is not packed"),
+        (
+            "utf16.jsonl",
+            lines(CALENDAR).decode().encode("utf-16"),
+            r"utf16.jsonl:1: message: .* Invalid JSON",
+        ),
+        ("latin.jsonl", b'{"type": "tick", "source": "\xe4"}', r"latin.jsonl:1: message: .* Invalid JSON"),
+        ("zeros.jsonl", b"\0" * 100, r"zeros.jsonl:1: message: .* Invalid JSON"),
+        ("packed.jsonl", gzip.compress(lines(CALENDAR)), r"packed.jsonl:1: message: .* Invalid JSON"),
+        ("long.jsonl", b" " * (native.MAX_LINE + 1), r"long.jsonl:1: is longer than 1,048,576 bytes"),
+        ("bomb.gz", gzip.compress(b"[" * (native.MAX_LINE + 1)), r"bomb.gz:1: is longer than"),
+        ("deep.jsonl", b"[" * 100_000, r"deep.jsonl:1: message: .* Invalid JSON"),
+    ],
+)
+def test_what_is_no_message_is_told_with_its_line(
+    tmp_path: Path, name: str, content: bytes, error: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(NativeError, match=error):
+        list(native.read(tmp_path / name, ticks=True))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_message(tmp_path: Path) -> None:
+    (tmp_path / "windows.jsonl").write_bytes(b"\xef\xbb\xbf" + lines(CALENDAR).replace(b"\n", b"\r\n"))
+    (message,) = native.read(tmp_path / "windows.jsonl")
+    assert message.value == orjson.dumps(CALENDAR)

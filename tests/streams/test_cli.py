@@ -13,8 +13,10 @@ from typer.testing import CliRunner, Result
 from nudges.notifier import following
 from schemas.inbound import event_adapter
 from sinks.embedded import EmbeddedStore
-from streams import cli
+from streams import cli, screen
 from streams.brokers import Broker
+from streams.folders import taken
+from tests.evaluation.folders import write
 
 COMMANDS = [
     "worker",
@@ -47,7 +49,7 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("HOMEROOM_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.console, "width", 200)
+    monkeypatch.setattr(screen.console, "width", 200)
 
 
 def invoke(*arguments: str) -> Result:
@@ -113,10 +115,9 @@ def test_a_simulated_term_is_written_as_valid_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["simulate", "--learners", "1", "--out", "t"], "expected at least two"),
+        (["simulate", "--learners", "3", "--out", "t"], "expected at least two"),
         (["simulate", "--weeks", "2", "--out", "t"], "weeks: 2, expected at least 4"),
-        (["simulate", "--speed", "0", "--out", "t"], "--speed is 0.0; expected more than 0"),
-        (["simulate", "--learners", "4", "--out", "no/t"], "--out is no/t; expected a file in a folder"),
+        (["simulate", "--speed", "0", "--out", "t"], "--speed is 0.0; expected more than 0, and"),
         (["replay"], "give one of --oulad and --events"),
         (["replay", "--oulad", "nowhere"], "nowhere"),
         (["query", "SELECT 1", "--folder", "nowhere"], "--folder nowhere: there is no store; run"),
@@ -265,3 +266,88 @@ def test_a_policy_is_tried_on_a_simulated_term(tmp_path: Path) -> None:
 
 def test_nobody_knows_a_learner_of_an_empty_store(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "knows no such learner" in fails(capsys, "why", "ann", "--folder", str(folder))
+
+
+@pytest.mark.parametrize("arguments", [["demo"], ["demo", "--serve"], ["replay", "--events", "events.jsonl"]])
+def test_a_folder_with_somebody_s_papers_is_left_alone(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMEROOM_CONSOLE_PORT", str(unused_port()))
+    (tmp_path / "papers" / "store").mkdir(parents=True)
+    (tmp_path / "papers" / "store" / "thesis.txt").write_text("years of work")
+    (tmp_path / "events.jsonl").write_bytes(b"")
+    told = fails(capsys, *arguments, "--folder", "papers")
+    assert told.count("\n") == 1
+    assert "--folder papers: holds things that homeroom did not put there" in told
+    assert [path.name for path in (tmp_path / "papers").rglob("*")] == ["store", "thesis.txt"]
+    assert (tmp_path / "papers" / "store" / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["demo", "--learners", "3"], "expected at least two"),
+        (["demo", "--serve"], "HOMEROOM_CONSOLE_HOST and _PORT"),
+    ],
+)
+def test_a_demo_that_cannot_be_leaves_the_one_before(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with taken(tmp_path / "demo", "demo"):
+        (tmp_path / "demo" / "store").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        monkeypatch.setenv("HOMEROOM_CONSOLE_PORT", str(occupied.getsockname()[1]))
+        told = " ".join(fails(capsys, *arguments, "--folder", "demo").replace("│", " ").split())
+    assert words in told
+    assert (tmp_path / "demo" / "store").is_dir()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["simulate", "--learners", "4", "--courses", "1", "--weeks", "4", "--out", "thesis"],
+        ["replay", "--events", "-", "--summary-json", "thesis"],
+        ["report", "--course", "BBB/2014B", "--week", "1", "--out", "thesis"],
+        ["evaluate", "--oulad", "oulad", "--test", "2014B", "--out", "e.csv", "--report", "thesis"],
+        ["evaluate", "--oulad", "oulad", "--test", "2014B", "--out", "e.csv", "--json", "thesis"],
+        ["evaluate", "--oulad", "oulad", "--test", "2014B", "--out", "thesis.csv"],
+        ["fairness", "--oulad", "oulad", "--estimates", "e.csv", "--report", "thesis"],
+        ["new-course", "--oulad", "oulad", "--json", "thesis"],
+        ["causality", "--oulad", "oulad", "--test", "2014B", "--day", "3", "--json", "thesis"],
+    ],
+)
+def test_no_command_writes_over_what_is_there_and_says_so_before_the_work(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "oulad")
+    for name in ("thesis", "thesis.csv"):
+        (tmp_path / name).write_text("years of work")
+    before = sorted(tmp_path.rglob("*"))
+    told = fails(capsys, *arguments)
+    assert "is there already; expected a new file; --force replaces it" in told
+    assert told.count("\n") == 1
+    assert (tmp_path / "thesis").read_text() == (tmp_path / "thesis.csv").read_text() == "years of work"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_force_writes_over_a_file(tmp_path: Path) -> None:
+    (tmp_path / "term.jsonl").write_text("old")
+    arguments = ["simulate", "--learners", "4", "--courses", "1", "--weeks", "4", "--out", "term.jsonl"]
+    assert invoke(*arguments, "--force").exit_code == 0
+    assert (tmp_path / "term.jsonl").read_text().startswith("{")
+
+
+def test_migrations_are_not_taken_back_without_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EmbeddedStore(tmp_path / "store") as address:
+        monkeypatch.setenv("HOMEROOM_STORE", address.url())
+        assert invoke("migrate").exit_code == 0
+        told = fails(capsys, "migrate", "--target", "1")
+        assert "drops their tables and columns with all that is in them; expected --force with it" in told
+        assert invoke("migrate").output == "up to date\n"
+        assert "down" in invoke("migrate", "--target", "0", "--force").output

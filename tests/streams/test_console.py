@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from console.access import make_key
 from console.ports import NoModelError, OutboxDownError, Person, UnknownFeatureError
-from features.bins import value
+from features.bins import code, span, value
 from features.catalogue import FEATURES, INDEX
 from online_models.arrays import unpack
 from online_models.design import Seen
@@ -81,11 +81,32 @@ def test_each_feature_can_be_asked_in_its_own_unit(package: DayPackage) -> None:
 
 @pytest.mark.parametrize(
     ("features", "words"),
-    [({"age": 1.0}, "'age' is not known"), ({"silence": float("nan")}, "silence is nan; expected a finite")],
+    [
+        ({"age": 1.0}, "'age' is not known"),
+        ({"silence": float("nan")}, "silence is nan; expected 0 to 65535"),
+        ({"silence": 1e300}, r"silence is 1e\+300; expected 0 to 65535"),
+        ({"silence": float("inf")}, "silence is inf; expected"),
+        ({"clicks_7": -5}, "clicks_7 is -5; expected 0 to 65535"),
+        ({"active_days_7": 8}, "active_days_7 is 8; expected 0 to 7"),
+        ({"missed": -0.1}, "missed is -0.1; expected 0 to 1"),
+        ({"silence": 3, "score_mean": 70}, "score_mean is 70; expected 0 to 1"),
+    ],
 )
 def test_what_cannot_be_asked(package: DayPackage, features: dict[str, float], words: str) -> None:
     with pytest.raises(UnknownFeatureError, match=words):
         PackageWhatIf(lambda: package).estimate(RUN, features)
+
+
+def test_a_larger_value_is_never_taken_for_a_smaller_one(package: DayPackage) -> None:
+    """Up to the last value that may be asked, whatever a float's size does to whole numbers."""
+    what_if = PackageWhatIf(lambda: package)
+    for feature in FEATURES:
+        low, high = span(feature)
+        codes = [int(code(feature, np.array([one]))[0]) for one in np.linspace(low, high, 9)]
+        assert codes == sorted(codes)
+        assert what_if.estimate(RUN, {feature.name: high}).probability == pytest.approx(
+            what_if.estimate(RUN, {feature.name: value(feature, 63)}).probability
+        )
 
 
 def test_no_package_and_no_cohort_yet(package: DayPackage) -> None:

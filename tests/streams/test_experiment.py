@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter
-from streams import cli, experiment
+from streams import cli, screen
 from tests.stores import fresh_database, real_server_or_embedded
 
 RUNNER = CliRunner()
@@ -29,7 +29,7 @@ def outcomes(
     with fresh_database(server) as address, ClickHouseWriter(address) as writer:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("HOMEROOM_STORE", address.url())
-        monkeypatch.setattr(experiment.console, "width", 200)
+        monkeypatch.setattr(screen.console, "width", 200)
         yield writer
 
 
@@ -106,7 +106,7 @@ def test_outcomes_can_be_told_apart_on_a_narrow_terminal(
 ) -> None:
     write(outcomes, "nudged", 50, 50)
     write(outcomes, "nudged", 50, 50, outcome="active_14")
-    monkeypatch.setattr(experiment.console, "width", 80)
+    monkeypatch.setattr(screen.console, "width", 80)
     shown = RUNNER.invoke(cli.app, ["experiment", "show"]).output
     assert "active_7" in shown
     assert "active_14" in shown

@@ -1,0 +1,34 @@
+"""Options that several commands share, each with the range in which it makes sense."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sources.simulator import SimulationPlan
+
+MOST_SPEED = 1e9
+"""Event seconds a second: a term in an instant."""
+
+MOST_LEARNERS, MOST_COURSES, MOST_WEEKS, MOST_SEED = 1_000_000, 1_000, 104, 2**32 - 1
+"""Of a simulated term: it is held in memory, a day of each run at a time."""
+
+Learners = Annotated[int, typer.Option(min=2, max=MOST_LEARNERS, help="Learners in all runs together.")]
+Courses = Annotated[
+    int, typer.Option(min=1, max=MOST_COURSES, help="Courses, each with a past and a present run.")
+]
+Weeks = Annotated[int, typer.Option(max=MOST_WEEKS, help="Length of a run.")]
+Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="The same seed gives the same term.")]
+Folder = Annotated[
+    Path, typer.Option(help="Where data and logs go: absent, empty, or of an earlier run of the command.")
+]
+StoreFolder = Annotated[Path | None, typer.Option(help="An embedded store's folder, of a demo or replay.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
+
+
+def term(learners: int, **more: Any) -> SimulationPlan:
+    """A simulated term. Raises ``typer.BadParameter`` where there is none with these sizes."""
+    try:
+        return SimulationPlan.term(learners, **more)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

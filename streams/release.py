@@ -1,0 +1,18 @@
+"""Which release of homeroom this is."""
+
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def release() -> str:
+    """The version of the checkout that the code runs from, else that of the installed package."""
+    project = Path(__file__).parent.parent / "pyproject.toml"
+    try:
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        return version("homeroom")
+    except PackageNotFoundError:
+        return "of unknown version"
