@@ -44,7 +44,9 @@ class NudgeFeedback(TypedDict):
 class Preferences(TypedDict):
     """How a learner wants to be reached. Keyed by the learner.
 
-    What a message leaves out stays as it was; of each field the newest by ``occurred_at`` holds.
+    What a message leaves out stays as it was; of each field the newest by ``occurred_at`` holds. What closes
+    (``opted_out``, ``paused_until``, ``suppressed``) anybody may say; it is taken back only by a message
+    ``said_by`` the learner, or by an admin with a ``reason``. See ``schemas/consent.py``.
     """
 
     type: Literal["preferences"]
@@ -57,4 +59,6 @@ class Preferences(TypedDict):
     paused_until: NotRequired[Instant | None]
     digest: NotRequired[bool]
     suppressed: NotRequired[bool]  # on the suppression list: nothing is sent, on any channel
+    said_by: NotRequired[Literal["learner", "instructor", "admin"]]  # who wants it; absent: nobody knows
+    reason: NotRequired[Annotated[str, Field(max_length=200)]]  # why an admin takes a learner's no back
     source: NotRequired[Id]
