@@ -2,13 +2,12 @@
 
 import asyncio
 
-from prometheus_client import start_http_server
-
 from nudges.notifier.metrics import Metrics
 from nudges.notifier.places import Place
 from nudges.notifier.preview import preview
 from nudges.notifier.service import composer_of, serve
 from nudges.notifier.settings import NotifierSettings
+from streams.exporter import start_http_server
 from streams.logs import BROKERS_WORDS, configure_logging
 from streams.publisher import Publisher
 from streams.settings import Settings
@@ -19,7 +18,7 @@ def run(settings: Settings, own: NotifierSettings) -> None:
     configure_logging(settings.log_level)
     metrics = Metrics()
     if own.metrics_port:
-        start_http_server(own.metrics_port, settings.metrics_host, registry=metrics.registry)
+        start_http_server(own.metrics_port, settings.metrics_host, metrics.registry)
     asyncio.run(serve(own, place_of(settings), Publisher(settings.broker), metrics))
 
 

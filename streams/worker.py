@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import faust
 import uvloop
-from prometheus_client import start_http_server
 
 from console.access import ApiKey
 from streams.app import Pipeline
+from streams.exporter import start_http_server
 from streams.logs import configure_logging
 from streams.memory import collect_seldom
 from streams.settings import Settings
@@ -30,7 +30,7 @@ def run(settings: Settings, keys: Sequence[ApiKey] | None = None) -> int:
 
         cohost(pipeline.app, settings, keys)
     if settings.metrics_port:
-        start_http_server(settings.metrics_port, settings.metrics_host, registry=pipeline.metrics.registry)
+        start_http_server(settings.metrics_port, settings.metrics_host, pipeline.metrics.registry)
     # Above info Faust sets the root logger to debug to feed its spinner, a sixth of the processor.
     worker = faust.Worker(pipeline.app, loglevel="info", override_logging=False, redirect_stdouts=False)
     log.info("worker of group %s on %s", settings.group, settings.broker)
