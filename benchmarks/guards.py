@@ -21,7 +21,7 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -231,7 +231,9 @@ def _wish(at: int, draw: Random) -> Message:
         {"digest": draw.random() < 0.4},
         {"timezone": draw.choice(ZONES)},
     ]
-    return {"type": "preferences"} | draw.choice(wishes)
+    said_by = draw.choice(["learner", "learner", "instructor", "admin"])
+    who = {"said_by": said_by, "reason": draw.choice(["", "asked by telephone"])}
+    return {"type": "preferences"} | draw.choice(wishes) | who
 
 
 def _feedback(draw: Random) -> Message:
@@ -354,9 +356,9 @@ def judge(partition: Partition) -> None:
 def _at_decision(nudge: Nudge, known: list[Message]) -> Iterator[str]:
     if nudge.channel in _closed(known):
         yield "opted out"
-    if _newest("suppressed", known):
+    if _suppressed(known):
         yield "suppressed"
-    paused = _newest("paused_until", known)
+    paused = _paused_until(known)
     if paused is not None and nudge.decided_at < paused:
         yield "paused"
     local = nudge.send_at.astimezone(ZoneInfo(_newest("timezone", known) or "UTC")).time()
@@ -378,10 +380,10 @@ def _not_taken_back(nudge: Nudge, heard: int, partition: Partition) -> Iterator[
         if partition.read_at[place] >= due:
             continue
         known = [message for _, message in partition.life.heard[: place + 1]]
-        paused = _newest("paused_until", known)
+        paused = _paused_until(known)
         if nudge.channel in _closed(known):
             yield "sent after an opt-out"
-        if _newest("suppressed", known):
+        if _suppressed(known):
             yield "sent after a suppression"
         if paused is not None and nudge.send_at < paused:
             yield "sent in a pause"
@@ -423,13 +425,37 @@ def _beside_another_digest(nudge: Nudge, before: list[Nudge]) -> Iterator[str]:
 
 
 def _closed(known: list[Message]) -> set[str]:
-    said = [(_at(one), one["event_id"], one["opted_out"]) for one in known if "opted_out" in one]
-    at, _, named = max(said, default=(-(2**62), "", []))
-    left = [one for one in known if one.get("kind") == "unsubscribed" and _at(one) >= at]
-    closed = set(named)
-    for one in left:
-        closed |= {one["channel"]} if one["channel"] else {*CHANNELS}
+    said = [one for one in known if "opted_out" in one]
+    left = [one for one in known if one.get("kind") == "unsubscribed"]
+    closed: set[str] = set()
+    for channel in CHANNELS:
+        opened = _opened(one for one in said if channel not in one["opted_out"])
+        noes = [one for one in said if channel in one["opted_out"]]
+        noes += [one for one in left if one["channel"] in (channel, None)]
+        if any(_at(one) >= opened for one in noes):
+            closed.add(channel)
     return closed
+
+
+def _suppressed(known: list[Message]) -> bool:
+    said = [one for one in known if "suppressed" in one]
+    opened = _opened(one for one in said if not one["suppressed"])
+    return any(one["suppressed"] and _at(one) >= opened for one in said)
+
+
+def _paused_until(known: list[Message]) -> datetime | None:
+    said = [one for one in known if "paused_until" in one]
+    opened = _opened(said)  # a pause that the learner names anew may be shorter than the one before
+    pauses = [one["paused_until"] for one in said if one["paused_until"] and _at(one) >= opened]
+    return max(pauses, default=None)
+
+
+def _opened(said: Iterable[Message]) -> int:
+    """When those who may take a *no* back did so last."""
+    may = [
+        one for one in said if one["said_by"] == "learner" or (one["said_by"] == "admin" and one["reason"])
+    ]
+    return max(map(_at, may), default=-(2**62))
 
 
 def _newest(wish: str, known: list[Message]) -> Any:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from console import problems
 from console.access import ApiKey, KeyRing
 from console.api import courses, learners, nudges, operations
+from console.bounds import Bounded, Bounds
 from console.guard import Guard
 from console.limits import Buckets, Limit
 from console.live import Live
@@ -47,7 +48,11 @@ HEADERS = {
 
 
 def create_app(
-    parts: Parts, keys: Iterable[ApiKey], per_key: Limit = PER_KEY, per_stranger: Limit = PER_STRANGER
+    parts: Parts,
+    keys: Iterable[ApiKey],
+    per_key: Limit = PER_KEY,
+    per_stranger: Limit = PER_STRANGER,
+    bounds: Bounds | None = None,
 ) -> FastAPI:
     """The whole console. The caller closes ``parts.readers`` when the server has ended."""
     live = Live(parts.readers)
@@ -76,6 +81,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _describe_problems(app)
 
+    app.add_middleware(Bounded, bounds=bounds or Bounds())
     app.add_middleware(_WithHeaders)
     return app
 

@@ -32,6 +32,13 @@ DEADLINE: Json = {
     "relief": "as for a typical learner of the course (the last deadline met): 81 %",
 }
 
+UNWANTED: Json = {
+    "opted_out": ["sms"],
+    "paused_until": None,
+    "suppressed": False,
+    "since": {"sms": "2014-03-03T18:20:00Z"},
+}
+
 RISK: Json = {
     "learner": LEARNER,
     "name": "Hana Yilmaz",
@@ -46,6 +53,7 @@ RISK: Json = {
     "reasons": [SILENCE, DEADLINE],
     "step": "Write a short personal message: you noticed the silence, and one small thing to come back with.",
     "answered": WORD,
+    "unwanted": UNWANTED,
 }
 
 RISK_PAGE: Json = {
@@ -71,6 +79,7 @@ DECISION: Json = {
     "channel": "email",
     "text": None,
     "words": [WORD | {"kind": "opened", "nudge_id": NUDGE}],
+    "unwanted": UNWANTED,
 }
 
 PROPOSAL: Json = DECISION | {
@@ -103,6 +112,18 @@ STORY: Json = {
     ],
     "decisions": [DECISION],
     "words": [WORD],
+    "wishes": [
+        {
+            "at": "2014-03-03T18:20:00Z",
+            "said_by": "learner",
+            "source": "campus",
+            "reason": None,
+            "closes": ["sms"],
+            "paused_until": None,
+            "opens": [],
+            "withheld": [],
+        }
+    ],
 }
 
 COURSE: Json = {
@@ -170,6 +191,8 @@ PREFERENCES: Json = {
     "timezone": "Europe/Berlin",
     "opted_out": ["sms"],
     "paused_until": "2014-06-01T00:00:00Z",
+    "suppressed": False,
+    "since": {"sms": "2014-03-03T18:20:00Z", "paused": "2014-03-03T18:20:00Z"},
 }
 
 ACCEPTED: Json = {"event_id": "0d5f6c1f3f0b4d1c8a0b9d6f1f5f7c11"}

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator
 
 from console.readers import Readers
 from sinks.errors import StoreError
@@ -31,13 +32,17 @@ class Live:
         self._look_s = look_s
         self._state = ""
         self._changed = asyncio.Condition()
-        self._listeners = 0
+        self._listeners: Counter[str] = Counter()
         self._looking: asyncio.Task[None] | None = None
         self._leaving = False
 
-    async def changes(self) -> AsyncIterator[str]:
+    def listens(self, who: str) -> int:
+        """How many pages of somebody listen."""
+        return self._listeners[who]
+
+    async def changes(self, who: str = "") -> AsyncGenerator[str]:
         """The state at every change; empty now and then, to keep the line open."""
-        self._listeners += 1
+        self._listeners[who] += 1
         if self._looking is None:  # nobody has looked for a while
             self._state = await self._ask() or self._state
         if self._looking is None:
@@ -52,7 +57,7 @@ class Live:
                 news, seen = (self._state if self._state != seen else ""), self._state
                 yield news
         finally:
-            self._listeners -= 1
+            self._listeners -= Counter([who])
             if not self._listeners:
                 self.stop()
 

@@ -67,6 +67,20 @@ class Word(Answer):
     arrived: bool = Field(True, description="false while it is on its way into the store")
 
 
+class Unwanted(Answer):
+    """What a learner does not want. Only the learner takes it back, or an admin who gives a reason."""
+
+    model_config = _like(shown.UNWANTED)
+
+    opted_out: list[str] = Field(description="closed channels, by unsubscriptions as well")
+    paused_until: datetime | None = Field(None, description="no messages until then; null where none is on")
+    suppressed: bool = Field(False, description="nothing may be sent, on any channel")
+    since: dict[str, datetime] = Field(
+        default_factory=dict,
+        description="when each no was said last, by channel, `paused` or `suppressed`",
+    )
+
+
 class Risk(Answer):
     """An enrolment's risk now, and why."""
 
@@ -87,6 +101,7 @@ class Risk(Answer):
     reasons: list[Why] = Field(default_factory=list, description="of the last change, the main one first")
     step: str = Field("", description="a suggestion for the instructor, by the main reason")
     answered: Word | None = Field(None, description="an instructor's word since the last change")
+    unwanted: Unwanted | None = Field(None, description="what the learner does not want; null where nothing")
 
 
 class RiskPage(Answer):
@@ -147,6 +162,24 @@ class Decision(Answer):
         None, description="of a proposal: what would be said; null where the console does not know the policy"
     )
     words: list[Word] = Field(default_factory=list, description="what became of it, the newest first")
+    unwanted: Unwanted | None = Field(
+        None, description="what the learner does not want by now; null where nothing"
+    )
+
+
+class Wished(Answer):
+    """What was said of how a learner wants to be reached, and what it did."""
+
+    at: datetime
+    said_by: str | None = Field(None, description="learner, instructor or admin; null where nobody told")
+    source: str | None = Field(None, description="whose key or which system it came by")
+    reason: str | None = Field(None, description="why an admin took a no back")
+    closes: list[str] = Field(description="channels, or `suppressed`")
+    paused_until: datetime | None = None
+    opens: list[str] = Field(
+        description="what was closed and is open again: channels, `paused`, `suppressed`"
+    )
+    withheld: list[str] = Field(description="what it asked to be opened and stayed closed")
 
 
 class DecisionPage(Answer):
@@ -171,6 +204,9 @@ class Story(Answer):
     changes: list[Change] = Field(description="the newest first")
     decisions: list[Decision] = Field(description="the newest first")
     words: list[Word] = Field(description="the newest first")
+    wishes: list[Wished] = Field(
+        default_factory=list, description="how the learner wants to be reached; the newest first"
+    )
 
 
 class Learner(Answer):
@@ -293,7 +329,10 @@ class Accepted(Answer):
 
 
 class Wishes(BaseModel):
-    """How a learner wants to be reached. What is left out stays as it is."""
+    """How a learner wants to be reached. What is left out stays as it is.
+
+    A learner's no is taken back by the learner, or by an admin with a ``reason``; for others that is a 403.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -303,17 +342,18 @@ class Wishes(BaseModel):
     timezone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None = None
     opted_out: list[Channel] | None = None
     paused_until: AwareDatetime | None = None
+    reason: Annotated[str, Field(max_length=200)] | None = Field(
+        None, description="why an admin takes a learner's no back; kept"
+    )
 
 
-class Preferences(Answer):
+class Preferences(Unwanted):
     """What is known of how a learner wants to be reached."""
 
     model_config = _like(shown.PREFERENCES)
 
     learner: Pseudonym
     timezone: str | None
-    opted_out: list[str]
-    paused_until: datetime | None
 
 
 class Question(BaseModel):

@@ -6,13 +6,14 @@ changed within the week; what holds today is the console's business.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from console.models import Course, EngagementDay, Held, Risk, RiskWeek
 from console.pages.rendering import environment
 from console.ports import Directory
-from console.queries import courses, weeks
+from console.queries import courses, weeks, wishes
 from console.readers import Readers
+from console.steps import welcome
 
 WIDTH, HEIGHT = 640, 140
 LISTED = 30
@@ -82,7 +83,7 @@ def _week(readers: Readers, run: str, week: int, directory: Directory | None) ->
     if not days:
         raise ReportError(f"week {week} of {run} has no closed day; expected 1 to {story.course.week}")
     so_far = [one for one in story.engagement if one.day <= last]
-    changed = [_named(one, directory) for one in weeks.changes(readers, run, first, last)]
+    changed = _named(readers, weeks.changes(readers, run, first, last), last, directory)
     return Week(
         course=story.course,
         week=week,
@@ -96,9 +97,16 @@ def _week(readers: Readers, run: str, week: int, directory: Directory | None) ->
     )
 
 
-def _named(risk: Risk, directory: Directory | None) -> Risk:
-    person = directory.person(risk.learner) if directory else None
-    return risk.model_copy(update={"name": person.name if person else None})
+def _named(readers: Readers, risks: Sequence[Risk], last: date, directory: Directory | None) -> list[Risk]:
+    """With names and with what the learners do not want: a *no* of after the week counts as well."""
+    known = wishes.known(readers, (risk.learner for risk in risks))
+    end, found = datetime.combine(last + timedelta(days=1), time(), UTC), []
+    for risk in risks:
+        person = directory.person(risk.learner) if directory else None
+        no = wishes.unwanted(known[risk.learner].consent, end) if risk.learner in known else None
+        changes = {"name": person.name if person else None, "unwanted": no, "step": welcome(risk.step, no)}
+        found.append(risk.model_copy(update=changes))
+    return found
 
 
 def _trend(days: Sequence[EngagementDay], name: str) -> Trend:

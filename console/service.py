@@ -7,7 +7,7 @@ the problems that it raises.
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
@@ -30,14 +30,13 @@ from console.models import (
     RiskPage,
     Said,
     Story,
-    Uplift,
+    Unwanted,
     WhatIfAnswer,
     Why,
     Wishes,
     Word,
 )
 from console.ports import (
-    Difference,
     Directory,
     Effects,
     NoModelError,
@@ -47,12 +46,14 @@ from console.ports import (
     WhatIf,
     Wording,
 )
-from console.queries import courses, learners, nudges, risks
+from console.queries import courses, learners, nudges, risks, wishes
 from console.queries.risks import Filters
 from console.readers import Readers
 from console.recent import Recent
+from console.steps import welcome
+from console.uplift import uplift
+from console.wishing import check, message_of
 from schemas.learner import NudgeFeedback
-from schemas.learner import Preferences as PreferencesMessage
 
 RUNS_S = 1.0
 """How long the list of course runs is remembered: it is asked for with every request."""
@@ -146,19 +147,34 @@ class Service:
         """Who it is, where somebody has told."""
         return self.parts.directory.person(learner) if self.parts.directory else None
 
-    def _named(self, risk: Risk) -> Risk:
-        """With the learner's name, and with a word that is still on its way."""
+    def _unwanted(self, learners: Iterable[str]) -> dict[str, Unwanted | None]:
+        """What each of the learners does not want; whoever never said anything is not among them."""
+        found, now = wishes.known(self.parts.readers, learners), self.now()
+        return {learner: wishes.unwanted(one.consent, now) for learner, one in found.items()}
+
+    def _all_named(self, found: Sequence[Risk]) -> list[Risk]:
+        noes = self._unwanted(risk.learner for risk in found)
+        return [self._named(risk, noes.get(risk.learner)) for risk in found]
+
+    def _named(self, risk: Risk, no: Unwanted | None) -> Risk:
+        """With the learner's name and what they do not want, and with a word that is still on its way."""
         person = self.person(risk.learner)
         words = [one for one in self.recent.of(risk.learner, risk.course_run) if one.kind in INSTRUCTORS]
-        changes: dict[str, object] = {"name": person.name if person else None}
+        changes: dict[str, object] = {"name": person.name if person else None, "unwanted": no}
+        changes["step"] = welcome(risk.step, no)
         if words and (risk.answered is None or words[0].at >= risk.answered.at):
             arrived = risk.answered is not None and words[0].at == risk.answered.at
             changes["answered"] = words[0].model_copy(update={"arrived": arrived})
         return risk.model_copy(update=changes)
 
-    def _named_decision(self, decision: Decision) -> Decision:
-        person = self.person(decision.learner)
-        return decision.model_copy(update={"name": person.name if person else None})
+    def _named_decisions(self, decisions: Sequence[Decision]) -> list[Decision]:
+        noes = self._unwanted(one.learner for one in decisions)
+        people = {one.learner: self.person(one.learner) for one in decisions}
+        names = {learner: person.name for learner, person in people.items() if person}
+        return [
+            one.model_copy(update={"name": names.get(one.learner), "unwanted": noes.get(one.learner)})
+            for one in decisions
+        ]
 
     # -- questions ----------------------------------------------------------------------------------
 
@@ -193,7 +209,7 @@ class Service:
         return RiskPage(
             as_of=newest + timedelta(days=1),
             total=found.total,
-            items=[self._named(risk) for risk in found.risks],
+            items=self._all_named(found.risks),
             next=found.next,
         )
 
@@ -203,9 +219,8 @@ class Service:
         if not found:
             raise not_found("no enrolment of this learner is within your courses")
         person = self.person(learner)
-        return Learner(
-            learner=learner, name=person.name if person else None, risks=[self._named(one) for one in found]
-        )
+        name = person.name if person else None
+        return Learner(learner=learner, name=name, risks=self._all_named(found))
 
     def story(self, key: ApiKey, learner: str, run: str) -> Story:
         """One enrolment from its first estimate to now."""
@@ -215,14 +230,16 @@ class Service:
             raise not_found("no enrolment of this learner is within your courses")
         history, activity = learners.history(readers, run, learner)
         words = learners.words(readers, run, learner)
+        said = wishes.known(readers, [learner]).get(learner, wishes.Known())
         coming = [one.model_copy(update={"arrived": False}) for one in self.recent.of(learner, run, words)]
         return Story(
-            risk=self._named(found[0]),
+            risk=self._named(found[0], wishes.unwanted(said.consent, self.now())),
             history=history,
             activity=activity,
             changes=learners.changes(readers, run, learner),
             decisions=learners.decisions(readers, run, learner),
             words=[*coming, *words],
+            wishes=list(reversed(said.told)),
         )
 
     def ledger(
@@ -230,17 +247,19 @@ class Service:
     ) -> DecisionPage:
         """A page of the ledger."""
         page = nudges.ledger(self.parts.readers, self.runs(key, only), decision, cursor, limit)
-        return page.model_copy(update={"items": [self._named_decision(one) for one in page.items]})
+        return page.model_copy(update={"items": self._named_decisions(page.items)})
 
     def waiting(self, key: ApiKey) -> list[Decision]:
         """Proposals that wait for a yes or a no."""
         wording, answered = self.parts.wording, self.recent.verdicts()
         found = nudges.waiting(self.parts.readers, self.runs(key), self.now())
-        return [
-            self._named_decision(one.model_copy(update={"text": wording.text(proposed) if wording else None}))
-            for one, proposed in found
-            if one.nudge_id not in answered
-        ]
+        return self._named_decisions(
+            [
+                one.model_copy(update={"text": wording.text(proposed) if wording else None})
+                for one, proposed in found
+                if one.nudge_id not in answered
+            ]
+        )
 
     def how_many_wait(self, key: ApiKey) -> int:
         """How many proposals wait, without asking for them: every page says it."""
@@ -261,14 +280,12 @@ class Service:
         """What was decided, and what is known of its effect."""
         readers, runs, effects = self.parts.readers, self.runs(key, only), self.parts.effects
         found = effects.of(nudges.outcomes(readers, runs)) if effects else []
-        return Interventions(
-            decisions=nudges.decisions(readers, runs), uplift=[_uplift(one) for one in found]
-        )
+        return Interventions(decisions=nudges.decisions(readers, runs), uplift=[uplift(one) for one in found])
 
     def preferences(self, key: ApiKey, learner: str) -> Preferences:
         """How a learner of the scope wants to be reached."""
         self.learner(key, learner)
-        return learners.preferences(self.parts.readers, learner)
+        return wishes.preferences(self.parts.readers, learner, self.now())
 
     def what_if(self, key: ApiKey, question: Question) -> WhatIfAnswer:
         """Score a learner who need not exist."""
@@ -308,26 +325,15 @@ class Service:
             raise ProblemError(HTTPStatus.CONFLICT, "this nudge does not wait for an answer (any more)")
         return self._send(key, waits[0].learner, waits[0].course_run, verdict, nudge_id)
 
-    def wish(self, key: ApiKey, learner: str, wishes: Wishes) -> Accepted:
-        """Send how a learner wants to be reached."""
+    def wish(self, key: ApiKey, learner: str, wanted: Wishes) -> Accepted:
+        """Send how a learner wants to be reached. Raises a problem where that would take back a *no*."""
         self._may_act(key)
         self.learner(key, learner)
         person, outbox = self._reachable(learner)
         event_id = _new_id()
-        message: PreferencesMessage = {
-            "type": "preferences",
-            "event_id": event_id,
-            "learner": person.learner,
-            "occurred_at": self.now(),
-            "source": key.name,
-        }
-        given = wishes.model_fields_set
-        if "timezone" in given:
-            message["timezone"] = wishes.timezone
-        if "opted_out" in given:
-            message["opted_out"] = wishes.opted_out or []
-        if "paused_until" in given:
-            message["paused_until"] = wishes.paused_until
+        message = message_of(wanted, key, person.learner, self.now(), event_id)
+        said = wishes.known(self.parts.readers, [learner]).get(learner, wishes.Known())
+        check(message, said.consent)
         outbox.publish(message)
         return Accepted(event_id=event_id)
 
@@ -378,24 +384,6 @@ class Service:
 
 
 INSTRUCTORS = ("helped", "not_at_risk", "in_contact")
-
-
-def _uplift(found: Difference) -> Uplift:
-    """A difference as it is answered: what nobody can know yet is null."""
-    both = bool(found.nudged and found.held_out)
-    return Uplift(
-        campaign=found.campaign,
-        variant=found.variant,
-        outcome=found.outcome,
-        nudged=found.nudged,
-        nudged_share=found.nudged_share if found.nudged else None,
-        held_out=found.held_out,
-        held_out_share=found.held_out_share if found.held_out else None,
-        difference=found.nudged_share - found.held_out_share if both else None,
-        low=found.low,
-        high=found.high,
-        judgement=found.judgement,
-    )
 
 
 def _new_id() -> str:

@@ -1,5 +1,7 @@
 """The suggested step for an instructor, by what the main reason is about. Not what learners are written."""
 
+from console.models import Unwanted
+
 STEPS: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("missed", "late", "early", "ahead", "since_submission", "due", "next_due"),
@@ -28,6 +30,21 @@ ANY = "Ask how the course is going, and what would help most."
 
 
 GETTING_BETTER = "It is getting better: a word of encouragement is enough."
+
+
+NOT_IN_WRITING = (
+    "Do not write: the learner said no. Speak with them when you meet, or wait until they come to you."
+)
+WRITTEN = frozenset({"email", "instructor"})
+"""Channels by which an instructor's own message would come."""
+
+
+def welcome(step: str, unwanted: Unwanted | None) -> str:
+    """The step as it may be taken with somebody who does not want some messages."""
+    if not step or unwanted is None:
+        return step
+    silent = unwanted.suppressed or unwanted.paused_until is not None
+    return NOT_IN_WRITING if silent or WRITTEN & set(unwanted.opted_out) else step
 
 
 def step_for(feature: str) -> str:

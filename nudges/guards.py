@@ -16,9 +16,9 @@ def unwelcome(learner: Learner, at: int, *, in_force: bool = True) -> DecisionRe
     """Why nothing may go to this learner now, on any channel."""
     if not in_force:
         return "run_over"
-    if learner.wish("suppressed"):
+    if learner.consent.suppressed:
         return "suppressed"
-    paused_until = learner.wish("paused_until")
+    paused_until = learner.consent.paused_until
     if paused_until is not None and at < paused_until:
         return "paused"
     return None

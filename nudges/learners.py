@@ -2,8 +2,8 @@
 
 :func:`heard` takes in what learners and other systems say. It is commutative and idempotent: messages that
 come late, twice or in another order leave the same record, so nothing that was closed opens by accident.
-Of each wish the newest by ``occurred_at`` holds (of two at one moment the one with the larger event id); an
-unsubscription holds until a *later* message of preferences names the channels anew.
+Of each wish the newest by ``occurred_at`` holds (of two at one moment the one with the larger event id); a
+*no* holds until somebody takes it back who may (:mod:`schemas.consent`).
 
 A wish may be dated far ahead: by a clock that is wrong, or in a replay, where feedback is read before the
 events of its day. It waits until its time has come (:meth:`Learner.wait`), so it wins over nothing that is
@@ -15,14 +15,16 @@ A record is plain data (:meth:`Learner.record`), to be kept by whoever calls. No
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 from nudges.policy import MAX_CAP_DAYS
+from schemas.consent import CHANNELS, Consent
 from schemas.fields import DAY_S
-from schemas.learner import Channel
 
-CHANNELS: tuple[Channel, ...] = get_args(Channel)
-WISHES = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
+__all__ = ["CHANNELS"]
+
+WISHES = ("timezone", "digest")
+"""Those of which the newest holds, whoever says it. What closes channels is in :class:`Consent`."""
 
 Wish = tuple[int, str, Any]
 """When it was said, in which event, and what."""
@@ -84,7 +86,7 @@ class Learner:
     messages that wait for their time, as plain data by their event."""
 
     wishes: Mapping[str, Wish] = field(default_factory=dict)
-    unsubscribed: Mapping[str, int] = field(default_factory=dict)
+    consent: Consent = field(default_factory=Consent)
     sendings: tuple[Sending, ...] = ()
     proposals: Mapping[str, Proposal] = field(default_factory=dict)
     home_zone: str | None = None
@@ -94,8 +96,8 @@ class Learner:
     def of(cls, record: Mapping[str, Any]) -> Self:
         """The learner that :meth:`record` wrote down; an empty mapping is a learner never heard of."""
         return cls(
-            {name: (at, event, value) for name, (at, event, value) in record.get("wishes", {}).items()},
-            record.get("unsubscribed", {}),
+            {name: (*record["wishes"][name],) for name in WISHES if name in record.get("wishes", {})},
+            Consent.of(record),
             tuple(Sending(*values) for values in record.get("sendings", ())),
             {name: Proposal(*values) for name, values in record.get("proposals", {}).items()},
             record.get("home_zone"),
@@ -106,7 +108,7 @@ class Learner:
         """As plain data, for JSON."""
         found: dict[str, Any] = {
             "wishes": {name: list(wish) for name, wish in sorted(self.wishes.items())},
-            "unsubscribed": dict(sorted(self.unsubscribed.items())),
+            **self.consent.record(),
             "sendings": [list(_VALUES(one)) for one in self.sendings],
             "proposals": {
                 name: [getattr(one, value) for value in Proposal.__slots__]
@@ -128,11 +130,7 @@ class Learner:
 
     def closed(self, channel: str) -> bool:
         """Whether the learner does not want a channel."""
-        said = self.wishes["opted_out"][0] if "opted_out" in self.wishes else None
-        left = self.unsubscribed.get(channel)
-        if left is not None and (said is None or left >= said):
-            return True
-        return said is not None and channel in self.wish("opted_out")
+        return self.consent.closed(channel)
 
     def pending(self, at: int) -> tuple[Sending, ...]:
         """Our own messages that are to be sent after a moment."""
@@ -210,7 +208,7 @@ def _with_wishes(learner: Learner, message: Mapping[str, Any]) -> Learner:
         known = found.get(name)
         if name in message and (known is None or (at, event) > known[:2]):
             found[name] = (at, event, _plain(message[name]))
-    return replace(learner, wishes=found)
+    return replace(learner, wishes=found, consent=learner.consent.preferences(message))
 
 
 def _plain(value: Any) -> Any:
@@ -223,10 +221,7 @@ def _plain(value: Any) -> Any:
 def _unsubscribed(learner: Learner, message: Mapping[str, Any]) -> Learner:
     """Close the channel: the one that is named, else the nudge's, else all of them."""
     channel = message.get("channel") or _channel_of(learner, message.get("nudge_id"))
-    found = dict(learner.unsubscribed)
-    for one in (channel,) if channel else CHANNELS:
-        found[one] = max(_at(message), found.get(one, _at(message)))
-    return replace(learner, unsubscribed=found)
+    return replace(learner, consent=learner.consent.unsubscribed(message, channel))
 
 
 def _channel_of(learner: Learner, nudge_id: str | None) -> str:

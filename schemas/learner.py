@@ -45,7 +45,9 @@ class Preferences(TypedDict):
     """How a learner wants to be reached. Keyed by the learner.
 
     What a message leaves out stays as it was; of each field the newest by ``occurred_at`` holds. A
-    ``paused_until`` before 2000 is over, one from 2100 on has no end.
+    ``paused_until`` before 2000 is over, one from 2100 on has no end. What closes (``opted_out``,
+    ``paused_until``, ``suppressed``) anybody may say; it is taken back only by a message ``said_by`` the
+    learner, or by an admin with a ``reason``. See ``schemas/consent.py``.
     """
 
     type: Literal["preferences"]
@@ -58,4 +60,6 @@ class Preferences(TypedDict):
     paused_until: NotRequired[Until | None]
     digest: NotRequired[bool]
     suppressed: NotRequired[bool]  # on the suppression list: nothing is sent, on any channel
+    said_by: NotRequired[Literal["learner", "instructor", "admin"]]  # who wants it; absent: nobody knows
+    reason: NotRequired[Annotated[str, Field(max_length=200)]]  # why an admin takes a learner's no back
     source: NotRequired[Id]

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from console.access import ApiKey
 from console.app import create_app
 from console.ports import OutboxDownError
+from console.protocol import MAX_HEAD, BoundedProtocol
 from console.readers import Readers
 from console.service import Parts
 from schemas.inbound import Feedback, feedback_adapter
@@ -39,6 +40,10 @@ SERVER: Mapping[str, Any] = {
     "log_level": "warning",
     "access_log": False,
     "server_header": False,
+    "http": BoundedProtocol,
+    "ws": "none",
+    "h11_max_incomplete_event_size": MAX_HEAD,
+    "timeout_keep_alive": 5,
     "timeout_graceful_shutdown": 5,
 }
 """How uvicorn serves the console, alone and inside a worker."""

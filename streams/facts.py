@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 
-from nudges.learners import WISHES
+WISHES = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
+AUTHORS = ("said_by", "reason", "source")
+"""Who said it and why: kept where it is told who, since that decides whether a *no* is taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,10 @@ def said_fact(message: dict[str, Any]) -> Fact:
     """Of preferences, or of feedback on a nudge."""
     at = int(message["occurred_at"].timestamp())
     if message["type"] == "preferences":
-        detail = orjson.dumps({name: _plain(message[name]) for name in WISHES if name in message}).decode()
+        told = WISHES + AUTHORS if "said_by" in message else WISHES
+        detail = orjson.dumps({name: _plain(message[name]) for name in told if name in message}).decode()
         return Fact(message["learner"], "", at, "preferences", message["event_id"], detail=detail)
-    told = (message.get("channel"), message.get("reason"))
+    words = (message.get("channel"), message.get("reason"))
     return Fact(
         message["learner"],
         message.get("course_run") or "",
@@ -52,7 +55,7 @@ def said_fact(message: dict[str, Any]) -> Fact:
         message["kind"],
         message["event_id"],
         message.get("nudge_id") or "",
-        ": ".join(filter(None, told)),
+        ": ".join(filter(None, words)),
     )
 
 

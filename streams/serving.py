@@ -1,7 +1,8 @@
 """Serves a process's metrics to Prometheus, and says which setting is wrong where it cannot."""
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
+from streams.exporter import start_http_server
 from streams.settings import SettingsError
 
 
@@ -14,7 +15,7 @@ def serve_metrics(host: str, port: int, registry: CollectorRegistry, setting: st
     if not port:
         return
     try:
-        start_http_server(port, host, registry=registry)
+        start_http_server(port, host, registry)
     except (OSError, UnicodeError) as error:  # a host's name may be none
         why = getattr(error, "strerror", None) or str(error)
         raise SettingsError(

@@ -1,16 +1,26 @@
 """Whose key it is, whether the process lives, whether it can serve, and when something has changed."""
 
+import contextlib
+import time
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from console.conditional import ConditionalRoute
+from console.errors import ProblemError
 from console.examples import EVENTS
-from console.guard import Asked, Key, signed_in
+from console.guard import Asked, Key
 from console.live import Live
 from console.models import Health, Me
 from console.problems import documented
+
+STREAMS_PER_KEY = 64
+"""Pages of one key that listen at once."""
+
+STREAM_S = 3600.0
+"""How long a page listens on one request; a key that is withdrawn hears nothing more after that."""
 
 router = APIRouter(route_class=ConditionalRoute, tags=["operations"])
 
@@ -36,17 +46,26 @@ def ready(service: Asked) -> Health:
 @router.get(
     "/events",
     summary="Server-sent events: something has changed",
-    dependencies=[Depends(signed_in)],
     responses={**documented(401, 429), 200: {"content": {"text/event-stream": {"example": EVENTS}}}},
     response_class=StreamingResponse,
 )
-async def events(request: Request) -> StreamingResponse:
-    """An event `changed` whenever the store has something new. What it is, the other operations tell."""
+async def events(request: Request, key: Key) -> StreamingResponse:
+    """An event `changed` whenever the store has something new. What it is, the other operations tell.
+
+    Ends after an hour at the latest; a browser asks again by itself, with its key.
+    """
     live: Live = request.app.state.live
+    if live.listens(key.sha256) >= STREAMS_PER_KEY:
+        words = f"this key listens {STREAMS_PER_KEY} times already"
+        raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, words, headers={"Retry-After": "60"})
     headers = {"Cache-Control": "no-store"}
-    return StreamingResponse(_lines(live), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_lines(live, key.sha256), media_type="text/event-stream", headers=headers)
 
 
-async def _lines(live: Live) -> AsyncIterator[str]:
-    async for state in live.changes():
-        yield f"event: changed\ndata: {state}\n\n" if state else ": still here\n\n"
+async def _lines(live: Live, who: str) -> AsyncIterator[str]:
+    until = time.monotonic() + STREAM_S
+    async with contextlib.aclosing(live.changes(who)) as changes:
+        async for state in changes:
+            if time.monotonic() > until:
+                return
+            yield f"event: changed\ndata: {state}\n\n" if state else ": still here\n\n"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time
 
 from console.models import Story
 from console.pages.rendering import because, likely, said
+from console.pages.wishes import wish_detail, wish_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,9 @@ class Happening:
 def happenings(story: Story) -> list[Happening]:
     """Everything, the newest first."""
     return sorted(
-        [*_changes(story), *_decisions(story), *_words(story)], key=lambda one: one.at, reverse=True
+        [*_changes(story), *_decisions(story), *_words(story), *_wishes(story)],
+        key=lambda one: one.at,
+        reverse=True,
     )
 
 
@@ -51,3 +54,10 @@ def _words(story: Story) -> Iterator[Happening]:
         yield Happening(
             word.at, "word", said(word.kind), "" if word.arrived else "on its way into the ledger"
         )
+
+
+def _wishes(story: Story) -> Iterator[Happening]:
+    for wished in story.wishes:
+        title = wish_title(wished)
+        if title:
+            yield Happening(wished.at, "word", title, wish_detail(wished))

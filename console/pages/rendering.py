@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from console.models import Decision, EngagementDay, HistoryPoint, Uplift
 from console.pages.reasons import help_of, most_help, muted_before
+from console.pages.wishes import listed, unwanted_words
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -114,9 +115,6 @@ def shade(number: int, most: int) -> int:
     return 0 if not number else 1 + round(8 * sqrt(number / most))
 
 
-CHANNELS = {"sms": "SMS", "push": "push notification", "in_app": "notice in the course"}
-"""Channels whose names are no words."""
-
 WHATEVER = 2.0
 """The width of an interval from −100 to +100 points."""
 
@@ -148,7 +146,7 @@ def points(one: Uplift) -> str:
 
 def by_channel(one: Decision) -> str:
     """``The message, by email``."""
-    return f"The message, by {CHANNELS.get(one.channel, one.channel)}" if one.channel else "The message"
+    return f"The message, by {listed([one.channel])}" if one.channel else "The message"
 
 
 def message_goes(one: Decision) -> str:
@@ -199,6 +197,7 @@ def environment() -> Environment:
         help_of=help_of,
         most_help=most_help,
         points=points,
+        unwanted_words=unwanted_words,
         message_goes=message_goes,
         by_channel=by_channel,
         compares=compares,

@@ -3,9 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
-import orjson
-
-from console.models import ActivityDay, Change, Decision, HistoryPoint, Preferences, Word
+from console.models import ActivityDay, Change, Decision, HistoryPoint, Word
 from console.queries.nudges import COLUMNS
 from console.queries.risks import reasons
 from console.readers import Readers
@@ -36,13 +34,6 @@ SELECT fact AS kind, at, course_run, nullIf(nudge_id, '') AS nudge_id
 FROM learner_facts FINAL
 WHERE learner = %(learner)s AND course_run IN (%(run)s, '') AND fact != 'preferences'
 ORDER BY at DESC, fact_id
-"""
-
-PREFERENCES = """
-SELECT detail
-FROM learner_facts FINAL
-WHERE learner = %(learner)s AND fact = 'preferences'
-ORDER BY at, fact_id
 """
 
 
@@ -87,12 +78,3 @@ def decisions(readers: Readers, run: str, learner: str) -> list[Decision]:
 def words(readers: Readers, run: str, learner: str) -> list[Word]:
     """What was said of the learner in this run, or of the learner at large; the newest first."""
     return [Word(**row) for row in readers.rows(WORDS, {"run": run, "learner": learner})]
-
-
-def preferences(readers: Readers, learner: str) -> Preferences:
-    """How the learner wants to be reached: of each field the newest word holds."""
-    known: dict[str, Any] = {"timezone": None, "opted_out": [], "paused_until": None}
-    for row in readers.rows(PREFERENCES, {"learner": learner}):
-        said = orjson.loads(row["detail"] or "{}")
-        known |= {name: value for name, value in said.items() if name in known}
-    return Preferences(learner=learner, **known)

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from aiohttp import web
-
 from nudges.notifier.addresses import AddressBook, EmptyBook, book_of
 from nudges.notifier.composing import Composer
 from nudges.notifier.delivery import Delivery, Patience, UnderWay
@@ -16,6 +14,7 @@ from nudges.notifier.errors import NotifierError
 from nudges.notifier.following import Follower
 from nudges.notifier.intake import Intake, Record
 from nudges.notifier.links import LEAST_KEY, Links
+from nudges.notifier.listening import listening
 from nudges.notifier.metrics import Metrics
 from nudges.notifier.outbox import Outbox, Publisher
 from nudges.notifier.pacing import RateLimit
@@ -132,11 +131,11 @@ async def _endpoint(
     if links is None:
         yield
         return
-    runner = web.AppRunner(app_of(links, outbox, metrics), access_log=None)
-    await runner.setup()
-    try:
+    async with AsyncExitStack() as stack:
         try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
+            await stack.enter_async_context(
+                listening(app_of(links, outbox, metrics), settings.host, settings.port)
+            )
         except (OSError, UnicodeError) as error:
             raise NotifierError(
                 f"HOMEROOM_NOTIFIER_HOST and _PORT are {settings.host!r} and {settings.port}: "
@@ -144,8 +143,6 @@ async def _endpoint(
                 "a port that nobody listens on"
             ) from None
         yield
-    finally:
-        await runner.cleanup()
 
 
 async def _tidy(receipts: Receipts, withdrawals: Withdrawals) -> None:

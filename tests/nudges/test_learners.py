@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from nudges.learners import MOST_AHEAD, Learner, heard, is_wish
 from tests.nudges.changes import DAY, NOON, feedback, instant, preferences
 
+BY_LEARNER = {"said_by": "learner"}
+LEFT = feedback("unsubscribed", NOON, channel="email")
+
 moments = st.integers(NOON, NOON + 5)
 channels = st.sampled_from(["email", "sms", "push"])
 wishes = st.fixed_dictionaries(
@@ -19,6 +22,8 @@ wishes = st.fixed_dictionaries(
         "digest": st.booleans(),
         "suppressed": st.booleans(),
         "timezone": st.sampled_from(["Europe/Berlin", "Asia/Tokyo"]),
+        "said_by": st.sampled_from(["learner", "instructor", "admin"]),
+        "reason": st.sampled_from(["", "asked by telephone"]),
     },
 )
 
@@ -70,7 +75,7 @@ def test_what_waits_for_its_time_counts_as_if_it_were_heard_then(
     for said in due:
         learner = heard(learner, said)
     straight = after([one for one in wishes if one["occurred_at"] <= instant(now)])
-    assert (learner.wishes, learner.unsubscribed) == (straight.wishes, straight.unsubscribed)
+    assert (learner.wishes, learner.consent) == (straight.wishes, straight.consent)
     assert len(learner.ahead) == len(wishes) - len(due)
 
 
@@ -88,13 +93,18 @@ def test_a_flood_of_the_future_keeps_the_earliest() -> None:
     [
         ([], []),
         ([preferences(opted_out=["sms"])], ["sms"]),
-        ([preferences(NOON + 1, "b", opted_out=[]), preferences(opted_out=["sms"])], []),
+        ([preferences(NOON + 1, "b", opted_out=[], **BY_LEARNER), preferences(opted_out=["sms"])], []),
+        ([preferences(NOON + 1, "b", opted_out=[]), preferences(opted_out=["sms"])], ["sms"]),
+        ([preferences(NOON + 1, "b", opted_out=[], said_by="instructor"), LEFT], ["email"]),
+        ([preferences(NOON + 1, "b", opted_out=[], said_by="admin", reason=" "), LEFT], ["email"]),
+        ([preferences(NOON + 1, "b", opted_out=[], said_by="admin", reason="she rang"), LEFT], []),
         ([feedback("unsubscribed", channel="email")], ["email"]),
         ([feedback("unsubscribed")], ["email", "in_app", "instructor", "push", "sms"]),  # from what? from all
-        ([feedback("unsubscribed", NOON, channel="email"), preferences(NOON - 1, opted_out=[])], ["email"]),
-        ([feedback("unsubscribed", NOON, channel="email"), preferences(NOON, opted_out=[])], ["email"]),
-        ([feedback("unsubscribed", NOON, channel="email"), preferences(NOON + 1, opted_out=[])], []),
-        ([feedback("unsubscribed", NOON, channel="email"), preferences(NOON + 1, digest=True)], ["email"]),
+        ([LEFT, preferences(NOON - 1, opted_out=[], **BY_LEARNER)], ["email"]),
+        ([LEFT, preferences(NOON, opted_out=[], **BY_LEARNER)], ["email"]),
+        ([LEFT, preferences(NOON + 1, opted_out=[], **BY_LEARNER)], []),
+        ([LEFT, preferences(NOON + 1, opted_out=["sms"], **BY_LEARNER)], ["sms"]),
+        ([LEFT, preferences(NOON + 1, digest=True, **BY_LEARNER)], ["email"]),
         (
             [feedback("delivered", nudge_id="n", channel="push"), feedback("unsubscribed", nudge_id="n")],
             ["push"],

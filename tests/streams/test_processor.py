@@ -329,6 +329,19 @@ def sorted_by_time(records: list[Record]) -> list[Record]:
                 {"type": "preferences", "opted_out": ["email"]},
                 {"type": "preferences", "opted_out": [], "occurred_at": instant(5)},
             ],
+            "opted_out",  # nobody says that the learner wants it
+        ),
+        (
+            [
+                {"type": "preferences", "opted_out": ["email"]},
+                {
+                    "type": "preferences",
+                    "opted_out": [],
+                    "occurred_at": instant(5),
+                    "said_by": "admin",
+                    "reason": "asked by telephone",
+                },
+            ],
             "sent",
         ),
     ],

@@ -38,7 +38,7 @@ def test_a_closed_channel_a_pause_and_the_suppression_list_hold_back() -> None:
     assert withdrawals.against(nudge("n", learner="bob", channel="sms"), NOW) is None
     later = NOW + timedelta(hours=1)
     withdrawals.take_feedback(
-        feedback(type="preferences", occurred_at=later, opted_out=[], paused_until=later)
+        feedback(type="preferences", occurred_at=later, opted_out=[], paused_until=later, said_by="learner")
     )
     assert withdrawals.against(nudge("n", channel="sms"), NOW) == "paused"
     assert withdrawals.against(nudge("n", channel="sms"), later) is None
@@ -57,3 +57,20 @@ def test_a_wish_of_next_year_wins_over_nothing() -> None:
         feedback(type="preferences", occurred_at=NOW + timedelta(days=400), opted_out=[])
     )
     assert withdrawals.against(nudge("n"), NOW) == "opted_out"
+
+
+def test_a_no_is_taken_back_by_the_learner_or_by_an_admin_who_says_why() -> None:
+    for who, open_again in (
+        ({}, False),
+        ({"said_by": "instructor", "reason": "a mistake"}, False),
+        ({"said_by": "admin"}, False),
+        ({"said_by": "admin", "reason": "asked by telephone"}, True),
+        ({"said_by": "learner"}, True),
+    ):
+        withdrawals = Withdrawals()
+        later = feedback(
+            type="preferences", event_id="f", occurred_at=NOW + timedelta(minutes=1), opted_out=[], **who
+        )
+        for said in (later, feedback(type="feedback", kind="unsubscribed", channel="email"), later):
+            withdrawals.take_feedback(said)
+        assert (withdrawals.against(nudge("n"), NOW) is None) == open_again, who
