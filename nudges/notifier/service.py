@@ -131,7 +131,7 @@ async def _endpoint(
     if links is None:
         yield
         return
-    async with AsyncExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(
                 listening(app_of(links, outbox, metrics), settings.host, settings.port)
