@@ -93,7 +93,7 @@ TEXTS = [
     "c/r",
     "Factory",
 ]
-EXTREMES = st.sampled_from([*MOMENTS, *NUMBERS, *TEXTS, [], {}, [None], True])
+EXTREMES: st.SearchStrategy[Any] = st.sampled_from([*MOMENTS, *NUMBERS, *TEXTS, [], {}, [None], True])
 
 
 MESSAGES: dict[str, st.SearchStrategy[Any]] = {}
