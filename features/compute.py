@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from features.bins import Codes, code
 from features.catalogue import FEATURES, HALF_LIVES, KIND_GROUPS, WINDOWS
-from features.coursework import NO_SCORE, NOT_SUBMITTED, SCORE_STEPS, Run
+from features.coursework import NOT_SUBMITTED, SCORE_STEPS, Run
 from features.ring import CLOSED, DECAYS, NEVER, RING, Ints, Rows
+from features.unplaced import NO_SCORE
 from features.yardsticks import Yardstick, days_early, yardstick
 from schemas.activity import ACTIVITY_KINDS
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from features.bins import Codes
 from features.compute import DOUBTFUL, Gaps, features
-from features.coursework import NO_SCORE, NOT_SUBMITTED, SCORE_STEPS, Run
+from features.coursework import NOT_SUBMITTED, SCORE_STEPS, Run
 from features.ring import CLOSED, RING, Ints, Rows
+from features.unplaced import NO_SCORE
 from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS
 

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from features.bins import Codes, code
 from features.catalogue import FEATURES, INDEX
-from features.coursework import NO_SCORE, NOT_SUBMITTED, SCORE_STEPS, Run
+from features.coursework import NOT_SUBMITTED, SCORE_STEPS, Run
 from features.ring import Ints, Rows
+from features.unplaced import NO_SCORE
 
 COUNTED = (
     "active",

@@ -237,8 +237,8 @@ def _failures() -> list[Panel]:
         ),
         rows(
             "Fields that nobody knows",
-            "Fields that platforms send and the contract does not know, on days closed in the range: "
-            "misspelt, or of another version. Their records were applied without them.",
+            "Fields that platforms send and the contract does not know, on days closed in it: misspelt "
+            "or of another version. Their records were applied without them.",
             """SELECT field, sum(records) AS records, min(day) AS first_day, max(day) AS last_day
             FROM unknown_fields FINAL
             WHERE $__timeFilter(ingested_at)

@@ -60,11 +60,13 @@ def admit(intake: Intake, batch: RecordBatch, applied: int) -> tuple[Intake, Wor
 
 
 def _fails_alone(intake: Intake, batch: RecordBatch, place: int) -> Exception | None:
-    alone = RecordBatch(
-        batch.topic,
-        batch.partition,
-        *([column[place]] for column in (batch.offsets, batch.keys, batch.values, batch.timestamps)),
-        batch.read_at,
+    at = slice(place, place + 1)
+    alone = replace(
+        batch,
+        offsets=batch.offsets[at],
+        keys=batch.keys[at],
+        values=batch.values[at],
+        timestamps=batch.timestamps[at],
     )
     try:
         replace(intake).admit(alone, -1)

@@ -597,7 +597,7 @@ def _fact(message: Message, time: int, offset: int) -> Message:
     if message["type"] == "calendar":
         fact["starts_at"] = int(message["starts_at"].timestamp())
         ends = message.get("ends_at")
-        fact["ends_at"] = None if is_never(ends) else int(ends.timestamp())
+        fact["ends_at"] = None if ends is None or is_never(ends) else int(ends.timestamp())
         fact["deadlines"] = [
             one | {"due_at": int(one["due_at"].timestamp())}
             for one in message["deadlines"]

@@ -1,5 +1,7 @@
 """Hand-ins: the first day, the newest score, and calendars that change in the middle of a run."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -110,6 +112,9 @@ def test_the_first_calendar_has_nothing_to_keep(rows: Rows, work: Coursework) ->
     assert rows.tobytes() == before
 
 
+Step = Run | tuple[int, str, int, float | None]
+"""A calendar; or a hand-in: of whom, what, when, its score."""
+
 WORKS = tuple("abcdefgh")
 calendars = st.builds(
     lambda works, moved: run(*works, start=START + moved),
@@ -124,7 +129,7 @@ hand_ins = st.tuples(
 )
 
 
-def after(steps: list[Run | tuple[int, str, int, float | None]]) -> bytes:
+def after(steps: Sequence[Step]) -> bytes:
     """Two enrolments' columns after calendars and hand-ins, in this order."""
     rows, work, now = np.zeros(2, np.dtype([*coursework.FIELDS])), Coursework(), coursework.unknown_run("c/r")
     coursework.clear(rows, np.arange(2))
@@ -140,11 +145,9 @@ def after(steps: list[Run | tuple[int, str, int, float | None]]) -> bytes:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(calendars | hand_ins, max_size=25), calendars)
-def test_the_newest_calendar_decides_whatever_came_between(
-    steps: list[Run | tuple[int, str, int, float | None]], newest: Run
-) -> None:
+def test_the_newest_calendar_decides_whatever_came_between(steps: Sequence[Step], newest: Run) -> None:
     """Empty and partial ones among them, and hand-ins before the first one."""
-    alone = [newest, *(step for step in steps if not isinstance(step, Run))]
+    alone: list[Step] = [newest, *(step for step in steps if not isinstance(step, Run))]
     assert after([*steps, newest]) == after(alone)
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from typer.testing import CliRunner, Result
 from nudges.notifier import following
 from schemas.inbound import event_adapter
 from sinks.embedded import EmbeddedStore
+from sinks.store import ClickHouseWriter
 from streams import cli, screen
 from streams.brokers import Broker
 from streams.folders import taken
+from streams.unknown_fields import rows as unknown_rows
 from tests.evaluation.folders import write
 
 COMMANDS = [
@@ -230,6 +233,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert f"answers on {address}" in told
         assert "migrations: up to date" in told
         assert "risk_now" in invoke("query", "SHOW TABLES").output
+        with ClickHouseWriter(address) as writer:
+            counts = {"activity.grade": 1_200, "calendar.room": 3}
+            writer.write("unknown_fields", unknown_rows(counts, date(2024, 2, 1), 0, 1))
+        told = invoke("doctor").output
+        assert "field activity.grade: 1,200 records within a week, the last on 2024-02-01" in told
+        assert told.index("field activity.grade") < told.index("field calendar.room")
     return folder
 
 

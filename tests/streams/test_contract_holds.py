@@ -5,6 +5,8 @@ the trainer, over days that close.
 """
 
 import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from online_models.trainer import Trainer
+from schemas.fields import EARLIEST, LATEST
+from schemas.learning import DayPackage, DayReport
 from schemas.topics import EVENTS, FEEDBACK, TopicSpec
+from sinks.tables import TABLES
 from streams.intake import Timing
 from streams.outputs import Outputs
 from streams.processor import PartitionProcessor
@@ -88,7 +93,7 @@ TEXTS = [
     "c/r",
     "Factory",
 ]
-EXTREMES = st.sampled_from([*MOMENTS, *NUMBERS, *TEXTS, [], {}, [None], True])
+EXTREMES: st.SearchStrategy[Any] = st.sampled_from([*MOMENTS, *NUMBERS, *TEXTS, [], {}, [None], True])
 
 
 MESSAGES: dict[str, st.SearchStrategy[Any]] = {}
@@ -149,8 +154,10 @@ class Line:
         apply = self.processor.apply if topic == EVENTS.name else self.processor.apply_feedback
         self.said.extend(apply(batch))
         while self.processor.due is not None:
-            packages = [one for report in self.processor.close() for one in self.trainer.receive(report)]
-            self.said.extend(self.processor.advance(packages[-1]))
+            told = [DayReport.model_validate_json(one.model_dump_json()) for one in self.processor.close()]
+            packages = [one for report in told for one in self.trainer.receive(report)]
+            package = DayPackage.model_validate_json(packages[-1].model_dump_json())
+            self.said.extend(self.processor.advance(package))
 
     def restart(self) -> None:
         """Go on from the state topic, as after a crash."""
@@ -163,6 +170,18 @@ class Line:
         state = self.processor.state
         row = state.rows[state.slots[QUIET]]
         return {name: row[name].tobytes() for name in ROW.names or ()}
+
+
+def dates_of(said: Outputs) -> Iterator[datetime]:
+    """Every day and moment that the store is given."""
+    for name, columns in said.rows.items():
+        for column, kind in TABLES[name].columns.items():
+            if "Date" in kind and "Array" not in kind:
+                for cell in columns[column]:
+                    if isinstance(cell, int):
+                        yield datetime.fromtimestamp(cell, UTC)
+                    elif isinstance(cell, date):
+                        yield datetime(cell.year, cell.month, cell.day, tzinfo=UTC)
 
 
 def day_of(day: int) -> list[tuple[bytes | None, bytes]]:
@@ -200,3 +219,6 @@ def test_whatever_comes_is_applied_or_a_dead_letter(events: list[bytes], feedbac
     assert clock.events + clock.duplicates + len(letters) == len(events) + 2 * (DAYS + 3)
     assert "failed" not in {one.reason for one in line.said.dead_letters}, "validation is the door"
     assert line.quiet() == ALONE
+    assert not [cell for cell in dates_of(line.said) if not EARLIEST <= cell < LATEST], (
+        "the store has no such day"
+    )

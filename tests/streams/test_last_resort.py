@@ -28,7 +28,9 @@ def bursts_on(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, wrong: Any
 
 
 def letters(bench: Bench) -> list[tuple[str, int, str, str]]:
-    found = [(one.topic, one.offset, one.reason, one.detail) for one in bench.said.dead_letters]
+    found: list[tuple[str, int, str, str]] = [
+        (one.topic, one.offset, one.reason, one.detail) for one in bench.said.dead_letters
+    ]
     assert all(one.dead_letter_id == f"{one.topic}:0:{one.offset}" for one in bench.said.dead_letters)
     return found
 

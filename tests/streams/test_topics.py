@@ -1,6 +1,9 @@
 """Topics are created once, as the contract says, and what differs is told in a line."""
 
+import time
+
 import pytest
+from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_LOG_APPEND_TIME, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -47,6 +50,7 @@ def test_a_setting_that_differs_is_a_remark(broker: TestBroker, prefix: str) -> 
     assert events.faults == ()
     assert events.remarks == (
         f"{prefix}{EVENTS.name} has 1 replicas, wanted 3",
+        f"{prefix}{EVENTS.name} has message.timestamp.type=CreateTime, wanted LogAppendTime",
         f"{prefix}{EVENTS.name} has max.message.bytes=1048588, wanted 2097152",
     )
 
@@ -70,6 +74,24 @@ def test_a_topic_that_takes_too_little_is_told_at_the_start(broker: TestBroker, 
     assert state.faults == (expected,)
     with pytest.raises(TopicsError, match="takes records of 100,000 bytes at most"):
         require(broker.address, 2, prefix)
+
+
+@pytest.mark.apache
+def test_what_platforms_publish_is_stamped_by_the_broker(broker: TestBroker, prefix: str) -> None:
+    """Whatever time a producer says that it is."""
+    create(broker.address, 1, prefix=prefix)
+    producer = Producer({"bootstrap.servers": broker.address})
+    for topic in (EVENTS, FEEDBACK):
+        producer.produce(prefix + topic.name, b"{}", timestamp=4_000_000_000_000)
+    assert producer.flush(20) == 0
+    for topic in (EVENTS, FEEDBACK):
+        consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "test"})
+        consumer.assign([TopicPartition(prefix + topic.name, 0, OFFSET_BEGINNING)])
+        (record,) = consumer.consume(1, 20)
+        kind, stamp = record.timestamp()
+        consumer.close()
+        assert kind == TIMESTAMP_LOG_APPEND_TIME
+        assert abs(stamp / 1000 - time.time()) < 3_600
 
 
 def test_no_broker_is_said_in_a_line() -> None:
