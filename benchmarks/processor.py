@@ -27,8 +27,10 @@ from streams.identity import Identity
 from streams.intake import Timing
 from streams.memory import collect_seldom
 from streams.outputs import Outputs
+from streams.pieces import packed, records_of
 from streams.processor import PartitionProcessor
 from streams.records import RecordBatch
+from streams.reports import records_of_report
 from streams.rules import Rules
 from streams.state import PartitionState
 
@@ -117,7 +119,7 @@ class Pipeline:
                 return
             for report in reports:
                 with self._stages.timed("report"):
-                    report.model_dump_json().encode()
+                    records_of_report(report)
                 with self._stages.timed("train"):
                     packages = self._trainer.receive(report)
                 for package in packages:
@@ -125,7 +127,7 @@ class Pipeline:
 
     def _advance(self, package: DayPackage) -> None:
         with self._stages.timed("package"):
-            package.model_dump_json().encode()
+            records_of(packed(package.model_dump_json().encode()), str(package.day))
         for processor in self.processors:
             if processor.closing == package.day:
                 with self._stages.timed("advance"):

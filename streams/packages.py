@@ -121,7 +121,9 @@ class PackageReader:
             self._note_key(package.day, key)
         for key in self._outdated(package.day - RETAINED):
             self._publisher.send(self._topic, None, key, 0)
-        self._parsed = self._keep(package.day, _Kept(raw, self._place)), package
+        kept = self._keep(package.day, _Kept(raw, self._place))
+        if kept == raw:
+            self._parsed = kept, package
 
     async def wait(self, day: int, timeout_s: float | None) -> DayPackage | None:
         """The package of a day, or None where it has not come after ``timeout_s`` (None: never).
@@ -172,13 +174,17 @@ class PackageReader:
         self._place = place
         if key == self._marker and value == self._end:
             self._caught_up.set()
-        if key.startswith(_MARKER) or not value:
+        if key.startswith(_MARKER):
             return
         name = key.decode(errors="replace")
         try:
             day = int(name.partition("/")[0])
         except ValueError:
             log.error("a record of the day packages is not one: its key is %r", name[:60])
+            return
+        if not value:
+            with self._changed:
+                self._keys.get(day, set()).discard(name)
             return
         self._note_key(day, name)
         piece = piece_of(value)

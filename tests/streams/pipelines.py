@@ -29,6 +29,7 @@ from sources.simulator import SimulationPlan
 from sources.stream import Published
 from streams.checkpoints import StateTopic
 from streams.outputs import Outputs
+from streams.pieces import Gathering, piece_of, unpacked
 from streams.publisher import Publisher
 from streams.rig import Rig, WorkerProcess
 from streams.settings import Settings
@@ -291,11 +292,19 @@ def outcome(settings: Settings) -> Outcome:
 def packages(settings: Settings) -> dict[int, bytes]:
     """The day packages that were published, by day. Fails where a repeat differs from the first."""
     found: dict[int, bytes] = {}
+    gathering = Gathering()
     for record in records(settings, DAY_PACKAGES.name):
         assert record.key is not None
-        if record.value and not record.key.startswith(b"@"):  # the mark of a reader's end
-            day = int(record.key)
-            assert found.setdefault(day, record.value) == record.value, f"two packages of day {day}"
+        if not record.value or record.key.startswith(b"@"):  # the mark of a reader's end
+            continue
+        day, piece = int(record.key.partition(b"/")[0]), piece_of(record.value)
+        if piece is None:
+            value = record.value
+        elif (whole := gathering.take(piece, day, record.offset)) is not None:
+            value = unpacked(whole.kept)
+        else:
+            continue
+        assert found.setdefault(day, value) == value, f"two packages of day {day}"
     return found
 
 

@@ -14,9 +14,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from schemas.topics import EVENTS, FEEDBACK, STATE, TOPICS
+from streams.doctor import examine
 from streams.pieces import RECORD_BYTES
 from streams.topics import TopicsError, create, describe, require
 from tests.brokers import TestBroker
+from tests.streams.pipelines import settings_of
 
 
 @pytest.mark.kafka
@@ -61,6 +63,9 @@ def test_a_topic_that_takes_too_little_is_told_at_the_start(broker: TestBroker, 
     create(broker.address, 2, prefix=prefix)
     assert {one.limit for one in describe(broker.address, prefix=prefix)} == {1_048_588, 2_097_152}
     require(broker.address, 2, prefix)
+    settings = settings_of(broker.address, prefix, None)
+    told = [one.words for one in examine(settings) if one.what == "records"]
+    assert told == [f"of 1,048,588 bytes fit into every topic; ours have {RECORD_BYTES:,} at most"]
     admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
     name = prefix + STATE.name
     entry = ConfigEntry("max.message.bytes", "100000", incremental_operation=AlterConfigOpType.SET)
@@ -72,6 +77,8 @@ def test_a_topic_that_takes_too_little_is_told_at_the_start(broker: TestBroker, 
     )
     (state,) = [one for one in describe(broker.address, prefix=prefix) if one.name == name]
     assert state.faults == (expected,)
+    assert [one.words for one in examine(settings) if one.wrong and one.what == "topics"] == [expected]
+    assert [one for one in examine(settings) if one.what == "records"] == []
     with pytest.raises(TopicsError, match="takes records of 100,000 bytes at most"):
         require(broker.address, 2, prefix)
 
