@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tomllib
 from datetime import date
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nudges.notifier import following
+from nudges.notifier.settings import NotifierSettings
 from schemas.inbound import event_adapter
 from sinks.embedded import EmbeddedStore
 from sinks.store import ClickHouseWriter
 from streams import cli, screen
 from streams.brokers import Broker
 from streams.folders import taken
+from streams.rig import Rig
+from streams.settings import Settings
 from streams.unknown_fields import rows as unknown_rows
 from tests.evaluation.folders import write
 
@@ -360,3 +364,67 @@ def test_migrations_are_not_taken_back_without_a_word(
         assert "drops their tables and columns with all that is in them; expected --force with it" in told
         assert invoke("migrate").output == "up to date\n"
         assert "down" in invoke("migrate", "--target", "0", "--force").output
+
+
+def test_a_result_is_shown_as_it_is_and_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Rich would take for its own words, and more than a line of 80 columns."""
+    monkeypatch.setattr(screen.console, "width", 80)
+    sql = f"SELECT '[x] [/red] :x:' AS `[bold]`, '{'long ' * 30}' AS b, char(27) || '[2J' AS c"
+    told = invoke("query", sql, "--folder", str(folder)).output
+    for words in ("[x] [/red] :x:", "[bold]", ("long " * 30).strip(), "\\x1b[2J"):
+        assert words in told
+    assert "\x1b" not in told
+    assert "…" not in told
+
+
+def test_a_query_is_answered_in_the_form_that_it_names(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql, where = "SELECT number AS n, 'a,b' AS word FROM numbers(2) FORMAT ", ("--folder", str(folder))
+    assert invoke("query", sql + "CSV", *where).output == '0,"a,b"\n1,"a,b"\n'
+    assert invoke("query", sql + "TSVWithNames", *where).output == "n\tword\n0\ta,b\n1\ta,b\n"
+    assert "FORMAT Arrow: expected one of CSV" in fails(
+        capsys, "query", sql + "Arrow", "--folder", str(folder)
+    )
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_settings_are_listed_whole_on_a_narrow_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen.console, "width", width)
+    monkeypatch.setattr(screen.console, "_force_terminal", True)
+    told = invoke("settings").output
+    for part in (Settings, NotifierSettings):
+        for name in part.model_fields:
+            assert f"{part.model_config['env_prefix']}{name.upper()} " in told
+    assert "…" not in told
+
+
+def test_the_release_is_told() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert invoke("--version").output == f"homeroom {project['project']['version']}\n"
+
+
+def test_what_the_system_refuses_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "out")
+
+    monkeypatch.setattr(cli, "_write_lines", full)
+    told = fails(capsys, "simulate", "--learners", "4", "--out", "out")
+    assert told == "homeroom: out: No space left on device\n"
+
+
+def test_a_replay_of_what_is_no_file_or_no_presentation_starts_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(*_: object) -> None:
+        raise AssertionError("started")
+
+    monkeypatch.setattr(Rig, "__enter__", started)
+    write(tmp_path / "oulad")
+    (tmp_path / "false.gz").write_text("{}")
+    assert "'gone.jsonl': cannot be read: No such file" in fails(capsys, "replay", "--events", "gone.jsonl")
+    assert "expected gzip" in fails(capsys, "replay", "--events", "false.gz")
+    told = fails(capsys, "replay", "--oulad", "oulad", "--presentations", "BBB/2099J")
+    assert "is not in the folder; expected some of" in " ".join(told.replace("│", " ").split())
