@@ -180,6 +180,37 @@ def test_no_words_make_a_header_a_recipient_or_an_end(
     assert mail.get("List-Unsubscribe", f"<{unsubscribe}>") == f"<{unsubscribe}>"
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("tutor@example.org", "tutor@example.org"),
+        ("tutor@münchen.example", "tutor@xn--mnchen-3ya.example"),
+        ("#tutors", None),
+        ("a@example.org>,<b@example.org", None),
+        ("a@example.org,b@example.org", None),
+    ],
+)
+async def test_an_instructor_s_mail_address_is_read_as_one_too(
+    server: tuple[Box, Providers], given: str, meant: str | None
+) -> None:
+    """Its channel may lead to a chat, so the book alone does not know that it must be a mail address."""
+    box, providers = server
+    staff = Providers({"instructor": providers._urls["email"]})
+    address = contact_of({"instructor": given}).addresses["instructor"]
+    before, one = len(box.taken), nudge("n", channel="instructor")
+    answer = await staff.send(Outgoing("n", (one,), address, Rendered("title", "text", "")))
+    assert staff.takes("instructor", address) == (answer.kind == "taken") == (meant is not None)
+    assert [told for told, _ in box.taken[before:]] == ([[meant]] if meant else [])
+
+
+def test_without_an_address_nobody_gets_it(server: tuple[Box, Providers]) -> None:
+    """Not even the address that the URL was tried with at the start."""
+    box, providers = server
+    before = len(box.taken)
+    answer = asyncio.run(providers.send(Outgoing("n", (nudge("n"),), "", Rendered("title", "text", ""))))
+    assert (answer.kind, box.taken[before:]) == ("rejected", [])
+
+
 def test_headers_are_those_of_the_url_and_of_the_message(server: tuple[Box, Providers]) -> None:
     sent_to(server, "ann@example.org", Rendered("Größe " * 18, "text", ""))
     mail = server[0].taken[-1][1]
