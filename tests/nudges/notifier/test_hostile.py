@@ -159,7 +159,7 @@ WISHES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(RECORDS, min_size=1, max_size=3), st.lists(WISHES, max_size=2))
 @example([nudge("a\r\nBcc: eve@example.org").model_dump_json().encode()], [])
 @example([nudge("x" * 128, campaign="a\0b").model_dump_json().encode()], [])

@@ -120,7 +120,7 @@ PROPER = st.tuples(DOT_ATOM | QUOTED, DOMAIN).map("@".join)
 ANYTHING = st.text("ab'\"@.,;:<>() +%\\\r\n\0ü€", max_size=20) | st.text(max_size=20)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PROPER | ANYTHING | st.tuples(ANYTHING, PROPER, ANYTHING).map("".join))
 @example("o'brien@good.org")
 @example("a@x.example,b@x.example")
@@ -159,7 +159,7 @@ HOSTILE = st.text(max_size=60) | st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 def test_no_words_make_a_header_a_recipient_or_an_end(
     server: tuple[Box, Providers], name: str, title: str, text: str, html: str
