@@ -88,7 +88,7 @@ class Composer:
         if not self.providers.takes(channel, address):
             return Unsendable(
                 "bad_address",
-                f"Apprise reads something else than that one address in the {channel}",
+                f"the provider would not write to exactly what the book has as {channel}",
             )
         return None
 

@@ -19,7 +19,7 @@ FORMS: Mapping[Channel, re.Pattern[str]] = {
     "sms": re.compile(r"\+?[0-9]{5,15}"),
     "push": re.compile(r"[\x21-\x7e]{1,512}"),
     "in_app": re.compile(r"[\x21-\x7e]{1,512}"),
-    "instructor": re.compile(r"[\x21-\x7e]{1,512}"),
+    "instructor": re.compile(r"[^\s\x00-\x20\x7f-\xa0]{1,512}"),  # a mail address, a chat's name or whatever
 }
 """One address: what separates several is not in it."""
 
@@ -28,7 +28,7 @@ EXPECTED: Mapping[Channel, str] = {
     "sms": "5 to 15 digits, with a + before them or not, and nothing between them",
     "push": "1 to 512 printable ASCII characters without spaces",
     "in_app": "1 to 512 printable ASCII characters without spaces",
-    "instructor": "1 to 512 printable ASCII characters without spaces",
+    "instructor": "1 to 512 printable characters without spaces",
 }
 """The same in words."""
 

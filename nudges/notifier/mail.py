@@ -82,7 +82,10 @@ class MailServer:
 
     def send(self, message: Outgoing) -> Answer:
         """Hand a message over, to its address, or to those of the URL where it has none."""
-        to = (message.address,) if message.address else self.to
+        mailbox = mailbox_of(message.address)
+        to = (mailbox,) if mailbox else () if message.address else self.to
+        if not to:
+            return Answer("rejected", "it has no address")
         try:
             letter = letter_of(message, self.sender, to)
         except Exception as error:  # never again, where it can never be made

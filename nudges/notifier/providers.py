@@ -13,6 +13,7 @@ every answer of the server, the one after the mail's last line too; for others t
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from apprise.plugins.email import NotifyEmail
 
 from nudges.notifier.answers import Answer, answer_of, answer_of_failure, listening
 from nudges.notifier.errors import NotifierError
+from nudges.notifier.forms import mailbox_of
 from nudges.notifier.mail import MailServer
 from nudges.notifier.meant import goes_to
 from nudges.notifier.outgoing import NUDGE_HEADER, Outgoing, in_a_line
@@ -78,8 +80,10 @@ class Providers:
 
     def takes(self, channel: Channel, address: str) -> bool:
         """Whether a message to the address would go there, and nowhere else."""
-        if channel in self._mail or not self.needs_address(channel):
+        if not self.needs_address(channel):
             return True
+        if channel in self._mail:
+            return mailbox_of(address) is not None
         return goes_to(address, lambda one: self._plugin(channel, one))
 
     async def send(self, message: Outgoing) -> Answer:
@@ -130,7 +134,8 @@ class Providers:
                 raise NotifierError(
                     f"the URL of the channel {channel} names more recipients than {PLACEHOLDER}"
                 )
-        elif channel != "instructor":
+            return replace(server, to=())  # the sample's place is the learner's, and nobody's without one
+        if channel != "instructor":
             raise NotifierError(
                 f"the URL of the channel {channel} has no {PLACEHOLDER}: all mail would go to one mailbox"
             )

@@ -73,7 +73,9 @@ def boxes() -> Iterator[Receivers]:
         yield both
 
 
-def composer_to(boxes: Receivers) -> Composer:
+@pytest.fixture(scope="module")
+def composer(boxes: Receivers) -> Composer:
+    """Every channel leads to a receiver."""
     providers = Providers(
         {
             "email": boxes.email_url,
@@ -159,19 +161,19 @@ WISHES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(RECORDS, min_size=1, max_size=3), st.lists(WISHES, max_size=2))
 @example([nudge("a\r\nBcc: eve@example.org").model_dump_json().encode()], [])
 @example([nudge("x" * 128, campaign="a\0b").model_dump_json().encode()], [])
 @example([nudge("a", digest=True, send_at=datetime.max.replace(tzinfo=UTC)).model_dump_json().encode()], [])
 def test_whatever_is_in_a_record_the_notifier_goes_on_and_the_record_has_its_end(
-    boxes: Receivers, values: list[bytes], wishes: list[dict[str, Any]]
+    boxes: Receivers, composer: Composer, values: list[bytes], wishes: list[dict[str, Any]]
 ) -> None:
-    asyncio.run(deal_with(boxes, values, [orjson.dumps(one, default=str) for one in wishes]))
+    asyncio.run(deal_with(boxes, composer, values, [orjson.dumps(one, default=str) for one in wishes]))
 
 
-async def deal_with(boxes: Receivers, values: list[bytes], wishes: list[bytes]) -> None:
-    topics, withdrawals, composer = Topics(), Withdrawals(), composer_to(boxes)
+async def deal_with(boxes: Receivers, composer: Composer, values: list[bytes], wishes: list[bytes]) -> None:
+    topics, withdrawals = Topics(), Withdrawals()
     delivery = delivery_to(composer, topics, withdrawals)
     for value in (*values, *wishes, b"", b"{}"):
         withdrawals.take_nudge(value)
@@ -208,11 +210,10 @@ async def ended(delivery: Delivery, record: Record) -> str:
 
 
 async def test_a_defect_in_dealing_with_one_nudge_is_its_dead_letter_and_not_the_end(
-    boxes: Receivers,
+    composer: Composer,
 ) -> None:
     """A template of somebody's own that does not bear a nudge without reasons, for one."""
     topics = Topics()
-    composer = composer_to(boxes)
 
     class Broken(Book):
         async def find(self, learner: str) -> Contact | None:

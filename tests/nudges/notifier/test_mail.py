@@ -120,7 +120,7 @@ PROPER = st.tuples(DOT_ATOM | QUOTED, DOMAIN).map("@".join)
 ANYTHING = st.text("ab'\"@.,;:<>() +%\\\r\n\0ü€", max_size=20) | st.text(max_size=20)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PROPER | ANYTHING | st.tuples(ANYTHING, PROPER, ANYTHING).map("".join))
 @example("o'brien@good.org")
 @example("a@x.example,b@x.example")
@@ -159,7 +159,7 @@ HOSTILE = st.text(max_size=60) | st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 def test_no_words_make_a_header_a_recipient_or_an_end(
     server: tuple[Box, Providers], name: str, title: str, text: str, html: str
@@ -178,6 +178,37 @@ def test_no_words_make_a_header_a_recipient_or_an_end(
     }
     assert mail["X-Homeroom-Nudge"] == in_a_line(name)
     assert mail.get("List-Unsubscribe", f"<{unsubscribe}>") == f"<{unsubscribe}>"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("tutor@example.org", "tutor@example.org"),
+        ("tutor@münchen.example", "tutor@xn--mnchen-3ya.example"),
+        ("#tutors", None),
+        ("a@example.org>,<b@example.org", None),
+        ("a@example.org,b@example.org", None),
+    ],
+)
+async def test_an_instructor_s_mail_address_is_read_as_one_too(
+    server: tuple[Box, Providers], given: str, meant: str | None
+) -> None:
+    """Its channel may lead to a chat, so the book alone does not know that it must be a mail address."""
+    box, providers = server
+    staff = Providers({"instructor": providers._urls["email"]})
+    address = contact_of({"instructor": given}).addresses["instructor"]
+    before, one = len(box.taken), nudge("n", channel="instructor")
+    answer = await staff.send(Outgoing("n", (one,), address, Rendered("title", "text", "")))
+    assert staff.takes("instructor", address) == (answer.kind == "taken") == (meant is not None)
+    assert [told for told, _ in box.taken[before:]] == ([[meant]] if meant else [])
+
+
+def test_without_an_address_nobody_gets_it(server: tuple[Box, Providers]) -> None:
+    """Not even the address that the URL was tried with at the start."""
+    box, providers = server
+    before = len(box.taken)
+    answer = asyncio.run(providers.send(Outgoing("n", (nudge("n"),), "", Rendered("title", "text", ""))))
+    assert (answer.kind, box.taken[before:]) == ("rejected", [])
 
 
 def test_headers_are_those_of_the_url_and_of_the_message(server: tuple[Box, Providers]) -> None:

@@ -71,7 +71,7 @@ def test_several_are_not_taken_for_one(name: str) -> None:
 LIKE_ADDRESSES = st.text("abcXYZ0189'\"@.,;:/#+-_%&=? ", min_size=1, max_size=24)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(sorted(URLS)), LIKE_ADDRESSES)
 def test_what_is_taken_is_among_the_targets_whole(name: str, address: str) -> None:
     """Judged by another measure than the code's: the list of targets that Apprise's plugins keep."""

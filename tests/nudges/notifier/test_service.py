@@ -538,7 +538,7 @@ def test_a_webhook_that_answers_busy_is_tried_again_and_too_many_times_make_a_de
     (letter,) = post.read(DEAD_LETTERS.name)
     assert (letter["reason"], letter["detail"]) == (
         "undeliverable",
-        "the provider refused it 4 times, at last by 451 to the mail",
+        "the provider refused it 4 times, at last by HTTP 503",
     )
 
 
