@@ -17,7 +17,7 @@ from clickhouse_driver import Client
 from clickhouse_driver import errors as driver
 
 from sinks.address import StoreAddress
-from sinks.errors import RETRYABLE, StoreDown, StoreError, StoreRejected, column_named_in, first_words
+from sinks.errors import StoreDown, StoreError, StoreRejected, class_of, column_named_in, first_words
 from sinks.reading import LIMITS
 
 # Warns of every failed connection with a traceback, of which our own error says what matters.
@@ -134,7 +134,7 @@ def told_apart(error: Exception, address: StoreAddress, table: str = "") -> Stor
     """The driver's error as one of ours: away, or refused."""
     if isinstance(error, driver.ServerException):
         words = first_words(error.message)
-        if error.code in RETRYABLE:
+        if class_of(error.code) == "passes":
             return StoreDown(f"{address}: code {error.code}: {words}")
         return StoreRejected(words, table=table, column=column_named_in(words), code=error.code)
     unreachable = (OSError, EOFError, driver.NetworkError, driver.SocketTimeoutError)
