@@ -51,6 +51,7 @@ class Storing:
         self._closing = False
         self._started = False
         self._written = False
+        self._last: dict[int, int] = {}
         self._waiting: list[tuple[dict[str, Columns], asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -125,13 +126,22 @@ class Storing:
         """No more patience: the next failure is final."""
         self._closing = True
 
+    def _moment(self, partition: int) -> int:
+        """The wall clock in seconds, and later than the partition's row before.
+
+        Two checkpoints within a second would have rows of one key, of which a merge keeps the last: what the
+        first had counted would be gone, at whatever moment the store merges.
+        """
+        self._last[partition] = max(int(time.time()), self._last.get(partition, 0) + 1)
+        return self._last[partition]
+
     def _health(self, processor: PartitionProcessor) -> Columns:
         partition = processor.partition
         health = self._metrics.take_health(partition)
         place = self._place(partition)
         self._metrics.lag.labels(str(partition)).set(place.lag)
         row = {
-            "at": int(time.time()),
+            "at": self._moment(partition),
             "worker": self._worker,
             "partition": partition,
             "applied_offset": place.applied,

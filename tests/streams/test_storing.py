@@ -138,3 +138,16 @@ def test_a_store_that_was_never_right_ends_the_worker_with_what_it_says(writer: 
     (error,) = asyncio.run(store_all(Storing(writer, Metrics(), nowhere), [outputs(0)]))
     assert isinstance(error, StoreRejected)
     assert "activity_daily" in str(error)
+
+
+def test_checkpoints_of_one_second_are_rows_of_their_own(writer: Counting) -> None:
+    """Rows of one key would be one after a merge, and their counts would change with it."""
+
+    async def three() -> None:
+        storing = Storing(writer, Metrics(), nowhere)
+        for _ in range(3):
+            assert await store_all(storing, [outputs(0)]) == [None]
+
+    asyncio.run(three())
+    counted = "SELECT count(), uniqExact(worker, `partition`, at) FROM pipeline_health"
+    assert writer.command(counted) == [(3, 3)]
