@@ -183,7 +183,7 @@ def _response() -> list[Panel]:
         f"""SELECT decided_at, learner, course_run, campaign, reason, send_at
         FROM nudge_ledger
         WHERE $__timeFilter(decided_at) AND {RUNS} AND {CAMPAIGNS} AND decision = 'send'
-        ORDER BY decided_at DESC, learner
+        ORDER BY decided_at DESC, learner, decision_id
         LIMIT 1 BY decision_id
         LIMIT 50""",
         WIDTH // 2,

@@ -176,7 +176,7 @@ def _nudges() -> dashboard.AnnotationQuery:
         concat(campaign, ', ', reason) AS text, 'nudge' AS tags
         FROM nudge_ledger
         WHERE $__timeFilter(decided_at) AND {STORY} AND decision = 'send'
-        ORDER BY time
+        ORDER BY time, decision_id
         LIMIT 1 BY decision_id""",
     )
 

@@ -192,7 +192,7 @@ def _outcomes() -> list[Panel]:
                 GROUP BY risk_change_id
             )
             GROUP BY time, level
-            ORDER BY time""",
+            ORDER BY time, level""",
         ),
         bars(
             "Nudges sent and held back",
@@ -207,7 +207,7 @@ def _outcomes() -> list[Panel]:
                 GROUP BY decision_id
             )
             GROUP BY time, outcome
-            ORDER BY time""",
+            ORDER BY time, outcome""",
         ),
     ]
 
@@ -222,7 +222,7 @@ def _failures() -> list[Panel]:
             FROM dead_letters
             WHERE $__timeFilter(received_at)
             GROUP BY time, reason
-            ORDER BY time""",
+            ORDER BY time, reason""",
             WIDTH // 3,
         ),
         rows(
@@ -231,7 +231,7 @@ def _failures() -> list[Panel]:
             """SELECT DISTINCT received_at, reason, field, detail, topic, `partition`, `offset`
             FROM dead_letters
             WHERE $__timeFilter(received_at)
-            ORDER BY received_at DESC
+            ORDER BY received_at DESC, topic, `partition`, `offset`
             LIMIT 50""",
             WIDTH * 2 // 3,
         ),

@@ -1,23 +1,39 @@
-"""What can go wrong with a store: it is away (wait and send again), or it says no (never will do)."""
+"""What can go wrong with a store: it is away (wait and send again), or it says no.
+
+``codes.txt`` has a class for every code of ClickHouse's, with the reason: *passes* speaks of the server's
+state and not of what was sent; *mendable* of something at the server that somebody has to put right, after
+which the same batch is taken; *wrong* of what was sent. A code that is not listed is of a newer server: it
+counts as one that passes, since waiting loses nothing and is seen, and ending neither mends nor shows more.
+"""
 
 import re
+from functools import cache
+from importlib import resources
+from typing import Literal, get_args
 
-RETRYABLE = frozenset(
-    {
-        159,  # TIMEOUT_EXCEEDED
-        202,  # TOO_MANY_SIMULTANEOUS_QUERIES
-        209,  # SOCKET_TIMEOUT
-        210,  # NETWORK_ERROR
-        236,  # ABORTED: shutting down
-        241,  # MEMORY_LIMIT_EXCEEDED
-        242,  # TABLE_IS_READ_ONLY
-        243,  # NOT_ENOUGH_SPACE
-        252,  # TOO_MANY_PARTS
-        319,  # UNKNOWN_STATUS_OF_INSERT: the same batch again is safe
-        999,  # KEEPER_EXCEPTION
-    }
-)
-"""ClickHouse's codes that speak of the server's state and not of what was sent: they pass."""
+Class = Literal["passes", "mendable", "wrong"]
+
+
+@cache
+def classes() -> dict[int, Class]:
+    """Every known code with its class."""
+    found: dict[int, Class] = {}
+    now: Class | None = None
+    for line in (resources.files("sinks") / "codes.txt").read_text("utf-8").splitlines():
+        head, _, rest = line.partition(" ")
+        if head == "#":
+            word = rest.partition(":")[0]
+            now = next(one for one in get_args(Class) if one == word)
+        elif head:
+            if now is None or int(head) in found:
+                raise ValueError(f"codes.txt: {line} has no class, or two")
+            found[int(head)] = now
+    return found
+
+
+def class_of(code: int) -> Class:
+    """The class of a code: *passes* where it is not known."""
+    return classes().get(code, "passes")
 
 
 class StoreError(Exception):
@@ -29,7 +45,7 @@ class StoreDown(StoreError):  # noqa: N818 - a state, as "down" is
 
 
 class StoreRejected(StoreError):  # noqa: N818 - what became of the batch
-    """The store or its client refused what was sent; sending it again will not help.
+    """The store or its client refused what was sent; sent again it is again, unless ``mendable``.
 
     ``code`` is ClickHouse's error code, None where the client refused before sending.
     """
@@ -39,6 +55,11 @@ class StoreRejected(StoreError):  # noqa: N818 - what became of the batch
         place = ".".join(part for part in (table, column) if part)
         said = f"code {code}: {words}" if code is not None else words
         super().__init__(f"{place}: {said}" if place else said)
+
+    @property
+    def mendable(self) -> bool:
+        """Whether it is something at the store that has to be put right, and not what was sent."""
+        return self.code is not None and class_of(self.code) == "mendable"
 
 
 class RefusedError(Exception):

@@ -6,8 +6,9 @@ within a second or two) and what to do while the store is away.
 
 import hashlib
 import logging
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -16,11 +17,13 @@ from clickhouse_driver import Client
 from clickhouse_driver import errors as driver
 
 from sinks.address import StoreAddress
-from sinks.errors import RETRYABLE, StoreDown, StoreError, StoreRejected, column_named_in, first_words
+from sinks.errors import StoreDown, StoreError, StoreRejected, class_of, column_named_in, first_words
 from sinks.reading import LIMITS
 
 # Warns of every failed connection with a traceback, of which our own error says what matters.
 logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
+
+log = logging.getLogger(__name__)
 
 Column = Sequence[Any] | np.ndarray[Any, Any]
 Columns = Mapping[str, Column]
@@ -37,6 +40,7 @@ __all__ = [
     "StoreReader",
     "StoreRejected",
     "Writer",
+    "wait_until_up",
 ]
 
 BOUNDS = LIMITS | {"result_overflow_mode": "throw", "timeout_overflow_mode": "throw"}
@@ -130,7 +134,7 @@ def told_apart(error: Exception, address: StoreAddress, table: str = "") -> Stor
     """The driver's error as one of ours: away, or refused."""
     if isinstance(error, driver.ServerException):
         words = first_words(error.message)
-        if error.code in RETRYABLE:
+        if class_of(error.code) == "passes":
             return StoreDown(f"{address}: code {error.code}: {words}")
         return StoreRejected(words, table=table, column=column_named_in(words), code=error.code)
     unreachable = (OSError, EOFError, driver.NetworkError, driver.SocketTimeoutError)
@@ -187,6 +191,23 @@ class ClickHouseWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def wait_until_up(address: StoreAddress, seconds: float) -> None:
+    """Return once the store serves. Raises ``StoreDown`` after ``seconds``, ``StoreRejected`` at once.
+
+    A store that was started at the same time, or starts twice as a new container does, is no failure.
+    """
+    deadline = time.monotonic() + seconds
+    with ClickHouseWriter(replace(address, database="default")) as writer:
+        while True:
+            try:
+                return writer.ping()
+            except StoreDown as error:
+                if time.monotonic() >= deadline:
+                    raise
+                log.warning("the store is away, waiting for it: %s", error)
+                time.sleep(1)
 
 
 def plain_list(column: Column) -> list[Any]:

@@ -25,7 +25,7 @@ from nudges.notifier.errors import NotifierError
 from sinks.errors import StoreError
 from sinks.migrate import MigrationError
 from sinks.migrate import migrate as run_migrations
-from sinks.store import StoreReader
+from sinks.store import StoreReader, wait_until_up
 from sources import native, simulator
 from sources.oulad import OuladError, OuladFolder
 from sources.stream import Published, paced
@@ -425,11 +425,15 @@ def migrate(
     force: Annotated[
         bool, typer.Option("--force", help="Take migrations back, with the data in their tables.")
     ] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for a store that does not serve yet.")
+    ] = 60.0,
 ) -> None:
     """Create or update the store's tables."""
     address = load().store_address
     if address is None:
         raise SettingsError("HOMEROOM_STORE is empty: there is no store to migrate")
+    wait_until_up(address, wait)
     done = run_migrations(address, target, backwards=force)
     console.print("\n".join(str(step) for step in done) if done else "up to date")
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from schemas.dead_letter import DeadLetter
-from sinks.errors import StoreDown
+from sinks.errors import StoreError, StoreRejected
 from sinks.store import Writer
 from streams.metrics import Metrics
 from streams.outputs import Columns, Outputs
@@ -50,13 +50,15 @@ class Storing:
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._closing = False
         self._started = False
+        self._written = False
+        self._last: dict[int, int] = {}
         self._waiting: list[tuple[dict[str, Columns], asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
 
     async def store(self, processor: PartitionProcessor, outputs: Outputs) -> None:
         """Everything of a checkpoint, and the partition's health. Returns once the rows are in the tables.
 
-        Retries while the store is away. Raises ``StoreRejected`` for rows that it will never take.
+        Retries while the store is away or has to be mended. Raises ``StoreRejected`` for what it never takes.
         """
         rows = dict(outputs.rows)
         letters = [letter for letter in outputs.dead_letters if letter.reason != "lost"]  # those have a table
@@ -93,7 +95,12 @@ class Storing:
                         written.set_result(None)
 
     async def write(self, table: str, columns: Columns) -> None:
-        """Insert rows, again and again while the store is away."""
+        """Insert rows, again and again while the store is away, or something at it has to be mended.
+
+        A table that is missing, a right or a password that was taken away: the rows are not to blame, and
+        ending would only have the supervisor start a worker that comes to the same end. Before its first rows
+        are in, a worker ends: then it is more likely that a setting is wrong, or that nobody has migrated.
+        """
         writer = self._writer
         if writer is None:
             return
@@ -101,20 +108,33 @@ class Storing:
         for attempt in range(10**9):
             try:
                 await loop.run_in_executor(self._thread, writer.write, table, columns)
-            except StoreDown as error:
+            except StoreError as error:
+                if isinstance(error, StoreRejected) and not (error.mendable and self._written):
+                    raise
                 self._metrics.store_up.set(0)
-                wait = RETRY_S[min(attempt, len(RETRY_S) - 1)]
-                log.warning("the store is away, the pipeline waits (next try in %g s): %s", wait, error)
                 if self._closing:
                     raise
+                wait = RETRY_S[min(attempt, len(RETRY_S) - 1)]
+                what = "refuses" if isinstance(error, StoreRejected) else "is away"
+                log.warning("the store %s, the pipeline waits (next try in %g s): %s", what, wait, error)
                 await asyncio.sleep(wait)
             else:
                 self._metrics.store_up.set(1)
+                self._written = True
                 return
 
     def close(self) -> None:
         """No more patience: the next failure is final."""
         self._closing = True
+
+    def _moment(self, partition: int) -> int:
+        """The wall clock in seconds, and later than the partition's row before.
+
+        Two checkpoints within a second would have rows of one key, of which a merge keeps the last: what the
+        first had counted would be gone, at whatever moment the store merges.
+        """
+        self._last[partition] = max(int(time.time()), self._last.get(partition, 0) + 1)
+        return self._last[partition]
 
     def _health(self, processor: PartitionProcessor) -> Columns:
         partition = processor.partition
@@ -122,7 +142,7 @@ class Storing:
         place = self._place(partition)
         self._metrics.lag.labels(str(partition)).set(place.lag)
         row = {
-            "at": int(time.time()),
+            "at": self._moment(partition),
             "worker": self._worker,
             "partition": partition,
             "applied_offset": place.applied,

@@ -8,14 +8,16 @@ a Docker engine answers, Apache Kafka from its jars where Java and Maven are, th
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from streams.brokers import ApacheKafka, BrokerUnavailableError, EmbeddedBroker, answers
+from streams.brokers import ApacheKafka, BrokerUnavailableError, EmbeddedBroker, answers, free_port
 from tests.required import is_required
 
-CONTAINER_IMAGE = "confluentinc/cp-kafka:7.9.0"
+CONTAINER_IMAGE = "apache/kafka:4.4.0"
+"""The stack's own: a test holds the two together."""
 
 NOT_SHOWN = "crash and restart of the broker, compaction, large fetches and the tests marked 'apache'"
 
@@ -84,7 +86,31 @@ def _docker_answers() -> bool:
 
 @contextmanager
 def _container() -> Iterator[str]:
-    from testcontainers.kafka import KafkaContainer
+    from testcontainers.core.container import DockerContainer
 
-    with KafkaContainer(CONTAINER_IMAGE).with_kraft() as container:
-        yield container.get_bootstrap_server()
+    port = free_port()
+    with DockerContainer(CONTAINER_IMAGE).with_bind_ports(9092, port).with_envs(**_one_broker(port)):
+        address = f"127.0.0.1:{port}"
+        deadline = time.monotonic() + 120
+        while not answers(address):
+            if time.monotonic() > deadline:
+                raise BrokerUnavailableError(f"{CONTAINER_IMAGE} did not answer in two minutes")
+            time.sleep(0.5)
+        yield address
+
+
+def _one_broker(port: int) -> dict[str, str]:
+    """Settings of a broker that is alone and is reached from outside at the port."""
+    return {
+        "KAFKA_NODE_ID": "1",
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+    }

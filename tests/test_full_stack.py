@@ -25,9 +25,13 @@ import yaml
 from prometheus_client import CollectorRegistry, start_http_server
 
 from console.access import entry, make_key
+from grafana.clickhouse import PLUGIN_VERSION
 from nudges.notifier.settings import NotifierSettings
+from sinks.store import BOUNDS
 from streams import brokers, topics
 from streams.settings import Settings
+from tests import brokers as test_brokers
+from tests import stores
 from tests.brokers import TestBroker
 from tests.required import lacking
 from tests.stores import fresh_database, real_server_or_embedded
@@ -249,6 +253,8 @@ def test_the_console_serves_with_the_stacks_settings(broker: TestBroker, prefix:
             "HOMEROOM_PREFIX": prefix,
             "HOMEROOM_STORE": str(store),
             "HOMEROOM_STORE_PASSWORD": store.password,
+            "HOMEROOM_STORE_READER": "",  # this store was made without one
+            "HOMEROOM_STORE_READER_PASSWORD": "",
             "HOMEROOM_PSEUDONYM_KEY": "0123456789abcdef",
             "HOMEROOM_CONSOLE_HOST": "127.0.0.1",
             "HOMEROOM_CONSOLE_PORT": str(port),
@@ -282,8 +288,11 @@ def test_the_console_serves_with_the_stacks_settings(broker: TestBroker, prefix:
 
 
 def test_the_boards_user_reads_and_no_more() -> None:
-    (mount,) = [path for service, path in mounts() if service == "clickhouse"]
-    root = ET.parse(ROOT / mount).getroot()
+    assert {path for service, path in mounts() if service == "clickhouse"} == {
+        "./clickhouse/users.d/boards.xml",
+        "./clickhouse/users.d/reader.xml",
+    }
+    root = ET.parse(ROOT / "clickhouse/users.d/boards.xml").getroot()
     assert root.findtext("profiles/boards/readonly") == "2"
     assert root.findtext("users/boards/profile") == "boards"
     assert [query.text for query in root.iterfind("users/boards/grants/query")] == [
@@ -293,6 +302,40 @@ def test_the_boards_user_reads_and_no_more() -> None:
     assert password is not None
     assert password.text is None
     assert password.attrib["from_env"] in SERVICES["clickhouse"]["environment"]
+
+
+def test_the_tests_run_on_the_stacks_images() -> None:
+    assert SERVICES["kafka"]["image"] == test_brokers.CONTAINER_IMAGE
+    assert SERVICES["clickhouse"]["image"] == stores.IMAGE
+
+
+def test_the_stores_health_is_that_of_the_server_that_others_reach() -> None:
+    """The image's first start runs a server for set-up that listens on the loopback alone."""
+    check = SERVICES["clickhouse"]["healthcheck"]["test"]
+    assert "http://clickhouse:8123/ping" in check
+    assert "127.0.0.1" not in str(check)
+
+
+def test_the_setup_is_run_again_where_it_failed() -> None:
+    assert SERVICES["setup"]["restart"] == "on-failure"
+
+
+def test_the_boards_plugin_is_the_one_that_they_were_drawn_with() -> None:
+    plugin = SERVICES["grafana"]["environment"]["GF_PLUGINS_PREINSTALL_SYNC"]
+    assert plugin == f"grafana-clickhouse-datasource@{PLUGIN_VERSION}"
+
+
+def test_the_readers_bounds_are_the_same_on_a_server() -> None:
+    root = ET.parse(ROOT / "clickhouse/users.d/reader.xml").getroot()
+    profile = {one.tag: one.text for one in root.find("profiles/reader") or ()}
+    assert profile == {name: str(most) for name, most in BOUNDS.items()} | {"readonly": "1"}
+    assert [query.text for query in root.iterfind("users/reader/grants/query")] == [
+        "GRANT SELECT ON homeroom.*"
+    ]
+    password = root.find("users/reader/password")
+    assert password is not None
+    assert password.attrib["from_env"] in SERVICES["clickhouse"]["environment"]
+    assert SERVICES["console"]["environment"]["HOMEROOM_STORE_READER"] == "reader"
 
 
 @pytest.mark.apache

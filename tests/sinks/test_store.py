@@ -1,5 +1,7 @@
 import os
 import signal
+import socket
+import threading
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,7 +14,7 @@ from sinks.address import StoreAddress
 from sinks.embedded import EmbeddedStore
 from sinks.errors import StoreDown, StoreRejected
 from sinks.migrate import migrate
-from sinks.store import ClickHouseWriter, StoreReader, content_token
+from sinks.store import ClickHouseWriter, StoreReader, content_token, wait_until_up
 from tests.sinks.rows import hourly, risk
 
 DAY = date(2014, 3, 1)
@@ -154,6 +156,21 @@ def test_no_server_at_all() -> None:
         writer.ping()
     with pytest.raises(StoreDown):
         writer.write("activity_hourly", hourly(1))
+
+
+def test_a_store_that_comes_up_late_is_waited_for(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    store = EmbeddedStore(tmp_path, port=port, password="x")
+    starting = threading.Timer(1, store.start)
+    starting.start()
+    try:
+        wait_until_up(StoreAddress(port=port, password="x"), 60)
+    finally:
+        starting.join()
+        store.stop()
+    with pytest.raises(StoreDown):
+        wait_until_up(StoreAddress(port=port, password="x"), 0)
 
 
 def test_reading(reader: StoreReader) -> None:

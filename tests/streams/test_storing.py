@@ -111,3 +111,43 @@ def test_a_full_disk_holds_the_pipeline_back_until_there_is_room(tmp_path: Path)
         until_full(lambda batch: writer.write("activity_daily", heavy(batch)))
         asyncio.run(hold_back_and_go_on(writer, disk.make_room))
         assert writer.command("SELECT count() FROM activity_daily WHERE course_run = 'c/r'") == [(2,)]
+
+
+def test_a_table_that_is_missing_holds_the_pipeline_back_until_it_is_there(writer: Counting) -> None:
+    """The rows are not to blame: what somebody can mend at the store ends no worker that has written."""
+
+    async def hold_back_and_go_on() -> None:
+        metrics = Metrics()
+        storing = Storing(writer, metrics, nowhere)
+        assert await store_all(storing, [outputs(0)]) == [None]
+        writer.command("RENAME TABLE activity_daily TO elsewhere")
+        waiting = asyncio.create_task(store_all(storing, [outputs(1)]))
+        while metrics.store_up._value.get():  # noqa: ASYNC110 - a gauge tells nobody
+            await asyncio.sleep(0.05)
+        assert not waiting.done()
+        with ClickHouseWriter(writer.address) as other:
+            other.command("RENAME TABLE elsewhere TO activity_daily")
+        assert await asyncio.wait_for(waiting, 60) == [None]
+
+    asyncio.run(hold_back_and_go_on())
+    assert writer.command("SELECT count() FROM activity_daily") == [(2,)]
+
+
+def test_a_store_that_was_never_right_ends_the_worker_with_what_it_says(writer: Counting) -> None:
+    writer.command("RENAME TABLE activity_daily TO elsewhere")
+    (error,) = asyncio.run(store_all(Storing(writer, Metrics(), nowhere), [outputs(0)]))
+    assert isinstance(error, StoreRejected)
+    assert "activity_daily" in str(error)
+
+
+def test_checkpoints_of_one_second_are_rows_of_their_own(writer: Counting) -> None:
+    """Rows of one key would be one after a merge, and their counts would change with it."""
+
+    async def three() -> None:
+        storing = Storing(writer, Metrics(), nowhere)
+        for _ in range(3):
+            assert await store_all(storing, [outputs(0)]) == [None]
+
+    asyncio.run(three())
+    counted = "SELECT count(), uniqExact(worker, `partition`, at) FROM pipeline_health"
+    assert writer.command(counted) == [(3, 3)]
