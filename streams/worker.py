@@ -1,12 +1,11 @@
 """Runs the worker: logging, metrics, and Faust's event loop until a signal or a failure ends it."""
 
 import logging
-from collections.abc import Sequence
 
 import faust
 import uvloop
 
-from console.access import ApiKey
+from console.access import KeyRing
 from streams.app import Pipeline
 from streams.exporter import start_http_server
 from streams.logs import configure_logging
@@ -16,7 +15,7 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, keys: Sequence[ApiKey] | None = None) -> int:
+def run(settings: Settings, keys: KeyRing | None = None) -> int:
     """Work until stopped. Returns the process's exit code: 0 after a signal, not 0 after a failure.
 
     keys: who may use the console; it is served from this worker where they are given.

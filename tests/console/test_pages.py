@@ -202,14 +202,14 @@ def test_every_page_fits_a_phone(open_page: Open, learner: str, proposal: str) -
 def test_only_a_key_opens_the_page(context_of: Callable[..., BrowserContext], console: Served) -> None:
     page = context_of(console.url).new_page()
     page.goto("/courses")
-    expect(page).to_have_url(f"{console.url}/login")
+    expect(page).to_have_url(f"{console.url}/login?next=%2Fcourses")
     assert serious(page) == []
     page.get_by_label("Key").fill("hr_wrong")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("not one of ours")
     page.get_by_label("Key").fill(KEYS["instructor"][0])
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Today")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Courses")
     cookies = page.context.cookies()
     assert [(one["httpOnly"], one["sameSite"]) for one in cookies] == [(True, "Lax")]
     page.get_by_role("button", name="Sign out").click()
