@@ -57,7 +57,7 @@ class PageRoute(APIRoute):
                 return failed(request, error.status, error.detail)
             except RequestValidationError as error:
                 fields = ", ".join(sorted({str(one["loc"][-1]) for one in error.errors()}))
-                words = f"This address says something of {fields} that there is not."
+                words = f"The address is not one of ours; look at what it says of {fields}."
                 return failed(request, HTTPStatus.UNPROCESSABLE_ENTITY, words)
             except OutboxDownError as error:
                 log.warning("a word could not be sent: %s", error)
