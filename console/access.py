@@ -1,4 +1,4 @@
-"""Who may see what: API keys with roles and course scopes, and the page's sessions.
+"""Who may see what: API keys with roles and course scopes.
 
 A key is 32 random bytes, so a plain SHA-256 of it is enough to keep (slow hashes protect what people
 choose themselves). The file that ``HOMEROOM_CONSOLE_KEYS`` names holds the hashes::
@@ -9,27 +9,25 @@ choose themselves). The file that ``HOMEROOM_CONSOLE_KEYS`` names holds the hash
     courses = ["BBB", "CCC/2014B"]  # a course with all of its runs, or one run
     sha256 = "…"
 
-``homeroom console-key NAME`` makes one. The file is read at start.
+``homeroom console-key NAME`` makes one. The file is read at start, and when it changes.
 """
 
 import hashlib
+import logging
 import secrets
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Role = Literal["viewer", "instructor", "admin"]
 
 PREFIX = "hr_"
-SESSION_S = 12 * 3600
-"""A working day; then the key is asked for again."""
-
-MAX_SESSIONS = 10_000
+log = logging.getLogger(__name__)
 
 
 class AccessError(ValueError):
@@ -112,43 +110,59 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
     return tuple(keys)
 
 
-class KeyRing:
-    """The keys in force, found by what a client shows."""
+LOOK_S = 1.0
+"""How soon a change of the file is seen."""
 
-    def __init__(self, keys: Iterable[ApiKey]) -> None:
+
+class KeyRing:
+    """The keys in force, found by what a client shows. Thread-safe.
+
+    file: where they come from. It is read anew when it changes; while it cannot be read, or an entry is
+    wrong, the keys of before hold, and the log says why.
+    """
+
+    def __init__(self, keys: Iterable[ApiKey], file: Path | None = None) -> None:
         self._keys = {key.sha256: key for key in keys}
+        self._file = file
+        self._version = _version(file)
+        self._looked = time.monotonic()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of_file(cls, file: Path) -> Self:
+        """The keys of a file. Raises ``AccessError`` as :func:`read_keys`."""
+        return cls(read_keys(file), file)
 
     def find(self, shown: str) -> ApiKey | None:
         """The entry of a key, if it is one of ours. Hashing first leaves nothing to time."""
-        return self._keys.get(hashed(shown))
+        return self.by_hash(hashed(shown))
 
+    def by_hash(self, sha256: str) -> ApiKey | None:
+        """The entry that has this hash."""
+        self._look()
+        return self._keys.get(sha256)
 
-class Sessions:
-    """The page's sessions: a random cookie for a key that was shown once. In memory: a restart ends them."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._open: dict[str, tuple[ApiKey, float]] = {}
-
-    def begin(self, key: ApiKey) -> str:
-        """A new session's cookie."""
-        cookie = secrets.token_urlsafe(32)
-        now = self._clock()
+    def _look(self) -> None:
+        if self._file is None or time.monotonic() - self._looked < LOOK_S:
+            return
         with self._lock:
-            for old, (_, until) in list(self._open.items()):
-                if until < now or len(self._open) >= MAX_SESSIONS:
-                    del self._open[old]
-            self._open[hashed(cookie)] = key, now + SESSION_S
-        return cookie
+            self._looked = time.monotonic()
+            version = _version(self._file)
+            if version == self._version:
+                return
+            self._version = version
+            try:
+                self._keys = {key.sha256: key for key in read_keys(self._file)}
+            except AccessError as error:
+                log.error("the keys of before hold: %s", error)
+            else:
+                log.info("the file of keys has changed: %d are in force", len(self._keys))
 
-    def find(self, cookie: str) -> ApiKey | None:
-        """Whose session it is, while it lasts."""
-        with self._lock:
-            key, until = self._open.get(hashed(cookie), (None, 0.0))
-        return key if until > self._clock() else None
 
-    def end(self, cookie: str) -> None:
-        """Forget it."""
-        with self._lock:
-            self._open.pop(hashed(cookie), None)
+def _version(file: Path | None) -> object:
+    """What changes when a file does; None where it is away."""
+    try:
+        found = file.stat() if file else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if found else None

@@ -13,7 +13,7 @@ from console import problems
 from console.access import ApiKey, KeyRing
 from console.api import courses, learners, nudges, operations
 from console.bounds import Bounded, Bounds
-from console.guard import Guard
+from console.guard import Guard, Site
 from console.limits import Buckets, Limit
 from console.live import Live
 from console.pages import routes
@@ -49,12 +49,17 @@ HEADERS = {
 
 def create_app(
     parts: Parts,
-    keys: Iterable[ApiKey],
+    keys: Iterable[ApiKey] | KeyRing,
     per_key: Limit = PER_KEY,
     per_stranger: Limit = PER_STRANGER,
     bounds: Bounds | None = None,
+    site: Site | None = None,
 ) -> FastAPI:
-    """The whole console. The caller closes ``parts.readers`` when the server has ended."""
+    """The whole console. The caller closes ``parts.readers`` when the server has ended.
+
+    Raises ``ValueError`` where the site's secret is too short.
+    """
+    ring = keys if isinstance(keys, KeyRing) else KeyRing(keys)
     live = Live(parts.readers)
 
     @asynccontextmanager
@@ -72,9 +77,9 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = Service(parts)
-    app.state.guard = Guard(KeyRing(keys), Buckets(per_key), Buckets(per_stranger))
+    app.state.guard = Guard(ring, Buckets(per_key), Buckets(per_stranger), site or Site())
     app.state.live = live
-    problems.install(app)
+    problems.install(app, routes.failed)
     for part in (learners, courses, nudges, operations):
         app.include_router(part.router, prefix=API)
     app.include_router(routes.router, include_in_schema=False)

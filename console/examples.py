@@ -169,6 +169,9 @@ INTERVENTIONS: Json = {
         {"decision": "send", "reason": "study_time", "count": 519},
         {"decision": "hold", "reason": "holdout", "count": 58},
     ],
+    "messages": [
+        {"campaign": "reach-out", "proposed": 0, "decided": 519, "taken_back": 31, "delivered": 480}
+    ],
     "uplift": [
         {
             "campaign": "reach-out",

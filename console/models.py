@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from console import examples as shown
+from console.answers import Answer, like
+from console.unwanted import Unwanted, Wished
 from schemas.fields import CourseRun, Fraction, Id
 from schemas.learner import Channel
 from schemas.risk import ModelState, RiskLevel
@@ -21,21 +23,10 @@ Order = Literal["urgency", "probability", "changed"]
 probability."""
 
 
-class Answer(BaseModel):
-    """Base of everything that goes out."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-def _like(*examples: shown.Json) -> ConfigDict:
-    """The configuration of a model with examples of its values."""
-    return ConfigDict(json_schema_extra={"examples": list(examples)})
-
-
 class Me(Answer):
     """Whose key it is."""
 
-    model_config = _like(shown.ME)
+    model_config = like(shown.ME)
 
     name: str = Field(examples=["Ada Byron"])
     role: Literal["viewer", "instructor", "admin"]
@@ -58,7 +49,7 @@ class Why(Answer):
 class Word(Answer):
     """What somebody said of a learner or a nudge."""
 
-    model_config = _like(shown.WORD)
+    model_config = like(shown.WORD)
 
     kind: str = Field(examples=["in_contact"])
     at: datetime
@@ -67,24 +58,10 @@ class Word(Answer):
     arrived: bool = Field(True, description="false while it is on its way into the store")
 
 
-class Unwanted(Answer):
-    """What a learner does not want. Only the learner takes it back, or an admin who gives a reason."""
-
-    model_config = _like(shown.UNWANTED)
-
-    opted_out: list[str] = Field(description="closed channels, by unsubscriptions as well")
-    paused_until: datetime | None = Field(None, description="no messages until then; null where none is on")
-    suppressed: bool = Field(False, description="nothing may be sent, on any channel")
-    since: dict[str, datetime] = Field(
-        default_factory=dict,
-        description="when each no was said last, by channel, `paused` or `suppressed`",
-    )
-
-
 class Risk(Answer):
     """An enrolment's risk now, and why."""
 
-    model_config = _like(shown.RISK)
+    model_config = like(shown.RISK)
 
     learner: Pseudonym
     name: str | None = Field(None, description="null where nobody has told the console who it is")
@@ -107,7 +84,7 @@ class Risk(Answer):
 class RiskPage(Answer):
     """A page of a list of risks."""
 
-    model_config = _like(shown.RISK_PAGE)
+    model_config = like(shown.RISK_PAGE)
 
     as_of: date | None = Field(description="the newest day that was estimated; null before the first")
     total: int = Field(description="that the filters let through, on all pages")
@@ -145,7 +122,7 @@ class Change(Answer):
 class Decision(Answer):
     """One row of the ledger: what was decided on a change of level."""
 
-    model_config = _like(shown.DECISION, shown.PROPOSAL)
+    model_config = like(shown.DECISION, shown.PROPOSAL)
 
     decision_id: str
     nudge_id: str | None
@@ -167,25 +144,10 @@ class Decision(Answer):
     )
 
 
-class Wished(Answer):
-    """What was said of how a learner wants to be reached, and what it did."""
-
-    at: datetime
-    said_by: str | None = Field(None, description="learner, instructor or admin; null where nobody told")
-    source: str | None = Field(None, description="whose key or which system it came by")
-    reason: str | None = Field(None, description="why an admin took a no back")
-    closes: list[str] = Field(description="channels, or `suppressed`")
-    paused_until: datetime | None = None
-    opens: list[str] = Field(
-        description="what was closed and is open again: channels, `paused`, `suppressed`"
-    )
-    withheld: list[str] = Field(description="what it asked to be opened and stayed closed")
-
-
 class DecisionPage(Answer):
     """A page of the ledger, the newest first."""
 
-    model_config = _like(shown.DECISION_PAGE)
+    model_config = like(shown.DECISION_PAGE)
 
     items: list[Decision]
     next: str | None = None
@@ -194,7 +156,7 @@ class DecisionPage(Answer):
 class Story(Answer):
     """One enrolment from its first estimate to now."""
 
-    model_config = _like(shown.STORY)
+    model_config = like(shown.STORY)
 
     risk: Risk
     history: list[HistoryPoint]
@@ -212,7 +174,7 @@ class Story(Answer):
 class Learner(Answer):
     """A learner's risks, in every course run of the key's scope."""
 
-    model_config = _like(shown.LEARNER_NOW)
+    model_config = like(shown.LEARNER_NOW)
 
     learner: Pseudonym
     name: str | None
@@ -222,7 +184,7 @@ class Learner(Answer):
 class Course(Answer):
     """A course run today: how many, how active, how many at which level."""
 
-    model_config = _like(shown.COURSE)
+    model_config = like(shown.COURSE)
 
     course_run: CourseRun
     first_day: date
@@ -259,7 +221,7 @@ class RiskWeek(Answer):
 class CourseStory(Answer):
     """A course run from its start."""
 
-    model_config = _like(shown.COURSE_STORY)
+    model_config = like(shown.COURSE_STORY)
 
     course: Course
     engagement: list[EngagementDay]
@@ -280,7 +242,9 @@ class Uplift(Answer):
     campaign: str
     variant: str = Field(examples=["all"])
     outcome: str = Field(examples=["active_7"])
-    nudged: int = Field(description="first exposures whose outcome is known")
+    nudged: int = Field(
+        description="first exposures that chance let through, sent or not; with known outcome"
+    )
     nudged_share: float | None = Field(description="of them, to whom it happened; null while there is nobody")
     held_out: int
     held_out_share: float | None
@@ -290,12 +254,23 @@ class Uplift(Answer):
     judgement: str = Field(examples=["not yet known"], description="helps, harms, or not yet known")
 
 
+class Messages(Answer):
+    """What became of a campaign's messages. Those who were drawn to get one are not those who got one."""
+
+    campaign: str
+    proposed: int = Field(description="to an instructor")
+    decided: int = Field(description="to be sent, at once or later")
+    taken_back: int = Field(description="of these, before they went out")
+    delivered: int = Field(description="as a notifier says; 0 where none tells")
+
+
 class Interventions(Answer):
     """What was decided, and what is known of its effect."""
 
-    model_config = _like(shown.INTERVENTIONS)
+    model_config = like(shown.INTERVENTIONS)
 
     decisions: list[Held]
+    messages: list[Messages] = Field(default_factory=list, description="by campaign")
     uplift: list[Uplift] = Field(description="empty until the first outcomes are known")
 
 
@@ -323,7 +298,7 @@ class Said(BaseModel):
 class Accepted(Answer):
     """The message is with the broker; the ledger has it a few seconds later."""
 
-    model_config = _like(shown.ACCEPTED)
+    model_config = like(shown.ACCEPTED)
 
     event_id: str
 
@@ -350,7 +325,7 @@ class Wishes(BaseModel):
 class Preferences(Unwanted):
     """What is known of how a learner wants to be reached."""
 
-    model_config = _like(shown.PREFERENCES)
+    model_config = like(shown.PREFERENCES)
 
     learner: Pseudonym
     timezone: str | None
@@ -375,7 +350,7 @@ class Question(BaseModel):
 class WhatIfAnswer(Answer):
     """P(lost) of the described learner, of the middle of the cohort, and what makes the difference."""
 
-    model_config = _like(shown.WHAT_IF)
+    model_config = like(shown.WHAT_IF)
 
     probability: Fraction
     base_probability: Fraction
@@ -388,7 +363,7 @@ class WhatIfAnswer(Answer):
 class Health(Answer):
     """Whether the process runs, or can serve."""
 
-    model_config = _like(shown.HEALTH)
+    model_config = like(shown.HEALTH)
 
     status: Literal["ok"] = "ok"
     as_of: date | None = Field(None, description="the newest day in the store")

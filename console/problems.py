@@ -1,6 +1,7 @@
 """Errors as ``application/problem+json`` (RFC 9457), the framework's own included."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,9 @@ from console.ports import NoModelError, OutboxDownError, UnknownFeatureError
 from sinks.errors import StoreDown, StoreRejected
 
 log = logging.getLogger(__name__)
+
+Page = Callable[[Request, HTTPStatus, str], Response]
+"""An error as a page."""
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -60,16 +64,18 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
-def install(app: FastAPI) -> None:
-    """Have the app answer every error with a problem."""
+def install(app: FastAPI, page: Page) -> None:
+    """Have the app answer every error with a problem; what is no part of the API, with a page."""
 
     @app.exception_handler(ProblemError)
     async def _ours(_: Request, error: ProblemError) -> Response:
         return answer(error.status, error.detail, error.kind, error.headers)
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> Response:
+    async def _http(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers) if error.headers else None
+        if not request.url.path.startswith(("/api/", "/static/")):
+            return page(request, HTTPStatus(error.status_code), str(error.detail))
         return answer(HTTPStatus(error.status_code), str(error.detail), headers=headers)
 
     @app.exception_handler(RequestValidationError)

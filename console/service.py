@@ -30,7 +30,6 @@ from console.models import (
     RiskPage,
     Said,
     Story,
-    Unwanted,
     WhatIfAnswer,
     Why,
     Wishes,
@@ -51,6 +50,7 @@ from console.queries.risks import Filters
 from console.readers import Readers
 from console.recent import Recent
 from console.steps import welcome
+from console.unwanted import Unwanted
 from console.uplift import uplift
 from console.wishing import check, message_of
 from schemas.learner import NudgeFeedback
@@ -280,7 +280,11 @@ class Service:
         """What was decided, and what is known of its effect."""
         readers, runs, effects = self.parts.readers, self.runs(key, only), self.parts.effects
         found = effects.of(nudges.outcomes(readers, runs)) if effects else []
-        return Interventions(decisions=nudges.decisions(readers, runs), uplift=[uplift(one) for one in found])
+        return Interventions(
+            decisions=nudges.decisions(readers, runs),
+            messages=nudges.messages(readers, runs),
+            uplift=[uplift(one) for one in found],
+        )
 
     def preferences(self, key: ApiKey, learner: str) -> Preferences:
         """How a learner of the scope wants to be reached."""

@@ -1,6 +1,8 @@
 """The suggested step for an instructor, by what the main reason is about. Not what learners are written."""
 
-from console.models import Unwanted
+from console.models import Risk
+from console.unwanted import Unwanted
+from schemas.risk import RISK_LEVELS, RiskLevel
 
 STEPS: tuple[tuple[tuple[str, ...], str], ...] = (
     (
@@ -45,6 +47,25 @@ def welcome(step: str, unwanted: Unwanted | None) -> str:
         return step
     silent = unwanted.suppressed or unwanted.paused_until is not None
     return NOT_IN_WRITING if silent or WRITTEN & set(unwanted.opted_out) else step
+
+
+def fell(level: RiskLevel, previous_level: RiskLevel) -> bool:
+    """Whether a change of level was one for the better."""
+    return RISK_LEVELS.index(level) < RISK_LEVELS.index(previous_level)
+
+
+def step_of(risk: Risk, features: list[str]) -> str:
+    """What to do: nothing at low risk; encourage who is getting better, else by the main reason.
+
+    Better is who fell to this level and is no likelier to be lost now than before. The likelihood alone does
+    not say so: a level rises when it is confirmed, and the estimate may have moved down a little by then.
+    """
+    if risk.level == "low":
+        return ""
+    level, before = risk.previous_level, risk.previous_probability
+    if level is not None and before is not None and fell(risk.level, level) and risk.probability <= before:
+        return GETTING_BETTER
+    return step_for(features[0] if features else "")
 
 
 def step_for(feature: str) -> str:

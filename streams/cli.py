@@ -16,7 +16,7 @@ from typing import Annotated, Any, cast, get_args
 import typer
 from rich.table import Column
 
-from console.access import AccessError, ApiKey, Role, entry, make_key, read_keys
+from console.access import AccessError, KeyRing, Role, entry, make_key
 from console.readers import Readers
 from console.report import ReportError, weekly
 from evaluation.errors import CausalityError, EstimatesError, EvaluationError, NewCourseError
@@ -321,12 +321,12 @@ def serve_console() -> None:
     serve(now, keys, place)
 
 
-def _console_keys(settings: Settings) -> tuple[ApiKey, ...]:
+def _console_keys(settings: Settings) -> KeyRing:
     if not settings.console_keys:
         raise SettingsError(
             "HOMEROOM_CONSOLE_KEYS is empty; expected a file of keys. `homeroom console-key NAME` makes one"
         )
-    return read_keys(Path(settings.console_keys))
+    return KeyRing.of_file(Path(settings.console_keys))
 
 
 @app.command()

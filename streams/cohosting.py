@@ -7,25 +7,26 @@ a loop each, neither waits for the other. They still share one interpreter: who 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import faust
 from faust.contrib.asgi import AsgiService
 from mode.threads import ServiceThread
 
-from console.access import ApiKey
-from streams.console import SERVER, Place, assembled
+from console.access import ApiKey, KeyRing
+from streams.console import Place, assembled, server_options, site_of
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-def cohost(app: faust.App, settings: Settings, keys: Sequence[ApiKey]) -> None:
+def cohost(app: faust.App, settings: Settings, keys: Iterable[ApiKey] | KeyRing) -> None:
     """Let a worker that is not yet running serve the console, from its start to its end.
 
-    Raises ``SettingsError`` where the console's port is taken.
+    Raises ``SettingsError`` where the console's port is taken, or a setting of it is wrong.
     """
+    site_of(settings)
     place = Place(settings.console_host, settings.console_port)
     place.check()
 
@@ -38,7 +39,7 @@ def cohost(app: faust.App, settings: Settings, keys: Sequence[ApiKey]) -> None:
                 self.api,
                 host=place.host,
                 port=place.port,
-                uvicorn_options=SERVER,
+                uvicorn_options=server_options(settings),
                 loop=self.loop,
                 beacon=self.beacon,
             )

@@ -12,12 +12,14 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from console.access import ApiKey
+from console.access import ApiKey, KeyRing
 from console.app import create_app
+from console.guard import Site
 from console.ports import OutboxDownError
 from console.protocol import MAX_HEAD, BoundedProtocol
 from console.readers import Readers
 from console.service import Parts
+from console.sessions import LEAST_SECRET
 from schemas.inbound import Feedback, feedback_adapter
 from schemas.topics import DAY_PACKAGES, FEEDBACK, RISK_CHANGES
 from streams.directory import KeyFollower, LearnerDirectory, read_roster
@@ -95,9 +97,24 @@ class Place:
             ) from None
 
 
+def site_of(settings: Settings) -> Site:
+    """How browsers come to the console. Raises ``SettingsError`` for a secret that is too short."""
+    secret = settings.console_secret.get_secret_value()
+    if secret and len(secret) < LEAST_SECRET:
+        raise SettingsError(
+            f"HOMEROOM_CONSOLE_SECRET has {len(secret)} characters; expected at least {LEAST_SECRET}, or none"
+        )
+    return Site(settings.console_public_url, secret)
+
+
+def server_options(settings: Settings) -> dict[str, Any]:
+    """How uvicorn serves the console under these settings."""
+    return {**SERVER, "forwarded_allow_ips": settings.console_proxies}
+
+
 @contextmanager
 def assembled(
-    settings: Settings, keys: Iterable[ApiKey], names: Mapping[str, str] | None = None
+    settings: Settings, keys: Iterable[ApiKey] | KeyRing, names: Mapping[str, str] | None = None
 ) -> Iterator[FastAPI]:
     """The app with everything that it needs, which is let go of afterwards.
 
@@ -110,6 +127,7 @@ def assembled(
         raise SettingsError("HOMEROOM_STORE is empty: the console has nothing to show")
     if names is None:
         names = read_roster(Path(settings.console_roster)) if settings.console_roster else {}
+    site = site_of(settings)
     wording = PolicyWording(settings.rules.policy, settings.policy)
     directory = LearnerDirectory(settings.identity, names)
     follower = KeyFollower(directory, settings.broker, settings.prefix + RISK_CHANGES.name)
@@ -127,7 +145,7 @@ def assembled(
             wording,
             replay=settings.clock == "replay",
         )
-        yield create_app(parts, keys)
+        yield create_app(parts, keys, site=site)
     finally:
         packages.stop()
         follower.stop()
@@ -135,13 +153,16 @@ def assembled(
 
 
 def serve(
-    settings: Settings, keys: Iterable[ApiKey], place: Place, names: Mapping[str, str] | None = None
+    settings: Settings,
+    keys: Iterable[ApiKey] | KeyRing,
+    place: Place,
+    names: Mapping[str, str] | None = None,
 ) -> None:
     """Serve until Ctrl-C, or until asked to terminate. Raises ``SettingsError`` where the port is taken."""
     place.check()
     with assembled(settings, keys, names) as app:
         try:
-            _Server(uvicorn.Config(app, place.host, place.port, **SERVER)).run()
+            _Server(uvicorn.Config(app, place.host, place.port, **server_options(settings))).run()
         except KeyboardInterrupt:
             log.info("the console has stopped")
 

@@ -121,6 +121,22 @@ class Settings(BaseSettings):
     )
     console_host: str = Field("127.0.0.1", description="the address that the console is served on")
     console_port: Annotated[int, Field(ge=1, le=65_535)] = Field(8080, description="and its port")
+    console_public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/?#@\\\s]+/?)?$",
+        description="the address that browsers know the console by, such as `https://homeroom.example`, "
+        "where a proxy asks for it by another name",
+    )
+    console_proxies: str = Field(
+        "127.0.0.1",
+        description="addresses of proxies, with commas, whose X-Forwarded-For and -Proto are believed: wrong "
+        "keys are counted by the address behind them",
+    )
+    console_secret: SecretStr = Field(
+        SecretStr(""),
+        description="signs the console's sessions, at least 32 characters; the same for all processes that "
+        "serve it. A random one of each process if empty: its sessions end with it",
+    )
     medium_enter: float = Field(
         LEVELS.medium_enter, description="the level *medium* is entered at this P(lost)"
     )

@@ -2,14 +2,13 @@
 
 import contextlib
 import logging
-from collections.abc import Sequence
 from functools import partial
 from typing import NoReturn
 
 import faust
 import uvloop
 
-from console.access import ApiKey
+from console.access import KeyRing
 from streams.app import Pipeline
 from streams.ending import Ending, leave
 from streams.logs import configure_logging
@@ -20,7 +19,7 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, keys: Sequence[ApiKey] | None = None) -> NoReturn:
+def run(settings: Settings, keys: KeyRing | None = None) -> NoReturn:
     """Work until stopped, and end the process: with code 0 after a signal, not 0 after a failure.
 
     Raises ``SettingsError`` where a port is taken.

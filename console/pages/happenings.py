@@ -42,7 +42,7 @@ def _decisions(story: Story) -> Iterator[Happening]:
     for decision in story.decisions:
         if decision.reason == "level_not_nudged":
             continue  # the change itself says enough
-        titles = {"send": "Message", "hold": "No message", "cancel": "Message cancelled"}
+        titles = {"send": "Message to be sent", "hold": "No message", "cancel": "Message cancelled"}
         title = titles.get(decision.decision, decision.decision)
         if decision.reason == "awaiting_approval":
             title = "Message proposed"

@@ -10,9 +10,10 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from console.models import Decision, EngagementDay, HistoryPoint, Uplift
+from console.models import Decision, EngagementDay, HistoryPoint, Messages, Risk, Uplift
 from console.pages.reasons import help_of, most_help, muted_before
 from console.pages.wishes import listed, unwanted_words
+from console.steps import fell
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -37,10 +38,10 @@ KINDS = {
 """What was said or happened, in the reader's words."""
 
 REASONS = {
-    "sent": "sent at once",
-    "quiet_hours": "sent after the learner's quiet hours",
-    "study_time": "sent when the learner usually studies",
-    "digest": "sent with the next digest",
+    "sent": "at once",
+    "quiet_hours": "after the learner's quiet hours",
+    "study_time": "when the learner usually studies",
+    "digest": "with the next digest",
     "level_not_nudged": "nothing is planned for such a change",
     "reason_not_nudged": "nothing is planned for such a reason",
     "phase_not_nudged": "nothing is planned for this part of the course",
@@ -110,6 +111,14 @@ def because(reason: str) -> str:
     return REASONS.get(reason, reason.replace("_", " "))
 
 
+def moved(risk: Risk) -> str:
+    """``Rose from medium to high``: by the levels; the likelihood may have moved the other way."""
+    if risk.previous_level is None or risk.previous_level == risk.level:
+        return "No change since the course began" if risk.changed_on is None else f"At {risk.level}"
+    word = "Fell" if fell(risk.level, risk.previous_level) else "Rose"
+    return f"{word} from {risk.previous_level} to {risk.level}"
+
+
 def shade(number: int, most: int) -> int:
     """0 to 9: how dark a cell of a heatmap is. Only an empty one is 0; by the root, so that few show."""
     return 0 if not number else 1 + round(8 * sqrt(number / most))
@@ -144,9 +153,26 @@ def points(one: Uplift) -> str:
     return f"{middle} points ({low} to {high})"
 
 
+def fate(told: Messages | None) -> str:
+    """``29 proposed, 110 to be sent, 12 of them taken back; 98 delivered``."""
+    if told is None:
+        return "No message so far."
+    parts = [f"{count(told.proposed)} proposed to instructors"] if told.proposed else []
+    parts.append(f"{count(told.decided)} decided to send")
+    parts += [f"{count(told.taken_back)} of them taken back"] if told.taken_back else []
+    parts += [f"{count(told.delivered)} delivered"] if told.delivered else []
+    return ", ".join(parts) + "."
+
+
 def by_channel(one: Decision) -> str:
     """``The message, by email``."""
     return f"The message, by {listed([one.channel])}" if one.channel else "The message"
+
+
+def may_go(one: Decision) -> bool:
+    """Whether the learner would take what is proposed; the worker asks once more after a yes."""
+    no = one.unwanted
+    return no is None or not (no.suppressed or no.paused_until or one.channel in no.opted_out)
 
 
 def message_goes(one: Decision) -> str:
@@ -197,6 +223,9 @@ def environment() -> Environment:
         help_of=help_of,
         most_help=most_help,
         points=points,
+        moved=moved,
+        fate=fate,
+        may_go=may_go,
         unwanted_words=unwanted_words,
         message_goes=message_goes,
         by_channel=by_channel,

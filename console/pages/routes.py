@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from console.access import SESSION_S, ApiKey
+from console.access import ApiKey
 from console.errors import ProblemError
 from console.guard import COOKIE, Asked, guard_of, same_origin
 from console.models import Order, Said
@@ -22,6 +23,7 @@ from console.pages.urgency import parts
 from console.ports import OutboxDownError
 from console.queries.risks import Filters
 from console.service import Service
+from console.sessions import SESSION_S
 from schemas.risk import RiskLevel
 from sinks.errors import StoreError
 
@@ -34,7 +36,8 @@ MAX_FORM = 10_000
 
 SAID = {
     "feedback": "Thank you. It is noted, and in the ledger within seconds.",
-    "approved": "Approved. The message goes out at the learner's next good hour.",
+    "approved": "Approved. If nothing forbids it by now, the message goes out at once or at an hour that "
+    "suits the learner; their page says which.",
     "declined": "Declined. Nothing will be sent.",
 }
 """What a page says after a form, by the name in its address."""
@@ -51,15 +54,19 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except ProblemError as error:
-                return _failed(request, error.status, error.detail)
+                return failed(request, error.status, error.detail)
+            except RequestValidationError as error:
+                fields = ", ".join(sorted({str(one["loc"][-1]) for one in error.errors()}))
+                words = f"The address is not one of ours; look at what it says of {fields}."
+                return failed(request, HTTPStatus.UNPROCESSABLE_ENTITY, words)
             except OutboxDownError as error:
                 log.warning("a word could not be sent: %s", error)
-                return _failed(
+                return failed(
                     request, HTTPStatus.SERVICE_UNAVAILABLE, "Nothing was recorded. Try again in a moment."
                 )
             except StoreError as error:
                 log.warning("a page could not be shown: %s", error)
-                return _failed(
+                return failed(
                     request,
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     "The store cannot be reached. Nothing is lost: the pipeline waits for it and goes on "
@@ -92,6 +99,9 @@ def visitor(request: Request) -> ApiKey:
 
 
 Visitor = Annotated[ApiKey, Depends(visitor)]
+ORNONE = BeforeValidator(lambda value: value or None)
+"""A field of a form that nothing was chosen in is sent empty, and means the same as none."""
+
 Note = Annotated[str, Query(max_length=20)]
 
 
@@ -102,7 +112,7 @@ def _page(request: Request, name: str, key: ApiKey | None, **values: Any) -> Res
     shown = {
         "name": name,
         "key": key,
-        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "here": _here(request),
         "replay": service.parts.replay,
         "newest": newest,
         "stale": service.stale(newest),
@@ -113,9 +123,26 @@ def _page(request: Request, name: str, key: ApiKey | None, **values: Any) -> Res
     return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
 
-def _failed(request: Request, status: HTTPStatus, detail: str) -> Response:
-    if status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
-        return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+def _here(request: Request) -> str:
+    """The address of a page, as its forms and a sign-in come back to it."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def own(path: str) -> str:
+    """An address that is certainly one of our pages: what else somebody wrote into a form becomes ``/``.
+
+    Browsers take ``//host`` and ``/\\host`` for another host, and drop what cannot be printed first.
+    """
+    plain = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if plain and path.isascii() and path.isprintable() and " " not in path else "/"
+
+
+def failed(request: Request, status: HTTPStatus, detail: str) -> Response:
+    """An error as a page; somebody who is not signed in is asked to first."""
+    if status == HTTPStatus.UNAUTHORIZED and request.method in ("GET", "HEAD"):
+        here = _here(request)
+        there = f"/login?{urlencode({'next': here})}" if here != "/" else "/login"
+        return RedirectResponse(there, HTTPStatus.SEE_OTHER)
     shown = {
         "name": "failed",
         "key": guard_of(request).by_session(request),
@@ -140,15 +167,16 @@ def today(
     key: Visitor,
     service: Asked,
     course_run: str = "",
-    level: RiskLevel | None = None,
-    order: Order = "urgency",
-    cursor: str | None = None,
+    level: Annotated[RiskLevel | None, ORNONE] = None,
+    order: Annotated[Order, BeforeValidator(lambda value: value or "urgency")] = "urgency",
+    cursor: Annotated[str | None, ORNONE] = None,
     note: Note = "",
 ) -> Response:
     """Today's list, most urgent first."""
     filters = Filters((level,) if level else ("medium", "high"))
     page = service.risks(key, [course_run] if course_run else [], filters, order, cursor, PAGE)
     asked = {"course_run": course_run, "level": level or "", "order": order}
+    kept = {name: value for name, value in asked.items() if value and (name, value) != ("order", "urgency")}
     return _page(
         request,
         "today",
@@ -157,7 +185,8 @@ def today(
         parted=list(parts(page.items, order, page.as_of)) if page.as_of else [],
         courses=service.courses(key),
         asked=asked,
-        more=urlencode(asked | {"cursor": page.next}) if page.next else "",
+        more=urlencode(kept | {"cursor": page.next}) if page.next else "",
+        begin=urlencode(kept),
         first=cursor is None,
         note=SAID.get(note, ""),
         warming=any(risk.model_state == "warming_up" for risk in page.items),
@@ -227,9 +256,7 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _back(form: dict[str, str], note: str) -> Response:
     """See the page again that the form was on. Only to one of ours."""
-    path, _, query = form.get("back", "/").partition("?")
-    if not path.startswith("/") or path.startswith("//") or "\\" in path:
-        path, query = "/", ""
+    path, _, query = own(form.get("back", "/")).partition("?")
     kept = {name: values[0] for name, values in parse_qs(query).items() if name != "note"}
     return RedirectResponse(f"{path}?{urlencode(kept | {'note': note})}", HTTPStatus.SEE_OTHER)
 
@@ -261,31 +288,31 @@ async def verdict(request: Request, key: Visitor, service: Asked) -> Response:
 
 
 @router.get("/login")
-def login(request: Request) -> Response:
-    """Where a key is shown."""
-    return _page(request, "login", None, wrong=False)
+def login(request: Request, next: str = "/") -> Response:
+    """Where a key is shown; ``next`` is the page that somebody wanted."""
+    return _page(request, "login", None, wrong=False, next=own(next))
 
 
 @router.post("/login")
 async def sign_in(request: Request) -> Response:
-    """Begin a session, if the key is one of ours."""
+    """Begin a session, if the key is one of ours, and go on to the page that was wanted."""
     if not same_origin(request):
         raise ProblemError(HTTPStatus.FORBIDDEN, "This form was sent from another page.")
     form = await _form(request)
-    guard = guard_of(request)
+    guard, wanted = guard_of(request), own(form.get("next", "/"))
     key = guard.by_key(request, form.get("key", "").strip())
     if key is None:
-        response = _page(request, "login", None, wrong=True)
+        response = _page(request, "login", None, wrong=True, next=wanted)
         response.status_code = HTTPStatus.UNAUTHORIZED
         return response
-    response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+    response = RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
     response.set_cookie(
         COOKIE,
         guard.sessions.begin(key),
         max_age=SESSION_S,
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=guard.site.secure or request.url.scheme == "https",
     )
     return response
 

@@ -34,7 +34,7 @@ def _part(risk: Risk, as_of: date) -> str:
     if risk.level == "low":
         return "At low risk"
     if risk.level == "medium":
-        return "Getting better" if risk.previous_level == "high" else "Rose to medium risk"
+        return "Fell to medium risk" if risk.previous_level == "high" else "Rose to medium risk"
     days = (as_of - risk.changed_on).days if risk.changed_on else WEEK_DAYS
     if days <= 1:
         return "New at high risk since yesterday"

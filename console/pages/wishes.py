@@ -1,6 +1,6 @@
 """What a learner does not want, as pages say it."""
 
-from console.models import Unwanted, Wished
+from console.unwanted import Unwanted, Wished
 
 NAMES = {"sms": "SMS", "push": "push notification", "in_app": "notice in the course"}
 """Channels whose names are no words."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from console.models import Decision, DecisionPage, Held, Word
+from console.models import Decision, DecisionPage, Held, Messages, Word
 from console.ports import Counted, Proposed
 from console.queries import cursors
 from console.readers import Readers
@@ -85,6 +85,23 @@ FROM nudge_ledger FINAL
 WHERE course_run IN %(runs)s
 GROUP BY decision, reason
 ORDER BY count DESC, reason
+"""
+
+BY_CAMPAIGN = """
+SELECT its AS campaign, countIf(proposed) AS proposed, countIf(sent) AS decided,
+       countIf(sent AND cancelled) AS taken_back,
+       countIf(nudge IN (SELECT nudge_id FROM learner_facts WHERE fact = 'delivered')) AS delivered
+FROM
+(
+    SELECT assumeNotNull(nudge_id) AS nudge, any(campaign) AS its,
+           max(reason = 'awaiting_approval') AS proposed, max(decision = 'send') AS sent,
+           max(decision = 'cancel') AS cancelled
+    FROM nudge_ledger FINAL
+    WHERE course_run IN %(runs)s AND nudge_id IS NOT NULL
+    GROUP BY nudge
+)
+GROUP BY its
+ORDER BY its
 """
 
 OUTCOMES = """
@@ -173,6 +190,11 @@ def _with_words(readers: Readers, decisions: list[Decision]) -> list[Decision]:
 def decisions(readers: Readers, runs: tuple[str, ...]) -> list[Held]:
     """How often what was decided, and why."""
     return [Held(**row) for row in readers.rows(COUNTS, {"runs": runs})] if runs else []
+
+
+def messages(readers: Readers, runs: tuple[str, ...]) -> list[Messages]:
+    """What became of each campaign's messages."""
+    return [Messages(**row) for row in readers.rows(BY_CAMPAIGN, {"runs": runs})] if runs else []
 
 
 def outcomes(readers: Readers, runs: tuple[str, ...]) -> list[Counted]:

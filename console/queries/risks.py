@@ -9,7 +9,7 @@ from console.models import Order, Risk, Why, Word
 from console.queries import cursors
 from console.queries.courses import in_force_since
 from console.readers import Readers
-from console.steps import GETTING_BETTER, step_for
+from console.steps import step_of
 from schemas.risk import RISK_LEVELS, RiskLevel
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -144,7 +144,6 @@ def _risk_of(row: dict[str, Any]) -> Risk:
     answered = (
         Word(kind=word, at=word_at, course_run=run, nudge_id=nudge or None) if row["answered"] else None
     )
-    better = changed and previous_probability > probability
     values = {
         "learner": row["learner"],
         "course_run": run,
@@ -158,13 +157,15 @@ def _risk_of(row: dict[str, Any]) -> Risk:
         "contributions": contributions,
         "reliefs": row["helps"],
     }
-    return as_risk(values, changed_at.date() if changed else None, _step(level, features, better), answered)
+    return as_risk(values, changed_at.date() if changed else None, features, answered)
 
 
-def as_risk(row: dict[str, Any], changed_on: date | None, step: str, answered: Word | None = None) -> Risk:
+def as_risk(
+    row: dict[str, Any], changed_on: date | None, features: list[str], answered: Word | None = None
+) -> Risk:
     """An estimate of the store with the change of level that it rests on, where there was one."""
     changed = changed_on is not None
-    return Risk(
+    risk = Risk(
         learner=row["learner"],
         course_run=row["course_run"],
         day=row["day"],
@@ -175,16 +176,9 @@ def as_risk(row: dict[str, Any], changed_on: date | None, step: str, answered: W
         previous_level=row["previous_level"] if changed else None,
         previous_probability=round(row["previous_probability"], 6) if changed else None,
         reasons=reasons(row["reasons"], row["contributions"], row["reliefs"]),
-        step=step,
         answered=answered,
     )
-
-
-def _step(level: str, features: list[str], better: bool) -> str:
-    """What to do: nothing at low risk, encourage who is getting better, else by the main reason."""
-    if level == "low":
-        return ""
-    return GETTING_BETTER if better else step_for(features[0] if features else "")
+    return risk.model_copy(update={"step": step_of(risk, features)})
 
 
 def reasons(texts: list[str], contributions: list[float], reliefs: list[str]) -> list[Why]:

@@ -6,7 +6,6 @@ from typing import Any
 from console.models import Held, Risk
 from console.queries.risks import as_risk
 from console.readers import Readers
-from console.steps import step_for
 
 CHANGES = """
 SELECT learner, course_run, picked.1 AS day, picked.2 AS previous_level, picked.3 AS level,
@@ -42,8 +41,7 @@ def changes(readers: Readers, run: str, first: date, last: date) -> list[Risk]:
 
 
 def _risk(row: dict[str, Any]) -> Risk:
-    features = row["features"]
-    return as_risk(row, row["day"], step_for(features[0] if features else ""))
+    return as_risk(row, row["day"], row["features"])
 
 
 def decisions(readers: Readers, run: str, first: date, last: date) -> list[Held]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
-from console.models import Preferences, Unwanted, Wished
+from console.models import Preferences
 from console.readers import Readers
+from console.unwanted import Unwanted, Wished
 from schemas.consent import CHANNELS, FOREVER, Consent, opens
 from schemas.consent import PAUSED as PAUSE
 

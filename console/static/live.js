@@ -23,11 +23,12 @@ function swap(html, url, after = []) {
   }
 }
 
-// What a page says, without the note on what was just done.
-function words(html) {
-  const content = new DOMParser().parseFromString(html, "text/html").getElementById("content");
-  content.querySelector("#note")?.remove();
-  return content.textContent.replace(/\s+/g, " ");
+// What a page's content says, without the note on what was just done. Of the page itself and not of a copy: the charts
+// have set styles on it, which a copy would apply anew, and the page's policy forbids that.
+function words(content) {
+  const note = content.querySelector("#note");
+  const all = note ? content.textContent.replace(note.textContent, "") : content.textContent;
+  return all.replace(/\s+/g, " ");
 }
 
 function editing() {
@@ -39,7 +40,8 @@ async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok || answer.redirected) return;
   const html = await answer.text();
-  if (words(html) === words(document.documentElement.outerHTML)) return;
+  const next = new DOMParser().parseFromString(html, "text/html").getElementById("content");
+  if (words(next) === words(document.getElementById("content"))) return;
   const note = document.getElementById("note"); // what was just done stays to be read
   swap(html);
   if (note) document.getElementById("content").prepend(note);

@@ -21,6 +21,7 @@ from aiohttp import web
 from nudges.notifier.links import LinkError, Links, Purpose, Said
 from nudges.notifier.metrics import Metrics
 from nudges.notifier.outbox import Outbox
+from schemas.learner import Channel
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +37,22 @@ HEADERS: Mapping[str, str] = {
 MAX_BODY = 4096
 
 ASKED: Mapping[Purpose, tuple[str, str]] = {
-    "unsubscribed": ("No more messages of this kind?", "Unsubscribe"),
+    "unsubscribed": ("No more messages {way}, in any of your courses?", "Unsubscribe"),
     "dismissed": ("Was this message not helpful?", "Not helpful"),
 }
 ANSWERED: Mapping[Purpose, str] = {
-    "unsubscribed": "You will get no more messages on this channel.",
+    "unsubscribed": "You will get no more messages {way}, in any of your courses.",
     "dismissed": "Thank you. That helps us to write less and better.",
 }
+
+WAYS: Mapping[Channel, str] = {
+    "email": "by email",
+    "sms": "by SMS",
+    "push": "as push notifications",
+    "in_app": "in the course's notices",
+    "instructor": "through your instructor",
+}
+"""What an unsubscription closes: a channel, whole."""
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -89,14 +99,15 @@ class _Endpoint:
         self._metrics = metrics
 
     async def ask(self, request: web.Request) -> web.Response:
-        title, button = ASKED[self._read(request)["kind"]]
-        return _page(title, FORM.format(button=html.escape(button)))
+        said = self._read(request)
+        title, button = ASKED[said["kind"]]
+        return _page(title.format(way=WAYS[said["channel"]]), FORM.format(button=html.escape(button)))
 
     async def answer(self, request: web.Request) -> web.Response:
         said = self._read(request)
         self._say(said)
         await self._outbox.flush()
-        return _page(ANSWERED[said["kind"]])
+        return _page(ANSWERED[said["kind"]].format(way=WAYS[said["channel"]]))
 
     async def go_on(self, request: web.Request) -> web.Response:
         said = self._read(request)

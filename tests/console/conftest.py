@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -26,7 +27,7 @@ from sinks.store import StoreReader
 from sources import simulator
 from sources.simulator import SimulationPlan
 from streams.brokers import free_port
-from streams.console import assembled
+from streams.console import SERVER, assembled
 from streams.demo import stream_through, unfinished
 from streams.people import simulated_names
 from streams.rig import Rig
@@ -61,10 +62,10 @@ class Served:
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The app on a port of its own; its address."""
+def served(app: FastAPI, **options: Any) -> Iterator[str]:
+    """The app on a port of its own, as `homeroom console` serves it but for the ``options``; its address."""
     port = free_port()
-    config = uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, port=port, **{**SERVER, "timeout_graceful_shutdown": 1, **options})
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -356,6 +356,25 @@ def test_every_error_is_a_problem_in_words(console: Served) -> None:
         assert_problem(client.post("/feedback", content=b"{"), 422)
 
 
+def test_messages_are_told_by_what_became_of_them(console: Served) -> None:
+    """Decided is not sent, and what was taken back or only proposed is neither."""
+    column = "SELECT nudge_id, decision, reason, campaign FROM nudge_ledger FINAL WHERE course_run = %(run)s"
+    with StoreReader(console.store) as reader:
+        rows = reader.query(f"{column} AND nudge_id IS NOT NULL", {"run": COURSE}).rows
+    with console.client() as client:
+        asked = {"course_run": COURSE}
+        messages = client.get("/interventions", params=asked).json()["messages"]
+    assert messages, "no message was decided: it shows nothing"
+    for one in messages:
+        mine = [row for row in rows if row[3] == one["campaign"]]
+        sent = {row[0] for row in mine if row[1] == "send"}
+        cancelled = {row[0] for row in mine if row[1] == "cancel"}
+        assert one["decided"] == len(sent)
+        assert one["taken_back"] == len(sent & cancelled)
+        assert one["proposed"] == len({row[0] for row in mine if row[2] == "awaiting_approval"})
+        assert one["delivered"] == 0  # nobody delivers in these tests
+
+
 # -- words ----------------------------------------------------------------------------------------------
 
 

@@ -3,19 +3,26 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from console.access import SESSION_S, AccessError, KeyRing, Sessions, entry, hashed, make_key, read_keys
+from console import access
+from console.access import AccessError, KeyRing, entry, hashed, make_key, read_keys
 from console.conditional import matches
 from console.errors import ProblemError
 from console.limits import Buckets, Limit
 from console.models import Risk, Why, Word
 from console.pages.reasons import help_of, most_help, muted_before
-from console.pages.rendering import ago, data, likely, percent, shade
+from console.pages.rendering import ago, data, likely, moved, percent, shade
+from console.pages.routes import own
 from console.pages.urgency import parts
 from console.queries import cursors
-from console.steps import ANY, STEPS, step_for
+from console.sessions import SESSION_S, Sessions
+from console.steps import ANY, GETTING_BETTER, STEPS, step_for, step_of
+from schemas.risk import RISK_LEVELS, RiskLevel
 
 
 class Clock:
@@ -72,15 +79,61 @@ def test_a_file_of_keys_that_is_none(tmp_path: Path, text: str, expected: str) -
 
 def test_sessions_end() -> None:
     clock = Clock()
-    sessions = Sessions(clock)
     key = make_key("a", "viewer", [])[1]
+    ring = KeyRing([key])
+    sessions, others = Sessions(ring, 32 * "s", clock), Sessions(ring, 32 * "s", clock)
     one, two = sessions.begin(key), sessions.begin(key)
-    assert sessions.find(one) == sessions.find(two) == key
-    assert sessions.find("x") is None
+    assert one != two
+    assert sessions.find(one) == sessions.find(two) == others.find(one) == key
     sessions.end(one)
     assert sessions.find(one) is None
+    assert Sessions(KeyRing([]), 32 * "s", clock).find(two) is None  # the key is in the file no more
+    assert Sessions(ring, 32 * "t", clock).find(two) is None
+    assert Sessions(ring, clock=clock).find(two) is None  # a process with a secret of its own
     clock.now = SESSION_S + 1
     assert sessions.find(two) is None
+    with pytest.raises(ValueError, match="has 5 characters; expected at least 32"):
+        Sessions(ring, "short")
+
+
+@given(st.text(max_size=200), st.integers(0, 200), st.characters())
+def test_nobody_makes_a_session_up(text: str, place: int, sign: str) -> None:
+    key = make_key("a", "viewer", [])[1]
+    sessions = Sessions(KeyRing([key]), 32 * "s")
+    assert sessions.find(text) is None
+    cookie = sessions.begin(key)
+    changed = cookie[:place] + sign + cookie[place + 1 :]
+    assert (sessions.find(changed) is None) == (changed != cookie)
+    sessions.end(text)
+
+
+def test_the_file_of_keys_is_read_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "LOOK_S", 0.0)
+    (one, kept), (two, added) = make_key("one", "viewer", []), make_key("two", "admin", [])
+    file = tmp_path / "keys.toml"
+    file.write_text(entry(kept))
+    ring = KeyRing.of_file(file)
+    sessions = Sessions(ring, 32 * "s")
+    cookie = sessions.begin(kept)
+    assert (ring.find(one), ring.find(two), sessions.find(cookie)) == (kept, None, kept)
+    file.write_text(entry(kept) + "nonsense")
+    assert ring.find(one) == kept  # a file that is wrong takes nobody's key
+    file.write_text(entry(added))
+    assert (ring.find(one), ring.find(two), sessions.find(cookie)) == (None, added, None)
+    file.write_text(entry(kept.model_copy(update={"role": "admin"})))
+    found = sessions.find(cookie)
+    assert found is not None
+    assert found.role == "admin"
+    file.unlink()
+    assert sessions.find(cookie) is not None
+
+
+@given(st.text(max_size=30) | st.text("/\\\t\n\r :@.?#%aehpt", max_size=12).map(lambda text: "/" + text))
+def test_a_form_leads_to_our_own_pages_alone(path: str) -> None:
+    """By what browsers make of an address: they drop tabs and ends of lines, and turn ``\\`` round."""
+    seen = re.sub(r"[\t\n\r]", "", own(path).strip()).replace("\\", "/")
+    assert urlsplit(urljoin("http://console.example/login", seen)).netloc == "console.example"
+    assert own("/learners/ab?run=BBB%2F2014B&x=1#top") == "/learners/ab?run=BBB%2F2014B&x=1#top"
 
 
 def test_a_bucket_empties_and_fills() -> None:
@@ -246,7 +299,53 @@ def test_today_is_cut_where_what_is_new_ends() -> None:
         ("New at high risk this week", 2),
         ("At high risk for longer", 2),
         ("Rose to medium risk", 1),
-        ("Getting better", 1),
+        ("Fell to medium risk", 1),
         ("Already answered", 1),
     ]
     assert [len(part.risks) for part in parts(page, "probability", date(2026, 5, 15))] == [len(page)]
+
+
+LEVEL = st.sampled_from(RISK_LEVELS)
+SHARE = st.floats(0, 1)
+
+
+@given(LEVEL, LEVEL, SHARE, SHARE, st.sampled_from(["silence", "missed_last", "score_mean", "other", ""]))
+def test_what_a_card_says_of_a_change_agrees_with_the_levels_and_the_numbers(
+    level: RiskLevel, previous: RiskLevel, probability: float, before: float, feature: str
+) -> None:
+    risk = Risk(
+        learner=16 * "a",
+        course_run="a/1",
+        day=date(2026, 3, 1),
+        probability=probability,
+        level=level,
+        model_state="serving",
+        changed_on=date(2026, 3, 1),
+        previous_level=previous,
+        previous_probability=before,
+    )
+    words, step = moved(risk), step_of(risk, [feature] if feature else [])
+    ranks = RISK_LEVELS.index(level), RISK_LEVELS.index(previous)
+    assert words.startswith("Rose") == (ranks[0] > ranks[1])
+    assert words.startswith("Fell") == (ranks[0] < ranks[1])
+    if step == GETTING_BETTER:
+        assert words.startswith("Fell")
+        assert probability <= before
+    assert (step == "") == (level == "low")
+    (part,) = parts([risk], "urgency", date(2026, 3, 2))
+    assert not (part.title.startswith(("Rose", "New at high")) and words.startswith("Fell"))
+    assert not (part.title.startswith("Fell") and words.startswith("Rose"))
+
+
+@given(SHARE, st.sampled_from(["missed_last", ""]))
+def test_who_has_not_changed_is_not_said_to_have(probability: float, feature: str) -> None:
+    risk = Risk(
+        learner=16 * "a",
+        course_run="a/1",
+        day=date(2026, 3, 1),
+        probability=probability,
+        level="medium",
+        model_state="serving",
+    )
+    assert moved(risk) == "No change since the course began"
+    assert step_of(risk, [feature]) == step_for(feature)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from console.access import read_keys
+from console.access import KeyRing
 from console.app import create_app
 from streams import console
 from streams.settings import load
@@ -36,4 +36,4 @@ def slow_down(seconds: float) -> None:
 if __name__ == "__main__":
     slow_down(float(sys.argv[1]))
     settings = load()
-    sys.exit(run(settings, read_keys(Path(settings.console_keys))))
+    sys.exit(run(settings, KeyRing.of_file(Path(settings.console_keys))))
