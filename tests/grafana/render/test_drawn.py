@@ -282,6 +282,12 @@ def test_nothing_is_found_where_nothing_is_wrong(draw: Draw) -> None:
     assert wrong(draw([right], WIDTHS[0])) == ""
 
 
+def test_where_the_tools_are_missing_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    with pytest.raises(NotInstalledError, match="Grafana's panel code needs node and npm"):
+        bundle()
+
+
 def test_it_is_the_code_of_the_grafana_that_runs() -> None:
     compose = yaml.safe_load((HERE.parents[2] / "docker-compose.yml").read_text("utf-8"))
     assert compose["services"]["grafana"]["image"] == f"grafana/grafana:{version()}"
