@@ -9,16 +9,20 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana.frame import AT_DAY, DAYS, RUNS, board, courses, events, newest
 from grafana.panels import (
     DAILY,
+    RUN_PX,
     WIDTH,
     Panel,
     as_heat,
     as_unit,
     bars,
     below,
+    coloured,
+    hidden,
     lines,
     linked,
     number,
     rows,
+    sized,
     steps,
 )
 
@@ -101,7 +105,7 @@ def _activity() -> list[Panel]:
         bars(
             "Activity by kind",
             "Clicks by what they were on. Quizzes and submissions peak before deadlines.",
-            f"""SELECT {AT_DAY}, kind, sum(clicks) AS clicks
+            f"""SELECT {AT_DAY}, kind, sum(clicks) AS Value
             FROM activity_daily FINAL
             WHERE {DAYS}
             GROUP BY time, kind
@@ -109,13 +113,20 @@ def _activity() -> list[Panel]:
             interval=DAILY,
         ),
         lines(
-            "Clicks and minutes of an active learner",
-            "Means over those active on the day. Minutes are there only where the platform says how long.",
+            "Clicks of an active learner",
+            "The mean over those active on the day.",
             "short",
-            f"""SELECT {AT_DAY}, sum(clicks) / greatest(sum(active), 1) AS clicks,
-            sum(minutes) / greatest(sum(active), 1) AS minutes
-            {by_day}""",
-            interval=DAILY,
+            f"SELECT {AT_DAY}, sum(clicks) / greatest(sum(active), 1) AS clicks {by_day}",
+            WIDTH // 4,
+            DAILY,
+        ),
+        lines(
+            "Time of an active learner",
+            "The mean over those active on the day, where the platform says how long things took.",
+            "m",
+            f"SELECT {AT_DAY}, sum(minutes) / greatest(sum(active), 1) AS minutes {by_day}",
+            WIDTH // 4,
+            DAILY,
         ),
         bars(
             "Sessions",
@@ -124,24 +135,36 @@ def _activity() -> list[Panel]:
             interval=DAILY,
         ),
         lines(
-            "Sessions of an active learner, and their length",
-            "How many an active learner begins a day, how many clock hours one takes, and its minutes where "
-            "the platform says how long things took. Fewer, longer sessions are another habit, not less "
+            "Sessions of a learner",
+            "How many an active learner begins a day. Fewer, longer sessions are another habit, not less "
             f"work. {A_SESSION}",
             "short",
-            f"""SELECT {AT_DAY}, sum(sessions) / nullIf(sum(learners), 0) AS sessions_a_learner,
-            sum(hours) / nullIf(sum(sessions), 0) AS clock_hours_a_session,
-            nullIf(sum(seconds), 0) / 60 / nullIf(sum(sessions), 0) AS minutes_a_session
+            f"""SELECT {AT_DAY}, sum(sessions) / nullIf(sum(learners), 0) AS sessions
             {SESSION_ROWS}
             GROUP BY time
             ORDER BY time""",
-            interval=DAILY,
+            WIDTH // 4,
+            DAILY,
         ),
-        bars(
-            "New and withdrawn",
-            "Enrolments that began, and those withdrawn, by day. Many leave in the first two weeks "
-            "everywhere.",
-            f"""SELECT {AT_DAY}, sum(joined) AS new, sum(left) AS withdrawn
+        lines(
+            "Length of a session",
+            "The clock hours that one takes, and the time in it where the platform says how long things "
+            f"took. {A_SESSION}",
+            "h",
+            f"""SELECT {AT_DAY}, sum(hours) / nullIf(sum(sessions), 0) AS `clock hours`,
+            nullIf(sum(seconds), 0) / 3600 / nullIf(sum(sessions), 0) AS `hours active`
+            {SESSION_ROWS}
+            GROUP BY time
+            ORDER BY time""",
+            WIDTH // 4,
+            DAILY,
+        ),
+        coloured(
+            bars(
+                "New and withdrawn",
+                "Enrolments that began, and those withdrawn, by day. Many leave in the first two weeks "
+                "everywhere.",
+                f"""SELECT {AT_DAY}, sum(joined) AS new, sum(left) AS withdrawn
             FROM
             (
                 SELECT day, `new` AS joined, 0 AS left FROM progress_daily FINAL WHERE {DAYS}
@@ -150,7 +173,10 @@ def _activity() -> list[Panel]:
             )
             GROUP BY time
             ORDER BY time""",
-            interval=DAILY,
+                interval=DAILY,
+            ),
+            "new",
+            "withdrawn",
         ),
     ]
 
@@ -197,8 +223,7 @@ def _course() -> list[Panel]:
         "withdrawn",
         "passed",
     )
-    for name in ("from_ms", "to_ms"):
-        runs.override_by_name(name, [model.DynamicConfigValue("custom.hidden", True)])
+    runs = hidden(sized(runs, RUN_PX, "course_run"), "from_ms", "to_ms")
     return [
         steps(
             "Through the course",
@@ -207,14 +232,15 @@ def _course() -> list[Panel]:
             f"""SELECT sum(last.1) AS enrolled, sum(last.2) AS started, sum(last.3) AS `handed in once`,
             sum(last.4) AS `half handed in`, sum(last.5) AS passed
             {at_last}""",
+            WIDTH,
         ),
         as_heat(
-            rows(
-                "Who stays",
-                "Of the learners first active in one week, the share active in each week after it. Read "
-                "along a row for a cohort's fading, down a column for cohorts that do better.",
-                f"""SELECT toString(cohort) AS started_in_week_of,
-                maxIf(learners, week = 0) AS learners_then, {shares}
+            sized(
+                rows(
+                    "Who stays",
+                    "Of the learners first active in one week, the share active in each week after it. Read "
+                    "along a row for a cohort's fading, down a column for cohorts that do better.",
+                    f"""SELECT toString(cohort) AS week_of, maxIf(learners, week = 0) AS started, {shares}
                 FROM
                 (
                     SELECT cohort, week, sum(learners) AS learners, sum(active) AS active
@@ -224,9 +250,11 @@ def _course() -> list[Panel]:
                 )
                 GROUP BY cohort
                 ORDER BY cohort""",
-                WIDTH // 2,
+                ),
+                100,
+                "week_of",
             ),
-            "^week_",
+            r"/^week_\d+$/",
         ),
         linked(
             runs,

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.frame import RUNS, Variable, board, courses, events, query
 from grafana.learner import to_learner
-from grafana.panels import DAILY, WIDTH, Panel, as_unit, bars, lines, number, rows
+from grafana.panels import DAILY, TIME_PX, WIDTH, Panel, as_unit, bars, hidden, lines, number, rows, sized
 
 UID = "homeroom-interventions"
 
@@ -120,7 +120,7 @@ def _decisions() -> list[Panel]:
         bars(
             "Sent",
             "By campaign and week.",
-            f"""SELECT toDateTime(toStartOfWeek(decided_at, 1), 'UTC') AS time, campaign, count() AS sent
+            f"""SELECT toDateTime(toStartOfWeek(decided_at, 1), 'UTC') AS time, campaign, count() AS Value
             {DECIDED} AND decision = 'send'
             GROUP BY time, campaign
             ORDER BY time, campaign""",
@@ -130,7 +130,7 @@ def _decisions() -> list[Panel]:
             "Held back by reason",
             "Changes that a campaign answers, and still no message went out. docs/nudges.md explains each "
             "reason.",
-            f"""SELECT toStartOfDay(decided_at) AS time, reason, count() AS held
+            f"""SELECT toStartOfDay(decided_at) AS time, reason, count() AS Value
             {DECIDED} AND decision = 'hold' AND reason NOT LIKE '%_not_nudged'
             GROUP BY time, reason
             ORDER BY time, reason""",
@@ -161,8 +161,6 @@ def _response() -> list[Panel]:
         EFFECTS,
         height=10,
     )
-    for name in ("spread", "mixed", "half"):
-        effect.override_by_name(name, [model.DynamicConfigValue("custom.hidden", True)])
     shares = ("did", "did_anyway", "difference", "at_least", "at_most")
     again = lines(
         "Active again within a week",
@@ -175,6 +173,7 @@ def _response() -> list[Panel]:
         {FOLLOWED} AND outcome = 'active_7'
         GROUP BY time
         ORDER BY time""",
+        width=WIDTH,
         interval="7d",
     )
     newest = rows(
@@ -186,9 +185,9 @@ def _response() -> list[Panel]:
         ORDER BY decided_at DESC, learner, decision_id
         LIMIT 1 BY decision_id
         LIMIT 50""",
-        WIDTH // 2,
     )
-    return [as_unit(effect, "percentunit", *shares), again.max(1), to_learner(newest)]
+    effect = as_unit(hidden(effect, "spread", "mixed", "half"), "percentunit", *shares)
+    return [effect, again.axis_soft_max(1), to_learner(sized(newest, TIME_PX, "decided_at", "send_at"))]
 
 
 def make() -> model.Dashboard:

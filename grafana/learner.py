@@ -10,8 +10,12 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana.frame import AT_DAY, RUNS, annotation, board, events, query
 from grafana.panels import (
     DAILY,
+    LEARNER_PX,
     LEVEL_COLOURS,
     REASONS,
+    RUN_PX,
+    TIME_PX,
+    WHOLE_DAYS,
     WIDTH,
     Panel,
     as_levels,
@@ -21,7 +25,7 @@ from grafana.panels import (
     linked,
     number,
     rows,
-    with_reasons,
+    sized,
     word,
 )
 
@@ -45,7 +49,7 @@ ACTIVE = f"""(
 def to_learner(panel: table.Panel) -> table.Panel:
     """Lead from a table's column ``learner`` to the story; the table has a column ``course_run``, too."""
     return linked(
-        panel,
+        sized(sized(panel, LEARNER_PX, "learner"), RUN_PX, "course_run"),
         "learner",
         "This learner's story",
         f"/d/{UID}?${{datasource:queryparam}}&var-learner=${{__data.fields.learner}}"
@@ -73,7 +77,7 @@ def _overview() -> list[Panel]:
             "Silent for",
             "Days from the last activity to the newest estimate. After 7 silent days 94 of 100 learners "
             "come back, after 28 still 67.",
-            "d",
+            WHOLE_DAYS,
             f"""SELECT dateDiff('day', max(active_on), assumeNotNull(({ended}))) AS days
             FROM {ACTIVE}
             HAVING count() > 0""",
@@ -83,7 +87,7 @@ def _overview() -> list[Panel]:
             "Active days",
             "Days with any activity within the time range.",
             "short",
-            f"SELECT count() AS days FROM {ACTIVE} WHERE $__dateFilter(active_on)",
+            f"SELECT count() AS active FROM {ACTIVE} WHERE $__dateFilter(active_on)",
         ),
         number(
             "Risk changes",
@@ -109,18 +113,18 @@ def _story() -> list[Panel]:
             "Estimates as they were written: when they had moved by five hundredths, or after a week. Marks"
             " are nudges and what changed the model.",
             "percentunit",
-            f"""SELECT {AT_DAY}, course_run, argMax(probability, version) AS estimate
+            f"""SELECT {AT_DAY}, course_run, argMax(probability, version) AS Value
             FROM risk_history
             WHERE {STORY} AND $__dateFilter(day)
             GROUP BY time, course_run
             ORDER BY time, course_run""",
             WIDTH,
             DAILY,
-        ).max(1),
+        ).axis_soft_max(1),
         bars(
             "Activity",
             "Clicks by day and course run. A day without a bar is a day without activity.",
-            f"""SELECT toDateTime(active_on, 'UTC') AS time, course_run, clicked
+            f"""SELECT toDateTime(active_on, 'UTC') AS time, course_run, clicked AS Value
             FROM {ACTIVE}
             WHERE $__dateFilter(active_on)
             ORDER BY time, course_run""",
@@ -143,18 +147,23 @@ def _said() -> list[Panel]:
         LIMIT 1 BY risk_change_id
         LIMIT 100""",
     )
+    changes = sized(sized(changes, 100, "on"), RUN_PX, "course_run")
     return [
-        with_reasons(as_unit(as_levels(changes, "was", "is"), "percentunit", "estimate"), 520, 440),
-        rows(
-            "What was decided",
-            "The decision on each change, the no with its reason; docs/nudges.md explains them.",
-            f"""SELECT decided_at, course_run, decision, reason, campaign, send_at, policy_version
+        sized(as_unit(as_levels(changes, "was", "is"), "percentunit", "estimate"), 95, "estimate", "model"),
+        sized(
+            rows(
+                "What was decided",
+                "The decision on each change, the no with its reason; docs/nudges.md explains them.",
+                f"""SELECT decided_at, course_run, decision, reason, campaign, send_at, policy_version
             FROM nudge_ledger
             WHERE $__timeFilter(decided_at) AND {STORY}
             ORDER BY decided_at DESC, course_run
             LIMIT 1 BY decision_id
             LIMIT 100""",
-            WIDTH * 2 // 3,
+            ),
+            TIME_PX,
+            "decided_at",
+            "send_at",
         ),
         rows(
             "How it ended",
@@ -163,7 +172,6 @@ def _said() -> list[Panel]:
             FROM outcomes FINAL
             WHERE {STORY}
             ORDER BY day""",
-            WIDTH // 3,
         ),
     ]
 

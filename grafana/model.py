@@ -32,9 +32,9 @@ def _over_time(*metrics: str) -> str:
             ORDER BY time"""
 
 
-def _by_run(prefix: str, name: str) -> str:
+def _by_run(prefix: str) -> str:
     """A metric that each course run has, under its prefix."""
-    return f"""SELECT {AT_DAY}, replaceOne(metric, '{prefix}', '') AS run, max(value) AS {name}
+    return f"""SELECT {AT_DAY}, replaceOne(metric, '{prefix}', '') AS run, max(value) AS Value
             FROM model_metrics FINAL
             WHERE startsWith(metric, '{prefix}') AND $__dateFilter(day)
             GROUP BY day, run
@@ -82,7 +82,7 @@ def _overview() -> list[Panel]:
             [(None, "yellow"), (1000, "green")],
         ),
         number(
-            "Waiting for an outcome",
+            "Not judged yet",
             "Snapshots of learners whose course run is still on; they become examples when it has ended.",
             "short",
             f"SELECT sum(pending) AS pending {PENDING} AND day = {newest('progress_daily')}",
@@ -100,8 +100,8 @@ def _quality() -> list[Panel]:
             _over_time("auc"),
             interval=DAILY,
         )
-        .min(0.5)
-        .max(1),
+        .axis_soft_min(0.5)
+        .axis_soft_max(1),
         lines(
             "Log loss and Brier score",
             "Both fall as the estimates get better. A rise without a fall of AUC: the order is right and the "
@@ -110,24 +110,32 @@ def _quality() -> list[Panel]:
             _over_time("log_loss", "brier"),
             interval=DAILY,
         ),
-        curve(
-            "Calibration",
-            "What came against what was estimated, in bins, as of the newest day of the time range. Above "
-            "the diagonal more were lost than told. Bins with few examples jump.",
-            "percentunit",
-            "estimated",
-            """SELECT estimated, lost, estimated AS diagonal
+        coloured(
+            curve(
+                "Calibration",
+                "What came against what was estimated, in bins, as of the newest day of the time range. "
+                "Above the diagonal more were lost than told. Bins with few examples jump.",
+                "percentunit",
+                "estimated",
+                """SELECT estimated, lost, estimated AS diagonal
             FROM model_calibration FINAL
             WHERE day = (SELECT max(day) FROM model_calibration WHERE $__dateFilter(day))
             ORDER BY estimated""",
+            ),
+            "lost",
+            "diagonal",
         ),
-        lines(
-            "Lost and estimated",
-            "The share that was lost beside the mean estimate. Apart for long: the courses changed, or the "
-            "model rests on others.",
-            "percentunit",
-            _over_time("lost", "estimated"),
-            interval=DAILY,
+        coloured(
+            lines(
+                "Lost and estimated",
+                "The share that was lost beside the mean estimate. Apart for long: the courses changed, or "
+                "the model rests on others.",
+                "percentunit",
+                _over_time("lost", "estimated"),
+                interval=DAILY,
+            ),
+            "lost",
+            "estimated",
         ),
         lines(
             "Calibration error",
@@ -154,7 +162,7 @@ def _quality() -> list[Panel]:
             "than exit risk foretold: at .4 an estimate of 50 % becomes 60 %. Beyond .5 either way: look at "
             "how the platform tells of withdrawals, or at what is new in that course.",
             "none",
-            _by_run("intercept/", "intercept"),
+            _by_run("intercept/"),
             interval=DAILY,
         ),
         lines(
@@ -169,28 +177,27 @@ def _quality() -> list[Panel]:
 
 
 def _learning() -> list[Panel]:
-    states = {"serving": "green", "stale": "orange", "warming_up": "blue"}
+    states = ("serving", "stale", "warming_up")
+    by_state = ", ".join(
+        f"sumIf(low + medium + high, model_state = '{state}') AS {state}" for state in states
+    )
     return [
         coloured(
             bars(
                 "What stood behind the estimates",
                 "Estimates by the model's state. Stale: a partition did not get the day's package in time "
                 "and went on with an older one.",
-                f"""SELECT {AT_DAY}, model_state, sum(low + medium + high) AS estimates
-                FROM risk_daily FINAL
-                WHERE {DAYS}
-                GROUP BY time, model_state
-                ORDER BY time, model_state""",
+                f"SELECT {AT_DAY}, {by_state} FROM risk_daily FINAL WHERE {DAYS} GROUP BY time ORDER BY time",
                 interval=DAILY,
             ),
-            states,
+            *states,
         ),
         bars(
             "Waiting for an outcome",
             "Snapshots that cannot be learned from yet, by course run. They go when a run has ended and its"
             " results are known, at the latest sixty days after.",
-            f"SELECT {AT_DAY}, course_run, sum(pending) AS pending {PENDING} GROUP BY time, course_run "
-            "HAVING pending > 0 ORDER BY time, course_run",
+            f"SELECT {AT_DAY}, course_run, sum(pending) AS Value {PENDING} GROUP BY time, course_run "
+            "HAVING Value > 0 ORDER BY time, course_run",
             interval=DAILY,
         ),
         lines(
@@ -211,7 +218,7 @@ def _drift() -> list[Panel]:
             "course at the same time of a run. From .10 on it is told; a course that nothing was learned of"
             " has none.",
             "none",
-            _by_run("input_shift/", "shift"),
+            _by_run("input_shift/"),
             interval=DAILY,
         ),
         lines(
@@ -219,7 +226,7 @@ def _drift() -> list[Panel]:
             "The eight features that differ most on the newest day: the index of each, the mean over the "
             "course runs compared. One far above the others: look at how the platform records it.",
             "none",
-            f"""SELECT {AT_DAY}, replaceOne(metric, 'feature_shift/', '') AS feature, max(value) AS shift
+            f"""SELECT {AT_DAY}, replaceOne(metric, 'feature_shift/', '') AS feature, max(value) AS Value
             FROM model_metrics FINAL
             WHERE $__dateFilter(day) AND metric IN
             (
@@ -241,7 +248,9 @@ def _drift() -> list[Panel]:
             "none",
             _over_time("challenger_evidence"),
             interval=DAILY,
-        ).min(-2),
+        )
+        .axis_soft_min(-2)
+        .axis_soft_max(2),
         rows(
             "Told of the model",
             "Inputs or losses that changed, and challengers promoted, the newest first. What to do: "

@@ -1,6 +1,7 @@
 """The kinds of panel that the boards use, each with the settings it always has."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -18,6 +19,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana.clickhouse import SOURCE, Shape, Sql
 
 Panel = stat.Panel | timeseries.Panel | table.Panel | statushistory.Panel | bargauge.Panel | trend.Panel
+Chart = TypeVar("Chart", timeseries.Panel, trend.Panel)
 Steps = Sequence[tuple[float | None, str]]
 
 WIDTH = 24
@@ -29,7 +31,34 @@ WALL_CLOCK = "10s"
 DAILY = "1d"
 """The same where a row is a day."""
 
+WHOLE_DAYS = "suffix: days"
+"""The unit of what has bounds in days: Grafana's own would write 30 days as 4.29 weeks."""
+
+LEAST_PX = 50
+"""The least width of a table's column, which Grafana would make 150 pixels, and the last ones fall off."""
+
+LEARNER_PX, RUN_PX, TIME_PX, MOMENT_PX = 150, 170, 170, 195
+"""Widths of columns that many tables have: a pseudonym, a course run, a time, one with milliseconds."""
+
 LEVEL_COLOURS = {"low": "green", "medium": "yellow", "high": "red"}
+
+MEANINGS = LEVEL_COLOURS | {
+    "to high": "red",
+    "from high": "green",
+    "serving": "green",
+    "stale": "orange",
+    "warming_up": "blue",
+    "14 days and more": "green",
+    "1 to 13 days": "yellow",
+    "when gone": "orange",
+    "never": "red",
+    "new": "green",
+    "withdrawn": "orange",
+    "lost": "orange",
+    "estimated": "blue",
+    "diagonal": "text",
+}
+"""Names of series that mean the same everywhere, and their colours. A test holds every chart to them."""
 
 
 def above(yellow: float, red: float) -> Steps:
@@ -75,20 +104,24 @@ def lines(
     width: int = WIDTH // 2,
     interval: str = WALL_CLOCK,
 ) -> timeseries.Panel:
-    """Lines over time; a text column of the query names them, else the columns' names do."""
+    """Lines over time from 0, and below it where there are such values: a fixed bound would hide them.
+
+    A text column of the query names them, and the number beside it is ``AS Value``, the one name that Grafana
+    leaves out of a line's. Without a text column the columns' names do.
+    """
     return (
         timeseries.Panel()
         .title(title)
         .description(description)
         .datasource(SOURCE)
         .unit(unit)
-        .min(0)
+        .axis_soft_min(0)
         .span(width)
         .height(8)
         .interval(interval)
         .line_width(1)
         .fill_opacity(10)
-        .show_points(common.VisibilityMode.NEVER if interval == WALL_CLOCK else common.VisibilityMode.AUTO)
+        .show_points(common.VisibilityMode.AUTO)
         .legend(_legend())
         .tooltip(_tooltip())
         .with_target(Sql(sql, Shape.TIME_SERIES))
@@ -173,7 +206,8 @@ def curve(title: str, description: str, unit: str, x: str, sql: str, width: int 
 
 
 def rows(title: str, description: str, sql: str, width: int = WIDTH, height: int = 8) -> table.Panel:
-    """A table. A column's unit, where it has one, is in its name or set with :func:`as_unit`."""
+    """A table whose texts wrap, so that none is cut. A column's unit, where it has one, is in its name or set
+    with :func:`as_unit`; what is not given a width with :func:`sized` shares what is left."""
     return (
         table.Panel()
         .title(title)
@@ -183,15 +217,18 @@ def rows(title: str, description: str, sql: str, width: int = WIDTH, height: int
         .span(width)
         .height(height)
         .cell_height(common.TableCellHeight.SM)
+        .min_width(LEAST_PX)
+        .override_by_field_type("string", [model.DynamicConfigValue("custom.wrapText", True)])
         .with_target(Sql(sql, Shape.TABLE))
     )
 
 
-def coloured(panel: timeseries.Panel, colours: Mapping[str, str]) -> timeseries.Panel:
-    """Give lines or bars of known names the colours that these names have everywhere."""
-    for name, colour in colours.items():
+def coloured(panel: Chart, *names: str) -> Chart:
+    """Give lines or bars the colours that their names have everywhere. Columns of the query, so that they are
+    always there to be found, not values of a text column."""
+    for name in names:
         panel.override_by_name(
-            name, [model.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})]
+            name, [model.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": MEANINGS[name]})]
         )
     return panel
 
@@ -203,8 +240,16 @@ def as_unit(panel: table.Panel, unit: str, *names: str) -> table.Panel:
     return panel
 
 
+UNKNOWN = {
+    "type": "special",
+    "options": {"match": "null+nan", "result": {"text": "", "color": "transparent"}},
+}
+"""No value, no colour: Grafana would paint a week that has not come as red as one in which nobody stayed."""
+
+
 def as_heat(panel: table.Panel, pattern: str) -> table.Panel:
-    """Columns whose names match are shares, painted from red (0) to green (1)."""
+    """Columns whose names match are shares, painted from red (0) to green (1). A pattern without slashes
+    around it has to match a whole name: Grafana puts ``^`` and ``$`` around it."""
     return panel.override_by_regexp(
         pattern,
         [
@@ -213,6 +258,7 @@ def as_heat(panel: table.Panel, pattern: str) -> table.Panel:
             model.DynamicConfigValue("min", 0),
             model.DynamicConfigValue("max", 1),
             model.DynamicConfigValue("color", {"mode": "continuous-RdYlGr"}),
+            model.DynamicConfigValue("mappings", [UNKNOWN]),
             model.DynamicConfigValue("custom.cellOptions", {"type": "color-background", "mode": "basic"}),
         ],
     )
@@ -229,7 +275,7 @@ def as_levels(panel: table.Panel, *names: str) -> table.Panel:
             [
                 model.DynamicConfigValue("mappings", [{"type": "value", "options": options}]),
                 model.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
-                model.DynamicConfigValue("custom.width", 90),
+                model.DynamicConfigValue("custom.width", 80),
             ],
         )
     return panel
@@ -240,15 +286,18 @@ def linked(panel: table.Panel, name: str, title: str, url: str) -> table.Panel:
     return panel.override_by_name(name, [model.DynamicConfigValue("links", [{"title": title, "url": url}])])
 
 
-def wide(panel: table.Panel, name: str, pixels: int) -> table.Panel:
-    """A column of a width of its own, its text wrapped."""
-    return panel.override_by_name(
-        name,
-        [
-            model.DynamicConfigValue("custom.width", pixels),
-            model.DynamicConfigValue("custom.cellOptions", {"type": "auto", "wrapText": True}),
-        ],
-    )
+def sized(panel: table.Panel, pixels: int, *names: str) -> table.Panel:
+    """Columns of a width of their own."""
+    for name in names:
+        panel.override_by_name(name, [model.DynamicConfigValue("custom.width", pixels)])
+    return panel
+
+
+def hidden(panel: table.Panel, *names: str) -> table.Panel:
+    """Columns that links or other columns are made of, and nobody reads."""
+    for name in names:
+        panel.override_by_name(name, [model.DynamicConfigValue("custom.hideFrom.viz", True)])
+    return panel
 
 
 def _thresholds(found: Steps) -> dashboard.ThresholdsConfig:
@@ -273,8 +322,3 @@ def _tooltip() -> build.VizTooltipOptions:
 REASONS = """arrayStringConcat(reasons, '; ') AS reasons,
         arrayStringConcat(arrayFilter(one -> one != '', reliefs), '; ') AS would_help"""
 """Columns of a table of risk changes: why, and what would bring the estimate down, and to what."""
-
-
-def with_reasons(panel: table.Panel, reasons: int, helps: int) -> table.Panel:
-    """The columns of ``REASONS`` in widths of their own, in pixels."""
-    return wide(wide(panel, "reasons", reasons), "would_help", helps)

@@ -9,7 +9,19 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as model
 
 from grafana.frame import WALL_CLOCK, Variable, annotation, board, query
-from grafana.panels import WIDTH, Panel, above, bars, lines, number, rows
+from grafana.panels import (
+    LEVEL_COLOURS,
+    MOMENT_PX,
+    WIDTH,
+    Panel,
+    above,
+    bars,
+    coloured,
+    lines,
+    number,
+    rows,
+    sized,
+)
 
 UID = "homeroom-pipeline"
 
@@ -90,7 +102,7 @@ def _flow() -> list[Panel]:
             "Events applied",
             "A second, by worker. A worker whose line ends has died or lost its partitions.",
             "eps",
-            f"""SELECT $__timeInterval(at) AS time, worker, sum(events) / $__interval_s AS events
+            f"""SELECT $__timeInterval(at) AS time, worker, sum(events) / $__interval_s AS Value
             FROM pipeline_health
             WHERE $__timeFilter(at) AND {CHOSEN}
             GROUP BY time, worker
@@ -101,13 +113,13 @@ def _flow() -> list[Panel]:
             "Records that wait in Kafka. One partition above the others: a learner or a course that sends "
             "far more than the rest, or a worker that is stuck.",
             "short",
-            f"SELECT $__timeInterval(at) AS time, {name}, max(lag) AS lag {by_partition}",
+            f"SELECT $__timeInterval(at) AS time, {name}, max(lag) AS Value {by_partition}",
         ),
         lines(
             "Watermark age by partition",
             "Clock less watermark. All partitions wait for the slowest at every day's end.",
             "s",
-            f"""SELECT $__timeInterval(at) AS time, {name}, max(dateDiff('second', watermark, at)) AS age
+            f"""SELECT $__timeInterval(at) AS time, {name}, max(dateDiff('second', watermark, at)) AS Value
             {by_partition}""",
         ),
         lines(
@@ -140,14 +152,14 @@ def _flow() -> list[Panel]:
             "For how long the oldest batch had waited for the commit of its offsets, as a checkpoint ended. "
             "It follows the checkpoints' pace; where it only grows, see HomeroomCommittedOffsetStuck.",
             "s",
-            f"SELECT $__timeInterval(at) AS time, {name}, max(uncommitted_s) AS waited {by_partition}",
+            f"SELECT $__timeInterval(at) AS time, {name}, max(uncommitted_s) AS Value {by_partition}",
         ),
         lines(
             "State size",
             "What the rows of the enrolments held take, in memory and again in the state topic; the trails "
             "of the suggestions come on top, about a fifth. Grows until course runs have ended.",
             "bytes",
-            f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) * {ROW_BYTES} AS size
+            f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) * {ROW_BYTES} AS Value
             {by_partition}""",
             WIDTH // 4,
         ),
@@ -155,7 +167,7 @@ def _flow() -> list[Panel]:
             "Enrolments held",
             "Learners times course runs, those that have ended lately included.",
             "short",
-            f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) AS enrolments
+            f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) AS Value
             {by_partition}""",
             WIDTH // 4,
         ),
@@ -171,7 +183,7 @@ def _flow() -> list[Panel]:
             "Taken in, and behind the end of a day that waits for its package, or for the store. Flat at the "
             "limit: fetching has stopped until something gives way.",
             "short",
-            f"""SELECT $__timeInterval(at) AS time, {name}, max(waiting) AS waiting
+            f"""SELECT $__timeInterval(at) AS time, {name}, max(waiting) AS Value
             {by_partition}""",
             WIDTH // 4,
         ),
@@ -180,10 +192,12 @@ def _flow() -> list[Panel]:
 
 def _outcomes() -> list[Panel]:
     return [
-        bars(
-            "Risk changes by level",
-            "Confirmed transitions by the level they lead to, when they were written.",
-            """SELECT $__timeInterval(written) AS time, level, count() AS changes
+        coloured(
+            bars(
+                "Risk changes by level",
+                "Confirmed transitions by the level they lead to, when they were written.",
+                """SELECT $__timeInterval(written) AS time, countIf(level = 'low') AS low,
+            countIf(level = 'medium') AS medium, countIf(level = 'high') AS high
             FROM
             (
                 SELECT risk_change_id, any(level) AS level, min(ingested_at) AS written
@@ -191,13 +205,15 @@ def _outcomes() -> list[Panel]:
                 WHERE $__timeFilter(ingested_at)
                 GROUP BY risk_change_id
             )
-            GROUP BY time, level
-            ORDER BY time, level""",
+            GROUP BY time
+            ORDER BY time""",
+            ),
+            *LEVEL_COLOURS,
         ),
         bars(
             "Nudges sent and held back",
             "Every risk change ends in a decision: sent, or held back for a reason.",
-            """SELECT $__timeInterval(written) AS time, outcome, count() AS decisions
+            """SELECT $__timeInterval(written) AS time, outcome, count() AS Value
             FROM
             (
                 SELECT decision_id, min(ingested_at) AS written,
@@ -213,39 +229,59 @@ def _outcomes() -> list[Panel]:
 
 
 def _failures() -> list[Panel]:
+    letters = rows(
+        "Newest dead letters",
+        "What was found and what was expected. Topic, partition and offset lead to the record itself.",
+        """SELECT DISTINCT received_at, reason, field, detail, topic, `partition`, `offset`
+        FROM dead_letters
+        WHERE $__timeFilter(received_at)
+        ORDER BY received_at DESC, topic, `partition`, `offset`
+        LIMIT 50""",
+    )
+    breaks = rows(
+        "Breaks of topics' logs",
+        "Where a log did not join what was applied of it: records deleted unread, a topic made anew, "
+        "state that is gone. Offsets are those that are missing, both included.",
+        """SELECT at, cause, records, topic, `partition`, first_offset, last_offset, detail
+        FROM log_breaks FINAL
+        WHERE $__timeFilter(at)
+        ORDER BY at DESC, topic, `partition`
+        LIMIT 50""",
+    )
+    partitions = rows(
+        "Partitions",
+        "Where each partition stands, by its last row in the time range.",
+        f"""SELECT `partition`, argMax(worker, {LAST}) AS held_by, max(at) AS seen,
+        argMax(applied_offset, {LAST}) AS applied_offset, argMax(lag, {LAST}) AS lag,
+        argMax(watermark, {LAST}) AS watermark, argMax(enrolments, {LAST}) AS enrolments,
+        sum(events) AS events, sum(state_rows) AS state_rows, max(batch_records) AS largest_batch
+        FROM pipeline_health
+        WHERE $__timeFilter(at) AND {CHOSEN}
+        GROUP BY `partition`
+        ORDER BY `partition`""",
+    )
     return [
         bars(
             "Dead letters by reason",
             "A step in one reason after a release of the platform: it sends something new.",
             """SELECT $__timeInterval(received_at) AS time, reason,
-            uniqExact(topic, `partition`, `offset`) AS letters
+            uniqExact(topic, `partition`, `offset`) AS Value
             FROM dead_letters
             WHERE $__timeFilter(received_at)
             GROUP BY time, reason
             ORDER BY time, reason""",
-            WIDTH // 3,
         ),
-        rows(
-            "Newest dead letters",
-            "What was found and what was expected. Topic, partition and offset lead to the record itself.",
-            """SELECT DISTINCT received_at, reason, field, detail, topic, `partition`, `offset`
-            FROM dead_letters
-            WHERE $__timeFilter(received_at)
-            ORDER BY received_at DESC, topic, `partition`, `offset`
-            LIMIT 50""",
-            WIDTH * 2 // 3,
+        bars(
+            "Starts of workers",
+            "A worker that starts again and again ends for a reason: its log names it. Several at one moment "
+            "are a release.",
+            """SELECT $__timeInterval(at) AS time, worker, count() AS Value
+            FROM worker_starts FINAL
+            WHERE $__timeFilter(at)
+            GROUP BY time, worker
+            ORDER BY time, worker""",
         ),
-        rows(
-            "Fields that nobody knows",
-            "Fields that platforms send and the contract does not know, on days closed in it: misspelt "
-            "or of another version. Their records were applied without them.",
-            """SELECT field, sum(records) AS records, min(day) AS first_day, max(day) AS last_day
-            FROM unknown_fields FINAL
-            WHERE $__timeFilter(ingested_at)
-            GROUP BY field
-            ORDER BY records DESC, field
-            LIMIT 50""",
-        ),
+        sized(sized(letters, MOMENT_PX, "received_at"), 90, "partition", "offset"),
         number(
             "Records lost",
             "Deleted from their log before they were read, in the time range. Nothing can bring them back: "
@@ -259,41 +295,19 @@ def _failures() -> list[Panel]:
         .span(WIDTH // 3)
         .height(8),
         rows(
-            "Breaks of topics' logs",
-            "Where a log did not join what was applied of it: records deleted unread, a topic made anew, "
-            "state that is gone. Offsets are those that are missing, both included.",
-            """SELECT at, cause, records, topic, `partition`, first_offset, last_offset, detail
-            FROM log_breaks FINAL
-            WHERE $__timeFilter(at)
-            ORDER BY at DESC
+            "Fields that nobody knows",
+            "Fields that platforms send and the contract does not know, on days closed in it: misspelt "
+            "or of another version. Their records were applied without them.",
+            """SELECT field, sum(records) AS records, min(day) AS first_day, max(day) AS last_day
+            FROM unknown_fields FINAL
+            WHERE $__timeFilter(ingested_at)
+            GROUP BY field
+            ORDER BY records DESC, field
             LIMIT 50""",
             WIDTH * 2 // 3,
         ),
-        bars(
-            "Starts of workers",
-            "A worker that starts again and again ends for a reason: its log names it. Several at one moment "
-            "are a release.",
-            """SELECT $__timeInterval(at) AS time, worker, count() AS starts
-            FROM worker_starts FINAL
-            WHERE $__timeFilter(at)
-            GROUP BY time, worker
-            ORDER BY time, worker""",
-            WIDTH // 3,
-        ),
-        rows(
-            "Partitions",
-            "Where each partition stands, by its last row in the time range.",
-            f"""SELECT `partition`, argMax(worker, {LAST}) AS held_by, max(at) AS seen,
-            argMax(applied_offset, {LAST}) AS applied_offset, argMax(lag, {LAST}) AS lag,
-            argMax(watermark, {LAST}) AS watermark, argMax(enrolments, {LAST}) AS enrolments,
-            sum(events) AS events_in_range, sum(state_rows) AS state_rows_in_range,
-            max(batch_records) AS largest_batch
-            FROM pipeline_health
-            WHERE $__timeFilter(at) AND {CHOSEN}
-            GROUP BY `partition`
-            ORDER BY `partition`""",
-            WIDTH * 2 // 3,
-        ),
+        sized(sized(breaks, MOMENT_PX, "at"), 90, "partition"),
+        sized(partitions, MOMENT_PX, "seen", "watermark"),
     ]
 
 

@@ -13,6 +13,7 @@ from grafana.panels import (
     DAILY,
     LEVEL_COLOURS,
     REASONS,
+    WHOLE_DAYS,
     WIDTH,
     Panel,
     above,
@@ -25,7 +26,7 @@ from grafana.panels import (
     lines,
     number,
     rows,
-    with_reasons,
+    sized,
 )
 
 UID = "homeroom-risk"
@@ -93,7 +94,7 @@ def _overview() -> list[Panel]:
             "Lead time",
             "Median days from the first rise to high to the exit, of those who left within the time range "
             "and had been raised before. Below 14 there is little time to reach anybody.",
-            "d",
+            WHOLE_DAYS,
             f"{EXITS}\nSELECT quantileExactIf(0.5)(lead, lead >= 0) AS days FROM exits",
             below(7, 14),
         ),
@@ -118,26 +119,30 @@ def _where() -> list[Panel]:
                 ORDER BY time""",
                 interval=DAILY,
             ),
-            LEVEL_COLOURS,
+            *LEVEL_COLOURS,
         ),
-        lines(
-            "Rises and falls",
-            "Confirmed changes to high and from high. Hysteresis keeps learners at a bound from going to "
-            "and fro.",
-            "short",
-            f"""SELECT {AT_DAY}, sum(raised) AS `to high`, sum(lowered) AS `from high`
+        coloured(
+            lines(
+                "Rises and falls",
+                "Confirmed changes to high and from high. Hysteresis keeps learners at a bound from going to "
+                "and fro.",
+                "short",
+                f"""SELECT {AT_DAY}, sum(raised) AS `to high`, sum(lowered) AS `from high`
             FROM risk_daily FINAL
             WHERE {DAYS}
             GROUP BY time
             ORDER BY time""",
-            interval=DAILY,
+                interval=DAILY,
+            ),
+            "to high",
+            "from high",
         ),
         heat(
             "Risk by course run and week",
             "Mean estimate of everybody in force; the 30 largest of the chosen course runs. Red from the "
             "first week: many never started. Turning red at one week: look at what was due then.",
             f"""SELECT toDateTime(toStartOfWeek(day, 1), 'UTC') AS time, course_run,
-            sum(expected_lost) / sum({ALL}) AS risk
+            sum(expected_lost) / sum({ALL}) AS Value
             FROM risk_daily FINAL
             WHERE {DAYS} AND {largest}
             GROUP BY time, course_run
@@ -176,9 +181,9 @@ def _who() -> list[Panel]:
         LIMIT 50""",
         height=10,
     )
-    movers = with_reasons(as_unit(as_levels(movers, "was", "is"), "percentunit", "before", "now"), 460, 380)
+    movers = as_unit(as_levels(movers, "was", "is"), "percentunit", "before", "now")
     highest = as_unit(as_levels(highest, "is"), "percentunit", "now", "leaves_in_3_weeks")
-    return [to_learner(movers), to_learner(highest)]
+    return [to_learner(sized(movers, 70, "before", "now")), to_learner(highest)]
 
 
 def _how_early() -> list[Panel]:
@@ -208,9 +213,12 @@ def _how_early() -> list[Panel]:
                 ORDER BY time""",
                 interval="7d",
             ),
-            {"14 days and more": "green", "1 to 13 days": "yellow", "when gone": "orange", "never": "red"},
+            "14 days and more",
+            "1 to 13 days",
+            "when gone",
+            "never",
         ),
-        to_learner(exits),
+        to_learner(sized(exits, 100, "left_on")),
     ]
 
 

@@ -1,7 +1,8 @@
 """A store that the real pipeline has filled."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,3 +50,25 @@ def just_now() -> View:
     """The hour in which the pipeline ran, by the wall clock."""
     now = datetime.now(UTC).replace(microsecond=0)
     return View(now - timedelta(hours=1), now + timedelta(minutes=10), 10)
+
+
+@pytest.fixture(scope="session")
+def learner(reader: StoreReader) -> str:
+    """One of whom there is everything to tell: a nudge, several changes, and how it ended."""
+    found = reader.query(
+        "SELECT learner FROM nudge_ledger "
+        "WHERE decision = 'send' AND learner IN (SELECT learner FROM outcomes) "
+        "AND learner IN (SELECT learner FROM risk_changes GROUP BY learner HAVING count() > 1) "
+        "ORDER BY learner LIMIT 1"
+    )
+    return str(found.rows[0][0])
+
+
+@pytest.fixture(scope="session")
+def base(whole: View, just_now: View, learner: str) -> Callable[[str], View]:
+    """The time range in which a board has everything."""
+
+    def of(board: str) -> View:
+        return just_now if board == "pipeline" else replace(whole, chosen={"learner": (learner,)})
+
+    return of

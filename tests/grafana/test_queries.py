@@ -28,28 +28,6 @@ BACKSLASHES = "\\' OR 1=1 --"
 """Grafana's quoting of values that were chosen from a list does not hold these off; the typed one's must."""
 
 
-@pytest.fixture(scope="module")
-def learner(reader: StoreReader) -> str:
-    """One of whom there is everything to tell: a nudge, several changes, and how it ended."""
-    found = reader.query(
-        "SELECT learner FROM nudge_ledger "
-        "WHERE decision = 'send' AND learner IN (SELECT learner FROM outcomes) "
-        "AND learner IN (SELECT learner FROM risk_changes GROUP BY learner HAVING count() > 1) "
-        "ORDER BY learner LIMIT 1"
-    )
-    return str(found.rows[0][0])
-
-
-@pytest.fixture(scope="module")
-def base(whole: View, just_now: View, learner: str) -> Callable[[str], View]:
-    """The time range in which a board has everything."""
-
-    def of(board: str) -> View:
-        return just_now if board == "pipeline" else replace(whole, chosen={"learner": (learner,)})
-
-    return of
-
-
 def everything(view: View) -> View:
     return view
 
@@ -166,10 +144,10 @@ def test_tables_have_the_columns_that_their_settings_name(
             continue
         columns = results[panel["title"]].columns
         for override in panel["fieldConfig"]["overrides"]:
-            if override["matcher"]["id"] == "byName":
+            if (
+                override["matcher"]["id"] == "byName"
+            ):  # the others as Grafana matches them: render/test_drawn.py
                 assert override["matcher"]["options"] in columns, panel["title"]
-            else:
-                assert any(re.search(override["matcher"]["options"], name) for name in columns)
         for field in re.findall(r"__data\.fields\.(\w+)", json.dumps(panel)):
             assert field in columns, panel["title"]
 
