@@ -274,6 +274,10 @@ class RecordBatchConsumer(driver.Consumer):
                 "%s, partition %d: the log no longer holds offset %d; it is looked at again",
                 *(tp.topic, tp.partition, self._next[tp]),
             )
+        await self.rejoin()
+
+    async def rejoin(self) -> None:
+        """Join the group anew: all partitions are given back, and handed out again."""
         await cast(RecordBatchThread, self._thread).rejoin()
 
     def _may_fetch(self, tp: TP) -> bool:
