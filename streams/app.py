@@ -10,8 +10,6 @@ nothing: it ends the worker, and the batches come back to the next one.
 
 import asyncio
 import logging
-import os
-import signal
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -316,8 +314,7 @@ class Pipeline:
     def _refuse(self, error: BaseException) -> None:
         """Stop as if told to, without the tracebacks of a crash."""
         self.failed = error
-        self._ending.begin(1)
-        os.kill(os.getpid(), signal.SIGTERM)
+        self._ending.stop(1)
 
     async def _on_revoked(self, _app: Any, revoked: set[TP], **_: Any) -> None:  # noqa: ARG002
         await self._stop_runners()

@@ -44,6 +44,12 @@ class Ending:
         """From now on a signal calls this first, in a thread of its own, and the deadline runs from there."""
         self._stop = stop
 
+    def stop(self, code: int) -> None:
+        """End in order, as if told to, with this code."""
+        self.begin(code)
+        if self._stop is not None:
+            self._stop()
+
     def begin(self, code: int) -> None:
         """Start the deadline's time, where it is not running: the process has begun to end by itself.
 
