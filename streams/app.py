@@ -152,6 +152,8 @@ class Pipeline:
             if self._training is not None:
                 await self._training.take(delivery)
         except Exception as error:
+            if self._stopping:
+                return
             log.exception("the trainer failed on %s", _where(delivery.batch))
             await self._fail(error)
 
@@ -300,8 +302,8 @@ class Pipeline:
 
     def _ended(self, partition: int, task: asyncio.Task[None]) -> None:
         """A runner that failed ends the worker; its batches stay unacked."""
-        if task.cancelled() or (error := task.exception()) is None:
-            return
+        if task.cancelled() or (error := task.exception()) is None or self._stopping:
+            return  # while it stops, ``_stop_runners`` says so
         log.error("partition %d failed, the worker stops: %s", partition, error, exc_info=error)
         asyncio.get_running_loop().create_task(self._fail(error))
 
