@@ -10,14 +10,13 @@ nothing: it ends the worker, and the batches come back to the next one.
 
 import asyncio
 import logging
-import os
-import signal
 import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
 import faust
+from confluent_kafka import KafkaException
 from faust.types import TP
 
 from schemas.learning import DayReport
@@ -43,6 +42,9 @@ from streams.training import Training
 from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
 
 log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 15.0
+"""How soon it is noticed that a topic was made anew under a worker that reads it."""
 
 REFUSED = (
     *(LogsError, PublishError, RestoreError, TimeoutError),  # the broker fell silent meanwhile
@@ -86,6 +88,7 @@ class Pipeline:
         self._early: dict[int, list[Delivery]] = {}
         self._training: Training | None = None
         self._taking_over: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._stopping = False
         self.failed: BaseException | None = None
         """The error that ended the worker, if one did."""
@@ -150,6 +153,8 @@ class Pipeline:
             if self._training is not None:
                 await self._training.take(delivery)
         except Exception as error:
+            if self._stopping:
+                return
             log.exception("the trainer failed on %s", _where(delivery.batch))
             await self._fail(error)
 
@@ -166,12 +171,16 @@ class Pipeline:
         if runner is None:
             return Place(-1, 0, 0.0)
         applied = runner.processor.applied(self._events)
-        end = cast(RecordBatchConsumer, self.app.consumer).known_end(TP(self._events, partition))
+        end = self._consumer.known_end(TP(self._events, partition))
         lag = max(int(end) - 1 - applied, 0) if end is not None else 0
         return Place(applied, lag, self._uncommitted_s(partition))
 
     def _uncommitted_s(self, partition: int) -> float:
-        return cast(RecordBatchConsumer, self.app.consumer).uncommitted_s(TP(self._events, partition))
+        return self._consumer.uncommitted_s(TP(self._events, partition))
+
+    @property
+    def _consumer(self) -> RecordBatchConsumer:
+        return cast(RecordBatchConsumer, self.app.consumer)
 
     # -- partitions come and go ---------------------------------------------------------------------
 
@@ -209,6 +218,8 @@ class Pipeline:
         if trains:
             self._training = Training(self.settings, self._publisher, self._packages, self._storing)
             self._tell_of_reports(self._training, starts[self._reports, 0])
+        if self._watching is None:
+            self._watching = asyncio.get_running_loop().create_task(self._watch_ids(), name="topic ids")
         log.info("assigned: partitions %s%s", partitions, ", trainer" if self._training else "")
 
     async def _join_logs(
@@ -232,11 +243,25 @@ class Pipeline:
                 log.warning("%s, partition %d: %s", topic, partition, start.broken.words)
             if partition in runners and topic != self._reports:
                 runners[partition].begin(topic, start)
-        consumer = cast(RecordBatchConsumer, self.app.consumer)
+        consumer = self._consumer
         positions = {TP(*place): start.position for place, start in starts.items()}
         await consumer.start_at(positions, {topic: start.topic_id for (topic, _), start in starts.items()})
         await consumer.commit_starts({TP(*place): found.committed for place, found in logs.items()})
         return starts
+
+    async def _watch_ids(self) -> None:
+        """A topic that is made anew while it is read may fill up before the next fetch, and seem to join."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            known = dict(self._consumer.topic_ids)
+            try:
+                found = await _in_thread(partial(self._logs.topic_ids, known))
+            except KafkaException:
+                continue  # the broker is away, or the topic is
+            anew = [topic for topic, one in found.items() if known[topic] != one]
+            if anew and known == self._consumer.topic_ids:
+                log.warning("%s: made anew while it was read; its partitions are taken over again", anew[0])
+                await self._consumer.rejoin()
 
     def _tell_of_reports(self, training: Training, start: Start) -> None:
         """Day reports have no state of a partition that could tell of them."""
@@ -279,8 +304,8 @@ class Pipeline:
 
     def _ended(self, partition: int, task: asyncio.Task[None]) -> None:
         """A runner that failed ends the worker; its batches stay unacked."""
-        if task.cancelled() or (error := task.exception()) is None:
-            return
+        if task.cancelled() or (error := task.exception()) is None or self._stopping:
+            return  # while it stops, ``_stop_runners`` says so
         log.error("partition %d failed, the worker stops: %s", partition, error, exc_info=error)
         asyncio.get_running_loop().create_task(self._fail(error))
 
@@ -293,8 +318,7 @@ class Pipeline:
     def _refuse(self, error: BaseException) -> None:
         """Stop as if told to, without the tracebacks of a crash."""
         self.failed = error
-        self._ending.begin(1)
-        os.kill(os.getpid(), signal.SIGTERM)
+        self._ending.stop(1)
 
     async def _on_revoked(self, _app: Any, revoked: set[TP], **_: Any) -> None:  # noqa: ARG002
         await self._stop_runners()
@@ -302,8 +326,9 @@ class Pipeline:
 
     async def _on_shutdown(self, *_args: Any, **_: Any) -> None:
         self._stopping = True
-        if self._taking_over is not None:  # else the group is kept waiting until all is read
-            self._taking_over.cancel()
+        for task in (self._taking_over, self._watching):  # else the group is kept waiting until all is read
+            if task is not None:
+                task.cancel()
         self._storing.close()
         await self._stop_runners()
         await self.app.consumer.commit()

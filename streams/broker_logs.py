@@ -58,7 +58,7 @@ class BrokerLogs:
                 time.sleep(0.5)
 
     def _find(self, vouched: Mapping[Place, Vouched]) -> dict[Place, Found]:
-        ids = self._topic_ids({topic for topic, _ in vouched})
+        ids = self.topic_ids({topic for topic, _ in vouched})
         consumer = own_reader(self._address, self._group)
         try:
             committed = self._committed(consumer, list(vouched))
@@ -69,8 +69,8 @@ class BrokerLogs:
         finally:
             consumer.close()
 
-    def _topic_ids(self, topics: Collection[str]) -> dict[str, str]:
-        """By name; without those of which the broker tells no id."""
+    def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
+        """By name; without those of which the broker tells no id. Raises ``KafkaException``."""
         admin = AdminClient({"bootstrap.servers": self._address, "log_level": 0}, logger=BROKERS_WORDS)
         asked = admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=ASK_S)
         found = {topic: answer.result(ASK_S).topic_id for topic, answer in asked.items()}

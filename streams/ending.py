@@ -35,14 +35,23 @@ class Ending:
         self._stop: Callable[[], None] | None = None
         self._begun = threading.Event()
         self._code = 0
-        signal.pthread_sigmask(
-            signal.SIG_BLOCK, SIGNALS
-        )  # of all threads to come, or one of them would take it
+        self._told_before = False
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # of this thread, and of all that it starts
+        for (
+            one
+        ) in SIGNALS:  # threads that libraries started before, at their import, may take one all the same
+            signal.signal(one, self._told)
         threading.Thread(target=self._wait, name="signals", daemon=True).start()
 
     def call(self, stop: Callable[[], None]) -> None:
         """From now on a signal calls this first, in a thread of its own, and the deadline runs from there."""
         self._stop = stop
+
+    def stop(self, code: int) -> None:
+        """End in order, as if told to, with this code."""
+        self.begin(code)
+        if self._stop is not None:
+            self._stop()
 
     def begin(self, code: int) -> None:
         """Start the deadline's time, where it is not running: the process has begun to end by itself.
@@ -55,15 +64,18 @@ class Ending:
             threading.Thread(target=self._count_down, name="deadline", daemon=True).start()
 
     def _wait(self) -> None:
-        told = signal.sigwait(SIGNALS)
+        while True:
+            self._told(signal.sigwait(SIGNALS))
+
+    def _told(self, number: int, _frame: object = None) -> None:
         if self._stop is None:
             leave(self._code)
-        log.info("%s: the worker stops, within %g s", signal.Signals(told).name, self._deadline_s)
-        self.begin(0)
-        self._stop()
-        signal.sigwait(SIGNALS)
-        log.warning("told a second time: the worker ends at once; what is not acked will come again")
-        leave(self._code)
+        if self._told_before:
+            log.warning("told a second time: the worker ends at once; what is not acked will come again")
+            leave(self._code)
+        self._told_before = True
+        log.info("%s: the worker stops, within %g s", signal.Signals(number).name, self._deadline_s)
+        self.stop(0)
 
     def _count_down(self) -> None:
         time.sleep(self._deadline_s)

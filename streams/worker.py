@@ -37,10 +37,17 @@ def run(settings: Settings, keys: KeyRing | None = None) -> NoReturn:
     host, port = settings.metrics_host, settings.metrics_port
     serve_metrics(host, port, pipeline.metrics.registry, "HOMEROOM_METRICS_PORT")
     # Above info Faust sets the root logger to debug to feed its spinner, a sixth of the processor.
-    worker = faust.Worker(pipeline.app, loglevel="info", override_logging=False, redirect_stdouts=False)
+    worker = _Worker(pipeline.app, loglevel="info", override_logging=False, redirect_stdouts=False)
     log.info("worker of group %s on %s", settings.group, settings.broker)
     ending.call(partial(_stop, worker))
     leave(_code(worker, pipeline))
+
+
+class _Worker(faust.Worker):
+    """Faust's, which leaves the signals to ``Ending``."""
+
+    def install_signal_handlers(self) -> None:
+        """None."""
 
 
 def _stop(worker: faust.Worker) -> None:

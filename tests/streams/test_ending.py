@@ -14,14 +14,18 @@ from tests.streams import pipelines as p
 
 ENDS = """
 import sys, threading, time
-from streams.ending import Ending, leave
+from streams.ending import Ending
+if sys.argv[1] == "threads":
+    for _ in range(20):
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 ending = Ending(float(sys.argv[2]))
 if sys.argv[1] != "early":
     ending.call(lambda: print("told", flush=True))
 if sys.argv[1] == "failed":
     ending.begin(1)
 print("ready", flush=True)
-time.sleep(60)
+while True:
+    time.sleep(0.1)
 """
 
 
@@ -37,8 +41,10 @@ def ending(kind: str, deadline_s: float) -> "subprocess.Popen[str]":
     return process
 
 
-def test_who_hangs_is_ended_at_the_deadline() -> None:
-    process = ending("hangs", 1.0)
+@pytest.mark.parametrize("kind", ["hangs", "threads"])
+def test_who_hangs_is_ended_at_the_deadline(kind: str) -> None:
+    """Also where a library has started threads at its import, which take signals too."""
+    process = ending(kind, 1.0)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     assert process.communicate()[0] == "told\n"

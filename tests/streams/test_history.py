@@ -4,6 +4,7 @@ Whatever happens, each record was applied, is a dead letter, or is counted as lo
 """
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,22 @@ def test_an_events_topic_made_anew_is_read_from_its_start(rig: Rig) -> None:
     assert clock_of(rig.settings).events == 28
 
 
+def test_a_topic_made_anew_under_a_worker_is_noticed(rig: Rig) -> None:
+    """Though the new log is longer than the old one was when the next fetch comes."""
+    publish(rig.settings, "old", 10)
+    worker = rig.start_worker()
+    p.wait_applied(rig, 10)
+    worker.process.send_signal(signal.SIGSTOP)
+    make_anew(rig.settings, EVENTS.name)
+    publish(rig.settings, "new", 30)
+    worker.process.send_signal(signal.SIGCONT)
+    p.wait_until(rig, lambda: "the topic was made anew" in worker.tail(100), "it is noticed")
+    publish(rig.settings, "more", 1)
+    p.finish(rig)
+    stop(rig, worker)
+    assert clock_of(rig.settings).events == 41
+
+
 def test_what_retention_deleted_unread_is_counted_by_its_offsets(rig: Rig) -> None:
     publish(rig.settings, "read", 10)
     work(rig)
@@ -148,11 +165,11 @@ def test_what_is_deleted_while_a_worker_lags_is_counted_too(rig: Rig) -> None:
     publish(settings, "first", 10)
     worker = rig.start_worker()
     p.finish(rig)
-    worker.process.send_signal(19)  # SIGSTOP: it lags, and stays in its group for a while
+    worker.process.send_signal(signal.SIGSTOP)  # it lags, and stays in its group for a while
     publish(settings, "unread", 3000)
     delete_records(settings, 2010)
     publish(settings, "late", 5)
-    worker.process.send_signal(18)
+    worker.process.send_signal(signal.SIGCONT)
     p.finish(rig)
     stop(rig, worker)
     clock = clock_of(settings)

@@ -1,5 +1,6 @@
 """Day packages as a worker sees them that takes over from another one."""
 
+import asyncio
 import time
 
 import numpy as np
@@ -52,6 +53,8 @@ def test_catching_up_sees_what_others_published_before(broker: TestBroker, make_
                 assert newest.day == day
         reader.catch_up()
         assert [one.day for one in reader.kept()] == list(range(120, 180))
+        behind = asyncio.run(reader.wait(100, None))
+        assert behind is None, "who reads a log again from its start does not wait for what is let go"
     finally:
         reader.stop()
         other.close()

@@ -222,7 +222,7 @@ def test_a_worker_can_be_stopped_while_the_store_is_away(
                 rig, lambda: "the store is away, the pipeline waits" in worker.tail(30), "it says so"
             )
             worker.process.terminate()
-            worker.process.wait(25)
+            assert worker.process.wait(40) == 0, worker.tail(40)
             rig.workers.clear()
             assert p.committed(settings) != p.ends(settings)
             server.start()

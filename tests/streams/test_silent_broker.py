@@ -68,17 +68,33 @@ def test_a_worker_goes_on_after_a_minutes_silence(
 ) -> None:
     """Longer than its session, and than the minute after which it used to end. Nobody restarts it here."""
     with p.pipeline(tmp_path, settings) as rig:
-        publish(settings, "before", 100)
+        publish(settings, "before", 40_000)  # so that a checkpoint is always under way
         worker = rig.start_worker()
-        p.wait_until(rig, lambda: p.applied(rig) >= 100, "it works")
-        publish(settings, "during", 100)
+        p.wait_applied(rig, 200)
         with silent(broker):
             time.sleep(FLUSH_S + 8)
             worker.check()
+            assert worker.counts()["homeroom_broker_silent_seconds"] > FLUSH_S / 2
         publish(settings, "after", 100)
-        p.wait_until(rig, lambda: p.applied(rig) >= 300, "it goes on")
+        p.wait_applied(rig, 40_100)
         worker.check()
         assert rig.stop_workers() == [0]
         assert "Traceback" not in worker.log.read_text()
         clock = clock_of(settings)
-        assert (clock.events, clock.lost) == (300, 0)
+        assert (clock.events, clock.lost) == (40_100, 0)
+
+
+def test_one_that_is_started_meanwhile_ends_with_a_line_and_works_when_started_again(
+    tmp_path: Path, settings: Settings, broker: EmbeddedBroker
+) -> None:
+    """As its supervisor does."""
+    with p.pipeline(tmp_path, settings) as rig:
+        publish(settings, "events", 10)
+        with silent(broker):
+            early = rig.start_worker()
+            assert early.process.wait(90) == 2
+            rig.workers.clear()
+        assert early.log.read_text().startswith(f"homeroom: no Kafka broker answers on {broker.address}")
+        rig.start_worker()
+        p.wait_applied(rig, 10)
+        assert rig.stop_workers() == [0]

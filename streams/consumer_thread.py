@@ -1,0 +1,131 @@
+"""Faust's consumer thread, which owns aiokafka's client, with what record batches need of it.
+
+Shorter waits, urgent topics first, seeks that leave nothing out, commits that name their log, and a way to
+have the partitions handed out again. It overrides private methods of Faust and aiokafka: they are pinned.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+if TYPE_CHECKING:
+    from streams.transport import Record, RecordBatchConsumer, RecordBatchTransport
+
+log = logging.getLogger(__name__)
+
+LEAVE_S = 10.0
+"""How long a stopping consumer may take to leave its group. A broker that is gone would be waited for a
+minute by default, longer than supervisors wait before they kill."""
+
+PREFETCH_BACKOFF_S = 0.005
+"""How long aiokafka holds back the next fetch while an earlier one's records are not all taken.
+
+Its own 100 ms would be the pulse of the day barrier: while event partitions have records waiting, the
+partition with the day reports is asked for ten times a second.
+"""
+
+
+class RecordBatchThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread with shorter waits, and with a seek that leaves nothing out."""
+
+    shutdown_timeout = LEAVE_S
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        self._ensure_consumer()._fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109
+        max_records: int | None = None,
+    ) -> Any:
+        """Urgent topics first. aiokafka hands on what came first, up to the most records at a time: a day
+        report would wait behind every batch of events that was fetched before it.
+        """
+        transport = cast("RecordBatchTransport", self.transport)
+        waiting = consumer._fetcher._records
+        for tp in [tp for tp in waiting if tp.topic in transport.urgent_topics]:
+            waiting.move_to_end(tp, last=False)
+        for tp, fetched in waiting.items():
+            if tp.topic in transport.batch_topics and isinstance(fetched, FetchResult):
+                _leave_as_they_are(fetched)
+        return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek every partition to where its group stands, and to its beginning where that is nowhere.
+
+        What is fetched between an assignment and this seek is thrown away, to be fetched again. aiokafka
+        does not move a partition that has no committed offset: the first fetch of it would be lost.
+        """
+        committed = dict(await super().seek_to_committed())
+        nowhere = [tp for tp, offset in committed.items() if not offset or offset < 0]
+        if nowhere:
+            await self.seek_to_beginning(*nowhere)
+        starts = cast("RecordBatchConsumer", self.consumer).starts
+        here = {tp: offset for tp, offset in starts.items() if tp in self.assignment()}
+        await self.call_thread(self._seek_to, here)
+        return committed | here
+
+    async def _seek_to(self, positions: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        for tp, offset in positions.items():
+            consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit, with the topic's id beside each offset: a number alone does not say which log it counts.
+
+        Partitions that have gone meanwhile are no error: what was acked comes again to their new owner.
+        """
+        assignment, ids = self.assignment(), cast("RecordBatchConsumer", self.consumer).topic_ids
+        here = {tp: offset for tp, offset in offsets.items() if tp in assignment}
+        self.tp_last_committed_at.update(dict.fromkeys(here, time.monotonic()))
+        told = {
+            driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, ids.get(tp.topic, ""))
+            for tp, offset in here.items()
+        }
+        try:
+            await self._ensure_consumer().commit(told)
+        except (CommitFailedError, IllegalStateError) as error:
+            log.info("offsets were not committed, their partitions have gone: %s", error)
+            return False
+        except Exception as error:
+            log.error("offsets cannot be committed, the worker stops: %s", error)
+            await self.crash(error)
+            return False
+        return True
+
+    async def rejoin(self) -> None:
+        """Join the group anew: all partitions are given back, and handed out again."""
+        await self.call_thread(self._request_rejoin)
+
+    async def _request_rejoin(self) -> None:
+        self._ensure_consumer()._coordinator.request_rejoin()
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = cast("RecordBatchTransport", transport).fetch_wait_ms
+        return consumer
+
+
+def _leave_as_they_are(fetched: FetchResult) -> None:
+    """Let the records of a fetch be handed on as they were parsed.
+
+    aiokafka makes a ConsumerRecord of each, which takes twice the time of parsing it; a batch needs columns.
+    """
+    records = fetched._partition_records
+    if records is not None:
+        records._consumer_record = _as_it_is
+
+
+def _as_it_is(_tp: TP, record: "Record") -> "Record":
+    return record
