@@ -21,6 +21,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from engine.batch.admission import Timing
+from engine.outputs import Outputs
+from engine.processor import PartitionProcessor
+from engine.pseudonyms import Identity
+from engine.rules import Rules
 from evaluation.backtest import Backtest
 from nudges.policy import Policy
 from schemas.learning import DayPackage
@@ -30,11 +35,6 @@ from sources.oulad import OuladFolder
 from sources.simulation.faults import Break, Breakdown, broken
 from sources.simulator import SimulationPlan, stream, truth
 from sources.stream import DAY, Published
-from streams.identity import Identity
-from streams.intake import Timing
-from streams.outputs import Outputs
-from streams.processor import PartitionProcessor
-from streams.rules import Rules
 
 WEB, MOBILE = "web", "mobile"
 AFTERWARDS = 14

@@ -32,6 +32,10 @@ from typing import Any
 
 import orjson
 
+from engine.batch.admission import Timing
+from engine.processor import PartitionProcessor
+from engine.pseudonyms import Identity
+from engine.rules import Rules
 from evaluation.backtest import Backtest
 from online_models.drift import course_of
 from schemas.learning import DayPackage, ModelEvent
@@ -39,10 +43,6 @@ from sources.oulad import OuladFolder
 from sources.simulation.plan import FIRST_DAY, Shift
 from sources.simulator import Run, SimulationPlan, stream
 from sources.stream import DAY, Published
-from streams.identity import Identity
-from streams.intake import Timing
-from streams.processor import PartitionProcessor
-from streams.rules import Rules
 
 START = 20_000
 WEEKS = 8

@@ -20,19 +20,19 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.events import Load, stream
+from engine.batch.admission import Timing
+from engine.batch.records import RecordBatch
+from engine.garbage_collection import collect_seldom
+from engine.outputs import Outputs
+from engine.pieces import packed, records_of
+from engine.processor import PartitionProcessor
+from engine.pseudonyms import Identity
+from engine.rules import Rules
+from engine.state.partition_state import PartitionState
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.topics import EVENTS
-from streams.identity import Identity
-from streams.intake import Timing
-from streams.memory import collect_seldom
-from streams.outputs import Outputs
-from streams.pieces import packed, records_of
-from streams.processor import PartitionProcessor
-from streams.records import RecordBatch
-from streams.reports import records_of_report
-from streams.rules import Rules
-from streams.state import PartitionState
+from streams.day_reports import records_of_report
 
 PARTITIONS = 4
 BATCH = 4_000

@@ -14,6 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.batch.admission import Timing
+from engine.outputs import Outputs
+from engine.pseudonyms import Identity
+from engine.rules import Rules
 from evaluation.backtest import Backtest
 from online_models.explanations import NOT_NEW
 from online_models.scoring import ABSOLUTE
@@ -21,10 +25,6 @@ from schemas.risk import RISK_LEVELS, RiskChange
 from sources.oulad import OuladFolder
 from sources.simulator import SimulationPlan, stream
 from sources.stream import Published
-from streams.identity import Identity
-from streams.intake import Timing
-from streams.outputs import Outputs
-from streams.rules import Rules
 
 
 @dataclass

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from local.brokers import ApacheKafka
+from local.rig import Rig, WorkerProcess
 from schemas.topics import EVENTS
 from sources.stream import instant
-from streams.brokers import ApacheKafka
 from streams.publisher import Publisher
-from streams.rig import Rig, WorkerProcess
 from streams.settings import Settings
 
 SPAN_S = 8.0

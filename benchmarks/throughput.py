@@ -38,11 +38,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.events import Load, stream
+from local.brokers import ApacheKafka, EmbeddedBroker
+from local.rig import Rig
+from output import files
 from schemas.topics import EVENTS
-from streams import files, topics
-from streams.brokers import ApacheKafka, EmbeddedBroker
+from streams import topics
 from streams.publisher import Publisher
-from streams.rig import Rig
 from streams.settings import DEMO_KEY
 from streams.settings import load as load_settings
 

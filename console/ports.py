@@ -1,6 +1,6 @@
 """What the console asks of the rest of the system, as interfaces: it is handed in, never imported.
 
-``streams.console`` fills all of them. Each may be absent: the page then shows pseudonyms, has no buttons
+``cli.wiring.console`` fills all of them. Each may be absent: the page then shows pseudonyms, has no buttons
 that send anything, answers a what-if with 503, and knows neither effects nor what a message would say.
 """
 

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from zlib import crc32
 
+from engine.batch.records import RecordBatch
+from engine.outputs import Outputs
+from engine.processor import PartitionProcessor
+from engine.pseudonyms import Identity
+from engine.rules import Rules
+from engine.state.partition_state import PartitionState
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage
 from schemas.topics import EVENTS
 from sources.stream import Published
-from streams.identity import Identity
-from streams.outputs import Outputs
-from streams.processor import PartitionProcessor
-from streams.records import RecordBatch
-from streams.rules import Rules
-from streams.state import PartitionState
 
 BATCH = 4000
 

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from engine.outputs import Outputs
+from engine.processor import PartitionProcessor
+from engine.rules import Rules
+from engine.scoring.scorer import Scored
 from evaluation.cutting import cut
 from evaluation.errors import CausalityError
 from evaluation.one_pass import stream
 from schemas.learning import DayPackage
 from sources.oulad import OuladFolder, start_day
 from sources.stream import CLOSING_DAYS
-from streams.outputs import Outputs
-from streams.processor import PartitionProcessor
-from streams.rules import Rules
-from streams.scoring import Scored
 
 
 @dataclass(slots=True)

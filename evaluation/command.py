@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from engine.rules import Rules
 from evaluation import baselines, report
 from evaluation.errors import EvaluationError
 from evaluation.estimates import check_name, write
@@ -14,9 +15,8 @@ from evaluation.one_pass import estimate
 from evaluation.outcomes import read_outcomes
 from evaluation.saving import save
 from evaluation.snapshots import Collector
+from output import files
 from sources.oulad import OuladFolder, start_day
-from streams import files
-from streams.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)

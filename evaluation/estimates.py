@@ -16,10 +16,10 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from engine.outputs import Outputs
+from engine.processor import PartitionProcessor
+from output.files import written
 from schemas.learning import DayPackage
-from streams.files import written
-from streams.outputs import Outputs
-from streams.processor import PartitionProcessor
 
 NAMES = ("code_module", "code_presentation", "id_student", "day", "risk", "exit_risk", "alert")
 

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from engine.processor import PartitionProcessor
 from online_models.design import Seen
 from online_models.memory import NOTHING, steady
 from online_models.mixture import EXPERTS
 from online_models.scoring import MixedScorer, scorer_of
 from schemas.learning import DayPackage
-from streams.processor import PartitionProcessor
 
 NAMES = ("code_module", "code_presentation", "id_student", "day", "risk")
 

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
+from engine.rules import Rules
 from evaluation.errors import NewCourseError
 from evaluation.experts import Alone
 from evaluation.figures import WeekFigures, by_week
@@ -29,7 +30,6 @@ from evaluation.one_pass import estimate
 from evaluation.outcomes import Outcomes, read_outcomes
 from evaluation.ranking import auc
 from sources.oulad import OuladFolder, Presentation, start_day
-from streams.rules import Rules
 
 SETTLED = 28
 """Days of the run after which the new course is compared: by then its own weeks tell."""

@@ -9,15 +9,15 @@ import pyarrow as pa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from engine.garbage_collection import collect_seldom
+from engine.processor import PartitionProcessor
+from engine.pseudonyms import Identity
+from engine.rules import Rules
 from evaluation.backtest import Backtest, Hearer, Watcher
 from evaluation.estimates import Estimates
 from schemas.learning import DayPackage
 from sources.oulad import OuladFolder, Presentation, start_day
 from sources.stream import DAY
-from streams.identity import Identity
-from streams.memory import collect_seldom
-from streams.processor import PartitionProcessor
-from streams.rules import Rules
 
 REPORT_EVERY = 20_000
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.page import Page, render
-from streams import files
+from output import files
 
 
 def save(
@@ -15,7 +15,7 @@ def save(
 ) -> None:
     """Write figures (a dataclass, or anything of dataclasses) and a page, each where a path is given.
 
-    Raises ``OutputError`` for a path that must not be written, see :mod:`streams.files`.
+    Raises ``OutputError`` for a path that must not be written, see :mod:`output.files`.
     """
     if figures is not None:
         text = json.dumps(plain(found), indent=2, allow_nan=False) + "\n"

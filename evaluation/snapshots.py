@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.processor import PartitionProcessor
 from evaluation.outcomes import Ints, Words
 from online_models.design import RANKED
 from schemas.learning import DayPackage
-from streams.processor import PartitionProcessor
 
 EVERY = 7
 """Days, from the start of a run."""

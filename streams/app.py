@@ -19,26 +19,26 @@ import faust
 from confluent_kafka import KafkaException
 from faust.types import TP
 
+from engine.batch.records import RecordBatch
+from engine.continuity import Start, Vouched, resume
+from engine.log_breaks import told
+from engine.processor import PartitionProcessor
+from engine.state.partition_state import PartitionState, StateIncompleteError, StateMismatchError
 from schemas.learning import DayReport
 from schemas.topics import DAY_PACKAGES, DAY_REPORTS, DEAD_LETTERS, EVENTS, FEEDBACK, STATE
 from sinks.store import ClickHouseWriter
-from streams.breaks import told
 from streams.broker_logs import BrokerLogs, Found, LogsError
 from streams.broker_logs import Place as LogPlace
 from streams.checkpoints import Recovered, RestoreError, StateTopic
-from streams.continuity import Start, Vouched, resume
+from streams.day_packages import PackageReader
+from streams.day_reports import records_of_report
 from streams.ending import Ending
 from streams.metrics import Metrics
-from streams.packages import PackageReader
-from streams.processor import PartitionProcessor
 from streams.publisher import Publisher, PublishError
-from streams.records import RecordBatch
-from streams.reports import records_of_report
 from streams.runner import Delivery, PartitionRunner, Surroundings
 from streams.settings import Settings
-from streams.state import PartitionState, StateIncompleteError, StateMismatchError
-from streams.storing import Place, Storing
-from streams.training import Training
+from streams.store_writer import Place, Storing
+from streams.trainer_agent import Training
 from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
 
 log = logging.getLogger(__name__)

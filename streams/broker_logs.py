@@ -7,9 +7,9 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from streams.continuity import Log, Vouched
-from streams.logs import BROKERS_WORDS
-from streams.reading import own_reader
+from engine.continuity import Log, Vouched
+from streams.logging_setup import BROKERS_WORDS
+from streams.topic_reader import own_reader
 
 ASK_S = 10.0
 PATIENCE_S = 60.0

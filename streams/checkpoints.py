@@ -20,9 +20,9 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
+from engine.state.partition_state import MARK, StateRow
 from streams.publisher import Publisher
-from streams.reading import own_reader
-from streams.state import MARK, StateRow
+from streams.topic_reader import own_reader
 
 ASSIGN = b"assign|"
 _EPOCH = struct.Struct("<Q")

@@ -14,8 +14,8 @@ import faust
 from faust.contrib.asgi import AsgiService
 from mode.threads import ServiceThread
 
+from cli.wiring.console import Place, assembled, server_options, site_of
 from console.access import ApiKey, KeyRing
-from streams.console import Place, assembled, server_options, site_of
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)

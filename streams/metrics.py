@@ -8,10 +8,10 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from streams.continuity import Break
-from streams.outputs import Outputs
-from streams.processor import PartitionProcessor
-from streams.unknown_fields import MOST, OTHERS
+from engine.batch.unknown_fields import MOST, OTHERS
+from engine.continuity import Break
+from engine.outputs import Outputs
+from engine.processor import PartitionProcessor
 
 Stage = Literal["outputs", "store", "state"]
 _QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

@@ -13,8 +13,8 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
-from streams.logs import BROKERS_WORDS
-from streams.pieces import RECORD_BYTES
+from engine.pieces import RECORD_BYTES
+from streams.logging_setup import BROKERS_WORDS
 
 QUEUE_FULL_WAIT_S = 0.05
 POLL_EVERY = 200

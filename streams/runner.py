@@ -24,19 +24,19 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from engine.batch.records import RecordBatch
+from engine.continuity import Start
+from engine.outputs import Outputs
+from engine.processor import PartitionProcessor
+from engine.rules import Pace
+from engine.state.partition_state import StateRow
 from schemas.learning import DayPackage, DayReport
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from streams.checkpoints import StateTopic
-from streams.continuity import Start
+from streams.day_packages import PackageReader
 from streams.metrics import Metrics
-from streams.outputs import Outputs
-from streams.packages import PackageReader
-from streams.processor import PartitionProcessor
 from streams.publisher import Publisher
-from streams.records import RecordBatch
-from streams.rules import Pace
-from streams.state import StateRow
-from streams.storing import Storing
+from streams.store_writer import Storing
 
 log = logging.getLogger(__name__)
 

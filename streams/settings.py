@@ -13,13 +13,13 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from engine.batch.admission import Timing
+from engine.pseudonyms import Identity
+from engine.rules import Pace, Rules
+from notifier.settings import NotifierSettings
 from nudges.levels import LevelSettings
-from nudges.notifier.settings import NotifierSettings
 from nudges.policy import Cap, Policy
 from sinks.address import StoreAddress
-from streams.identity import Identity
-from streams.intake import Timing
-from streams.rules import Pace, Rules
 
 DEMO_KEY = "homeroom-demo"
 LEAST_KEY = 16

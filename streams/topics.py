@@ -23,8 +23,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     TopicMetadata,
 )
 
+from engine.pieces import RECORD_BYTES
 from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, FEEDBACK, RECEIPTS, STATE, TOPICS, TopicSpec
-from streams.pieces import RECORD_BYTES
 
 TIMEOUT_S = 10.0
 

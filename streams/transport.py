@@ -35,8 +35,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, CodecArg, ConsumerMessage, Message
 from mode.utils.futures import notify
 
+from engine.batch.records import RecordBatch
 from streams.consumer_thread import RecordBatchThread
-from streams.records import RecordBatch
 
 log = logging.getLogger(__name__)
 

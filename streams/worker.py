@@ -9,11 +9,11 @@ import faust
 import uvloop
 
 from console.access import KeyRing
+from engine.garbage_collection import collect_seldom
 from streams.app import Pipeline
 from streams.ending import Ending, leave
-from streams.logs import configure_logging
-from streams.memory import collect_seldom
-from streams.serving import serve_metrics
+from streams.logging_setup import configure_logging
+from streams.metrics_port import serve_metrics
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)

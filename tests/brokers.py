@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from streams.brokers import ApacheKafka, BrokerUnavailableError, EmbeddedBroker, answers, free_port
+from local.brokers import ApacheKafka, BrokerUnavailableError, EmbeddedBroker, answers, free_port
 from tests.required import is_required
 
 CONTAINER_IMAGE = "apache/kafka:4.4.0"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from streams.brokers import BrokerUnavailableError
+from local.brokers import BrokerUnavailableError
 from tests.brokers import TestBroker, chosen
 from tests.loopback import sitecustomize as loopback
 from tests.required import lacking

@@ -10,13 +10,13 @@ from tests.import_rules import MAY_IMPORT
 ROOT = Path(__file__).parent.parent
 
 ALLOWED = {
-    "streams/files.py": "files that a command writes: new ones, or replaced with --force",
-    "streams/folders.py": "folders that we marked as ours",
-    "streams/brokers.py": "a temporary folder, or one held; Kafka's jars, copied beside and renamed",
-    "streams/rig.py": "its workers' logs, appended to in a folder held",
+    "output/files.py": "files that a command writes: new ones, or replaced with --force",
+    "output/folders.py": "folders that we marked as ours",
+    "local/brokers.py": "a temporary folder, or one held; Kafka's jars, copied beside and renamed",
+    "local/rig.py": "its workers' logs, appended to in a folder held",
     "schemas/export.py": "generated files of the repository",
     "features/document.py": "generated files of the repository",
-    "streams/document.py": "generated files of the repository",
+    "cli/document.py": "generated files of the repository",
     "grafana/build.py": "generated files of the repository",
     "evaluation/document.py": "generated files of the repository",
     "evaluation/cutting.py": "tables in the temporary folder that evaluation/causality.py makes",

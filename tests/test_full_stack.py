@@ -26,9 +26,10 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from console.access import entry, make_key
 from grafana.clickhouse import PLUGIN_VERSION
-from nudges.notifier.settings import NotifierSettings
+from local import brokers
+from notifier.settings import NotifierSettings
 from sinks.store import BOUNDS
-from streams import brokers, topics
+from streams import topics
 from streams.settings import Settings
 from tests import brokers as test_brokers
 from tests import stores
@@ -132,9 +133,9 @@ def test_every_secret_must_be_given_and_is_in_the_example() -> None:
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_every_command_is_one_that_homeroom_has(command: list[str]) -> None:
-    pytest.importorskip("streams.cli", reason="the command line is not there yet")
+    pytest.importorskip("cli.main", reason="the command line is not there yet")
     assert command[0] == "homeroom"
-    code = "import sys; from streams.cli import main; sys.argv[0] = 'homeroom'; main()"
+    code = "import sys; from cli.main import main; sys.argv[0] = 'homeroom'; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, *command[1:], "--help"],
         cwd=ROOT,
@@ -222,7 +223,7 @@ def test_every_alert_has_its_page_and_rests_on_real_metrics(rule: dict[str, Any]
     page = ROOT / rule["annotations"]["runbook"]
     assert page.is_file()
     assert rule["alert"] in page.read_text("utf-8"), "the page names its alert, so that a search finds it"
-    modules = (ROOT / "streams/metrics.py", ROOT / "nudges/notifier/metrics.py")
+    modules = (ROOT / "streams/metrics.py", ROOT / "notifier/metrics.py")
     source = "".join(module.read_text("utf-8") for module in modules)
     for name in metrics_in(rule["expr"]):
         assert name in source or name.removesuffix("_total") in source, f"nothing exports {name}"
@@ -264,7 +265,7 @@ def test_the_console_serves_with_the_stacks_settings(broker: TestBroker, prefix:
         assert here.keys() - service["environment"].keys() == {"HOMEROOM_PREFIX", "HOMEROOM_CONSOLE_PORT"}
         topics.create(broker.address, 2, 1, prefix)
         with subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", *service["command"]],
+            [sys.executable, "-m", "cli.main", *service["command"]],
             cwd=ROOT,
             env=os.environ | service["environment"] | here,
             stdout=subprocess.PIPE,

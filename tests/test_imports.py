@@ -78,15 +78,15 @@ def test_faust_is_found_behind_other_modules(tmp_path: Path) -> None:
     found = _violations(
         tmp_path,
         {
-            "evaluation/backtest.py": "import json\n\nfrom streams.processor import PartitionProcessor\n",
+            "evaluation/backtest.py": "import json\n\nfrom engine.processor import PartitionProcessor\n",
             "streams/__init__.py": "",
-            "streams/processor.py": "from . import sensors\n",
+            "engine/processor.py": "from . import sensors\n",
             "streams/sensors.py": "def f():\n    from faust.sensors import Monitor\n",
         },
     )
     assert found == [
         "evaluation/backtest.py:3: evaluation reaches faust by "
-        "evaluation.backtest → streams.processor → streams.sensors → faust; "
+        "evaluation.backtest → engine.processor → streams.sensors → faust; "
         "it may import all but streams' Faust parts"
     ]
 
@@ -106,12 +106,12 @@ def test_a_package_s_own_init_counts(tmp_path: Path) -> None:
             "from datetime import datetime\ndatetime.fromtimestamp(0)\nself.now()\nclock.time()",
         ),
         ("nudges/notifier.py", "import time\ntime.time()\nopen('x')"),
-        ("nudges/notifier/intake.py", "import confluent_kafka, time\ntime.time()"),
+        ("notifier/intake.py", "import confluent_kafka, time\ntime.time()"),
         ("streams/app.py", "import faust, chdb, evaluation, console"),
-        ("evaluation/a.py", "from streams.processor import x\nfrom sinks import y\nopen('x')"),
+        ("evaluation/a.py", "from engine.processor import x\nfrom sinks import y\nopen('x')"),
         (
             "evaluation/a.py",
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import streams.processor",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import engine.processor",
         ),
         ("schemas/a.py", "import json\nfrom pydantic import Field\nfrom typing_extensions import TypedDict"),
     ],

@@ -17,20 +17,20 @@ import uvicorn
 from fastapi import FastAPI
 from rich.console import Console as Terminal
 
+from cli.wiring.console import SERVER, assembled
 from console.access import ApiKey, make_key
 from console.app import create_app
 from console.live import STATE
 from console.readers import Readers
 from console.service import Parts
+from local.brokers import free_port
+from local.demo import stream_through, unfinished
+from local.demo_names import simulated_names
+from local.rig import Rig
 from sinks.address import StoreAddress
 from sinks.store import StoreReader
 from sources import simulator
 from sources.simulator import SimulationPlan
-from streams.brokers import free_port
-from streams.console import SERVER, assembled
-from streams.demo import stream_through, unfinished
-from streams.people import simulated_names
-from streams.rig import Rig
 from tests.streams.pipelines import settings_of
 
 PLAN = SimulationPlan.term(learners=240, weeks=6, past=0.7, seed=2, elapsed=0.75)

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 import pytest
 import uvicorn
 
+from cli.wiring.console import SERVER
 from console.app import create_app
 from console.bounds import Bounds
 from console.protocol import BoundedProtocol
 from console.readers import Readers
 from console.service import Parts
+from local.brokers import free_port
 from sinks.address import StoreAddress
-from streams.brokers import free_port
-from streams.console import SERVER
 
 BOUNDS = Bounds(body_bytes=10_000, body_s=1.0)
 HEALTH = b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\n\r\n"

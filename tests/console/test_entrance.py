@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from cli.wiring.console import server_options, site_of
 from console.app import create_app
 from console.guard import Site
 from console.limits import Limit
 from console.readers import Readers
 from console.service import Parts
 from sinks.address import StoreAddress
-from streams.console import server_options, site_of
 from streams.settings import Settings, SettingsError
 from tests.console.conftest import COURSE, KEYS, Served, keys, served
 

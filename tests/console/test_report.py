@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cli import main as cli
 from console.access import KeyRing, read_keys
 from console.pages.reasons import muted_before
 from console.readers import Readers
 from console.report import ReportError, weekly
 from sinks.store import StoreReader
-from streams import cli
 from tests.console.conftest import COURSE, Served
 
 WEEK = 4

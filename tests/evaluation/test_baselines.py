@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.processor import PartitionProcessor
 from evaluation import baselines
 from evaluation.backtest import Backtest
 from evaluation.figures import figures
@@ -16,7 +17,6 @@ from features.catalogue import FEATURES, INDEX
 from online_models.design import RANKED
 from schemas.learning import DayPackage
 from sources.simulator import stream
-from streams.processor import PartitionProcessor
 from tests.evaluation.tables import outcomes_of
 from tests.streams.pipeline import IDENTITY, REPLAY, START, tiny
 

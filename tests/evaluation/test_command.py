@@ -9,9 +9,9 @@ import pytest
 from pyarrow import csv
 from rich.console import Console
 
+from cli import main as cli
 from evaluation.command import Wanted, evaluate
 from evaluation.errors import EvaluationError
-from streams import cli
 from tests.sources.oulad_folder import write_csv, write_parquet
 from tests.streams.pipeline import REPLAY
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
+from local.demo import stream_through
+from local.rig import Rig
 from sinks.address import StoreAddress
 from sinks.store import StoreReader
 from sources.stream import Published
-from streams.demo import stream_through
-from streams.rig import Rig
 from tests.grafana.macros import View
 from tests.stores import fresh_database, real_server_or_embedded
 from tests.streams.pipelines import settings_of, stream

@@ -13,12 +13,12 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from engine.state.partition_state import ROW
 from grafana import build, clickhouse
 from grafana.alerts import ALERTS
 from grafana.pipeline import ROW_BYTES
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, StoreReader
-from streams.state import ROW
 from tests.grafana.macros import ALL, View, expand
 from tests.grafana.queries import BOARDS, FILES, panels
 from tests.stores import fresh_database, real_server_or_embedded

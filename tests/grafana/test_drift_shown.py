@@ -14,7 +14,7 @@ from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, StoreReader
 from sources.simulator import Run, SimulationPlan, stream
 from sources.stream import DAY
-from streams.training import rows_of
+from streams.trainer_agent import rows_of
 from tests.grafana import queries as q
 from tests.grafana.macros import View
 from tests.online_models.test_challenger import labelled

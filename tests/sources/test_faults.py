@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
+from engine.batch.activities import Activity
+from engine.batch.decoding import decode_events
 from sources.simulation.faults import Breakdown, broken
 from sources.simulator import Run, SimulationPlan, stream
 from sources.stream import DAY, Published
-from streams.activities import Activity
-from streams.decode import decode_events
 from tests.streams.pipeline import batch_of
 
 START = 20_000

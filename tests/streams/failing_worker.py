@@ -3,9 +3,9 @@
 import itertools
 import sys
 
-from streams.outputs import Outputs
-from streams.processor import PartitionProcessor
-from streams.records import RecordBatch
+from engine.batch.records import RecordBatch
+from engine.outputs import Outputs
+from engine.processor import PartitionProcessor
 from streams.settings import load
 from streams.worker import run
 

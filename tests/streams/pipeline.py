@@ -12,19 +12,19 @@ from zlib import crc32
 
 import orjson
 
+from engine.batch.admission import Timing
+from engine.batch.records import RecordBatch
+from engine.outputs import Outputs
+from engine.processor import PartitionProcessor
+from engine.pseudonyms import Identity
+from engine.rules import Rules
+from engine.state.partition_state import PartitionState
 from nudges.levels import LevelSettings
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage
 from schemas.topics import EVENTS
 from sources.simulator import Run, SimulationPlan, stream
 from sources.stream import Published
-from streams.identity import Identity
-from streams.intake import Timing
-from streams.outputs import Outputs
-from streams.processor import PartitionProcessor
-from streams.records import RecordBatch
-from streams.rules import Rules
-from streams.state import PartitionState
 
 IDENTITY = Identity(b"of the tests")
 START = 20_000

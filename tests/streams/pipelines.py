@@ -19,7 +19,11 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from pydantic import SecretStr
 
+from engine.outputs import Outputs
+from engine.pieces import Gathering, piece_of, unpacked
+from engine.state.partition_state import Clock, PartitionState, StateRow
 from evaluation.backtest import Backtest
+from local.rig import Rig, WorkerProcess
 from schemas.learning import DayPackage
 from schemas.topics import DAY_PACKAGES, DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES, STATE
 from sinks.address import StoreAddress
@@ -28,12 +32,8 @@ from sources import simulator
 from sources.simulator import SimulationPlan
 from sources.stream import Published
 from streams.checkpoints import StateTopic
-from streams.outputs import Outputs
-from streams.pieces import Gathering, piece_of, unpacked
 from streams.publisher import Publisher
-from streams.rig import Rig, WorkerProcess
 from streams.settings import Settings
-from streams.state import Clock, PartitionState, StateRow
 
 PLAN = SimulationPlan.term(learners=200, weeks=6, past=0.7, seed=2)
 LATENESS_S = 6 * 3600

@@ -16,7 +16,7 @@ from typing import Any, cast
 import faust
 from faust.types import TP
 
-from streams.records import RecordBatch
+from engine.batch.records import RecordBatch
 from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from cli.wiring import console
 from console.access import KeyRing
 from console.app import create_app
-from streams import console
 from streams.settings import load
 from streams.worker import run
 

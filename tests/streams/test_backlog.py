@@ -12,9 +12,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from engine.pieces import RECORD_BYTES
 from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, STATE
 from sources.stream import instant
-from streams.pieces import RECORD_BYTES
 from streams.publisher import Publisher
 from tests.brokers import TestBroker
 from tests.streams import pipelines as p

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.state.partition_state import MARK
 from streams import checkpoints
 from streams.checkpoints import ASSIGN, Replay, StateTopic
 from streams.publisher import Publisher, PublishError
-from streams.state import MARK
 from tests.brokers import TestBroker
 from tests.conftest import MakeTopic
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from console.access import entry, make_key
+from local.brokers import free_port
+from local.rig import WORKER, Rig
 from sinks.address import StoreAddress
-from streams.brokers import free_port
-from streams.rig import WORKER, Rig
 from tests.brokers import TestBroker
 from tests.stores import fresh_database, real_server_or_embedded
 from tests.streams import pipelines as p

@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from streams.brokers import EmbeddedBroker
-from streams.rig import Rig
+from local.brokers import EmbeddedBroker
+from local.rig import Rig
 from streams.settings import load
 
 GRACE_S = 30.0

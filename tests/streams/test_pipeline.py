@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from engine.state.partition_state import VERSION
+from local.brokers import free_port
+from local.rig import Rig
 from schemas.topics import EVENTS
 from sinks.address import StoreAddress
 from sinks.embedded import EmbeddedStore
 from sinks.store import StoreReader
 from sources.stream import DAY, instant
-from streams.brokers import free_port
 from streams.publisher import Publisher
-from streams.rig import Rig
 from streams.settings import Settings
-from streams.state import VERSION
 from tests.brokers import TestBroker
 from tests.stores import fresh_database, real_server_or_embedded
 from tests.streams import pipelines as p

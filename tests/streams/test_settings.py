@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nudges.notifier.settings import NotifierSettings
+from notifier.settings import NotifierSettings
 from streams.settings import Settings, SettingsError, load, shown
 
 SECRET = "hunter2-hunter2-hunter2"
@@ -166,7 +166,7 @@ def command(*arguments: str, **environment: str) -> "subprocess.CompletedProcess
     """The command line in a process of its own."""
     path = os.pathsep.join([str(Path(__file__).parent.parent.parent), os.environ["PYTHONPATH"]])
     return subprocess.run(
-        [sys.executable, "-m", "streams.cli", *arguments],
+        [sys.executable, "-m", "cli.main", *arguments],
         check=False,
         capture_output=True,
         text=True,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from streams.brokers import EmbeddedBroker
+from local.brokers import EmbeddedBroker
 from streams.publisher import FLUSH_S, Publisher, PublishError
 from streams.settings import Settings
+from tests.cli.test_learner_history import clock_of, publish
 from tests.streams import pipelines as p
-from tests.streams.test_history import clock_of, publish
 
 
 @contextmanager

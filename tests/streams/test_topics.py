@@ -13,9 +13,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from cli.doctor import examine
+from engine.pieces import RECORD_BYTES
 from schemas.topics import EVENTS, FEEDBACK, STATE, TOPICS
-from streams.doctor import examine
-from streams.pieces import RECORD_BYTES
 from streams.topics import TopicsError, create, describe, require
 from tests.brokers import TestBroker
 from tests.streams.pipelines import settings_of

@@ -1,0 +1,117 @@
+"""Checks what a worker needs, and says what is wrong in one line each."""
+
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from engine.pieces import RECORD_BYTES
+from sinks.address import StoreAddress
+from sinks.errors import StoreError
+from sinks.migrate import MigrationError, pending
+from sinks.store import StoreReader
+from streams import topics
+from streams.settings import LEAST_KEY, Settings
+
+PINNED = {"faust-streaming": "0.15.3", "river": "0.26.1"}
+"""Releases whose private methods or numbers we rely on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing checked. ``wrong`` keeps the pipeline from working; a remark does not."""
+
+    what: str
+    wrong: bool
+    words: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Every check, one after the other: a later one runs whatever an earlier one found."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_versions, _secrets, _topics, _store)
+    for check in checks:
+        yield from check(settings)
+
+
+def _versions(_: Settings) -> Iterator[Finding]:
+    python = platform.python_version()
+    supported = ("3.11", "3.12", "3.13")
+    wrong = not python.startswith(supported)
+    yield Finding(
+        "python", wrong, f"{python}" + (f"; expected one of {', '.join(supported)}" if wrong else "")
+    )
+    for package, wanted in PINNED.items():
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            yield Finding(package, True, f"is not installed; expected {wanted}")
+            continue
+        yield Finding(package, found != wanted, found + (f"; expected {wanted}" if found != wanted else ""))
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    key = settings.pseudonym_key.get_secret_value()
+    if len(key) < LEAST_KEY:
+        words = f"HOMEROOM_PSEUDONYM_KEY has {len(key)} characters; expected at least {LEAST_KEY}: "
+        yield Finding(
+            "pseudonyms", settings.clock == "live", words + "pseudonyms in the store can be guessed"
+        )
+    else:
+        yield Finding("pseudonyms", False, "keyed")
+
+
+def _topics(settings: Settings) -> Iterator[Finding]:
+    try:
+        states = topics.describe(settings.broker, settings.partitions, None, settings.prefix)
+    except topics.TopicsError as error:
+        yield Finding("broker", True, str(error))
+        return
+    yield Finding("broker", False, f"answers on {settings.broker}")
+    for state in states:
+        for fault in state.faults:
+            yield Finding("topics", True, fault)
+        for remark in state.remarks:
+            yield Finding("topics", False, remark)
+    if not any(state.faults for state in states):
+        yield Finding("topics", False, f"all {len(states)} are there")
+    limits = [state.limit for state in states if state.limit is not None]
+    if limits and min(limits) >= RECORD_BYTES:
+        words = f"of {min(limits):,} bytes fit into every topic; ours have {RECORD_BYTES:,} at most"
+        yield Finding("records", False, words)
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    address = settings.store_address
+    if address is None:
+        yield Finding("store", False, "none is set: aggregates go nowhere")
+        return
+    try:
+        with StoreReader(address) as reader:
+            release = reader.query("SELECT version()").rows[0][0]
+        yield Finding("store", False, f"ClickHouse {release} answers on {address}")
+        if settings.store_reader and (reads := settings.reader_address):
+            with StoreReader(reads) as reader:
+                reader.query("SELECT 1")
+            yield Finding("store", False, f"and its user {reads.user} may read")
+        missing = pending(address)
+        words = f"{len(missing)} migrations are missing: run `homeroom migrate`" if missing else "up to date"
+        yield Finding("migrations", bool(missing), words)
+        if not missing:
+            yield from _unknown_fields(address)
+    except (StoreError, MigrationError) as error:
+        yield Finding("store", True, str(error))
+
+
+UNKNOWN_FIELDS = """SELECT field, sum(records) AS carried, max(day) AS last FROM unknown_fields FINAL
+WHERE day > (SELECT max(day) FROM unknown_fields) - 7 GROUP BY field ORDER BY carried DESC, field LIMIT 10"""
+"""Of the last week of event time."""
+
+
+def _unknown_fields(address: StoreAddress) -> Iterator[Finding]:
+    with StoreReader(address) as reader:
+        found = reader.query(UNKNOWN_FIELDS).rows
+    for name, carried, last in found:
+        words = (
+            f"{carried:,} records within a week, the last on {last}; the contract does not know it, and it is"
+        )
+        yield Finding(f"field {name}", False, f"{words} not read")

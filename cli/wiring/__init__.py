@@ -1,0 +1,1 @@
+"""Puts services together with what they may not import: brokers, models, settings."""

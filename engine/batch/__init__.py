@@ -1,0 +1,1 @@
+"""From the records of one fetch to messages that are admitted, each with its event time."""

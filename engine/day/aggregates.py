@@ -1,0 +1,184 @@
+"""What the store is told of a day in numbers, so that boards need not read millions of rows.
+
+Pure, and computed from the state alone: counts do not depend on the order of events, and the rows of a
+day, made again after a crash, have the same keys. Which columns mean what is declared in ``sinks.tables``.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.day import sessions
+from engine.outputs import Outputs
+from engine.state.partition_state import PartitionState
+from features.coursework import NOT_SUBMITTED, Run
+from features.ring import NEVER, RING, Ints, last_active
+from online_models.labels import FAILED, NO_EXIT, PASSED, WITHDRAWN, exits
+from schemas.activity import ACTIVITY_KINDS
+from schemas.risk import RiskChange
+
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+OUTCOMES = {WITHDRAWN: "withdrawn", FAILED: "failed", PASSED: "passed"}
+WEEK = 7
+
+
+def at_close(state: PartitionState, partition: int, day: int, ended: Sequence[int]) -> Outputs:
+    """Activity, progress, retention and outcomes of a day at whose end the state stands.
+
+    ended: places of the enrolments whose outcome became known at this close.
+    """
+    outputs = Outputs()
+    common = {"partition": partition, "version": day}
+    for index, run in enumerate(state.runs):
+        slots = state.of_run(index)
+        if len(slots):
+            _activity(state, run, slots, day, outputs, common)
+            outputs.add_row(
+                "sessions_daily",
+                day=as_date(day),
+                course_run=run.name,
+                **sessions.of_day(state.rows, slots, day),
+                **common,
+            )
+            outputs.add_row("progress_daily", day=as_date(day), **progress(state, run, slots, day), **common)
+            if _is_sunday(day) and not (run.known and run.end < day):
+                _retention(state, run, slots, day, outputs, common)
+    _outcomes(state, ended, day, outputs, common)
+    return outputs
+
+
+def progress(state: PartitionState, run: Run, slots: Ints, day: int) -> dict[str, Any]:
+    """How far the enrolments of a run have come, by the columns of ``progress_daily``."""
+    rows = state.rows
+    started = _started(state, slots, day)
+    outcome = rows["outcome"][slots]
+    due = len(run.assessments)
+    handed_in = (rows["submitted"][slots, :due] != NOT_SUBMITTED).sum(axis=1)
+    return {
+        "course_run": run.name,
+        "course": run.course,
+        "starts": as_date(run.start) if run.known else None,
+        "ends": as_date(run.end) if run.ends else None,
+        "new": int((rows["enrolled"][slots] == day).sum()),
+        "enrolled": int((started | (rows["enrolled"][slots] != NEVER)).sum()),
+        "started": int(started.sum()),
+        "handed_in": int((handed_in > 0).sum()),
+        "half_way": int((2 * handed_in >= due).sum()) if due else 0,
+        "withdrawn": int((outcome == WITHDRAWN).sum()),
+        "failed": int((outcome == FAILED).sum()),
+        "passed": int((outcome == PASSED).sum()),
+        "pending": int((rows["snap_day"][slots] != NEVER).sum()),
+    }
+
+
+def _activity(
+    state: PartitionState, run: Run, slots: Ints, day: int, outputs: Outputs, common: dict[str, int]
+) -> None:
+    """Clicks and active enrolments by kind."""
+    clicks: NDArray[np.uint8] = state.rows["clicks"][slots, day % RING]
+    by_kind, users = clicks.sum(axis=0, dtype=np.int64), (clicks > 0).sum(axis=0)
+    kinds = np.flatnonzero(by_kind)
+    outputs.add_rows(
+        "activity_daily",
+        {
+            "day": [as_date(day)] * len(kinds),
+            "course_run": [run.name] * len(kinds),
+            "kind": [ACTIVITY_KINDS[kind] for kind in kinds.tolist()],
+            "clicks": by_kind[kinds].tolist(),
+            "active": users[kinds].tolist(),
+            **_repeated(common, len(kinds)),
+        },
+    )
+
+
+def _retention(
+    state: PartitionState, run: Run, slots: Ints, day: int, outputs: Outputs, common: dict[str, int]
+) -> None:
+    """At the end of a week: of those who started in one week, how many were active in this."""
+    rows = state.rows
+    slots = slots[_started(state, slots, day)]
+    if not len(slots):
+        return
+    days = [(day - back) % RING for back in range(WEEK)]
+    active = rows["clicks"][slots][:, days].any(axis=(1, 2))
+    cohorts, place = np.unique(_monday(rows["seen"][slots].astype(np.int64)), return_inverse=True)
+    count = len(cohorts)
+    outputs.add_rows(
+        "retention_weekly",
+        {
+            "course_run": [run.name] * count,
+            "cohort": [as_date(cohort) for cohort in cohorts.tolist()],
+            "week": ((_monday(day) - cohorts) // WEEK).tolist(),
+            "learners": np.bincount(place, minlength=count).tolist(),
+            "active": np.bincount(place, active, minlength=count).astype(np.int64).tolist(),
+            **_repeated(common, count),
+        },
+    )
+
+
+def _started(state: PartitionState, slots: Ints, day: int) -> NDArray[np.bool_]:
+    """Who was active by the end of the day: some of the next day's events have been applied already."""
+    seen = state.rows["seen"][slots]
+    found: NDArray[np.bool_] = (seen != NEVER) & (seen <= day)
+    return found
+
+
+def _outcomes(
+    state: PartitionState, ended: Sequence[int], day: int, outputs: Outputs, common: dict[str, int]
+) -> None:
+    """How enrolments ended, and the day on which they were gone: evaluation counts exits the same way."""
+    slots = np.array(sorted(set(ended)), np.int64)
+    runs = [state.runs[index] for index in state.run_of[slots].tolist()]
+    # NEVER where no calendar says: silence is none then
+    ends = np.array([run.end if run.ends else NEVER for run in runs], np.int64)
+    outcomes, happened = state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64)
+    left = exits(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
+    told = (outcomes != PASSED) & (left != NO_EXIT) & (left != NEVER + 1)  # never active: no day to name
+    for place, (slot, run) in enumerate(zip(slots.tolist(), runs, strict=True)):
+        outputs.add_row(
+            "outcomes",
+            course_run=run.name,
+            learner=state.pseudonyms[slot][0],
+            day=as_date(int(happened[place])),
+            outcome=OUTCOMES[int(outcomes[place])],
+            exit_day=as_date(int(left[place])) if told[place] else None,
+            **common,
+        )
+
+
+def risk_row(
+    levels: NDArray[np.uint8], probability: NDArray[np.float64], changes: Iterable[RiskChange]
+) -> dict[str, Any]:
+    """A cohort's levels on a day, by the columns of ``risk_daily``. levels, probability: [enrolments]."""
+    low, medium, high = np.bincount(levels, minlength=3).tolist()
+    moves = [(change.previous_level, change.level) for change in changes]
+    return {
+        "low": low,
+        "medium": medium,
+        "high": high,
+        # In millionths, so that the sum does not depend on the order of the enrolments.
+        "expected_lost": int(np.rint(probability * 1e6).astype(np.int64).sum()) / 1e6,
+        "raised": sum(level == "high" for _, level in moves),
+        "lowered": sum(before == "high" for before, _ in moves),
+    }
+
+
+def as_date(day: int) -> date:
+    """A day since 1970 as the store's client takes it."""
+    return date.fromordinal(EPOCH_ORDINAL + day)
+
+
+def _monday(day: Any) -> Any:
+    """The Monday on or before a day since 1970, or days: that began on a Thursday."""
+    return day - (day + 3) % WEEK
+
+
+def _is_sunday(day: int) -> bool:
+    return bool(_monday(day + 1) == day + 1)
+
+
+def _repeated(common: dict[str, int], count: int) -> dict[str, list[int]]:
+    return {name: [value] * count for name, value in common.items()}

@@ -1,0 +1,187 @@
+"""A policy tried on a simulated term of learners who answer: what it is seen to do there, and the truth.
+
+The term is lived three times, the same days each time: under the policy as it is, with everybody nudged, and
+with nobody nudged. The first gives counts and the estimate that the product would show, from its own outcomes
+against its own holdout; the difference of the other two is the true effect. Nudges reach learners when they
+are due, cancelled ones do not; a simulated instructor answers proposals.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from heapq import heappop, heappush
+from itertools import cycle, islice
+from typing import get_args
+
+import orjson
+from rich.console import Console
+from rich.table import Column, Table
+
+from engine.batch.records import RecordBatch
+from engine.outputs import Outputs
+from engine.pseudonyms import Identity
+from engine.rules import Rules
+from evaluation.backtest import Backtest
+from evaluation.policies.recorded_past import Strength, Trial
+from nudges.assignment import position
+from nudges.experiments.outcomes import OUTCOMES
+from nudges.experiments.report import ALL, Counted, Line, lines
+from nudges.policy import Policy
+from schemas.nudge import Nudge, NudgeDecision
+from schemas.topics import FEEDBACK
+from sources.simulator import AnsweringTerm, ResponsePlan, SimulationPlan
+
+STRENGTHS: tuple[Strength, ...] = get_args(Strength)
+
+ANSWER_AFTER = timedelta(hours=9)
+"""How long a simulated instructor takes."""
+
+OUTCOME_COLUMNS = ("campaign", "variant", "arm", "outcome", "happened", "first")
+
+
+def responses(strength: Strength, policy: Policy) -> ResponsePlan:
+    """Responses of a strength, for as many variants as the policy's campaigns have at most."""
+    most = max(len(campaign.variants) for campaign in policy.campaigns)
+    fit = tuple(tuple(islice(cycle(row), most)) for row in ResponsePlan().fit)
+    match strength:
+        case "none":
+            return ResponsePlan(positive=0.0, negative=0.0, fit=fit)
+        case "weak":
+            return ResponsePlan(positive=0.3, size=1.5, fit=fit)
+        case "strong":
+            return ResponsePlan(positive=0.5, size=4.0, fit=fit)
+
+
+@dataclass
+class _Life:
+    """One life of the term under one policy."""
+
+    policy: Policy
+    term: AnsweringTerm
+    approving: float
+    trial: Trial = field(default_factory=Trial)
+    counted: list[Counted] = field(default_factory=list)
+    _due: list[tuple[float, str]] = field(default_factory=list)
+    _nudges: dict[str, Nudge] = field(default_factory=dict)
+    _answers: int = 0
+
+    def live(self, rules: Rules) -> "_Life":
+        """From the first message to the last."""
+        learners = sum(run.learners for run in self.term.plan.runs)
+        # Small batches: a nudge can only act on days that have not been read ahead.
+        backtest = Backtest(
+            replace(rules, policy=self.policy, nudges_delivered=True),
+            Identity(b"of a trial"),
+            say=lambda outputs: self._hear(outputs, backtest),
+            batch=max(learners // 4, 20),
+        )
+        for message in self.term.stream():
+            self._deliver(message.occurred_at)
+            backtest.feed(message)
+        backtest.finish()
+        return self
+
+    def _hear(self, outputs: Outputs, backtest: Backtest) -> None:
+        self.trial.note(outputs.decisions)
+        for message in outputs.nudges:
+            if isinstance(message, Nudge):
+                self._nudges[message.nudge_id] = message
+                heappush(self._due, (message.send_at.timestamp(), message.nudge_id))
+            else:
+                self._nudges.pop(message.nudge_id, None)
+        columns = outputs.rows.get("nudge_outcomes", {})
+        for campaign, variant, arm, outcome, happened, first in zip(
+            *(columns.get(name, []) for name in OUTCOME_COLUMNS), strict=True
+        ):
+            if first:
+                self.counted.append(Counted(campaign, variant, arm, outcome, 1, int(happened)))
+        for decision in outputs.decisions:
+            if decision.reason == "awaiting_approval":
+                self._hear(self._answer(decision, backtest), backtest)
+
+    def _answer(self, decision: NudgeDecision, backtest: Backtest) -> Outputs:
+        """The instructor's word; who gets a yes does not depend on anything but a hash."""
+        place = position("instructor", decision.learner, decision.course_run, decision.risk_change_id)
+        answer = {
+            "type": "feedback",
+            "version": 1,
+            "event_id": f"answer-{decision.decision_id}",
+            "learner": decision.learner,
+            "occurred_at": (decision.decided_at + ANSWER_AFTER).isoformat(),
+            "kind": "approved" if place < self.approving else "declined",
+            "nudge_id": decision.nudge_id,
+        }
+        (processor,) = backtest.processors
+        number, self._answers = self._answers, self._answers + 1
+        key = decision.learner.encode()
+        return processor.apply_feedback(
+            RecordBatch(FEEDBACK.name, 0, [number], [key], [orjson.dumps(answer)], [0])
+        )
+
+    def _deliver(self, now: float) -> None:
+        while self._due and self._due[0][0] <= now:
+            _, name = heappop(self._due)
+            nudge = self._nudges.pop(name, None)
+            if nudge is not None:
+                (campaign,) = (one for one in self.policy.campaigns if one.name == nudge.campaign)
+                variant = [one.name for one in campaign.variants].index(nudge.variant)
+                self.term.nudge(nudge.learner, nudge.course_run, variant)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What a simulated term under a policy came to."""
+
+    trial: Trial
+    lines: list[Line]
+    truth: dict[tuple[str, str], float]
+    """By campaign and outcome: the share with everybody nudged less that with nobody nudged."""
+
+
+def on_term(policy: Policy, rules: Rules, plan: SimulationPlan, strength: Strength, approving: float) -> Term:
+    """Live a term three times. ``approving``: the share of proposals to which the instructor says yes."""
+
+    def life(holdout: float) -> _Life:
+        other = policy.model_copy(update={"holdout_share": holdout})
+        return _Life(other, AnsweringTerm(plan, responses(strength, policy)), approving).live(rules)
+
+    lived = life(policy.holdout_share)
+    everybody, nobody = _happened(life(0.0).counted), _happened(life(1.0).counted)
+    truth = {key: everybody[key] - nobody[key] for key in everybody.keys() & nobody.keys()}
+    return Term(lived.trial, lines(lived.counted), truth)
+
+
+def _happened(counted: Iterable[Counted]) -> dict[tuple[str, str], float]:
+    known: dict[tuple[str, str], tuple[int, int]] = {}
+    for one in counted:
+        before = known.get((one.campaign, one.outcome), (0, 0))
+        known[one.campaign, one.outcome] = before[0] + one.known, before[1] + one.happened
+    return {key: happened / among for key, (among, happened) in known.items()}
+
+
+def show(console: Console, term: Term) -> None:
+    """The effects as a person reads them, and what is true."""
+    table = Table(
+        Column("campaign", overflow="fold"),
+        Column("outcome", no_wrap=True, min_width=max(map(len, OUTCOMES))),
+        *("nudged", "holdout", "difference", "95 % interval", "so it", "true effect"),
+        title="What it would be seen to do, and what it does, in this simulated term",
+    )
+    for line in term.lines:
+        if line.variant != ALL:
+            continue
+        effect, truth = line.effect, term.truth.get((line.campaign, line.outcome))
+        both = min(effect.nudged.known, effect.holdout.known) > 0
+        table.add_row(
+            line.campaign,
+            line.outcome,
+            *(
+                f"{arm.share:.1%} of {arm.known:,}" if arm.known else "nobody"
+                for arm in (effect.nudged, effect.holdout)
+            ),
+            f"{100 * effect.difference:+.1f}" if both else "",
+            f"{100 * effect.interval.low:+.1f} to {100 * effect.interval.high:+.1f}" if both else "",
+            line.judgement,
+            "" if truth is None else f"{100 * truth:+.1f}",
+        )
+    console.print(table)

@@ -1,0 +1,1 @@
+"""Everything on one machine: local brokers, the demo, and the processes around a replay."""

@@ -1,0 +1,175 @@
+"""What a run came to, in words and tables that a person reads: read back from the store it wrote to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from engine.pseudonyms import Identity
+from local.rig import Progress
+from output.screen import styled
+from sinks.store import StoreReader
+from sources.simulator import SimulationPlan, Truth, truth
+
+LEVELS = ("low", "medium", "high")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How well a run's estimates, as of a day, told the lost from the others."""
+
+    course_run: str
+    week: int
+    enrolments: int
+    lost: float
+    auc: float
+
+
+def show(console: Console, reader: StoreReader, progress: Progress, folder: Path) -> None:
+    """Counts, levels, changes, decisions and the model's own progressive figures."""
+    seconds = max(progress.elapsed_s, 1e-9)
+    console.rule(Text("What happened", "bold"))
+    lines = [
+        ("events published", f"{progress.sent.records:,}"),
+        ("applied", f"{progress.applied:,}"),
+        ("repeats dropped", f"{progress.duplicates:,}"),
+        ("dead letters", f"{progress.dead_letters:,}"),
+        ("events a second", f"{progress.done / seconds:,.0f} (publishing included, {seconds:,.0f} s)"),
+    ]
+    lines += [(f"learners at {level} risk", f"{count:,}") for level, count in _levels(reader)]
+    lines += [("risk changes", _listed(reader, "level", "risk_changes"))]
+    lines += _decisions(reader)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in lines:
+        table.add_row(Text(name, "dim"), value)
+    console.print(table)
+    _show_reasons(console, reader)
+    _show_model(console, reader)
+    console.print(styled("dim", "\ndata:", f" {folder}"))
+
+
+def _levels(reader: StoreReader) -> list[tuple[str, int]]:
+    rows = reader.query("SELECT level, count() FROM risk_now GROUP BY level").rows
+    found = {str(level): int(count) for level, count in rows}
+    return [(level, found.get(level, 0)) for level in LEVELS]
+
+
+def _listed(reader: StoreReader, column: str, table: str) -> str:
+    rows = reader.query(f"SELECT {column}, count() FROM {table} FINAL GROUP BY 1 ORDER BY 2 DESC").rows  # noqa: S608
+    total = sum(count for _, count in rows)
+    return f"{total:,}" + (f" ({', '.join(f'{count:,} to {name}' for name, count in rows)})" if rows else "")
+
+
+def _decisions(reader: StoreReader) -> list[tuple[str, str]]:
+    rows = reader.query(
+        "SELECT decision, reason, count() FROM nudge_ledger FINAL GROUP BY 1, 2 ORDER BY 3 DESC"
+    ).rows
+    lines = []
+    titles = (("send", "nudges sent"), ("hold", "nudges held back"), ("cancel", "nudges taken back"))
+    for decision, title in titles:
+        found = [
+            (str(reason).replace("_", " "), int(count)) for kind, reason, count in rows if kind == decision
+        ]
+        total = sum(count for _, count in found)
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in found)
+        lines.append((title, f"{total:,}" + (f" ({reasons})" if found else "")))
+    return lines
+
+
+def _show_reasons(console: Console, reader: StoreReader) -> None:
+    rows = reader.query(
+        "SELECT learner, course_run, probability, reasons FROM risk_changes FINAL "
+        "WHERE level = 'high' AND model_state = 'serving' ORDER BY day DESC, probability DESC LIMIT 3"
+    ).rows
+    for learner, course_run, probability, reasons in rows:
+        why = "; ".join(reasons)
+        told = f" in {course_run} is at {probability:.0%}: {why}"
+        console.print(styled("bold", str(learner), told), highlight=False)
+
+
+def _show_model(console: Console, reader: StoreReader) -> None:
+    """The newest figures of the whole model; single runs and the challenger have their boards."""
+    rows = reader.query(
+        "SELECT metric, argMax(value, day) FROM model_metrics "
+        "WHERE position(metric, '/') = 0 AND NOT startsWith(metric, 'challenger') "
+        "GROUP BY metric ORDER BY metric"
+    ).rows
+    if rows:
+        figures = ", ".join(f"{name} {value:,.3f}".removesuffix(".000") for name, value in rows)
+        head = "\nmodel, progressive (test, then train):"
+        console.print(styled("dim", head, f" {figures}"), highlight=False)
+
+
+# -- against the simulator's truth ------------------------------------------------------------------
+
+
+def judge(
+    reader: StoreReader, plan: SimulationPlan, identity: Identity, weeks: Sequence[int]
+) -> list[Judged]:
+    """Estimates in the store against what the simulator hid, for the runs that a model served."""
+    hidden = truth(plan)
+    found = []
+    for run in plan.runs:
+        lost = _lost(hidden, run.course_run, identity)
+        for week in weeks:
+            day = run.starts_on + 7 * week
+            estimates = _estimates(reader, run.course_run, day)
+            known = [(lost[learner], probability) for learner, probability in estimates if learner in lost]
+            if len({label for label, _ in known}) == 2:
+                labels = np.array([label for label, _ in known])
+                scores = np.array([probability for _, probability in known])
+                found.append(
+                    Judged(run.course_run, week, len(known), float(labels.mean()), auc(labels, scores))
+                )
+    return found
+
+
+def _lost(hidden: Truth, course_run: str, identity: Identity) -> dict[str, bool]:
+    return {
+        identity.learner(learner): bool(lost)
+        for learner, run, lost in zip(hidden.learner, hidden.course_run, hidden.lost, strict=True)
+        if run == course_run
+    }
+
+
+def _estimates(reader: StoreReader, course_run: str, day: int) -> list[tuple[str, float]]:
+    """The newest estimate of each enrolment on a day; those not estimated for over a week have left."""
+    sql = (
+        "SELECT learner, argMax(probability, day) FROM risk_history "
+        "WHERE course_run = %(run)s AND model_state = 'serving' "
+        "AND day <= toDate(%(day)s) AND day > toDate(%(day)s) - 8 GROUP BY learner"
+    )
+    rows: list[tuple[Any, ...]] = reader.query(sql, {"run": course_run, "day": day}).rows
+    return [(str(learner), float(probability)) for learner, probability in rows]
+
+
+def auc(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+    """Area under the ROC curve: how often a lost learner is scored above another, ties half."""
+    order = np.argsort(scores, kind="stable")
+    _, inverse, counts = np.unique(scores[order], return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks = (ends - (counts - 1) / 2)[inverse]
+    positives = labels[order].sum()
+    negatives = len(labels) - positives
+    return float((ranks[labels[order]].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def show_judged(console: Console, judged: Sequence[Judged]) -> None:
+    """A table of runs by week."""
+    if not judged:
+        console.print("\nNo model has served yet: estimates so far are the recency prior, and say so.")
+        return
+    table = Table(title="Estimates against the simulator's truth", title_justify="left")
+    for title in ("course run", "week", "estimated", "lost in the end", "AUC"):
+        table.add_column(title, justify="left" if title == "course run" else "right")
+    for one in judged:
+        table.add_row(
+            one.course_run, str(one.week), f"{one.enrolments:,}", f"{one.lost:.0%}", f"{one.auc:.3f}"
+        )
+    console.print(table)

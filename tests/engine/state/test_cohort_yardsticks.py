@@ -1,0 +1,33 @@
+"""What partitions are told of a cohort's deadlines."""
+
+import numpy as np
+
+from engine.state.cohort_yardsticks import Measures
+from features.coursework import Run
+from features.yardsticks import COUNTED, Counts, yardstick
+from online_models.arrays import pack
+from schemas.learning import DayPackage, ModelSnapshot
+
+RUN = Run("c/r", "c", 100, 200, np.array([120, 140]), np.array([0.5, 0.5]), ("a", "b"))
+COUNTS = np.arange(2 * len(COUNTED)).reshape(len(COUNTED), 2)
+
+
+def package(**deadlines: Counts) -> DayPackage:
+    model = ModelSnapshot(
+        model="m", model_version="v", features="f", examples=0, positives=0, warming_up=True, state={}
+    )
+    packed = {f"c/{run}": pack(counts) for run, counts in deadlines.items()}
+    return DayPackage(day=120, features="f", cohorts={}, deadlines=packed, model=model)
+
+
+def test_a_run_is_measured_by_the_newest_sums_of_it() -> None:
+    measures = Measures()
+    measures.note(package(r=COUNTS * 2, s=COUNTS))
+    measures.note(package(r=COUNTS))
+    measures.note(package(s=COUNTS))
+    expected = yardstick(RUN, COUNTS)
+    assert measures.of(RUN).says.tolist() == expected.says.tolist()
+    assert Measures(measures.stored()).of(RUN).mean.tolist() == expected.mean.tolist()
+    measures.forget("c/r")
+    assert measures.of(RUN).mean.tolist() == yardstick(RUN).mean.tolist()
+    assert list(measures.stored()) == ["c/s"]

@@ -1,0 +1,375 @@
+"""One partition's state: what is stored is what there was."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.processor import PartitionProcessor
+from engine.pseudonyms import Identity
+from engine.state.partition_state import MARK, ROW, PartitionState, StateMismatchError, run_of
+from features.coursework import OPEN_END, submit
+from features.ring import NEVER
+from features.unplaced import HandIn
+from online_models.labels import KEPT
+from online_models.recommender import Trail
+from online_models.trainer import Trainer
+from tests.streams.pipeline import IDENTITY, REPLAY, START, activity, batch_of, record
+
+DAY_S = 86_400
+
+
+def checkpoint(state: PartitionState, rows: dict[bytes, bytes]) -> None:
+    """Apply a checkpoint to the rows stored so far; the mark must come last."""
+    found = list(state.checkpoint(1))
+    assert found[-1][0] == MARK
+    for key, value in found:
+        if value is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = value
+
+
+def restored(rows: dict[bytes, bytes]) -> PartitionState:
+    return PartitionState.restore(IDENTITY, rows.items())
+
+
+def same(one: PartitionState, other: PartitionState) -> None:
+    """Whether two states hold the same, in whatever places."""
+    assert one.slots.keys() == other.slots.keys()
+    for key in one.slots:
+        first, second = one.slots[key], other.slots[key]
+        assert one.rows[first].tobytes() == other.rows[second].tobytes(), key
+        assert one.pseudonyms[first] == other.pseudonyms[second]
+        assert one.runs[one.run_of[first]].name == other.runs[other.run_of[second]].name
+        assert trail(one, first) == trail(other, second), key
+        assert one.unplaced.stored(first) == other.unplaced.stored(second), key
+    assert one.clock == other.clock
+    assert one.facts == other.facts
+    assert one.learners == other.learners
+    assert one.exposures == other.exposures
+    assert one.calendars == other.calendars
+    assert one.counters == other.counters
+    assert (one.ids.today, one.ids.before) == (other.ids.today, other.ids.before)
+
+
+def trail(state: PartitionState, slot: int) -> Trail:
+    ((_, found),) = state.trails.stored([slot])
+    return found
+
+
+def touched(state: PartitionState, learner: str, run: str, probability: float = 0.5) -> int:
+    slot = state.slot(learner, run)
+    state.rows["probability"][slot] = probability
+    state.touch(np.array([slot]))
+    return slot
+
+
+def calendar(run: str = "c/r") -> dict[str, Any]:
+    return {
+        "type": "calendar",
+        "event_id": "k",
+        "course": "c",
+        "course_run": run,
+        "time": 5,
+        "starts_at": START * DAY_S,
+        "ends_at": (START + 28) * DAY_S,
+        "deadlines": [
+            {"assessment": "late", "due_at": (START + 20) * DAY_S + 1, "weight": 0.6},
+            {"assessment": "soon", "due_at": (START + 7) * DAY_S, "weight": 0.4},
+        ],
+    }
+
+
+def test_a_row_is_small() -> None:
+    assert ROW.itemsize <= 1536
+
+
+def test_everything_comes_back() -> None:
+    state = PartitionState(IDENTITY, capacity=2)
+    for number in range(9):
+        touched(state, f"l{number}", f"c/{number % 2}", number / 10)
+    state.set_calendar(calendar("c/1"))
+    state.set_exposures(("l1", "c/r"), [["decision", 7, 0.9, True, [1, 0]]])
+    state.set_exposures(("l2", "c/r"), [["decision"]])
+    state.set_exposures(("l2", "c/r"), [])
+    state.set_learner("l1", {"timezone": "Europe/Berlin", "opted_out": ["email"]})
+    state.add_fact({"event_id": "f", "time": 7, "type": "withdrawn"})
+    state.unplaced.put(state.slots["l3", "c/1"], "c/1", "essay", HandIn(START, 100, 1))
+    assert state.ids.first_time("a")
+    state.ids.turn()
+    assert state.ids.first_time("b")
+    state.counters[("c/1", "quiz", 3, 4)] = [1, 2, 3]
+    state.clock.today, state.clock.newest, state.clock.applied = START, 77, {"homeroom.events": 12}
+    state.clock.events, state.clock.duplicates, state.clock.dead_letters = 1, 2, 3
+    rows: dict[bytes, bytes] = {}
+    checkpoint(state, rows)
+    back = restored(rows)
+    same(state, back)
+    run = back.runs[back.run_index["c/1"]]
+    assert (run.start, run.end, run.due.tolist()) == (START, START + 28, [START + 7, START + 21])
+    assert (run.assessments, run.weights.tolist()) == (("soon", "late"), [0.4, 0.6])
+    found = back.unplaced.take(back.slots["l3", "c/1"], "c/1", ["other", "essay"])
+    assert found == [(1, HandIn(START, 100, 1))]
+
+
+def test_nothing_stored_is_a_new_state() -> None:
+    assert restored({}).clock.today is None
+
+
+def test_only_what_changed_is_written() -> None:
+    state = PartitionState(IDENTITY)
+    touched(state, "a", "c/r")
+    touched(state, "b", "c/r")
+    rows: dict[bytes, bytes] = {}
+    checkpoint(state, rows)
+    touched(state, "b", "c/r", 0.9)
+    again = [key for key, _ in state.checkpoint(1)]
+    assert len(again) == 2
+    assert b"b" in again[0]
+    assert [key for key, _ in state.checkpoint(1)] == [MARK]
+
+
+def test_an_id_is_known_until_the_second_day_closes() -> None:
+    state = PartitionState(IDENTITY)
+    rows: dict[bytes, bytes] = {}
+    assert state.ids.first_time("a")
+    checkpoint(state, rows)
+    for _ in range(2):
+        assert not state.ids.first_time("a")
+        assert not restored(rows).ids.first_time("a")
+        state.ids.turn()
+        checkpoint(state, rows)
+    assert restored(rows).ids.first_time("a")
+    assert state.ids.first_time("a")
+
+
+def test_taken_facts_are_deleted() -> None:
+    state = PartitionState(IDENTITY)
+    rows: dict[bytes, bytes] = {}
+    for name, time in (("late", 9), ("b", 3), ("a", 3)):
+        state.add_fact({"event_id": name, "time": time})
+    checkpoint(state, rows)
+    assert [fact["event_id"] for fact in state.take_facts(9)] == ["a", "b"]
+    checkpoint(state, rows)
+    assert restored(rows).facts.keys() == {"late"}
+
+
+def test_a_place_let_go_is_used_again_and_clean() -> None:
+    state = PartitionState(IDENTITY)
+    slot = touched(state, "a", "c/old")
+    state.rows["submitted"][slot] = 5
+    rows: dict[bytes, bytes] = {}
+    checkpoint(state, rows)
+    state.drop(np.array([slot]))
+    assert len(state.used()) == 0
+    assert touched(state, "b", "c/new", 0.0) == slot
+    assert state.rows["seen"][slot] == NEVER
+    assert (state.rows["submitted"][slot] < -30_000).all()
+    checkpoint(state, rows)
+    same(state, restored(rows))
+    assert state.slots.keys() == {("b", "c/new")}
+
+
+def test_who_comes_back_after_being_let_go_is_stored() -> None:
+    state = PartitionState(IDENTITY)
+    rows: dict[bytes, bytes] = {}
+    slot = touched(state, "a", "c/r")
+    checkpoint(state, rows)
+    state.drop(np.array([slot]))
+    touched(state, "a", "c/r", 0.7)
+    checkpoint(state, rows)
+    same(state, restored(rows))
+    assert state.slots.keys() == {("a", "c/r")}
+
+
+def test_a_silent_row_that_aged_is_stored_as_it_is() -> None:
+    """Who is not in force is not scored, but a day's end changes the row all the same."""
+    processor = PartitionProcessor(0, REPLAY, PartitionState(IDENTITY))
+    lines = [
+        {"type": "calendar", "event_id": "k", "course": "c", "course_run": "c/r"}
+        | {"occurred_at": "2024-01-01T00:00:00Z", "starts_at": "2024-06-01T00:00:00Z"}
+        | {"ends_at": "2024-09-01T00:00:00Z", "deadlines": []},
+        activity("a", "2024-01-02T00:00:00Z", duration_s=60),
+    ]
+    trainer = Trainer(1)
+    processor.apply(batch_of([record(line) for line in lines]))
+    _close_until(processor, trainer, 5)
+    rows: dict[bytes, bytes] = {}
+    checkpoint(processor.state, rows)
+    _close_until(processor, trainer, 40)
+    checkpoint(processor.state, rows)
+    assert processor.state.rows["old_clicks"][0] == 1
+    same(processor.state, restored(rows))
+
+
+def _close_until(processor: PartitionProcessor, trainer: Trainer, days: int) -> None:
+    """Close what is due up to a number of days after the start of 2024."""
+    while True:
+        processor.observe(1_704_067_200 + days * DAY_S)
+        if processor.due is None:
+            return
+        packages = [package for report in processor.close() for package in trainer.receive(report)]
+        processor.advance(packages[0])
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(keys=st.sets(st.tuples(NAMES, NAMES), min_size=1, max_size=6))
+def test_any_names_come_back(keys: set[tuple[str, str]]) -> None:
+    state = PartitionState(IDENTITY, capacity=1)
+    for learner, run in keys:
+        touched(state, learner, run)
+    rows: dict[bytes, bytes] = {}
+    checkpoint(state, rows)
+    same(state, restored(rows))
+
+
+@pytest.mark.parametrize(("name", "value"), [("version", 0), ("features", "other")])
+def test_rows_of_another_release_are_refused_in_words(name: str, value: object) -> None:
+    state = PartitionState(IDENTITY)
+    rows: dict[bytes, bytes] = {}
+    checkpoint(state, rows)
+    rows[MARK] = orjson.dumps(orjson.loads(rows[MARK]) | {name: value})
+    with pytest.raises(StateMismatchError, match=f"{value}.*expected.*replay the events"):
+        restored(rows)
+
+
+def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
+    """They do not tell in which order scores came, but for the last one."""
+    state = PartitionState(IDENTITY)
+    state.set_calendar(calendar("c/r"))
+    for number in range(3):
+        slot = touched(state, f"l{number}", "c/r")
+        for work in ("soon", "late", "soon")[: number + 1]:
+            submit(state.rows, slot, state.runs[0], work, START, 0.5, state.unplaced)
+    rows: dict[bytes, bytes] = {}
+    checkpoint(state, rows)
+    older = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scored"])
+    before = {key: value if key[:1] != b"e" else _as(older, value) for key, value in rows.items()}
+    before[MARK] = orjson.dumps(orjson.loads(rows[MARK]) | {"version": 5})
+    back = restored(before)
+    assert [back.rows["scored"][slot, :2].tolist() for slot in range(3)] == [[2, 0], [1, 2], [2, 1]]
+    for name in older.names or ():
+        assert back.rows[name][:3].tobytes() == state.rows[name][:3].tobytes()
+    anew: dict[bytes, bytes] = {}
+    checkpoint(back, anew)
+    assert {len(value) for key, value in anew.items() if key[:1] == b"e"} == {ROW.itemsize}
+    same(back, restored(before | anew))
+
+
+def _as(layout: np.dtype[Any], row: bytes) -> bytes:
+    found, now = np.zeros(1, layout), np.frombuffer(row, ROW)
+    for name in layout.names or ():
+        found[name] = now[name]
+    return found.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("dates", "start", "end"),
+    [
+        ({"ends_at": 253_402_300_800}, START, OPEN_END),
+        ({"ends_at": None}, START, OPEN_END),
+        ({"starts_at": -62_135_647_200}, 10_957, START + 28),
+        ({"starts_at": 253_402_300_800}, 47_482, START + 28),
+        ({"ends_at": 0}, START, 0),
+    ],
+)
+def test_a_calendar_that_was_stored_before_dates_had_a_range_is_a_run(
+    dates: dict[str, int | None], start: int, end: int
+) -> None:
+    run = run_of(calendar("c/r") | dates)
+    assert (run.start, run.end) == (start, end)
+
+
+def test_of_work_that_is_listed_twice_the_later_deadline_holds() -> None:
+    twice = [{"assessment": "a", "due_at": (START + day) * DAY_S, "weight": 0.5} for day in (9, 3)]
+    run = run_of(calendar("c/r") | {"deadlines": twice})
+    assert (run.assessments, run.due.tolist()) == (("a",), [START + 9])
+
+
+def test_a_row_of_another_length_is_refused_in_words() -> None:
+    state = PartitionState(IDENTITY)
+    touched(state, "a", "c/r")
+    rows: dict[bytes, bytes] = {}
+    checkpoint(state, rows)
+    rows = {key: value[:-1] if key.startswith(b"e|") else value for key, value in rows.items()}
+    with pytest.raises(StateMismatchError, match=f"bytes; expected {ROW.itemsize}"):
+        restored(rows)
+
+
+def test_pseudonyms_are_keyed_and_tell_nothing() -> None:
+    one, other = Identity(b"one"), Identity(b"other")
+    assert one.learner("ann") == one.learner("ann")
+    assert (
+        len({one.learner("ann"), other.learner("ann"), one.learner("bob"), one.enrolment("ann", "c/r")}) == 4
+    )
+    assert all(
+        len(name) == 16 and int(name, 16) >= 0 for name in (one.learner("ann"), one.enrolment("a", "b"))
+    )
+    assert "one" not in repr(one)
+
+
+def test_what_a_pending_example_takes_is_what_the_docs_say() -> None:
+    pending = sum(ROW[name].itemsize for name in ROW.names or () if name.startswith("snap_"))
+    text = Path("docs/evaluation.md").read_text()
+    assert f"A snapshot that waits takes {pending // KEPT} bytes" in text
+    assert f"{pending} of its {ROW.itemsize:,} bytes" in text
+    for page in ("README.md", "docs/architecture.md"):
+        assert f"{ROW.itemsize:,} bytes" in Path(page).read_text()
+
+
+def as_version_5(rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Rows as the release before pieces wrote them: the mark held the sections, and named the id rows."""
+    mark = orjson.loads(rows[MARK])
+    older, newer, following = mark.pop("id_rows")
+    for name in mark.pop("sections"):
+        mark[name] = orjson.loads(rows[b"s|" + name.encode()])
+    mark |= {"version": 5, "chunk": following}
+    mark["id_chunks"] = [[f"i|{at}" for at in range(*ends)] for ends in ((older, newer), (newer, following))]
+    kept = {key: value for key, value in rows.items() if not key.startswith(b"s|")}
+    return kept | {MARK: orjson.dumps(mark)}
+
+
+def test_rows_of_the_release_before_are_read_and_gone_on_with() -> None:
+    state = PartitionState(IDENTITY)
+    touched(state, "a", "c/r")
+    state.counters[("c/r", "quiz", 3, 4)] = [1, 2, 3]
+    state.tallies.repeat("moodle", "c/r", START * DAY_S)
+    state.leaving.ended("c/r", 3, 1)
+    rows: dict[bytes, bytes] = {}
+    for event_id in ("a", "b", "c"):
+        assert state.ids.first_time(event_id)
+        checkpoint(state, rows)
+        if event_id == "b":
+            state.ids.turn()
+    old = as_version_5(rows)
+    back = restored(old)
+    same(state, back)
+    assert back.tallies.stored() == state.tallies.stored()
+    assert back.leaving.stored() == state.leaving.stored()
+    assert not any(back.ids.first_time(event_id) for event_id in ("a", "b", "c"))
+    assert back.ids.first_time("d")
+    checkpoint(back, old)
+    same(back, restored(old))
+    back.ids.turn()
+    back.ids.turn()
+    checkpoint(back, old)
+    assert [key for key in old if key.startswith(b"i|")] == []
+
+
+@pytest.mark.parametrize("lost", [b"s|tallies", b"s|counters"])
+def test_rows_that_the_topic_has_lost_are_told(lost: bytes) -> None:
+    state = PartitionState(IDENTITY)
+    rows: dict[bytes, bytes] = {}
+    checkpoint(state, rows)
+    with pytest.raises(StateMismatchError, match=r"lost rows: the mark .*other \w+ than are there; replay"):
+        restored({key: value for key, value in rows.items() if key != lost})
+    with pytest.raises(StateMismatchError, match="lost rows"):
+        restored(rows | {lost: b"[1]"})

@@ -1,0 +1,47 @@
+"""Days that were not seen in full, and how long rises wait after them."""
+
+from engine.state.unobserved_days import Unseen
+from schemas.learning import DayPackage, ModelSnapshot
+from schemas.quality import DayQuality, QualityVerdict
+
+
+def package(day: int, *, since: int, runs: list[str], kind: str | None = None) -> DayPackage:
+    verdict = QualityVerdict(
+        source="web",
+        course_run=None,
+        kind=kind,
+        problem="quiet",
+        since=since,
+        observed=0,
+        expected=90,
+        surprise=20,
+        course_runs=runs,
+    )
+    model = ModelSnapshot(
+        model="m", model_version="v", features="f", examples=0, positives=0, warming_up=True, state={}
+    )
+    return DayPackage(day=day, features="f", cohorts={}, model=model, quality=DayQuality(verdicts=[verdict]))
+
+
+def test_days_are_those_since_when_a_verdict_is_in_force() -> None:
+    unseen = Unseen()
+    for day in (102, 103):
+        unseen.note(package(day, since=100, runs=["c/r"]))
+    unseen.note(package(110, since=110, runs=["c/r", "d/r"]))
+    assert unseen.of("c/r").days.tolist() == [100, 101, 102, 103, 110]
+    assert Unseen(unseen.stored()).of("c/r").days.tolist() == unseen.of("c/r").days.tolist()
+    unseen.forget("c/r")
+    assert unseen.of("c/r").days.tolist() == []
+    assert unseen.of("d/r").days.tolist() == [110]
+
+
+def test_a_deadline_is_in_doubt_only_where_hand_ins_were_lost_too() -> None:
+    """In the alarm's runs, on its days, and not while another kind alone is missing."""
+    unseen = Unseen()
+    unseen.note(package(100, since=99, runs=["c/r"], kind="forum"))
+    unseen.note(package(120, since=119, runs=["c/r"]))
+    unseen.note(package(130, since=130, runs=["c/r"], kind="submission"))
+    for found in (unseen, Unseen(unseen.stored())):
+        assert found.of("c/r").days.tolist() == [99, 100, 119, 120, 130]
+        assert found.of("c/r").work.tolist() == [119, 120, 130]
+        assert found.of("d/r").work.tolist() == []

@@ -1,0 +1,100 @@
+"""A record that makes the processor raise, whatever the reason, is a dead letter; the partition goes on."""
+
+from typing import Any
+
+import pytest
+
+from engine import last_resort, processor
+from engine.batch import decoding as decode
+from engine.batch.admission import Intake, Timing
+from engine.processor import PartitionProcessor
+from engine.state.partition_state import PartitionState
+from schemas.topics import EVENTS, FEEDBACK
+from tests.engine.test_processor import Bench, calendar, click, due, fact, instant, ticks
+from tests.streams.pipeline import IDENTITY, batch_of, record
+
+ANN = fact("enrolled", -1, learner="ann")
+
+
+def bursts_on(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, wrong: Any) -> None:
+    """Have a function raise where ``wrong`` is true of its arguments."""
+    real = getattr(where, name)
+
+    def defect(*args: Any, **more: Any) -> Any:
+        if wrong(*args):
+            raise ZeroDivisionError("a test's defect")
+        return real(*args, **more)
+
+    monkeypatch.setattr(where, name, defect)
+
+
+def letters(bench: Bench) -> list[tuple[str, int, str, str]]:
+    found: list[tuple[str, int, str, str]] = [
+        (one.topic, one.offset, one.reason, one.detail) for one in bench.said.dead_letters
+    ]
+    assert all(one.dead_letter_id == f"{one.topic}:0:{one.offset}" for one in bench.said.dead_letters)
+    return found
+
+
+DETAIL = "ZeroDivisionError: a test's defect"
+
+
+def test_a_record_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its neighbours are read as if it were not there, and so are they when the batches are cut otherwise."""
+    bursts_on(monkeypatch, decode, "_validate", lambda values, *_: any(b'"poison"' in one for one in values))
+    records = [calendar(), ANN, fact("enrolled", -1, learner="poison"), click(0.1), *ticks(2)]
+    whole, apart = Bench().feed(records), Bench()
+    for one in records:
+        apart.feed([one])
+    for bench in (whole, apart):
+        assert letters(bench) == [(EVENTS.name, 2, "failed", DETAIL)]
+        assert bench.processor.state.clock.events == len(records) - 1
+        assert bench.processor.applied(EVENTS.name) == len(records) - 1
+        assert ("poison", "c/r") not in bench.processor.state.slots
+    assert whole.processor.state.clock == apart.processor.state.clock
+
+
+def test_a_fact_that_cannot_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Across a restart too; what it had changed is as it was."""
+    records = [calendar(deadlines=due("a")), ANN, click(0.2, learner="ann", kind="submission", object="a")]
+    wrong = click(0.3, learner="bob", kind="submission", object="a", score=1.0)
+    bench = Bench().feed([*records, wrong, click(0.4, learner="eve", kind="submission", object="a")])
+    rows = {key: value for key, value in bench.processor.checkpoint(1) if value is not None}
+    bench.processor = PartitionProcessor(0, bench.rules, PartitionState.restore(IDENTITY, rows.items()))
+    bursts_on(monkeypatch, processor, "submit", lambda _rows, _slot, _run, _work, _day, score, *_: score)
+    bench.feed(ticks(3))
+    assert letters(bench) == [(EVENTS.name, 3, "failed", DETAIL)]
+    state = bench.processor.state
+    handed = {key[0]: int(state.rows["submitted"][slot, 0]) for key, slot in state.slots.items()}
+    assert handed == {"ann": 0, "bob": -(2**15), "eve": 0}
+    clock = state.clock
+    assert (clock.events, clock.dead_letters) == (5 - 1 + 4, 1)
+
+
+def test_a_calendar_under_which_no_day_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried on nobody first: the run goes on with the calendar that it has."""
+    bursts_on(monkeypatch, processor, "features", lambda _rows, _slots, run, *_: "poison" in run.assessments)
+    bench = Bench().feed([calendar(deadlines=due("a")), ANN, *ticks(2)])
+    bench.feed([calendar(at=2.1, deadlines=due("a", "poison")), *ticks(6, 3)])
+    assert letters(bench) == [(EVENTS.name, 5, "failed", DETAIL)]
+    assert bench.processor.state.runs[0].assessments == ("a",)
+    assert bench.risk.keys() == {1, 2, 3, 4, 5}, "and is scored every day"
+
+
+def test_a_word_that_cannot_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench().feed([calendar(), ANN, *ticks(1)])
+    said = bench.processor._scoring
+    bursts_on(monkeypatch, said, "_write_fact", lambda fact, _outputs: fact.learner == "bob")
+    common = {"type": "preferences", "occurred_at": instant(0), "opted_out": ["email"]}
+    words = [record(common | {"event_id": who, "learner": who}) for who in ("ann", "bob", "eve")]
+    bench.said.extend(bench.processor.apply_feedback(batch_of(words, topic=FEEDBACK.name)))
+    assert letters(bench) == [(FEEDBACK.name, 1, "failed", DETAIL)]
+    known = {who: bool(bench.processor.state.learners.get(who)) for who in ("ann", "bob", "eve")}
+    assert known == {"ann": True, "bob": False, "eve": True}
+    assert bench.processor.applied(FEEDBACK.name) == 2
+
+
+def test_what_no_record_alone_makes_raise_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    bursts_on(monkeypatch, decode, "_validate", lambda values, *_: len(values) > 1)
+    with pytest.raises(ZeroDivisionError):
+        last_resort.admit(Intake(Timing(clock="replay")), batch_of([calendar(), ANN]), -1)
