@@ -6,7 +6,7 @@
 .DEFAULT_GOAL := help
 VENV ?= .venv
 BIN := $(VENV)/bin
-CODE := $(wildcard schemas sources streams features online_models nudges sinks grafana console evaluation tests benchmarks)
+CODE := $(wildcard schemas sources features online_models data_quality nudges engine streams sinks notifier grafana console evaluation local cli tests benchmarks)
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
 PIP := $(BIN)/python $(INSTALL)
 UV := uv==0.13.9
@@ -37,7 +37,7 @@ check: setup-dev  ## format, lint, types, import rules, generated files up to da
 	@echo "check: format" && $(BIN)/ruff format --quiet --check . || { echo "check: run make format"; exit 1; }
 	@echo "check: lint" && $(BIN)/ruff check --quiet .
 	@echo "check: types" && $(MAKE) --silent types
-	@echo "check: generated files" && $(BIN)/python -m schemas.export --check && $(BIN)/python -m features.document --check && $(BIN)/python -m cli.document --check && $(BIN)/python -m grafana.build --check
+	@echo "check: generated files" && $(BIN)/python -m schemas.export --check && $(BIN)/python -m cli.feature_table --check && $(BIN)/python -m cli.document --check && $(BIN)/python -m grafana.build --check
 	@echo "check: import rules, repository" && $(BIN)/python -m pytest -q tests/test_imports.py tests/test_repository.py
 
 types: setup-dev
@@ -45,7 +45,7 @@ types: setup-dev
 
 format: setup-dev  ## format the code, sort its imports, write the generated files anew
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
-	@$(BIN)/python -m schemas.export && $(BIN)/python -m features.document && $(BIN)/python -m cli.document && $(BIN)/python -m grafana.build
+	@$(BIN)/python -m schemas.export && $(BIN)/python -m cli.feature_table && $(BIN)/python -m cli.document && $(BIN)/python -m grafana.build
 
 bench: setup .venv-bench/ready  ## events a second against the floor, plain Faust and Quix Streams
 	@HOMEROOM_BENCH_PYTHON=.venv-bench/bin/python $(BIN)/python -m benchmarks.throughput $(ARGS)

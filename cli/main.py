@@ -43,7 +43,7 @@ from evaluation.errors import CausalityError, EstimatesError, EvaluationError, N
 from evaluation.saving import save
 from local import summary
 from local.brokers import BrokerUnavailableError
-from local.demo import DEMO_POLICY, check_place, serve_demo, stream_through, unfinished
+from local.demo import stream_through, unfinished
 from local.rig import Rig, RigError, interruptible
 from notifier.errors import NotifierError
 from output import files
@@ -67,7 +67,6 @@ from streams.settings import (
     Settings,
     SettingsError,
     load,
-    load_notifier,
     shown,
 )
 from streams.source_publisher import publish
@@ -149,7 +148,12 @@ def worker(
     if settings.policy is not None:
         policies.read_all(settings.policy)
     topics.require(settings.broker, settings.partitions, settings.prefix)
-    run(settings, _console_keys(settings) if with_console else None)
+    console_app = None
+    if with_console:
+        from cli.wiring.console import cohosted  # noqa: PLC0415 - the web's libraries take a while to import
+
+        console_app = cohosted(settings, _console_keys(settings))
+    raise typer.Exit(run(settings, console_app))
 
 
 @app.command()
@@ -167,9 +171,9 @@ def notifier(
     if send and once:
         raise typer.BadParameter("--once is for the dry run; leave out one of --once and --send")
     if send:
-        notifying.run(load(), load_notifier())
+        notifying.run(load(), notifying.load_notifier())
     else:
-        notifying.show(load(), load_notifier(), once=once)
+        notifying.show(load(), notifying.load_notifier(), once=once)
 
 
 @app.command()
@@ -281,6 +285,8 @@ def demo(
     """A simulated term through the real worker, with an embedded broker and store: two minutes, no set-up."""
     plan = term(learners, seed=seed, elapsed=0.68 if serve else 1.0)
     settings = _replaying(nudges_delivered=False)
+    if serve:
+        from cli.demo_page import DEMO_POLICY, serve_demo  # noqa: PLC0415 - imports the web's libraries
     if serve and settings.policy is None:
         settings = settings.model_copy(update={"policy": DEMO_POLICY})
     if serve:
@@ -447,16 +453,15 @@ def migrate(
 @app.command()
 def settings() -> None:
     """List every setting, what it is now, and what it does. Secrets are not shown."""
-    lines = [
-        (f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description)
-        for part in (load(), load_notifier())
-        for name, field in type(part).model_fields.items()
-    ]
-    names = Column("setting", no_wrap=True, min_width=max(len(line[0]) for line in lines))  # to be copied
-    table = table_of(names, "now", "what it does")
-    for line in lines:
-        table.add_row(*line)
-    console.whole(table)
+    from cli.wiring.notifier import load_notifier  # noqa: PLC0415 - imports the notifier's libraries
+
+    table = Table("setting", "now", "what it does")
+    for part in (load(), load_notifier()):
+        for name, field in type(part).model_fields.items():
+            table.add_row(
+                f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description
+            )
+    console.print(table)
 
 
 @app.command()

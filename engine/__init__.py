@@ -1,1 +1,1 @@
-"""What one partition does, pure: events in, risk changes, decisions and rows out. No Kafka, no store, no clock."""
+"""What one partition does with its events. Pure: no Kafka, no store, no clock."""

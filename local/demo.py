@@ -7,25 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-import nudges
-from console.access import make_key
-from local.demo_names import simulated_names
 from local.rig import Progress, Rig, RigError
 from output.screen import styled
 from sources import simulator
-from sources.simulator import SimulationPlan, truth
+from sources.simulator import SimulationPlan
 from sources.stream import DAY, Published
-from streams.settings import Settings
 from streams.source_publisher import Sent
-
-DEMO_POLICY = Path(nudges.__file__).parent / "demo-policy.yaml"
-"""What decides where the page is served: there is something to approve."""
 
 Show = Callable[[Progress], None]
 LOOK_S = 0.5
@@ -59,27 +51,6 @@ def unfinished(plan: SimulationPlan) -> Iterator[Published]:
         return simulator.stream(plan)
     closes = (plan.until + 1) * DAY  # with a lateness of hours, the tick that closes the last day told of
     return takewhile(lambda message: message.occurred_at <= closes, simulator.stream(plan))
-
-
-def check_place(settings: Settings) -> None:
-    """Raises ``SettingsError`` where the page could not be served: before the term is run, not after it."""
-    from cli.wiring.console import Place  # noqa: PLC0415 - the web's libraries take a while to import
-
-    Place(settings.console_host, settings.console_port).check()
-
-
-def serve_demo(settings: Settings, plan: SimulationPlan, console: Console) -> None:
-    """Serve the instructors' page over a finished run, with a key made for it, until Ctrl-C."""
-    from cli.wiring.console import Place, serve  # noqa: PLC0415 - the web's libraries take a while to import
-
-    shown, key = make_key("Demo instructor", "instructor", sorted({run.course for run in plan.runs}))
-    place = Place(settings.console_host, settings.console_port)
-    console.print(styled("bold", "\nThe instructors' page:", f" {place.url}"), highlight=False)
-    console.print(f"  sign in with the key {shown}", highlight=False, soft_wrap=True)
-    asking = f"curl -H 'Authorization: Bearer {shown}' {place.url}/api/v1/risks"
-    console.print(f"  or ask the API: {asking}", highlight=False, soft_wrap=True)
-    console.print("  Ctrl-C ends it.")
-    serve(settings, [key], place, simulated_names(truth(plan).learner))
 
 
 def _watch(rig: Rig, publishing: "Future[Sent]", sent: Sent, started: float, show: Show) -> Progress:

@@ -7,44 +7,47 @@ a loop each, neither waits for the other. They still share one interpreter: who 
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import faust
 from faust.contrib.asgi import AsgiService
 from mode.threads import ServiceThread
 
-from cli.wiring.console import Place, assembled, server_options, site_of
-from console.access import ApiKey, KeyRing
-from streams.settings import Settings
-
 log = logging.getLogger(__name__)
 
 
-def cohost(app: faust.App, settings: Settings, keys: Iterable[ApiKey] | KeyRing) -> None:
-    """Let a worker that is not yet running serve the console, from its start to its end.
+@dataclass(frozen=True, slots=True)
+class CohostedApp:
+    """An ASGI application, and where a worker serves it. Put together by who starts the worker."""
 
-    Raises ``SettingsError`` where the console's port is taken, or a setting of it is wrong.
-    """
-    site_of(settings)
-    place = Place(settings.console_host, settings.console_port)
-    place.check()
+    create: Callable[[], AbstractContextManager[Any]]
+    """The application while the context lasts; ``app.state.live.leave()`` ends its open pages."""
+    host: str
+    port: int
+    uvicorn_options: Mapping[str, Any]
+
+
+def cohost(app: faust.App, cohosted: CohostedApp) -> None:
+    """Let a worker that is not yet running serve the application, from its start to its end."""
 
     class ConsoleThread(ServiceThread):
         """Starts when the worker does, and ends with it: first the server, then what it reads from."""
 
         async def on_start(self) -> None:
-            self.api = self.add_context(assembled(settings, keys))
+            self.api = self.add_context(cohosted.create())
             server = AsgiService(
                 self.api,
-                host=place.host,
-                port=place.port,
-                uvicorn_options=server_options(settings),
+                host=cohosted.host,
+                port=cohosted.port,
+                uvicorn_options=cohosted.uvicorn_options,
                 loop=self.loop,
                 beacon=self.beacon,
             )
             await self.add_runtime_dependency(server)
-            log.info("the console is at %s", place.url)
+            log.info("the console is at http://%s:%d", cohosted.host, cohosted.port)
 
         async def on_thread_stop(self) -> None:
             await self.api.state.live.leave()

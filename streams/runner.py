@@ -28,13 +28,13 @@ from engine.batch.records import RecordBatch
 from engine.continuity import Start
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
-from engine.rules import Pace
 from engine.state.partition_state import StateRow
 from schemas.learning import DayPackage, DayReport
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from streams.checkpoints import StateTopic
 from streams.day_packages import PackageReader
 from streams.metrics import Metrics
+from streams.pace import Pace
 from streams.publisher import Publisher
 from streams.store_writer import Storing
 

@@ -15,11 +15,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.batch.admission import Timing
 from engine.pseudonyms import Identity
-from engine.rules import Pace, Rules
-from notifier.settings import NotifierSettings
+from engine.rules import Rules
 from nudges.levels import LevelSettings
 from nudges.policy import Cap, Policy
 from sinks.address import StoreAddress
+from streams.pace import Pace
 
 DEMO_KEY = "homeroom-demo"
 LEAST_KEY = 16
@@ -248,7 +248,7 @@ class Settings(BaseSettings):
 
 def load(**overrides: object) -> Settings:
     """The settings in force. Raises ``SettingsError`` with one line for each that is wrong."""
-    settings = _load(Settings, overrides)
+    settings = load_kind(Settings, overrides)
     try:
         settings.rules  # noqa: B018 - bounds are checked against each other when they are put together
     except ValueError as error:
@@ -256,12 +256,8 @@ def load(**overrides: object) -> Settings:
     return settings
 
 
-def load_notifier() -> NotifierSettings:
-    """The notifier's settings in force. Raises ``SettingsError`` like ``load``."""
-    return _load(NotifierSettings, {})
-
-
-def _load(kind: type[Kind], overrides: dict[str, object]) -> Kind:
+def load_kind(kind: type[Kind], overrides: dict[str, object]) -> Kind:
+    """Settings of any class from the environment and the file. Raises ``SettingsError`` like ``load``."""
     named = os.environ.get("HOMEROOM_SETTINGS")
     file = Path(named or "homeroom.env")
     if named and not file.is_file():

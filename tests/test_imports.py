@@ -1,120 +1,108 @@
-"""The import table holds, and the checker that says so can say the opposite."""
+"""The packages keep to their layers, the docs draw them as they are, and each check can fail."""
 
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
 
-from tests.import_rules import MAY_IMPORT, violations
+from tests.purity import impure_calls
 
 ROOT = Path(__file__).parent.parent
+LINT = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+with (ROOT / "pyproject.toml").open("rb") as file:
+    CONFIGURED = tomllib.load(file)["tool"]["importlinter"]
+PACKAGES: tuple[str, ...] = tuple(CONFIGURED["root_packages"])
 
 
-def test_our_code_keeps_the_table() -> None:
-    assert (ROOT / "schemas" / "topics.py").exists(), "looking in the wrong place"
-    assert violations(ROOT) == []
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Hold the packages of a folder to the contracts in its ``pyproject.toml``."""
+    command = (sys.executable, "-c", LINT, "--no-cache")
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_docs_name_the_same_packages() -> None:
+def test_the_packages_keep_to_their_layers() -> None:
+    linted = lint(ROOT)
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_every_package_is_held_to_them() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert folders == set(PACKAGES)
+
+
+def test_a_breach_of_each_contract_is_named(tmp_path: Path) -> None:
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("[!_]*.[!p]*"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    breaches = {
+        "engine/outputs.py": "import streams.app",
+        "online_models/arrays.py": "import confluent_kafka",
+        "nudges/levels.py": "import features",
+        "console/ports.py": "import nudges",
+        "notifier/places.py": "import sinks",
+        "grafana/build.py": "import schemas",
+        "sinks/address.py": "import faust",
+        "evaluation/errors.py": "import aiokafka",
+    }
+    for name, line in breaches.items():
+        with (tmp_path / name).open("a", encoding="utf-8") as changed:
+            changed.write(f"\n{line}\n")
+    linted = lint(tmp_path)
+    assert linted.returncode == 1
+    assert f"0 kept, {len(CONFIGURED['contracts'])} broken" in linted.stdout, linted.stdout
+
+
+def test_pure_packages_read_neither_clock_nor_files() -> None:
+    assert impure_calls(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [
+        ("import time\ntime.time()", "time.time"),
+        ("from time import time as now\nnow()", "time.time"),
+        ("import datetime as d\nd.datetime.now(d.UTC)", "datetime.datetime.now"),
+        ("from datetime import date\ndate.today()", "datetime.date.today"),
+        ("open('x')", "open"),
+        ("from pathlib import Path\nPath('x').read_text()", "read_text"),
+    ],
+)
+def test_an_impure_call_is_named(tmp_path: Path, text: str, called: str) -> None:
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "a.py").write_text(text, encoding="utf-8")
+    assert impure_calls(tmp_path) == [f"engine/a.py:{len(text.splitlines())}: {called}()"]
+
+
+def test_a_pure_call_is_let_through(tmp_path: Path) -> None:
+    (tmp_path / "engine").mkdir()
+    text = "from datetime import datetime\ndatetime.fromtimestamp(0)\nself.now()\nclock.time()"
+    (tmp_path / "engine" / "a.py").write_text(text, encoding="utf-8")
+    assert impure_calls(tmp_path) == []
+
+
+def package_imports() -> set[tuple[str, str]]:
+    """Which package imports which directly."""
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    found = set()
+    for module in graph.modules:
+        for target in graph.find_modules_directly_imported_by(module):
+            pair = module.partition(".")[0], target.partition(".")[0]
+            found |= {pair} if pair[0] != pair[1] else set()
+    return found
+
+
+def test_the_picture_of_the_packages_is_the_code_s() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawn = text.partition("```mermaid")[2].partition("```")[0]
+    arrows = set(re.findall(r"^\s*(\w+) --> (\w+)$", drawn, flags=re.MULTILINE))
+    assert arrows == {(one, other) for one, other in package_imports() if one != "cli" and other != "schemas"}
+
+
+def test_the_readme_names_every_package() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [package for package in MAY_IMPORT if f"`{package}/`" not in readme] == []
-
-
-def _violations(root: Path, files: dict[str, str]) -> list[str]:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return violations(root)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "expected"),
-    [
-        ("schemas/a.py", "import numpy", "schemas/a.py:1: schemas imports numpy; schemas may import"),
-        (
-            "schemas/a.py",
-            "from features import x",
-            "schemas imports features.x; of ours it may import nothing",
-        ),
-        ("sources/a.py", "\n\nimport streams.app", "sources/a.py:3: sources imports streams.app"),
-        ("features/a.py", "from online_models.trainer import Trainer", "it may import schemas"),
-        ("features/a.py", "def f():\n    from sinks import x", "features/a.py:2: features imports sinks.x"),
-        ("features/a.py", "import chdb.session", "features imports chdb.session; the pure middle"),
-        (
-            "online_models/a.py",
-            "import nudges",
-            "online_models imports nudges; of ours it may import features",
-        ),
-        ("online_models/a.py", "import time\ntime.time()", "a.py:2: online_models calls time.time()"),
-        ("online_models/a.py", "from time import time as now\nnow()", "calls time.time()"),
-        (
-            "online_models/a.py",
-            "import datetime as d\nd.datetime.now(d.UTC)",
-            "calls datetime.datetime.now()",
-        ),
-        ("nudges/a.py", "from datetime import date\ndate.today()", "nudges calls datetime.date.today()"),
-        ("nudges/a.py", "open('x')", "nudges calls open()"),
-        ("nudges/a.py", "from pathlib import Path\nPath('x').read_text()", "nudges calls read_text()"),
-        ("nudges/notifiers.py", "open('x')", "nudges calls open()"),
-        ("nudges/a.py", "import aiokafka", "nudges imports aiokafka"),
-        ("sinks/a.py", "from faust import App", "sinks imports faust.App; Faust is for streams alone"),
-        ("grafana/a.py", "import schemas", "of ours it may import nothing"),
-        ("console/a.py", "from features.catalogue import NAMES", "it may import schemas, sinks"),
-        ("evaluation/a.py", "from streams import app", "evaluation reaches streams.app"),
-        (
-            "evaluation/a.py",
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import mode",
-            "Faust is for streams alone",
-        ),
-    ],
-)
-def test_a_breach_is_named_with_its_place(tmp_path: Path, name: str, text: str, expected: str) -> None:
-    found = _violations(tmp_path, {name: text})
-    assert len(found) == 1
-    assert expected in found[0]
-
-
-def test_faust_is_found_behind_other_modules(tmp_path: Path) -> None:
-    found = _violations(
-        tmp_path,
-        {
-            "evaluation/backtest.py": "import json\n\nfrom engine.processor import PartitionProcessor\n",
-            "streams/__init__.py": "",
-            "engine/processor.py": "from . import sensors\n",
-            "streams/sensors.py": "def f():\n    from faust.sensors import Monitor\n",
-        },
-    )
-    assert found == [
-        "evaluation/backtest.py:3: evaluation reaches faust by "
-        "evaluation.backtest → engine.processor → streams.sensors → faust; "
-        "it may import all but streams' Faust parts"
-    ]
-
-
-def test_a_package_s_own_init_counts(tmp_path: Path) -> None:
-    files = {"evaluation/a.py": "from streams.settings import Settings", "streams/settings.py": ""}
-    assert _violations(tmp_path, files) == []
-    assert "streams → faust" in _violations(tmp_path, {"streams/__init__.py": "import faust"})[0]
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("features/a.py", "import numpy\nfrom schemas.activity import ActivityKind\nfrom . import b"),
-        (
-            "features/a.py",
-            "from datetime import datetime\ndatetime.fromtimestamp(0)\nself.now()\nclock.time()",
-        ),
-        ("nudges/notifier.py", "import time\ntime.time()\nopen('x')"),
-        ("notifier/intake.py", "import confluent_kafka, time\ntime.time()"),
-        ("streams/app.py", "import faust, chdb, evaluation, console"),
-        ("evaluation/a.py", "from engine.processor import x\nfrom sinks import y\nopen('x')"),
-        (
-            "evaluation/a.py",
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import engine.processor",
-        ),
-        ("schemas/a.py", "import json\nfrom pydantic import Field\nfrom typing_extensions import TypedDict"),
-    ],
-)
-def test_what_is_allowed_is_let_through(tmp_path: Path, name: str, text: str) -> None:
-    assert _violations(tmp_path, {name: text}) == []
+    assert [package for package in PACKAGES if f"`{package}/`" not in readme] == []

@@ -26,6 +26,7 @@ from console.service import Parts
 from console.sessions import LEAST_SECRET
 from schemas.inbound import Feedback, feedback_adapter
 from schemas.topics import DAY_PACKAGES, FEEDBACK, RISK_CHANGES
+from streams.cohosting import CohostedApp
 from streams.day_packages import PackageReader
 from streams.publisher import Publisher, PublishError
 from streams.settings import Settings, SettingsError
@@ -150,6 +151,13 @@ def assembled(
         packages.stop()
         follower.stop()
         readers.close()
+
+
+def cohosted(settings: Settings, keys: Iterable[ApiKey]) -> CohostedApp:
+    """The console for a worker to serve. Raises ``SettingsError`` where its port is taken."""
+    place = Place(settings.console_host, settings.console_port)
+    place.check()
+    return CohostedApp(lambda: assembled(settings, keys), place.host, place.port, SERVER)
 
 
 def serve(

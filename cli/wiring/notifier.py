@@ -10,7 +10,12 @@ from notifier.settings import NotifierSettings
 from streams.logging_setup import BROKERS_WORDS, configure_logging
 from streams.metrics_port import serve_metrics
 from streams.publisher import Publisher
-from streams.settings import Settings
+from streams.settings import Settings, load_kind
+
+
+def load_notifier() -> NotifierSettings:
+    """The notifier's settings in force. Raises ``SettingsError`` with one line for each that is wrong."""
+    return load_kind(NotifierSettings, {})
 
 
 def run(settings: Settings, own: NotifierSettings) -> None:

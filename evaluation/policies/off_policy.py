@@ -1,9 +1,9 @@
 """What a policy that was not run would have earned at the draws that the store recorded.
 
-Beside a trial's counts (:mod:`evaluation.policies.recorded_past`): each enrolment's first recorded draw, the probability with
-which it came out, and what became of the learner. From these the outcome is estimated as it would have been
-had the policy in question decided there, and had nobody been nudged. Where the policy does what was never
-tried, or too little is recorded, the answer is *not yet known*.
+Beside a trial's counts (:mod:`evaluation.policies.recorded_past`): each enrolment's first recorded draw, the
+probability with which it came out, and what became of the learner. From these the outcome is estimated as it
+would have been had the policy in question decided there, and had nobody been nudged. Where the policy does
+what was never tried, or too little is recorded, the answer is *not yet known*.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,9 @@
 """A policy tried on the past: the risk changes and facts in the store.
 
 Nothing is sent. The past is taken as it was: learners in it do not react to the nudges that the policy
-would have sent, so a trial counts decisions; :mod:`evaluation.policies.off_policy` estimates effects where the past
-allows it, :mod:`evaluation.policies.simulated_term` lives a simulated term instead. The store knows pseudonyms alone, so its
-learners are drawn into arms and variants anew, in the same shares.
+would have sent, so a trial counts decisions; :mod:`evaluation.policies.off_policy` estimates effects where
+the past allows it, :mod:`evaluation.policies.simulated_term` simulates a term instead. The store knows
+pseudonyms alone, so its learners are drawn into arms and variants anew, in the same shares.
 """
 
 from collections import Counter

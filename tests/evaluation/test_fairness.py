@@ -23,7 +23,7 @@ from schemas import topics
 from sources.oulad import OuladFolder
 from sources.oulad_tables import OuladError
 from tests.evaluation.folders import tables, write
-from tests.import_rules import MAY_IMPORT
+from tests.test_imports import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 PERSONAL = (*ATTRIBUTES, "highest_education")
@@ -156,7 +156,7 @@ def test_no_message_and_no_feature_has_a_place_for_demographics() -> None:
 
 def test_only_the_audit_reads_them() -> None:
     found = set()
-    for package in MAY_IMPORT:
+    for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from features import document
+from cli import feature_table as document
 from features.catalogue import (
     BINS,
     FEATURES,

@@ -3,14 +3,14 @@
 import asyncio
 import sys
 
-from cli.wiring.notifier import place_of
+from cli.wiring.notifier import load_notifier, place_of
 from notifier.delivery import Patience
 from notifier.metrics import Metrics
 from notifier.pacing import Backoff
 from notifier.service import serve
 from streams.logging_setup import configure_logging
 from streams.publisher import Publisher
-from streams.settings import load, load_notifier
+from streams.settings import load
 
 if __name__ == "__main__":
     configure_logging("info")

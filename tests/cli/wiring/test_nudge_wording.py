@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.demo_page import DEMO_POLICY as SHIPPED
 from cli.wiring.nudge_wording import PolicyWording
 from console.ports import Proposed
-from local.demo import DEMO_POLICY as SHIPPED
 from nudges.policy import Policy
 from streams.policy_files import PolicyFileError, read
 

@@ -1,7 +1,6 @@
-"""Write the table of features to ``docs/features.md``: ``python -m features.document``.
+"""Write the table of features to ``docs/features.md``: ``python -m cli.feature_table``.
 
-With ``--check`` nothing is written; the exit code says whether the file is up to date. The one module
-of this package that touches a file, and no part of the pipeline.
+With ``--check`` nothing is written; the exit code says whether the file is up to date.
 """
 
 import sys
@@ -14,7 +13,7 @@ FILE = Path(__file__).parent.parent / "docs" / "features.md"
 HEAD = f"""\
 # Features
 
-<!-- Written by `python -m features.document` from features/catalogue.py. Edit that instead. -->
+<!-- Written by `python -m cli.feature_table` from features/catalogue.py. Edit that instead. -->
 
 What the model is told about an enrolment on a day, from events of earlier days only. There are
 {len(FEATURES)} features (fingerprint `{FINGERPRINT}`); their order here is their row in every array.
@@ -52,13 +51,13 @@ def document() -> str:
 
 def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--check"]):
-        print(f"features.document knows --check alone, not {' '.join(arguments)}", file=sys.stderr)
+        print(f"cli.feature_table knows --check alone, not {' '.join(arguments)}", file=sys.stderr)
         return 2
     if not arguments:
         FILE.parent.mkdir(exist_ok=True)
         FILE.write_text(document(), encoding="utf-8")
     if not FILE.exists() or FILE.read_text(encoding="utf-8") != document():
-        print("docs/features.md is out of date; run python -m features.document", file=sys.stderr)
+        print("docs/features.md is out of date; run python -m cli.feature_table", file=sys.stderr)
         return 1
     return 0
 
