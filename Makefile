@@ -6,7 +6,7 @@
 .DEFAULT_GOAL := help
 VENV ?= .venv
 BIN := $(VENV)/bin
-CODE := $(wildcard schemas sources features online_models data_quality nudges engine streams sinks notifier grafana console evaluation local cli tests benchmarks)
+CODE := $(wildcard output schemas sources features online_models data_quality nudges engine streams sinks notifier grafana console evaluation local cli tests benchmarks)
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
 PIP := $(BIN)/python $(INSTALL)
 UV := uv==0.13.9

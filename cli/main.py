@@ -33,34 +33,28 @@ from cli.options import (
     term,
 )
 from cli.release import release
-from cli.result_formats import FormatError, form_of
+from cli.result_formats import form_of
 from cli.stores import store_at, store_reader
-from cli.wiring.learner_directory import LearnerDirectory, RosterError, read_roster
-from console.access import AccessError, KeyRing, Role, entry, make_key
+from cli.wiring.learner_directory import LearnerDirectory, read_roster
+from console.access import KeyRing, Role, entry, make_key
 from console.readers import Readers
-from console.report import ReportError, weekly
-from evaluation.errors import CausalityError, EstimatesError, EvaluationError, NewCourseError
+from console.report import weekly
 from evaluation.saving import save
 from local import summary
-from local.brokers import BrokerUnavailableError
 from local.demo import stream_through, unfinished
-from local.rig import Rig, RigError, interruptible
-from notifier.errors import NotifierError
+from local.rig import Rig, interruptible
 from output import files
-from output.files import OutputError
-from output.folders import FolderError, fresh, taken
+from output.folders import fresh, taken
 from output.screen import console, styled
 from output.screen import table as table_of
-from sinks.errors import StoreError
-from sinks.migrate import MigrationError
+from schemas.errors import HomeroomError
 from sinks.migrate import migrate as run_migrations
 from sinks.store import StoreReader, wait_until_up
 from sources import native, simulator
-from sources.oulad import OuladError, OuladFolder
+from sources.oulad import OuladFolder
 from sources.stream import Published, paced
 from streams import policy_files as policies
 from streams import topics
-from streams.publisher import PublishError
 from streams.settings import (
     DEMO_KEY,
     LEAST_KEY,
@@ -87,30 +81,6 @@ app.add_typer(experiment.app, name="experiment")
 app.add_typer(policy_commands.app, name="policy")
 
 SUGGESTED = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"
-EXPECTED = (
-    AccessError,
-    BrokerUnavailableError,
-    CausalityError,
-    EstimatesError,
-    EvaluationError,
-    FolderError,
-    FormatError,
-    MigrationError,
-    NotifierError,
-    NewCourseError,
-    OuladError,
-    OutputError,
-    PublishError,
-    ReportError,
-    RigError,
-    RosterError,
-    SettingsError,
-    StoreError,
-    native.NativeError,
-    policies.PolicyFileError,
-    topics.TopicsError,
-)
-"""Errors that are the user's to mend: told in their own words, without a traceback."""
 
 
 def _say_version(wanted: bool) -> None:
@@ -153,7 +123,7 @@ def worker(
         from cli.wiring.console import cohosted  # noqa: PLC0415 - the web's libraries take a while to import
 
         console_app = cohosted(settings, _console_keys(settings))
-    raise typer.Exit(run(settings, console_app))
+    run(settings, console_app)
 
 
 @app.command()
@@ -286,10 +256,10 @@ def demo(
     plan = term(learners, seed=seed, elapsed=0.68 if serve else 1.0)
     settings = _replaying(nudges_delivered=False)
     if serve:
-        from cli.demo_page import DEMO_POLICY, serve_demo  # noqa: PLC0415 - imports the web's libraries
-    if serve and settings.policy is None:
-        settings = settings.model_copy(update={"policy": DEMO_POLICY})
-    if serve:
+        from cli.demo_page import DEMO_POLICY, check_place, serve_demo  # noqa: PLC0415 - the web's libraries
+
+        if settings.policy is None:
+            settings = settings.model_copy(update={"policy": DEMO_POLICY})
         check_place(settings)
     with fresh(folder, "demo"), interruptible(Rig(folder, settings)) as rig:
         console.print(
@@ -455,13 +425,16 @@ def settings() -> None:
     """List every setting, what it is now, and what it does. Secrets are not shown."""
     from cli.wiring.notifier import load_notifier  # noqa: PLC0415 - imports the notifier's libraries
 
-    table = Table("setting", "now", "what it does")
-    for part in (load(), load_notifier()):
-        for name, field in type(part).model_fields.items():
-            table.add_row(
-                f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description
-            )
-    console.print(table)
+    lines = [
+        (f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description)
+        for part in (load(), load_notifier())
+        for name, field in type(part).model_fields.items()
+    ]
+    names = Column("setting", no_wrap=True, min_width=max(len(line[0]) for line in lines))  # to be copied
+    table = table_of(names, "now", "what it does")
+    for line in lines:
+        table.add_row(*line)
+    console.whole(table)
 
 
 @app.command()
@@ -579,7 +552,7 @@ def main(run: Callable[[], Any] = app) -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         run()
-    except EXPECTED as error:
+    except HomeroomError as error:
         print(f"homeroom: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:  # such as a full disk, or a file that may not be read

@@ -11,6 +11,7 @@ from io import StringIO
 from math import isfinite
 from typing import Any
 
+from schemas.errors import HomeroomError
 from sinks.statements import asked_format
 from sinks.store import Result
 
@@ -18,7 +19,7 @@ Row = tuple[Any, ...]
 Lines = Callable[[Result], Iterator[str]]
 
 
-class FormatError(ValueError):
+class FormatError(HomeroomError, ValueError):
     """A query asks for a form in which no answer is written; the message names those there are."""
 
 

@@ -24,13 +24,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from schemas.errors import HomeroomError
+
 Role = Literal["viewer", "instructor", "admin"]
 
 PREFIX = "hr_"
 log = logging.getLogger(__name__)
 
 
-class AccessError(ValueError):
+class AccessError(HomeroomError, ValueError):
     """The file of keys is not as it should be. The message is one readable line."""
 
 

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console.problems import answer
+from schemas.errors import HomeroomError
 
 CLOSE = {"Connection": "close"}
 """What is left of a body that was refused is not read: the connection ends with the answer."""
@@ -25,7 +26,7 @@ class Bounds:
     body_s: float = 10.0
 
 
-class TooLongError(Exception):
+class TooLongError(HomeroomError):
     """The body is longer than the bound."""
 
 

@@ -2,8 +2,10 @@
 
 from http import HTTPStatus
 
+from schemas.errors import HomeroomError
 
-class ProblemError(Exception):
+
+class ProblemError(HomeroomError):
     """A problem to answer with."""
 
     def __init__(

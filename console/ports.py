@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from schemas.errors import HomeroomError
 from schemas.inbound import Feedback
 
 
@@ -28,7 +29,7 @@ class Directory(Protocol):
         ...
 
 
-class OutboxDownError(RuntimeError):
+class OutboxDownError(HomeroomError, RuntimeError):
     """A message could not be published. It may be tried again: its ``event_id`` keeps it one message."""
 
 
@@ -40,11 +41,11 @@ class Outbox(Protocol):
         ...
 
 
-class UnknownFeatureError(ValueError):
+class UnknownFeatureError(HomeroomError, ValueError):
     """A what-if names a feature that there is not, or a value that is none; the message says which."""
 
 
-class NoModelError(RuntimeError):
+class NoModelError(HomeroomError, RuntimeError):
     """There is no day package yet to score with."""
 
 

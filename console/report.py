@@ -14,13 +14,14 @@ from console.ports import Directory
 from console.queries import courses, weeks, wishes
 from console.readers import Readers
 from console.steps import welcome
+from schemas.errors import HomeroomError
 
 WIDTH, HEIGHT = 640, 140
 LISTED = 30
 """Learners a list names; a longer mail is not read."""
 
 
-class ReportError(ValueError):
+class ReportError(HomeroomError, ValueError):
     """There is no such week to report on. The message is one readable line."""
 
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
+from schemas.errors import HomeroomError
+
 PIECE_BYTES = 256 * 1024
 """The most of a value in one record. It may be lowered: what was cut before can be read. Not raised."""
 
@@ -35,7 +37,7 @@ Row = tuple[bytes, bytes | None]
 _PIECE = b"p"
 
 
-class IncompleteError(ValueError):
+class IncompleteError(HomeroomError, ValueError):
     """Pieces of a value are missing, or are not of it."""
 
 

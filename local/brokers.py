@@ -35,6 +35,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from output.folders import taken
+from schemas.errors import HomeroomError
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 KAFKA_VERSION = "4.4.0"
@@ -42,7 +43,7 @@ OLDEST_JAVA = 17
 _PR_SET_PDEATHSIG = 1
 
 
-class BrokerUnavailableError(RuntimeError):
+class BrokerUnavailableError(HomeroomError, RuntimeError):
     """A broker cannot be had here; the message says what is missing and how to get it."""
 
 

@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from local.rig import Progress, Rig, RigError
-from output.screen import styled
 from sources import simulator
 from sources.simulator import SimulationPlan
 from sources.stream import DAY, Published

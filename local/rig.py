@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from local.brokers import Broker, EmbeddedBroker, die_with_parent, free_port
 from output.folders import STORE
+from schemas.errors import HomeroomError
 from sinks.address import StoreAddress
 from sinks.embedded import EmbeddedStore
 from sinks.migrate import migrate
@@ -39,7 +40,7 @@ EMBEDDED = {"fetch_wait_ms": 10, "session_timeout_s": 6.0}
 group's first join takes it half the session timeout."""
 
 
-class RigError(RuntimeError):
+class RigError(HomeroomError, RuntimeError):
     """Something of the rig did not start, or a worker ended early; the message says what and why."""
 
 

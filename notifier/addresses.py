@@ -19,6 +19,7 @@ from yarl import URL
 
 from notifier.forms import address_of
 from nudges.learners import CHANNELS
+from schemas.errors import HomeroomError
 from schemas.learner import Channel
 
 ANSWER_S = 10.0
@@ -26,7 +27,7 @@ ANSWER_S = 10.0
 MAX_NAME = 80
 
 
-class AddressBookError(RuntimeError):
+class AddressBookError(HomeroomError, RuntimeError):
     """The address book cannot be read, or does not answer. The message holds no address."""
 
 

@@ -33,6 +33,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from schemas.errors import HomeroomError
+
 Kind = Literal[
     "taken",
     "refused",  # for now: it may be tried again
@@ -70,7 +72,7 @@ AT_FAULT = (400, 410, 413, 414, 422)
 """Statuses by which the request itself is at fault. Not 401, 403 and 404, which a setting can cause."""
 
 
-class StatusError(Exception):
+class StatusError(HomeroomError):
     """A web server answered with an error."""
 
     def __init__(self, status: int) -> None:

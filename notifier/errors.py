@@ -1,5 +1,7 @@
 """The error that ends a notifier."""
 
+from schemas.errors import HomeroomError
 
-class NotifierError(RuntimeError):
+
+class NotifierError(HomeroomError, RuntimeError):
     """It cannot go on; the message says why, in a line. Whoever started it starts it again."""

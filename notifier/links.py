@@ -14,6 +14,7 @@ from typing import Literal, get_args
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from schemas.errors import HomeroomError
 from schemas.fields import Id
 from schemas.learner import Channel
 from schemas.nudge import Nudge
@@ -27,7 +28,7 @@ _SIGNATURE = 16
 """Bytes of the 32 that are kept: 128 bits, as RFC 2104 allows."""
 
 
-class LinkError(ValueError):
+class LinkError(HomeroomError, ValueError):
     """The token was not made by us, or was cut on its way."""
 
 

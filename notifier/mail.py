@@ -25,12 +25,13 @@ from notifier.answers import Answer
 from notifier.forms import mailbox_of
 from notifier.letters import BEYOND_ASCII, Sender, letter_of
 from notifier.outgoing import Outgoing
+from schemas.errors import HomeroomError
 
 ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")
 """The code of RFC 3463 that an answer may begin with. The words after it may hold the address."""
 
 
-class _RefusedError(Exception):
+class _RefusedError(HomeroomError):
     """The server said no."""
 
     def __init__(self, step: str, code: int, words: bytes, *, for_good: bool = False) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 
 from notifier.outgoing import in_a_line
+from schemas.errors import HomeroomError
 from schemas.nudge import Nudge, NudgeCancelled, nudge_adapter
 
 LONGEST_LIFE = timedelta(days=60)
@@ -12,7 +13,7 @@ LONGEST_LIFE = timedelta(days=60)
 year 9999 would wait for ever, and with it the partition's offset."""
 
 
-class NoNudgeError(ValueError):
+class NoNudgeError(HomeroomError, ValueError):
     """The record is no nudge; the message names the field, what was found, and what was expected."""
 
 

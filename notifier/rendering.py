@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from notifier.addresses import Contact
 from notifier.errors import NotifierError
 from notifier.links import PURPOSES, Purpose
+from schemas.errors import HomeroomError
 from schemas.learner import Channel
 from schemas.nudge import Nudge
 
@@ -59,7 +60,7 @@ class Rendered:
     html: str
 
 
-class TemplateFailedError(RuntimeError):
+class TemplateFailedError(HomeroomError, RuntimeError):
     """A template cannot be filled in for this message."""
 
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from nudges.policy import AT, Policy
+from schemas.errors import HomeroomError
 
 MAX_CHARACTERS = 200_000
 """A hundred long campaigns. The policy travels in every day package."""
@@ -52,7 +53,7 @@ class Problem:
         )
 
 
-class PolicyError(ValueError):
+class PolicyError(HomeroomError, ValueError):
     """A text is no policy. ``problems`` are in the order of their lines."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -15,11 +15,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from schemas.errors import HomeroomError
+
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 """How a file is opened that must not be there."""
 
 
-class OutputError(ValueError):
+class OutputError(HomeroomError, ValueError):
     """A file cannot be written where it was asked for; the message says why and what was expected."""
 
 

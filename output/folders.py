@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from schemas.errors import HomeroomError
+
 MARKER = ".homeroom"
 """The file that says that a folder is ours, and what for."""
 
@@ -33,7 +35,7 @@ _EXPECTED = "expected a folder that is absent or empty"
 _ROOT = Path(__file__).resolve().parent.parent
 
 
-class FolderError(ValueError):
+class FolderError(HomeroomError, ValueError):
     """A folder cannot be taken, and nothing in it was touched; the message says why and what was expected."""
 
 

@@ -11,6 +11,8 @@ from functools import cache
 from importlib import resources
 from typing import Literal, get_args
 
+from schemas.errors import HomeroomError
+
 Class = Literal["passes", "mendable", "wrong"]
 
 
@@ -36,7 +38,7 @@ def class_of(code: int) -> Class:
     return classes().get(code, "passes")
 
 
-class StoreError(Exception):
+class StoreError(HomeroomError):
     """Either of the two below, or that an embedded store does not start."""
 
 
@@ -62,7 +64,7 @@ class StoreRejected(StoreError):  # noqa: N818 - what became of the batch
         return self.code is not None and class_of(self.code) == "mendable"
 
 
-class RefusedError(Exception):
+class RefusedError(HomeroomError):
     """The server says no: a ClickHouse error code and words for the client."""
 
     def __init__(self, code: int, message: str) -> None:

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from importlib import resources
 
+from schemas.errors import HomeroomError
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter
 
@@ -33,7 +34,7 @@ ORDER BY (number, at)
 """
 
 
-class MigrationError(RuntimeError):
+class MigrationError(HomeroomError, RuntimeError):
     """The migrations and the store do not fit together; the message names the migration."""
 
 

@@ -20,6 +20,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.errors import HomeroomError
 from schemas.inbound import event_adapter
 from sources.stream import Published, with_ticks
 
@@ -35,7 +36,7 @@ _BROKEN = (OSError, EOFError, zlib.error)
 """What reading a file raises that is not there, is a folder, or is packed wrongly or not to its end."""
 
 
-class NativeError(ValueError):
+class NativeError(HomeroomError, ValueError):
     """A file or line that cannot be read: says which line and field, the value, and what was expected."""
 
 

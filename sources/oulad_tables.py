@@ -21,6 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
+from schemas.errors import HomeroomError
+
 BATCH_ROWS = 16_384
 CSV_BLOCK_BYTES = 1 << 20
 MISSING = ["", "?"]
@@ -46,7 +48,7 @@ CLICKS = ("id_student", "id_site", "date", "sum_click")
 WORDS = frozenset({"code_module", "code_presentation", "activity_type", "final_result"})
 
 
-class OuladError(ValueError):
+class OuladError(HomeroomError, ValueError):
     """The folder is not OULAD: names the table and column, what was found and what was expected."""
 
 

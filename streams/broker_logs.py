@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPart
 from confluent_kafka.admin import AdminClient
 
 from engine.continuity import Log, Vouched
+from schemas.errors import HomeroomError
 from streams.logging_setup import BROKERS_WORDS
 from streams.topic_reader import own_reader
 
@@ -21,7 +22,7 @@ Place = tuple[str, int]
 """Topic and partition."""
 
 
-class LogsError(RuntimeError):
+class LogsError(HomeroomError, RuntimeError):
     """The broker did not tell of its logs in time."""
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from engine.state.partition_state import MARK, StateRow
+from schemas.errors import HomeroomError
 from streams.publisher import Publisher
 from streams.topic_reader import own_reader
 
@@ -30,7 +31,7 @@ _HEADER = "epoch"
 READ_S = 60.0
 
 
-class RestoreError(RuntimeError):
+class RestoreError(HomeroomError, RuntimeError):
     """The state topic could not be read to its end."""
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from features.catalogue import FEATURES
 from nudges.policy import Policy
 from nudges.policy_file import PolicyError, parse
+from schemas.errors import HomeroomError
 from schemas.fields import DAY_S
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ NAMES = tuple(feature.name for feature in FEATURES)
 SUFFIXES = (".yaml", ".yml")
 
 
-class PolicyFileError(ValueError):
+class PolicyFileError(HomeroomError, ValueError):
     """A policy file cannot be read, or is wrong. One readable line for each mistake."""
 
 

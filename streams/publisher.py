@@ -14,6 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer
 
 from engine.pieces import RECORD_BYTES
+from schemas.errors import HomeroomError
 from streams.logging_setup import BROKERS_WORDS
 
 QUEUE_FULL_WAIT_S = 0.05
@@ -38,7 +39,7 @@ LAST_FLUSH_S = 5.0
 log = logging.getLogger(__name__)
 
 
-class PublishError(RuntimeError):
+class PublishError(HomeroomError, RuntimeError):
     """The broker did not take a message, or not within the delivery timeout."""
 
 

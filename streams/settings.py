@@ -18,6 +18,7 @@ from engine.pseudonyms import Identity
 from engine.rules import Rules
 from nudges.levels import LevelSettings
 from nudges.policy import Cap, Policy
+from schemas.errors import HomeroomError
 from sinks.address import StoreAddress
 from streams.pace import Pace
 
@@ -33,7 +34,7 @@ LEVELS, POLICY = LevelSettings(), Policy()
 Kind = TypeVar("Kind", bound=BaseSettings)
 
 
-class SettingsError(ValueError):
+class SettingsError(HomeroomError, ValueError):
     """A setting is wrong. The message is one readable line for each."""
 
 

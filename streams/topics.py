@@ -24,6 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from engine.pieces import RECORD_BYTES
+from schemas.errors import HomeroomError
 from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, FEEDBACK, RECEIPTS, STATE, TOPICS, TopicSpec
 
 TIMEOUT_S = 10.0
@@ -49,7 +50,7 @@ RECEIPTS_KEPT_MS = 60 * 86_400_000
 nothing more to say."""
 
 
-class TopicsError(RuntimeError):
+class TopicsError(HomeroomError, RuntimeError):
     """The broker cannot be asked, or refused to create a topic."""
 
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+from functools import partial
+from typing import NoReturn
 
 import faust
 import uvloop
@@ -9,6 +11,7 @@ import uvloop
 from engine.garbage_collection import collect_seldom
 from streams.app import Pipeline
 from streams.cohosting import CohostedApp, cohost
+from streams.ending import Ending, leave
 from streams.logging_setup import configure_logging
 from streams.metrics_port import serve_metrics
 from streams.settings import Settings
@@ -16,20 +19,21 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, console: CohostedApp | None = None) -> int:
-    """Work until stopped. Returns the process's exit code: 0 after a signal, not 0 after a failure.
+def run(settings: Settings, console: CohostedApp | None = None) -> NoReturn:
+    """Work until stopped, and end the process: with code 0 after a signal, not 0 after a failure.
 
+    Raises ``SettingsError`` where a port is taken.
     console: served from this worker, where given.
     """
     ending = Ending(settings.stop_s)
     uvloop.install()
     collect_seldom()
     configure_logging(settings.log_level)
-    pipeline = Pipeline(settings)
+    pipeline = Pipeline(settings, ending)
     if console is not None:
         cohost(pipeline.app, console)
-    if settings.metrics_port:
-        start_http_server(settings.metrics_port, settings.metrics_host, registry=pipeline.metrics.registry)
+    host, port = settings.metrics_host, settings.metrics_port
+    serve_metrics(host, port, pipeline.metrics.registry, "HOMEROOM_METRICS_PORT")
     # Above info Faust sets the root logger to debug to feed its spinner, a sixth of the processor.
     worker = _Worker(pipeline.app, loglevel="info", override_logging=False, redirect_stdouts=False)
     log.info("worker of group %s on %s", settings.group, settings.broker)

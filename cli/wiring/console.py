@@ -153,11 +153,15 @@ def assembled(
         readers.close()
 
 
-def cohosted(settings: Settings, keys: Iterable[ApiKey]) -> CohostedApp:
-    """The console for a worker to serve. Raises ``SettingsError`` where its port is taken."""
+def cohosted(settings: Settings, keys: Iterable[ApiKey] | KeyRing) -> CohostedApp:
+    """The console for a worker to serve.
+
+    Raises ``SettingsError`` where its port is taken, or a setting of it is wrong.
+    """
+    site_of(settings)
     place = Place(settings.console_host, settings.console_port)
     place.check()
-    return CohostedApp(lambda: assembled(settings, keys), place.host, place.port, SERVER)
+    return CohostedApp(lambda: assembled(settings, keys), place.host, place.port, server_options(settings))
 
 
 def serve(

@@ -15,6 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 
 from console.ports import Person
 from engine.pseudonyms import Identity
+from schemas.errors import HomeroomError
 from streams.topic_reader import own_reader
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ LOOK_UP_S = 2.0
 BATCH = 1000
 
 
-class RosterError(ValueError):
+class RosterError(HomeroomError, ValueError):
     """The roster is not as it should be. The message is one readable line."""
 
 

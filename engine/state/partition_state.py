@@ -36,6 +36,7 @@ from online_models import memory
 from online_models.labels import KEPT
 from online_models.recommender import Trail
 from online_models.trails import Trails
+from schemas.errors import HomeroomError
 from schemas.fields import DAY_S, EARLIEST, LATEST
 
 F = len(FEATURES)
@@ -103,11 +104,11 @@ _EXPOSURES, _TRAIL = b"x", b"t"
 _UNPLACED, _WORK_NAMES = b"w", b"v"
 
 
-class StateMismatchError(ValueError):
+class StateMismatchError(HomeroomError, ValueError):
     """Stored rows were written by another version of the features or layout, or some are lost."""
 
 
-class StateIncompleteError(ValueError):
+class StateIncompleteError(HomeroomError, ValueError):
     """Rows that the last checkpoint counts are gone. The message says of what, and what to do."""
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 import orjson
 
+from schemas.errors import HomeroomError
+
 _KIND = b"s|"
 
 
-class LostRowsError(ValueError):
+class LostRowsError(HomeroomError, ValueError):
     """The state topic does not hold what its mark says."""
 
 

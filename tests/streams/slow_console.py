@@ -36,5 +36,5 @@ def slow_down(seconds: float) -> None:
 if __name__ == "__main__":
     slow_down(float(sys.argv[1]))
     settings = load()
-    keys = read_keys(Path(settings.console_keys))
-    sys.exit(run(settings, console.cohosted(settings, keys)))
+    keys = KeyRing.of_file(Path(settings.console_keys))
+    run(settings, console.cohosted(settings, keys))

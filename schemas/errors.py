@@ -1,0 +1,9 @@
+"""The root of every error of the project."""
+
+
+class HomeroomError(Exception):
+    """Something that its reader can mend, in one readable line: what was found, and what was expected.
+
+    The command line prints it without a traceback and ends with exit code 2. A subclass names the kind, and
+    derives from ``ValueError`` or ``RuntimeError`` too: an input, or a state of the world, is wrong.
+    """
