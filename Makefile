@@ -20,7 +20,7 @@ ifneq ($(realpath $(dir $(firstword $(MAKEFILE_LIST)))),$(realpath .))  # what i
 $(error run make in the folder of homeroom's Makefile, or as make -C FOLDER)
 endif
 
-.PHONY: help demo test check types format bench tables lock setup setup-dev clean
+.PHONY: digest help demo test check types format bench tables lock setup setup-dev clean
 
 help:  ## this list
 	@echo "homeroom: make demo shows it, make test proves it. Python 3.11 to 3.13 is all they need."
@@ -46,6 +46,9 @@ types: setup-dev
 format: setup-dev  ## format the code, sort its imports, write the generated files anew
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
 	@$(BIN)/python -m schemas.export && $(BIN)/python -m cli.feature_table && $(BIN)/python -m cli.document && $(BIN)/python -m grafana.build
+
+digest: setup-dev  ## hashes of all that a replay gives out, to hold a change of structure against
+	@$(BIN)/python -m benchmarks.replay_digest $(ARGS)
 
 bench: setup .venv-bench/ready  ## events a second against the floor, plain Faust and Quix Streams
 	@HOMEROOM_BENCH_PYTHON=.venv-bench/bin/python $(BIN)/python -m benchmarks.throughput $(ARGS)
