@@ -20,8 +20,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from online_models.companions import counted
-from online_models.quality import HOURS, KINDS, Counts, QualityWatch
+from data_quality.companions import counted
+from data_quality.counts import HOURS, KINDS, Counts
+from data_quality.watch import QualityWatch
 from schemas.activity import ACTIVITY_KINDS
 from schemas.quality import DataQualityEvent
 from sources.oulad import OuladFolder

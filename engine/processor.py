@@ -36,6 +36,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from data_quality.companions import counted
 from engine import last_resort
 from engine.batch.activities import Activities, Activity
 from engine.batch.admission import Intake, Work
@@ -60,10 +61,9 @@ from features.catalogue import FINGERPRINT
 from features.compute import features
 from features.coursework import SCORE_STEPS, Run, rearrange, submit
 from features.doubt import doubt
+from features.packed_arrays import pack
 from features.ring import CLOSED, NEVER, RING, Ints, count, turn, usual_hours
 from features.yardsticks import count as count_deadlines
-from online_models.arrays import pack
-from online_models.companions import counted
 from online_models.labels import OPEN, WITHDRAWN, outcome_of
 from online_models.recommender import Transitions, by_run
 from schemas.activity import ACTIVITY_KINDS

@@ -23,7 +23,7 @@ from pydantic import JsonValue
 from river.drift import ADWIN
 
 from features.catalogue import BINS, FEATURES, INDEX
-from online_models.arrays import pack, unpack
+from features.packed_arrays import pack, unpack
 from online_models.cohorts import Histogram, phase_of
 from schemas.learning import ModelEvent, TrainingExample
 from schemas.packed import PackedArray

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from features.catalogue import BINS, FEATURES
-from online_models.arrays import pack, unpack
+from features.packed_arrays import pack, unpack
 from online_models.design import (
     CONTEXT,
     CONTEXT_WEIGHT,

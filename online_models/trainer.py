@@ -21,17 +21,18 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from data_quality.counts import merge_counts, merge_together
+from data_quality.watch import QualityWatch
 from features.catalogue import FINGERPRINT
+from features.packed_arrays import pack, unpack
 from features.ring import HOURS
 from features.yardsticks import COUNTED, Counts
-from online_models.arrays import pack, unpack
 from online_models.challenger import Pair
 from online_models.cohorts import Histogram, merge, phase, rank_table
 from online_models.design import check_example
 from online_models.drift import Drift
 from online_models.intercepts import Intercepts, check_counts
 from online_models.metrics import Progress
-from online_models.quality import QualityWatch, merge_counts, merge_together
 from online_models.recommender import Table, learn, merged
 from schemas.learning import DayPackage, DayReport, ModelEvent, ModelSnapshot, TrainingExample
 from schemas.packed import PackedArray

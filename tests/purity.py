@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-PURE = ("schemas", "features", "online_models", "nudges", "engine")
+PURE = ("schemas", "features", "data_quality", "online_models", "nudges", "engine")
 
 EXPORT = ("schemas/export.py",)
 """Writes the JSON Schemas: a tool of the repository, no part of the pipeline."""

@@ -41,7 +41,7 @@ def test_a_breach_of_each_contract_is_named(tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     breaches = {
         "engine/outputs.py": "import streams.app",
-        "online_models/arrays.py": "import confluent_kafka",
+        "features/packed_arrays.py": "import confluent_kafka",
         "nudges/levels.py": "import features",
         "console/ports.py": "import nudges",
         "notifier/places.py": "import sinks",

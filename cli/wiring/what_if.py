@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from console.ports import Effect, Estimate, NoModelError, UnknownFeatureError
 from features.bins import code, span
 from features.catalogue import FEATURES, INDEX
-from online_models.arrays import unpack
+from features.packed_arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Seen
 from online_models.explanations import View, main_reasons, middle_of

@@ -18,6 +18,7 @@ from features.bins import Codes
 from features.catalogue import FEATURES, INDEX
 from features.coursework import Run
 from features.doubt import Doubt
+from features.packed_arrays import unpack
 from features.ring import RING, Ints, habits
 from features.yardsticks import Counts
 from nudges.choosing import Situation
@@ -28,7 +29,6 @@ from nudges.learners import Learner, heard
 from nudges.levels import Levels, agreed, moving, name, step
 from nudges.policy import Phase, Policy, main_reason, phase_of
 from nudges.timing import Habit
-from online_models.arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Estimate, Seen
 from online_models.explanations import Why, confirmed, explain, typical_of

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from features.coursework import Run
+from features.packed_arrays import unpack
 from features.yardsticks import Counts, Yardstick, yardstick
-from online_models.arrays import unpack
 from schemas.learning import DayPackage
 
 

@@ -14,8 +14,8 @@ import orjson
 from numpy.typing import NDArray
 
 from engine.batch.admission import HOUR_S
+from features.packed_arrays import pack
 from features.ring import Ints
-from online_models.arrays import pack
 from schemas.activity import ACTIVITY_KINDS
 from schemas.dead_letter import DeadLetter, DeadLetterReason
 from schemas.fields import DAY_S

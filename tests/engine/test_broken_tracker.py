@@ -10,8 +10,8 @@ import pytest
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
 from evaluation.backtest import Backtest
+from features.packed_arrays import unpack
 from nudges.policy import Policy
-from online_models.arrays import unpack
 from schemas.learning import DayPackage
 from schemas.nudge import Nudge
 from schemas.quality import DataQualityEvent, DayQuality

@@ -13,7 +13,7 @@ from engine.pieces import RECORD_BYTES, Gathering, packed, piece_of, records_of,
 from engine.processor import PartitionProcessor
 from engine.state.partition_state import MARK, PartitionState
 from features.catalogue import FEATURES, FINGERPRINT
-from online_models.arrays import pack
+from features.packed_arrays import pack
 from online_models.classifier import RiskClassifier
 from online_models.trainer import Trainer
 from schemas.dead_letter import DeadLetter

@@ -18,9 +18,9 @@ from engine.rules import Rules
 from engine.scoring.scorer import WRITE_EVERY, WRITE_MOVED
 from engine.state.partition_state import PartitionState
 from features.catalogue import INDEX
+from features.packed_arrays import unpack
 from nudges.policy import REACH_OUT, Cap, Policy, StudyTime
 from nudges.quiet_hours import QuietHours
-from online_models.arrays import unpack
 from online_models.labels import EXIT_DAYS, SILENCE_HORIZON
 from online_models.trainer import Trainer
 from online_models.warming import recency_prior

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from engine.processor import PartitionProcessor
 from evaluation.backtest import Backtest
+from features.packed_arrays import unpack
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
-from online_models.arrays import unpack
 from online_models.design import Seen
 from online_models.intercepts import MILLION
 from online_models.memory import HALF_LIFE_DAYS

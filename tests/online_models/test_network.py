@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from features.catalogue import BINS, FEATURES
+from features.packed_arrays import pack
 from online_models import network
-from online_models.arrays import pack
 from online_models.design import CONTEXT_WEIGHT, RANKED, TERMS, Seen
 from online_models.network import EXITS, GRID, LOST, Weights
 from tests.online_models.examples import enrolments, rows, seeded, seen_of, truth

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from features.bins import histogram
 from features.catalogue import FINGERPRINT
+from features.packed_arrays import pack, unpack
 from features.yardsticks import COUNTED, Counts
-from online_models.arrays import pack, unpack
 from online_models.cohorts import rank_table
 from online_models.scoring import scorer_of
 from online_models.trainer import Trainer, shuffled

@@ -9,7 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from engine.pieces import RECORD_BYTES, packed, records_of
 from features.catalogue import FEATURES, FINGERPRINT
-from online_models.arrays import pack
+from features.packed_arrays import pack
 from online_models.classifier import RiskClassifier
 from schemas.learning import DayPackage
 from streams.day_packages import RETAINED, PackageReader

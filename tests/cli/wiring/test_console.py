@@ -17,9 +17,9 @@ from console.ports import NoModelError, OutboxDownError, Person, UnknownFeatureE
 from engine.pseudonyms import Identity
 from features.bins import code, span, value
 from features.catalogue import FEATURES, INDEX
+from features.packed_arrays import unpack
 from local.brokers import EmbeddedBroker, free_port
 from local.demo_names import simulated_names
-from online_models.arrays import unpack
 from online_models.design import Seen
 from online_models.scoring import scorer_of
 from schemas.inbound import feedback_adapter

@@ -10,12 +10,12 @@ from engine.processor import PartitionProcessor
 from engine.rules import Rules
 from engine.state.partition_state import PartitionState
 from evaluation.backtest import Backtest
+from features.packed_arrays import unpack
 from nudges.experiments.bandit import INPUTS
 from nudges.experiments.outcomes import STAGES
 from nudges.experiments.report import Counted, lines
 from nudges.levels import LevelSettings
 from nudges.policy import REACH_OUT, Policy, Variant
-from online_models.arrays import unpack
 from online_models.labels import SILENCE_HORIZON
 from schemas.nudge import Nudge
 from sources.simulator import AnsweringTerm, ResponsePlan, Run, SimulationPlan, stream

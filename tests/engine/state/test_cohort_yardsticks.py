@@ -4,8 +4,8 @@ import numpy as np
 
 from engine.state.cohort_yardsticks import Measures
 from features.coursework import Run
+from features.packed_arrays import pack
 from features.yardsticks import COUNTED, Counts, yardstick
-from online_models.arrays import pack
 from schemas.learning import DayPackage, ModelSnapshot
 
 RUN = Run("c/r", "c", 100, 200, np.array([120, 140]), np.array([0.5, 0.5]), ("a", "b"))

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import orjson
 
+from data_quality.counts import merge_counts
 from engine.batch.admission import Intake, Timing
 from engine.batch.decoding import Refusal, letter
 from engine.state.source_counts import MOST, Hits, Tallies
-from online_models.quality import merge_counts
 from schemas.activity import ACTIVITY_KINDS
 from schemas.quality import UNNAMED
 from tests.streams.pipeline import activity, batch_of, record

@@ -8,17 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from online_models.arrays import pack
-from online_models.companions import counted
-from online_models.quality import (
-    ACCEPTED_AFTER,
-    HOURS,
-    KINDS,
-    Counts,
-    QualityWatch,
-    merge_counts,
-    merge_together,
-)
+from data_quality.companions import counted
+from data_quality.counts import HOURS, KINDS, Counts, merge_counts, merge_together
+from data_quality.detection import ACCEPTED_AFTER
+from data_quality.watch import QualityWatch
+from features.packed_arrays import pack
 from schemas.activity import ACTIVITY_KINDS
 from schemas.quality import DataQualityEvent, DayQuality, Fault, SourceCounts
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from online_models.rhythm import LEAST_NOISE, WARM, Level, Noise, share_surprise
+from data_quality.rhythm import LEAST_NOISE, WARM, Level, Noise, share_surprise
 
 
 @pytest.mark.parametrize(("noise", "expected"), [(0.02, 30.0), (0.1, 400.0), (0.5, 2000.0)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from online_models.arrays import pack, unpack
+from features.packed_arrays import pack, unpack
 from schemas.packed import PackedArray
 
 arrays = st.sampled_from(["<u1", "<i2", "<i4", "<f4", "<f8", ">i4", ">f8"]).flatmap(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from online_models.companions import FEW, KINDS, Companions, counted, restored, stored
-from online_models.rhythm import DOUBTED, WARM
+from data_quality.companions import FEW, KINDS, Companions, counted, restored, stored
+from data_quality.rhythm import DOUBTED, WARM
 from schemas.activity import ACTIVITY_KINDS
 
 HOME, CONTENT, FORUM, SUBMISSION = (

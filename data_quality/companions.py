@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from online_models.rhythm import DOUBTED, FIRST_VARIANCE, LN10, LOST, SHARE, SHARE_NOISE, WARM, cumulated
+from data_quality.rhythm import DOUBTED, FIRST_VARIANCE, LN10, LOST, SHARE, SHARE_NOISE, WARM, cumulated
 from schemas.activity import ACTIVITY_KINDS, ActivityKind
 
 KINDS = len(ACTIVITY_KINDS)
