@@ -19,7 +19,8 @@ from features.catalogue import FEATURES, INDEX
 from features.packed_arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Seen
-from online_models.explanations import View, main_reasons, middle_of
+from online_models.explanations import main_reasons, middle_of
+from online_models.feature_wording import View
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 

@@ -15,17 +15,14 @@ from online_models.cohorts import rank_table
 from online_models.explanations import (
     GROUPS,
     NOT_NEW,
-    WORDS,
-    View,
     _as_typical,
     confirmed,
-    describe,
     explain,
     main_reasons,
     middle_of,
-    sentence,
     typical_of,
 )
+from online_models.feature_wording import WORDS, View, describe, sentence
 from online_models.scoring import MixedScorer, log_odds_of
 from schemas.risk import MEMORY, MODEL, RUN
 from tests.online_models.examples import F, enrolments, seeded, seen_of
