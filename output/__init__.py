@@ -1,1 +1,1 @@
-"""What commands write: files and folders that are never somebody else’s, and what is shown on a terminal."""
+"""What commands write: files and folders that are never another's, and what a terminal shows."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.table import Column
 
 from output.screen import Screen, styled, table, visible
-from tests.import_rules import MAY_IMPORT
+from tests.test_imports import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 
@@ -97,7 +97,7 @@ def _calls(path: Path) -> list[str]:
 def test_every_command_prints_through_the_one_console() -> None:
     found = {
         path.relative_to(ROOT).as_posix(): calls
-        for package in MAY_IMPORT
+        for package in PACKAGES
         for path in (ROOT / package).rglob("*.py")
         if (calls := _calls(path))
     }
