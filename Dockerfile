@@ -1,11 +1,13 @@
-# One image for every homeroom process: the worker by default, any other command by its name.
+# The image of every homeroom process. With LOCK=worker, the default, it holds what a worker and the set-up need;
+# with LOCK=runtime all extras too: console, notifier, evaluation, embedded store and broker.
 FROM python:3.12-slim AS build
+ARG LOCK=worker
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/homeroom
 WORKDIR /build
 # The libraries first: they change less often than the code, and are its largest part.
-COPY requirements/runtime.txt requirements/
-RUN /opt/homeroom/bin/pip install --require-hashes -r requirements/runtime.txt
+COPY requirements requirements
+RUN /opt/homeroom/bin/pip install --require-hashes -r requirements/$LOCK.txt
 COPY . .
 RUN /opt/homeroom/bin/pip install --no-deps --no-build-isolation .
 

@@ -6,7 +6,10 @@
 .DEFAULT_GOAL := help
 VENV ?= .venv
 BIN := $(VENV)/bin
-CODE := $(wildcard output schemas sources features online_models data_quality nudges engine streams sinks notifier grafana console evaluation local cli tests benchmarks)
+CODE := $(wildcard output schemas sources features online_models data_quality nudges engine streams sinks notifier grafana console evaluation local cli examples tests benchmarks)
+CHECKS := check-format check-lint check-types check-generated check-rules
+GENERATORS := schemas.export cli.feature_table cli.document grafana.build
+PURE_TESTS := $(wildcard $(addprefix tests/,schemas features data_quality online_models nudges output) tests/engine/batch tests/engine/day tests/engine/state)
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
 PIP := $(BIN)/python $(INSTALL)
 UV := uv==0.13.9
@@ -20,7 +23,7 @@ ifneq ($(realpath $(dir $(firstword $(MAKEFILE_LIST)))),$(realpath .))  # what i
 $(error run make in the folder of homeroom's Makefile, or as make -C FOLDER)
 endif
 
-.PHONY: digest help demo test check types format bench tables lock setup setup-dev clean
+.PHONY: digest help demo test dist check quick $(CHECKS) format bench tables lock setup setup-dev clean
 
 help:  ## this list
 	@echo "homeroom: make demo shows it, make test proves it. Python 3.11 to 3.13 is all they need."
@@ -34,18 +37,29 @@ test: setup-dev  ## every test; real Apache Kafka where Java and Maven are there
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup-dev  ## format, lint, types, import rules, generated files up to date
-	@echo "check: format" && $(BIN)/ruff format --quiet --check . || { echo "check: run make format"; exit 1; }
-	@echo "check: lint" && $(BIN)/ruff check --quiet .
-	@echo "check: types" && $(MAKE) --silent types
-	@echo "check: generated files" && $(BIN)/python -m schemas.export --check && $(BIN)/python -m cli.feature_table --check && $(BIN)/python -m cli.document --check && $(BIN)/python -m grafana.build --check
-	@echo "check: import rules, repository" && $(BIN)/python -m pytest -q tests/test_imports.py tests/test_repository.py
+	@set -e; for step in $(CHECKS); do echo "check: $${step#check-}"; $(MAKE) --silent $$step; done
 
-types: setup-dev
+check-format: setup-dev
+	@$(BIN)/ruff format --quiet --check . || { echo "check: run make format"; exit 1; }
+
+check-lint: setup-dev
+	@$(BIN)/ruff check --quiet .
+
+check-types: setup-dev
 	@$(BIN)/mypy --no-error-summary $(CODE)
+
+check-generated: setup-dev
+	@set -e; for module in $(GENERATORS); do $(BIN)/python -m $$module --check; done
+
+check-rules: setup-dev
+	@$(BIN)/python -m pytest -q tests/test_imports.py tests/test_repository.py
+
+quick: check  ## the quick part, in minutes: check, and the tests of the pure packages
+	@$(BIN)/python -m pytest -q $(PURE_TESTS) $(ARGS)
 
 format: setup-dev  ## format the code, sort its imports, write the generated files anew
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
-	@$(BIN)/python -m schemas.export && $(BIN)/python -m cli.feature_table && $(BIN)/python -m cli.document && $(BIN)/python -m grafana.build
+	@set -e; for module in $(GENERATORS); do $(BIN)/python -m $$module; done
 
 digest: setup-dev  ## hashes of all that a replay gives out, to hold a change of structure against
 	@$(BIN)/python -m benchmarks.replay_digest $(ARGS)
@@ -69,14 +83,19 @@ tables: setup-dev  ## docs/evaluation-tables.md anew, from real learners: OULAD=
 
 lock: .venv-lock/bin/uv  ## pin and hash what pyproject.toml asks for (UPGRADE=1 for newest releases)
 	@mkdir -p requirements
-	@$(COMPILE) pyproject.toml --group build --group dev --group baselines -o requirements/dev.txt >/dev/null
-	@$(COMPILE) pyproject.toml --group build -c requirements/dev.txt -o requirements/runtime.txt >/dev/null
+	@$(COMPILE) pyproject.toml --extra all --group build --group dev --group baselines -o requirements/dev.txt >/dev/null
+	@$(COMPILE) pyproject.toml --extra all --group build -c requirements/dev.txt -o requirements/runtime.txt >/dev/null
+	@$(COMPILE) pyproject.toml --group build -c requirements/dev.txt -o requirements/worker.txt >/dev/null
 	@$(COMPILE) --group bench -o requirements/bench.txt >/dev/null
 	@grep -c '==' requirements/*.txt
 
 setup: $(VENV)/ready-runtime  ## the environment of make demo, without running it
 
 setup-dev: $(VENV)/ready-dev  ## the environment of make test and make check
+
+dist: setup-dev  ## sdist and wheel in dist/, built from what is committed
+	@$(BIN)/python -c 'from setuptools import build_meta as made; made.build_sdist("dist"); made.build_wheel("dist")' >/dev/null
+	@ls dist
 
 clean:  ## remove environments, caches and builds that make made; leaves data/ and all else alone
 	@for folder in .venv .venv-bench .venv-lock; do \

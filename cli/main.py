@@ -48,10 +48,10 @@ from output.folders import fresh, taken
 from output.screen import console, styled
 from output.screen import table as table_of
 from schemas.errors import HomeroomError
+from schemas.extras import named
 from sinks.migrate import migrate as run_migrations
 from sinks.store import StoreReader, wait_until_up
 from sources import native, simulator
-from sources.oulad import OuladFolder
 from sources.stream import Published, paced
 from streams import policy_files as policies
 from streams import topics
@@ -206,6 +206,8 @@ def replay(
         raise typer.BadParameter("give one of --oulad and --events")
     files.check(summary_json, force=force)
     if oulad is not None:
+        from sources.oulad import OuladFolder  # noqa: PLC0415 - needs an extra
+
         found = OuladFolder(oulad)
         known = [one.course_run for one in found.presentations]
         if unknown := sorted({*(presentations or ())} - {*known}):
@@ -551,7 +553,8 @@ def main(run: Callable[[], Any] = app) -> None:
         if isinstance(stream, TextIOWrapper):  # a terminal's own letters may lack some of the data's
             stream.reconfigure(errors="backslashreplace")
     try:
-        run()
+        with named():
+            run()
     except HomeroomError as error:
         print(f"homeroom: {error}", file=sys.stderr)
         sys.exit(2)

