@@ -403,9 +403,7 @@ class PartitionState:
             stored = state._large.join(stored)
             state._restore_mark(mark, stored)
         except (IncompleteError, LostRowsError) as error:
-            raise StateMismatchError(
-                f"the state topic has lost rows: {error}; replay the events into a fresh state topic"
-            ) from None
+            raise StateIncompleteError(_lost(str(error))) from None
         enrolments, trails, unplaced = [], {}, {}
         for key, value in stored.items():
             kind, _, name = key.partition(b"|")
@@ -431,11 +429,7 @@ class PartitionState:
         found = self._row_counts()
         for what, count in counted.items():
             if found[what] < count:
-                raise StateIncompleteError(
-                    f"the state topic has lost rows: {found[what]} of {count} {what} are there; was its "
-                    "cleanup.policy other than compact? Restore it, or, to go on with what the events topic "
-                    "still holds, delete it and run `homeroom topics create`"
-                )
+                raise StateIncompleteError(_lost(f"{found[what]} of {count} {what} are there"))
 
     def _restore_mark(self, mark: dict[str, Any], stored: dict[bytes, bytes]) -> None:
         """Take the mark, and its sections out of the rows."""
@@ -488,6 +482,13 @@ class PartitionState:
             rows[name] = stored[name]
         if "scored" not in (layout.names or ()):
             coursework.order_scores(rows)
+
+
+def _lost(what: str) -> str:
+    return (
+        f"the state topic has lost rows: {what}; was its cleanup.policy other than compact? Restore it, or, to "
+        "go on with what the events topic still holds, delete it and run `homeroom topics create`"
+    )
 
 
 def run_of(calendar: dict[str, Any]) -> Run:
