@@ -486,8 +486,8 @@ class PartitionState:
 
 def _lost(what: str) -> str:
     return (
-        f"the state topic has lost rows: {what}; was its cleanup.policy other than compact? Restore it, or, to "
-        "go on with what the events topic still holds, delete it and run `homeroom topics create`"
+        f"the state topic has lost rows: {what}; was its cleanup.policy other than compact? Restore it, or, "
+        "to go on with what the events topic still holds, delete it and run `homeroom topics create`"
     )
 
 

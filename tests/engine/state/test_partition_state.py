@@ -248,6 +248,33 @@ def test_rows_of_another_release_are_refused_in_words(name: str, value: object) 
         restored(rows)
 
 
+OLDER = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scored"])
+
+
+def _as(layout: np.dtype[Any], row: bytes) -> bytes:
+    found, now = np.zeros(1, layout), np.frombuffer(row, ROW)
+    for name in layout.names or ():
+        found[name] = now[name]
+    return found.tobytes()
+
+
+def as_version_5(rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Rows as the release before wrote them: scores without an order; the mark held the sections and named
+    the id rows."""
+    mark = orjson.loads(rows[MARK])
+    older, newer, following = mark.pop("id_rows")
+    for name in mark.pop("sections"):
+        mark[name] = orjson.loads(rows[b"s|" + name.encode()])
+    mark |= {"version": 5, "chunk": following}
+    mark["id_chunks"] = [[f"i|{at}" for at in range(*ends)] for ends in ((older, newer), (newer, following))]
+    kept = {
+        key: value if key[:1] != b"e" else _as(OLDER, value)
+        for key, value in rows.items()
+        if not key.startswith(b"s|")
+    }
+    return kept | {MARK: orjson.dumps(mark)}
+
+
 def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
     """They do not tell in which order scores came, but for the last one."""
     state = PartitionState(IDENTITY)
@@ -258,24 +285,15 @@ def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
             submit(state.rows, slot, state.runs[0], work, START, 0.5, state.unplaced)
     rows: dict[bytes, bytes] = {}
     checkpoint(state, rows)
-    older = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scored"])
-    before = {key: value if key[:1] != b"e" else _as(older, value) for key, value in rows.items()}
-    before[MARK] = orjson.dumps(orjson.loads(rows[MARK]) | {"version": 5})
+    before = as_version_5(rows)
     back = restored(before)
     assert [back.rows["scored"][slot, :2].tolist() for slot in range(3)] == [[2, 0], [1, 2], [2, 1]]
-    for name in older.names or ():
+    for name in OLDER.names or ():
         assert back.rows[name][:3].tobytes() == state.rows[name][:3].tobytes()
     anew: dict[bytes, bytes] = {}
     checkpoint(back, anew)
     assert {len(value) for key, value in anew.items() if key[:1] == b"e"} == {ROW.itemsize}
     same(back, restored(before | anew))
-
-
-def _as(layout: np.dtype[Any], row: bytes) -> bytes:
-    found, now = np.zeros(1, layout), np.frombuffer(row, ROW)
-    for name in layout.names or ():
-        found[name] = now[name]
-    return found.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -330,18 +348,6 @@ def test_what_a_pending_example_takes_is_what_the_docs_say() -> None:
     assert f"{pending} of its {ROW.itemsize:,} bytes" in text
     for page in ("README.md", "docs/architecture.md"):
         assert f"{ROW.itemsize:,} bytes" in Path(page).read_text()
-
-
-def as_version_5(rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """Rows as the release before pieces wrote them: the mark held the sections, and named the id rows."""
-    mark = orjson.loads(rows[MARK])
-    older, newer, following = mark.pop("id_rows")
-    for name in mark.pop("sections"):
-        mark[name] = orjson.loads(rows[b"s|" + name.encode()])
-    mark |= {"version": 5, "chunk": following}
-    mark["id_chunks"] = [[f"i|{at}" for at in range(*ends)] for ends in ((older, newer), (newer, following))]
-    kept = {key: value for key, value in rows.items() if not key.startswith(b"s|")}
-    return kept | {MARK: orjson.dumps(mark)}
 
 
 def test_rows_of_the_release_before_are_read_and_gone_on_with() -> None:
