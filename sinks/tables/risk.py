@@ -1,4 +1,4 @@
-"""Tables of learners' risk: its history, its changes with their reasons, and how each enrolment stands now."""
+"""Tables of learners' risk: its history, its changes with reasons, and how each enrolment stands now."""
 
 from sinks.tables.declaration import DAY, NAME, PARTITION, TIME, VERSION, Table
 
