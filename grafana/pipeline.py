@@ -40,7 +40,7 @@ BY_PARTITION = f"""FROM pipeline_health
             GROUP BY time, partition_name
             ORDER BY time"""
 IN_ALL = f"FROM pipeline_health WHERE $__timeFilter(at) AND {CHOSEN} GROUP BY time ORDER BY time"
-PARTITION = "concat('partition ', toString(`partition`)) AS partition_name"
+SERIES = "concat('partition ', toString(`partition`)) AS partition_name"
 
 
 def _overview() -> list[Panel]:
@@ -119,13 +119,13 @@ def _reading() -> list[Panel]:
             "Records that wait in Kafka. One partition above the others: a learner or a course that sends "
             "far more than the rest, or a worker that is stuck.",
             "short",
-            f"SELECT $__timeInterval(at) AS time, {PARTITION}, max(lag) AS Value {BY_PARTITION}",
+            f"SELECT $__timeInterval(at) AS time, {SERIES}, max(lag) AS Value {BY_PARTITION}",
         ),
         lines(
             "Watermark age by partition",
             "Clock less watermark. All partitions wait for the slowest at every day's end.",
             "s",
-            f"""SELECT $__timeInterval(at) AS time, {PARTITION}, max(dateDiff('second', watermark, at)) AS Value
+            f"""SELECT $__timeInterval(at) AS time, {SERIES}, max(dateDiff('second', watermark, at)) AS Value
             {BY_PARTITION}""",
         ),
         lines(
@@ -163,14 +163,14 @@ def _checkpoints() -> list[Panel]:
             "For how long the oldest batch had waited for the commit of its offsets, as a checkpoint ended. "
             "It follows the checkpoints' pace; where it only grows, see HomeroomCommittedOffsetStuck.",
             "s",
-            f"SELECT $__timeInterval(at) AS time, {PARTITION}, max(uncommitted_s) AS Value {BY_PARTITION}",
+            f"SELECT $__timeInterval(at) AS time, {SERIES}, max(uncommitted_s) AS Value {BY_PARTITION}",
         ),
         lines(
             "State size",
             "What the rows of the enrolments held take, in memory and again in the state topic; the trails "
             "of the suggestions come on top, about a fifth. Grows until course runs have ended.",
             "bytes",
-            f"""SELECT $__timeInterval(at) AS time, {PARTITION}, max(enrolments) * {ROW_BYTES} AS Value
+            f"""SELECT $__timeInterval(at) AS time, {SERIES}, max(enrolments) * {ROW_BYTES} AS Value
             {BY_PARTITION}""",
             WIDTH // 4,
         ),
@@ -178,7 +178,7 @@ def _checkpoints() -> list[Panel]:
             "Enrolments held",
             "Learners times course runs, those that have ended lately included.",
             "short",
-            f"""SELECT $__timeInterval(at) AS time, {PARTITION}, max(enrolments) AS Value
+            f"""SELECT $__timeInterval(at) AS time, {SERIES}, max(enrolments) AS Value
             {BY_PARTITION}""",
             WIDTH // 4,
         ),
@@ -194,7 +194,7 @@ def _checkpoints() -> list[Panel]:
             "Taken in, and behind the end of a day that waits for its package, or for the store. Flat at the "
             "limit: fetching has stopped until something gives way.",
             "short",
-            f"""SELECT $__timeInterval(at) AS time, {PARTITION}, max(waiting) AS Value
+            f"""SELECT $__timeInterval(at) AS time, {SERIES}, max(waiting) AS Value
             {BY_PARTITION}""",
             WIDTH // 4,
         ),
