@@ -73,7 +73,5 @@ def test_exceptions_name_what_is_there() -> None:
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_lengths_are_of_methods_and_inner_functions_too(kind: str) -> None:
-    source = (
-        f"class A:\n    {kind} one(self):\n        def two():\n            pass\n\n        return two\n"
-    )
+    source = f"class A:\n    {kind} one(self):\n        def two():\n            pass\n\n        return two\n"
     assert lengths(source) == {"A.one": 5, "A.one.two": 2}
