@@ -21,12 +21,15 @@ from features.doubt import Doubt
 from features.packed_arrays import unpack
 from features.ring import RING, Ints, habits
 from features.yardsticks import Counts
+from nudges.cancelling import call_off
 from nudges.choosing import Situation
-from nudges.decisions import Decided, call_off, decide, hear
+from nudges.decisions import decide
 from nudges.experiments.bandit import context_of
 from nudges.experiments.learned import by_outcomes, stages
 from nudges.learners import Learner, heard
+from nudges.ledger import Decided
 from nudges.levels import Levels, agreed, moving, name, step
+from nudges.messages import apply_message as hear
 from nudges.policy import Phase, Policy, main_reason, phase_of
 from nudges.timing import Habit
 from online_models.cohorts import MIDDLE, ranks_of

@@ -19,10 +19,10 @@ from console.app import create_app
 from console.models import Risk
 from console.pages.reasons import Help, help_of, muted_before
 from console.pages.rendering import likely
+from console.parts import Parts
 from console.queries import nudges
 from console.readers import Readers
 from console.report import weekly
-from console.service import Parts
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, StoreReader
 from sinks.tables import KEPT_BY_THE_STORE

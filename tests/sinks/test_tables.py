@@ -5,7 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sinks.store import ClickHouseWriter
-from sinks.tables import KEPT_BY_THE_STORE, RISK_HISTORY, TABLES, Table
+from sinks.tables import KEPT_BY_THE_STORE, TABLES
+from sinks.tables.declaration import Table
+from sinks.tables.risk import RISK_HISTORY
 from tests.sinks.rows import any_rows, as_columns
 
 WRITTEN = [table for table in TABLES.values() if table.name not in KEPT_BY_THE_STORE]
