@@ -1,5 +1,6 @@
 """What the store holds: ``homeroom query``, ``homeroom why``, and ``homeroom migrate`` for its tables."""
 
+import math
 from typing import Annotated
 
 import typer
@@ -14,6 +15,8 @@ from output.screen import table as table_of
 from sinks.migrate import migrate as run_migrations
 from sinks.store import wait_until_up
 from streams.settings import SettingsError, load
+
+MOST_WAIT_S = 3600
 
 
 def query(
@@ -60,13 +63,16 @@ def migrate(
         bool, typer.Option("--force", help="Take migrations back, with the data in their tables.")
     ] = False,
     wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for a store that does not serve yet.")
+        float,
+        typer.Option(min=0, max=MOST_WAIT_S, help="Seconds to wait for a store that does not serve yet."),
     ] = 60.0,
 ) -> None:
     """Create or update the store's tables."""
     address = load().store_address
     if address is None:
         raise SettingsError("HOMEROOM_STORE is empty: there is no store to migrate")
+    if math.isnan(wait):  # which no bound refuses
+        raise typer.BadParameter(f"--wait is {wait}; expected seconds from 0 to {MOST_WAIT_S}")
     wait_until_up(address, wait)
     done = run_migrations(address, target, backwards=force)
     console.print("\n".join(str(step) for step in done) if done else "up to date")

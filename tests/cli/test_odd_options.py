@@ -119,7 +119,7 @@ def _place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Rig, "__enter__", _wall)
     for module, name in (
         (sources, "publish"),
-        (store, "run_migrations"),
+        (store, "wait_until_up"),
         (console, "console_keys"),
         (store, "store_reader"),
         (console, "store_at"),
