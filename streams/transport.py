@@ -154,8 +154,8 @@ class RecordBatchConsumer(driver.Consumer):
     def _overtaken(self, positions: dict[TP, int]) -> bool:
         """Whether partitions were handed out, or positions sought, since these were the positions.
 
-        Faust lets the flow go on before an assignment's partitions are restored, so a fetch that was under way
-        may end in the next generation.
+        Faust lets the flow go on before an assignment's partitions are restored, so a fetch that was under
+        way may end in the next generation.
         """
         return self._next is not positions
 
