@@ -197,7 +197,21 @@ STANDING = Table(
     ("course_run", "learner"),
 )
 
-KEPT_BY_THE_STORE = (STANDING.name,)
+FIRST_WRITTEN = Table(
+    "first_written",
+    "when something was written for the first time, by the wall clock: that is its ``ingested_at``, which no "
+    "repeat and no merge moves. Kept by the store from risk_changes, nudge_ledger and model_metrics; nobody "
+    "writes it. Read it with FINAL",
+    {
+        "kind": NAME,  # risk_change, decision, policy or model_event
+        "occurred_at": TIME,  # event time; 1970 for a policy
+        "id": "String",  # of the change or the decision, the policy's version, the metric
+        "label": "SimpleAggregateFunction(max, String)",  # the change's level, or what was decided and why
+    },
+    ("kind", "occurred_at", "id"),
+)
+
+KEPT_BY_THE_STORE = (STANDING.name, FIRST_WRITTEN.name)
 """Tables that nobody writes."""
 
 RISK_CHANGES = Table(
@@ -450,6 +464,7 @@ TABLES: dict[str, Table] = {
         OUTCOMES,
         RISK_HISTORY,
         STANDING,
+        FIRST_WRITTEN,
         RISK_CHANGES,
         RISK_DAILY,
         NUDGE_LEDGER,
