@@ -83,17 +83,17 @@ def _overview() -> list[Panel]:
             "Raised to high",
             "Risk changes to the level high, written in the time range.",
             "short",
-            """SELECT uniqExactIf(risk_change_id, level = 'high') AS raised
-            FROM risk_changes
-            WHERE $__timeFilter(ingested_at)""",
+            """SELECT count() AS raised
+            FROM first_written FINAL
+            WHERE kind = 'risk_change' AND label = 'high' AND $__timeFilter(ingested_at)""",
         ),
         number(
             "Nudges sent",
             "Decisions to send, written in the time range. Those held back are below, with their reasons.",
             "short",
-            """SELECT uniqExactIf(decision_id, decision = 'send') AS sent
-            FROM nudge_ledger
-            WHERE $__timeFilter(ingested_at)""",
+            """SELECT count() AS sent
+            FROM first_written FINAL
+            WHERE kind = 'decision' AND label = 'sent' AND $__timeFilter(ingested_at)""",
         ),
     ]
 
@@ -207,15 +207,10 @@ def _outcomes() -> list[Panel]:
             bars(
                 "Risk changes by level",
                 "Confirmed transitions by the level they lead to, when they were written.",
-                """SELECT $__timeInterval(written) AS time, countIf(level = 'low') AS low,
-            countIf(level = 'medium') AS medium, countIf(level = 'high') AS high
-            FROM
-            (
-                SELECT risk_change_id, any(level) AS level, min(ingested_at) AS written
-                FROM risk_changes
-                WHERE $__timeFilter(ingested_at)
-                GROUP BY risk_change_id
-            )
+                """SELECT $__timeInterval(ingested_at) AS time, countIf(label = 'low') AS low,
+            countIf(label = 'medium') AS medium, countIf(label = 'high') AS high
+            FROM first_written FINAL
+            WHERE kind = 'risk_change' AND $__timeFilter(ingested_at)
             GROUP BY time
             ORDER BY time""",
             ),
@@ -224,15 +219,9 @@ def _outcomes() -> list[Panel]:
         bars(
             "Nudges sent and held back",
             "Every risk change ends in a decision: sent, or held back for a reason.",
-            """SELECT $__timeInterval(written) AS time, outcome, count() AS Value
-            FROM
-            (
-                SELECT decision_id, min(ingested_at) AS written,
-                any(if(decision = 'send', 'sent', concat(decision, ': ', reason))) AS outcome
-                FROM nudge_ledger
-                WHERE $__timeFilter(ingested_at)
-                GROUP BY decision_id
-            )
+            """SELECT $__timeInterval(ingested_at) AS time, label AS outcome, count() AS Value
+            FROM first_written FINAL
+            WHERE kind = 'decision' AND $__timeFilter(ingested_at)
             GROUP BY time, outcome
             ORDER BY time, outcome""",
         ),
@@ -355,22 +344,19 @@ def _changed() -> list[dashboard.AnnotationQuery]:
         annotation(
             "Model drifts or is replaced",
             "purple",
-            """SELECT min(ingested_at) AS time, replaceAll(splitByChar('/', metric)[2], '_', ' ') AS title,
-            replaceRegexpOne(metric, '^event/[^/]*/', '') AS text, 'model' AS tags
-            FROM model_metrics
-            WHERE startsWith(metric, 'event/') AND $__timeFilter(ingested_at)
-            GROUP BY metric, day
-            ORDER BY time""",
+            """SELECT ingested_at AS time, replaceAll(splitByChar('/', id)[2], '_', ' ') AS title,
+            replaceRegexpOne(id, '^event/[^/]*/', '') AS text, 'model' AS tags
+            FROM first_written FINAL
+            WHERE kind = 'model_event' AND $__timeFilter(ingested_at)
+            ORDER BY time, title, text""",
         ),
         annotation(
             "Policy reloaded",
             "orange",
-            """SELECT min(ingested_at) AS time, 'A policy came into force' AS title, policy_version AS text,
-            'policy' AS tags
-            FROM nudge_ledger
-            GROUP BY policy_version
-            HAVING $__timeFilter(time)
-            ORDER BY time""",
+            """SELECT ingested_at AS time, 'A policy came into force' AS title, id AS text, 'policy' AS tags
+            FROM first_written FINAL
+            WHERE kind = 'policy' AND $__timeFilter(ingested_at)
+            ORDER BY time, text""",
         ),
     ]
 

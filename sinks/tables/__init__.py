@@ -16,10 +16,17 @@ from sinks.tables.activity import (
 from sinks.tables.declaration import Table
 from sinks.tables.model import DATA_QUALITY, MODEL_CALIBRATION, MODEL_METRICS
 from sinks.tables.nudges import LEARNER_FACTS, NUDGE_LEDGER, NUDGE_OUTCOMES
-from sinks.tables.operations import DEAD_LETTERS, LOG_BREAKS, PIPELINE_HEALTH, UNKNOWN_FIELDS, WORKER_STARTS
+from sinks.tables.operations import (
+    DEAD_LETTERS,
+    FIRST_WRITTEN,
+    LOG_BREAKS,
+    PIPELINE_HEALTH,
+    UNKNOWN_FIELDS,
+    WORKER_STARTS,
+)
 from sinks.tables.risk import RISK_CHANGES, RISK_DAILY, RISK_HISTORY, STANDING
 
-KEPT_BY_THE_STORE = (STANDING.name,)
+KEPT_BY_THE_STORE = (STANDING.name, FIRST_WRITTEN.name)
 """Tables that nobody writes."""
 
 TABLES: dict[str, Table] = {
@@ -34,6 +41,7 @@ TABLES: dict[str, Table] = {
         OUTCOMES,
         RISK_HISTORY,
         STANDING,
+        FIRST_WRITTEN,
         RISK_CHANGES,
         RISK_DAILY,
         NUDGE_LEDGER,

@@ -84,3 +84,17 @@ PIPELINE_HEALTH = Table(
     },
     ("worker", "partition", "at"),
 )
+
+FIRST_WRITTEN = Table(
+    "first_written",
+    "when something was written for the first time, by the wall clock: that is its ``ingested_at``, which no "
+    "repeat and no merge moves. Kept by the store from risk_changes, nudge_ledger and model_metrics; nobody "
+    "writes it. Read it with FINAL",
+    {
+        "kind": NAME,  # risk_change, decision, policy or model_event
+        "occurred_at": TIME,  # event time; 1970 for a policy
+        "id": "String",  # of the change or the decision, the policy's version, the metric
+        "label": "SimpleAggregateFunction(max, String)",  # the change's level, or what was decided and why
+    },
+    ("kind", "occurred_at", "id"),
+)
