@@ -25,7 +25,7 @@ from console.readers import Readers
 from console.report import weekly
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, StoreReader
-from sinks.tables import STANDING
+from sinks.tables.risk import STANDING
 from tests.console.conftest import COURSE, KEYS, Served, keys, served
 from tests.required import lacking
 from tests.sinks.rows import risk
