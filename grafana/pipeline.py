@@ -26,7 +26,7 @@ from grafana.panels import (
 UID = "homeroom-pipeline"
 
 ROW_BYTES = 1521
-"""Of an enrolment in the state; a test holds it to ``engine.state.partition_state``."""
+"""Of an enrolment in the state; a test holds it to ``engine.state.row_layout``."""
 
 LAST = "(at, pipeline_health.applied_offset, pipeline_health.watermark, pipeline_health.lag)"
 """What tells a partition's newest row, where two were written within a second."""

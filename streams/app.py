@@ -23,7 +23,8 @@ from engine.batch.records import RecordBatch
 from engine.continuity import Start, Vouched, resume
 from engine.log_breaks import told
 from engine.processor import PartitionProcessor
-from engine.state.partition_state import PartitionState, StateIncompleteError, StateMismatchError
+from engine.state.errors import StateIncompleteError, StateMismatchError
+from engine.state.partition_state import PartitionState
 from schemas.dead_letter import DeadLetter
 from schemas.learning import DayReport
 from schemas.topics import DAY_PACKAGES, DAY_REPORTS, DEAD_LETTERS, EVENTS, FEEDBACK, STATE

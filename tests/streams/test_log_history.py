@@ -19,7 +19,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from engine.state.partition_state import Clock, PartitionState
+from engine.state.clock import Clock
+from engine.state.partition_state import PartitionState
 from local.rig import Rig, WorkerProcess
 from schemas.topics import DEAD_LETTERS, EVENTS, FEEDBACK, STATE
 from sources.stream import instant

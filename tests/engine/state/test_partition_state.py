@@ -11,14 +11,11 @@ from hypothesis import strategies as st
 
 from engine.processor import PartitionProcessor
 from engine.pseudonyms import Identity
-from engine.state.partition_state import (
-    MARK,
-    ROW,
-    PartitionState,
-    StateIncompleteError,
-    StateMismatchError,
-    run_of,
-)
+from engine.state.errors import StateIncompleteError, StateMismatchError
+from engine.state.partition_state import PartitionState
+from engine.state.row_keys import MARK
+from engine.state.row_layout import ROW
+from engine.state.run_calendar import run_of
 from features.coursework import OPEN_END, submit
 from features.ring import NEVER
 from features.unplaced import HandIn
@@ -161,7 +158,7 @@ def test_taken_facts_are_deleted() -> None:
     for name, time in (("late", 9), ("b", 3), ("a", 3)):
         state.add_fact({"event_id": name, "time": time})
     checkpoint(state, rows)
-    assert [fact["event_id"] for fact in state.take_facts(9)] == ["a", "b"]
+    assert [fact["event_id"] for fact in state.pop_facts_before(9)] == ["a", "b"]
     checkpoint(state, rows)
     assert restored(rows).facts.keys() == {"late"}
 
