@@ -17,8 +17,9 @@ from console.guard import Guard, Site
 from console.limits import Buckets, Limit
 from console.live import Live
 from console.pages import routes
+from console.parts import Parts
 from console.problems import Problem
-from console.service import Parts, Service
+from console.services.service import Service
 
 API = "/api/v1"
 STATIC = Path(__file__).parent / "static"

@@ -12,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from console.access import ApiKey, KeyRing
 from console.errors import ProblemError
 from console.limits import Buckets
-from console.service import Service
+from console.services.service import Service
 from console.sessions import Sessions
 
 log = logging.getLogger(__name__)

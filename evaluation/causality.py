@@ -17,7 +17,7 @@ from rich.console import Console
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
 from engine.rules import Rules
-from engine.scoring.scorer import Scored
+from engine.scoring.scoring_day import ScoredCohort
 from evaluation.cutting import cut
 from evaluation.errors import CausalityError
 from evaluation.one_pass import stream
@@ -58,7 +58,7 @@ class Said:
                 self.count += len(said)
 
 
-def _bits(scored: Scored) -> NDArray[np.uint64]:
+def _bits(scored: ScoredCohort) -> NDArray[np.uint64]:
     """Every kind of estimate there is and what it rests on, of the run or of each, [enrolments, kinds]."""
     kinds = [one.name for one in fields(scored) if one.name not in ("cohort", "ranks")]
     found = [np.asarray(getattr(scored, name), dtype=np.float64) for name in kinds]

@@ -120,7 +120,7 @@ def _rhythm() -> list[Feature]:
     ]
 
 
-def _assessment() -> list[Feature]:
+def _deadlines() -> list[Feature]:
     return [
         Feature("due", "deadlines", "deadlines", Linear(0, 32), "deadlines passed so far", ranked=False),
         Feature(
@@ -150,6 +150,11 @@ def _assessment() -> list[Feature]:
         ),
         Feature("ahead", "deadlines", "tasks", Linear(0, 8), "handed in before it was due"),
         Feature("since_submission", "deadlines", "days", Log(), "days since something was handed in"),
+    ]
+
+
+def _scores() -> list[Feature]:
+    return [
         Feature("score_mean", "scores", "share", Linear(0, 1), "mean score so far"),
         Feature("score_last", "scores", "share", Linear(0, 1), "score of what was handed in last"),
         Feature(
@@ -177,6 +182,11 @@ def _assessment() -> list[Feature]:
             "share of the whole grade that can still be reached; missed work counts as for points",
             ranked=False,
         ),
+    ]
+
+
+def _course() -> list[Feature]:
+    return [
         Feature("progress", "course", "share", Linear(0, 1), "progress that the platform reports"),
         Feature("lead", "course", "days", Linear(-32, 224), "days from registration to the start"),
         Feature("next_due", "course", "days", Linear(0, 64), "days to the next deadline", ranked=False),
@@ -186,7 +196,7 @@ def _assessment() -> list[Feature]:
     ]
 
 
-FEATURES: tuple[Feature, ...] = (*_windows(), *_kinds(), *_rhythm(), *_assessment())
+FEATURES: tuple[Feature, ...] = (*_windows(), *_kinds(), *_rhythm(), *_deadlines(), *_scores(), *_course())
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 INDEX: dict[str, int] = {name: place for place, name in enumerate(NAMES)}
 FINGERPRINT: str = hashlib.sha256(repr((BINS, FEATURES)).encode()).hexdigest()[:16]

@@ -90,6 +90,10 @@ def _overview() -> list[Panel]:
 
 
 def _activity() -> list[Panel]:
+    return [*_use(), *_sessions(), _joined_and_left()]
+
+
+def _use() -> list[Panel]:
     by_day = f"{DAILY_ROWS} GROUP BY time ORDER BY time"
     return [
         lines(
@@ -128,6 +132,11 @@ def _activity() -> list[Panel]:
             WIDTH // 4,
             DAILY,
         ),
+    ]
+
+
+def _sessions() -> list[Panel]:
+    return [
         bars(
             "Sessions",
             f"Sessions begun on the day. {A_SESSION}",
@@ -159,12 +168,16 @@ def _activity() -> list[Panel]:
             WIDTH // 4,
             DAILY,
         ),
-        coloured(
-            bars(
-                "New and withdrawn",
-                "Enrolments that began, and those withdrawn, by day. Many leave in the first two weeks "
-                "everywhere.",
-                f"""SELECT {AT_DAY}, sum(joined) AS new, sum(left) AS withdrawn
+    ]
+
+
+def _joined_and_left() -> Panel:
+    return coloured(
+        bars(
+            "New and withdrawn",
+            "Enrolments that began, and those withdrawn, by day. Many leave in the first two weeks "
+            "everywhere.",
+            f"""SELECT {AT_DAY}, sum(joined) AS new, sum(left) AS withdrawn
             FROM
             (
                 SELECT day, `new` AS joined, 0 AS left FROM progress_daily FINAL WHERE {DAYS}
@@ -173,15 +186,18 @@ def _activity() -> list[Panel]:
             )
             GROUP BY time
             ORDER BY time""",
-                interval=DAILY,
-            ),
-            "new",
-            "withdrawn",
+            interval=DAILY,
         ),
-    ]
+        "new",
+        "withdrawn",
+    )
 
 
 def _course() -> list[Panel]:
+    return [_progress(), _retention(), _runs()]
+
+
+def _progress() -> Panel:
     at_last = f"""FROM
             (
                 SELECT course_run, `partition`, argMax(tuple(enrolled, started, handed_in, half_way,
@@ -190,10 +206,47 @@ def _course() -> list[Panel]:
                 WHERE {DAYS}
                 GROUP BY course_run, `partition`
             )"""
+    return steps(
+        "Through the course",
+        "Of all who enrolled in the chosen course runs: ever active, handed in one piece of work, half "
+        "of all of it, passed. As of each run's last day within the time range.",
+        f"""SELECT sum(last.1) AS enrolled, sum(last.2) AS started, sum(last.3) AS `handed in once`,
+            sum(last.4) AS `half handed in`, sum(last.5) AS passed
+            {at_last}""",
+        WIDTH,
+    )
+
+
+def _retention() -> Panel:
     shares = ", ".join(
         f"maxIf(active, week = {week}) / nullIf(maxIf(learners, week = {week}), 0) AS week_{week}"
         for week in range(WEEKS)
     )
+    return as_heat(
+        sized(
+            rows(
+                "Who stays",
+                "Of the learners first active in one week, the share active in each week after it. Read "
+                "along a row for a cohort's fading, down a column for cohorts that do better.",
+                f"""SELECT toString(cohort) AS week_of, maxIf(learners, week = 0) AS started, {shares}
+                FROM
+                (
+                    SELECT cohort, week, sum(learners) AS learners, sum(active) AS active
+                    FROM retention_weekly FINAL
+                    WHERE $__dateFilter(cohort) AND {RUNS} AND week < {WEEKS}
+                    GROUP BY cohort, week
+                )
+                GROUP BY cohort
+                ORDER BY cohort""",
+            ),
+            100,
+            "week_of",
+        ),
+        r"/^week_\d+$/",
+    )
+
+
+def _runs() -> Panel:
     per_run = f"""SELECT course_run, toString(max(starts)) AS starts_on, toString(max(ends)) AS ends_on,
             toUnixTimestamp(toDateTime(ifNull(max(starts), min(day)), 'UTC')) * 1000 AS from_ms,
             toUnixTimestamp(toDateTime(ifNull(max(ends), max(day)) + 1, 'UTC')) * 1000 AS to_ms,
@@ -224,46 +277,13 @@ def _course() -> list[Panel]:
         "passed",
     )
     runs = hidden(sized(runs, RUN_PX, "course_run"), "from_ms", "to_ms")
-    return [
-        steps(
-            "Through the course",
-            "Of all who enrolled in the chosen course runs: ever active, handed in one piece of work, half "
-            "of all of it, passed. As of each run's last day within the time range.",
-            f"""SELECT sum(last.1) AS enrolled, sum(last.2) AS started, sum(last.3) AS `handed in once`,
-            sum(last.4) AS `half handed in`, sum(last.5) AS passed
-            {at_last}""",
-            WIDTH,
-        ),
-        as_heat(
-            sized(
-                rows(
-                    "Who stays",
-                    "Of the learners first active in one week, the share active in each week after it. Read "
-                    "along a row for a cohort's fading, down a column for cohorts that do better.",
-                    f"""SELECT toString(cohort) AS week_of, maxIf(learners, week = 0) AS started, {shares}
-                FROM
-                (
-                    SELECT cohort, week, sum(learners) AS learners, sum(active) AS active
-                    FROM retention_weekly FINAL
-                    WHERE $__dateFilter(cohort) AND {RUNS} AND week < {WEEKS}
-                    GROUP BY cohort, week
-                )
-                GROUP BY cohort
-                ORDER BY cohort""",
-                ),
-                100,
-                "week_of",
-            ),
-            r"/^week_\d+$/",
-        ),
-        linked(
-            runs,
-            "course_run",
-            "Show this run alone",
-            f"/d/{UID}?${{datasource:queryparam}}&var-course_run=${{__data.fields.course_run}}"
-            "&from=${__data.fields.from_ms}&to=${__data.fields.to_ms}",
-        ),
-    ]
+    return linked(
+        runs,
+        "course_run",
+        "Show this run alone",
+        f"/d/{UID}?${{datasource:queryparam}}&var-course_run=${{__data.fields.course_run}}"
+        "&from=${__data.fields.from_ms}&to=${__data.fields.to_ms}",
+    )
 
 
 def make() -> model.Dashboard:

@@ -91,6 +91,10 @@ def _overview() -> list[Panel]:
 
 
 def _quality() -> list[Panel]:
+    return [*_accuracy(), *_calibration(), *_corrections()]
+
+
+def _accuracy() -> list[Panel]:
     return [
         lines(
             "AUC",
@@ -110,6 +114,11 @@ def _quality() -> list[Panel]:
             _over_time("log_loss", "brier"),
             interval=DAILY,
         ),
+    ]
+
+
+def _calibration() -> list[Panel]:
+    return [
         coloured(
             curve(
                 "Calibration",
@@ -156,6 +165,12 @@ def _quality() -> list[Panel]:
             ORDER BY bin""",
             12,
         ),
+    ]
+
+
+def _corrections() -> list[Panel]:
+    """What the model's estimates are corrected by before they are served."""
+    return [
         lines(
             "Course runs above or below what was foretold",
             "What is added to the log-odds of all estimates of a run, because more or fewer withdraw from it "

@@ -26,13 +26,21 @@ from grafana.panels import (
 UID = "homeroom-pipeline"
 
 ROW_BYTES = 1521
-"""Of an enrolment in the state; a test holds it to ``engine.state.partition_state``."""
+"""Of an enrolment in the state; a test holds it to ``engine.state.row_layout``."""
 
 LAST = "(at, pipeline_health.applied_offset, pipeline_health.watermark, pipeline_health.lag)"
 """What tells a partition's newest row, where two were written within a second."""
 
 CHOSEN = "$__conditionalAll(worker IN (${worker:singlequote}), $worker)"
 """The workers that the reader chose."""
+
+
+BY_PARTITION = f"""FROM pipeline_health
+            WHERE $__timeFilter(at) AND {CHOSEN}
+            GROUP BY time, partition_name
+            ORDER BY time"""
+IN_ALL = f"FROM pipeline_health WHERE $__timeFilter(at) AND {CHOSEN} GROUP BY time ORDER BY time"
+SERIES = "concat('partition ', toString(`partition`)) AS partition_name"
 
 
 def _overview() -> list[Panel]:
@@ -75,28 +83,26 @@ def _overview() -> list[Panel]:
             "Raised to high",
             "Risk changes to the level high, written in the time range.",
             "short",
-            """SELECT uniqExactIf(risk_change_id, level = 'high') AS raised
-            FROM risk_changes
-            WHERE $__timeFilter(ingested_at)""",
+            """SELECT count() AS raised
+            FROM first_written FINAL
+            WHERE kind = 'risk_change' AND label = 'high' AND $__timeFilter(ingested_at)""",
         ),
         number(
             "Nudges sent",
             "Decisions to send, written in the time range. Those held back are below, with their reasons.",
             "short",
-            """SELECT uniqExactIf(decision_id, decision = 'send') AS sent
-            FROM nudge_ledger
-            WHERE $__timeFilter(ingested_at)""",
+            """SELECT count() AS sent
+            FROM first_written FINAL
+            WHERE kind = 'decision' AND label = 'sent' AND $__timeFilter(ingested_at)""",
         ),
     ]
 
 
 def _flow() -> list[Panel]:
-    by_partition = f"""FROM pipeline_health
-            WHERE $__timeFilter(at) AND {CHOSEN}
-            GROUP BY time, partition_name
-            ORDER BY time"""
-    in_all = f"FROM pipeline_health WHERE $__timeFilter(at) AND {CHOSEN} GROUP BY time ORDER BY time"
-    name = "concat('partition ', toString(`partition`)) AS partition_name"
+    return [*_reading(), *_checkpoints()]
+
+
+def _reading() -> list[Panel]:
     return [
         lines(
             "Events applied",
@@ -113,21 +119,21 @@ def _flow() -> list[Panel]:
             "Records that wait in Kafka. One partition above the others: a learner or a course that sends "
             "far more than the rest, or a worker that is stuck.",
             "short",
-            f"SELECT $__timeInterval(at) AS time, {name}, max(lag) AS Value {by_partition}",
+            f"SELECT $__timeInterval(at) AS time, {SERIES}, max(lag) AS Value {BY_PARTITION}",
         ),
         lines(
             "Watermark age by partition",
             "Clock less watermark. All partitions wait for the slowest at every day's end.",
             "s",
-            f"""SELECT $__timeInterval(at) AS time, {name}, max(dateDiff('second', watermark, at)) AS Value
-            {by_partition}""",
+            f"""SELECT $__timeInterval(at) AS time, {SERIES}, max(dateDiff('second', watermark, at)) AS Value
+            {BY_PARTITION}""",
         ),
         lines(
             "Time to apply a batch",
             "Mean time from a fetched batch to the state. It grows with the batch; see its size beside.",
             "ms",
             f"""SELECT $__timeInterval(at) AS time, avgWeighted(apply_ms, batches + 1) AS apply
-            {in_all}""",
+            {IN_ALL}""",
             WIDTH // 4,
         ),
         lines(
@@ -135,9 +141,14 @@ def _flow() -> list[Panel]:
             "The largest batch of each interval. At the limit of the settings all the time: there is a "
             "backlog.",
             "short",
-            f"SELECT $__timeInterval(at) AS time, max(batch_records) AS largest {in_all}",
+            f"SELECT $__timeInterval(at) AS time, max(batch_records) AS largest {IN_ALL}",
             WIDTH // 4,
         ),
+    ]
+
+
+def _checkpoints() -> list[Panel]:
+    return [
         lines(
             "Time of a checkpoint by stage",
             "Outputs go to their topics, rows to the store, state rows to theirs; only then are offsets "
@@ -145,37 +156,37 @@ def _flow() -> list[Panel]:
             "ms",
             f"""SELECT $__timeInterval(at) AS time, avg(outputs_ms) AS outputs, avg(store_ms) AS store,
             avg(state_ms) AS state
-            {in_all}""",
+            {IN_ALL}""",
         ),
         lines(
             "Time to commit",
             "For how long the oldest batch had waited for the commit of its offsets, as a checkpoint ended. "
             "It follows the checkpoints' pace; where it only grows, see HomeroomCommittedOffsetStuck.",
             "s",
-            f"SELECT $__timeInterval(at) AS time, {name}, max(uncommitted_s) AS Value {by_partition}",
+            f"SELECT $__timeInterval(at) AS time, {SERIES}, max(uncommitted_s) AS Value {BY_PARTITION}",
         ),
         lines(
             "State size",
             "What the rows of the enrolments held take, in memory and again in the state topic; the trails "
             "of the suggestions come on top, about a fifth. Grows until course runs have ended.",
             "bytes",
-            f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) * {ROW_BYTES} AS Value
-            {by_partition}""",
+            f"""SELECT $__timeInterval(at) AS time, {SERIES}, max(enrolments) * {ROW_BYTES} AS Value
+            {BY_PARTITION}""",
             WIDTH // 4,
         ),
         lines(
             "Enrolments held",
             "Learners times course runs, those that have ended lately included.",
             "short",
-            f"""SELECT $__timeInterval(at) AS time, {name}, max(enrolments) AS Value
-            {by_partition}""",
+            f"""SELECT $__timeInterval(at) AS time, {SERIES}, max(enrolments) AS Value
+            {BY_PARTITION}""",
             WIDTH // 4,
         ),
         lines(
             "State rows written",
             "Enrolments that changed between checkpoints; all of them when a day closes.",
             "short",
-            f"SELECT $__timeInterval(at) AS time, sum(state_rows) AS written {in_all}",
+            f"SELECT $__timeInterval(at) AS time, sum(state_rows) AS written {IN_ALL}",
             WIDTH // 4,
         ),
         lines(
@@ -183,8 +194,8 @@ def _flow() -> list[Panel]:
             "Taken in, and behind the end of a day that waits for its package, or for the store. Flat at the "
             "limit: fetching has stopped until something gives way.",
             "short",
-            f"""SELECT $__timeInterval(at) AS time, {name}, max(waiting) AS Value
-            {by_partition}""",
+            f"""SELECT $__timeInterval(at) AS time, {SERIES}, max(waiting) AS Value
+            {BY_PARTITION}""",
             WIDTH // 4,
         ),
     ]
@@ -196,15 +207,10 @@ def _outcomes() -> list[Panel]:
             bars(
                 "Risk changes by level",
                 "Confirmed transitions by the level they lead to, when they were written.",
-                """SELECT $__timeInterval(written) AS time, countIf(level = 'low') AS low,
-            countIf(level = 'medium') AS medium, countIf(level = 'high') AS high
-            FROM
-            (
-                SELECT risk_change_id, any(level) AS level, min(ingested_at) AS written
-                FROM risk_changes
-                WHERE $__timeFilter(ingested_at)
-                GROUP BY risk_change_id
-            )
+                """SELECT $__timeInterval(ingested_at) AS time, countIf(label = 'low') AS low,
+            countIf(label = 'medium') AS medium, countIf(label = 'high') AS high
+            FROM first_written FINAL
+            WHERE kind = 'risk_change' AND $__timeFilter(ingested_at)
             GROUP BY time
             ORDER BY time""",
             ),
@@ -213,15 +219,9 @@ def _outcomes() -> list[Panel]:
         bars(
             "Nudges sent and held back",
             "Every risk change ends in a decision: sent, or held back for a reason.",
-            """SELECT $__timeInterval(written) AS time, outcome, count() AS Value
-            FROM
-            (
-                SELECT decision_id, min(ingested_at) AS written,
-                any(if(decision = 'send', 'sent', concat(decision, ': ', reason))) AS outcome
-                FROM nudge_ledger
-                WHERE $__timeFilter(ingested_at)
-                GROUP BY decision_id
-            )
+            """SELECT $__timeInterval(ingested_at) AS time, label AS outcome, count() AS Value
+            FROM first_written FINAL
+            WHERE kind = 'decision' AND $__timeFilter(ingested_at)
             GROUP BY time, outcome
             ORDER BY time, outcome""",
         ),
@@ -229,37 +229,6 @@ def _outcomes() -> list[Panel]:
 
 
 def _failures() -> list[Panel]:
-    letters = rows(
-        "Newest dead letters",
-        "What was found and what was expected. Topic, partition and offset lead to the record itself.",
-        """SELECT DISTINCT received_at, reason, field, detail, topic, `partition`, `offset`
-        FROM dead_letters
-        WHERE $__timeFilter(received_at)
-        ORDER BY received_at DESC, topic, `partition`, `offset`
-        LIMIT 50""",
-    )
-    breaks = rows(
-        "Breaks of topics' logs",
-        "Where a log did not join what was applied of it: records deleted unread, a topic made anew, "
-        "state that is gone. Offsets are those that are missing, both included.",
-        """SELECT at, cause, records, topic, `partition`, first_offset, last_offset, detail
-        FROM log_breaks FINAL
-        WHERE $__timeFilter(at)
-        ORDER BY at DESC, topic, `partition`
-        LIMIT 50""",
-    )
-    partitions = rows(
-        "Partitions",
-        "Where each partition stands, by its last row in the time range.",
-        f"""SELECT `partition`, argMax(worker, {LAST}) AS held_by, max(at) AS seen,
-        argMax(applied_offset, {LAST}) AS applied_offset, argMax(lag, {LAST}) AS lag,
-        argMax(watermark, {LAST}) AS watermark, argMax(enrolments, {LAST}) AS enrolments,
-        sum(events) AS events, sum(state_rows) AS state_rows, max(batch_records) AS largest_batch
-        FROM pipeline_health
-        WHERE $__timeFilter(at) AND {CHOSEN}
-        GROUP BY `partition`
-        ORDER BY `partition`""",
-    )
     return [
         bars(
             "Dead letters by reason",
@@ -281,7 +250,7 @@ def _failures() -> list[Panel]:
             GROUP BY time, worker
             ORDER BY time, worker""",
         ),
-        sized(sized(letters, MOMENT_PX, "received_at"), 90, "partition", "offset"),
+        _dead_letters(),
         number(
             "Records lost",
             "Deleted from their log before they were read, in the time range. Nothing can bring them back: "
@@ -306,9 +275,52 @@ def _failures() -> list[Panel]:
             LIMIT 50""",
             WIDTH * 2 // 3,
         ),
-        sized(sized(breaks, MOMENT_PX, "at"), 90, "partition"),
-        sized(partitions, MOMENT_PX, "seen", "watermark"),
+        _log_breaks(),
+        _partitions(),
     ]
+
+
+def _dead_letters() -> Panel:
+    letters = rows(
+        "Newest dead letters",
+        "What was found and what was expected. Topic, partition and offset lead to the record itself.",
+        """SELECT DISTINCT received_at, reason, field, detail, topic, `partition`, `offset`
+        FROM dead_letters
+        WHERE $__timeFilter(received_at)
+        ORDER BY received_at DESC, topic, `partition`, `offset`
+        LIMIT 50""",
+    )
+    return sized(sized(letters, MOMENT_PX, "received_at"), 90, "partition", "offset")
+
+
+def _log_breaks() -> Panel:
+    breaks = rows(
+        "Breaks of topics' logs",
+        "Where a log did not join what was applied of it: records deleted unread, a topic made anew, "
+        "state that is gone. Offsets are those that are missing, both included.",
+        """SELECT at, cause, records, topic, `partition`, first_offset, last_offset, detail
+        FROM log_breaks FINAL
+        WHERE $__timeFilter(at)
+        ORDER BY at DESC, topic, `partition`
+        LIMIT 50""",
+    )
+    return sized(sized(breaks, MOMENT_PX, "at"), 90, "partition")
+
+
+def _partitions() -> Panel:
+    partitions = rows(
+        "Partitions",
+        "Where each partition stands, by its last row in the time range.",
+        f"""SELECT `partition`, argMax(worker, {LAST}) AS held_by, max(at) AS seen,
+        argMax(applied_offset, {LAST}) AS applied_offset, argMax(lag, {LAST}) AS lag,
+        argMax(watermark, {LAST}) AS watermark, argMax(enrolments, {LAST}) AS enrolments,
+        sum(events) AS events, sum(state_rows) AS state_rows, max(batch_records) AS largest_batch
+        FROM pipeline_health
+        WHERE $__timeFilter(at) AND {CHOSEN}
+        GROUP BY `partition`
+        ORDER BY `partition`""",
+    )
+    return sized(partitions, MOMENT_PX, "seen", "watermark")
 
 
 def _variables() -> list[Variable]:
@@ -332,22 +344,19 @@ def _changed() -> list[dashboard.AnnotationQuery]:
         annotation(
             "Model drifts or is replaced",
             "purple",
-            """SELECT min(ingested_at) AS time, replaceAll(splitByChar('/', metric)[2], '_', ' ') AS title,
-            replaceRegexpOne(metric, '^event/[^/]*/', '') AS text, 'model' AS tags
-            FROM model_metrics
-            WHERE startsWith(metric, 'event/') AND $__timeFilter(ingested_at)
-            GROUP BY metric, day
-            ORDER BY time""",
+            """SELECT ingested_at AS time, replaceAll(splitByChar('/', id)[2], '_', ' ') AS title,
+            replaceRegexpOne(id, '^event/[^/]*/', '') AS text, 'model' AS tags
+            FROM first_written FINAL
+            WHERE kind = 'model_event' AND $__timeFilter(ingested_at)
+            ORDER BY time, title, text""",
         ),
         annotation(
             "Policy reloaded",
             "orange",
-            """SELECT min(ingested_at) AS time, 'A policy came into force' AS title, policy_version AS text,
-            'policy' AS tags
-            FROM nudge_ledger
-            GROUP BY policy_version
-            HAVING $__timeFilter(time)
-            ORDER BY time""",
+            """SELECT ingested_at AS time, 'A policy came into force' AS title, id AS text, 'policy' AS tags
+            FROM first_written FINAL
+            WHERE kind = 'policy' AND $__timeFilter(ingested_at)
+            ORDER BY time, text""",
         ),
     ]
 

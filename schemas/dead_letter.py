@@ -18,6 +18,7 @@ DeadLetterReason = Literal[
     "too_late",  # its day has left the ring
     "lost",  # of a range of offsets that are gone from the log, unread; `detail` says how
     "failed",  # applying it raised; the error is in `detail`
+    "refused_by_store",  # a row of ours that the store will never take; what it came of is applied
     "no_channel",  # a nudge for a channel that the notifier has no provider for
     "no_address",  # a nudge for a learner whom the address book does not know on its channel
     "bad_address",  # … or whose address there is not exactly one that the provider would write to
@@ -35,11 +36,11 @@ class DeadLetter(Message):
     version: Literal[1] = 1
     dead_letter_id: str = Field(
         description="topic:partition:offset of the record; of lost ones topic:partition:first-last:cause:id "
-        "of the topic"
+        "of the topic; of a row that the store refused store:table:digest of the row"
     )
-    topic: str
+    topic: str = Field(description="of the record; store:table of a row that the store refused")
     partition: int
-    offset: int
+    offset: int = Field(description="of the record; of a row that the store refused a number by its digest")
     last_offset: int | None = Field(
         None,
         description="of lost records the last offset, `offset` being the first; one less than that where no "

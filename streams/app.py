@@ -23,7 +23,9 @@ from engine.batch.records import RecordBatch
 from engine.continuity import Start, Vouched, resume
 from engine.log_breaks import told
 from engine.processor import PartitionProcessor
-from engine.state.partition_state import PartitionState, StateIncompleteError, StateMismatchError
+from engine.state.errors import StateIncompleteError, StateMismatchError
+from engine.state.partition_state import PartitionState
+from schemas.dead_letter import DeadLetter
 from schemas.learning import DayReport
 from schemas.topics import DAY_PACKAGES, DAY_REPORTS, DEAD_LETTERS, EVENTS, FEEDBACK, STATE
 from sinks.store import ClickHouseWriter
@@ -79,7 +81,7 @@ class Pipeline:
         self._packages = PackageReader(self._publisher, settings.broker, settings.prefix + DAY_PACKAGES.name)
         address = settings.store_address
         writer = None if address is None else ClickHouseWriter(address)
-        self._storing = Storing(writer, self.metrics, self._place)
+        self._storing = Storing(writer, self.metrics, self._place, self._send_letter)
         self._around = Surroundings(
             self._publisher, self._report, self._packages, self._storing, self.metrics, settings.prefix
         )
@@ -269,10 +271,16 @@ class Pipeline:
             return
         outputs = told(self._reports, 0, start, int(time.time()))
         for letter in outputs.dead_letters:
-            name = self.settings.prefix + DEAD_LETTERS.name
-            self._publisher.send(name, letter.model_dump_json().encode(), f"{self._reports}:0", 0)
+            self._send_letter(letter)
         self.metrics.broke(self._reports, 0, start.broken)
         training.keep(outputs)
+
+    def _send_letter(self, letter: DeadLetter) -> None:
+        """Hand a dead letter to the publisher; it is safe after its next flush."""
+        key = f"{letter.topic}:{letter.partition}"
+        self._publisher.send(
+            self.settings.prefix + DEAD_LETTERS.name, letter.model_dump_json().encode(), key, 0
+        )
 
     def _state_topic(self, partition: int) -> StateTopic:
         settings = self.settings

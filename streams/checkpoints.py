@@ -20,7 +20,7 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
-from engine.state.partition_state import MARK, StateRow
+from engine.state.row_keys import MARK, StateRow
 from schemas.errors import HomeroomError
 from streams.publisher import Publisher
 from streams.topic_reader import own_reader

@@ -63,6 +63,12 @@ class Metrics:
         self.dead_letters = Counter(
             "homeroom_dead_letters", "Records that could not be applied", ["reason"], registry=registry
         )
+        self.rows_refused = Counter(
+            "homeroom_rows_refused",
+            "Rows that the store refuses for good, each a dead letter",
+            ["table"],
+            registry=registry,
+        )
         self.unknown_fields = Counter(
             "homeroom_unknown_fields",
             "Records applied with a field that the contract does not know, by its name",

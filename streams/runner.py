@@ -28,7 +28,7 @@ from engine.batch.records import RecordBatch
 from engine.continuity import Start
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
-from engine.state.partition_state import StateRow
+from engine.state.row_keys import StateRow
 from schemas.learning import DayPackage, DayReport
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from streams.checkpoints import StateTopic

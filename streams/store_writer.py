@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from engine.outputs import Columns, Outputs
@@ -19,6 +20,7 @@ from schemas.dead_letter import DeadLetter
 from sinks.errors import StoreError, StoreRejected
 from sinks.store import Writer
 from streams.metrics import Metrics
+from streams.refused import MOST, RefusedRow, blamed, letter, rows_in, write_apart
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +43,20 @@ class Place(NamedTuple):
 class Storing:
     """Writes rows with one writer in one thread: the driver is synchronous."""
 
-    def __init__(self, writer: Writer | None, metrics: Metrics, place: Callable[[int], Place]) -> None:
-        """writer: None runs without a store. place: where a partition stands."""
+    def __init__(
+        self,
+        writer: Writer | None,
+        metrics: Metrics,
+        place: Callable[[int], Place],
+        refuse: Callable[[DeadLetter], None],
+    ) -> None:
+        """writer: None runs without a store. place: where a partition stands. refuse: sends the letter of a
+        row that the store refuses; who acks what the row came of flushes first."""
         self._writer = writer
         self._metrics = metrics
         self._place = place
+        self._refuse = refuse
+        self._alone: dict[str, int] = {}
         self._thread = ThreadPoolExecutor(1, "store")
         self._worker = f"{socket.gethostname()}:{os.getpid()}"
         self._closing = False
@@ -58,7 +69,7 @@ class Storing:
     async def store(self, processor: PartitionProcessor, outputs: Outputs) -> None:
         """Everything of a checkpoint, and the partition's health. Returns once the rows are in the tables.
 
-        Retries while the store is away or has to be mended. Raises ``StoreRejected`` for what it never takes.
+        Retries while the store is away or has to be mended; see ``write`` for rows that it never takes.
         """
         rows = dict(outputs.rows)
         letters = [letter for letter in outputs.dead_letters if letter.reason != "lost"]  # those have a table
@@ -95,6 +106,39 @@ class Storing:
                         written.set_result(None)
 
     async def write(self, table: str, columns: Columns) -> None:
+        """Insert rows, again and again while the store is away. Those that it never takes are dead letters.
+
+        Raises ``StoreRejected`` where it is not single rows that are wrong: all of several, or very many.
+        """
+        try:
+            await self._insert(table, columns)
+        except StoreRejected as error:
+            if error.mendable or not rows_in(columns):
+                raise
+            refused = await write_apart(self._insert, table, columns, error)
+            if rows_in(columns) == 1:
+                self._count_alone(table, error)
+            await self._tell(table, refused)
+
+    def _count_alone(self, table: str, error: StoreRejected) -> None:
+        """A batch of one row cannot show whether the row or its table is wrong; many of them, one after the
+        other, can."""
+        self._alone[table] = self._alone.get(table, 0) + 1
+        if self._alone[table] > MOST:
+            raise blamed(error, f"{self._alone[table]} batches of one row, one after the other, are refused")
+
+    async def _tell(self, table: str, refused: list[RefusedRow]) -> None:
+        """Send the letters of refused rows, and write them to their own table, which may refuse one, too."""
+        now = datetime.now(UTC)
+        letters = [letter(one, now) for one in refused]
+        for one in letters:
+            log.error("a row is refused by the store, and a dead letter now: %s", one.detail)
+            self._refuse(one)
+        self._metrics.rows_refused.labels(table).inc(len(letters))
+        if letters and table != "dead_letters":
+            await self.write("dead_letters", _dead_letters(letters))
+
+    async def _insert(self, table: str, columns: Columns) -> None:
         """Insert rows, again and again while the store is away, or something at it has to be mended.
 
         A table that is missing, a right or a password that was taken away: the rows are not to blame, and
@@ -121,6 +165,7 @@ class Storing:
             else:
                 self._metrics.store_up.set(1)
                 self._written = True
+                self._alone.pop(table, None)
                 return
 
     def close(self) -> None:

@@ -111,7 +111,7 @@ class RecordBatchConsumer(driver.Consumer):
         self.topic_ids: dict[str, str] = {}
         """The topics' ids on the broker, as far as they are known; committed beside each offset."""
         self._next: dict[TP, int] = {}
-        """The offset after the last batch handed on, or the one started at."""
+        """The offset after the last batch handed on, or the one started at. Another dict after each seek."""
         self._seeking = asyncio.Lock()
 
     @property
@@ -136,13 +136,28 @@ class RecordBatchConsumer(driver.Consumer):
         fetchable = {tp for tp in active_partitions if self._may_fetch(tp)}
         if len(fetchable) < len(active_partitions):
             timeout = min(timeout, HELD_POLL_S)
+        positions = self._next
         # Also with nothing to fetch: the call tells aiokafka that the consumer is alive.
         fetched = await super()._getmany(fetchable or set(_NO_PARTITION), timeout)
-        fetched = await self._that_join(fetched)
+        if not self._overtaken(positions):
+            fetched = await self._that_join(fetched)
+        if fetched and self._overtaken(positions):
+            # Handed on, they would count for the new assignment, before its first batch. Whether they were
+            # taken before the seek or after it cannot be told, so that it is done again.
+            await self.perform_seek()
+            return {}
         return {
             tp: [batch_of(tp, records)] if self._in_batches(tp) else records
             for tp, records in fetched.items()
         }
+
+    def _overtaken(self, positions: dict[TP, int]) -> bool:
+        """Whether partitions were handed out, or positions sought, since these were the positions.
+
+        Faust lets the flow go on before an assignment's partitions are restored, so a fetch that was under
+        way may end in the next generation.
+        """
+        return self._next is not positions
 
     async def _that_join(self, fetched: Mapping[TP, list[Any]]) -> Mapping[TP, list[Any]]:
         """What was fetched, without the records of partitions that do not join the ones before them."""
@@ -152,7 +167,10 @@ class RecordBatchConsumer(driver.Consumer):
             if records and self._in_batches(tp) and self._next.get(tp, records[0].offset) != records[0].offset
         ]
         if loose:
+            positions = self._next
             beginnings = await self.earliest_offsets(*loose)
+            if self._overtaken(positions):
+                return fetched
             broken = {tp for tp in loose if not beginnings[tp] <= self._next[tp] < fetched[tp][0].offset}
             fetched = {tp: records for tp, records in fetched.items() if tp not in broken}
             if broken:

@@ -22,7 +22,7 @@ ALLOWED = {
     "evaluation/cutting.py": "tables in the temporary folder that evaluation/causality.py makes",
     "sources/oulad_tables.py": "tables in a temporary folder of its own",
     "benchmarks/throughput.py": "a log in a temporary folder of its own",
-    "benchmarks/guards.py": "adds lines to its own log, which it has read before",
+    "benchmarks/guards/runs.py": "adds lines to its own log, which it has read before",
     "benchmarks/stops.py": "the logs of its own workers, in a temporary folder of its own",
     "sinks/gateway.py": "an in-memory file of its own, by its descriptor",
     "benchmarks/drift.py": "adds lines to its own log, which it has read before",

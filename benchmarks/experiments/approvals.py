@@ -5,7 +5,7 @@ a *yes* would have done better without any nudge, and comparing them with the ho
 there is none. Compared as they were drawn (*intention to treat*) it finds what proposing does, refusals
 included, which is also what an instructor's campaign is worth.
 
-First decisions and answers go through the product: :func:`nudges.decisions.decide` and ``hear``, and
+First decisions and answers go through the product: :func:`nudges.decisions.decide` and ``apply_message``, and
 :func:`nudges.experiments.exposure.exposure_of` says who is compared. Beside its arms stand those without the
 unanswered and declined, the error that this is to guard against.
 """
@@ -18,11 +18,12 @@ import numpy as np
 
 from benchmarks.experiments.intervals import HOLDOUT, LEARNERS, POPULATION, Counts, plans
 from benchmarks.experiments.trials import RUN_NAME, Policy, Trial, live, nobody, world
-from nudges.decisions import decide, hear
+from nudges.decisions import decide
 from nudges.experiments.effects import Arm, fixed
 from nudges.experiments.exposure import Exposure, exposure_of
 from nudges.experiments.outcomes import OUTCOMES, OutcomeName
 from nudges.learners import Learner
+from nudges.messages import apply_message
 from nudges.policy import REACH_OUT
 from nudges.policy import Policy as Rules
 from schemas.nudge import Nudge, NudgeDecision
@@ -90,7 +91,7 @@ class Asking:
         done = decide(_change(learner, at), Learner(), self.rules, at)
         rows = list(done.decisions)
         if answer is not None:
-            done = hear(_said(learner, at, answer, rows[-1]), done.learner, self.rules, at)
+            done = apply_message(_said(learner, at, answer, rows[-1]), done.learner, self.rules, at)
             rows += done.decisions
         if any(isinstance(message, Nudge) for message in done.messages):
             self.sent.add(learner)

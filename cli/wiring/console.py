@@ -19,10 +19,10 @@ from cli.wiring.what_if import PackageWhatIf
 from console.access import ApiKey, KeyRing
 from console.app import create_app
 from console.guard import Site
+from console.parts import Parts
 from console.ports import OutboxDownError
 from console.protocol import MAX_HEAD, BoundedProtocol
 from console.readers import Readers
-from console.service import Parts
 from console.sessions import LEAST_SECRET
 from schemas.inbound import Feedback, feedback_adapter
 from schemas.topics import DAY_PACKAGES, FEEDBACK, RISK_CHANGES

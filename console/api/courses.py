@@ -14,7 +14,7 @@ router = APIRouter(route_class=ConditionalRoute, tags=["courses"], responses=doc
 @router.get("/courses", summary="Your course runs today")
 def courses(key: Key, service: Asked) -> list[Course]:
     """Those that are on come first."""
-    return service.courses(key)
+    return service.courses.overview(key)
 
 
 @router.get(
@@ -22,10 +22,10 @@ def courses(key: Key, service: Asked) -> list[Course]:
 )
 def story(key: Key, service: Asked, course_run: Run) -> CourseStory:
     """From its first day to the newest."""
-    return service.course(key, course_run)
+    return service.courses.story(key, course_run)
 
 
 @router.post("/what-if", summary="Score a described learner", responses=documented(400, 404))
 def what_if(key: Key, service: Asked, question: Question) -> WhatIfAnswer:
     """Features changed by hand, the others those of the middle of the cohort, by the newest day's model."""
-    return service.what_if(key, question)
+    return service.courses.what_if(key, question)

@@ -55,25 +55,25 @@ def risks(
 ) -> RiskPage:
     """Enrolments in force in course runs that are on, with the reasons of their last change."""
     filters = Filters(tuple(level), least, changed_since, answered)
-    return service.risks(key, course_run, filters, order, cursor, limit)
+    return service.learners.at_risk(key, course_run, filters, order, cursor, limit)
 
 
 @router.get("/learners/{learner}", summary="A learner's risk now, in each of your course runs")
 def learner(key: Key, service: Asked, learner: Who) -> Learner:
     """Past course runs included."""
-    return service.learner(key, learner)
+    return service.learners.learner(key, learner)
 
 
 @router.get("/learners/{learner}/story", summary="One enrolment: history, activity, changes, nudges, words")
 def story(key: Key, service: Asked, learner: Who, course_run: Run) -> Story:
     """Everything that the store knows of a learner in a course run."""
-    return service.story(key, learner, course_run)
+    return service.learners.story(key, learner, course_run)
 
 
 @router.get("/learners/{learner}/preferences", summary="How a learner wants to be reached")
 def preferences(key: Key, service: Asked, learner: Who) -> Preferences:
     """As far as anybody has said."""
-    return service.preferences(key, learner)
+    return service.learners.preferences(key, learner)
 
 
 @router.put(
@@ -84,4 +84,4 @@ def preferences(key: Key, service: Asked, learner: Who) -> Preferences:
 )
 def wish(key: Key, service: Asked, learner: Who, wishes: Wishes) -> Accepted:
     """What is left out stays as it is. Published to the feedback topic; in force a few seconds later."""
-    return service.wish(key, learner, wishes)
+    return service.feedback.set_wishes(key, learner, wishes)

@@ -36,13 +36,13 @@ def ledger(
     limit: Limit = 50,
 ) -> DecisionPage:
     """The newest first, with what became of each."""
-    return service.ledger(key, course_run, decision, cursor, limit)
+    return service.nudges.ledger(key, course_run, decision, cursor, limit)
 
 
 @router.get("/nudges/waiting", summary="Nudges that wait for an instructor's yes")
 def waiting(key: Key, service: Asked) -> list[Decision]:
     """Those of the last seven days."""
-    return service.waiting(key)
+    return service.nudges.waiting(key)
 
 
 @router.post(
@@ -58,7 +58,7 @@ def verdict(
     verdict: Annotated[Verdict, Body()],
 ) -> Accepted:
     """Published to the feedback topic; the worker acts on it."""
-    return service.decide(key, nudge_id, verdict.verdict)
+    return service.feedback.answer(key, nudge_id, verdict.verdict)
 
 
 @router.post(
@@ -69,7 +69,7 @@ def verdict(
 )
 def feedback(key: Key, service: Asked, said: Said) -> Accepted:
     """helped, not_at_risk or in_contact. Published to the feedback topic; in the ledger seconds later."""
-    return service.say(key, said)
+    return service.feedback.send(key, said)
 
 
 @router.get("/interventions", summary="What was decided, and what is known of its effect")
@@ -79,4 +79,4 @@ def interventions(
     course_run: Runs = [],  # noqa: B006 - FastAPI copies it
 ) -> Interventions:
     """Each kind of decision with its reason; uplift against the held-out, with its interval."""
-    return service.interventions(key, course_run)
+    return service.nudges.interventions(key, course_run)

@@ -40,7 +40,7 @@ async def health() -> Health:
 @router.get("/ready", summary="The store answers", responses=documented(503))
 def ready(service: Asked) -> Health:
     """Asks the store: for readiness probes. Needs no key, and tells no names."""
-    return Health(as_of=service.newest_day())
+    return Health(as_of=service.scope.newest_day())
 
 
 @router.get(

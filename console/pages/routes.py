@@ -22,7 +22,7 @@ from console.pages.rendering import environment
 from console.pages.urgency import parts
 from console.ports import OutboxDownError
 from console.queries.risks import Filters
-from console.service import Service
+from console.services.service import Service
 from console.sessions import SESSION_S
 from schemas.risk import RiskLevel
 from sinks.errors import StoreError
@@ -108,15 +108,15 @@ Note = Annotated[str, Query(max_length=20)]
 def _page(request: Request, name: str, key: ApiKey | None, **values: Any) -> Response:
     """A page with what all pages show: who, what day, whether the data are old."""
     service: Service = request.app.state.service
-    newest = service.newest_day() if key else None
+    newest = service.scope.newest_day() if key else None
     shown = {
         "name": name,
         "key": key,
         "here": _here(request),
         "replay": service.parts.replay,
         "newest": newest,
-        "stale": service.stale(newest),
-        "waiting": service.how_many_wait(key) if key and newest else 0,
+        "stale": service.scope.stale(newest),
+        "waiting": service.nudges.waiting_count(key) if key and newest else 0,
         "note": "",
     }
     html = TEMPLATES.get_template(f"{name}.html").render(shown | values)
@@ -174,7 +174,7 @@ def today(
 ) -> Response:
     """Today's list, most urgent first."""
     filters = Filters((level,) if level else ("medium", "high"))
-    page = service.risks(key, [course_run] if course_run else [], filters, order, cursor, PAGE)
+    page = service.learners.at_risk(key, [course_run] if course_run else [], filters, order, cursor, PAGE)
     asked = {"course_run": course_run, "level": level or "", "order": order}
     kept = {name: value for name, value in asked.items() if value and (name, value) != ("order", "urgency")}
     return _page(
@@ -183,7 +183,7 @@ def today(
         key,
         page=page,
         parted=list(parts(page.items, order, page.as_of)) if page.as_of else [],
-        courses=service.courses(key),
+        courses=service.courses.overview(key),
         asked=asked,
         more=urlencode(kept | {"cursor": page.next}) if page.next else "",
         begin=urlencode(kept),
@@ -196,14 +196,14 @@ def today(
 @router.get("/courses")
 def courses(request: Request, key: Visitor, service: Asked) -> Response:
     """All course runs of the scope."""
-    return _page(request, "courses", key, courses=service.courses(key))
+    return _page(request, "courses", key, courses=service.courses.overview(key))
 
 
 @router.get("/course")
 def course(request: Request, key: Visitor, service: Asked, run: str) -> Response:
     """One course run: how it stands, risk by week, engagement by day."""
-    story = service.course(key, run)
-    page = service.risks(key, [run], Filters(), "urgency", None, 5)
+    story = service.courses.story(key, run)
+    page = service.learners.at_risk(key, [run], Filters(), "urgency", None, 5)
     return _page(request, "course", key, story=story, top=page)
 
 
@@ -212,15 +212,15 @@ def learner(
     request: Request, key: Visitor, service: Asked, learner: str, run: str, note: Note = ""
 ) -> Response:
     """One enrolment from its first estimate to now."""
-    found = service.learner(key, learner)
+    found = service.learners.learner(key, learner)
     return _page(
         request,
         "learner",
         key,
-        as_of=service.as_of(),
-        story=service.story(key, learner, run),
+        as_of=service.scope.as_of(),
+        story=service.learners.story(key, learner, run),
         others=[one for one in found.risks if one.course_run != run],
-        reachable=service.person(learner) is not None,
+        reachable=service.people.person(learner) is not None,
         note=SAID.get(note, ""),
     )
 
@@ -232,15 +232,15 @@ def interventions(request: Request, key: Visitor, service: Asked) -> Response:
         request,
         "interventions",
         key,
-        found=service.interventions(key),
-        messages=service.ledger(key, [], "send", None, 10).items,
+        found=service.nudges.interventions(key),
+        messages=service.nudges.ledger(key, [], "send", None, 10).items,
     )
 
 
 @router.get("/queue")
 def queue(request: Request, key: Visitor, service: Asked, note: Note = "") -> Response:
     """Nudges that wait for a yes."""
-    return _page(request, "queue", key, proposals=service.proposals(key), note=SAID.get(note, ""))
+    return _page(request, "queue", key, proposals=service.nudges.proposals(key), note=SAID.get(note, ""))
 
 
 # -- forms ----------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ async def feedback(request: Request, key: Visitor, service: Asked) -> Response:
         said = Said.model_validate({name: form.get(name, "") for name in ("learner", "course_run", "kind")})
     except ValidationError:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "This form is not complete.") from None
-    await run_in_threadpool(service.say, key, said)
+    await run_in_threadpool(service.feedback.send, key, said)
     return _back(form, "feedback")
 
 
@@ -280,7 +280,7 @@ async def verdict(request: Request, key: Visitor, service: Asked) -> Response:
     answer = form.get("verdict")
     if answer not in ("approved", "declined"):
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "This form is not complete.")
-    await run_in_threadpool(service.decide, key, form.get("nudge", ""), answer)  # type: ignore[arg-type]
+    await run_in_threadpool(service.feedback.answer, key, form.get("nudge", ""), answer)  # type: ignore[arg-type]
     return _back(form, answer)
 
 

@@ -110,7 +110,7 @@ class Work:
     def done(self) -> bool:
         return self.position >= len(self.messages)
 
-    def take_letters(self) -> list[DeadLetter]:
+    def pop_letters(self) -> list[DeadLetter]:
         """The letters of records before the position, each once."""
         before = self.batch.last_offset + 1 if self.done else self.offset(self.position)
         said = [letter for letter in self.letters if letter.offset < before]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from engine.day.nudge_outcomes import Following
 from engine.state.partition_state import PartitionState
+from engine.state.row_layout import EXIT_COUNTED, NOT_ESTIMATED
 from engine.state.unobserved_days import last_known
 from features.coursework import Run
 from features.ring import NEVER, Ints, last_active
@@ -64,10 +65,12 @@ class Maturing:
             state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64), ends, last
         )
         lost, kept = certain == LOST, certain == KEEP
-        gone = lost & (state.rows["probability"][slots] > 0) & (left > run.start) & (left < NO_EXIT)
+        gone = (
+            lost & (state.rows["probability"][slots] > NOT_ESTIMATED) & (left > run.start) & (left < NO_EXIT)
+        )
         withdrawn = state.rows["outcome"][slots] == WITHDRAWN
         state.leaving.ended(run.name, int(gone.sum()), int((gone & withdrawn).sum()))
-        state.rows["probability"][slots[gone]] = 0  # counted: outcomes stay certain on the days that follow
+        state.rows["probability"][slots[gone]] = EXIT_COUNTED  # outcomes stay certain on the days after
         examples = self._examples(slots[lost], left[lost], run, today, lost=True)
         examples += self._examples(slots[kept], np.full(int(kept.sum()), NO_EXIT), run, today, lost=False)
         state.rows["snap_day"][done] = NEVER

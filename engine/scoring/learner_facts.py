@@ -40,7 +40,7 @@ def enrolment_fact(fact: dict[str, Any]) -> Fact:
     )
 
 
-def said_fact(message: dict[str, Any]) -> Fact:
+def feedback_fact(message: dict[str, Any]) -> Fact:
     """Of preferences, or of feedback on a nudge."""
     at = int(message["occurred_at"].timestamp())
     if message["type"] == "preferences":

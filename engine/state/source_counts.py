@@ -120,7 +120,7 @@ class Tallies:
     def _fault(self, source: str, run: str, day: int, fault: Fault) -> None:
         self._of((source, run, day))[_FAULT[fault]] += 1
 
-    def take(self, day: int) -> list[SourceCounts]:
+    def pop(self, day: int) -> list[SourceCounts]:
         """The counts of ``day``; nothing up to it is kept."""
         counts = [_counts(key, self._counts[key]) for key in sorted(self._counts) if key[2] == day]
         for key in [key for key in self._counts if key[2] <= day]:

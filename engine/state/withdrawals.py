@@ -30,7 +30,7 @@ class Leaving:
         if left:
             self._of(run)[[_LEFT, _LEFT_BY_WITHDRAWAL]] += (left, by_withdrawal)
 
-    def take(self) -> dict[str, Counts]:
+    def pop(self) -> dict[str, Counts]:
         """What was counted, by run; counting begins anew."""
         found, self._counts = dict(sorted(self._counts.items())), {}
         return found

@@ -17,8 +17,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from nudges.decisions import decide, hear
+from nudges.decisions import decide
 from nudges.learners import Learner
+from nudges.messages import apply_message
 from nudges.policy import Policy
 from schemas.fields import DAY_S
 from schemas.nudge import NudgeDecision
@@ -78,7 +79,7 @@ def on_store(policy: Policy, reader: StoreReader, lateness: int) -> Trial:
         done = (
             decide(item, learner, policy, at)
             if isinstance(item, RiskChange)
-            else hear(item, learner, policy, at)
+            else apply_message(item, learner, policy, at)
         )
         learners[who] = done.learner
         trial.note(done.decisions)

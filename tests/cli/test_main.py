@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli import main as cli
+from cli import sources
 from engine.batch.unknown_fields import rows as unknown_rows
 from local.brokers import Broker
 from local.rig import Rig
@@ -38,7 +39,7 @@ COMMANDS = [
     "evaluate",
     "experiment",
     "fairness",
-    "new_course",
+    "new-course",
     "causality",
     "topics",
     "console",
@@ -90,7 +91,7 @@ def test_these_are_all_commands() -> None:
     "arguments",
     [
         [],
-        *([name.replace("_", "-")] for name in COMMANDS),
+        *([name] for name in COMMANDS),
         ["topics", "create"],
         ["topics", "show"],
         ["policy", "check"],
@@ -411,7 +412,7 @@ def test_what_the_system_refuses_is_told_in_a_line(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "out")
 
-    monkeypatch.setattr(cli, "_write_lines", full)
+    monkeypatch.setattr(sources, "_write_lines", full)
     told = fails(capsys, "simulate", "--learners", "4", "--out", "out")
     assert told == "homeroom: out: No space left on device\n"
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer
 
-from cli import doctor, experiment
+from cli import console, doctor, experiment, sources, store
 from cli import main as cli
 from cli import policy as policy_commands
 from cli.wiring import notifier as notifying
@@ -118,11 +118,11 @@ def _place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(work)
     monkeypatch.setattr(Rig, "__enter__", _wall)
     for module, name in (
-        (cli, "publish"),
-        (cli, "run_migrations"),
-        (cli, "_console_keys"),
-        (cli, "store_reader"),
-        (cli, "store_at"),
+        (sources, "publish"),
+        (store, "wait_until_up"),
+        (console, "console_keys"),
+        (store, "store_reader"),
+        (console, "store_at"),
         (doctor, "examine"),
         (experiment, "store_reader"),
         (policy_commands, "store_reader"),

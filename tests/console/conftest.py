@@ -21,8 +21,8 @@ from cli.wiring.console import SERVER, assembled
 from console.access import ApiKey, make_key
 from console.app import create_app
 from console.live import STATE
+from console.parts import Parts
 from console.readers import Readers
-from console.service import Parts
 from local.brokers import free_port
 from local.demo import stream_through, unfinished
 from local.demo_names import simulated_names

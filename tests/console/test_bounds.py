@@ -12,9 +12,9 @@ import uvicorn
 from cli.wiring.console import SERVER
 from console.app import create_app
 from console.bounds import Bounds
+from console.parts import Parts
 from console.protocol import BoundedProtocol
 from console.readers import Readers
-from console.service import Parts
 from local.brokers import free_port
 from sinks.address import StoreAddress
 

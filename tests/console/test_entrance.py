@@ -11,8 +11,8 @@ from cli.wiring.console import server_options, site_of
 from console.app import create_app
 from console.guard import Site
 from console.limits import Limit
+from console.parts import Parts
 from console.readers import Readers
-from console.service import Parts
 from sinks.address import StoreAddress
 from streams.settings import Settings, SettingsError
 from tests.console.conftest import COURSE, KEYS, Served, keys, served

@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from console import examples, models
 from console.api.nudges import Verdict
 from console.app import create_app
+from console.parts import Parts
 from console.problems import Problem
 from console.queries import cursors
 from console.queries.risks import ORDERS
 from console.readers import Readers
-from console.service import Parts
 from sinks.address import StoreAddress
 
 Schema = dict[str, Any]

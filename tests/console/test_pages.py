@@ -19,13 +19,13 @@ from console.app import create_app
 from console.models import Risk
 from console.pages.reasons import Help, help_of, muted_before
 from console.pages.rendering import likely
+from console.parts import Parts
 from console.queries import nudges
 from console.readers import Readers
 from console.report import weekly
-from console.service import Parts
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, StoreReader
-from sinks.tables import KEPT_BY_THE_STORE
+from sinks.tables.risk import STANDING
 from tests.console.conftest import COURSE, KEYS, Served, keys, served
 from tests.required import lacking
 from tests.sinks.rows import risk
@@ -435,7 +435,7 @@ def test_a_page_follows_the_store(open_page: Open, console: Served) -> None:
         writer.write("risk_changes", {name: [value] for name, value in change.items()})
         expect(page.locator(".card").first).to_contain_text("gone fishing")
         assert page.title() == "still the same page"
-        for table in ("risk_changes", "risk_history", *KEPT_BY_THE_STORE):
+        for table in ("risk_changes", "risk_history", STANDING.name):
             writer.command(f"DELETE FROM {table} WHERE learner = '{learner}'")
 
 

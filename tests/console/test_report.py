@@ -75,7 +75,7 @@ def test_it_tells_the_week(page: str, console: Served) -> None:
     assert rose, "nobody came to high risk in the week: it shows nothing"
     assert f"newly at high risk {len(rose)} " in text
     for learner, reasons, _ in rose:
-        assert console.app.state.service.person(learner).name in text
+        assert console.app.state.service.people.person(learner).name in text
         assert muted_before(reasons[0]).striptags() in text
     helped = [min(map(share, filter(None, reliefs))) for _, _, reliefs in rose if any(reliefs)]
     assert helped, "nothing would help anybody: it shows nothing"

@@ -21,8 +21,8 @@ WORDS = "Wants no messages by email, since "
 def tell(console: Served, learner: str, seconds: int, **said: Any) -> None:
     """A word of another system on the feedback topic, so many seconds after the store's now."""
     service = console.app.state.service
-    at = service.now() + timedelta(seconds=seconds)
-    message = {"event_id": f"{learner}-{seconds}", "learner": service.person(learner).learner}
+    at = service.scope.now() + timedelta(seconds=seconds)
+    message = {"event_id": f"{learner}-{seconds}", "learner": service.people.person(learner).learner}
     service.parts.outbox.publish({**message, "occurred_at": at, **said})
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from engine.continuity import Break, Cause, Log, Start, Vouched, resume
 from engine.processor import PartitionProcessor
 from engine.rules import Rules
-from engine.state.partition_state import MARK, PartitionState, StateIncompleteError
+from engine.state.errors import StateIncompleteError
+from engine.state.partition_state import PartitionState
+from engine.state.row_keys import MARK
 from schemas.topics import EVENTS, FEEDBACK
 from tests.streams.pipeline import IDENTITY, activity, batch_of, record
 

@@ -18,7 +18,8 @@ from engine.batch.records import RecordBatch
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
 from engine.rules import Rules
-from engine.state.partition_state import ROW, PartitionState
+from engine.state.partition_state import PartitionState
+from engine.state.row_layout import ROW
 from online_models.trainer import Trainer
 from schemas.fields import EARLIEST, LATEST
 from schemas.learning import DayPackage, DayReport

@@ -11,7 +11,8 @@ import orjson
 from engine.batch.decoding import MAX_RECORD_BYTES as MAX_EVENT_BYTES
 from engine.pieces import RECORD_BYTES, Gathering, packed, piece_of, records_of, unpacked
 from engine.processor import PartitionProcessor
-from engine.state.partition_state import MARK, PartitionState
+from engine.state.partition_state import PartitionState
+from engine.state.row_keys import MARK
 from features.catalogue import FEATURES, FINGERPRINT
 from features.packed_arrays import pack
 from online_models.classifier import RiskClassifier

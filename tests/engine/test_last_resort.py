@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from engine import last_resort, processor
+from engine import last_resort
 from engine.batch import decoding as decode
 from engine.batch.admission import Intake, Timing
+from engine.day import cohorts, fact_application
 from engine.processor import PartitionProcessor
 from engine.state.partition_state import PartitionState
 from schemas.topics import EVENTS, FEEDBACK
@@ -61,7 +62,9 @@ def test_a_fact_that_cannot_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench().feed([*records, wrong, click(0.4, learner="eve", kind="submission", object="a")])
     rows = {key: value for key, value in bench.processor.checkpoint(1) if value is not None}
     bench.processor = PartitionProcessor(0, bench.rules, PartitionState.restore(IDENTITY, rows.items()))
-    bursts_on(monkeypatch, processor, "submit", lambda _rows, _slot, _run, _work, _day, score, *_: score)
+    bursts_on(
+        monkeypatch, fact_application, "submit", lambda _rows, _slot, _run, _work, _day, score, *_: score
+    )
     bench.feed(ticks(3))
     assert letters(bench) == [(EVENTS.name, 3, "failed", DETAIL)]
     state = bench.processor.state
@@ -73,7 +76,7 @@ def test_a_fact_that_cannot_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_calendar_under_which_no_day_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is tried on nobody first: the run goes on with the calendar that it has."""
-    bursts_on(monkeypatch, processor, "features", lambda _rows, _slots, run, *_: "poison" in run.assessments)
+    bursts_on(monkeypatch, cohorts, "features", lambda _rows, _slots, run, *_: "poison" in run.assessments)
     bench = Bench().feed([calendar(deadlines=due("a")), ANN, *ticks(2)])
     bench.feed([calendar(at=2.1, deadlines=due("a", "poison")), *ticks(6, 3)])
     assert letters(bench) == [(EVENTS.name, 5, "failed", DETAIL)]
@@ -83,8 +86,8 @@ def test_a_calendar_under_which_no_day_closes(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_word_that_cannot_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench().feed([calendar(), ANN, *ticks(1)])
-    said = bench.processor._scoring
-    bursts_on(monkeypatch, said, "_write_fact", lambda fact, _outputs: fact.learner == "bob")
+    rows = bench.processor._scoring._rows
+    bursts_on(monkeypatch, rows, "write_fact", lambda fact, _outputs: fact.learner == "bob")
     common = {"type": "preferences", "occurred_at": instant(0), "opted_out": ["email"]}
     words = [record(common | {"event_id": who, "learner": who}) for who in ("ann", "bob", "eve")]
     bench.said.extend(bench.processor.apply_feedback(batch_of(words, topic=FEEDBACK.name)))

@@ -18,7 +18,7 @@ from engine.pieces import (
     records_of,
     unpacked,
 )
-from engine.state.partition_state import MARK
+from engine.state.row_keys import MARK
 from streams.checkpoints import Recovered, Replay
 
 MOST = 4

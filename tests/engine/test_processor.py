@@ -15,7 +15,7 @@ from engine.batch.admission import Timing
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
 from engine.rules import Rules
-from engine.scoring.scorer import WRITE_EVERY, WRITE_MOVED
+from engine.scoring.store_rows import WRITE_EVERY, WRITE_MOVED
 from engine.state.partition_state import PartitionState
 from features.catalogue import INDEX
 from features.packed_arrays import unpack

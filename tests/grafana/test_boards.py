@@ -13,7 +13,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from engine.state.partition_state import ROW
+from engine.state.row_layout import ROW
 from grafana import build, clickhouse
 from grafana.alerts import ALERTS
 from grafana.pipeline import ROW_BYTES

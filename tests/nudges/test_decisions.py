@@ -11,9 +11,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from nudges.assignment import held_out
+from nudges.cancelling import call_off
 from nudges.choosing import Situation, by_weight
-from nudges.decisions import Decided, call_off, decide, hear
+from nudges.decisions import decide
 from nudges.learners import Learner, Sending, heard
+from nudges.ledger import Decided
+from nudges.messages import apply_message
 from nudges.policy import REACH_OUT, WEEKDAYS, Cap, Digest, Policy, StudyTime, Suggestion, Variant
 from nudges.quiet_hours import MACHINE_ZONES, QuietHours
 from nudges.timing import WEEK_H, Habit
@@ -416,9 +419,9 @@ def test_a_digest_is_one_message_to_every_cap() -> None:
         learner = done.learner
         assert done.decisions[-1].reason == "digest"
     assert len({row.at for row in learner.sendings}) == 1
-    single = hear(preferences(NOON + 1, "q", digest=False), learner, policy, NOON).learner
+    single = apply_message(preferences(NOON + 1, "q", digest=False), learner, policy, NOON).learner
     assert decide(risk_change(course_run="run/9"), single, policy, NOON).decisions[-1].reason == "cap_reached"
-    told = hear(feedback("sent", NOON + HOUR), learner, policy, NOON).learner
+    told = apply_message(feedback("sent", NOON + HOUR), learner, policy, NOON).learner
     over = decide(risk_change(course_run="run/9"), told, policy, NOON + HOUR)
     assert over.decisions[-1].reason == "cap_reached", "what is known to break a cap is not added to"
 
@@ -495,10 +498,10 @@ def test_nothing_else_cancels_it(change: RiskChange, learner: Learner) -> None:
     ],
 )
 def test_a_wish_cancels_what_it_makes_unwelcome(message: dict[str, Any], reason: str | None) -> None:
-    done = hear(message, planned(), EVERYBODY, NOON)
+    done = apply_message(message, planned(), EVERYBODY, NOON)
     assert [one.reason for one in done.decisions] == ([reason] if reason else [])
     assert [one.nudge_id for one in done.messages] == (["n"] if reason else [])
-    late = hear(message, planned(), EVERYBODY, NOON + DAY)
+    late = apply_message(message, planned(), EVERYBODY, NOON + DAY)
     assert not late.messages, "it has been sent by then"
     assert late.learner.sendings, "and counts"
 
@@ -514,12 +517,12 @@ def proposed() -> tuple[str, Learner]:
 
 def test_an_instructors_yes_sends_what_was_proposed() -> None:
     nudge_id, learner = proposed()
-    done = hear(feedback("approved", NOON + HOUR, nudge_id=nudge_id), learner, ASKING, 0)
+    done = apply_message(feedback("approved", NOON + HOUR, nudge_id=nudge_id), learner, ASKING, 0)
     nudge, (decision,) = nudge_of(done), done.decisions
     assert (nudge.nudge_id, decision.nudge_id, decision.reason) == (nudge_id, nudge_id, "sent")
     assert (nudge.send_at, nudge.expires_at) == (instant(NOON + HOUR), instant(NOON + 72 * HOUR))
     assert decision.decision_id != decide(risk_change(), FRESH, ASKING, NOON).decisions[0].decision_id
-    again = hear(feedback("approved", NOON + HOUR, nudge_id=nudge_id), done.learner, ASKING, 0)
+    again = apply_message(feedback("approved", NOON + HOUR, nudge_id=nudge_id), done.learner, ASKING, 0)
     assert not again.decisions
 
 
@@ -527,8 +530,10 @@ def test_an_approval_does_not_make_a_reason_last_longer() -> None:
     """Proposed for a digest days away; then the learner wants no digest any more."""
     done = decide(risk_change(at=NOON + HOUR), of(preferences(digest=True)), ASKING, NOON + HOUR)
     nudge_id, learner = done.decisions[0].nudge_id, done.learner
-    learner = hear(preferences(NOON + 2 * HOUR, "q", digest=False), learner, ASKING, 0).learner
-    nudge = nudge_of(hear(feedback("approved", NOON + 3 * HOUR, nudge_id=nudge_id), learner, ASKING, 0))
+    learner = apply_message(preferences(NOON + 2 * HOUR, "q", digest=False), learner, ASKING, 0).learner
+    nudge = nudge_of(
+        apply_message(feedback("approved", NOON + 3 * HOUR, nudge_id=nudge_id), learner, ASKING, 0)
+    )
     assert nudge.expires_at == instant(NOON + HOUR + 72 * HOUR)
 
 
@@ -544,10 +549,10 @@ def test_an_approval_does_not_make_a_reason_last_longer() -> None:
 def test_an_answer_does_not_override_the_guards(message: dict[str, Any], at: int, expected: str) -> None:
     nudge_id, learner = proposed()
     if message.get("nudge_id"):
-        done = hear(message | {"nudge_id": nudge_id}, learner, ASKING, at)
+        done = apply_message(message | {"nudge_id": nudge_id}, learner, ASKING, at)
     else:
-        learner = hear(message, learner, ASKING, at).learner
-        done = hear(feedback("approved", nudge_id=nudge_id), learner, ASKING, at)
+        learner = apply_message(message, learner, ASKING, at).learner
+        done = apply_message(feedback("approved", nudge_id=nudge_id), learner, ASKING, at)
     assert [(one.reason, one.nudge_id) for one in done.decisions] == [(expected, nudge_id)]
     assert not done.messages
     assert not done.learner.proposals
@@ -557,7 +562,7 @@ def test_an_answer_does_not_override_the_guards(message: dict[str, Any], at: int
 def test_a_message_of_next_year_does_not_undo_the_caps(kind: str) -> None:
     far = NOON + 400 * DAY
     message = preferences(far, digest=False) if kind == "preferences" else feedback(kind, far, nudge_id="?")
-    learner = hear(message, others_wrote(NOON - HOUR), EVERYBODY, NOON).learner
+    learner = apply_message(message, others_wrote(NOON - HOUR), EVERYBODY, NOON).learner
     assert decide(risk_change(), learner, EVERYBODY, NOON).decisions[-1].reason == "cap_reached"
 
 
@@ -581,7 +586,7 @@ def test_in_a_replay_a_wish_of_the_far_future_wins_over_nothing_before_its_time(
 ) -> None:
     learner = FRESH
     for message in (far, sane, far):
-        learner = hear(message, learner, EVERYBODY, NOON - 2 * HOUR, ahead_s=2 * DAY).learner
+        learner = apply_message(message, learner, EVERYBODY, NOON - 2 * HOUR, ahead_s=2 * DAY).learner
         learner = Learner.of(orjson.loads(orjson.dumps(learner.record())))
     assert decide(risk_change(), learner, EVERYBODY, NOON).decisions[-1].reason == "sent"
     late = decide(risk_change(at=FAR + HOUR), learner, EVERYBODY, FAR + HOUR)
@@ -591,13 +596,13 @@ def test_in_a_replay_a_wish_of_the_far_future_wins_over_nothing_before_its_time(
 
 def test_a_wish_that_is_a_little_ahead_holds_at_once() -> None:
     message = preferences(NOON + DAY, opted_out=["email"])
-    learner = hear(message, FRESH, EVERYBODY, NOON, ahead_s=2 * DAY).learner
+    learner = apply_message(message, FRESH, EVERYBODY, NOON, ahead_s=2 * DAY).learner
     assert learner.closed("email")
 
 
 def test_a_wish_whose_time_comes_takes_back_what_is_planned() -> None:
     """A week ahead; the learner is looked at again for another course's sake."""
-    learner = hear(
+    learner = apply_message(
         preferences(NOON + 7 * DAY, opted_out=["email"]),
         planned(NOON + 8 * DAY),
         EVERYBODY,
@@ -621,7 +626,9 @@ def test_a_recovery_takes_a_proposal_back() -> None:
     assert (taken.nudge_id, taken.decision, taken.reason) == (nudge_id, "cancel", "recovered")
     assert (taken.campaign, taken.variant) == ("reach-out", "plain")
     assert not done.messages, "nothing was sent that notifiers could forget"
-    assert not hear(feedback("approved", nudge_id=nudge_id), done.learner, ASKING, NOON + DAY).decisions
+    assert not apply_message(
+        feedback("approved", nudge_id=nudge_id), done.learner, ASKING, NOON + DAY
+    ).decisions
 
 
 def test_the_end_of_an_enrolment_takes_back_what_is_planned_and_proposed_there() -> None:
@@ -636,8 +643,8 @@ def test_the_end_of_an_enrolment_takes_back_what_is_planned_and_proposed_there()
     "then",
     [
         lambda learner, at: decide(risk_change(course_run="B/1", at=at), learner, ASKING, at),
-        lambda learner, at: hear(preferences(at, digest=True), learner, ASKING, at),
-        lambda learner, at: hear(feedback("approved", at, nudge_id="another"), learner, ASKING, at),
+        lambda learner, at: apply_message(preferences(at, digest=True), learner, ASKING, at),
+        lambda learner, at: apply_message(feedback("approved", at, nudge_id="another"), learner, ASKING, at),
         lambda learner, at: call_off("ann", "BBB/2014B", learner, ASKING, at, "run_over"),
     ],
 )
@@ -654,8 +661,10 @@ def test_a_yes_sends_the_next_step_that_was_proposed_unless_it_has_been_done() -
     done = decide(risk_change(), FRESH, ASKING, NOON, Situation(next_item="quiz-4"))
     nudge_id, learner = done.decisions[0].nudge_id, Learner.of(done.learner.record())
     yes = feedback("approved", NOON + HOUR, nudge_id=nudge_id)
-    assert nudge_of(hear(yes, learner, ASKING, 0)).suggestion == "quiz-4"
-    did_it = hear(yes, learner, ASKING, 0, lambda _, item: Situation(next_item=None if item else "?"))
+    assert nudge_of(apply_message(yes, learner, ASKING, 0)).suggestion == "quiz-4"
+    did_it = apply_message(
+        yes, learner, ASKING, 0, lambda _, item: Situation(next_item=None if item else "?")
+    )
     assert nudge_of(did_it).suggestion is None
 
 
@@ -665,10 +674,10 @@ def test_a_yes_is_to_the_campaign_that_was_proposed() -> None:
     policy = Policy(holdout_share=0.0, campaigns=(first, REACH_OUT))
     done = decide(risk_change(), FRESH, policy, NOON, Situation(phase="start"))
     yes = feedback("approved", NOON + HOUR, nudge_id=done.decisions[0].nudge_id)
-    later = hear(yes, done.learner, policy, 0, lambda *_: Situation(phase="middle"))
+    later = apply_message(yes, done.learner, policy, 0, lambda *_: Situation(phase="middle"))
     assert nudge_of(later).campaign == "first"
     without = Policy(holdout_share=0.0)
-    gone = hear(yes, done.learner, without, 0, lambda *_: Situation(phase="middle"))
+    gone = apply_message(yes, done.learner, without, 0, lambda *_: Situation(phase="middle"))
     assert [(one.decision, one.reason) for one in gone.decisions] == [("hold", "expired")]
 
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import guards as benchmark
-from nudges import decisions, guards
+from benchmarks.guards.counts import Audit
+from benchmarks.guards.runs import Log, audited, blocks, run
+from nudges import guards, judging
 from nudges.learners import Learner
 from nudges.policy import Policy
 from nudges.quiet_hours import QuietHours, next_allowed
@@ -24,13 +25,13 @@ from schemas.fields import DAY_S
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**9))
 def test_the_guards_hold(seed: int) -> None:
-    audit = benchmark.run(400, seed)
+    audit = run(400, seed)
     assert +audit.violations == {}
 
 
 def test_everything_occurs_in_it() -> None:
     """Or the test above would show little."""
-    audit = benchmark.run(12_000, 1)
+    audit = run(12_000, 1)
     reasons = set(audit.reasons)
     assert {"send study_time", "send digest", "send quiet_hours", "send sent"} <= reasons
     assert {"cancel recovered", "cancel opted_out", "cancel paused", "cancel quiet_hours"} <= reasons
@@ -41,20 +42,20 @@ def test_everything_occurs_in_it() -> None:
     assert audit.together > 10
 
 
-def one_learner(number: int) -> benchmark.Audit:
-    return benchmark.audited(number, 3)
+def one_learner(number: int) -> Audit:
+    return audited(number, 3)
 
 
 def test_processes_and_a_log_add_up_to_the_same(tmp_path: Path) -> None:
     """And what a run left in its log is taken up by another of the same question alone."""
-    straight = benchmark.Audit()
+    straight = Audit()
     for number in range(5):
         straight.add(one_learner(number))
 
-    def told(learners: int, seed: int = 3) -> tuple[benchmark.Audit, int]:
-        log, found = benchmark.Log.open(tmp_path / "log", seed, at_once=False), benchmark.Audit()
+    def told(learners: int, seed: int = 3) -> tuple[Audit, int]:
+        log, found = Log.open(tmp_path / "log", seed, at_once=False), Audit()
         known = len(log.known)
-        with closing(benchmark.blocks(one_learner, 2, log)) as audits:
+        with closing(blocks(one_learner, 2, log)) as audits:
             for audit in islice(audits, learners):
                 found.add(audit)
         return found, known
@@ -66,10 +67,10 @@ def test_processes_and_a_log_add_up_to_the_same(tmp_path: Path) -> None:
 
 
 def test_a_learner_with_a_violation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decisions, "held_out", never)
-    found = benchmark.run(6_000, 1)
+    monkeypatch.setattr(judging, "held_out", never)
+    found = run(6_000, 1)
     assert 0 < len(found.violated) <= found.violations.total()
-    again = benchmark.audited(int(found.violated[0].removeprefix("learner-")), 1)
+    again = audited(int(found.violated[0].removeprefix("learner-")), 1)
     assert again.violations["holdout"] > 0
 
 
@@ -87,14 +88,14 @@ def forgets(learner: Learner, *_: Any) -> Learner:
 
 DIGEST = "a digest beside another"
 REMOVED: list[tuple[Any, str, Callable[..., Any], str]] = [
-    (decisions, "capped", never, "cap: 2 in 7 days"),
-    (decisions, "next_allowed", at_once, "night"),
-    (decisions, "unwelcome", never, "suppressed"),
-    (decisions, "unwelcome", never, "paused"),
-    (decisions, "unwelcome", never, "run over"),
-    (decisions, "open_channels", lambda _, channels: list(channels), "opted out"),
-    (decisions, "held_out", never, "holdout"),
-    (decisions, "_digest", lambda case: next_allowed(case.at + DAY_S, case.where, QuietHours()), DIGEST),
+    (judging, "capped", never, "cap: 2 in 7 days"),
+    (judging, "next_allowed", at_once, "night"),
+    (judging, "unwelcome", never, "suppressed"),
+    (judging, "unwelcome", never, "paused"),
+    (judging, "unwelcome", never, "run over"),
+    (judging, "open_channels", lambda _, channels: list(channels), "opted out"),
+    (judging, "held_out", never, "holdout"),
+    (judging, "_digest_time", lambda case: next_allowed(case.at + DAY_S, case.where, QuietHours()), DIGEST),
     (Learner, "closed", lambda *_: False, "sent after an opt-out"),
     (guards, "_counts", lambda cap, one: bool(one.campaign), "cap: 2 in 7 days"),  # others' do not count
     (
@@ -111,5 +112,5 @@ def test_without_a_guard_its_violations_are_seen(
     monkeypatch: pytest.MonkeyPatch, where: Any, name: str, instead: Callable[..., Any], seen: str
 ) -> None:
     monkeypatch.setattr(where, name, instead)
-    violations = benchmark.run(6_000, 1).violations
+    violations = run(6_000, 1).violations
     assert violations[seen or "longer than its reason"] > 0, +violations

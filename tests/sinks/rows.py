@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from sinks.tables import Table
+from sinks.tables.declaration import Table
 
 _SINGLE = st.floats(allow_nan=False, allow_infinity=False, width=32)
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -29,6 +29,7 @@ def test_up_again_down_and_up(empty: StoreAddress) -> None:
     assert whole == set(TABLES) | {
         "risk_now",
         *(f"standing_{name}_mv" for name in ("estimate", "change", "fact")),
+        *(f"first_{name}_mv" for name in ("risk_change", "decision", "policy", "model_event")),
     }
     assert migrate(empty) == []
     assert migrate(empty, 1) == [f"down {name}" for name in reversed(ALL[1:])]

@@ -21,7 +21,9 @@ from pydantic import SecretStr
 
 from engine.outputs import Outputs
 from engine.pieces import Gathering, piece_of, unpacked
-from engine.state.partition_state import Clock, PartitionState, StateRow
+from engine.state.clock import Clock
+from engine.state.partition_state import PartitionState
+from engine.state.row_keys import StateRow
 from evaluation.backtest import Backtest
 from local.rig import Rig, WorkerProcess
 from schemas.learning import DayPackage

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.state.partition_state import MARK
+from engine.state.row_keys import MARK
 from streams import checkpoints
 from streams.checkpoints import ASSIGN, Replay, StateTopic
 from streams.publisher import Publisher, PublishError

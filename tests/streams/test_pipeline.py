@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.state.partition_state import VERSION
+from engine.state.row_layout import VERSION
 from local.brokers import free_port
 from local.rig import Rig
 from schemas.topics import EVENTS

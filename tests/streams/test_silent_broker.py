@@ -13,8 +13,8 @@ import pytest
 from local.brokers import EmbeddedBroker
 from streams.publisher import FLUSH_S, Publisher, PublishError
 from streams.settings import Settings
-from tests.cli.test_learner_history import clock_of, publish
 from tests.streams import pipelines as p
+from tests.streams.test_log_history import clock_of, publish
 
 
 @contextmanager

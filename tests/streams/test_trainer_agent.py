@@ -45,7 +45,7 @@ class Shell:
         self.publisher = Publisher(broker.address)
         self.packages = PackageReader(self.publisher, broker.address, f"{prefix}homeroom.day-packages")
         self.packages.catch_up()
-        storing = Storing(None, Metrics(), lambda _: Place(0, 0, 0.0))
+        storing = Storing(None, Metrics(), lambda _: Place(0, 0, 0.0), print)
         self.training = Training(settings, self.publisher, self.packages, storing)
         self.acked: list[int] = []
         self._offset = 0

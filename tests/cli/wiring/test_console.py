@@ -16,7 +16,7 @@ from console.access import make_key
 from console.ports import NoModelError, OutboxDownError, Person, UnknownFeatureError
 from engine.pseudonyms import Identity
 from features.bins import code, span, value
-from features.catalogue import FEATURES, INDEX
+from features.catalogue import FEATURES
 from features.packed_arrays import unpack
 from local.brokers import EmbeddedBroker, free_port
 from local.demo_names import simulated_names
@@ -126,17 +126,6 @@ def test_the_newest_package_is_asked_for_now_and_then(package: DayPackage) -> No
     days = [what_if.estimate(RUN, {}).day for now[0] in (0.0, FRESH_S - 1, FRESH_S, FRESH_S + 1)]
     assert asked == [0.0, FRESH_S]
     assert days[0] == days[1] < days[2] == days[3]
-
-
-def test_an_answer_takes_far_less_than_50_ms(package: DayPackage) -> None:
-    what_if = PackageWhatIf(lambda: package)
-    took = []
-    for silence in range(200):
-        started = time.perf_counter()
-        what_if.estimate(RUN, {"silence": silence % 40, "missed_last": silence % 5})
-        took.append(time.perf_counter() - started)
-    assert sorted(took)[197] < 0.05
-    assert INDEX["silence"] >= 0
 
 
 # -- who is who -----------------------------------------------------------------------------------------

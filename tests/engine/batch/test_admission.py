@@ -116,7 +116,7 @@ def test_letters_are_said_when_their_turn_comes_and_once() -> None:
     said = []
     for position in (0, 1, 1, 2, 3):
         work.position = position
-        said.append([letter.offset for letter in work.take_letters()])
+        said.append([letter.offset for letter in work.pop_letters()])
     assert said == [[0], [2], [], [], [5]]
 
 

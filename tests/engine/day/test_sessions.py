@@ -10,7 +10,7 @@ import pytest
 
 from engine.day import sessions
 from engine.day.aggregates import as_date
-from engine.state.partition_state import ROW
+from engine.state.row_layout import ROW
 from features.ring import RING, clear, count
 from schemas.fields import DAY_S
 from tests.engine.day.test_aggregates import rows_of, total

@@ -42,7 +42,7 @@ def test_events_are_counted_by_source_run_kind_and_hour() -> None:
     tallies = Tallies()
     add(tallies, ({"source": "web"}, 0, 7), ({"source": "web"}, 0, 7), ({"source": "app"}, 1, 23), ({}, 0, 0))
     add(tallies, ({"source": "web", "object": "o", "duration_s": 3.0}, 0, 9), kind="forum", clock=-1)
-    counts = merge_counts(tallies.take(DAY))
+    counts = merge_counts(tallies.pop(DAY))
     assert list(counts) == [("unnamed", "c/r"), ("web", "c/r")]
     web = counts["web", "c/r"]
     assert web.hours[ACTIVITY_KINDS.index("quiz"), 7] == 2
@@ -53,8 +53,8 @@ def test_events_are_counted_by_source_run_kind_and_hour() -> None:
         "without_object": 2,
         "without_duration": 2,
     }
-    assert list(merge_counts(tallies.take(DAY + 1))) == [("app", "c/r")]
-    assert tallies.take(DAY + 1) == []
+    assert list(merge_counts(tallies.pop(DAY + 1))) == [("app", "c/r")]
+    assert tallies.pop(DAY + 1) == []
 
 
 def test_repeats_and_refused_records_are_counted_where_they_say_what_they_belong_to() -> None:
@@ -70,7 +70,7 @@ def test_repeats_and_refused_records_are_counted_where_they_say_what_they_belong
     for place in range(5):
         tallies.refuse(letter(batch, place, Refusal("unknown_kind", "kind", "…")), DAY)
     tallies.refuse(letter(batch, 0, Refusal("wrong_key", "key", "…")), DAY)
-    (counts,) = tallies.take(DAY)
+    (counts,) = tallies.pop(DAY)
     assert counts.faults == {"duplicates": 1, "unknown_kind": 1}
 
 
@@ -79,13 +79,13 @@ def test_what_is_stored_goes_on() -> None:
     add(tallies, ({"source": "web"}, 0, 7), ({"source": "app"}, 1, 23))
     restored = Tallies(orjson.loads(orjson.dumps(tallies.stored())))
     for day in (DAY, DAY + 1):
-        assert restored.take(day) == tallies.take(day) != []
+        assert restored.pop(day) == tallies.pop(day) != []
 
 
 def test_clients_that_name_themselves_as_sources_cost_no_more_than_some() -> None:
     tallies = Tallies()
     add(tallies, *(({"source": f"client-{number}"}, 0, 7) for number in range(MOST + 500)))
-    counts = tallies.take(DAY)
+    counts = tallies.pop(DAY)
     assert len(counts) == MOST + 1
     assert merge_counts(counts)["others", "others"].hours.sum() == 500
 

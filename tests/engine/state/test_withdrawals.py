@@ -6,7 +6,7 @@ from engine.state.withdrawals import Leaving
 
 
 def told(leaving: Leaving) -> dict[str, list[int]]:
-    return {run: counts.tolist() for run, counts in leaving.take().items()}
+    return {run: counts.tolist() for run, counts in leaving.pop().items()}
 
 
 def test_a_days_counts_are_told_once_and_survive_a_restart() -> None:

@@ -1,0 +1,66 @@
+"""``homeroom demo``: a simulated term through the real worker, on one machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import Folder, Learners, Seed, term
+from cli.replay_settings import replay_settings
+from local import summary
+from local.demo import stream_through, unfinished
+from local.rig import Rig, interruptible
+from output.folders import fresh
+from output.screen import console, styled
+from sinks.store import StoreReader
+from sources import simulator
+
+SUGGESTED_QUERY = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"
+
+
+def demo(
+    learners: Learners = 3000,
+    seed: Seed = 1,
+    folder: Folder = Path("data/demo"),
+    serve: Annotated[
+        bool,
+        typer.Option(help="Stop the term in its 14th week and serve the instructors' page, until Ctrl-C."),
+    ] = False,
+) -> None:
+    """A simulated term through the real worker, with an embedded broker and store: two minutes, no set-up."""
+    plan = term(learners, seed=seed, elapsed=0.68 if serve else 1.0)
+    settings = replay_settings(nudges_delivered=False)
+    if serve:
+        from cli.demo_page import DEMO_POLICY, check_place, serve_demo  # noqa: PLC0415 - the web's libraries
+
+        if settings.policy is None:
+            settings = settings.model_copy(update={"policy": DEMO_POLICY})
+        check_place(settings)
+    with fresh(folder, "demo"), interruptible(Rig(folder, settings)) as rig:
+        console.print(
+            styled(
+                "bold", "homeroom", f": {learners:,} simulated learners, a term of 20 weeks, one worker. "
+            ),
+            "The past runs teach the model, the present ones are watched.",
+        )
+        progress = stream_through(rig, unfinished(plan), simulator.total(plan), console)
+        if not serve:
+            rig.stop_workers()
+        with StoreReader(rig.store_address) as reader:
+            summary.show(console, reader, progress, folder)
+            judged = summary.judge(reader, plan, settings.identity, weeks=(4, 8, 12, 16))
+            summary.show_judged(console, judged)
+        if serve:
+            serve_demo(rig.settings, plan, console)
+            return
+    console.print(
+        styled(
+            "bold",
+            "\nNext:",
+            " ask the data something, or replay real learners (the README says where from):",
+        )
+    )
+    console.print(
+        f"  .venv/bin/homeroom query --folder {folder} '{SUGGESTED_QUERY}'", soft_wrap=True, highlight=False
+    )
+    console.print("  .venv/bin/homeroom replay --oulad DIR", highlight=False)

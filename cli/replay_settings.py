@@ -1,0 +1,17 @@
+"""The settings of a command that works on the past."""
+
+from typing import Any
+
+from streams.settings import DEMO_KEY, Settings, load
+
+
+def replay_settings(**overrides: Any) -> Settings:
+    """The settings, with the clock of a replay. Without a secret in them the demo's key makes the pseudonyms.
+
+    Raises:
+        SettingsError: a setting, or one of ``overrides``, is wrong.
+    """
+    settings = load(clock="replay", **overrides)
+    if settings.pseudonym_key.get_secret_value():
+        return settings
+    return load(clock="replay", pseudonym_key=DEMO_KEY, **overrides)

@@ -1,0 +1,134 @@
+"""Events of the past: ``homeroom simulate`` publishes made-up ones, ``homeroom replay`` recorded ones."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import MOST_SPEED, Courses, Folder, Force, Learners, Seed, Weeks, term
+from cli.replay_settings import replay_settings
+from local import summary
+from local.demo import stream_through
+from local.rig import Progress, Rig, interruptible
+from output import files
+from output.folders import taken
+from output.screen import console
+from sinks.store import StoreReader
+from sources import native, simulator
+from sources.stream import Published, paced
+from streams.settings import load
+from streams.source_publisher import publish
+
+
+def simulate(
+    learners: Learners = 3000,
+    courses: Courses = 2,
+    weeks: Weeks = 20,
+    seed: Seed = 1,
+    speed: Annotated[
+        float | None, typer.Option(help="Event seconds a second; as fast as it goes if not given.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write JSON lines here instead of publishing; - for stdout.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Publish a simulated term to the events topic (or write it to a file)."""
+    stream = simulator.stream(term(learners, courses=courses, weeks=weeks, seed=seed))
+    if speed is not None:
+        if not 0 < speed <= MOST_SPEED:
+            raise typer.BadParameter(f"--speed is {speed}; expected more than 0, and at most {MOST_SPEED:g}")
+        stream = paced(stream, speed)
+    if out is not None:
+        _write_lines(stream, out, force)
+        return
+    sent = publish(stream, load(), lambda sent: console.print(f"{sent.messages:,} messages", end="\r"))
+    console.print(f"published {sent.messages:,} messages as {sent.records:,} records")
+
+
+def _write_lines(stream: Iterable[Published], out: Path, force: bool) -> None:
+    if str(out) == "-":
+        for message in stream:
+            sys.stdout.buffer.write(message.value + b"\n")
+        return
+    with files.written(out, force=force) as file:
+        for message in stream:
+            file.write(message.value + b"\n")
+
+
+def replay(
+    oulad: Annotated[Path | None, typer.Option(help="Folder of the OULAD tables, CSV or parquet.")] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="File of native JSON lines, in order of event time.")
+    ] = None,
+    presentations: Annotated[list[str] | None, typer.Option(help="Only these, such as BBB/2013J.")] = None,
+    folder: Folder = Path("data/replay"),
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+    broker: Annotated[
+        str | None, typer.Option(help="A broker that runs already; else the embedded one.")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(help="A store that runs already; else the embedded one.")
+    ] = None,
+    summary_json: Annotated[Path | None, typer.Option(help="Write the counts here as JSON.")] = None,
+    force: Force = False,
+) -> None:
+    """Replay recorded learners through broker, worker and store, as fast as they go, and sum up."""
+    if (oulad is None) == (events is None):
+        raise typer.BadParameter("give one of --oulad and --events")
+    files.check(summary_json, force=force)
+    if oulad is not None:
+        stream, total = _oulad_stream(oulad, presentations or ())
+    elif events is not None:
+        stream, total = native.read(events, ticks=True), 0
+    recorded = {"nudges_delivered": False} if oulad is not None else {}  # of one's own learners, who knows
+    settings = replay_settings(broker=broker, store=store, **recorded)
+    rig_of_both = Rig(folder, settings, broker=broker is None, store=store is None)
+    with taken(folder, "replay"), interruptible(rig_of_both) as rig:
+        progress = stream_through(rig, stream, total, console, workers)
+        rig.stop_workers()
+        address = rig.settings.store_address
+        if address is not None:
+            with StoreReader(address) as reader:
+                summary.show(console, reader, progress, folder)
+        published = progress.sent.records
+        lost = published - progress.done
+        console.print(f"in {published:,} = applied and accounted for {progress.done:,}, lost {lost:,}")
+        if summary_json is not None:
+            files.write(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
+
+
+def _oulad_stream(path: Path, wanted: Sequence[str]) -> tuple[Iterable[Published], int]:
+    """The events of the wanted presentations (all if none is named), and about how many they are.
+
+    Raises:
+        typer.BadParameter: one of them is not in the folder.
+    """
+    from sources.oulad import OuladFolder  # noqa: PLC0415 - needs an extra
+
+    folder = OuladFolder(path)
+    known = [presentation.course_run for presentation in folder.presentations]
+    if unknown := sorted({*wanted} - {*known}):
+        raise typer.BadParameter(
+            f"--presentations {unknown[0]!r} is not in the folder; expected some of {', '.join(known)}"
+        )
+    chosen = [
+        presentation
+        for presentation in folder.presentations
+        if not wanted or presentation.course_run in wanted
+    ]
+    return folder.stream(chosen), folder.total(chosen)
+
+
+def _counts(progress: Progress) -> dict[str, float]:
+    return {
+        "published": progress.sent.records,
+        "applied": progress.applied,
+        "duplicates": progress.duplicates,
+        "dead_letters": progress.dead_letters,
+        "seconds": round(progress.elapsed_s, 1),
+        "events_per_second": round(progress.done / progress.elapsed_s),
+    }

@@ -1,0 +1,55 @@
+"""The services that run until they are stopped: ``homeroom worker`` and ``homeroom notifier``."""
+
+from typing import Annotated
+
+import typer
+
+from cli.console import console_keys
+from streams import policy_files as policies
+from streams import topics
+from streams.settings import LEAST_KEY, SettingsError, load
+
+
+def worker(
+    with_console: Annotated[
+        bool, typer.Option("--with-console", help="Serve the console from this worker, too.")
+    ] = False,
+) -> None:
+    """Work on the events topic until stopped. Run as many as there are partitions."""
+    from streams.worker import run  # noqa: PLC0415
+
+    settings = load()
+    length = len(settings.pseudonym_key.get_secret_value())
+    if settings.clock == "live" and length < LEAST_KEY:
+        raise SettingsError(
+            f"HOMEROOM_PSEUDONYM_KEY has {length} characters: learners' pseudonyms need a secret; "
+            f"expected at least {LEAST_KEY} characters"
+        )
+    if settings.policy is not None:
+        policies.read_all(settings.policy)
+    topics.require(settings.broker, settings.partitions, settings.prefix)
+    console_app = None
+    if with_console:
+        from cli.wiring.console import cohosted  # noqa: PLC0415 - the web's libraries take a while to import
+
+        console_app = cohosted(settings, console_keys(settings))
+    run(settings, console_app)
+
+
+def notifier(
+    send: Annotated[bool, typer.Option("--send", help="Really send. Without it, only say what would be.")] = (
+        False
+    ),
+    once: Annotated[
+        bool, typer.Option("--once", help="Say what is there, and end; not with --send.")
+    ] = False,
+) -> None:
+    """Deliver nudges to learners. A dry run unless --send is given: it prints each message instead."""
+    from cli.wiring import notifier as notifying  # noqa: PLC0415
+
+    if send and once:
+        raise typer.BadParameter("--once is for the dry run; leave out one of --once and --send")
+    if send:
+        notifying.run(load(), notifying.load_notifier())
+    else:
+        notifying.show(load(), notifying.load_notifier(), once=once)

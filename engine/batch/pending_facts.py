@@ -1,0 +1,46 @@
+"""Facts: what has an order and therefore waits for its day to close, in the form in which state keeps it.
+
+Registrations, withdrawals, results, calendars and hand-ins are applied in event time when the day closes
+(:mod:`engine.day.fact_application`). Until then the state holds them as JSON.
+"""
+
+from engine.batch.activities import Activity
+from engine.batch.decoding import Message
+from schemas.fields import is_never
+
+
+def fact_of_message(message: Message, time: int, offset: int) -> Message:
+    """A message that is no activity, as a fact: its moments are epoch seconds, so that JSON can hold it.
+
+    message: as decoded and validated. time: its event time, epoch seconds. offset: its record's.
+    """
+    fact = {
+        name: value for name, value in message.items() if name not in ("occurred_at", "source", "version")
+    }
+    fact |= {"time": time, "offset": offset}
+    if message["type"] == "calendar":
+        fact["starts_at"] = int(message["starts_at"].timestamp())
+        ends = message.get("ends_at")
+        fact["ends_at"] = None if ends is None or is_never(ends) else int(ends.timestamp())
+        fact["deadlines"] = [
+            deadline | {"due_at": int(deadline["due_at"].timestamp())}
+            for deadline in message["deadlines"]
+            if not is_never(deadline["due_at"])
+        ]
+    return fact
+
+
+def calendar_age(calendar: Message) -> tuple[int, str]:
+    """What orders two calendars of one run: the greater is the newer, in whatever order they come."""
+    return calendar["time"], calendar["event_id"]
+
+
+def fact_of_activity(activity: Activity, time: int, offset: int) -> Message:
+    """Of an activity what the close of its day needs: a hand-in, or the progress that it names."""
+    fact: Message = {"type": "activity", "event_id": activity.event_id, "time": time, "offset": offset}
+    fact |= {"learner": activity.learner, "course_run": activity.course_run, "kind": activity.kind}
+    for name in ("object", "score", "progress"):
+        value = getattr(activity, name)
+        if value is not None:
+            fact[name] = value
+    return fact

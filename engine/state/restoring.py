@@ -1,0 +1,126 @@
+"""Reads the rows of a completed checkpoint, and checks that they can be read and that all are there."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from engine.pieces import IncompleteError, LargeRows
+from engine.state.errors import StateIncompleteError, StateMismatchError
+from engine.state.row_keys import ENROLMENT, MARK, TRAIL, UNPLACED, parse_enrolment_name
+from engine.state.row_layout import READABLE, ROW, VERSION
+from engine.state.sections import LostRowsError, Sections
+from features import coursework
+from features.catalogue import FINGERPRINT
+from online_models.recommender import Trail
+
+Enrolment = tuple[str, str]
+
+
+@dataclass(slots=True)
+class StoredState:
+    """What the rows of a checkpoint hold.
+
+    mark: as it was written. counted: the contents of the sections, by name. enrolments: keys, in the order
+    of ``rows``; rows: [n], of the newest layout. trails, unplaced: of those enrolments that have one.
+    others: kind, name and content of each other row, in their order.
+    """
+
+    mark: dict[str, Any]
+    large: LargeRows
+    sections: Sections = field(default_factory=Sections)
+    counted: dict[str, Any] = field(default_factory=dict)
+    enrolments: list[Enrolment] = field(default_factory=list)
+    rows: NDArray[Any] = field(default_factory=lambda: np.zeros(0, ROW))
+    trails: dict[Enrolment, Trail] = field(default_factory=dict)
+    unplaced: dict[Enrolment, bytes] = field(default_factory=dict)
+    others: list[tuple[bytes, str, Any]] = field(default_factory=list)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the rows were written in the newest layout."""
+        return bool(self.mark["version"] == VERSION)
+
+
+def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
+    """What completed rows hold, one row a key, the mark among them; None where there is no mark.
+
+    Raises:
+        StateMismatchError: the rows were made by another layout or other features, or some are lost.
+    """
+    by_key = dict(rows)
+    if MARK not in by_key:
+        return None
+    mark = orjson.loads(by_key.pop(MARK))
+    if mark["version"] not in READABLE or mark["features"] != FINGERPRINT:
+        raise StateMismatchError(
+            f"state rows have version {mark['version']} and features {mark['features']}; "
+            f"expected {VERSION} and {FINGERPRINT}: replay the events into a fresh state topic"
+        )
+    stored = StoredState(mark, LargeRows())
+    try:
+        by_key = stored.large.join(by_key)
+        _read_sections(stored, by_key)
+    except (IncompleteError, LostRowsError) as error:
+        raise StateIncompleteError(_lost_rows(str(error))) from None
+    enrolments = []
+    for key, value in by_key.items():
+        kind, _, encoded = key.partition(b"|")
+        name = encoded.decode()
+        if kind == ENROLMENT:
+            enrolments.append((name, value))
+        elif kind == TRAIL:
+            stored.trails[parse_enrolment_name(name)] = Trail.of(orjson.loads(value))
+        elif kind == UNPLACED:
+            stored.unplaced[parse_enrolment_name(name)] = value
+        else:
+            stored.others.append((kind, name, orjson.loads(value)))
+    _read_enrolments(stored, enrolments)
+    return stored
+
+
+def check_counts(mark: Mapping[str, Any], found: Mapping[str, int]) -> None:
+    """Compare the number of rows found, by what they hold, with those that the mark counts.
+
+    Raises:
+        StateIncompleteError: there are fewer than the last checkpoint left.
+    """
+    for what, count in mark.get("rows", {}).items():  # earlier releases counted none
+        if found[what] < count:
+            raise StateIncompleteError(_lost_rows(f"{found[what]} of {count} {what} are there"))
+
+
+def _lost_rows(what: str) -> str:
+    return (
+        f"the state topic has lost rows: {what}; was its cleanup.policy other than compact? Restore it, or, "
+        "to go on with what the events topic still holds, delete it and run `homeroom topics create`"
+    )
+
+
+def _read_sections(stored: StoredState, rows: dict[bytes, bytes]) -> None:
+    """Take the sections out of the rows; version 5 kept their contents in the mark."""
+    if stored.is_current:
+        stored.sections = Sections(stored.mark["sections"])
+        stored.counted = stored.sections.take(rows)
+    else:
+        stored.counted = stored.mark
+
+
+def _read_enrolments(stored: StoredState, enrolments: list[tuple[str, bytes]]) -> None:
+    """Read rows of enrolments, each with the name in its key, into the newest layout."""
+    layout = READABLE[stored.mark["version"]]
+    for name, value in enrolments:
+        if len(value) != layout.itemsize:
+            raise StateMismatchError(
+                f"the row of {name[:60]!r} has {len(value)} bytes; expected {layout.itemsize}"
+            )
+        stored.enrolments.append(parse_enrolment_name(name))
+    read = np.frombuffer(b"".join(value for _, value in enrolments), layout)
+    stored.rows = np.zeros(len(read), ROW)
+    for name in layout.names or ():
+        stored.rows[name] = read[name]
+    if "scored" not in (layout.names or ()):
+        coursework.order_scores(stored.rows)
