@@ -1,4 +1,4 @@
-"""The engine for programs of your own: events in, risk changes and nudges out. No broker, no store, no service.
+"""The engine for programs of your own: events in, risk changes and nudges out, without broker or store.
 
 Everything here is public and stays as it is within a version: :func:`run`, :class:`Engine`, and the types
 :class:`~engine.outputs.Outputs`, :class:`~engine.pseudonyms.Identity`, :class:`~engine.rules.Rules`,

