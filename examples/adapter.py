@@ -1,7 +1,8 @@
 """Write an adapter: another platform's log as messages of the contract, in order of time.
 
 A source is an iterable of `Published`: key, JSON, whether everybody gets it, and the event time. `keyed`
-makes one of a learner, `with_ticks` adds the clock ticks by which days close. `python examples/adapter.py` runs it.
+makes one of a learner, `with_ticks` adds the clock ticks by which days close.
+`python examples/adapter.py` runs it.
 """
 
 import csv

@@ -33,7 +33,7 @@ try:
             pending[message.nudge_id] = message
         else:
             pending.pop(message.nudge_id, None)
-        consumer.commit(record)  # only after it is kept: yours would be kept in a database
+        consumer.commit(message=record)  # only after it is kept: yours would be kept in a database
 finally:
     consumer.close()
 for nudge in pending.values():

@@ -96,7 +96,7 @@ def test_events_are_published(broker: TestBroker, prefix: str) -> None:
     records = consumed(broker, topic, 3)
     assert sorted(key for key, _ in records) == [b"u-1", b"u-1", b"u-2"]
     for key, value in records:
-        assert event_adapter.validate_json(value)["learner"] == key.decode()
+        assert dict(event_adapter.validate_json(value))["learner"] == key.decode()
 
 
 @pytest.mark.kafka
@@ -165,7 +165,7 @@ def consumed(broker: TestBroker, topic: str, count: int) -> list[tuple[bytes, by
     consumer = Consumer(settings)
     consumer.subscribe([topic])
     try:
-        found = []
+        found: list[tuple[bytes, bytes]] = []
         while len(found) < count:
             record = consumer.poll(60)
             assert record is not None, f"{len(found)} of {count} records came"
