@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from rich.console import Console
 
@@ -20,9 +21,12 @@ from tests.streams.pipelines import settings_of, stream
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]:
-    """A small simulated term, and two records that are none of it, through a broker and a worker."""
+    """A small simulated term through a broker and a worker: with a field that the contract does not know, and
+    two records that are none of it."""
     folder = tmp_path_factory.mktemp("boards")
-    messages = stream()
+    messages = list(stream())
+    at, first = next((at, one) for at, one in enumerate(messages) if b'"activity"' in one.value)
+    messages[at] = first._replace(value=orjson.dumps({**orjson.loads(first.value), "mood": "cheerful"}))
     broken = [Published("l", value, False, messages[-1].occurred_at) for value in (b"{", b"{}")]
     with real_server_or_embedded(folder / "store") as server, fresh_database(server) as address:
         settings = settings_of("127.0.0.1:9", "boards.", address)

@@ -158,8 +158,10 @@ def test_a_board_is_drawn_as_it_is_meant(
     assert wrong(found) == ""
 
 
-RARE = {"Inputs unlike what was learned", "Features unlike what was learned", "Told of the model"}
-"""Panels that have nothing to show of a small run whose inputs do not drift."""
+OF_A_MODEL = {"Inputs unlike what was learned", "Features unlike what was learned", "Told of the model"}
+BREAKS = "Breaks of topics' logs"
+RARE = OF_A_MODEL | {BREAKS}
+"""Panels that have nothing to show of a small run whose inputs do not drift and whose logs are whole."""
 
 METRICS = {
     "auc": 0.43,
@@ -193,8 +195,33 @@ def test_what_a_good_run_does_not_have_is_drawn_too(
             panels = shown("model", reader, whole, width)
     found = draw([one for one in panels if one["frames"][0]["data"]["values"][0]], width, "model-rare")
     drawn = {one.title for one in found}
-    assert drawn >= RARE | {"Course runs above or below what was foretold", "Evidence for the challenger"}
+    assert drawn >= OF_A_MODEL | {
+        "Course runs above or below what was foretold",
+        "Evidence for the challenger",
+    }
     assert wrong([one for one in found if one.type != "stat"]) == ""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_break_of_a_log_is_drawn(draw: Draw, tmp_path: Path, just_now: View, width: int) -> None:
+    row = {
+        "at": just_now.start + timedelta(minutes=30),
+        "topic": "homeroom.events",
+        "partition": 3,
+        "topic_id": "9f2c",
+        "cause": "deleted",
+        "first_offset": 10,
+        "last_offset": 2009,
+        "records": 2000,
+        "detail": "records were deleted before they were read",
+    }
+    with real_server_or_embedded(tmp_path) as server, fresh_database(server) as address:
+        with ClickHouseWriter(address) as writer:
+            writer.write("log_breaks", {name: [value] for name, value in row.items()})
+        with StoreReader(address) as reader:
+            panels = shown("pipeline", reader, just_now, width)
+    (found,) = draw([one for one in panels if one["panel"]["title"] == BREAKS], width)
+    assert wrong([found]) == ""
 
 
 @pytest.mark.parametrize("board", q.BOARDS)
