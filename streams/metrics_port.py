@@ -16,7 +16,7 @@ def serve_metrics(host: str, port: int, registry: CollectorRegistry, setting: st
         return
     try:
         start_http_server(port, host, registry)
-    except (OSError, UnicodeError) as error:  # a host's name may be none
+    except (OSError, UnicodeError, TypeError) as error:  # a host's name may be none
         why = getattr(error, "strerror", None) or str(error)
         raise SettingsError(
             f"{setting} is {port}, on HOMEROOM_METRICS_HOST {host!r}: {why}; expected an address of this "
