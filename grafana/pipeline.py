@@ -344,7 +344,7 @@ def _changed() -> list[dashboard.AnnotationQuery]:
         annotation(
             "Model drifts or is replaced",
             "purple",
-            """SELECT ingested_at AS time, replaceAll(splitByChar('/', id)[2], '_', ' ') AS title,
+            """SELECT toDateTime(ingested_at) AS time, replaceAll(splitByChar('/', id)[2], '_', ' ') AS title,
             replaceRegexpOne(id, '^event/[^/]*/', '') AS text, 'model' AS tags
             FROM first_written FINAL
             WHERE kind = 'model_event' AND $__timeFilter(ingested_at)
@@ -353,7 +353,8 @@ def _changed() -> list[dashboard.AnnotationQuery]:
         annotation(
             "Policy reloaded",
             "orange",
-            """SELECT ingested_at AS time, 'A policy came into force' AS title, id AS text, 'policy' AS tags
+            """SELECT toDateTime(ingested_at) AS time, 'A policy came into force' AS title, id AS text,
+            'policy' AS tags
             FROM first_written FINAL
             WHERE kind = 'policy' AND $__timeFilter(ingested_at)
             ORDER BY time, text""",
