@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from nudges.assignment import held_out
@@ -247,6 +247,7 @@ def test_quiet_hours_hold_in_every_zone(name: str | None, moment: int, later: in
         assert not time(8) <= datetime.fromtimestamp(at, UTC).astimezone(where).time() < time(21)
 
 
+@settings(deadline=None)  # a busy machine is slow
 @given(
     st.sampled_from(ZONES),
     moments,
