@@ -34,7 +34,7 @@ demo: setup  ## a simulated term through broker, worker and store, in about two 
 	@$(BIN)/homeroom demo $(ARGS)
 
 test: setup-dev  ## every test; real Apache Kafka where Java and Maven are there (ARGS="-k name")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),-n auto --maxprocesses 4 --dist loadfile --durations 40)
 
 check: setup-dev  ## format, lint, types, import rules, generated files up to date
 	@set -e; for step in $(CHECKS); do echo "check: $${step#check-}"; $(MAKE) --silent $$step; done

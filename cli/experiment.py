@@ -76,7 +76,7 @@ def size(
     table = table_of("looking", "nudged", "holdout", "together")
     for looking, arms in found.items():
         table.add_row(looking, f"{arms.nudged:,}", f"{arms.holdout:,}", f"{arms.total:,}")
-    console.whole(table)
+    console.print(table)
 
 
 @app.command("show")
@@ -106,7 +106,7 @@ def show_effects(reader: StoreReader, *, a_a: bool = False, at_the_end: bool = F
     table = table_of(*names, outcome, *_arms(a_a), "difference", "95 % interval", "so it", "")
     for line in found:
         table.add_row(line.campaign, line.variant, line.outcome, *_cells(line), _could_see(line))
-    console.whole(table)
+    console.print(table)
 
 
 @app.command("instead")
@@ -135,7 +135,7 @@ def instead(
         enough = weighted.effective >= LEAST
         cells = map(_estimate, found) if enough else ["not yet known"] * len(found)
         table.add_row(name or "no nudge", *cells, f"{weighted.effective:,.0f}")
-    console.whole(table)
+    console.print(table)
 
 
 def _days(dates: Iterable[date]) -> Ints:

@@ -32,4 +32,4 @@ def settings() -> None:
     table = table_of(names, "now", "what it does")
     for line in lines:
         table.add_row(*line)
-    console.whole(table)
+    console.print(table)

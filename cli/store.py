@@ -37,7 +37,7 @@ def query(
     table = table_of(*answer.columns)
     for row in answer.rows:
         table.add_row(*(str(value) for value in row))
-    console.whole(table)
+    console.print(table)
 
 
 def why(

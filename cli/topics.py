@@ -29,5 +29,5 @@ def topics_show() -> None:
     for state in states:
         words = "; ".join([*state.faults, *state.remarks]) or "as wanted"
         table.add_row(state.name, str(state.partitions), str(state.replication), words)
-    console.whole(table)
+    console.print(table)
     raise typer.Exit(int(any(state.faults for state in states)))

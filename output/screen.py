@@ -43,16 +43,18 @@ class Screen(Console):
         """Rich's one way from a string to what is printed: of cells, titles and lines alike."""
         return super().render_str(visible(text), **options)
 
-    def whole(self, table: Table) -> None:
-        """Print a table: in its own width into a file or a pipe, folded to fit on a terminal."""
-        before = self.width
-        if not self.is_terminal:
-            wanted = self.measure(table, options=self.options.update(width=100_000)).maximum
-            self.width = max(before, wanted)
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; a table alone in its own width into a file or a pipe, folded to fit on a terminal."""
+        if len(objects) != 1 or not isinstance(objects[0], Table) or self.is_terminal:
+            super().print(*objects, **options)
+            return
+        given = self._width  # none where it is the terminal's: it is asked for anew each time
+        wanted = self.measure(objects[0], options=self.options.update(width=100_000)).maximum
+        self._width = max(self.width, wanted)
         try:
-            self.print(table)
+            super().print(*objects, **options)
         finally:
-            self.width = before
+            self._width = given
 
 
 def table(*titles: str | Column, **options: Any) -> Table:

@@ -5,6 +5,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
@@ -17,8 +18,11 @@ from tests.required import lacking
 LEFT = Path(tempfile.mkstemp(prefix="homeroom-left-", suffix=".txt")[1])
 os.environ[loopback.LOG] = str(LEFT)
 os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(Path(loopback.__file__).parent), os.environ.get("PYTHONPATH")])
-)
+    filter(
+        None,
+        [str(Path(loopback.__file__).parent), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")],
+    )
+)  # what every process of a test has: no way out of this machine, and ``python -m tests.…``
 
 BROKER = pytest.StashKey[str]()
 
@@ -76,6 +80,20 @@ def make_topic(broker: TestBroker, prefix: str) -> MakeTopic:
         return name
 
     return make
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where files run side by side: hand the broker's name on to the process that prints."""
+    told = session.config.stash.get(BROKER, None)
+    if told and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["broker"] = told
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    told = getattr(node, "workeroutput", {}).get("broker")
+    if told:
+        node.config.stash[BROKER] = told
 
 
 def pytest_terminal_summary(

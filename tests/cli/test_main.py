@@ -392,7 +392,7 @@ def test_a_query_is_answered_in_the_form_that_it_names(
 
 @pytest.mark.parametrize("width", [80, 60])
 def test_settings_are_listed_whole_on_a_narrow_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screen.console, "width", width)
+    monkeypatch.setattr(screen.console, "_width", width)
     monkeypatch.setattr(screen.console, "_force_terminal", True)
     told = invoke("settings").output
     for part in (Settings, NotifierSettings):

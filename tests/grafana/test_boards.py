@@ -112,7 +112,7 @@ def rows() -> dict[str, dict[str, Any]]:
 
 
 def view(worker: str = ALL) -> View:
-    ahead = NOW + timedelta(minutes=10)  # rows are given their time of writing, which is after NOW
+    ahead = datetime.now(UTC) + timedelta(minutes=10)  # rows are given their time of writing
     return View(NOW - timedelta(hours=1), ahead, 10, {"worker": [worker]}, {"worker": ["worker-1", "o'hara"]})
 
 

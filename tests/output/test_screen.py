@@ -70,7 +70,7 @@ def test_a_table_cuts_nothing(width: int, is_terminal: bool) -> None:
     wide = table("first", "second", "third")
     values = ["a" * 60, "b" * 90, "c" * 70]
     wide.add_row(*values)
-    screen.whole(wide)
+    screen.print(wide)
     found = told.getvalue()
     assert "…" not in found
     assert [found.count(sign) for sign in "ab"] == [60, 90]
