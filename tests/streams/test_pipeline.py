@@ -167,7 +167,7 @@ def test_an_error_in_the_processor_acks_nothing(tmp_path: Path, settings: Settin
     with p.pipeline(tmp_path, settings) as rig:
         rig.publish(p.stream())
         failing = rig.start_worker(("-m", "tests.streams.failing_worker", "15"))
-        assert failing.process.wait(60) == 1
+        assert failing.process.wait(240) == 1
         rig.workers.clear()
         log = failing.log.read_text()
         partition, first = p.failed_at(log)
