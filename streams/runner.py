@@ -116,11 +116,11 @@ class PartitionRunner:
 
         Before the first batch.
         """
-        vouched = self.processor.vouched(topic)
-        self._say(self.processor.begin(topic, start, int(time.time())))
-        if start.broken is not None:
-            self._around.metrics.broke(topic, self.processor.partition, start.broken)
-        self._dirty |= self.processor.vouched(topic) != vouched
+        vouched = self.processor.applied_position(topic)
+        self._say(self.processor.resume_at(topic, start, int(time.time())))
+        if start.log_break is not None:
+            self._around.metrics.broke(topic, self.processor.partition, start.log_break)
+        self._dirty |= self.processor.applied_position(topic) != vouched
 
     async def run(self) -> None:
         """Work until stopped; then leave a checkpoint. An error ends it, and acks nothing."""
@@ -279,7 +279,7 @@ class PartitionRunner:
         for learner, message in outbox.values():
             self._around.publisher.send(topic, message.encode(), learner, partition)
         await self._around.publisher.flush()
-        self.processor.state.posted(outbox)
+        self.processor.state.remove_from_outbox(outbox)
 
     async def _saved(self) -> None:
         """Wait for the save under way, if there is one. Raises what it raised."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from data_quality.rhythm import LEAST_NOISE, WARM, Level, Noise, share_surprise
+from data_quality.rhythm import MIN_NOISE, WARM, Level, Noise, share_surprise
 
 
 @pytest.mark.parametrize(("noise", "expected"), [(0.02, 30.0), (0.1, 400.0), (0.5, 2000.0)])
@@ -42,10 +42,10 @@ def test_noise_is_learned_and_a_restless_stream_has_to_fall_further() -> None:
     for _ in range(100):
         steady.learn(float(rng.poisson(400)), 400.0)
         restless.learn(float(rng.poisson(400 * rng.gamma(4.0, 0.25))), 400.0)
-    assert steady.warm
+    assert steady.is_warm
     assert steady.value < restless.value / 5
     assert steady.surprise(150.0, 400.0) > 3 * restless.surprise(150.0, 400.0)
-    assert not Noise(LEAST_NOISE, WARM - 1).warm
+    assert not Noise(MIN_NOISE, WARM - 1).is_warm
 
 
 def test_share_surprise_bounds_the_binomial() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data_quality.companions import counted
+from data_quality.companions import count_companions
 from data_quality.counts import HOURS, KINDS, Counts, merge_counts, merge_together
 from data_quality.detection import ACCEPTED_AFTER
 from data_quality.watch import QualityWatch
@@ -254,7 +254,7 @@ class Alone:
                     hours = np.zeros((KINDS, HOURS), np.int64)
                     hours[:, 12] = clicks[own].sum(axis=0)
                     counts[name, run] = Counts(hours, dict(Counts.none().faults))
-                together[run] = counted(clicks).astype(np.int64)
+                together[run] = count_companions(clicks).astype(np.int64)
             yield Watching(day, counts, together)
 
     def told(self, **lost: Any) -> list[tuple[int, str, str, str, str | None, str | None]]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.batch.admission import FAST_S, Intake, Timing, appended
+from engine.batch.admission import FAST_S, BatchAdmission, Timing, append_times
 from engine.batch.records import RecordBatch
 from engine.processor import PartitionProcessor
 from engine.rules import Rules
@@ -108,9 +108,9 @@ def test_a_host_forty_days_ahead_is_refused_and_closes_nothing() -> None:
 def test_the_brokers_own_timestamps_are_believed() -> None:
     assert told(live(HONEST, read=False)) == ALONE
     batch = RecordBatch("t", 0, [0, 1, 2], [None] * 3, [b""] * 3, [5_000_999, 9_000_000, -1])
-    assert appended(batch).tolist() == [5_000, 9_000, -1]
+    assert append_times(batch).tolist() == [5_000, 9_000, -1]
     theirs = RecordBatch("t", 0, [0, 1, 2], [None] * 3, [b""] * 3, [5_000_999, 9_000_000, -1], 6_000)
-    assert appended(theirs).tolist() == [5_000, 6_000 + FAST_S, 6_000]
+    assert append_times(theirs).tolist() == [5_000, 6_000 + FAST_S, 6_000]
 
 
 def test_an_event_ahead_of_the_clock_counts_in_its_day_and_closes_none() -> None:
@@ -124,7 +124,7 @@ def test_an_event_ahead_of_the_clock_counts_in_its_day_and_closes_none() -> None
 def test_whatever_the_tolerance_the_ring_has_a_place() -> None:
     """The clock moves as far as it must: a day further ahead would fall into the bucket of one that is
     closed."""
-    intake = Intake(Timing(lateness=3 * DAY_S, tolerance=30 * DAY_S, clock="live"))
+    intake = BatchAdmission(Timing(lateness=3 * DAY_S, tolerance=30 * DAY_S, clock="live"))
     records = [click(9)]
     batch = RecordBatch("t", 0, [0], [records[0][0]], [records[0][1]], [seconds(0) * 1000])
     assert intake.admit(batch, -1).newest.tolist() == [seconds(9)]
@@ -168,7 +168,7 @@ def test_a_tick_that_leaps_counts_once_another_record_comes_near(leap: int, cut:
     later = [tick(DAYS + leap), click(DAYS + leap + 0.2), tick(DAYS + leap + 1)]
     alone = replayed([*TICKED, later[0]], cut).state.clock
     assert (alone.today, alone.doubted) == (START + DAYS - 1, seconds(DAYS + leap))
-    intake = Intake(Timing(clock="replay"))
+    intake = BatchAdmission(Timing(clock="replay"))
     batch = [*TICKED, *later]
     found = []
     for start in range(0, len(batch), cut):
@@ -177,9 +177,9 @@ def test_a_tick_that_leaps_counts_once_another_record_comes_near(leap: int, cut:
         keys, values = [key for key, _ in part], [value for _, value in part]
         work = intake.admit(RecordBatch("t", 0, offsets, [*keys], [*values], [0] * len(part)), start - 1)
         found += work.newest.tolist()
-        assert work.letters == []
+        assert work.dead_letters == []
     assert found[-3:] == [seconds(DAYS), seconds(DAYS + leap + 0.2), seconds(DAYS + leap + 1)]
-    assert (intake.ticked, intake.doubted) == (seconds(DAYS + leap + 1), NEVER)
+    assert (intake.newest_tick, intake.unconfirmed_tick) == (seconds(DAYS + leap + 1), NEVER)
 
 
 def test_a_doubted_tick_is_remembered_across_a_restart() -> None:

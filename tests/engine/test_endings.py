@@ -68,7 +68,7 @@ def blind(bench: Bench, since: int, until: int) -> None:
     package = bench.packages[-1].model_copy(
         update={"day": START + until - 1, "quality": DayQuality(verdicts=[verdict])}
     )
-    bench.processor.state.unseen.note(package)
+    bench.processor.state.unobserved_days.update(package)
 
 
 @pytest.mark.parametrize(

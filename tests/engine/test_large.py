@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from engine.batch.decoding import MAX_RECORD_BYTES as MAX_EVENT_BYTES
-from engine.pieces import RECORD_BYTES, Gathering, packed, piece_of, records_of, unpacked
+from engine.pieces import RECORD_BYTES, PieceAssembler, compress, decompress, piece_of, records_of
 from engine.processor import PartitionProcessor
 from engine.state.partition_state import PartitionState
 from engine.state.row_keys import MARK
@@ -91,7 +91,7 @@ def test_sixty_thousand_uuids_between_two_checkpoints() -> None:
     assert sum(map(len, rows.values())) > 2_000_000
     state = PartitionState.restore(IDENTITY, rows.items())
     same(state, partition.processor.state)
-    assert not any(state.ids.first_time(event_id) for event_id in (ids[0], ids[30_000], ids[-1]))
+    assert not any(state.ids.add_if_new(event_id) for event_id in (ids[0], ids[30_000], ids[-1]))
     for day in range(1, 4):  # their day is over, and the day after it
         partition.feed([tick(START + day + 0.5)])
         assert partition.processor.due == START + day - 1
@@ -124,13 +124,13 @@ def test_three_thousand_course_runs() -> None:
     measures = {run: pack(np.ones((4, 10), np.int64)) for run in RUNS}
     model = RiskClassifier().snapshot("model")
     package = DayPackage(day=report.day, features=FINGERPRINT, cohorts={}, deadlines=measures, model=model)
-    partition.processor.state.measures.note(package)
+    partition.processor.state.yardsticks.update(package)
     assert partition.stored(rows) <= RECORD_BYTES
     assert len(rows[MARK]) < 1000
     assert b"p|1|s|measures" in rows
     state = PartitionState.restore(IDENTITY, rows.items())
     same(state, partition.processor.state)
-    assert state.measures.stored() == partition.processor.state.measures.stored()
+    assert state.yardsticks.as_json() == partition.processor.state.yardsticks.as_json()
 
 
 def test_a_package_of_three_thousand_course_runs() -> None:
@@ -138,14 +138,14 @@ def test_a_package_of_three_thousand_course_runs() -> None:
     profiles = {run: pack(draw.integers(0, 255, (len(FEATURES), 8)).astype(np.uint8)) for run in RUNS}
     model = RiskClassifier().snapshot("model")
     package = DayPackage(day=START, features=FINGERPRINT, cohorts=profiles, model=model)
-    records = records_of(packed(package.model_dump_json().encode()), str(START))
+    records = records_of(compress(package.model_dump_json().encode()), str(START))
     assert len(records) > 3
     assert max(len(key) + len(value) for key, value in records) <= RECORD_BYTES
-    gathering = Gathering()
+    gathering = PieceAssembler()
     pieces = [piece for _, value in records if (piece := piece_of(value)) is not None]
-    found = [gathering.take(piece, START, place) for place, piece in enumerate(pieces)]
+    found = [gathering.add(piece, START, place) for place, piece in enumerate(pieces)]
     assert found[-1] is not None
-    assert DayPackage.model_validate_json(unpacked(found[-1].kept)) == package
+    assert DayPackage.model_validate_json(decompress(found[-1].payload)) == package
 
 
 def test_a_verdict_on_a_source_of_three_thousand_course_runs_is_said_in_several_messages() -> None:

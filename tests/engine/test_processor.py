@@ -383,7 +383,7 @@ def test_a_nudge_is_kept_in_the_state_until_it_has_been_sent() -> None:
     stored = [(key, value) for key, value in rows.items() if value is not None]
     restored = PartitionState.restore(IDENTITY, stored)
     assert restored.outbox == {f"nudge:{nudge.nudge_id}": ["l", nudge.model_dump_json()]} == state.outbox
-    state.posted(list(state.outbox))
+    state.remove_from_outbox(list(state.outbox))
     rows |= dict(bench.processor.checkpoint(1))
     stored = [(key, value) for key, value in rows.items() if value is not None]
     assert PartitionState.restore(IDENTITY, stored).outbox == {}
@@ -623,7 +623,7 @@ def test_where_no_result_comes_silence_decides(last_click: float, labels: set[bo
 def test_a_run_is_let_go_after_the_horizon() -> None:
     bench = whole_run(fact("completed", 30.5, result="pass"))
     assert bench.processor.state.slots == {}
-    assert len(bench.processor.state.used()) == 0
+    assert len(bench.processor.state.used_slots()) == 0
 
 
 def test_a_report_tells_its_examples_in_an_order_of_their_own() -> None:

@@ -142,7 +142,7 @@ def _course(history: History, calendar: Calendar, day: int, measure: Yardstick) 
         row = 0 if name in first else row + 1
     upcoming = [due - day for due, _ in calendar.due.values() if due > day]
     weight = sum(passed.values())
-    said = dict(zip(calendar.due, measure.says.tolist(), strict=True))
+    said = dict(zip(calendar.due, measure.miss_weight.tolist(), strict=True))
     usual = {
         name: (float(measure.mean[at]), float(measure.spread[at])) for at, name in enumerate(calendar.due)
     }

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from features import compute, coursework, ring
 from features.bins import Codes
 from features.catalogue import FEATURES, INDEX, NAMES
-from features.compute import Gaps
+from features.compute import TrackingGaps
 from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints, Rows
-from features.unplaced import Unplaced
+from features.unplaced import UnplacedWork
 from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS
 from tests.features.history import Calendar, Click, HandIn, History, reference
@@ -36,9 +36,9 @@ RUN = Run(
 )
 
 
-def gaps(*days: int) -> Gaps:
+def gaps(*days: int) -> TrackingGaps:
     """Days of which nothing was seen."""
-    return Gaps(np.array(days, np.int64), np.array(days, np.int64))
+    return TrackingGaps(np.array(days, np.int64), np.array(days, np.int64))
 
 
 many = settings(max_examples=60, deadline=None)
@@ -83,10 +83,10 @@ def rows_of(histories: list[History], day: int) -> Rows:
         for one in sorted(history.hand_ins, key=lambda one: one.day):
             if one.day < day:
                 score = None if one.score is None else one.score / 200
-                coursework.submit(rows, slot, RUN, one.assessment, one.day, score, Unplaced())
+                coursework.record_hand_in(rows, slot, RUN, one.assessment, one.day, score, UnplacedWork())
     for today in range(FIRST, day):
         count_day(rows, histories, today)
-        ring.turn(rows, slots, today + 1)
+        ring.open_day(rows, slots, today + 1)
     return rows
 
 
@@ -95,7 +95,7 @@ def count_day(rows: Rows, histories: list[History], today: int) -> None:
         (slot, one) for slot, history in enumerate(histories) for one in history.clicks if one.day == today
     ]
     if found:
-        ring.count(
+        ring.count_activities(
             rows,
             np.array([slot for slot, _ in found]),
             np.array([one.day * 86_400 + 5 for _, one in found]),
@@ -108,7 +108,7 @@ def count_day(rows: Rows, histories: list[History], today: int) -> None:
 @many
 @given(history=histories, day=st.integers(START + 1, LAST), measure=measures)
 def test_every_feature_is_what_the_catalogue_says(history: History, day: int, measure: Yardstick) -> None:
-    found = compute.values(rows_of([history], day), np.array([0]), RUN, day, measure=measure)
+    found = compute.values(rows_of([history], day), np.array([0]), RUN, day, yardstick=measure)
     assert found.keys() == set(NAMES)
     expected = reference(history, CALENDAR, day, FIRST, measure)
     assert {name: float(found[name][0]) for name in NAMES} == pytest.approx(
@@ -140,13 +140,15 @@ def test_nobody_depends_on_the_others(histories: list[History], chosen: random.R
 
 
 @settings(max_examples=20, deadline=None)
-@given(history=histories, open_day=st.integers(0, ring.OPEN - 1))
+@given(history=histories, open_day=st.integers(0, ring.OPEN_DAYS - 1))
 def test_open_days_are_not_looked_at(history: History, open_day: int) -> None:
     day = START + 30
     rows = rows_of([history], day)
     before = codes(rows, np.array([0]))
     one = np.array([0])
-    ring.count(rows, one, np.array([(day + open_day) * 86_400]), one, np.array([50]), np.array([900]))
+    ring.count_activities(
+        rows, one, np.array([(day + open_day) * 86_400]), one, np.array([50]), np.array([900])
+    )
     assert (codes(rows, one) == before).all()
 
 
@@ -170,8 +172,8 @@ def test_a_late_event_inside_the_ring_counts() -> None:
     day = START + 30
     rows = rows_of([History()], day)
     one = np.array([0])
-    ring.count(rows, one, np.array([(day - 28) * 86_400]), one, np.array([4]), one * 0)
-    ring.count(rows, one, np.array([(day - 6) * 86_400]), one, np.array([2]), one * 0)
+    ring.count_activities(rows, one, np.array([(day - 28) * 86_400]), one, np.array([4]), one * 0)
+    ring.count_activities(rows, one, np.array([(day - 6) * 86_400]), one, np.array([2]), one * 0)
     found = compute.values(rows, one, RUN, day)
     assert (found["clicks_28"][0], found["clicks_7"][0], found["silence"][0]) == (6, 2, 5)
     assert codes(rows, one, day)[INDEX["clicks_28"], 0] > 0
@@ -256,5 +258,5 @@ def test_a_deadline_is_in_doubt_within_a_week_of_broken_days_and_no_other(
 def test_a_deadline_is_not_in_doubt_while_another_kind_alone_goes_unseen() -> None:
     day = START + 30
     rows = rows_of([History()], day)
-    unseen = Gaps(np.array([START + 20]), np.empty(0, np.int64))
+    unseen = TrackingGaps(np.array([START + 20]), np.empty(0, np.int64))
     assert compute.values(rows, np.arange(1), RUN, day, unseen)["missed"].tolist() == [1.0]

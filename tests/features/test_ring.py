@@ -32,7 +32,7 @@ def fresh(count: int = 3) -> Rows:
 
 def counted(rows: Rows, found: list[Event]) -> None:
     if found:
-        ring.count(rows, *(np.array(column, np.int64) for column in zip(*found, strict=True)))
+        ring.count_activities(rows, *(np.array(column, np.int64) for column in zip(*found, strict=True)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -81,7 +81,7 @@ def test_a_habit_is_of_the_last_four_weeks() -> None:
     rows = fresh(1)
     for week in range(6):
         for day in range(MONDAY + 7 * week, MONDAY + 7 * week + 7):
-            ring.turn(rows, np.array([0]), day)
+            ring.open_day(rows, np.array([0]), day)
         counted(rows, [(0, (MONDAY + 7 * week) * 86_400, 0, 1, 0)])
     assert habit(rows, MONDAY + 36) == {0: 4}
 
@@ -101,15 +101,15 @@ def test_what_leaves_the_ring_is_kept_as_sums(active: dict[int, int]) -> None:
     for day in range(end):
         if day in active:
             counted(rows, [(0, day * 86_400, 0, active[day], 0)])
-        ring.turn(rows, one, day + 1)
+        ring.open_day(rows, one, day + 1)
     held = {day: min(clicks, 255) for day, clicks in active.items()}
-    left = {day: clicks for day, clicks in held.items() if day < end - ring.CLOSED}
+    left = {day: clicks for day, clicks in held.items() if day < end - ring.CLOSED_DAYS}
     assert rows["old_clicks"][0] == sum(left.values())
     assert rows["old_days"][0] == len(left)
     assert rows["old_first"][0] == min(left, default=NEVER)
     assert rows["old_last"][0] == max(left, default=NEVER)
     assert rows["clicks"][0].sum() == sum(held.values()) - sum(left.values())
-    oldest = end - ring.CLOSED - 1
+    oldest = end - ring.CLOSED_DAYS - 1
     for column, half_life in enumerate(HALF_LIVES):
         decay = 0.5 ** (1 / half_life)
         expected = sum((1 - decay) * decay ** (oldest - day) for day in left)
@@ -121,17 +121,17 @@ def test_turning_touches_only_who_is_in_use_and_says_who_changed() -> None:
     rows = fresh(3)
     counted(rows, [(0, 0, 0, 1, 60), (1, 0, 0, 1, 60)])
     other = rows[1].tobytes()
-    assert ring.turn(rows, np.array([0, 2]), ring.CLOSED + 1).tolist() == [0]
+    assert ring.open_day(rows, np.array([0, 2]), ring.CLOSED_DAYS + 1).tolist() == [0]
     assert rows[1].tobytes() == other
     assert rows["seconds"][0].sum() == rows["clicks"][0].sum() == 0
-    assert ring.turn(rows, np.array([0, 2]), ring.CLOSED + 2).tolist() == [0], "its average fades"
+    assert ring.open_day(rows, np.array([0, 2]), ring.CLOSED_DAYS + 2).tolist() == [0], "its average fades"
 
 
 def test_clearing_forgets_everything() -> None:
     rows = fresh(2)
     empty = rows[0].tobytes()
     counted(rows, [(0, 86_400, 1, 9, 9), (1, 0, 0, 1, 0)])
-    ring.turn(rows, np.array([0, 1]), 31)
+    ring.open_day(rows, np.array([0, 1]), 31)
     ring.clear(rows, np.array([0]))
     assert rows[0].tobytes() == empty
     assert rows[1].tobytes() != empty

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from engine.batch.activities import Activities, Activity, read
+from engine.batch.activities import Activities, Activity, decode_activities
 from engine.batch.decoding import decode_events
 from schemas.activity import ACTIVITY_KINDS, ActivityEvent
 from schemas.fields import EARLIEST, LATEST
@@ -58,7 +58,7 @@ def same(fast: Activity, message: dict[str, Any]) -> None:
 
 def agrees(value: bytes) -> bool:
     """Whether the fast form takes a record; fails where it takes another one than the contract."""
-    (fast,) = read([value])
+    (fast,) = decode_activities([value])
     if fast is None:
         return False
     if not EARLIEST <= fast.occurred_at < LATEST:
@@ -178,7 +178,7 @@ def test_what_is_left_to_the_contract_is_an_activity_all_the_same() -> None:
     message = activity("e", "2024-02-01T10:00:00Z")
     fast = orjson.dumps(message)
     slow = orjson.dumps(message | {"more": 1, "occurred_at": 1_706_781_600, "count": 1.0})
-    assert read([fast, slow])[1] is None
+    assert decode_activities([fast, slow])[1] is None
     first, second = decode_events(batch_of([(b"l", fast), (b"l", slow)])).messages
     assert isinstance(first, Activity)
     assert first == second
@@ -198,9 +198,9 @@ def test_columns_hold_what_the_messages_say() -> None:
     assert found.clicks.tolist() == [2, 1, 1]
     assert found.seconds.tolist() == [0, 1, 0]
     assert found.untimed.tolist() == [True, False, True]
-    assert found.works.tolist() == [False, True, True]
+    assert found.is_work.tolist() == [False, True, True]
     assert found.sources == (UNNAMED, "s", UNNAMED)
     assert found.between(1, 3).ids == ("b",)
-    assert found.but([2]).ids == ("a", "c")
-    assert found.but([2]).works.tolist() == [False, True]
+    assert found.without([2]).ids == ("a", "c")
+    assert found.without([2]).is_work.tolist() == [False, True]
     assert Activities.of([]).ids == ()

@@ -11,7 +11,7 @@ import pytest
 from engine.day import sessions
 from engine.day.aggregates import as_date
 from engine.state.row_layout import ROW
-from features.ring import RING, clear, count
+from features.ring import RING, clear, count_activities
 from schemas.fields import DAY_S
 from tests.engine.day.test_aggregates import rows_of, total
 from tests.streams import pipeline as p
@@ -27,8 +27,8 @@ def day_of(*hours: int) -> dict[str, Any]:
     clear(rows, one)
     for hour in hours:
         at = np.array([(DAY - 1) * DAY_S + hour * HOUR_S + 59])
-        count(rows, one, at, one, one + 1, one + 60)
-    return sessions.of_day(rows, one, DAY)
+        count_activities(rows, one, at, one, one + 1, one + 60)
+    return sessions.session_totals(rows, one, DAY)
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,15 @@ def day_of(*hours: int) -> dict[str, Any]:
         ((24 + 7, 24 + 8, 24 + 15, 24 + 16, 24 + 23), 3, 5),  # across the bytes of the day
     ],
 )
-def test_an_idle_hour_ends_a_session(hours: tuple[int, ...], begun: int, active: int) -> None:
+def test_an_idle_hour_ends_a_session(hours: tuple[int, ...], count_started: int, active: int) -> None:
     found = day_of(*hours)
     minutes = sum(60 for hour in hours if 24 <= hour < 48)
-    assert found == {"learners": int(active > 0), "sessions": begun, "hours": active, "seconds": minutes}
+    assert found == {
+        "learners": int(active > 0),
+        "sessions": count_started,
+        "hours": active,
+        "seconds": minutes,
+    }
 
 
 def test_everybodys_sessions_are_added_up() -> None:
@@ -58,7 +63,7 @@ def test_everybodys_sessions_are_added_up() -> None:
         sum(int(today[hour]) and not (today[hour - 1] if hour else before[23]) for hour in range(24))
         for today, before in zip(bits[:, DAY % RING], bits[:, (DAY - 1) % RING], strict=True)
     ]
-    assert sessions.begun(hours, DAY).tolist() == expected
+    assert sessions.count_started(hours, DAY).tolist() == expected
 
 
 def test_a_terms_sessions_are_those_of_its_events() -> None:
@@ -82,5 +87,5 @@ def test_a_terms_sessions_are_those_of_its_events() -> None:
         key: tuple(sums) for key, sums in expected.items()
     }
     assert sum(row["seconds"] for row in rows) > 0
-    begun = sum(sums[0] for sums in found.values())
-    assert 0.9 < begun / len(ids) < 1.1, (begun, len(ids))
+    count_started = sum(sums[0] for sums in found.values())
+    assert 0.9 < count_started / len(ids) < 1.1, (count_started, len(ids))

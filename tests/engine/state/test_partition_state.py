@@ -15,8 +15,8 @@ from engine.state.errors import StateIncompleteError, StateMismatchError
 from engine.state.partition_state import PartitionState
 from engine.state.row_keys import MARK
 from engine.state.row_layout import ROW
-from engine.state.run_calendar import run_of
-from features.coursework import OPEN_END, submit
+from engine.state.run_calendar import run_from_calendar
+from features.coursework import OPEN_END, record_hand_in
 from features.ring import NEVER
 from features.unplaced import HandIn
 from online_models.labels import KEPT
@@ -51,13 +51,13 @@ def same(one: PartitionState, other: PartitionState) -> None:
         assert one.pseudonyms[first] == other.pseudonyms[second]
         assert one.runs[one.run_of[first]].name == other.runs[other.run_of[second]].name
         assert trail(one, first) == trail(other, second), key
-        assert one.unplaced.stored(first) == other.unplaced.stored(second), key
+        assert one.unplaced.dump(first) == other.unplaced.dump(second), key
     assert one.clock == other.clock
     assert one.facts == other.facts
     assert one.learners == other.learners
     assert one.exposures == other.exposures
     assert one.calendars == other.calendars
-    assert one.counters == other.counters
+    assert one.hourly_counters == other.hourly_counters
     assert (one.ids.today, one.ids.before) == (other.ids.today, other.ids.before)
 
 
@@ -69,7 +69,7 @@ def trail(state: PartitionState, slot: int) -> Trail:
 def touched(state: PartitionState, learner: str, run: str, probability: float = 0.5) -> int:
     slot = state.slot(learner, run)
     state.rows["probability"][slot] = probability
-    state.touch(np.array([slot]))
+    state.mark_changed(np.array([slot]))
     return slot
 
 
@@ -104,10 +104,10 @@ def test_everything_comes_back() -> None:
     state.set_learner("l1", {"timezone": "Europe/Berlin", "opted_out": ["email"]})
     state.add_fact({"event_id": "f", "time": 7, "type": "withdrawn"})
     state.unplaced.put(state.slots["l3", "c/1"], "c/1", "essay", HandIn(START, 100, 1))
-    assert state.ids.first_time("a")
-    state.ids.turn()
-    assert state.ids.first_time("b")
-    state.counters[("c/1", "quiz", 3, 4)] = [1, 2, 3]
+    assert state.ids.add_if_new("a")
+    state.ids.close_day()
+    assert state.ids.add_if_new("b")
+    state.hourly_counters[("c/1", "quiz", 3, 4)] = [1, 2, 3]
     state.clock.today, state.clock.newest, state.clock.applied = START, 77, {"homeroom.events": 12}
     state.clock.events, state.clock.duplicates, state.clock.dead_letters = 1, 2, 3
     rows: dict[bytes, bytes] = {}
@@ -117,7 +117,7 @@ def test_everything_comes_back() -> None:
     run = back.runs[back.run_index["c/1"]]
     assert (run.start, run.end, run.due.tolist()) == (START, START + 28, [START + 7, START + 21])
     assert (run.assessments, run.weights.tolist()) == (("soon", "late"), [0.4, 0.6])
-    found = back.unplaced.take(back.slots["l3", "c/1"], "c/1", ["other", "essay"])
+    found = back.unplaced.pop_named(back.slots["l3", "c/1"], "c/1", ["other", "essay"])
     assert found == [(1, HandIn(START, 100, 1))]
 
 
@@ -141,15 +141,15 @@ def test_only_what_changed_is_written() -> None:
 def test_an_id_is_known_until_the_second_day_closes() -> None:
     state = PartitionState(IDENTITY)
     rows: dict[bytes, bytes] = {}
-    assert state.ids.first_time("a")
+    assert state.ids.add_if_new("a")
     checkpoint(state, rows)
     for _ in range(2):
-        assert not state.ids.first_time("a")
-        assert not restored(rows).ids.first_time("a")
-        state.ids.turn()
+        assert not state.ids.add_if_new("a")
+        assert not restored(rows).ids.add_if_new("a")
+        state.ids.close_day()
         checkpoint(state, rows)
-    assert restored(rows).ids.first_time("a")
-    assert state.ids.first_time("a")
+    assert restored(rows).ids.add_if_new("a")
+    assert state.ids.add_if_new("a")
 
 
 def test_taken_facts_are_deleted() -> None:
@@ -170,9 +170,9 @@ def test_a_place_let_go_is_used_again_and_clean() -> None:
     rows: dict[bytes, bytes] = {}
     checkpoint(state, rows)
     state.drop(np.array([slot]))
-    assert len(state.used()) == 0
+    assert len(state.used_slots()) == 0
     assert touched(state, "b", "c/new", 0.0) == slot
-    assert state.rows["seen"][slot] == NEVER
+    assert state.rows["first_active"][slot] == NEVER
     assert (state.rows["submitted"][slot] < -30_000).all()
     checkpoint(state, rows)
     same(state, restored(rows))
@@ -279,7 +279,7 @@ def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
     for number in range(3):
         slot = touched(state, f"l{number}", "c/r")
         for work in ("soon", "late", "soon")[: number + 1]:
-            submit(state.rows, slot, state.runs[0], work, START, 0.5, state.unplaced)
+            record_hand_in(state.rows, slot, state.runs[0], work, START, 0.5, state.unplaced)
     rows: dict[bytes, bytes] = {}
     checkpoint(state, rows)
     before = as_version_5(rows)
@@ -306,13 +306,13 @@ def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
 def test_a_calendar_that_was_stored_before_dates_had_a_range_is_a_run(
     dates: dict[str, int | None], start: int, end: int
 ) -> None:
-    run = run_of(calendar("c/r") | dates)
+    run = run_from_calendar(calendar("c/r") | dates)
     assert (run.start, run.end) == (start, end)
 
 
 def test_of_work_that_is_listed_twice_the_later_deadline_holds() -> None:
     twice = [{"assessment": "a", "due_at": (START + day) * DAY_S, "weight": 0.5} for day in (9, 3)]
-    run = run_of(calendar("c/r") | {"deadlines": twice})
+    run = run_from_calendar(calendar("c/r") | {"deadlines": twice})
     assert (run.assessments, run.due.tolist()) == (("a",), [START + 9])
 
 
@@ -350,26 +350,26 @@ def test_what_a_pending_example_takes_is_what_the_docs_say() -> None:
 def test_rows_of_the_release_before_are_read_and_gone_on_with() -> None:
     state = PartitionState(IDENTITY)
     touched(state, "a", "c/r")
-    state.counters[("c/r", "quiz", 3, 4)] = [1, 2, 3]
-    state.tallies.repeat("moodle", "c/r", START * DAY_S)
-    state.leaving.ended("c/r", 3, 1)
+    state.hourly_counters[("c/r", "quiz", 3, 4)] = [1, 2, 3]
+    state.source_counters.count_duplicate("moodle", "c/r", START * DAY_S)
+    state.withdrawal_counts.count_exits("c/r", 3, 1)
     rows: dict[bytes, bytes] = {}
     for event_id in ("a", "b", "c"):
-        assert state.ids.first_time(event_id)
+        assert state.ids.add_if_new(event_id)
         checkpoint(state, rows)
         if event_id == "b":
-            state.ids.turn()
+            state.ids.close_day()
     old = as_version_5(rows)
     back = restored(old)
     same(state, back)
-    assert back.tallies.stored() == state.tallies.stored()
-    assert back.leaving.stored() == state.leaving.stored()
-    assert not any(back.ids.first_time(event_id) for event_id in ("a", "b", "c"))
-    assert back.ids.first_time("d")
+    assert back.source_counters.as_json() == state.source_counters.as_json()
+    assert back.withdrawal_counts.as_json() == state.withdrawal_counts.as_json()
+    assert not any(back.ids.add_if_new(event_id) for event_id in ("a", "b", "c"))
+    assert back.ids.add_if_new("d")
     checkpoint(back, old)
     same(back, restored(old))
-    back.ids.turn()
-    back.ids.turn()
+    back.ids.close_day()
+    back.ids.close_day()
     checkpoint(back, old)
     assert [key for key in old if key.startswith(b"i|")] == []
 

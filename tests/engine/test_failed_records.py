@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from engine import last_resort
+from engine import failed_records
 from engine.batch import decoding as decode
-from engine.batch.admission import Intake, Timing
+from engine.batch.admission import BatchAdmission, Timing
 from engine.day import cohorts, fact_application
 from engine.processor import PartitionProcessor
 from engine.state.partition_state import PartitionState
@@ -63,7 +63,10 @@ def test_a_fact_that_cannot_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {key: value for key, value in bench.processor.checkpoint(1) if value is not None}
     bench.processor = PartitionProcessor(0, bench.rules, PartitionState.restore(IDENTITY, rows.items()))
     bursts_on(
-        monkeypatch, fact_application, "submit", lambda _rows, _slot, _run, _work, _day, score, *_: score
+        monkeypatch,
+        fact_application,
+        "record_hand_in",
+        lambda _rows, _slot, _run, _work, _day, score, *_: score,
     )
     bench.feed(ticks(3))
     assert letters(bench) == [(EVENTS.name, 3, "failed", DETAIL)]
@@ -100,4 +103,4 @@ def test_a_word_that_cannot_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_no_record_alone_makes_raise_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     bursts_on(monkeypatch, decode, "_validate", lambda values, *_: len(values) > 1)
     with pytest.raises(ZeroDivisionError):
-        last_resort.admit(Intake(Timing(clock="replay")), batch_of([calendar(), ANN]), -1)
+        failed_records.admit(BatchAdmission(Timing(clock="replay")), batch_of([calendar(), ANN]), -1)
