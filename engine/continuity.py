@@ -2,8 +2,8 @@
 
 A group's committed offset does not identify the log that it belongs to. A topic that was deleted and created
 again counts from 0, retention deletes records that were not read yet, and a state topic may have been
-emptied. So the state is authoritative: it has the last applied offset and the topic's id on the broker; the
-committed offset is for monitoring.
+emptied. So the state is authoritative: it has the last applied offset and the topic's id on the broker. The
+committed offset is for monitoring, and shows whether the group has read before.
 
 ``resume`` compares the two and returns the offset to read from. If they are not contiguous, there is a
 *break*: a range of missing offsets, which is counted and reported. A gap within the log is no break:

@@ -131,7 +131,7 @@ class PartitionProcessor:
         return break_outputs(topic, self.partition, start, timestamp)
 
     @property
-    def waiting(self) -> int:
+    def pending(self) -> int:
         """Number of admitted messages that are not yet applied."""
         return sum(len(admitted.messages) - admitted.position for admitted in self._admitted)
 
@@ -178,7 +178,7 @@ class PartitionProcessor:
             self._scoring.apply_feedback(message, message_outputs)
         outputs.extend(message_outputs)
 
-    def observe(self, now: int) -> None:
+    def advance_clock(self, now: int) -> None:
         """Live and idle: advance event time to the wall clock ``now``, epoch seconds, as no events arrive."""
         clock = self.state.clock
         if self._admitted or now <= clock.newest:

@@ -43,13 +43,13 @@ class CaseBounds:
 
     def best_and_worst(self, indices: Ints) -> tuple[Codes, Codes]:
         """Bins of the features in the best and in the worst case, uint8 [features, indices] each."""
-        everybody = np.arange(len(indices))
+        all_rows = np.arange(len(indices))
         worst = self.rows[indices]
         best = worst.copy()
         _fill_activity(best, self.day, self.gaps.days)
         _fill_hand_ins(best, self.run, self.gaps.work)
         best_case, worst_case = (
-            features(rows, everybody, self.run, self.day, yardstick=self.yardstick) for rows in (best, worst)
+            features(rows, all_rows, self.run, self.day, yardstick=self.yardstick) for rows in (best, worst)
         )
         return best_case, worst_case
 

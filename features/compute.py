@@ -252,7 +252,7 @@ def _deadlines(enrolments: Rows, run: Run, day: int, gap_days: Ints, yardstick: 
         "progress": enrolments["progress"] / SCORE_STEPS,
         "lead": (run.start - enrolled) if run.is_known else zero,
         "next_due": zero + (float(upcoming.min() - day) if len(upcoming) else 64.0),
-        "phase": zero + ((day - run.start) / run.length if run.ends else 0.0),
+        "phase": zero + ((day - run.start) / run.length if run.has_end else 0.0),
         **_scores(enrolments, run, passed, handed_in, missed, yardstick),
     }
 

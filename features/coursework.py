@@ -63,13 +63,13 @@ class Run:
         return self.start != NEVER
 
     @property
-    def ends(self) -> bool:
+    def has_end(self) -> bool:
         """Whether the run has a calendar with an end."""
         return self.is_known and self.end != OPEN_END
 
     @property
     def length(self) -> int:
-        """Days from start to end, at least 1. Only defined if ``ends``."""
+        """Days from start to end, at least 1. Only defined if ``has_end``."""
         return max(self.end - self.start, 1)
 
 
@@ -141,23 +141,23 @@ def move_to_calendar(rows: Rows, slots: Ints, old: Run, new: Run, unplaced: Unpl
     Work that is not in the newer calendar is moved to ``unplaced``, work that now is comes back from there.
     Days are counted from the newer start.
     """
-    held = {name: rows[name][slots] for name in ("submitted", "scores", "scored")}
+    old_columns = {name: rows[name][slots] for name in ("submitted", "scores", "scored")}
     _clear_cells(rows, slots)
     for index, assessment in enumerate(new.assessments):
         if assessment in old.assessments:
             old_index = old.assessments.index(assessment)
-            days = held["submitted"][:, old_index]
+            days = old_columns["submitted"][:, old_index]
             moved = np.clip(
                 days.astype(np.int64) + (old.start - new.start), -MAX_DAYS_FROM_START, MAX_DAYS_FROM_START
             )
             rows["submitted"][slots, index] = np.where(days == NOT_SUBMITTED, days, moved)
-            rows["scores"][slots, index] = held["scores"][:, old_index]
-            rows["scored"][slots, index] = held["scored"][:, old_index]
+            rows["scores"][slots, index] = old_columns["scores"][:, old_index]
+            rows["scored"][slots, index] = old_columns["scored"][:, old_index]
     for index, assessment in enumerate(old.assessments):
         if assessment not in new.assessments:
-            for row in np.flatnonzero(held["submitted"][:, index] != NOT_SUBMITTED).tolist():
+            for row in np.flatnonzero(old_columns["submitted"][:, index] != NOT_SUBMITTED).tolist():
                 day, score, order = (
-                    int(held[name][row, index]) for name in ("submitted", "scores", "scored")
+                    int(old_columns[name][row, index]) for name in ("submitted", "scores", "scored")
                 )
                 unplaced.put(int(slots[row]), new.name, assessment, HandIn(old.start + day, score, order))
     for slot in slots.tolist():

@@ -109,7 +109,7 @@ class PartitionRunner:
     @property
     def may_fetch(self) -> bool:
         """Whether more may be fetched for this partition."""
-        return self._backlog + self.processor.waiting < self._pace.backlog and self.failed is None
+        return self._backlog + self.processor.pending < self._pace.backlog and self.failed is None
 
     def begin(self, topic: str, start: Start) -> None:
         """Go on with a topic where its log lets it, and say what is missing before.
@@ -151,7 +151,7 @@ class PartitionRunner:
             await self._advance()
         elif self.processor.due is not None:
             await self._close()
-        elif self._inbox and self.processor.waiting < self._pace.ahead:
+        elif self._inbox and self.processor.pending < self._pace.ahead:
             await self._apply(self._inbox.popleft())
         else:
             self._observe()
@@ -169,7 +169,7 @@ class PartitionRunner:
 
     def _observe(self) -> None:
         if self._pace.idle is not None and time.monotonic() - self._heard > self._pace.idle:
-            self.processor.observe(int(time.time()))
+            self.processor.advance_clock(int(time.time()))
 
     async def _apply(self, delivery: Delivery) -> None:
         self._backlog -= len(delivery.batch)
@@ -245,7 +245,7 @@ class PartitionRunner:
         while self._unacked and self._safe(self._unacked[0].batch):
             deliveries.append(self._unacked.popleft())
         self._checkpointed = time.monotonic()
-        self._dirty = self.processor.waiting > 0
+        self._dirty = self.processor.pending > 0
         return Checkpoint(outputs, rows, dict(self.processor.state.outbox), deliveries)
 
     def _begin_save(self) -> None:

@@ -87,7 +87,7 @@ _columns = attrgetter(
 
 def epoch_seconds(times: Iterable[datetime]) -> Ints:
     """Epoch seconds, rounded down, [n]; takes a third less time than ``int(timestamp())``."""
-    since = [moment - EPOCH for moment in times]
+    since = [time - EPOCH for time in times]
     return np.array([delta.days * DAY_S + delta.seconds for delta in since], np.int64)
 
 
@@ -115,21 +115,23 @@ class Activities:
     @classmethod
     def of(cls, messages: Sequence[Activity | Any]) -> "Activities":
         """The activities among the messages of a batch."""
-        chosen = [position for position, message in enumerate(messages) if type(message) is Activity]
-        selected = messages if len(chosen) == len(messages) else [messages[position] for position in chosen]
+        positions = [position for position, message in enumerate(messages) if type(message) is Activity]
+        selected = (
+            messages if len(positions) == len(messages) else [messages[position] for position in positions]
+        )
         columns = tuple(zip(*map(_columns, selected), strict=True)) or ((),) * 10
-        ids, learners, runs, names, moments, items, durations, progress, counts, sources = columns
+        ids, learners, runs, names, times, items, durations, progress, counts, sources = columns
         kinds = np.array([KIND_INDEX[name] for name in names], np.int64)
-        works = kinds == KIND_INDEX["submission"]
+        is_work = kinds == KIND_INDEX["submission"]
         if progress.count(None) < len(progress):
-            works |= np.array([value is not None for value in progress])
+            is_work |= np.array([value is not None for value in progress])
         seconds, untimed = np.zeros(len(selected), np.int64), np.ones(len(selected), bool)
         if durations.count(None) < len(durations):
             untimed = np.array([value is None for value in durations])
             seconds = np.array([int(value or 0) for value in durations])
         return cls(
-            positions=np.array(chosen, np.int64),
-            times=epoch_seconds(moments),
+            positions=np.array(positions, np.int64),
+            times=epoch_seconds(times),
             ids=ids,
             enrolments=tuple(zip(learners, runs, strict=True)),
             kinds=kinds,
@@ -138,7 +140,7 @@ class Activities:
             seconds=seconds,
             untimed=untimed,
             sources=sources,
-            is_work=works,
+            is_work=is_work,
         )
 
     def between(self, start: int, stop: int) -> "Activities":

@@ -61,7 +61,7 @@ def progress(state: PartitionState, run: Run, slots: Ints, day: int) -> dict[str
         "course_run": run.name,
         "course": run.course,
         "starts": as_date(run.start) if run.is_known else None,
-        "ends": as_date(run.end) if run.ends else None,
+        "ends": as_date(run.end) if run.has_end else None,
         "new": int((rows["enrolled"][slots] == day).sum()),
         "enrolled": int((started | (rows["enrolled"][slots] != NEVER)).sum()),
         "started": int(started.sum()),
@@ -134,13 +134,12 @@ def _outcomes(
     """Outcomes of ended enrolments and their exit days, as evaluation counts exits."""
     slots = np.array(sorted(set(ended)), np.int64)
     runs = [state.runs[index] for index in state.run_of[slots].tolist()]
-    # NEVER where no calendar says: silence is none then
-    ends = np.array([run.end if run.ends else NEVER for run in runs], np.int64)
+    # NEVER without an end in the calendar, so that silence is no exit
+    ends = np.array([run.end if run.has_end else NEVER for run in runs], np.int64)
     outcomes, happened = state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64)
     left = exits(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
-    has_exit_day = (
-        (outcomes != PASSED) & (left != NO_EXIT) & (left != NEVER + 1)
-    )  # never active: no day to name
+    never_active = left == NEVER + 1
+    has_exit_day = (outcomes != PASSED) & (left != NO_EXIT) & ~never_active
     for index, (slot, run) in enumerate(zip(slots.tolist(), runs, strict=True)):
         outputs.add_row(
             "outcomes",

@@ -81,8 +81,8 @@ def engagement(state: PartitionState, run: int, slots: Ints, codes: Codes, day: 
 
     run: the run's index. slots: its enrolments in force; codes: their features after the day.
     """
-    rows, everybody, bucket = state.rows, state.slots_of_run(run), day % RING
-    left = (rows["outcome"][everybody] == WITHDRAWN) & (rows["outcome_day"][everybody] == day)
+    rows, all_slots, bucket = state.rows, state.slots_of_run(run), day % RING
+    left = (rows["outcome"][all_slots] == WITHDRAWN) & (rows["outcome_day"][all_slots] == day)
     active = {window: int((codes[INDEX[f"clicks_{window}"]] > 0).sum()) for window in (1, 7, 28)}
     return {
         "enrolled": len(slots),
@@ -91,6 +91,6 @@ def engagement(state: PartitionState, run: int, slots: Ints, codes: Codes, day: 
         "active_28": active[28],
         "clicks": int(rows["clicks"][slots, bucket].sum(dtype=np.int64)),
         "minutes": int(rows["seconds"][slots, bucket].sum(dtype=np.int64)) // 60,
-        "new": int((rows["enrolled"][everybody] == day).sum()),
+        "new": int((rows["enrolled"][all_slots] == day).sum()),
         "withdrawn": int(left.sum()),
     }

@@ -15,9 +15,9 @@ def close_trails(state: PartitionState, day: int) -> Transitions:
 
     Called by the day's close, once a day, in order.
     """
-    made = state.trails.close(day)
-    runs = [state.runs[index].name for index in state.run_of[made.slots].tolist()]
-    counts = Counter(zip(runs, made.starts, made.to, strict=True))
+    transitions = state.trails.close(day)
+    runs = [state.runs[index].name for index in state.run_of[transitions.slots].tolist()]
+    counts = Counter(zip(runs, transitions.starts, transitions.to, strict=True))
     if len(counts) <= MAX_TRANSITIONS:
         return counts
     return Counter(dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_TRANSITIONS]))

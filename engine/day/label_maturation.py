@@ -40,7 +40,7 @@ class LabelMaturation:
         """The examples whose label is certain at the end of ``today``; each is returned once."""
         examples: list[TrainingExample] = []
         for index, run in enumerate(self._state.runs):
-            if not run.ends:
+            if not run.has_end:
                 self._drop_inactive(index, today)
             elif run.end <= today:
                 examples += self._mature_run(index, run, today)
@@ -72,9 +72,8 @@ class LabelMaturation:
         state.withdrawal_counts.count_exits(
             run.name, int(counted_exits.sum()), int((counted_exits & withdrawn).sum())
         )
-        state.rows["probability"][slots[counted_exits]] = (
-            EXIT_COUNTED  # outcomes stay certain on the days after
-        )
+        # Outcomes are certain on the following days too; this keeps exits from being counted again.
+        state.rows["probability"][slots[counted_exits]] = EXIT_COUNTED
         examples = self._examples(slots[lost], left[lost], run, today, lost=True)
         examples += self._examples(slots[stayed], np.full(int(stayed.sum()), NO_EXIT), run, today, lost=False)
         state.rows["snap_day"][done] = NEVER

@@ -128,9 +128,8 @@ class ExposureFollowUp:
         for (name, stage), pairs in returns.items():
             contexts = np.array([exposure.context for exposure, _ in pairs], np.int64)
             learned = bandit.sums(contexts, np.array([came_back for _, came_back in pairs], np.int64))
-            day_outcomes.early.setdefault(name, np.zeros((STAGES - 1, *learned.shape), np.int64))[stage] = (
-                learned
-            )
+            by_stage = np.zeros((STAGES - 1, *learned.shape), np.int64)
+            day_outcomes.early.setdefault(name, by_stage)[stage] = learned
 
     def _close_run(self, run: str, end: int, today: int, day_outcomes: DayOutcomes) -> None:
         """Add exit and completion of enrolments whose outcome is certain, and remove their exposures."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from features.ring import RING, Ints, Rows
 
-LAST_HOUR = 7
+LAST_HOUR_BIT = 7
 """Highest bit of the last byte of a day: hour 23."""
 
 
@@ -27,7 +27,7 @@ def count_started(hours: NDArray[np.uint8], day: int) -> NDArray[np.uint8]:
     hours: uint8 [enrolments, RING, 3], a bit for each hour of each day, the earliest hour lowest.
     """
     active = _word(hours[:, day % RING])
-    before = active << np.uint32(1) | hours[:, (day - 1) % RING, 2] >> LAST_HOUR
+    before = active << np.uint32(1) | hours[:, (day - 1) % RING, 2] >> LAST_HOUR_BIT
     started: NDArray[np.uint8] = np.bitwise_count(active & ~before)
     return started
 

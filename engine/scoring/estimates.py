@@ -29,15 +29,15 @@ class CohortEstimator:
         """
         ranks = _ranks(cohort.run, cohort.codes, day.package)
         run, shift = cohort.run, day.shift(cohort.run)
-        own = day.scorer_of(run).estimate(model_inputs(run, cohort.codes, ranks))
+        raw = day.scorer_of(run).estimate(model_inputs(run, cohort.codes, ranks))
         memory = self._state.rows["memory"]
         before = memory[cohort.slots]
-        after, served = day.serve(before, own)
+        after, served = day.serve(before, raw)
         if run.name not in day.suspect:
             memory[cohort.slots] = after
             if day.scorer.state == "serving":
-                self._state.withdrawal_counts.add_forecast(run.name, logistic(log_odds_of(own.exits) - shift))
-        remembered = log_odds_of(served.lost) - log_odds_of(own.lost)
+                self._state.withdrawal_counts.add_forecast(run.name, logistic(log_odds_of(raw.exits) - shift))
+        remembered = log_odds_of(served.lost) - log_odds_of(raw.lost)
         return ScoredCohort(cohort, ranks, served.lost, served.exits, remembered, before, shift)
 
     def robust_probability(self, scored: ScoredCohort, day: ScoringDay) -> Estimates:
@@ -50,8 +50,8 @@ class CohortEstimator:
         cases = [scored.probability[indices]]
         for codes in cohort.case_bounds.best_and_worst(indices):
             inputs = model_inputs(cohort.run, codes, _ranks(cohort.run, codes, day.package))
-            own = day.scorer_of(cohort.run).estimate(inputs)
-            cases.append(day.serve(scored.memory[indices], own)[1].lost)
+            raw = day.scorer_of(cohort.run).estimate(inputs)
+            cases.append(day.serve(scored.memory[indices], raw)[1].lost)
         robust = scored.probability.copy()
         robust[indices] = agreed(level[indices], np.min(cases, axis=0), np.max(cases, axis=0), settings)
         return robust

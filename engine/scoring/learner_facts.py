@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-WISHES = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
-AUTHORS = ("said_by", "reason", "source")
+PREFERENCE_FIELDS = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
+AUTHOR_FIELDS = ("said_by", "reason", "source")
 """Author and reason of a preference, stored where it has an author: only some may revoke an opt-out."""
 
 
@@ -44,7 +44,7 @@ def feedback_fact(message: dict[str, Any]) -> Fact:
     """The row of preferences, or of feedback on a nudge."""
     occurred_at = int(message["occurred_at"].timestamp())
     if message["type"] == "preferences":
-        names = WISHES + AUTHORS if "said_by" in message else WISHES
+        names = PREFERENCE_FIELDS + AUTHOR_FIELDS if "said_by" in message else PREFERENCE_FIELDS
         detail = orjson.dumps({name: _plain(message[name]) for name in names if name in message}).decode()
         return Fact(message["learner"], "", occurred_at, "preferences", message["event_id"], detail=detail)
     words = (message.get("channel"), message.get("reason"))

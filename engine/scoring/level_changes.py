@@ -47,10 +47,8 @@ class LevelChanges:
         rows["probability"][slots] = scored.probability
         before = rows["level"][slots]
         levels = Levels(rows["level"], rows["candidate"], rows["streak"])
-        robust, rising = (
-            self._estimator.robust_probability(scored, day),
-            scored.cohort.run.name not in day.suspect,
-        )
+        robust = self._estimator.robust_probability(scored, day)
+        rising = scored.cohort.run.name not in day.suspect
         changed = np.flatnonzero(step(levels, robust, self._settings, slots, rising=rising))
         if not len(changed):
             return []

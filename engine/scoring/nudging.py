@@ -166,12 +166,12 @@ def _group(change: RiskChange) -> str | None:
 def _habits(cohort: Cohort, indices: list[int], day: ScoringDay) -> list[Habit]:
     """Usual active hours of some of a cohort's enrolments, and of the whole cohort."""
     profile = day.package.hours.get(cohort.run.name)
-    everybody = [] if profile is None else unpack(profile).tolist()
-    return [Habit(own, everybody) for own in habits(cohort.hours[indices], day.day).tolist()]
+    cohort_hours = [] if profile is None else unpack(profile).tolist()
+    return [Habit(hours, cohort_hours) for hours in habits(cohort.hours[indices], day.day).tolist()]
 
 
 def _phase(run: Run, day: int) -> Phase | None:
     """The phase of a run on a day; None if its end is unknown."""
-    if not run.ends:
+    if not run.has_end:
         return None
     return phase_of(min(max((day - run.start) / run.length, 0.0), 1.0))

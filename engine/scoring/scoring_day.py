@@ -57,9 +57,9 @@ class ScoringDay:
         """The scorer of a run, with its intercept."""
         return self.scorer.at(self.shift(run))
 
-    def serve(self, memory: Memory, own: Estimate) -> tuple[Memory, Estimate]:
+    def serve(self, memory: Memory, raw: Estimate) -> tuple[Memory, Estimate]:
         """The memory after the day's raw estimates, and the served ones; the raw ones while warming up."""
-        return (memory, own) if self.scorer.state == "warming_up" else steadied(memory, own)
+        return (memory, raw) if self.scorer.state == "warming_up" else steadied(memory, raw)
 
 
 @dataclass(frozen=True, slots=True)

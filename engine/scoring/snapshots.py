@@ -16,7 +16,7 @@ def offer_snapshots(state: PartitionState, scored: ScoredCohort, day: ScoringDay
     Called once a day and cohort.
     """
     rows, run = state.rows, scored.cohort.run
-    if not run.ends or run.name in day.suspect:
+    if not run.has_end or run.name in day.suspect:
         return  # the label would never mature; or the features are not reliable
     hashes = rows["hash"][scored.cohort.slots]
     due = np.flatnonzero(is_due(hashes, day.day, run.start, run.end))

@@ -95,9 +95,8 @@ class StoreRows:
     def write_fact(self, fact: Fact, outputs: Outputs) -> None:
         """Add a fact, under pseudonyms, to ``learner_facts``."""
         pseudonym = self._state.pseudonym
-        row = {
-            column.name: getattr(fact, column.name) for column in fields(fact)
-        }  # asdict copies its values deeply
+        # Not asdict, which copies values deeply.
+        row = {column.name: getattr(fact, column.name) for column in fields(fact)}
         row |= {"learner": pseudonym(fact.learner), "fact_id": pseudonym(fact.fact_id)}
         outputs.add_row("learner_facts", **row, partition=self._partition)
 

@@ -94,10 +94,10 @@ class ChangedRows:
 
     def pop_facts(self, facts: Mapping[str, Any]) -> Iterator[StateRow]:
         """Rows of facts that were added or removed. facts: the current ones, by event id."""
-        for gone in self.stored_facts - facts.keys():
-            yield row_key(FACT, gone), None
-        for new in facts.keys() - self.stored_facts:
-            yield row_key(FACT, new), orjson.dumps(facts[new])
+        for removed in self.stored_facts - facts.keys():
+            yield row_key(FACT, removed), None
+        for added in facts.keys() - self.stored_facts:
+            yield row_key(FACT, added), orjson.dumps(facts[added])
         self.stored_facts = set(facts)
 
 

@@ -159,12 +159,12 @@ def test_while_a_day_is_due_nothing_is_applied() -> None:
     bench = Bench()
     processor = bench.processor
     processor.apply(batch_of([calendar(), click(0.1), tick(3), click(3.1)]))
-    assert (processor.due, processor.applied("homeroom.events"), processor.waiting) == (START - 3, 0, 3)
+    assert (processor.due, processor.applied("homeroom.events"), processor.pending) == (START - 3, 0, 3)
     processor.apply(batch_of([click(3.2)], 4))
-    assert (processor.applied("homeroom.events"), processor.waiting) == (0, 4)
+    assert (processor.applied("homeroom.events"), processor.pending) == (0, 4)
     while processor.due is not None:
         processor.advance(bench.close())
-    assert (processor.applied("homeroom.events"), processor.waiting) == (4, 0)
+    assert (processor.applied("homeroom.events"), processor.pending) == (4, 0)
     assert processor.watermark == round((START + 3.2) * DAY_S) - REPLAY.timing.lateness
 
 
@@ -179,9 +179,9 @@ def test_records_taken_in_before_are_not_taken_in_again() -> None:
 
 def test_live_the_wall_clock_closes_days_when_nothing_comes() -> None:
     processor = Bench().processor
-    processor.observe(START * DAY_S)
+    processor.advance_clock(START * DAY_S)
     assert (processor.due, processor.state.clock.today) == (None, START - 1)
-    processor.observe((START + 1) * DAY_S)
+    processor.advance_clock((START + 1) * DAY_S)
     assert processor.due == START - 1
 
 

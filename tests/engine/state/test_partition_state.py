@@ -214,7 +214,7 @@ def test_a_silent_row_that_aged_is_stored_as_it_is() -> None:
 def _close_until(processor: PartitionProcessor, trainer: Trainer, days: int) -> None:
     """Close what is due up to a number of days after the start of 2024."""
     while True:
-        processor.observe(1_704_067_200 + days * DAY_S)
+        processor.advance_clock(1_704_067_200 + days * DAY_S)
         if processor.due is None:
             return
         packages = [package for report in processor.close() for package in trainer.receive(report)]
