@@ -23,15 +23,15 @@ HOME, CONTENT, FORUM, SUBMISSION = (
 def clicks(rng: np.random.Generator, learners: int, busy: float = 1.0) -> NDArray[np.uint8]:
     """A day on which nearly everybody comes by the home page, and does some of the rest. Who is less busy
     does less of that."""
-    found = np.zeros((learners, KINDS), np.uint8)
-    found[:, HOME] = rng.random(learners) < 0.96
+    active = np.zeros((learners, KINDS), np.uint8)
+    active[:, HOME] = rng.random(learners) < 0.96
     for kind, share in ((CONTENT, 0.5), (FORUM, 0.4)):
-        found[:, kind] = rng.random(learners) < share * busy
-    return found
+        active[:, kind] = rng.random(learners) < share * busy
+    return active
 
 
-def thinned(rng: np.random.Generator, found: NDArray[np.uint8], lost: float) -> NDArray[np.uint8]:
-    return rng.binomial(found, 1 - lost).astype(np.uint8)
+def thinned(rng: np.random.Generator, active: NDArray[np.uint8], lost: float) -> NDArray[np.uint8]:
+    return rng.binomial(active, 1 - lost).astype(np.uint8)
 
 
 def learned(rng: np.random.Generator, learners: int = 80, days: int = 40) -> Companions:
@@ -61,10 +61,10 @@ def test_lost_events_tear_apart_what_goes_together(lost: float) -> None:
     ratios = []
     for _ in range(20):
         day = thinned(rng, clicks(rng, 200), lost)
-        found = companions.compare(count_companions(day), np.log(1 - lost))
-        assert found is not None
-        ratios.append(found.ratio)
-        assert found.share_left == pytest.approx(1 - lost, abs=0.2)
+        loss = companions.compare(count_companions(day), np.log(1 - lost))
+        assert loss is not None
+        ratios.append(loss.ratio)
+        assert loss.share_left == pytest.approx(1 - lost, abs=0.2)
     assert np.mean(ratios) > 1
     assert min(ratios) > -0.5
 
@@ -73,14 +73,14 @@ def test_that_learners_do_less_says_nothing() -> None:
     """Half as many, who do half as much: they come by the home page as before."""
     rng = np.random.default_rng(2)
     companions = learned(rng)
-    said = 0
+    evaluated = 0
     for day in range(100):
-        found = companions.compare(count_companions(clicks(rng, 40, busy=0.5)), np.log(0.25))
-        if found is not None:
-            companions.add_evidence(day, found.ratio, 5.0, reported=False)
-            said += 1
+        loss = companions.compare(count_companions(clicks(rng, 40, busy=0.5)), np.log(0.25))
+        if loss is not None:
+            companions.add_evidence(day, loss.ratio, 5.0, reported=False)
+            evaluated += 1
         assert not companions.is_suspected
-    assert said > 80
+    assert evaluated > 80
 
 
 def test_where_no_less_came_than_usual_nothing_was_lost() -> None:
@@ -89,9 +89,9 @@ def test_where_no_less_came_than_usual_nothing_was_lost() -> None:
     companions = learned(rng)
     day = clicks(rng, 80)
     day[:, HOME] = 0
-    found = companions.compare(count_companions(day), 0.02)
-    assert found is not None
-    assert found.ratio < 0
+    loss = companions.compare(count_companions(day), 0.02)
+    assert loss is not None
+    assert loss.ratio < 0
 
 
 def test_of_a_few_learners_or_days_nothing_is_said() -> None:

@@ -26,14 +26,14 @@ def test_nothing_is_surprising_in_as_many_as_expected() -> None:
 def test_a_level_follows_weekdays_and_the_end_of_a_course() -> None:
     rng = np.random.default_rng(1)
     weekdays = np.array([1.4, 1.2, 1.0, 1.0, 0.9, 0.6, 0.9])
-    level, found = Level(500.0, 500.0), []
+    level, ratios = Level(500.0, 500.0), []
     for day in range(140):
         fading = 1.0 if day < 100 else max(1 - (day - 100) / 50, 0.1)
         observed = float(rng.poisson(500 * weekdays[day % 7] * fading))
-        found.append(level.expected(day) / observed)
+        ratios.append(level.expected(day) / observed)
         level.learn(day, observed)
-    assert np.median(np.abs(np.log(found[40:100]))) < 0.1
-    assert max(found[100:]) < 1.6
+    assert np.median(np.abs(np.log(ratios[40:100]))) < 0.1
+    assert max(ratios[100:]) < 1.6
 
 
 def test_noise_is_learned_and_a_restless_stream_has_to_fall_further() -> None:

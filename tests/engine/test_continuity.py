@@ -25,7 +25,7 @@ def broken(start: Start) -> tuple[Cause, int, int] | None:
 
 
 @pytest.mark.parametrize(
-    ("vouched", "log", "committed", "position", "told"),
+    ("applied", "log", "committed", "position", "missing"),
     [
         (AppliedPosition(), Log(0, 0, "a"), 0, 0, None),
         (AppliedPosition(), Log(7, 20, "a"), 0, 7, None),  # who comes new has lost nothing
@@ -52,10 +52,10 @@ def broken(start: Start) -> tuple[Cause, int, int] | None:
     ],
 )
 def test_where_it_goes_on_and_what_is_missing(
-    vouched: AppliedPosition, log: Log, committed: int, position: int, told: tuple[str, int, int] | None
+    applied: AppliedPosition, log: Log, committed: int, position: int, missing: tuple[str, int, int] | None
 ) -> None:
-    start = resume(vouched, log, committed)
-    assert (start.position, start.topic_id, broken(start)) == (position, log.topic_id, told)
+    start = resume(applied, log, committed)
+    assert (start.position, start.topic_id, broken(start)) == (position, log.topic_id, missing)
     assert start.log_break is None or start.log_break.detail
 
 
@@ -125,11 +125,11 @@ def test_a_break_is_counted_told_and_kept() -> None:
     processor.apply(batch_of([record(activity("1", "2024-10-04T10:00:00Z"))], 5))
     assert processor.applied_position(events) == AppliedPosition(5, "a")
 
-    said = processor.resume_at(events, Start(9, "a", LogBreak("deleted", 6, 8, "gone")), 1_700_000_000)
-    (letter,) = said.dead_letters
+    outputs = processor.resume_at(events, Start(9, "a", LogBreak("deleted", 6, 8, "gone")), 1_700_000_000)
+    (letter,) = outputs.dead_letters
     assert (letter.reason, letter.offset, letter.last_offset) == ("lost", 6, 8)
     assert letter.dead_letter_id == f"{events}:3:6-8:deleted:a"
-    assert said.rows["log_breaks"]["records"] == [3]
+    assert outputs.rows["log_breaks"]["records"] == [3]
     assert processor.state.clock.lost == 3
 
     rows = {key: value for key, value in processor.checkpoint(1) if value is not None}

@@ -30,11 +30,13 @@ def bursts_on(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, wrong: Any
 
 
 def letters(bench: Bench) -> list[tuple[str, int, str, str]]:
-    found: list[tuple[str, int, str, str]] = [
-        (one.topic, one.offset, one.reason, one.detail) for one in bench.said.dead_letters
+    rows: list[tuple[str, int, str, str]] = [
+        (letter.topic, letter.offset, letter.reason, letter.detail) for letter in bench.outputs.dead_letters
     ]
-    assert all(one.dead_letter_id == f"{one.topic}:0:{one.offset}" for one in bench.said.dead_letters)
-    return found
+    assert all(
+        letter.dead_letter_id == f"{letter.topic}:0:{letter.offset}" for letter in bench.outputs.dead_letters
+    )
+    return rows
 
 
 DETAIL = "ZeroDivisionError: a test's defect"
@@ -42,11 +44,13 @@ DETAIL = "ZeroDivisionError: a test's defect"
 
 def test_a_record_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its neighbours are read as if it were not there, and so are they when the batches are cut otherwise."""
-    bursts_on(monkeypatch, decode, "_validate", lambda values, *_: any(b'"poison"' in one for one in values))
+    bursts_on(
+        monkeypatch, decode, "_validate", lambda values, *_: any(b'"poison"' in record for record in values)
+    )
     records = [calendar(), ANN, fact("enrolled", -1, learner="poison"), click(0.1), *ticks(2)]
     whole, apart = Bench().feed(records), Bench()
-    for one in records:
-        apart.feed([one])
+    for single in records:
+        apart.feed([single])
     for bench in (whole, apart):
         assert letters(bench) == [(EVENTS.name, 2, "failed", DETAIL)]
         assert bench.processor.state.clock.events == len(records) - 1
@@ -93,10 +97,10 @@ def test_a_word_that_cannot_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     bursts_on(monkeypatch, rows, "write_fact", lambda fact, _outputs: fact.learner == "bob")
     common = {"type": "preferences", "occurred_at": instant(0), "opted_out": ["email"]}
     words = [record(common | {"event_id": who, "learner": who}) for who in ("ann", "bob", "eve")]
-    bench.said.extend(bench.processor.apply_feedback(batch_of(words, topic=FEEDBACK.name)))
+    bench.outputs.extend(bench.processor.apply_feedback(batch_of(words, topic=FEEDBACK.name)))
     assert letters(bench) == [(FEEDBACK.name, 1, "failed", DETAIL)]
-    known = {who: bool(bench.processor.state.learners.get(who)) for who in ("ann", "bob", "eve")}
-    assert known == {"ann": True, "bob": False, "eve": True}
+    has_history = {who: bool(bench.processor.state.learners.get(who)) for who in ("ann", "bob", "eve")}
+    assert has_history == {"ann": True, "bob": False, "eve": True}
     assert bench.processor.applied(FEEDBACK.name) == 2
 
 

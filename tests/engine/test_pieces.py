@@ -86,8 +86,8 @@ def test_a_checkpoint_that_a_crash_cut_off_leaves_the_one_before_it_whole(
     log += [(b"assign|2", 2, b""), *cut_off[until:]]
     log += [(key, 3, value) for key, value in _recovered([*log, (b"assign|3", 3, b"")]).repairs()]
     if compacted:
-        newest = {key: place for place, (key, _, _) in enumerate(log)}
-        log = [record for place, record in enumerate(log) if newest[record[0]] == place]
+        newest = {key: offset for offset, (key, _, _) in enumerate(log)}
+        log = [record for offset, record in enumerate(log) if newest[record[0]] == offset]
     rows = dict(_recovered(log).rows)
     assert (rows.pop(MARK, None) is None) == (not written)
     assert large_rows().join(rows) == (expected if written else {})
@@ -138,10 +138,10 @@ def test_a_large_message_is_compressed_and_in_pieces() -> None:
     assert len({key for key, _ in records}) == len(records)
     gathering = PieceAssembler()
     pieces = [piece_of(record) for _, record in reversed(records)]
-    found = [gathering.add(piece, 20_000, place) for place, piece in enumerate(pieces) if piece]
-    assert [one is not None for one in found] == [False] * (len(records) - 1) + [True]
-    assert found[-1] is not None
-    assert decompress(found[-1].payload) == message
+    complete = [gathering.add(piece, 20_000, offset) for offset, piece in enumerate(pieces) if piece]
+    assert [record is not None for record in complete] == [False] * (len(records) - 1) + [True]
+    assert complete[-1] is not None
+    assert decompress(complete[-1].payload) == message
 
 
 forms = st.lists(st.binary(min_size=1, max_size=12), min_size=1, max_size=3, unique=True)
@@ -158,27 +158,27 @@ def test_the_form_whose_last_piece_came_last_holds_compacted_or_not(
         lambda form: st.integers(1, len(form)).map(lambda until: form[:until])
     )
     log = [record for sent in data.draw(st.lists(sendings, max_size=8), "sent") for record in sent]
-    newest = {record: place for place, record in enumerate(log)}
-    short = [(place, record) for place, record in enumerate(log) if newest[record] == place]
+    newest = {record: offset for offset, record in enumerate(log)}
+    short = [(offset, record) for offset, record in enumerate(log) if newest[record] == offset]
     assert _held(list(enumerate(log))) == _held(short) == _by_rule(log, contents)
 
 
 def _held(log: list[tuple[int, tuple[bytes, bytes]]]) -> bytes | None:
     """What a reader keeps that replaces what it has by what came behind it."""
-    gathering, kept, at = PieceAssembler(), None, -1
-    for place, (_, record) in log:
+    gathering, payload, newest = PieceAssembler(), None, -1
+    for offset, (_, record) in log:
         piece = piece_of(record)
         assert piece is not None
-        whole = gathering.add(piece, 1, place)
-        if whole is not None and whole.offset >= at:
-            kept, at = whole.payload, whole.offset
-    return kept
+        whole = gathering.add(piece, 1, offset)
+        if whole is not None and whole.offset >= newest:
+            payload, newest = whole.payload, whole.offset
+    return payload
 
 
 def _by_rule(log: list[tuple[bytes, bytes]], contents: list[bytes]) -> bytes | None:
     whole = {form: [(form, record) for record in cut(form, MOST)] for form in contents}
     last = {
-        form: max(place for place, one in enumerate(log) if one == parts[-1])
+        form: max(offset for offset, record in enumerate(log) if record == parts[-1])
         for form, parts in whole.items()
         if all(part in log for part in parts)
     }
@@ -191,13 +191,13 @@ def test_pieces_in_any_order_and_twice_make_every_message(contents: list[bytes],
     records = [record for content in contents for record in cut(content, MOST)]
     records += draw.choices(records, k=3)
     draw.shuffle(records)
-    gathering, found = PieceAssembler(), set()
-    for place, record in enumerate(records):
+    gathering, complete = PieceAssembler(), set()
+    for offset, record in enumerate(records):
         piece = piece_of(record)
         assert piece is not None
-        whole = gathering.add(piece, 1, place)
-        found |= set() if whole is None else {whole.payload}
-    assert found == set(contents)
+        whole = gathering.add(piece, 1, offset)
+        complete |= set() if whole is None else {whole.payload}
+    assert complete == set(contents)
 
 
 def test_what_never_becomes_whole_is_forgotten() -> None:

@@ -18,9 +18,9 @@ EVERYBODY = np.array([0])
 
 
 def cases(history: History, unseen: list[int]) -> tuple[Codes, Codes]:
-    found = case_bounds(rows_of([history], DAY), EVERYBODY, RUN, DAY, gaps(*unseen))
-    assert found is not None
-    return found.best_and_worst(EVERYBODY)
+    bounds = case_bounds(rows_of([history], DAY), EVERYBODY, RUN, DAY, gaps(*unseen))
+    assert bounds is not None
+    return bounds.best_and_worst(EVERYBODY)
 
 
 def of(codes: Codes, name: str) -> int:
@@ -34,10 +34,10 @@ def test_where_all_was_seen_there_is_no_doubt() -> None:
 
 
 @many
-@given(history=histories, lasted=st.integers(1, 6), at=st.integers(1, 10))
-def test_what_was_seen_lies_between_the_cases(history: History, lasted: int, at: int) -> None:
+@given(history=histories, lasted=st.integers(1, 6), ended=st.integers(1, 10))
+def test_what_was_seen_lies_between_the_cases(history: History, lasted: int, ended: int) -> None:
     """Silence, whatever the reason, is never less than in the best case nor more than in the worst."""
-    unseen = list(range(DAY - at - lasted, DAY - at))
+    unseen = list(range(DAY - ended - lasted, DAY - ended))
     best, worst = cases(history, unseen)
     raw = features(rows_of([history], DAY), EVERYBODY, RUN, DAY)
     assert (worst == raw).all(), "in the worst case they did nothing"
@@ -75,9 +75,9 @@ def test_in_the_best_case_what_was_due_was_handed_in() -> None:
 def test_in_the_best_case_no_work_is_handed_in_where_another_kind_alone_went_unseen() -> None:
     history = History(hand_ins=[HandIn(START + 9, "a", 180)])
     forum_alone = TrackingGaps(np.array([START + 24]), np.empty(0, np.int64))
-    found = case_bounds(rows_of([history], DAY), EVERYBODY, RUN, DAY, forum_alone)
-    assert found is not None
-    best, _ = found.best_and_worst(EVERYBODY)
+    bounds = case_bounds(rows_of([history], DAY), EVERYBODY, RUN, DAY, forum_alone)
+    assert bounds is not None
+    best, _ = bounds.best_and_worst(EVERYBODY)
     assert of(best, "missed") == 32, "one of two"
     assert of(best, "silence") < of(features(rows_of([history], DAY), EVERYBODY, RUN, DAY), "silence")
 
@@ -85,11 +85,11 @@ def test_in_the_best_case_no_work_is_handed_in_where_another_kind_alone_went_uns
 def test_nobody_else_sees_the_case() -> None:
     rows = rows_of([History([Click(DAY - 9, "quiz", 6, 120)])], DAY)
     before = rows.tobytes()
-    found = case_bounds(rows, EVERYBODY, RUN, DAY, gaps(DAY - 3))
-    assert found is not None
-    first = found.best_and_worst(EVERYBODY)
+    bounds = case_bounds(rows, EVERYBODY, RUN, DAY, gaps(DAY - 3))
+    assert bounds is not None
+    first = bounds.best_and_worst(EVERYBODY)
     rows["clicks"][:] = 9
-    again = found.best_and_worst(EVERYBODY)
-    assert [one.tobytes() for one in first] == [one.tobytes() for one in again]
+    again = bounds.best_and_worst(EVERYBODY)
+    assert [codes.tobytes() for codes in first] == [codes.tobytes() for codes in again]
     rows["clicks"][:] = np.frombuffer(before, rows.dtype)["clicks"]
     assert rows.tobytes() == before

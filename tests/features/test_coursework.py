@@ -40,9 +40,9 @@ def work() -> Coursework:
 
 @pytest.fixture
 def rows() -> Rows:
-    found = np.zeros(2, np.dtype([*coursework.FIELDS]))
-    coursework.clear(found, np.arange(2))
-    return found
+    empty = np.zeros(2, np.dtype([*coursework.FIELDS]))
+    coursework.clear(empty, np.arange(2))
+    return empty
 
 
 def cells(rows: Rows, count: int) -> list[tuple[int | None, int | None]]:

@@ -115,7 +115,7 @@ def test_all_bad_records_of_a_batch_are_found_at_once() -> None:
     decoded = decode_events(batch_of([cell for row in BAD for cell in (good, (row[1], row[2]))]))
     assert decoded.indices == list(range(0, 2 * len(BAD), 2))
     assert {letter.offset: letter.reason for letter in decoded.letters} == {
-        2 * place + 1: row[3] for place, row in enumerate(BAD)
+        2 * index + 1: row[3] for index, row in enumerate(BAD)
     }
 
 
@@ -179,12 +179,12 @@ def _dumps(message: object) -> bytes:
     )
 )
 def test_whatever_comes_nothing_raises_and_nothing_is_lost(
-    found: list[tuple[bytes | None, bytes | None]],
+    records: list[tuple[bytes | None, bytes | None]],
 ) -> None:
-    decoded = decode_events(batch_of([*found, record(GOOD)]))
+    decoded = decode_events(batch_of([*records, record(GOOD)]))
     refused = [letter.offset for letter in decoded.letters]
-    assert sorted([*decoded.indices, *refused]) == list(range(len(found) + 1))
-    assert decoded.indices[-1] == len(found), "the good one is there"
+    assert sorted([*decoded.indices, *refused]) == list(range(len(records) + 1))
+    assert decoded.indices[-1] == len(records), "the good one is there"
     for message in decoded.messages:
-        told = to_builtins(message) if isinstance(message, Activity) else message
-        event_adapter.validate_python(told)
+        fields = to_builtins(message) if isinstance(message, Activity) else message
+        event_adapter.validate_python(fields)

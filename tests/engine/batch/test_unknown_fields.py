@@ -36,9 +36,17 @@ def test_they_are_counted_where_the_record_is_applied_and_said_when_the_day_clos
         [click(0.1, grade=3), click(0.2, grade=3, kind="quiz"), click(0.3), click(0.4, kind="nap", x=1)]
     )
     assert bench.processor.state.clock.dead_letters == 1
-    assert bench.said.unknown_fields == {"calendar.room": 1, "activity.grade": 2}, "refused ones are letters"
-    said = {"type": "preferences", "event_id": "p", "learner": "l", "occurred_at": instant(0), "opted_in": []}
-    bench.said.extend(bench.processor.apply_feedback(batch_of([record(said)], topic=FEEDBACK.name)))
+    assert bench.outputs.unknown_fields == {"calendar.room": 1, "activity.grade": 2}, (
+        "refused ones are letters"
+    )
+    preferences = {
+        "type": "preferences",
+        "event_id": "p",
+        "learner": "l",
+        "occurred_at": instant(0),
+        "opted_in": [],
+    }
+    bench.outputs.extend(bench.processor.apply_feedback(batch_of([record(preferences)], topic=FEEDBACK.name)))
     rows = {key: value for key, value in bench.processor.checkpoint(1) if value is not None}
     bench.processor = PartitionProcessor(0, bench.rules, PartitionState.restore(IDENTITY, rows.items()))
     bench.feed(ticks(3, 1))

@@ -23,16 +23,16 @@ HOUR_S = 3600
 def day_of(*hours: int) -> dict[str, Any]:
     """What is counted of one learner who was active for a minute in these hours, from the day before on."""
     rows = np.zeros(1, ROW)
-    one = np.zeros(1, np.int64)
-    clear(rows, one)
+    slot = np.zeros(1, np.int64)
+    clear(rows, slot)
     for hour in hours:
-        at = np.array([(DAY - 1) * DAY_S + hour * HOUR_S + 59])
-        count_activities(rows, one, at, one, one + 1, one + 60)
-    return sessions.session_totals(rows, one, DAY)
+        times = np.array([(DAY - 1) * DAY_S + hour * HOUR_S + 59])
+        count_activities(rows, slot, times, slot, slot + 1, slot + 60)
+    return sessions.session_totals(rows, slot, DAY)
 
 
 @pytest.mark.parametrize(
-    ("hours", "begun", "active"),
+    ("hours", "started", "active"),
     [
         ((), 0, 0),
         ((24,), 1, 1),
@@ -44,12 +44,12 @@ def day_of(*hours: int) -> dict[str, Any]:
         ((24 + 7, 24 + 8, 24 + 15, 24 + 16, 24 + 23), 3, 5),  # across the bytes of the day
     ],
 )
-def test_an_idle_hour_ends_a_session(hours: tuple[int, ...], count_started: int, active: int) -> None:
-    found = day_of(*hours)
+def test_an_idle_hour_ends_a_session(hours: tuple[int, ...], started: int, active: int) -> None:
+    totals = day_of(*hours)
     minutes = sum(60 for hour in hours if 24 <= hour < 48)
-    assert found == {
+    assert totals == {
         "learners": int(active > 0),
-        "sessions": count_started,
+        "sessions": started,
         "hours": active,
         "seconds": minutes,
     }
@@ -82,10 +82,10 @@ def test_a_terms_sessions_are_those_of_its_events() -> None:
             sums[0] += hour - 1 not in active
             sums[1] += 1
     rows = rows_of(p.play(p.logs_of(p.term(), 2)))["sessions_daily"]
-    found = total(rows, ("course_run", "day"), "sessions", "hours")
-    assert {key: sums for key, sums in found.items() if any(sums)} == {
+    totals = total(rows, ("course_run", "day"), "sessions", "hours")
+    assert {key: sums for key, sums in totals.items() if any(sums)} == {
         key: tuple(sums) for key, sums in expected.items()
     }
     assert sum(row["seconds"] for row in rows) > 0
-    count_started = sum(sums[0] for sums in found.values())
-    assert 0.9 < count_started / len(ids) < 1.1, (count_started, len(ids))
+    started = sum(sums[0] for sums in totals.values())
+    assert 0.9 < started / len(ids) < 1.1, (started, len(ids))

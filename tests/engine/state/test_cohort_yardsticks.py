@@ -21,13 +21,13 @@ def package(**deadlines: Counts) -> DayPackage:
 
 
 def test_a_run_is_measured_by_the_newest_sums_of_it() -> None:
-    measures = CohortYardsticks()
-    measures.update(package(r=COUNTS * 2, s=COUNTS))
-    measures.update(package(r=COUNTS))
-    measures.update(package(s=COUNTS))
+    yardsticks = CohortYardsticks()
+    yardsticks.update(package(r=COUNTS * 2, s=COUNTS))
+    yardsticks.update(package(r=COUNTS))
+    yardsticks.update(package(s=COUNTS))
     expected = make_yardstick(RUN, COUNTS)
-    assert measures.of_run(RUN).miss_weight.tolist() == expected.miss_weight.tolist()
-    assert CohortYardsticks(measures.as_json()).of_run(RUN).mean.tolist() == expected.mean.tolist()
-    measures.forget("c/r")
-    assert measures.of_run(RUN).mean.tolist() == make_yardstick(RUN).mean.tolist()
-    assert list(measures.as_json()) == ["c/s"]
+    assert yardsticks.of_run(RUN).miss_weight.tolist() == expected.miss_weight.tolist()
+    assert CohortYardsticks(yardsticks.as_json()).of_run(RUN).mean.tolist() == expected.mean.tolist()
+    yardsticks.forget("c/r")
+    assert yardsticks.of_run(RUN).mean.tolist() == make_yardstick(RUN).mean.tolist()
+    assert list(yardsticks.as_json()) == ["c/s"]

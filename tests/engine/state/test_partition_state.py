@@ -29,9 +29,9 @@ DAY_S = 86_400
 
 def checkpoint(state: PartitionState, rows: dict[bytes, bytes]) -> None:
     """Apply a checkpoint to the rows stored so far; the mark must come last."""
-    found = list(state.checkpoint(1))
-    assert found[-1][0] == MARK
-    for key, value in found:
+    changed = list(state.checkpoint(1))
+    assert changed[-1][0] == MARK
+    for key, value in changed:
         if value is None:
             rows.pop(key, None)
         else:
@@ -42,28 +42,34 @@ def restored(rows: dict[bytes, bytes]) -> PartitionState:
     return PartitionState.restore(IDENTITY, rows.items())
 
 
-def same(one: PartitionState, other: PartitionState) -> None:
+def same(first_state: PartitionState, second_state: PartitionState) -> None:
     """Whether two states hold the same, in whatever places."""
-    assert one.slots.keys() == other.slots.keys()
-    for key in one.slots:
-        first, second = one.slots[key], other.slots[key]
-        assert one.rows[first].tobytes() == other.rows[second].tobytes(), key
-        assert one.pseudonyms[first] == other.pseudonyms[second]
-        assert one.runs[one.run_of[first]].name == other.runs[other.run_of[second]].name
-        assert trail(one, first) == trail(other, second), key
-        assert one.unplaced.dump(first) == other.unplaced.dump(second), key
-    assert one.clock == other.clock
-    assert one.facts == other.facts
-    assert one.learners == other.learners
-    assert one.exposures == other.exposures
-    assert one.calendars == other.calendars
-    assert one.hourly_counters == other.hourly_counters
-    assert (one.ids.today, one.ids.before) == (other.ids.today, other.ids.before)
+    assert first_state.slots.keys() == second_state.slots.keys()
+    for key in first_state.slots:
+        first, second = first_state.slots[key], second_state.slots[key]
+        assert first_state.rows[first].tobytes() == second_state.rows[second].tobytes(), key
+        assert first_state.pseudonyms[first] == second_state.pseudonyms[second]
+        assert (
+            first_state.runs[first_state.run_of[first]].name
+            == second_state.runs[second_state.run_of[second]].name
+        )
+        assert trail(first_state, first) == trail(second_state, second), key
+        assert first_state.unplaced.dump(first) == second_state.unplaced.dump(second), key
+    assert first_state.clock == second_state.clock
+    assert first_state.facts == second_state.facts
+    assert first_state.learners == second_state.learners
+    assert first_state.exposures == second_state.exposures
+    assert first_state.calendars == second_state.calendars
+    assert first_state.hourly_counters == second_state.hourly_counters
+    assert (first_state.ids.today, first_state.ids.before) == (
+        second_state.ids.today,
+        second_state.ids.before,
+    )
 
 
 def trail(state: PartitionState, slot: int) -> Trail:
-    ((_, found),) = state.trails.stored([slot])
-    return found
+    ((_, trail_),) = state.trails.stored([slot])
+    return trail_
 
 
 def touched(state: PartitionState, learner: str, run: str, probability: float = 0.5) -> int:
@@ -117,8 +123,8 @@ def test_everything_comes_back() -> None:
     run = back.runs[back.run_index["c/1"]]
     assert (run.start, run.end, run.due.tolist()) == (START, START + 28, [START + 7, START + 21])
     assert (run.assessments, run.weights.tolist()) == (("soon", "late"), [0.4, 0.6])
-    found = back.unplaced.pop_named(back.slots["l3", "c/1"], "c/1", ["other", "essay"])
-    assert found == [(1, HandIn(START, 100, 1))]
+    restored_ = back.unplaced.pop_named(back.slots["l3", "c/1"], "c/1", ["other", "essay"])
+    assert restored_ == [(1, HandIn(START, 100, 1))]
 
 
 def test_nothing_stored_is_a_new_state() -> None:
@@ -249,10 +255,10 @@ OLDER = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scor
 
 
 def _as(layout: np.dtype[Any], row: bytes) -> bytes:
-    found, now = np.zeros(1, layout), np.frombuffer(row, ROW)
+    content, now = np.zeros(1, layout), np.frombuffer(row, ROW)
     for name in layout.names or ():
-        found[name] = now[name]
-    return found.tobytes()
+        content[name] = now[name]
+    return content.tobytes()
 
 
 def as_version_5(rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
@@ -263,13 +269,15 @@ def as_version_5(rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
     for name in mark.pop("sections"):
         mark[name] = orjson.loads(rows[b"s|" + name.encode()])
     mark |= {"version": 5, "chunk": following}
-    mark["id_chunks"] = [[f"i|{at}" for at in range(*ends)] for ends in ((older, newer), (newer, following))]
-    kept = {
+    mark["id_chunks"] = [
+        [f"i|{number}" for number in range(*ends)] for ends in ((older, newer), (newer, following))
+    ]
+    rest = {
         key: value if key[:1] != b"e" else _as(OLDER, value)
         for key, value in rows.items()
         if not key.startswith(b"s|")
     }
-    return kept | {MARK: orjson.dumps(mark)}
+    return rest | {MARK: orjson.dumps(mark)}
 
 
 def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
@@ -327,15 +335,18 @@ def test_a_row_of_another_length_is_refused_in_words() -> None:
 
 
 def test_pseudonyms_are_keyed_and_tell_nothing() -> None:
-    one, other = Identity(b"one"), Identity(b"other")
-    assert one.learner("ann") == one.learner("ann")
+    first, second = Identity(b"one"), Identity(b"other")
+    assert first.learner("ann") == first.learner("ann")
     assert (
-        len({one.learner("ann"), other.learner("ann"), one.learner("bob"), one.enrolment("ann", "c/r")}) == 4
+        len(
+            {first.learner("ann"), second.learner("ann"), first.learner("bob"), first.enrolment("ann", "c/r")}
+        )
+        == 4
     )
     assert all(
-        len(name) == 16 and int(name, 16) >= 0 for name in (one.learner("ann"), one.enrolment("a", "b"))
+        len(name) == 16 and int(name, 16) >= 0 for name in (first.learner("ann"), first.enrolment("a", "b"))
     )
-    assert "one" not in repr(one)
+    assert "one" not in repr(first)
 
 
 def test_what_a_pending_example_takes_is_what_the_docs_say() -> None:
@@ -379,8 +390,8 @@ def test_rows_that_the_topic_has_lost_are_told(lost: bytes) -> None:
     state = PartitionState(IDENTITY)
     rows: dict[bytes, bytes] = {}
     checkpoint(state, rows)
-    told = r"lost rows: the mark .*other \w+ than are there; .*`homeroom topics create`"
-    with pytest.raises(StateIncompleteError, match=told):
+    message = r"lost rows: the mark .*other \w+ than are there; .*`homeroom topics create`"
+    with pytest.raises(StateIncompleteError, match=message):
         restored({key: value for key, value in rows.items() if key != lost})
     with pytest.raises(StateIncompleteError, match="lost rows"):
         restored(rows | {lost: b"[1]"})

@@ -18,7 +18,7 @@ DAY, DAY_S = 20_000, 86_400
 
 
 def add(
-    tallies: SourceCounters, *events: tuple[dict[str, Any], float, int], kind: str = "quiz", clock: int = 0
+    counters: SourceCounters, *events: tuple[dict[str, Any], float, int], kind: str = "quiz", clock: int = 0
 ) -> None:
     """Messages with their day and hour."""
     times = np.array([round((DAY + day) * DAY_S + hour * 3600) for _, day, hour in events])
@@ -35,14 +35,16 @@ def add(
         without_object=np.array([message.get("object") is None for message in messages]),
         without_duration=np.array([message.get("duration_s") is None for message in messages]),
     )
-    tallies.add(hits, runs)
+    counters.add(hits, runs)
 
 
 def test_events_are_counted_by_source_run_kind_and_hour() -> None:
-    tallies = SourceCounters()
-    add(tallies, ({"source": "web"}, 0, 7), ({"source": "web"}, 0, 7), ({"source": "app"}, 1, 23), ({}, 0, 0))
-    add(tallies, ({"source": "web", "object": "o", "duration_s": 3.0}, 0, 9), kind="forum", clock=-1)
-    counts = merge_counts(tallies.pop(DAY))
+    counters = SourceCounters()
+    add(
+        counters, ({"source": "web"}, 0, 7), ({"source": "web"}, 0, 7), ({"source": "app"}, 1, 23), ({}, 0, 0)
+    )
+    add(counters, ({"source": "web", "object": "o", "duration_s": 3.0}, 0, 9), kind="forum", clock=-1)
+    counts = merge_counts(counters.pop(DAY))
     assert list(counts) == [("unnamed", "c/r"), ("web", "c/r")]
     web = counts["web", "c/r"]
     assert web.hours[ACTIVITY_KINDS.index("quiz"), 7] == 2
@@ -53,13 +55,13 @@ def test_events_are_counted_by_source_run_kind_and_hour() -> None:
         "without_object": 2,
         "without_duration": 2,
     }
-    assert list(merge_counts(tallies.pop(DAY + 1))) == [("app", "c/r")]
-    assert tallies.pop(DAY + 1) == []
+    assert list(merge_counts(counters.pop(DAY + 1))) == [("app", "c/r")]
+    assert counters.pop(DAY + 1) == []
 
 
 def test_repeats_and_refused_records_are_counted_where_they_say_what_they_belong_to() -> None:
-    tallies = SourceCounters()
-    tallies.count_duplicate("web", "c/r", DAY * DAY_S + 5)
+    counters = SourceCounters()
+    counters.count_duplicate("web", "c/r", DAY * DAY_S + 5)
     bodies = [
         {"course_run": "c/r", "source": "web", "kind": "k"},
         {"course_run": "c/r", "source": 7},
@@ -67,25 +69,25 @@ def test_repeats_and_refused_records_are_counted_where_they_say_what_they_belong
         ["c/r"],
     ]
     batch = batch_of([(b"l", orjson.dumps(body)) for body in bodies] + [(b"l", b"{")])
-    for place in range(5):
-        tallies.count_refused(dead_letter(batch, place, Refusal("unknown_kind", "kind", "…")), DAY)
-    tallies.count_refused(dead_letter(batch, 0, Refusal("wrong_key", "key", "…")), DAY)
-    (counts,) = tallies.pop(DAY)
+    for index in range(5):
+        counters.count_refused(dead_letter(batch, index, Refusal("unknown_kind", "kind", "…")), DAY)
+    counters.count_refused(dead_letter(batch, 0, Refusal("wrong_key", "key", "…")), DAY)
+    (counts,) = counters.pop(DAY)
     assert counts.faults == {"duplicates": 1, "unknown_kind": 1}
 
 
 def test_what_is_stored_goes_on() -> None:
-    tallies = SourceCounters()
-    add(tallies, ({"source": "web"}, 0, 7), ({"source": "app"}, 1, 23))
-    restored = SourceCounters(orjson.loads(orjson.dumps(tallies.as_json())))
+    counters = SourceCounters()
+    add(counters, ({"source": "web"}, 0, 7), ({"source": "app"}, 1, 23))
+    restored = SourceCounters(orjson.loads(orjson.dumps(counters.as_json())))
     for day in (DAY, DAY + 1):
-        assert restored.pop(day) == tallies.pop(day) != []
+        assert restored.pop(day) == counters.pop(day) != []
 
 
 def test_clients_that_name_themselves_as_sources_cost_no_more_than_some() -> None:
-    tallies = SourceCounters()
-    add(tallies, *(({"source": f"client-{number}"}, 0, 7) for number in range(MAX_KEYS + 500)))
-    counts = tallies.pop(DAY)
+    counters = SourceCounters()
+    add(counters, *(({"source": f"client-{number}"}, 0, 7) for number in range(MAX_KEYS + 500)))
+    counts = counters.pop(DAY)
     assert len(counts) == MAX_KEYS + 1
     assert merge_counts(counts)["others", "others"].hours.sum() == 500
 
