@@ -51,12 +51,12 @@ def _expect_shares(memory: Memory, today: Day) -> None:
         if parts:
             comparisons = [today.shares[part] for part in parts]
             today.shares[Scope(source)] = ShareComparison(
-                sum(counts.events for counts in comparisons),
+                sum(comparison.events for comparison in comparisons),
                 sum(
-                    counts.others * memory.history(part).share.usual(today.day)
-                    for part, counts in zip(parts, comparisons, strict=True)
+                    comparison.others * memory.history(part).share.usual(today.day)
+                    for part, comparison in zip(parts, comparisons, strict=True)
                 ),
-                sum(counts.lasting_level for counts in comparisons),
+                sum(comparison.lasting_level for comparison in comparisons),
             )
 
 

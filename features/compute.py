@@ -87,9 +87,8 @@ def values(
     """Every feature by name, each [enrolments], in the unit that the catalogue declares."""
     enrolments = rows[slots]
     closed = [(day - back) % RING for back in range(1, CLOSED_DAYS + 1)]
-    clicks = np.ascontiguousarray(enrolments["clicks"].transpose(1, 2, 0))[
-        closed
-    ]  # [days back, kinds, enrolments]
+    by_bucket = np.ascontiguousarray(enrolments["clicks"].transpose(1, 2, 0))
+    clicks = by_bucket[closed]  # [days back, kinds, enrolments]
     seconds = enrolments["seconds"].T[closed]
     by_day = clicks.sum(axis=1, dtype=np.int32)
     observed = by_day
@@ -218,9 +217,8 @@ def _deadlines(enrolments: Rows, run: Run, day: int, gap_days: Ints, yardstick: 
 
     gap_days: days on which hand-ins may have been lost.
     """
-    submitted = enrolments["submitted"][:, : len(run.assessments)].astype(
-        np.int64
-    )  # from the start, [n, deadlines]
+    cells = enrolments["submitted"][:, : len(run.assessments)]
+    submitted = cells.astype(np.int64)  # days from the start, [n, deadlines]
     handed_in = (submitted != NOT_SUBMITTED).T  # [deadlines, n]
     passed = (run.due <= day)[:, None]
     due = int(passed.sum())

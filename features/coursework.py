@@ -31,11 +31,7 @@ FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("enrolled", "<i4", ()),  # day of registration
     ("submitted", "<i2", (MAX_DEADLINES,)),  # day of the first hand-in, from the run's start
     ("scores", "u1", (MAX_DEADLINES,)),  # in half percents
-    (
-        "scored",
-        "u1",
-        (MAX_DEADLINES,),
-    ),  # order of the scores, the newest highest; 0 without a score
+    ("scored", "u1", (MAX_DEADLINES,)),  # order of the scores, the newest highest; 0 without one
     ("last_scored", "u1", ()),  # the deadline scored last
     ("progress", "u1", ()),  # in half percents, the largest reported
 )

@@ -7,7 +7,7 @@ import numpy as np
 from online_models.design import Floats
 from online_models.intercepts import COUNTED, Counts, foretold
 
-_FORETOLD, _WITHDRAWN, _LEFT, _LEFT_BY_WITHDRAWAL = range(len(COUNTED))
+_FORECAST, _WITHDRAWN, _LEFT, _LEFT_BY_WITHDRAWAL = range(len(COUNTED))
 
 
 class WithdrawalCounts:
@@ -20,11 +20,11 @@ class WithdrawalCounts:
 
     def add_forecast(self, run: str, exits: Floats) -> None:
         """Add the forecast of a run at the start of the day: P(exit) by the unshifted model, [enrolments]."""
-        self._row(run)[_FORETOLD] += foretold(exits)
+        self._row(run)[_FORECAST] += foretold(exits)
 
     def count_withdrawal(self, run: str) -> None:
         """Count a withdrawal; ignored where the run has no forecast that day."""
-        if run in self._counts and self._counts[run][_FORETOLD]:
+        if run in self._counts and self._counts[run][_FORECAST]:
             self._counts[run][_WITHDRAWN] += 1
 
     def count_exits(self, run: str, left: int, by_withdrawal: int) -> None:
