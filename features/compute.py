@@ -1,16 +1,16 @@
 """Every feature of many enrolments at once, as of the start of a day.
 
-The only inputs are the columns of ``ring`` and ``coursework``, the run's calendar and the day; days
-that are still open are not looked at, whatever they already hold. Each line is one elementwise pass
-over the enrolments: the result for one does not depend on which others are computed with it.
+The only inputs are the columns of ``ring`` and ``coursework``, the run's calendar and the day. Days that
+are still open are ignored, whatever they already hold. All operations are elementwise over enrolments: the
+result of one does not depend on which others are computed with it.
 
-**Unseen days.** When a tracker was broken, silence is not the learner's. For whoever did nothing on
-such a day the clock stands still: windows, gaps and silence count the days that were seen. Whoever was
-seen to be active on it has that day like any other. A deadline that fell due up to a week after a day on
-which hand-ins may have gone unseen counts as missed by nobody.
+**Unobserved days.** When a tracker was broken, silence is not the learner's. For an enrolment without
+activity on such a day, windows, gaps and silence skip the day. An enrolment with activity on it has that day
+like any other. A deadline that fell due up to a week after a day on which hand-ins may have been lost counts
+as missed for no enrolment.
 
-**The cohort's yardstick** (``yardsticks``) is an input like the calendar: what a missed deadline and a score
-mean among those who had the same work.
+**The cohort's yardstick** (``yardsticks``) is an input like the calendar: it weighs missed deadlines and
+scores by what they mean in the cohort.
 """
 
 from dataclasses import dataclass
@@ -19,39 +19,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.bins import Codes, code
+from features.bins import Codes, bins_of
 from features.catalogue import FEATURES, HALF_LIVES, KIND_GROUPS, WINDOWS
 from features.coursework import NOT_SUBMITTED, SCORE_STEPS, Run
-from features.ring import CLOSED, DECAYS, NEVER, RING, Ints, Rows
+from features.ring import CLOSED_DAYS, DECAYS, NEVER, RING, Ints, Rows
 from features.unplaced import NO_SCORE
-from features.yardsticks import Yardstick, days_early, yardstick
+from features.yardsticks import Yardstick, days_early, make_yardstick
 from schemas.activity import ACTIVITY_KINDS
 
 Values = dict[str, NDArray[Any]]
 
 CHUNK = 4096
-"""Enrolments computed at a time, so that the work stays in the processor's cache."""
+"""Enrolments computed at a time, so that arrays fit into the CPU's cache."""
 
-MOST_ABOVE = 4.0
-"""Standard deviations: one nought should not outweigh everything."""
+MAX_DEVIATIONS = 4.0
+"""Standard deviations at which a score is clipped: a single zero should not outweigh everything."""
 
-DOUBTFUL = 7
-"""Days before a deadline in which most of the work is handed in (three quarters, on OULAD)."""
+DEADLINE_WINDOW = 7
+"""Days before a deadline within which most of the work is handed in (three quarters, on OULAD)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gaps:
+class TrackingGaps:
     """Days of a course run on which a tracker was broken, ascending.
 
-    days: of some kind of activity. work: those of them on which hand-ins may have gone unseen too.
+    days: without some kind of activity. work: the subset on which hand-ins may be missing too.
     """
 
     days: Ints
     work: Ints
 
 
-_NONE: Ints = np.empty(0, np.int64)
-ALL_SEEN = Gaps(_NONE, _NONE)
+_NO_DAYS: Ints = np.empty(0, np.int64)
+NO_GAPS = TrackingGaps(_NO_DAYS, _NO_DAYS)
 
 
 def features(
@@ -59,20 +59,20 @@ def features(
     slots: Ints,
     run: Run,
     day: int,
-    unseen: Gaps = ALL_SEEN,
-    measure: Yardstick | None = None,
+    gaps: TrackingGaps = NO_GAPS,
+    yardstick: Yardstick | None = None,
 ) -> Codes:
     """Bins of all features, uint8 [features, enrolments], from events of days before ``day``.
 
-    slots: the enrolments, all of ``run``. measure: of the run's cohort; as in most courses where nobody
-    knows it.
+    slots: the enrolments, all of ``run``. gaps: days on which the run's tracker was broken. yardstick: of the
+    run's cohort; that of a typical course by default.
     """
     codes = np.empty((len(FEATURES), len(slots)), np.uint8)
     for start in range(0, len(slots), CHUNK):
         part = slots[start : start + CHUNK]
-        found = values(rows, part, run, day, unseen, measure)
-        for place, feature in enumerate(FEATURES):
-            codes[place, start : start + CHUNK] = code(feature, found[feature.name])
+        by_name = values(rows, part, run, day, gaps, yardstick)
+        for index, feature in enumerate(FEATURES):
+            codes[index, start : start + CHUNK] = bins_of(feature, by_name[feature.name])
     return codes
 
 
@@ -81,76 +81,77 @@ def values(
     slots: Ints,
     run: Run,
     day: int,
-    unseen: Gaps = ALL_SEEN,
-    measure: Yardstick | None = None,
+    gaps: TrackingGaps = NO_GAPS,
+    yardstick: Yardstick | None = None,
 ) -> Values:
     """Every feature by name, each [enrolments], in the unit that the catalogue declares."""
-    taken = rows[slots]
-    closed = [(day - back) % RING for back in range(1, CLOSED + 1)]
-    clicks = np.ascontiguousarray(taken["clicks"].transpose(1, 2, 0))[
-        closed
-    ]  # [days back, kinds, enrolments]
-    seconds = taken["seconds"].T[closed]
+    enrolments = rows[slots]
+    closed = [(day - back) % RING for back in range(1, CLOSED_DAYS + 1)]
+    by_bucket = np.ascontiguousarray(enrolments["clicks"].transpose(1, 2, 0))
+    clicks = by_bucket[closed]  # [days back, kinds, enrolments]
+    seconds = enrolments["seconds"].T[closed]
     by_day = clicks.sum(axis=1, dtype=np.int32)
-    seen = by_day
-    recent = unseen.days[(unseen.days >= day - CLOSED) & (unseen.days < day)]
+    observed = by_day
+    recent = gaps.days[(gaps.days >= day - CLOSED_DAYS) & (gaps.days < day)]
     if len(recent):
-        order = _seen_first(by_day, day - 1 - recent)
+        order = _observed_first(by_day, day - 1 - recent)
         clicks = np.take_along_axis(clicks, order[:, None], axis=0)
-        seconds, seen = (np.take_along_axis(each, order, axis=0) for each in (seconds, by_day))
-    found: Values = {}
-    found |= _volume(clicks, seen, seconds)
-    found |= _rhythm(taken, seen)
-    found |= _lifetime(taken, by_day, seen, run, day, unseen.days)
-    found |= _deadlines(taken, run, day, unseen.work, yardstick(run) if measure is None else measure)
-    return found
+        seconds, observed = (np.take_along_axis(each, order, axis=0) for each in (seconds, by_day))
+    by_name: Values = {}
+    by_name |= _volume(clicks, observed, seconds)
+    by_name |= _rhythm(enrolments, observed)
+    by_name |= _lifetime(enrolments, by_day, observed, run, day, gaps.days)
+    by_name |= _deadlines(
+        enrolments, run, day, gaps.work, make_yardstick(run) if yardstick is None else yardstick
+    )
+    return by_name
 
 
-def _seen_first(by_day: NDArray[Any], unseen: Ints) -> NDArray[np.int64]:
-    """The days back of which each enrolment was seen, in order, [days, enrolments].
+def _observed_first(by_day: NDArray[Any], gaps_back: Ints) -> NDArray[np.int64]:
+    """For each enrolment the observed days, as days back, most recent first, [days, enrolments].
 
-    They are fewer than there are days: the rest is the same days again, as the nearest to what was not seen.
+    There are fewer than ``CLOSED_DAYS``, so they are repeated to fill the array. gaps_back: unobserved days.
     """
-    standing = np.zeros(by_day.shape, np.bool_)
-    standing[unseen] = by_day[unseen] == 0
-    order = np.argsort(standing, axis=0, kind="stable")
-    count = np.maximum(CLOSED - standing.sum(axis=0), 1)
-    return np.take_along_axis(order, np.arange(CLOSED)[:, None] % count, axis=0)
+    unobserved = np.zeros(by_day.shape, np.bool_)
+    unobserved[gaps_back] = by_day[gaps_back] == 0
+    order = np.argsort(unobserved, axis=0, kind="stable")
+    count = np.maximum(CLOSED_DAYS - unobserved.sum(axis=0), 1)
+    return np.take_along_axis(order, np.arange(CLOSED_DAYS)[:, None] % count, axis=0)
 
 
 def _volume(clicks: NDArray[Any], by_day: NDArray[Any], seconds: NDArray[Any]) -> Values:
-    found: Values = {}
+    by_name: Values = {}
     active = by_day > 0
     total_clicks, total_days = by_day.cumsum(axis=0, dtype=np.int64), active.cumsum(axis=0)
     for window in WINDOWS:
-        found[f"clicks_{window}"] = total_clicks[window - 1]
-        found[f"active_days_{window}"] = total_days[window - 1]
+        by_name[f"clicks_{window}"] = total_clicks[window - 1]
+        by_name[f"active_days_{window}"] = total_days[window - 1]
     for window in (7, 28):
         kinds = clicks[:window].sum(axis=0, dtype=np.int32)
         for group, members in KIND_GROUPS.items():
-            found[f"{group}_{window}"] = sum(kinds[ACTIVITY_KINDS.index(kind)] for kind in members)
-    found["kinds_28"] = (kinds > 0).sum(axis=0)
-    found["minutes_7"] = seconds[:7].sum(axis=0, dtype=np.int64) // 60
-    found["minutes_28"] = seconds.sum(axis=0, dtype=np.int64) // 60
-    return found
+            by_name[f"{group}_{window}"] = sum(kinds[ACTIVITY_KINDS.index(kind)] for kind in members)
+    by_name["kinds_28"] = (kinds > 0).sum(axis=0)
+    by_name["minutes_7"] = seconds[:7].sum(axis=0, dtype=np.int64) // 60
+    by_name["minutes_28"] = seconds.sum(axis=0, dtype=np.int64) // 60
+    return by_name
 
 
-def _rhythm(taken: Rows, by_day: NDArray[Any]) -> Values:
-    """How steady the activity is, and how it changes."""
+def _rhythm(enrolments: Rows, by_day: NDArray[Any]) -> Values:
+    """Regularity and trend of the activity."""
     active = by_day > 0
-    found: Values = {}
+    by_name: Values = {}
     decays = np.array(DECAYS)[:, None]
-    share = taken["old_ewma"].T.astype(np.float64)  # [half-lives, enrolments]
+    share = enrolments["old_ewma"].T.astype(np.float64)  # [half-lives, enrolments]
     gains = active[:, None, :] * (1 - decays)
     for gain in gains[::-1]:
         share = share * decays + gain
-    found |= {f"ewma_{half_life}": row for half_life, row in zip(HALF_LIVES, share, strict=True)}
+    by_name |= {f"ewma_{half_life}": row for half_life, row in zip(HALF_LIVES, share, strict=True)}
     weeks = active.reshape(4, 7, -1).sum(axis=1)
     mean = weeks.sum(axis=0) / 4
-    found["spread_28"] = np.sqrt(((weeks - mean) ** 2).sum(axis=0) / 4)
-    found["gap_28"] = _longest_gap(active)
-    found["trend_7"] = _octaves(by_day[:7].sum(axis=0), by_day[7:].sum(axis=0) / 3)
-    return found
+    by_name["spread_28"] = np.sqrt(((weeks - mean) ** 2).sum(axis=0) / 4)
+    by_name["gap_28"] = _longest_gap(active)
+    by_name["trend_7"] = _octaves(by_day[:7].sum(axis=0), by_day[7:].sum(axis=0) / 3)
+    return by_name
 
 
 def _longest_gap(active: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -162,28 +163,28 @@ def _longest_gap(active: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _octaves(now: NDArray[Any], before: NDArray[Any]) -> NDArray[np.float64]:
-    """How often the activity doubled; a click is added to both so that silence has a place."""
+    """Log2 ratio of activity; one click is added to both so that it is defined for silence."""
     octaves: NDArray[np.float64] = np.log2((now + 1.0) / (before + 1.0))
     return octaves
 
 
 def _lifetime(
-    taken: Rows, by_day: NDArray[Any], seen: NDArray[Any], run: Run, day: int, unseen: Ints
+    enrolments: Rows, by_day: NDArray[Any], observed: NDArray[Any], run: Run, day: int, gap_days: Ints
 ) -> Values:
-    """What the whole past says, and how the present silence compares with it.
+    """Lifetime totals, and the present silence compared with the past.
 
-    by_day: clicks by days back, [days, enrolments]; seen: the same of the days that count.
+    by_day: clicks by days back, [days, enrolments]; observed: the same without unobserved days.
     """
     active = by_day > 0
-    last = np.where(active.any(axis=0), day - 1 - active.argmax(axis=0), taken["old_last"])
-    back_to_first = CLOSED - 1 - active[::-1].argmax(axis=0)
-    first = np.where(taken["old_first"] != NEVER, taken["old_first"], day - 1 - back_to_first)
+    last = np.where(active.any(axis=0), day - 1 - active.argmax(axis=0), enrolments["old_last"])
+    back_to_first = CLOSED_DAYS - 1 - active[::-1].argmax(axis=0)
+    first = np.where(enrolments["old_first"] != NEVER, enrolments["old_first"], day - 1 - back_to_first)
     ever = last != NEVER
-    began = _began(taken, run, day)
-    total_days = taken["old_days"] + active.sum(axis=0)
-    total_clicks = taken["old_clicks"] + by_day.sum(axis=0)
+    began = _first_day(enrolments, run, day)
+    total_days = enrolments["old_days"] + active.sum(axis=0)
+    total_clicks = enrolments["old_clicks"] + by_day.sum(axis=0)
     since = np.where(ever, last + 1, began)
-    silence = np.maximum(day - since, 0) - _days_between(unseen, since, day)
+    silence = np.maximum(day - since, 0) - _days_between(gap_days, since, day)
     usual = np.where(total_days > 1, (last - first) / np.maximum(total_days - 1, 1), 7.0)
     past = np.maximum(day - np.where(ever, first, day - 1), 1)
     return {
@@ -192,95 +193,101 @@ def _lifetime(
         "clicks_all": total_clicks,
         "active_days_all": total_days,
         "active_share": total_days / np.maximum(day - np.minimum(began, np.where(ever, first, began)), 1),
-        "trend_own": _octaves(seen[:14].sum(axis=0), total_clicks * (14.0 / np.maximum(past, 14))),
+        "trend_own": _octaves(observed[:14].sum(axis=0), total_clicks * (14.0 / np.maximum(past, 14))),
     }
 
 
 def _days_between(days: Ints, since: NDArray[np.int64], until: int) -> NDArray[np.int64]:
-    """How many of ``days``, ascending, lie in [since, until), [n] → [n]."""
+    """How many of ``days``, ascending, are in [since, until), [n] → [n]."""
     between: Ints = np.maximum(np.searchsorted(days, until) - np.searchsorted(days, since), 0)
     return between
 
 
-def _began(taken: Rows, run: Run, day: int) -> NDArray[np.int64]:
-    """The day from which silence counts: the run's start, or the registration where that came later."""
-    enrolled = np.where(taken["enrolled"] == NEVER, run.start if run.known else day, taken["enrolled"])
-    began: NDArray[np.int64] = np.maximum(enrolled, run.start) if run.known else enrolled
+def _first_day(enrolments: Rows, run: Run, day: int) -> NDArray[np.int64]:
+    """The day from which silence counts: the later of the run's start and the registration."""
+    enrolled = np.where(
+        enrolments["enrolled"] == NEVER, run.start if run.is_known else day, enrolments["enrolled"]
+    )
+    began: NDArray[np.int64] = np.maximum(enrolled, run.start) if run.is_known else enrolled
     return began.astype(np.int64)
 
 
-def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints, measure: Yardstick) -> Values:
-    """Deadlines passed, missed, early and late; scores; where the course run stands.
+def _deadlines(enrolments: Rows, run: Run, day: int, gap_days: Ints, yardstick: Yardstick) -> Values:
+    """Deadlines passed, missed, early and late; scores; progress of the course run.
 
-    unseen: days on which hand-ins may have gone unseen.
+    gap_days: days on which hand-ins may have been lost.
     """
-    submitted = taken["submitted"][:, : len(run.assessments)].astype(
-        np.int64
-    )  # from the start, [n, deadlines]
+    cells = enrolments["submitted"][:, : len(run.assessments)]
+    submitted = cells.astype(np.int64)  # days from the start, [n, deadlines]
     handed_in = (submitted != NOT_SUBMITTED).T  # [deadlines, n]
     passed = (run.due <= day)[:, None]
     due = int(passed.sum())
-    doubtful = np.searchsorted(unseen, run.due) > np.searchsorted(unseen, run.due - DOUBTFUL)
+    doubtful = np.searchsorted(gap_days, run.due) > np.searchsorted(gap_days, run.due - DEADLINE_WINDOW)
     missed = passed & ~handed_in & ~doubtful[:, None]
     weight_due = float(run.weights[run.due <= day].sum())
     ahead_days = np.where(handed_in, days_early(run, submitted).T, 0)
-    handed = handed_in.sum(axis=0)
-    first_day = run.start if run.known else 0
+    hand_ins = handed_in.sum(axis=0)
+    first_day = run.start if run.is_known else 0
     last = np.where(handed_in, first_day + submitted.T, NEVER).max(axis=0, initial=NEVER)
-    zero = np.zeros(len(taken))
+    zero = np.zeros(len(enrolments))
     upcoming = run.due[run.due > day]
-    enrolled = np.where(taken["enrolled"] == NEVER, run.start, taken["enrolled"])
+    enrolled = np.where(enrolments["enrolled"] == NEVER, run.start, enrolments["enrolled"])
     return {
         "due": zero + due,
         "missed": missed.sum(axis=0) / max(due, 1),
-        "missed_weight": _summed(missed * run.weights[:, None]) / max(weight_due, 1e-9),
+        "missed_weight": _sum_deadlines(missed * run.weights[:, None]) / max(weight_due, 1e-9),
         "missed_last": _missed_in_a_row(missed, run.due, day),
-        "late": (handed_in & (ahead_days < 0)).sum(axis=0) / np.maximum(handed, 1),
-        "early": ahead_days.sum(axis=0) / np.maximum(handed, 1),
-        "early_above": _summed(_above(ahead_days, measure.early, measure.early_spread) * handed_in)
-        / np.maximum(handed, 1),
+        "late": (handed_in & (ahead_days < 0)).sum(axis=0) / np.maximum(hand_ins, 1),
+        "early": ahead_days.sum(axis=0) / np.maximum(hand_ins, 1),
+        "early_above": _sum_deadlines(
+            _deviations_above(ahead_days, yardstick.early, yardstick.early_spread) * handed_in
+        )
+        / np.maximum(hand_ins, 1),
         "ahead": (handed_in & ~passed).sum(axis=0),
-        "since_submission": np.where(last == NEVER, day - (run.start if run.known else day), day - 1 - last),
-        "progress": taken["progress"] / SCORE_STEPS,
-        "lead": (run.start - enrolled) if run.known else zero,
+        "since_submission": np.where(
+            last == NEVER, day - (run.start if run.is_known else day), day - 1 - last
+        ),
+        "progress": enrolments["progress"] / SCORE_STEPS,
+        "lead": (run.start - enrolled) if run.is_known else zero,
         "next_due": zero + (float(upcoming.min() - day) if len(upcoming) else 64.0),
-        "phase": zero + ((day - run.start) / run.length if run.ends else 0.0),
-        **_scores(taken, run, passed, handed_in, missed, measure),
+        "phase": zero + ((day - run.start) / run.length if run.has_end else 0.0),
+        **_scores(enrolments, run, passed, handed_in, missed, yardstick),
     }
 
 
 def _missed_in_a_row(missed: NDArray[np.bool_], due: Ints, day: int) -> NDArray[np.int64]:
-    """Deadlines missed one after another up to now."""
+    """Number of the most recent deadlines that were missed without a break."""
     streak = np.zeros(missed.shape[1], np.int64)
-    for place in np.argsort(due, kind="stable"):
-        if due[place] <= day:
-            streak = (streak + 1) * missed[place]
+    for index in np.argsort(due, kind="stable"):
+        if due[index] <= day:
+            streak = (streak + 1) * missed[index]
     return streak
 
 
 def _scores(
-    taken: Rows,
+    enrolments: Rows,
     run: Run,
     passed: NDArray[np.bool_],
     handed_in: NDArray[np.bool_],
     missed: NDArray[np.bool_],
-    measure: Yardstick,
+    yardstick: Yardstick,
 ) -> Values:
-    """Scores as they are, against the cohort's, and as shares of the grade; all [deadlines, n]."""
-    raw = taken["scores"][:, : len(run.assessments)].T
+    """Scores: raw, relative to the cohort, and as shares of the grade. Masks are [deadlines, n]."""
+    raw = enrolments["scores"][:, : len(run.assessments)].T
     scored = raw != NO_SCORE
     steps = np.where(scored, raw, 0).astype(np.int64)
     shares = steps / SCORE_STEPS
     number = scored.sum(axis=0)
-    last = taken["last_scored"].astype(np.int64)
+    last = enrolments["last_scored"].astype(np.int64)
     has_last = last != NO_SCORE
-    newest = taken["scores"][np.arange(len(taken)), np.where(has_last, last, 0)] / SCORE_STEPS
+    newest = enrolments["scores"][np.arange(len(enrolments)), np.where(has_last, last, 0)] / SCORE_STEPS
     return {
         "score_mean": np.where(number > 0, steps.sum(axis=0) / (np.maximum(number, 1) * SCORE_STEPS), 0.5),
         "score_last": np.where(has_last, newest, 0.5),
-        "score_above": _summed(_above(shares, measure.mean, measure.spread) * scored) / np.maximum(number, 1),
-        "points": _points(run, passed, handed_in, missed, shares, measure),
-        **_of_the_grade(run, scored, missed, shares, measure),
+        "score_above": _sum_deadlines(_deviations_above(shares, yardstick.mean, yardstick.spread) * scored)
+        / np.maximum(number, 1),
+        "points": _points(run, passed, handed_in, missed, shares, yardstick),
+        **_grade_shares(run, scored, missed, shares, yardstick),
     }
 
 
@@ -290,42 +297,42 @@ def _points(
     handed_in: NDArray[np.bool_],
     missed: NDArray[np.bool_],
     shares: NDArray[np.float64],
-    measure: Yardstick,
+    yardstick: Yardstick,
 ) -> NDArray[np.float64]:
-    """Points earned of those that were due; all work weighs the same while nothing graded was due."""
+    """Share of the points due that was earned; weights are equal while nothing graded was due."""
     weights = run.weights if run.weights[passed[:, 0]].any() else np.ones(len(run.weights))
-    counts = (passed & handed_in) + missed * measure.says[:, None]
-    of = _summed(counts * weights[:, None])
-    earned = _summed(passed * shares * weights[:, None])
-    return np.where(of > 1e-9, earned / np.maximum(of, 1e-9), 0.5)
+    counts = (passed & handed_in) + missed * yardstick.miss_weight[:, None]
+    attainable = _sum_deadlines(counts * weights[:, None])
+    earned = _sum_deadlines(passed * shares * weights[:, None])
+    return np.where(attainable > 1e-9, earned / np.maximum(attainable, 1e-9), 0.5)
 
 
-def _of_the_grade(
+def _grade_shares(
     run: Run,
     scored: NDArray[np.bool_],
     missed: NDArray[np.bool_],
     shares: NDArray[np.float64],
-    measure: Yardstick,
+    yardstick: Yardstick,
 ) -> Values:
-    """What of the whole grade is earned, and what can still be; ungraded work weighs the same each."""
+    """Shares of the whole grade earned and still reachable; weights are equal if nothing is graded."""
     weights = run.weights if run.weights.any() else np.full(len(run.weights), 1 / max(len(run.weights), 1))
-    lost = scored * (1.0 - shares) + missed * measure.says[:, None]
+    lost = scored * (1.0 - shares) + missed * yardstick.miss_weight[:, None]
     return {
-        "earned": _summed(shares * weights[:, None]),
-        "reachable": 1.0 - _summed(lost * weights[:, None]),
+        "earned": _sum_deadlines(shares * weights[:, None]),
+        "reachable": 1.0 - _sum_deadlines(lost * weights[:, None]),
     }
 
 
-def _above(
-    found: NDArray[Any], mean: NDArray[np.float64], spread: NDArray[np.float64]
+def _deviations_above(
+    amounts: NDArray[Any], mean: NDArray[np.float64], spread: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """How many deviations above the cohort's mean, [deadlines, n]."""
-    above: NDArray[np.float64] = (found - mean[:, None]) / spread[:, None]
-    return np.clip(above, -MOST_ABOVE, MOST_ABOVE)
+    """Standard deviations above the cohort's mean, clipped, [deadlines, n]."""
+    above: NDArray[np.float64] = (amounts - mean[:, None]) / spread[:, None]
+    return np.clip(above, -MAX_DEVIATIONS, MAX_DEVIATIONS)
 
 
-def _summed(cells: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[deadlines, n] → [n], deadline by deadline: the same whoever else is there."""
+def _sum_deadlines(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[deadlines, n] → [n], in a fixed order, so that rounding does not depend on n."""
     total = np.zeros(cells.shape[1])
     for row in cells:
         total = total + row

@@ -1,11 +1,10 @@
-"""What was handed in and when: one cell an enrolment and deadline of its course run.
+"""Hand-ins and scores: one cell per enrolment and deadline of its course run.
 
-Unlike clicks these facts have an order, so the caller applies them in event time, each when its day
-has closed. A later hand-in of the same work keeps the first day and takes the newer score.
+Unlike clicks, these facts have an order, so the caller applies them in event time, each when its day has
+closed. A later hand-in of the same work keeps the first day and replaces the score.
 
-Work that the run's calendar does not name has no cell. It is kept aside (``unplaced``), since a newer
-calendar may name it: whatever calendars came in between, cells are what the newest one alone would have made
-of them.
+Work that is not in the run's calendar has no cell. It is stored separately (``unplaced``), since a newer
+calendar may contain it: whatever calendars came in between, the cells depend on the newest one alone.
 """
 
 from dataclasses import dataclass
@@ -14,42 +13,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.ring import NEVER, Ints, Rows
-from features.unplaced import NO_SCORE, HandIn, Unplaced
+from features.unplaced import NO_SCORE, HandIn, UnplacedWork
 from schemas.enrolment import MAX_DEADLINES
 
 NOT_SUBMITTED = -(2**15)
 SCORE_STEPS = 200
 OPEN_END = 2**31 - 1
-"""The end of a run that has none."""
+"""The end of a run without one."""
 
-FURTHEST = 30_000
-"""Days between a run's start and a hand-in; what is further is held there."""
+MAX_DAYS_FROM_START = 30_000
+"""Most days between a run's start and a hand-in; more are clamped."""
 
-MOST_ORDERED = 255
-"""Of ``scored``. Then the enrolment's are numbered anew; 96 of them can be told apart at most."""
+MAX_ORDER = 255
+"""Most of ``scored``. Beyond it an enrolment's scores are renumbered; there are at most 96 of them."""
 
 FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("enrolled", "<i4", ()),  # day of registration
     ("submitted", "<i2", (MAX_DEADLINES,)),  # day of the first hand-in, from the run's start
     ("scores", "u1", (MAX_DEADLINES,)),  # in half percents
-    (
-        "scored",
-        "u1",
-        (MAX_DEADLINES,),
-    ),  # in which order they were scored, the newest highest; 0 where none is
+    ("scored", "u1", (MAX_DEADLINES,)),  # order of the scores, the newest highest; 0 without one
     ("last_scored", "u1", ()),  # the deadline scored last
     ("progress", "u1", ()),  # in half percents, the largest reported
 )
-"""Name, type and shape of each column; 134 bytes an enrolment."""
+"""Name, type and shape of each column; 134 bytes per enrolment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A course run's calendar in days. ``start`` and ``end`` are ``NEVER`` while none is known; a run without
-    an end has ``OPEN_END``.
+    """A course run's calendar, in epoch days.
 
-    due: the day from which a deadline has passed, int64 [deadlines]; weights: [deadlines], summing
-    to 1 or less.
+    start, end: ``NEVER`` without a calendar; end: ``OPEN_END`` if the calendar has none. due: the first day
+    after each deadline, int64 [deadlines]. weights: [deadlines], with a sum of at most 1.
     """
 
     name: str
@@ -61,28 +55,28 @@ class Run:
     assessments: tuple[str, ...]
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         return self.start != NEVER
 
     @property
-    def ends(self) -> bool:
-        """Whether a calendar says when."""
-        return self.known and self.end != OPEN_END
+    def has_end(self) -> bool:
+        """Whether the run has a calendar with an end."""
+        return self.is_known and self.end != OPEN_END
 
     @property
     def length(self) -> int:
-        """Days from its start to its end, at least 1; ask only where it ends."""
+        """Days from start to end, at least 1. Only defined if ``has_end``."""
         return max(self.end - self.start, 1)
 
 
 def unknown_run(name: str) -> Run:
-    """A run whose calendar has not come (yet): it is scored, without deadlines or phase."""
+    """A run without a calendar (yet): it is scored without deadlines or phase."""
     none = np.empty(0)
     return Run(name, name.partition("/")[0], NEVER, NEVER, none.astype(np.int64), none, ())
 
 
 def clear(rows: Rows, slots: Ints) -> None:
-    """Make enrolments new: nothing enrolled, handed in or scored."""
+    """Reset enrolments: not registered, nothing handed in or scored."""
     rows["enrolled"][slots] = NEVER
     rows["progress"][slots] = 0
     _clear_cells(rows, slots)
@@ -95,73 +89,77 @@ def _clear_cells(rows: Rows, slots: Ints) -> None:
     rows["last_scored"][slots] = NO_SCORE
 
 
-def submit(
-    rows: Rows, slot: int, run: Run, assessment: str, day: int, score: float | None, aside: Unplaced
+def record_hand_in(
+    rows: Rows, slot: int, run: Run, assessment: str, day: int, score: float | None, unplaced: UnplacedWork
 ) -> None:
-    """Note a hand-in on ``day``; aside: the enrolment's work that the calendar does not name."""
+    """Record a hand-in on an epoch day. unplaced: stores work that is not in the calendar."""
     steps = NO_SCORE if score is None else round(score * SCORE_STEPS)
-    order = 0 if score is None else _next_order(rows, slot, aside)
+    order = 0 if score is None else _next_order(rows, slot, unplaced)
     if assessment not in run.assessments:
-        aside.put(slot, run.name, assessment, HandIn(day, steps, order))
+        unplaced.put(slot, run.name, assessment, HandIn(day, steps, order))
         return
-    place = run.assessments.index(assessment)
-    if rows["submitted"][slot, place] == NOT_SUBMITTED:
-        rows["submitted"][slot, place] = _since(run, day)
+    index = run.assessments.index(assessment)
+    if rows["submitted"][slot, index] == NOT_SUBMITTED:
+        rows["submitted"][slot, index] = _days_from_start(run, day)
     if score is not None:
-        rows["scores"][slot, place] = steps
-        rows["scored"][slot, place] = order
-        rows["last_scored"][slot] = place
+        rows["scores"][slot, index] = steps
+        rows["scored"][slot, index] = order
+        rows["last_scored"][slot] = index
 
 
-def _since(run: Run, day: int) -> int:
-    return min(max(day - run.start, -FURTHEST), FURTHEST)
+def _days_from_start(run: Run, day: int) -> int:
+    return min(max(day - run.start, -MAX_DAYS_FROM_START), MAX_DAYS_FROM_START)
 
 
-def _next_order(rows: Rows, slot: int, aside: Unplaced) -> int:
-    """The place of an enrolment's next score in the order of its scores."""
-    newest = max(int(rows["scored"][slot].max()), aside.newest(slot))
-    if newest < MOST_ORDERED:
+def _next_order(rows: Rows, slot: int, unplaced: UnplacedWork) -> int:
+    """The number of an enrolment's next score in the order of its scores."""
+    newest = max(int(rows["scored"][slot].max()), unplaced.newest(slot))
+    if newest < MAX_ORDER:
         return newest + 1
-    known = sorted({*rows["scored"][slot].tolist(), *aside.orders(slot)} - {0})
-    anew = np.zeros(MOST_ORDERED + 1, np.uint8)
-    anew[known] = np.arange(1, len(known) + 1)
-    rows["scored"][slot] = anew[rows["scored"][slot]]
-    aside.reorder(slot, anew)
-    return len(known) + 1
+    orders = sorted({*rows["scored"][slot].tolist(), *unplaced.orders(slot)} - {0})
+    renumbered = np.zeros(MAX_ORDER + 1, np.uint8)
+    renumbered[orders] = np.arange(1, len(orders) + 1)
+    rows["scored"][slot] = renumbered[rows["scored"][slot]]
+    unplaced.reorder(slot, renumbered)
+    return len(orders) + 1
 
 
 def order_scores(rows: Rows) -> None:
-    """Give scores of which only the last one is known an order: the others came before it, all at once."""
+    """Set the order of scores where only the newest is known: 2 for the newest, 1 for all others."""
     rows["scored"] = rows["scores"] != NO_SCORE
     last = np.flatnonzero(rows["last_scored"] != NO_SCORE)
     rows["scored"][last, rows["last_scored"][last]] = 2
 
 
-def rearrange(rows: Rows, slots: Ints, old: Run, new: Run, aside: Unplaced) -> None:
-    """Move what enrolments handed in to the places that it has in a run's newer calendar.
+def move_to_calendar(rows: Rows, slots: Ints, old: Run, new: Run, unplaced: UnplacedWork) -> None:
+    """Move the hand-ins of enrolments to their columns in a run's newer calendar.
 
-    Work that the newer one does not name goes aside, what it names comes from there; days are counted from
-    the newer start.
+    Work that is not in the newer calendar is moved to ``unplaced``, work that now is comes back from there.
+    Days are counted from the newer start.
     """
-    held = {name: rows[name][slots] for name in ("submitted", "scores", "scored")}
+    old_columns = {name: rows[name][slots] for name in ("submitted", "scores", "scored")}
     _clear_cells(rows, slots)
-    for place, assessment in enumerate(new.assessments):
+    for index, assessment in enumerate(new.assessments):
         if assessment in old.assessments:
-            before = old.assessments.index(assessment)
-            days = held["submitted"][:, before]
-            moved = np.clip(days.astype(np.int64) + (old.start - new.start), -FURTHEST, FURTHEST)
-            rows["submitted"][slots, place] = np.where(days == NOT_SUBMITTED, days, moved)
-            rows["scores"][slots, place] = held["scores"][:, before]
-            rows["scored"][slots, place] = held["scored"][:, before]
-    for place, assessment in enumerate(old.assessments):
+            old_index = old.assessments.index(assessment)
+            days = old_columns["submitted"][:, old_index]
+            moved = np.clip(
+                days.astype(np.int64) + (old.start - new.start), -MAX_DAYS_FROM_START, MAX_DAYS_FROM_START
+            )
+            rows["submitted"][slots, index] = np.where(days == NOT_SUBMITTED, days, moved)
+            rows["scores"][slots, index] = old_columns["scores"][:, old_index]
+            rows["scored"][slots, index] = old_columns["scored"][:, old_index]
+    for index, assessment in enumerate(old.assessments):
         if assessment not in new.assessments:
-            for at in np.flatnonzero(held["submitted"][:, place] != NOT_SUBMITTED).tolist():
-                day, score, order = (int(held[name][at, place]) for name in ("submitted", "scores", "scored"))
-                aside.put(int(slots[at]), new.name, assessment, HandIn(old.start + day, score, order))
+            for row in np.flatnonzero(old_columns["submitted"][:, index] != NOT_SUBMITTED).tolist():
+                day, score, order = (
+                    int(old_columns[name][row, index]) for name in ("submitted", "scores", "scored")
+                )
+                unplaced.put(int(slots[row]), new.name, assessment, HandIn(old.start + day, score, order))
     for slot in slots.tolist():
-        for place, found in aside.take(slot, new.name, new.assessments):
-            rows["submitted"][slot, place] = _since(new, found.day)
-            rows["scores"][slot, place] = found.score
-            rows["scored"][slot, place] = found.order
+        for index, hand_in in unplaced.pop_named(slot, new.name, new.assessments):
+            rows["submitted"][slot, index] = _days_from_start(new, hand_in.day)
+            rows["scores"][slot, index] = hand_in.score
+            rows["scored"][slot, index] = hand_in.order
     scored = rows["scored"][slots]
     rows["last_scored"][slots] = np.where(scored.any(axis=1), scored.argmax(axis=1), NO_SCORE)

@@ -22,11 +22,11 @@ Enrolment = tuple[str, str]
 
 @dataclass(slots=True)
 class StoredState:
-    """What the rows of a checkpoint hold.
+    """The decoded rows of a checkpoint.
 
-    mark: as it was written. counted: the contents of the sections, by name. enrolments: keys, in the order
-    of ``rows``; rows: [n], of the newest layout. trails, unplaced: of those enrolments that have one.
-    others: kind, name and content of each other row, in their order.
+    mark: as it was written. counted: contents of the sections, by name. enrolments: keys, in the order of
+    ``rows``; rows: [n], in the newest layout. trails, unplaced: of the enrolments that have one. others:
+    kind, name and content of all other rows, in their order.
     """
 
     mark: dict[str, Any]
@@ -46,10 +46,11 @@ class StoredState:
 
 
 def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
-    """What completed rows hold, one row a key, the mark among them; None where there is no mark.
+    """Decode the rows of a completed checkpoint, one per key; None where there is no mark.
 
     Raises:
-        StateMismatchError: the rows were made by another layout or other features, or some are lost.
+        StateMismatchError: the rows have another layout or other features.
+        StateIncompleteError: pieces of a row or a section are missing.
     """
     by_key = dict(rows)
     if MARK not in by_key:
@@ -82,15 +83,15 @@ def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
     return stored
 
 
-def check_counts(mark: Mapping[str, Any], found: Mapping[str, int]) -> None:
-    """Compare the number of rows found, by what they hold, with those that the mark counts.
+def check_counts(mark: Mapping[str, Any], restored: Mapping[str, int]) -> None:
+    """Compare the number of restored rows, by kind, with those that the mark counts.
 
     Raises:
-        StateIncompleteError: there are fewer than the last checkpoint left.
+        StateIncompleteError: there are fewer than at the last checkpoint.
     """
-    for what, count in mark.get("rows", {}).items():  # earlier releases counted none
-        if found[what] < count:
-            raise StateIncompleteError(_lost_rows(f"{found[what]} of {count} {what} are there"))
+    for name, count in mark.get("rows", {}).items():  # earlier releases counted none
+        if restored[name] < count:
+            raise StateIncompleteError(_lost_rows(f"{restored[name]} of {count} {name} are there"))
 
 
 def _lost_rows(what: str) -> str:
@@ -101,16 +102,16 @@ def _lost_rows(what: str) -> str:
 
 
 def _read_sections(stored: StoredState, rows: dict[bytes, bytes]) -> None:
-    """Take the sections out of the rows; version 5 kept their contents in the mark."""
+    """Move the sections from the rows to ``stored``; version 5 had their contents in the mark."""
     if stored.is_current:
         stored.sections = Sections(stored.mark["sections"])
-        stored.counted = stored.sections.take(rows)
+        stored.counted = stored.sections.pop_contents(rows)
     else:
         stored.counted = stored.mark
 
 
 def _read_enrolments(stored: StoredState, enrolments: list[tuple[str, bytes]]) -> None:
-    """Read rows of enrolments, each with the name in its key, into the newest layout."""
+    """Decode rows of enrolments, (name in the key, value) each, into the newest layout."""
     layout = READABLE[stored.mark["version"]]
     for name, value in enrolments:
         if len(value) != layout.itemsize:

@@ -1,7 +1,7 @@
-"""The row of an enrolment: its fields, its versions, and the values in it that stand for "none".
+"""The row of an enrolment: its fields, its versions, and its sentinel values.
 
-An enrolment is one element of a structured array. Its bytes are what the state topic keeps, so there
-is nothing to convert and one definition of what is stored.
+An enrolment is one element of a structured array. Its bytes are the value in the state topic, so nothing is
+converted, and there is one definition of what is stored.
 """
 
 from typing import Any
@@ -21,8 +21,8 @@ ROW = np.dtype(
     [
         *ring.FIELDS,
         *coursework.FIELDS,
-        ("seen", "<i4"),  # first day of any activity
-        ("hash", "<u8"),  # staggers and samples; from the pseudonym
+        ("first_active", "<i4"),  # first day of any activity
+        ("hash", "<u8"),  # from the pseudonym; staggers and samples snapshots
         ("outcome", "u1"),
         ("outcome_day", "<i4"),
         ("probability", "<f4"),  # the newest estimate
@@ -30,14 +30,14 @@ ROW = np.dtype(
         ("level", "u1"),
         ("candidate", "u1"),
         ("streak", "u1"),
-        ("told", "<f4"),  # the estimate of the last risk change, and what it rested on
-        ("told_memory", "<f4"),  # what the memory had made of its log-odds
-        ("told_shift", "<f4"),  # what the run's intercept had added to them
-        ("told_codes", "u1", (F,)),
-        ("told_ranks", "u1", (F,)),
+        ("reported", "<f4"),  # the estimate of the last risk change, and its inputs
+        ("reported_memory", "<f4"),  # contribution of the memory to its log-odds
+        ("reported_shift", "<f4"),  # contribution of the run's intercept
+        ("reported_codes", "u1", (F,)),
+        ("reported_ranks", "u1", (F,)),
         ("written", "<f4"),  # the estimate last written to the store, and when
         ("written_day", "<i4"),
-        ("taken", "u1"),  # snapshots offered to the reservoir so far
+        ("offered", "u1"),  # snapshots offered to the reservoir so far
         ("snap_day", "<i4", (KEPT,)),  # pending training snapshots; NEVER where none
         ("snap_probability", "<f4", (KEPT,)),
         ("snap_served", "u1", (KEPT,)),
@@ -45,10 +45,10 @@ ROW = np.dtype(
         ("snap_ranks", "u1", (KEPT, F)),
     ]
 )
-"""One enrolment. Packed, little-endian; its layout is guarded by ``VERSION`` and the fingerprint."""
+"""One enrolment. Packed, little-endian; ``VERSION`` and the fingerprint identify the layout."""
 
 ROW_5 = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scored"])
-"""The layout of version 5, which did not keep the order of the scores but for the last one."""
+"""The layout of version 5, which had only the newest score's place in the order."""
 
 READABLE = {5: ROW_5, VERSION: ROW}
 """The layouts that can be read, by version."""
@@ -57,16 +57,16 @@ NOT_ESTIMATED = 0.0
 """``probability`` of an enrolment that no model has estimated yet."""
 
 EXIT_COUNTED = 0.0
-"""``probability`` of an enrolment that has left and was counted as such, which happens once. It is the value
-of ``NOT_ESTIMATED``: who has left is not estimated again."""
+"""``probability`` of an enrolment whose exit has been counted, which happens once. It equals
+``NOT_ESTIMATED``: an enrolment that has left is not estimated again."""
 
 
 def new_row() -> Any:
-    """The row of an enrolment of which nothing is known yet, a scalar of ``ROW``."""
-    row, place = np.zeros(1, ROW), np.zeros(1, np.int64)
-    ring.clear(row, place)
-    coursework.clear(row, place)
-    for name in ("seen", "outcome_day", "written_day", "snap_day"):
+    """The row of a new enrolment, a scalar of ``ROW``."""
+    row, slots = np.zeros(1, ROW), np.zeros(1, np.int64)
+    ring.clear(row, slots)
+    coursework.clear(row, slots)
+    for name in ("first_active", "outcome_day", "written_day", "snap_day"):
         row[name] = NEVER
     row["memory"] = memory.NOTHING
     return row[0]
