@@ -105,7 +105,7 @@ class Wording(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class OutcomeCount:
     """How often an outcome happened among those of an arm; the holdout has no variant."""
 
     campaign: str
@@ -138,6 +138,6 @@ class Difference:
 class Effects(Protocol):
     """Turns counts of outcomes into differences with intervals that hold however often one looks."""
 
-    def of(self, counted: Sequence[Counted]) -> list[Difference]:
+    def of(self, counted: Sequence[OutcomeCount]) -> list[Difference]:
         """The effects by campaign, all variants first, and outcome."""
         ...

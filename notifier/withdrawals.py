@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
-from nudges.guards import unwelcome
-from nudges.learners import Learner, heard, is_wish
+from nudges.guards import contact_refusal
+from nudges.learners import Learner, is_contact_wish, update_learner
 from schemas.inbound import feedback_adapter
 from schemas.nudge import DecisionReason, Nudge, NudgeCancelled
 
@@ -42,9 +42,9 @@ class Withdrawals:
             message = feedback_adapter.validate_json(value)
         except ValidationError:
             return
-        if is_wish(message) and message["occurred_at"] <= datetime.now(UTC) + AHEAD:
+        if is_contact_wish(message) and message["occurred_at"] <= datetime.now(UTC) + AHEAD:
             who = message["learner"]
-            self._learners[who] = heard(self._learners.get(who, Learner()), message)
+            self._learners[who] = update_learner(self._learners.get(who, Learner()), message)
 
     def against(self, nudge: Nudge, now: datetime) -> DecisionReason | None:
         """Why the nudge must not go now; None where nothing stands against it."""
@@ -56,7 +56,7 @@ class Withdrawals:
             return None
         if learner.closed(nudge.channel):
             return "opted_out"
-        return unwelcome(learner, int(now.timestamp()))
+        return contact_refusal(learner, int(now.timestamp()))
 
     def forget(self, before: datetime) -> None:
         """Forget cancellations from before a moment, of nudges that have long expired."""

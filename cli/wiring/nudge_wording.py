@@ -35,7 +35,7 @@ class PolicyWording:
         raising = [one for one in proposed.reasons if one[2] > 0]
         heaviest = max(raising, key=lambda one: one[2], default=None)
         main = heaviest and Reason(feature=heaviest[0], text=heaviest[1], contribution=heaviest[2])
-        return variant.suggestion(main).words(campaign.variables(proposed.course_run, main))
+        return variant.suggestion(main).render(campaign.variables(proposed.course_run, main))
 
     def _of(self, version: str) -> Policy | None:
         """The policy of a version; one that is not known may have been written since."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from console.models import Decision, DecisionPage, Held, Messages, Word
-from console.ports import Counted, Proposed
+from console.ports import OutcomeCount, Proposed
 from console.queries import cursors
 from console.readers import Readers
 
@@ -197,6 +197,6 @@ def messages(readers: Readers, runs: tuple[str, ...]) -> list[Messages]:
     return [Messages(**row) for row in readers.rows(BY_CAMPAIGN, {"runs": runs})] if runs else []
 
 
-def outcomes(readers: Readers, runs: tuple[str, ...]) -> list[Counted]:
+def outcomes(readers: Readers, runs: tuple[str, ...]) -> list[OutcomeCount]:
     """How often what happened to those whom chance nudged or held out."""
-    return [Counted(**row) for row in readers.rows(OUTCOMES, {"runs": runs})] if runs else []
+    return [OutcomeCount(**row) for row in readers.rows(OUTCOMES, {"runs": runs})] if runs else []

@@ -24,14 +24,14 @@ from nudges.experiments.outcomes import (
     REWARD,
     STAGES,
     WINDOWS,
-    Ending,
+    EnrolmentResult,
     Outcome,
-    ended,
-    returned,
+    activity_outcome,
+    run_end_outcomes,
     stage_of,
     windows_closing,
 )
-from nudges.experiments.training import NOT_NUDGED, Nudged
+from nudges.experiments.training import NOT_NUDGED, NudgeHistory
 from online_models.labels import CENSORED, NO_EXIT, PASSED, WAIT, exits, verdicts
 from schemas.nudge import NudgeDecision
 
@@ -43,8 +43,8 @@ class Known:
     """What a day's close made known.
 
     ``rows``: of ``nudge_outcomes``, column by column; ``learned``: sums by campaign and variant, joined by a
-    slash, int64 [inputs, inputs + 1] each (:func:`nudges.experiments.bandit.sums`); ``early``: the same of
-    what is seen so far of decisions whose reward is not known, by stage, int64 [STAGES - 1, …].
+    slash, int64 [inputs, inputs + 1] each (:func:`nudges.experiments.bandit.outcome_sums`); ``early``: the
+    same of what is seen so far of decisions whose reward is not known, by stage, int64 [STAGES - 1, …].
     """
 
     rows: Columns = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Following:
             self._keep(enrolment, [*earlier, exposure])
             self._expect(enrolment, exposure)
 
-    def nudged(self, slot: int) -> Nudged:
+    def nudged(self, slot: int) -> NudgeHistory:
         """What the decisions so far on the enrolment of a place mean for training."""
         enrolment = self._state.keys[slot]
         if not self._delivered or enrolment is None:
@@ -83,7 +83,7 @@ class Following:
         exposures = self._exposures(enrolment)
         sent = [one.day for one in exposures if one.arm == "nudged"]
         withheld = [one for one in exposures if one.arm == "holdout"]
-        return Nudged(
+        return NudgeHistory(
             sent=max(sent, default=training.NEVER),
             withheld=max((one.day for one in withheld), default=training.NEVER),
             holdout_share=min((one.propensity for one in withheld), default=1.0),
@@ -108,7 +108,7 @@ class Following:
         for enrolment, last in zip(due, active, strict=True):
             for exposure in self._exposures(enrolment):
                 for name in windows_closing(exposure.day, today):
-                    outcome = returned(name, exposure.day, last, today)
+                    outcome = activity_outcome(name, exposure.day, last, today)
                     self._say(enrolment, exposure, outcome, known)
                     if name == REWARD:
                         _learn(exposure, outcome, known)
@@ -127,7 +127,7 @@ class Following:
                     seen[_name(exposure), stage].append((exposure, last >= exposure.day))
         for (name, stage), found in seen.items():
             contexts = np.array([exposure.context for exposure, _ in found], np.int64)
-            learned = bandit.sums(contexts, np.array([back for _, back in found], np.int64))
+            learned = bandit.outcome_sums(contexts, np.array([back for _, back in found], np.int64))
             known.early.setdefault(name, np.zeros((STAGES - 1, *learned.shape), np.int64))[stage] = learned
 
     def _close_run(self, run: str, end: int, today: int, known: Known) -> None:
@@ -147,9 +147,9 @@ class Following:
                 continue
             passed = bool(outcomes[place] == PASSED)
             if certain[place] != CENSORED:
-                ending = Ending(passed=passed, left=bool(left[place]) and not passed)
+                ending = EnrolmentResult(passed=passed, left=bool(left[place]) and not passed)
                 for exposure in self._exposures(enrolment):
-                    for outcome in ended(ending, today):
+                    for outcome in run_end_outcomes(ending, today):
                         self._say(enrolment, exposure, outcome, known)
             gone.append(enrolment)
         for enrolment in gone:
@@ -171,7 +171,7 @@ class Following:
             "first": exposure.first,
             "propensity": exposure.propensity,
             "decided": as_date(exposure.day),
-            "known": as_date(outcome.known),
+            "known": as_date(outcome.known_on),
             "happened": outcome.happened,
             "partition": self._partition,
         }
@@ -181,10 +181,10 @@ class Following:
     # -- keeping ----------------------------------------------------------------------------------------
 
     def _exposures(self, enrolment: Enrolment) -> list[Exposure]:
-        return [Exposure.from_data(data) for data in self._state.exposures.get(enrolment, ())]
+        return [Exposure.from_row(data) for data in self._state.exposures.get(enrolment, ())]
 
     def _keep(self, enrolment: Enrolment, exposures: list[Exposure]) -> None:
-        self._state.set_exposures(enrolment, [one.as_data() for one in exposures])
+        self._state.set_exposures(enrolment, [one.to_row() for one in exposures])
 
     def _expect(self, enrolment: Enrolment, exposure: Exposure) -> None:
         for days in WINDOWS.values():
@@ -195,7 +195,9 @@ class Following:
 def _learn(exposure: Exposure, outcome: Outcome, known: Known) -> None:
     if _teaches(exposure):
         name = _name(exposure)
-        found = bandit.sums(np.array([exposure.context], np.int64), np.array([outcome.happened], np.int64))
+        found = bandit.outcome_sums(
+            np.array([exposure.context], np.int64), np.array([outcome.happened], np.int64)
+        )
         known.learned[name] = known.learned.get(name, np.zeros_like(found)) + found
 
 

@@ -8,7 +8,7 @@ from engine.state.partition_state import PartitionState
 from features.bins import Codes
 from features.coursework import Run
 from features.packed_arrays import unpack
-from nudges.levels import LevelSettings, agreed, moving
+from nudges.levels import LevelSettings, least_moving, speaks_for_change
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Seen
 from online_models.scoring import log_odds_of, logistic
@@ -44,7 +44,7 @@ class CohortEstimator:
         """The P(lost) that levels go by, [n]: of who would move, what holds whatever happened unseen."""
         cohort, settings = scored.cohort, self._levels
         level = self._state.rows["level"][cohort.slots]
-        places = np.flatnonzero(moving(level, scored.probability, settings))
+        places = np.flatnonzero(speaks_for_change(level, scored.probability, settings))
         if cohort.doubt is None or not len(places):
             return scored.probability
         cases = [scored.probability[places]]
@@ -53,7 +53,7 @@ class CohortEstimator:
             own = day.scorer_of(cohort.run).estimate(seen)
             cases.append(day.serve(scored.memory[places], own)[1].lost)
         believed = scored.probability.copy()
-        believed[places] = agreed(level[places], np.min(cases, axis=0), np.max(cases, axis=0), settings)
+        believed[places] = least_moving(level[places], np.min(cases, axis=0), np.max(cases, axis=0), settings)
         return believed
 
 

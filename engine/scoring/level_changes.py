@@ -13,7 +13,7 @@ from engine.state.partition_state import PartitionState
 from engine.state.row_layout import NOT_ESTIMATED
 from features.packed_arrays import unpack
 from features.ring import Ints
-from nudges.levels import Levels, LevelSettings, name, step
+from nudges.levels import Levels, LevelSettings, level_name, update_levels
 from online_models.explanations import Why, confirmed, explain, typical_of
 from online_models.scoring import DECIMALS
 from schemas.fields import DAY_S
@@ -49,7 +49,7 @@ class LevelChanges:
         before = rows["level"][slots]
         levels = Levels(rows["level"], rows["candidate"], rows["streak"])
         robust, rising = self._estimator.robust(scored, day), scored.cohort.run.name not in day.suspect
-        changed = np.flatnonzero(step(levels, robust, self._settings, slots, rising=rising))
+        changed = np.flatnonzero(update_levels(levels, robust, self._settings, slots, rising=rising))
         if not len(changed):
             return []
         by_learner = sorted(changed.tolist(), key=lambda place: self._state.key(int(slots[place])))
@@ -89,15 +89,15 @@ class LevelChanges:
             course_run=key[1],
             occurred_at=datetime.fromtimestamp(day.day * DAY_S, UTC),
             day=day.day,
-            previous_level=name(before),
-            level=name(level),
+            previous_level=level_name(before),
+            level=level_name(level),
             probability=now,
             previous_probability=was,
             exit_probability=float(scored.exit_probability[place]),
             model_state=day.model_state,
             model_version=day.package.model.model_version,
             data_quality="suspect" if key[1] in day.suspect else "ok",
-            reasons=[*confirmed(name(before), name(level), was, now), *why.reasons],
+            reasons=[*confirmed(level_name(before), level_name(level), was, now), *why.reasons],
             parts=why.parts,
         )
 

@@ -21,13 +21,13 @@ from features.catalogue import FEATURES, INDEX
 from features.coursework import Run
 from features.packed_arrays import unpack
 from features.ring import habits
-from nudges.cancelling import call_off
+from nudges.cancelling import cancel_for_course_run
 from nudges.choosing import Situation
 from nudges.decisions import decide
 from nudges.experiments.bandit import context_of
-from nudges.experiments.learned import by_outcomes
-from nudges.learners import Learner, heard
-from nudges.ledger import Decided
+from nudges.experiments.outcome_chooser import outcome_chooser
+from nudges.learners import Learner, update_learner
+from nudges.ledger import DecisionResult
 from nudges.messages import apply_message
 from nudges.policy import Phase, Policy, main_reason, phase_of
 from nudges.timing import Habit
@@ -75,10 +75,12 @@ class Nudging:
         """
         learner, outputs = fact["learner"], self._of_the_close
         before = self._learner(learner)
-        decided = Decided(heard(before, fact))
+        decided = DecisionResult(update_learner(before, fact))
         if fact["type"] != "enrolled":
             known = self._rules.timing.lateness + (fact["time"] // DAY_S + 1) * DAY_S
-            decided = call_off(learner, fact["course_run"], before, self._policy, known, "run_over")
+            decided = cancel_for_course_run(
+                learner, fact["course_run"], before, self._policy, known, "run_over"
+            )
         self._keep(learner, before, decided, outputs)
         self._rows.write_fact(enrolment_fact(fact), outputs)
 
@@ -113,7 +115,7 @@ class Nudging:
             next_item=day.recommender.next_item(change.course_run, self._state.trails.of(slot)),
         )
         context = context_of(_group(change), change.previous_level)
-        choose = by_outcomes(self._policy.holdout_key, change.risk_change_id, context, day.learned)
+        choose = outcome_chooser(self._policy.holdout_key, change.risk_change_id, context, day.learned)
         decided = decide(change, before, self._policy, at, situation, choose)
         for decision in decided.decisions:
             self._following.note(decision, context)
@@ -133,10 +135,10 @@ class Nudging:
             habit = Habit(habits(self._state.rows["hours"][[slot]], today)[0].tolist())
         return Situation(in_force, _phase(run, today), habit)
 
-    def _keep(self, learner: str, before: Learner, decided: Decided, outputs: Outputs) -> None:
+    def _keep(self, learner: str, before: Learner, decided: DecisionResult, outputs: Outputs) -> None:
         """Keep the learner's record, and give out the decisions and messages."""
         if decided.learner != before:
-            self._state.set_learner(learner, decided.learner.record())
+            self._state.set_learner(learner, decided.learner.to_record())
         outputs.decisions += decided.decisions
         outputs.nudges += decided.messages
         for message in decided.messages:
@@ -145,7 +147,7 @@ class Nudging:
             self._rows.write_decision(decision, outputs)
 
     def _learner(self, learner: str) -> Learner:
-        return Learner.of(self._state.learners.get(learner, {}))
+        return Learner.from_record(self._state.learners.get(learner, {}))
 
 
 def _policy_of(stored: Message | None, rules: Rules) -> Policy:

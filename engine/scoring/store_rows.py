@@ -15,7 +15,7 @@ from engine.scoring.scoring_day import ScoredCohort, ScoringDay
 from engine.state.partition_state import PartitionState
 from features.bins import Codes
 from features.ring import RING, Ints
-from nudges.levels import name
+from nudges.levels import level_name
 from schemas.fields import DAY_S
 from schemas.nudge import NudgeDecision
 from schemas.risk import RiskChange
@@ -52,7 +52,7 @@ class StoreRows:
                 "day": [as_date(day.day)] * count,
                 "probability": scored.probability[places].tolist(),
                 "exit_probability": scored.exit_probability[places].tolist(),
-                "level": [name(level) for level in rows["level"][slots].tolist()],
+                "level": [level_name(level) for level in rows["level"][slots].tolist()],
                 "model_state": [day.model_state] * count,
                 "model_version": [day.package.model.model_version] * count,
                 "partition": [self._partition] * count,

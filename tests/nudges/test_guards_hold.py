@@ -88,14 +88,19 @@ def forgets(learner: Learner, *_: Any) -> Learner:
 
 DIGEST = "a digest beside another"
 REMOVED: list[tuple[Any, str, Callable[..., Any], str]] = [
-    (judging, "capped", never, "cap: 2 in 7 days"),
+    (judging, "cap_refusal", never, "cap: 2 in 7 days"),
     (judging, "next_allowed", at_once, "night"),
-    (judging, "unwelcome", never, "suppressed"),
-    (judging, "unwelcome", never, "paused"),
-    (judging, "unwelcome", never, "run over"),
+    (judging, "contact_refusal", never, "suppressed"),
+    (judging, "contact_refusal", never, "paused"),
+    (judging, "contact_refusal", never, "run over"),
     (judging, "open_channels", lambda _, channels: list(channels), "opted out"),
     (judging, "held_out", never, "holdout"),
-    (judging, "_digest_time", lambda case: next_allowed(case.at + DAY_S, case.where, QuietHours()), DIGEST),
+    (
+        judging,
+        "_digest_time",
+        lambda case: next_allowed(case.decided_at + DAY_S, case.zone, QuietHours()),
+        DIGEST,
+    ),
     (Learner, "closed", lambda *_: False, "sent after an opt-out"),
     (guards, "_counts", lambda cap, one: bool(one.campaign), "cap: 2 in 7 days"),  # others' do not count
     (

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nudges.experiments.effects import LEAST, UNKNOWN, Arm, anytime, fixed, margin, newcombe
+from nudges.experiments.effects import MIN_OUTCOMES, UNKNOWN, Arm, anytime, fixed, margin, newcombe
 
 
-def arms(least: int = LEAST) -> st.SearchStrategy[Arm]:
+def arms(least: int = MIN_OUTCOMES) -> st.SearchStrategy[Arm]:
     return st.integers(least, 50_000).flatmap(
         lambda known: st.builds(Arm, st.just(known), st.integers(0, known))
     )
@@ -53,7 +53,7 @@ def test_exchanging_the_arms_turns_the_effect_round(nudged: Arm, holdout: Arm) -
         )
 
 
-@given(arms(least=0), st.integers(0, LEAST - 1))
+@given(arms(least=0), st.integers(0, MIN_OUTCOMES - 1))
 def test_few_outcomes_are_not_yet_known(nudged: Arm, few: int) -> None:
     for interval in (fixed, anytime):
         effect = interval(nudged, Arm(few, few))
@@ -77,7 +77,7 @@ def test_arms_add_up_over_partitions() -> None:
 def first_alarm(interval: object, happened: np.ndarray, nudged: np.ndarray) -> float:
     """The first look at which an effect is claimed, looking after every twentieth outcome."""
     columns = [np.cumsum(one) for one in (nudged, nudged & happened, ~nudged, ~nudged & happened)]
-    for at in range(2 * LEAST, len(happened), 20):
+    for at in range(2 * MIN_OUTCOMES, len(happened), 20):
         a, b, c, d = (int(column[at]) for column in columns)
         if interval(Arm(a, b), Arm(c, d)).verdict != "not yet known":  # type: ignore[operator]
             return at

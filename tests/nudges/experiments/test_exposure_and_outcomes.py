@@ -10,10 +10,10 @@ import pytest
 from nudges.experiments.exposure import Exposure, exposure_of
 from nudges.experiments.outcomes import (
     OUTCOMES,
-    Ending,
+    EnrolmentResult,
     Outcome,
-    ended,
-    returned,
+    activity_outcome,
+    run_end_outcomes,
     windows_closing,
 )
 from schemas.fields import DAY_S
@@ -65,7 +65,7 @@ def test_chance_made_these() -> None:
 def test_an_exposure_survives_json() -> None:
     before = exposure_of(decision(), [], (1, 0, 1, 0))
     assert before is not None
-    assert Exposure.from_data(json.loads(json.dumps(before.as_data()))) == before
+    assert Exposure.from_row(json.loads(json.dumps(before.to_row()))) == before
 
 
 def test_only_an_enrolments_first_exposure_is_its_first() -> None:
@@ -100,14 +100,14 @@ def test_each_window_closes_once() -> None:
 
 
 def test_activity_counts_from_the_day_of_the_decision() -> None:
-    assert returned("active_7", DAY, DAY - 1, DAY + 6) == Outcome("active_7", False, DAY + 6)
-    assert returned("active_7", DAY, DAY, DAY + 6).happened
-    assert returned("active_7", DAY, DAY + 6, DAY + 6).happened
+    assert activity_outcome("active_7", DAY, DAY - 1, DAY + 6) == Outcome("active_7", False, DAY + 6)
+    assert activity_outcome("active_7", DAY, DAY, DAY + 6).happened
+    assert activity_outcome("active_7", DAY, DAY + 6, DAY + 6).happened
 
 
 def test_the_runs_end_decides_exit_and_completion() -> None:
-    found = ended(Ending(passed=False, left=True), 500)
-    assert [(one.name, one.happened, one.known) for one in found] == [
+    found = run_end_outcomes(EnrolmentResult(passed=False, left=True), 500)
+    assert [(one.name, one.happened, one.known_on) for one in found] == [
         ("exit", True, 500),
         ("completion", False, 500),
     ]

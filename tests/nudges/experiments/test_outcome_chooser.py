@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from nudges.choosing import Situation, by_weight
-from nudges.experiments.bandit import FLOOR, Ints, context_of, sums
-from nudges.experiments.learned import by_outcomes, stages
+from nudges.experiments.bandit import FLOOR, Ints, context_of, outcome_sums
+from nudges.experiments.outcome_chooser import outcome_chooser, stage_sums
 from nudges.experiments.outcomes import STAGES
 from nudges.policy import REACH_OUT, Campaign, Variant
 
@@ -26,8 +26,8 @@ def after(n: int) -> dict[str, Ints]:
         rewards = np.array(
             [one == good and place % 5 > 0 for place, one in enumerate([SILENCE, DEADLINES] * n)]
         )
-        found[f"reach-out/{variant}"] = sums(contexts, rewards.astype(np.int64))
-    return stages({}, found)
+        found[f"reach-out/{variant}"] = outcome_sums(contexts, rewards.astype(np.int64))
+    return stage_sums({}, found)
 
 
 def draws(
@@ -35,7 +35,7 @@ def draws(
 ) -> Counter[tuple[str, float]]:
     found: Counter[tuple[str, float]] = Counter()
     for number in range(2_000):
-        choice = by_outcomes("key", f"change-{number}", context, learned)(
+        choice = outcome_chooser("key", f"change-{number}", context, learned)(
             campaign, (f"learner-{number}", "A/1"), Situation()
         )
         found[choice.variant, choice.propensity] += 1
@@ -52,12 +52,13 @@ def test_each_situation_gets_what_did_better_there(context: tuple[int, ...], bet
 
 
 def test_what_is_seen_early_counts_and_what_has_another_shape_does_not() -> None:
-    known = {name: sums[-1] for name, sums in after(300).items()}
-    early = {name: np.stack([sums] * (STAGES - 1)) for name, sums in known.items()}
-    for learned in (stages(early, {}), stages(early, {"reach-out/long": np.zeros((2, 3), np.int64)})):
+    known = {name: outcome_sums[-1] for name, outcome_sums in after(300).items()}
+    early = {name: np.stack([outcome_sums] * (STAGES - 1)) for name, outcome_sums in known.items()}
+    for learned in (stage_sums(early, {}), stage_sums(early, {"reach-out/long": np.zeros((2, 3), np.int64)})):
         assert set(draws(LEARNS, SILENCE, learned)) == {("long", 1 - FLOOR), ("short", FLOOR)}
     assert {
-        share for _, share in draws(LEARNS, SILENCE, stages({}, {"reach-out/long": early["reach-out/long"]}))
+        share
+        for _, share in draws(LEARNS, SILENCE, stage_sums({}, {"reach-out/long": early["reach-out/long"]}))
     } == {0.5}
 
 
@@ -68,7 +69,9 @@ def test_untried_variants_are_drawn_alike() -> None:
 def test_an_enrolment_is_drawn_anew_for_each_change_and_keeps_its_variant_by_weight() -> None:
     chosen = {
         campaign.choosing: {
-            by_outcomes("key", f"change-{number}", SILENCE, {})(campaign, ("ann", "A/1"), Situation()).variant
+            outcome_chooser("key", f"change-{number}", SILENCE, {})(
+                campaign, ("ann", "A/1"), Situation()
+            ).variant
             for number in range(20)
         }
         for campaign in (LEARNS, WEIGHS)
