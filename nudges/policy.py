@@ -203,7 +203,7 @@ class Campaign(Rule):
 
 
 class Cap(Rule):
-    """At most ``most`` messages in any window of ``days`` days; a window is half-open.
+    """At most so many messages in any window of so many days; a window is half-open.
 
     Messages of all courses count, and those that other systems reported as sent.
     """

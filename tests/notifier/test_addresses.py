@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from notifier.addresses import AddressBookError, Contact, FileBook, HttpBook, book_of, contact_of
+from notifier.addresses import AddressBookError, Contact, FileBook, HttpBook, contact_of, open_address_book
 
 FIELDS = {"email": "ann@example.org", "sms": "+491701234567", "name": "Ann  B."}
 ANN = Contact({"email": "ann@example.org", "sms": "+491701234567"}, "Ann B.")
@@ -19,7 +19,7 @@ async def test_json_and_csv_say_the_same(tmp_path: Path) -> None:
     csv = "learner,name,email,sms,push\nann,Ann  B.,ann@example.org,+491701234567,\n"
     (tmp_path / "book.csv").write_text(csv, encoding="utf-8-sig")
     for name in ("book.json", "book.csv"):
-        book = book_of(str(tmp_path / name))
+        book = open_address_book(str(tmp_path / name))
         assert await book.find("ann") == ANN
         assert await book.find("bob") is None
 
@@ -90,7 +90,7 @@ def test_a_contact_shows_nothing_in_a_log() -> None:
 @pytest.mark.parametrize("place", ["https://example.org/people", "book.xml"])
 def test_a_place_that_is_no_book_is_refused(place: str) -> None:
     with pytest.raises(ValueError, match="learner"):
-        book_of(place)
+        open_address_book(place)
 
 
 async def test_a_name_that_holds_a_line_s_end_is_not_the_row_of_another_learner(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from notifier.addresses import FileBook
 from notifier.composing import Composer, Unsendable
 from notifier.links import Links
-from notifier.outgoing import Outgoing
+from notifier.outgoing import OutgoingMessage
 from notifier.providers import Providers
 from notifier.rendering import Templates
 from schemas.nudge import Nudge
@@ -25,8 +25,8 @@ def composer(folder: Path, go_to: str = "", go_to_item: str = "") -> Composer:
 async def leads_to(one: Nudge, made: Composer) -> str:
     """Where the link to go on in a message leads."""
     message = await made.compose([one])
-    assert isinstance(message, Outgoing)
-    token = message.words.text.split("/clicked/")[1].split()[0]
+    assert isinstance(message, OutgoingMessage)
+    token = message.rendered.text.split("/clicked/")[1].split()[0]
     return LINKS.read(token)["to"]
 
 
@@ -54,6 +54,6 @@ async def test_what_cannot_be_sent_is_told_with_its_reason(tmp_path: Path) -> No
     assert found.reason == "bad_address"
     assert found.detail.startswith("the address book's email of the learner is not one mail address such as ")
     message = await made.compose([nudge("n")])
-    assert isinstance(message, Outgoing)
+    assert isinstance(message, OutgoingMessage)
     assert "ann@" not in repr(message)
-    assert "/clicked/" not in message.words.text
+    assert "/clicked/" not in message.rendered.text

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from notifier.addresses import Contact, contact_of
 from notifier.composing import Composer
-from notifier.delivery import Delivery, Patience
-from notifier.intake import Record
+from notifier.delivery import Delivery, RetryTiming
 from notifier.links import Links
 from notifier.metrics import Metrics
+from notifier.nudge_consumer import Record
 from notifier.outbox import Outbox
 from notifier.pacing import Backoff, RateLimit
-from notifier.preview import line_of
+from notifier.preview import preview_line
 from notifier.providers import Providers
 from notifier.receipts import Receipts
 from notifier.rendering import Templates
@@ -58,7 +58,7 @@ class Topics:
         assert len(key.encode() if isinstance(key, str) else key or b"") < BROKERS_LIMIT
         self.written.append((topic, value))
         if topic == "receipts":
-            asyncio.get_running_loop().call_soon(self.receipts.take, value)
+            asyncio.get_running_loop().call_soon(self.receipts.apply_record, value)
 
     async def flush(self) -> None:
         """All is there."""
@@ -92,7 +92,7 @@ def composer(boxes: Receivers) -> Composer:
 
 def delivery_to(composer: Composer, topics: Topics, withdrawals: Withdrawals) -> Delivery:
     limits = {channel: RateLimit(100_000) for channel in NotifierSettings().rates}
-    patience = Patience(Backoff(0.01, 0.01, attempts=2), gather_s=0.0)
+    patience = RetryTiming(Backoff(0.01, 0.01, attempts=2), gather_s=0.0)
     outbox = Outbox(topics, "")
     return Delivery(composer, topics.receipts, withdrawals, outbox, limits, Metrics(), patience)
 
@@ -176,9 +176,9 @@ async def deal_with(boxes: Receivers, composer: Composer, values: list[bytes], w
     topics, withdrawals = Topics(), Withdrawals()
     delivery = delivery_to(composer, topics, withdrawals)
     for value in (*values, *wishes, b"", b"{}"):
-        withdrawals.take_nudge(value)
-        withdrawals.take_feedback(value)
-        topics.receipts.take(value)
+        withdrawals.apply_nudge_record(value)
+        withdrawals.apply_feedback_record(value)
+        topics.receipts.apply_record(value)
     for at, value in enumerate(values):
         recipients = len(boxes.mailbox.recipients)
         outcome = await ended(delivery, Record(0, at, value))
@@ -186,7 +186,7 @@ async def deal_with(boxes: Receivers, composer: Composer, values: list[bytes], w
         assert set(boxes.mailbox.recipients[recipients:]) <= {"ann@example.org"}
         letters = [DeadLetter.model_validate_json(one) for one in topics.of("homeroom.dead-letters")]
         assert (at in {one.offset for one in letters}) == (outcome not in NO_LETTER)
-        line = await line_of(composer, value)
+        line = await preview_line(composer, value)
         assert line["would"]
     for said in topics.of("homeroom.feedback"):
         feedback_adapter.validate_json(said)  # or it would be a dead letter of the worker's
@@ -226,4 +226,4 @@ async def test_a_defect_in_dealing_with_one_nudge_is_its_dead_letter_and_not_the
     (letter,) = [DeadLetter.model_validate_json(one) for one in topics.of("homeroom.dead-letters")]
     assert (letter.offset, letter.reason, letter.detail) == (7, "failed", letter.detail)
     assert letter.detail.startswith("ZeroDivisionError at ")
-    assert topics.receipts.standing("n").final, "and it is not tried again"
+    assert topics.receipts.state_of("n").final, "and it is not tried again"

@@ -19,7 +19,7 @@ from notifier.addresses import FileBook, contact_of
 from notifier.composing import Composer, Unsendable
 from notifier.errors import NotifierError
 from notifier.links import Links
-from notifier.outgoing import Outgoing, in_a_line
+from notifier.outgoing import OutgoingMessage, in_a_line
 from notifier.providers import Providers
 from notifier.rendering import Rendered, Templates
 from tests.notifier.nudging import nudge
@@ -61,7 +61,7 @@ def sent_to(server: tuple[Box, Providers], given: str, words: Rendered | None = 
     if address is None:
         return None
     before = len(box.taken)
-    message = Outgoing("n", (nudge("n"),), address, words or Rendered("title", "text", "<p>text</p>"))
+    message = OutgoingMessage("n", (nudge("n"),), address, words or Rendered("title", "text", "<p>text</p>"))
     answer = asyncio.run(providers.send(message))
     assert answer.kind == "taken", answer
     ((told, mail),) = box.taken[before:]
@@ -168,7 +168,7 @@ def test_no_words_make_a_header_a_recipient_or_an_end(
     before = len(box.taken)
     one = nudge("n").model_copy(update={"nudge_id": name})
     unsubscribe = LINKS.link(one, "unsubscribed")
-    message = Outgoing(name, (one,), "ann@example.org", Rendered(title, text, html), unsubscribe)
+    message = OutgoingMessage(name, (one,), "ann@example.org", Rendered(title, text, html), unsubscribe)
     assert asyncio.run(providers.send(message)).kind == "taken"
     ((told, mail),) = box.taken[before:]
     assert told == ["ann@example.org"]
@@ -198,8 +198,8 @@ async def test_an_instructor_s_mail_address_is_read_as_one_too(
     staff = Providers({"instructor": providers._urls["email"]})
     address = contact_of({"instructor": given}).addresses["instructor"]
     before, one = len(box.taken), nudge("n", channel="instructor")
-    answer = await staff.send(Outgoing("n", (one,), address, Rendered("title", "text", "")))
-    assert staff.takes("instructor", address) == (answer.kind == "taken") == (meant is not None)
+    answer = await staff.send(OutgoingMessage("n", (one,), address, Rendered("title", "text", "")))
+    assert staff.accepts("instructor", address) == (answer.kind == "taken") == (meant is not None)
     assert [told for told, _ in box.taken[before:]] == ([[meant]] if meant else [])
 
 
@@ -207,7 +207,9 @@ def test_without_an_address_nobody_gets_it(server: tuple[Box, Providers]) -> Non
     """Not even the address that the URL was tried with at the start."""
     box, providers = server
     before = len(box.taken)
-    answer = asyncio.run(providers.send(Outgoing("n", (nudge("n"),), "", Rendered("title", "text", ""))))
+    answer = asyncio.run(
+        providers.send(OutgoingMessage("n", (nudge("n"),), "", Rendered("title", "text", "")))
+    )
     assert (answer.kind, box.taken[before:]) == ("rejected", [])
 
 

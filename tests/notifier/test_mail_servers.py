@@ -16,7 +16,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from local.brokers import free_port
 from notifier.answers import Answer
-from notifier.outgoing import Outgoing
+from notifier.outgoing import OutgoingMessage
 from notifier.providers import Providers
 from notifier.rendering import Rendered
 from schemas.learner import Channel
@@ -75,7 +75,7 @@ def knows(_: SMTP, __: Session, ___: Envelope, ____: str, login: Any) -> AuthRes
 
 
 async def sent(url: str, channel: Channel = "email", address: str = "ann@example.org") -> Answer:
-    message = Outgoing("n", (nudge("n", channel=channel),), address, Rendered("title", "text", ""))
+    message = OutgoingMessage("n", (nudge("n", channel=channel),), address, Rendered("title", "text", ""))
     return await Providers({channel: url}).send(message)
 
 
@@ -132,7 +132,7 @@ async def test_a_mailbox_of_the_staff_s_or_several_need_no_address() -> None:
         url = url.replace("head@", "gone@")
         some = await sent(url, "instructor", "")
         assert some.kind == "taken"
-        assert some.why == "1 of 2 left out: 550 5.1.1 to RCPT TO", "it is told, though the mail has gone"
+        assert some.reason == "1 of 2 left out: 550 5.1.1 to RCPT TO", "it is told, though the mail has gone"
         none = await sent(url.replace("tutors@", "gone@"), "instructor", "")
         assert none == Answer("rejected", "550 5.1.1 to RCPT TO")
     assert [who for who, _, _ in box.came] == [
@@ -145,7 +145,7 @@ async def test_an_address_beyond_ascii_is_rejected_where_the_server_does_not_tak
     with listening(Box(), enable_SMTPUTF8=False) as port:
         told = await sent(f"mailto://127.0.0.1:{port}?{WHOM}", address="jörg@example.org")
     assert told.kind == "rejected"
-    assert "SMTPUTF8" in told.why
+    assert "SMTPUTF8" in told.reason
 
 
 def hang_up(server: SMTP) -> None:

@@ -7,8 +7,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.intake import Record
-from notifier.parcels import Digests, digest_of
+from notifier.bundles import Digests, digest_name
+from notifier.nudge_consumer import Record
 from schemas.learner import Channel
 from schemas.nudge import Nudge
 from tests.notifier.nudging import nudge
@@ -43,13 +43,13 @@ def test_each_nudge_is_in_one_parcel_once(
         joined = [there.enter_context(digests.joined(one, record)) for record, one in records]
         by_name = {digest.name: digest for digest in joined}
         assert len(by_name) == len({of[number] for number in nudges})
-        parcels = [one.parcel(lambda one: int(one.nudge_id[1:]) not in unwanted) for one in by_name.values()]
-        sent = [one for parcel in parcels for one in parcel.nudges]
+        bundles = [one.bundle(lambda one: int(one.nudge_id[1:]) not in unwanted) for one in by_name.values()]
+        sent = [one for bundle in bundles for one in bundle.nudges]
         assert sorted(one.nudge_id for one in sent) == sorted(f"n{number}" for number in {*of} - unwanted)
-        for parcel in parcels:
-            assert [one.decided_at for one in parcel.nudges] == sorted(
-                one.decided_at for one in parcel.nudges
+        for bundle in bundles:
+            assert [one.decided_at for one in bundle.nudges] == sorted(
+                one.decided_at for one in bundle.nudges
             )
-            assert {digest_of(one) for one in parcel.nudges} <= {parcel.nudge_id}
-            assert len(parcel.records) == len(parcel.nudges)
+            assert {digest_name(one) for one in bundle.nudges} <= {bundle.nudge_id}
+            assert len(bundle.records) == len(bundle.nudges)
     assert not digests._digests, "nothing is left"

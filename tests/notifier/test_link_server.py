@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from notifier.link_server import Bounds, serve_links
 from notifier.links import Links
-from notifier.listening import Bounds, listening
 from notifier.metrics import Metrics
-from notifier.web import app_of
+from notifier.web import create_link_app
 from tests.notifier.nudging import nudge
 
 LINKS = Links("http://127.0.0.1", "sixteen characters")
@@ -25,13 +25,13 @@ UNSUBSCRIBE = f"POST /unsubscribed/{LINKS.token(nudge('n'), 'unsubscribed')} HTT
 Connect = Callable[[], socket.socket]
 
 
-class Said:
+class FakeOutbox:
     """Stands for the outbox, whose broker is not what is tested: keeps what it is told."""
 
     def __init__(self) -> None:
         self.said: list[Any] = []
 
-    def followed(self, said: Any) -> None:
+    def send_link_feedback(self, said: Any) -> None:
         self.said.append(said)
 
     async def flush(self) -> None:
@@ -47,8 +47,8 @@ def port() -> Iterator[int]:
     async def serve() -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             found.append(probe.getsockname()[1])
-        app = app_of(LINKS, Said(), Metrics())  # type: ignore[arg-type]
-        async with listening(app, "127.0.0.1", found[0], Bounds(head_s=1.0, answer_s=1.5, most=MOST)):
+        app = create_link_app(LINKS, FakeOutbox(), Metrics())  # type: ignore[arg-type]
+        async with serve_links(app, "127.0.0.1", found[0], Bounds(head_s=1.0, answer_s=1.5, most=MOST)):
             ready.set()
             await ended.wait()
 
