@@ -12,8 +12,8 @@ from nudges.experiments.outcomes import OutcomeName
 class HoldoutEffects:
     """See :class:`console.ports.Effects`; intervals stay valid however often the page is looked at."""
 
-    def of(self, counted: Sequence[OutcomeCount]) -> list[Difference]:
-        """See :meth:`console.ports.Effects.of`."""
+    def differences(self, counts: Sequence[OutcomeCount]) -> list[Difference]:
+        """See :meth:`console.ports.Effects.differences`."""
         found = report.effect_lines(
             report.OutcomeCount(
                 one.campaign,
@@ -23,7 +23,7 @@ class HoldoutEffects:
                 one.known,
                 one.happened,
             )
-            for one in counted
+            for one in counts
         )
         return [_difference(line) for line in found]
 

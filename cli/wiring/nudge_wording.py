@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from console.ports import Proposed
+from console.ports import ProposedNudge
 from nudges.policy import Policy
 from schemas.risk import Reason
 from streams.policy_files import PolicyFileError, read_all
@@ -19,7 +19,7 @@ class PolicyWording:
         self._path = path
         self._policies = {policy.version: policy for policy in (default, *self._read())}
 
-    def text(self, proposed: Proposed) -> str | None:
+    def text(self, proposed: ProposedNudge) -> str | None:
         """See :meth:`console.ports.Wording.text`."""
         policy = self._of(proposed.policy_version)
         campaigns = policy.campaigns if policy else ()

@@ -1,1 +1,2 @@
-"""The instructors' page: what the API tells, rendered on the server. Works without scripts, better with."""
+"""The instructors' pages: the API's data rendered on the server. They work without scripts, better with
+them."""

@@ -87,7 +87,7 @@ def test_an_example_is_one_of_its_model(model: type[BaseModel]) -> None:
     shown = extra["examples"]
     assert isinstance(shown, list)
     assert shown
-    takes = model in (models.Said, models.Wishes, models.Question, Verdict)
+    takes = model in (models.InstructorFeedback, models.PreferencesUpdate, models.Question, Verdict)
     for example in shown:
         found = model.model_validate(example)
         assert found.model_dump(mode="json", exclude_unset=takes) == example

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, e
 
 from console.app import create_app
 from console.models import Risk
-from console.pages.reasons import Help, help_of, muted_before
+from console.pages.reasons import ReliefHint, help_of, muted_before
 from console.pages.rendering import likely
 from console.parts import Parts
 from console.queries import nudges
@@ -250,7 +250,7 @@ def test_a_learner_s_page_says_what_would_bring_the_risk_down(open_page: Open, c
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def helps(risk: Risk) -> list[Help]:
+def helps(risk: Risk) -> list[ReliefHint]:
     return [help_ for reason in risk.reasons if (help_ := help_of(reason, risk)) is not None]
 
 
@@ -378,7 +378,7 @@ def test_a_page_counts_what_waits_and_asks_for_no_more(
         monkeypatch.setattr(Readers, "rows", noted)
         page.goto("/courses")
         expect(page.locator("nav .count")).to_have_text("2 waiting")
-        assert nudges.HOW_MANY_WAIT in asked
+        assert nudges.COUNT_WAITING in asked
         assert not {nudges.WAITING, nudges.REASONS} & {*asked}
         waiting = {one["nudge_id"] for one in client.get("/nudges/waiting").json()}
         assert waiting == {proposal, another}

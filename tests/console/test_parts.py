@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console import access
-from console.access import AccessError, KeyRing, entry, hashed, make_key, read_keys
+from console.access import AccessError, KeyRing, entry, hash_key, make_key, read_keys
 from console.conditional import matches
 from console.errors import ProblemError
 from console.limits import Buckets, Limit
-from console.models import Risk, Why, Word
+from console.models import FeedbackEvent, Risk, RiskReason
 from console.pages.reasons import help_of, most_help, muted_before
-from console.pages.rendering import ago, data, likely, moved, percent, shade
-from console.pages.routes import own
-from console.pages.urgency import parts
+from console.pages.rendering import ago, json_script, level_change, likely, percent, shade
+from console.pages.routes import own_path
+from console.pages.urgency import sections
 from console.queries import cursors
 from console.sessions import SESSION_S, Sessions
-from console.steps import ANY, GETTING_BETTER, STEPS, step_for, step_of
+from console.steps import DEFAULT_STEP, ENCOURAGE, STEPS, step_for, step_of
 from schemas.risk import RISK_LEVELS, RiskLevel
 
 
@@ -108,7 +108,7 @@ def test_nobody_makes_a_session_up(text: str, place: int, sign: str) -> None:
 
 
 def test_the_file_of_keys_is_read_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "LOOK_S", 0.0)
+    monkeypatch.setattr(access, "CHECK_EVERY_S", 0.0)
     (one, kept), (two, added) = make_key("one", "viewer", []), make_key("two", "admin", [])
     file = tmp_path / "keys.toml"
     file.write_text(entry(kept))
@@ -131,20 +131,20 @@ def test_the_file_of_keys_is_read_when_it_changes(tmp_path: Path, monkeypatch: p
 @given(st.text(max_size=30) | st.text("/\\\t\n\r :@.?#%aehpt", max_size=12).map(lambda text: "/" + text))
 def test_a_form_leads_to_our_own_pages_alone(path: str) -> None:
     """By what browsers make of an address: they drop tabs and ends of lines, and turn ``\\`` round."""
-    seen = re.sub(r"[\t\n\r]", "", own(path).strip()).replace("\\", "/")
+    seen = re.sub(r"[\t\n\r]", "", own_path(path).strip()).replace("\\", "/")
     assert urlsplit(urljoin("http://console.example/login", seen)).netloc == "console.example"
-    assert own("/learners/ab?run=BBB%2F2014B&x=1#top") == "/learners/ab?run=BBB%2F2014B&x=1#top"
+    assert own_path("/learners/ab?run=BBB%2F2014B&x=1#top") == "/learners/ab?run=BBB%2F2014B&x=1#top"
 
 
 def test_a_bucket_empties_and_fills() -> None:
     clock = Clock()
     buckets = Buckets(Limit(rate=2, burst=3), clock)
-    assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 1]
-    assert buckets.take("b") == 0
+    assert [buckets.acquire("a") for _ in range(4)] == [0, 0, 0, 1]
+    assert buckets.acquire("b") == 0
     clock.now = 0.5
-    assert [buckets.take("a") for _ in range(2)] == [0, 1]
+    assert [buckets.acquire("a") for _ in range(2)] == [0, 1]
     clock.now = 1000
-    assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 1]
+    assert [buckets.acquire("a") for _ in range(4)] == [0, 0, 0, 1]
 
 
 def test_a_cursor_comes_back_for_its_order_alone() -> None:
@@ -172,7 +172,7 @@ def test_values_in_words() -> None:
     assert [shade(number, 100) for number in (0, 1, 100)] == [0, 2, 9]
     assert muted_before("<b> (before: <i>)") == '&lt;b&gt; <span class="meta">(before: &lt;i&gt;)</span>'
     assert muted_before("<b>") == "&lt;b&gt;"
-    assert "</script" not in data({"x": "</script><b>&"})
+    assert "</script" not in json_script({"x": "</script><b>&"})
 
 
 DIFFER = "differ by 0.5 from week to week (before: 2.0)"
@@ -236,16 +236,16 @@ TYPICAL = "as for a typical learner of the course"
     ],
 )
 def test_what_would_help_is_said_in_few_words(text: str, relief: str, shown: str) -> None:
-    found = help_of(Why(text=text, contribution=1.0, relief=relief), listed("high", 0))
+    found = help_of(RiskReason(text=text, contribution=1.0, relief=relief), listed("high", 0))
     assert found is not None
     assert (found.how, f"{found.probability:.0%}") == (shown, relief.split()[-2] + "%")
 
 
 def test_what_would_help_most_is_below_what_is_estimated_now() -> None:
     whys = [
-        Why(text="no clicks", contribution=2.0, relief=None),
-        Why(text="no activity", contribution=1.0, relief="active again: 80 %"),
-        Why(text="all missed", contribution=0.5, relief=f"{TYPICAL} (none missed): 65 %"),
+        RiskReason(text="no clicks", contribution=2.0, relief=None),
+        RiskReason(text="no activity", contribution=1.0, relief="active again: 80 %"),
+        RiskReason(text="all missed", contribution=0.5, relief=f"{TYPICAL} (none missed): 65 %"),
     ]
     shown = {
         now: most_help(listed("high", 0).model_copy(update={"reasons": whys, "probability": now}))
@@ -258,13 +258,17 @@ def test_what_would_help_most_is_below_what_is_estimated_now() -> None:
 def test_every_step_can_be_reached() -> None:
     reached = {step_for(beginnings[-1] + "_7") for beginnings, _ in STEPS}
     assert reached == {words for _, words in STEPS}
-    assert step_for("") == ANY
-    assert hashed("a") != hashed("b")
+    assert step_for("") == DEFAULT_STEP
+    assert hash_key("a") != hash_key("b")
 
 
 def listed(level: str, days: int | None, *, was: str = "medium", answered: bool = False) -> Risk:
     day = date(2026, 5, 15)
-    word = Word(kind="helped", at=datetime(2026, 5, 15, tzinfo=UTC), course_run="a/1") if answered else None
+    word = (
+        FeedbackEvent(kind="helped", at=datetime(2026, 5, 15, tzinfo=UTC), course_run="a/1")
+        if answered
+        else None
+    )
     changed = None if days is None else day - timedelta(days=days)
     return Risk.model_validate(
         {
@@ -293,7 +297,7 @@ def test_today_is_cut_where_what_is_new_ends() -> None:
         listed("medium", 3, was="high"),
         listed("high", 0, answered=True),
     ]
-    found = [(part.title, len(part.risks)) for part in parts(page, "urgency", date(2026, 5, 15))]
+    found = [(part.title, len(part.risks)) for part in sections(page, "urgency", date(2026, 5, 15))]
     assert found == [
         ("New at high risk since yesterday", 2),
         ("New at high risk this week", 2),
@@ -302,7 +306,7 @@ def test_today_is_cut_where_what_is_new_ends() -> None:
         ("Fell to medium risk", 1),
         ("Already answered", 1),
     ]
-    assert [len(part.risks) for part in parts(page, "probability", date(2026, 5, 15))] == [len(page)]
+    assert [len(part.risks) for part in sections(page, "probability", date(2026, 5, 15))] == [len(page)]
 
 
 LEVEL = st.sampled_from(RISK_LEVELS)
@@ -324,15 +328,15 @@ def test_what_a_card_says_of_a_change_agrees_with_the_levels_and_the_numbers(
         previous_level=previous,
         previous_probability=before,
     )
-    words, step = moved(risk), step_of(risk, [feature] if feature else [])
+    words, step = level_change(risk), step_of(risk, [feature] if feature else [])
     ranks = RISK_LEVELS.index(level), RISK_LEVELS.index(previous)
     assert words.startswith("Rose") == (ranks[0] > ranks[1])
     assert words.startswith("Fell") == (ranks[0] < ranks[1])
-    if step == GETTING_BETTER:
+    if step == ENCOURAGE:
         assert words.startswith("Fell")
         assert probability <= before
     assert (step == "") == (level == "low")
-    (part,) = parts([risk], "urgency", date(2026, 3, 2))
+    (part,) = sections([risk], "urgency", date(2026, 3, 2))
     assert not (part.title.startswith(("Rose", "New at high")) and words.startswith("Fell"))
     assert not (part.title.startswith("Fell") and words.startswith("Rose"))
 
@@ -347,5 +351,5 @@ def test_who_has_not_changed_is_not_said_to_have(probability: float, feature: st
         level="medium",
         model_state="serving",
     )
-    assert moved(risk) == "No change since the course began"
+    assert level_change(risk) == "No change since the course began"
     assert step_of(risk, [feature]) == step_for(feature)

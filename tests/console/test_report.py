@@ -91,7 +91,7 @@ def share(relief: str) -> int:
 def test_a_long_list_is_cut_and_still_counted(console: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     readers = Readers(console.store)
     whole = words(weekly(readers, COURSE, WEEK))
-    monkeypatch.setattr("console.report.LISTED", 1)
+    monkeypatch.setattr("console.report.MAX_LISTED", 1)
     cut = words(weekly(readers, COURSE, WEEK))
     readers.close()
     counted = re.search(r"newly at high risk (\d+) ", whole)
