@@ -68,11 +68,11 @@ def install_handlers(app: FastAPI, page: Page) -> None:
     """Install handlers that answer errors of the API with a problem, others with a page."""
 
     @app.exception_handler(ProblemError)
-    async def _ours(_: Request, error: ProblemError) -> Response:
+    async def _problem_error(_: Request, error: ProblemError) -> Response:
         return problem_response(error.status, error.detail, error.kind, error.headers)
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> Response:
+    async def _http_error(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers) if error.headers else None
         if not request.url.path.startswith(("/api/", "/static/")):
             return page(request, HTTPStatus(error.status_code), str(error.detail))
@@ -92,13 +92,13 @@ def install_handlers(app: FastAPI, page: Page) -> None:
         return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, "invalid", errors=errors)
 
     @app.exception_handler(UnknownFeatureError)
-    async def _feature(_: Request, error: UnknownFeatureError) -> Response:
+    async def _unknown_feature(_: Request, error: UnknownFeatureError) -> Response:
         return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), "invalid")
 
     @app.exception_handler(StoreDown)
     @app.exception_handler(OutboxDownError)
     @app.exception_handler(NoModelError)
-    async def _away(_: Request, error: Exception) -> Response:
+    async def _unavailable(_: Request, error: Exception) -> Response:
         log.warning("%s: %s", type(error).__name__, error)
         return problem_response(
             HTTPStatus.SERVICE_UNAVAILABLE, DETAILS[type(error)], headers={"Retry-After": "5"}

@@ -385,11 +385,8 @@ class Policy(Rule):
 
 def raising_reasons(change: RiskChange) -> list[Reason]:
     """The reasons that raise the risk and are about the learner, the heaviest first."""
-    raising = [
-        reason
-        for reason in change.reasons
-        if reason.contribution > 0 and reason.feature not in (MODEL, MEMORY, RUN)
-    ]
+    own_reasons = (reason for reason in change.reasons if reason.feature not in (MODEL, MEMORY, RUN))
+    raising = [reason for reason in own_reasons if reason.contribution > 0]
     return sorted(raising, key=lambda reason: -reason.contribution)
 
 

@@ -86,7 +86,7 @@ class NotSignedInError(ProblemError):
         super().__init__(HTTPStatus.UNAUTHORIZED, "Sign in first.")
 
 
-def visitor(request: Request) -> ApiKey:
+def session_key(request: Request) -> ApiKey:
     """The key of the request's session.
 
     Raises:
@@ -103,7 +103,7 @@ def visitor(request: Request) -> ApiKey:
     return key
 
 
-Visitor = Annotated[ApiKey, Depends(visitor)]
+SessionKey = Annotated[ApiKey, Depends(session_key)]
 EMPTY_AS_NONE = BeforeValidator(lambda value: value or None)
 """A form field without a choice is sent empty, and means the same as a missing one."""
 
@@ -117,7 +117,7 @@ def _page(request: Request, name: str, key: ApiKey | None, **values: Any) -> Res
     common = {
         "name": name,
         "key": key,
-        "here": _here(request),
+        "here": _current_path(request),
         "replay": service.parts.replay,
         "newest": newest,
         "stale": service.scope.stale(newest),
@@ -128,7 +128,7 @@ def _page(request: Request, name: str, key: ApiKey | None, **values: Any) -> Res
     return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
 
-def _here(request: Request) -> str:
+def _current_path(request: Request) -> str:
     """The page's path and query, to which its forms and the sign-in return."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
@@ -145,7 +145,7 @@ def own_path(path: str) -> str:
 def failed(request: Request, status: HTTPStatus, detail: str) -> Response:
     """Render an error as a page; without a session, redirect to the sign-in."""
     if status == HTTPStatus.UNAUTHORIZED and request.method in ("GET", "HEAD"):
-        here = _here(request)
+        here = _current_path(request)
         login = f"/login?{urlencode({'next': here})}" if here != "/" else "/login"
         return RedirectResponse(login, HTTPStatus.SEE_OTHER)
     values = {
@@ -169,7 +169,7 @@ def failed(request: Request, status: HTTPStatus, detail: str) -> Response:
 @router.get("/")
 def today(
     request: Request,
-    key: Visitor,
+    key: SessionKey,
     service: ServiceDep,
     course_run: str = "",
     level: Annotated[RiskLevel | None, EMPTY_AS_NONE] = None,
@@ -201,13 +201,13 @@ def today(
 
 
 @router.get("/courses")
-def courses(request: Request, key: Visitor, service: ServiceDep) -> Response:
+def courses(request: Request, key: SessionKey, service: ServiceDep) -> Response:
     """All course runs of the scope."""
     return _page(request, "courses", key, courses=service.courses.overview(key))
 
 
 @router.get("/course")
-def course(request: Request, key: Visitor, service: ServiceDep, run: str) -> Response:
+def course(request: Request, key: SessionKey, service: ServiceDep, run: str) -> Response:
     """One course run: how it stands, risk by week, engagement by day."""
     story = service.courses.story(key, run)
     page = service.learners.at_risk(key, [run], Filters(), "urgency", None, 5)
@@ -216,7 +216,7 @@ def course(request: Request, key: Visitor, service: ServiceDep, run: str) -> Res
 
 @router.get("/learners/{learner}")
 def learner(
-    request: Request, key: Visitor, service: ServiceDep, learner: str, run: str, note: Note = ""
+    request: Request, key: SessionKey, service: ServiceDep, learner: str, run: str, note: Note = ""
 ) -> Response:
     """One enrolment from its first estimate to now."""
     found = service.learners.learner(key, learner)
@@ -233,7 +233,7 @@ def learner(
 
 
 @router.get("/interventions")
-def interventions(request: Request, key: Visitor, service: ServiceDep) -> Response:
+def interventions(request: Request, key: SessionKey, service: ServiceDep) -> Response:
     """Decisions, and their effect as far as it is known."""
     return _page(
         request,
@@ -245,7 +245,7 @@ def interventions(request: Request, key: Visitor, service: ServiceDep) -> Respon
 
 
 @router.get("/queue")
-def queue(request: Request, key: Visitor, service: ServiceDep, note: Note = "") -> Response:
+def queue(request: Request, key: SessionKey, service: ServiceDep, note: Note = "") -> Response:
     """Nudges that wait for approval."""
     return _page(request, "queue", key, proposals=service.nudges.proposals(key), note=NOTES.get(note, ""))
 
@@ -261,7 +261,7 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def _back(form: dict[str, str], note: str) -> Response:
+def _redirect_back(form: dict[str, str], note: str) -> Response:
     """Redirect to the page of the form, if it is one of ours."""
     path, _, query = own_path(form.get("back", "/")).partition("?")
     params = {name: values[0] for name, values in parse_qs(query).items() if name != "note"}
@@ -269,7 +269,7 @@ def _back(form: dict[str, str], note: str) -> Response:
 
 
 @router.post("/feedback")
-async def feedback(request: Request, key: Visitor, service: ServiceDep) -> Response:
+async def feedback(request: Request, key: SessionKey, service: ServiceDep) -> Response:
     """Send an instructor's feedback on a learner."""
     form = await _form(request)
     try:
@@ -279,18 +279,18 @@ async def feedback(request: Request, key: Visitor, service: ServiceDep) -> Respo
     except ValidationError:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "This form is not complete.") from None
     await run_in_threadpool(service.feedback.send, key, message)
-    return _back(form, "feedback")
+    return _redirect_back(form, "feedback")
 
 
 @router.post("/verdict")
-async def verdict(request: Request, key: Visitor, service: ServiceDep) -> Response:
+async def verdict(request: Request, key: SessionKey, service: ServiceDep) -> Response:
     """Approve or decline a nudge that waits."""
     form = await _form(request)
     answer = form.get("verdict")
     if answer not in ("approved", "declined"):
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "This form is not complete.")
     await run_in_threadpool(service.feedback.answer, key, form.get("nudge", ""), answer)  # type: ignore[arg-type]
-    return _back(form, answer)
+    return _redirect_back(form, answer)
 
 
 # -- sessions -------------------------------------------------------------------------------------------
