@@ -59,8 +59,8 @@ def server(answers: Sequence[bytes], *, mail: bool) -> Iterator[int]:
 
 
 async def sent(channel: Channel, url: str) -> Answer:
-    one = nudge("n", channel=channel)
-    message = OutgoingMessage("n", (one,), "ann@example.org", Rendered("title", "text", ""))
+    due = nudge("n", channel=channel)
+    message = OutgoingMessage("n", (due,), "ann@example.org", Rendered("title", "text", ""))
     return await Providers({channel: url}).send(message)
 
 
@@ -130,8 +130,8 @@ async def test_where_nothing_listens_it_may_be_tried_again(channel: Channel, url
 async def test_why_is_told_by_codes_without_the_words_that_may_hold_an_address() -> None:
     answers = [*HELLO[:3], b"550 5.1.1 <ann@example.org>: nobody here", b"250 bye"]
     with server(answers, mail=True) as port:
-        told = await sent("email", f"mailto://127.0.0.1:{port}?from=a@example.org&to={{address}}")
-    assert told == Answer("rejected", "550 5.1.1 to RCPT TO")
+        answer = await sent("email", f"mailto://127.0.0.1:{port}?from=a@example.org&to={{address}}")
+    assert answer == Answer("rejected", "550 5.1.1 to RCPT TO")
     with server([HEADER + b"503 Busy\r\nContent-Length: 0\r\n\r\n"], mail=False) as port:
         assert await sent("in_app", f"json://127.0.0.1:{port}/x") == Answer("refused", "HTTP 503")
 
@@ -143,10 +143,10 @@ async def test_missing_certificates_are_a_refusal_and_no_end(
     """They raise an error that Apprise does not catch, before anything is sent."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     channel: Channel = "sms" if url == TWILIO else "in_app"
-    one = nudge("n", channel=channel)
+    due = nudge("n", channel=channel)
     providers = Providers({channel: url.replace("{port}", str(free_port()))})
-    told = await providers.send(OutgoingMessage("n", (one,), "+4917012345678", Rendered("", "text", "")))
-    assert told == Answer("refused", "OSError")
+    answer = await providers.send(OutgoingMessage("n", (due,), "+4917012345678", Rendered("", "text", "")))
+    assert answer == Answer("refused", "OSError")
 
 
 @pytest.mark.parametrize(
@@ -166,10 +166,10 @@ async def test_whatever_a_plugin_raises_is_an_answer_and_as_it_may_have_sent_not
 
 async def test_a_mail_server_whose_certificate_is_not_good_is_a_refusal() -> None:
     with server([b"hello?"], mail=True) as port:
-        told = await sent(
+        answer = await sent(
             "email", f"mailtos://127.0.0.1:{port}?from=a@example.org&to={{address}}&mode=ssl&cto=5"
         )
-    assert (told.kind, told.reason) == ("refused", "SSLError")
+    assert (answer.kind, answer.reason) == ("refused", "SSLError")
 
 
 def test_what_comes_of_no_library_is_judged_by_its_kind() -> None:

@@ -25,8 +25,8 @@ def receipt(state: ReceiptState, claim: str, attempt: int = 1, name: str = "n") 
 
 def after(*receipts: NudgeReceipt) -> Claims:
     claims = Claims()
-    for one in receipts:
-        claims.apply(one)
+    for next_receipt in receipts:
+        claims.apply(next_receipt)
     return claims
 
 

@@ -78,10 +78,10 @@ def test_what_is_taken_is_among_the_targets_whole(name: str, address: str) -> No
     if not takes(name, address):
         return
     plugin = Apprise.instantiate(URLS[name][1].replace("{address}", percent(address)))
-    held = [one for one in vars(plugin).values() if isinstance(one, list | set | tuple) and one]
-    listed = [str(one) for values in held for one in values]
+    held = [value for value in vars(plugin).values() if isinstance(value, list | set | tuple) and value]
+    listed = [str(target) for values in held for target in values]
     if listed:
-        assert any(address.removeprefix("+") in one for one in listed)
+        assert any(address.removeprefix("+") in target for target in listed)
         assert isinstance(plugin, NotifyBase)
         assert len(plugin) == 1
 
@@ -92,9 +92,9 @@ def percent(address: str) -> str:
 
 async def test_what_would_go_to_somebody_else_is_not_sent() -> None:
     """No net is needed to know it; with the sender in its place, Twilio was asked."""
-    one = nudge("n", channel="sms")
+    due = nudge("n", channel="sms")
     for address in ("", "12345"):
         answer = await PROVIDERS["twilio"].send(
-            OutgoingMessage("n", (one,), address, Rendered("", "text", ""))
+            OutgoingMessage("n", (due,), address, Rendered("", "text", ""))
         )
         assert (answer.kind, answer.reason) == ("rejected", "it would be sent to another address")

@@ -73,6 +73,6 @@ def test_a_no_is_taken_back_by_the_learner_or_by_an_admin_who_says_why() -> None
         later = feedback(
             type="preferences", event_id="f", occurred_at=NOW + timedelta(minutes=1), opted_out=[], **who
         )
-        for said in (later, feedback(type="feedback", kind="unsubscribed", channel="email"), later):
-            withdrawals.apply_feedback_record(said)
+        for message in (later, feedback(type="feedback", kind="unsubscribed", channel="email"), later):
+            withdrawals.apply_feedback_record(message)
         assert (withdrawals.reason_against(nudge("n"), NOW) is None) == open_again, who

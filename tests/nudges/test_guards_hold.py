@@ -52,18 +52,18 @@ def test_processes_and_a_log_add_up_to_the_same(tmp_path: Path) -> None:
     for number in range(5):
         straight.add(one_learner(number))
 
-    def told(learners: int, seed: int = 3) -> tuple[Audit, int]:
-        log, found = Log.open(tmp_path / "log", seed, at_once=False), Audit()
-        known = len(log.known)
+    def resume(learners: int, seed: int = 3) -> tuple[Audit, int]:
+        log, total = Log.open(tmp_path / "log", seed, at_once=False), Audit()
+        resumed = len(log.known)
         with closing(blocks(one_learner, 2, log)) as audits:
             for audit in islice(audits, learners):
-                found.add(audit)
-        return found, known
+                total.add(audit)
+        return total, resumed
 
-    assert told(2)[1] == 0
-    assert told(5) == (straight, 2)
-    assert told(5) == (straight, 5)
-    assert told(1, seed=4)[1] == 0
+    assert resume(2)[1] == 0
+    assert resume(5) == (straight, 2)
+    assert resume(5) == (straight, 5)
+    assert resume(1, seed=4)[1] == 0
 
 
 def test_a_learner_with_a_violation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

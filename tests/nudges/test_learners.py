@@ -70,11 +70,11 @@ def test_what_waits_for_its_time_counts_as_if_it_were_heard_then(
         waiting = waiting.defer(one)
     learner, due = waiting.pop_due_wishes(now)
     assert [one["occurred_at"] for one in due] == sorted(
-        int(one["occurred_at"].timestamp()) for one in wishes if one["occurred_at"] <= instant(now)
+        int(wish["occurred_at"].timestamp()) for wish in wishes if wish["occurred_at"] <= instant(now)
     )
     for said in due:
         learner = update_learner(learner, said)
-    straight = after([one for one in wishes if one["occurred_at"] <= instant(now)])
+    straight = after([wish for wish in wishes if wish["occurred_at"] <= instant(now)])
     assert (learner.wishes, learner.consent) == (straight.wishes, straight.consent)
     assert len(learner.ahead) == len(wishes) - len(due)
 
@@ -123,12 +123,12 @@ def test_a_message_counts_once_whoever_tells_of_it() -> None:
         feedback("delivered", NOON + 9, "c"),  # of what?
         feedback("sent", NOON, "d"),
     ]
-    assert [one.message_id for one in after(told).sendings] == ["d", "n"]
+    assert [sending.message_id for sending in after(told).sendings] == ["d", "n"]
 
 
 def test_what_no_cap_can_reach_is_forgotten() -> None:
     learner = after([feedback("sent", NOON - 90 * DAY, "a"), feedback("sent", NOON - 90 * DAY + 1, "b")])
-    assert [one.message_id for one in learner.forget(NOON).sendings] == ["b"]
+    assert [sending.message_id for sending in learner.forget(NOON).sendings] == ["b"]
 
 
 def test_a_zone_of_preferences_goes_before_that_of_an_enrolment() -> None:

@@ -81,7 +81,7 @@ def test_every_mistake_is_told_once_and_in_order() -> None:
     text = SHIPPED.replace("[email]", "[mail]").replace("days: 7", "days: 0").replace("0.1", "2")
     with pytest.raises(PolicyError) as caught:
         parse_policy(text)
-    assert [one.path for one in caught.value.problems] == [
+    assert [problem.path for problem in caught.value.problems] == [
         "campaigns[0].channels[0]",
         "caps[0].days",
         "holdout_share",

@@ -21,7 +21,9 @@ def outcomes(n: int, seed: int) -> tuple[Ints, Ints, Ints]:
 
 
 def by_variant(contexts: Ints, variants: Ints, rewards: Ints) -> Ints:
-    return np.stack([outcome_sums(contexts[variants == one], rewards[variants == one]) for one in range(3)])
+    return np.stack(
+        [outcome_sums(contexts[variants == variant], rewards[variants == variant]) for variant in range(3)]
+    )
 
 
 def learned(n: int, seed: int = 1) -> Ints:
@@ -111,19 +113,19 @@ def test_stages_are_told_apart_by_their_own_means() -> None:
 def test_partitions_add_up_to_the_same_bytes() -> None:
     contexts, variants, rewards = outcomes(999, 2)
     whole = by_variant(contexts, variants, rewards)
-    parts = [by_variant(contexts[at::4], variants[at::4], rewards[at::4]) for at in (2, 0, 3, 1)]
+    parts = [by_variant(contexts[start::4], variants[start::4], rewards[start::4]) for start in (2, 0, 3, 1)]
     assert sum(parts, np.zeros((3, 2, 3), np.int64)).tobytes() == whole.tobytes()
     assert int(whole[:, 0, 0].sum()) == 999
 
 
 def test_what_is_seen_of_a_decision() -> None:
-    found = {
+    distinct = {
         context_of(group, level)
         for group in ("deadlines", "silence", "volume", None)
         for level in ("low", "medium")
     }
-    assert len(found) == 6
-    assert all(len(one) == len(INPUTS) and one[0] == 1 for one in found)
+    assert len(distinct) == 6
+    assert all(len(context) == len(INPUTS) and context[0] == 1 for context in distinct)
 
 
 def test_other_shapes_are_refused() -> None:

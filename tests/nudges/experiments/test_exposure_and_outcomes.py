@@ -23,15 +23,15 @@ DAY = 16_000
 
 
 def decision(**changes: Any) -> NudgeDecision:
-    at = datetime.fromtimestamp(DAY * DAY_S + 6 * 3600, UTC)
+    decided_at = datetime.fromtimestamp(DAY * DAY_S + 6 * 3600, UTC)
     row = {
         "decision_id": "d1",
         "risk_change_id": "c1",
         "nudge_id": "n1",
         "learner": "ann",
         "course_run": "BBB/2014B",
-        "decided_at": at,
-        "send_at": at,
+        "decided_at": decided_at,
+        "send_at": decided_at,
         "decision": "send",
         "reason": "sent",
         "campaign": "reach-out",
@@ -42,9 +42,9 @@ def decision(**changes: Any) -> NudgeDecision:
 
 
 def exposed(earlier: Sequence[Exposure] = (), **changes: Any) -> Exposure:
-    found = exposure_of(decision(**changes), earlier)
-    assert found is not None
-    return found
+    exposure = exposure_of(decision(**changes), earlier)
+    assert exposure is not None
+    return exposure
 
 
 def test_chance_made_these() -> None:
@@ -106,9 +106,9 @@ def test_activity_counts_from_the_day_of_the_decision() -> None:
 
 
 def test_the_runs_end_decides_exit_and_completion() -> None:
-    found = run_end_outcomes(EnrolmentResult(passed=False, left=True), 500)
-    assert [(one.name, one.happened, one.known_on) for one in found] == [
+    outcomes = run_end_outcomes(EnrolmentResult(passed=False, left=True), 500)
+    assert [(outcome.name, outcome.happened, outcome.known_on) for outcome in outcomes] == [
         ("exit", True, 500),
         ("completion", False, 500),
     ]
-    assert {one.name for one in found} | {"active_7", "active_14"} == set(OUTCOMES)
+    assert {outcome.name for outcome in outcomes} | {"active_7", "active_14"} == set(OUTCOMES)

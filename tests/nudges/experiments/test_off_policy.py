@@ -19,7 +19,7 @@ from nudges.experiments.off_policy import (
 TRUE = np.array([[0.6, 0.3], [0.4, 0.5], [0.5, 0.4]])
 LOGGING = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]])
 WANTED = np.array([[0.9, 0.0, 0.1], [0.0, 1.0, 0.0]])
-VALUE = float(np.mean([(WANTED[one] * TRUE[:, one]).sum() for one in (0, 1)]))
+VALUE = float(np.mean([(WANTED[situation] * TRUE[:, situation]).sum() for situation in (0, 1)]))
 
 
 def logged(n: int, rng: np.random.Generator) -> tuple[LoggedDecisions, Floats]:
@@ -41,9 +41,9 @@ ESTIMATORS: dict[str, Callable[[LoggedDecisions, Floats], Estimate]] = {
 @pytest.mark.parametrize("estimate", ESTIMATORS.values(), ids=ESTIMATORS.keys())
 def test_the_truth_is_found_and_covered(estimate: Callable[[LoggedDecisions, Floats], Estimate]) -> None:
     rng = np.random.default_rng(5)
-    found = [estimate(*logged(2_000, rng)) for _ in range(400)]
-    assert np.mean([one.value for one in found]) == pytest.approx(VALUE, abs=0.005)
-    assert 0.92 <= np.mean([VALUE in one.interval for one in found]) <= 0.98
+    estimates = [estimate(*logged(2_000, rng)) for _ in range(400)]
+    assert np.mean([result.value for result in estimates]) == pytest.approx(VALUE, abs=0.005)
+    assert 0.92 <= np.mean([VALUE in result.interval for result in estimates]) <= 0.98
 
 
 def test_a_good_model_narrows_it() -> None:
@@ -65,20 +65,20 @@ def test_the_policy_that_was_run_is_worth_what_it_earned() -> None:
 
 
 def test_what_nothing_can_be_said_of() -> None:
-    one, half = np.array([1.0]), np.array([0.5])
+    certain, half = np.array([1.0]), np.array([0.5])
     with pytest.raises(ValueError, match=r"propensities\[0\] is 0.0; expected more than 0"):
-        LoggedDecisions(np.array([0]), np.array([0.0]), one, np.array([[1.0, 0.0]]))
+        LoggedDecisions(np.array([0]), np.array([0.0]), certain, np.array([[1.0, 0.0]]))
     with pytest.raises(ValueError, match=r"wanted\[0\] adds up to 0.5; expected 1"):
-        LoggedDecisions(np.array([0]), half, one, np.array([[0.5, 0.0]]))
+        LoggedDecisions(np.array([0]), half, certain, np.array([[0.5, 0.0]]))
     with pytest.raises(ValueError, match="no decisions were logged"):
         LoggedDecisions(np.array([], int), np.array([]), np.array([]), np.zeros((0, 2)))
     with pytest.raises(ValueError, match="no logged decision is one that the other policy would make"):
-        self_normalised(LoggedDecisions(np.array([0]), half, one, np.array([[0.0, 1.0]])))
+        self_normalised(LoggedDecisions(np.array([0]), half, certain, np.array([[0.0, 1.0]])))
 
 
 def test_the_plain_model_knows_only_what_was_known() -> None:
     made, rewards = np.array([0, 1, 0, 0]), np.array([1.0, 0.0, 1.0, 0.0])
-    decided, known = np.array([1, 1, 8, 9]), np.array([7, 7, 14, 15])
-    means = earlier_means(made, rewards, decided, known, 2)
+    decided, known_on = np.array([1, 1, 8, 9]), np.array([7, 7, 14, 15])
+    means = earlier_means(made, rewards, decided, known_on, 2)
     assert means.tolist() == [[0.5, 0.5], [0.5, 0.5], [2 / 3, 1 / 3], [2 / 3, 1 / 3]]
     assert always(1, 3, 2).tolist() == [[0, 1, 0], [0, 1, 0]]

@@ -20,40 +20,40 @@ SILENCE, DEADLINES = context_of("silence", "medium"), context_of("deadlines", "m
 
 def after(n: int) -> dict[str, Ints]:
     """Outcomes by which the long text is better in silence and the short one where a deadline was missed."""
-    found: dict[str, Ints] = {}
+    sums: dict[str, Ints] = {}
     for variant, good in (("short", DEADLINES), ("long", SILENCE)):
         contexts = np.array([SILENCE, DEADLINES] * n)
         rewards = np.array(
-            [one == good and place % 5 > 0 for place, one in enumerate([SILENCE, DEADLINES] * n)]
+            [context == good and index % 5 > 0 for index, context in enumerate([SILENCE, DEADLINES] * n)]
         )
-        found[f"reach-out/{variant}"] = outcome_sums(contexts, rewards.astype(np.int64))
-    return stage_sums({}, found)
+        sums[f"reach-out/{variant}"] = outcome_sums(contexts, rewards.astype(np.int64))
+    return stage_sums({}, sums)
 
 
 def draws(
     campaign: Campaign, context: tuple[int, ...], learned: dict[str, Ints]
 ) -> Counter[tuple[str, float]]:
-    found: Counter[tuple[str, float]] = Counter()
+    counts: Counter[tuple[str, float]] = Counter()
     for number in range(2_000):
         choice = outcome_chooser("key", f"change-{number}", context, learned)(
             campaign, (f"learner-{number}", "A/1"), Situation()
         )
-        found[choice.variant, choice.propensity] += 1
-    return found
+        counts[choice.variant, choice.propensity] += 1
+    return counts
 
 
 @pytest.mark.parametrize(("context", "better"), [(SILENCE, "long"), (DEADLINES, "short")])
 def test_each_situation_gets_what_did_better_there(context: tuple[int, ...], better: str) -> None:
-    found = draws(LEARNS, context, after(300))
+    counts = draws(LEARNS, context, after(300))
     worse = "long" if better == "short" else "short"
-    assert set(found) == {(better, 1 - FLOOR), (worse, FLOOR)}
-    for (_, propensity), times in found.items():
+    assert set(counts) == {(better, 1 - FLOOR), (worse, FLOOR)}
+    for (_, propensity), times in counts.items():
         assert times / 2_000 == pytest.approx(propensity, abs=0.02), "drawn as often as it says"
 
 
 def test_what_is_seen_early_counts_and_what_has_another_shape_does_not() -> None:
-    known = {name: outcome_sums[-1] for name, outcome_sums in after(300).items()}
-    early = {name: np.stack([outcome_sums] * (STAGES - 1)) for name, outcome_sums in known.items()}
+    rewards = {name: stages[-1] for name, stages in after(300).items()}
+    early = {name: np.stack([stages] * (STAGES - 1)) for name, stages in rewards.items()}
     for learned in (stage_sums(early, {}), stage_sums(early, {"reach-out/long": np.zeros((2, 3), np.int64)})):
         assert set(draws(LEARNS, SILENCE, learned)) == {("long", 1 - FLOOR), ("short", FLOOR)}
     assert {

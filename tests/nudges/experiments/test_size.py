@@ -28,8 +28,8 @@ def test_what_is_visible_is_what_was_asked_for() -> None:
 
 def test_the_size_has_the_power_it_says() -> None:
     rng, trials = np.random.default_rng(3), 2_000
-    for asked, interval in ((size_for_one_look, fixed), (size_for_many_looks, anytime)):
-        size = asked(0.44, 0.08, share=0.3)
+    for size_for, interval in ((size_for_one_look, fixed), (size_for_many_looks, anytime)):
+        size = size_for(0.44, 0.08, share=0.3)
         nudged = rng.binomial(size.nudged, 0.52, trials).tolist()
         holdout = rng.binomial(size.holdout, 0.44, trials).tolist()
         tuned = {} if interval is fixed else {"tightest": size.total}
