@@ -168,9 +168,9 @@ class KeyRing:
             try:
                 self._keys = {key.sha256: key for key in read_keys(self._file)}
             except AccessError as error:
-                log.error("the keys of before hold: %s", error)
+                log.error("the earlier keys stay valid: %s", error)
             else:
-                log.info("the file of keys has changed: %d are in force", len(self._keys))
+                log.info("the file of keys was reloaded: %d keys", len(self._keys))
 
 
 def _version(file: Path | None) -> object:

@@ -103,7 +103,7 @@ def same_origin(request: Request) -> bool:
         return True
     log.warning(
         "a form from a page of %.200r is refused, as this console is %s; if it is behind a proxy, "
-        "HOMEROOM_CONSOLE_PUBLIC_URL says which address browsers know it by",
+        "set HOMEROOM_CONSOLE_PUBLIC_URL to the address that browsers use",
         origin,
         " and ".join(sorted(own_hosts)),
     )

@@ -19,8 +19,7 @@ InstructorFeedbackKind = Literal["helped", "not_at_risk", "in_contact"]
 """The kinds of feedback that an instructor may send on a listed learner."""
 
 Order = Literal["urgency", "probability", "changed"]
-"""``urgency``: unanswered first; then by level (high, risen to medium, fallen to medium), newest change,
-probability."""
+"""``urgency``: unanswered first; then high, risen to medium, fallen to it; newest change; probability."""
 
 
 class Me(Answer):

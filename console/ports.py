@@ -79,8 +79,7 @@ class WhatIf(Protocol):
     """Scores a described learner with the newest day package, without store or Kafka."""
 
     def estimate(self, course_run: str, features: Mapping[str, float]) -> Estimate:
-        """Estimate P(lost); features that are not given have the median of the course run's cohort.
-        Thread-safe.
+        """Estimate P(lost); other features have the median of the course run's cohort. Thread-safe.
 
         Raises:
             UnknownFeatureError: a feature is unknown, or its value is invalid.
@@ -125,8 +124,7 @@ class OutcomeCount:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A campaign (or one of its variants) against its holdout: shares and the 95 % interval of the
-    difference.
+    """A campaign (or one of its variants) against its holdout, with a 95 % interval of the difference.
 
     judgement: helps, harms, or not yet known.
     """
@@ -144,8 +142,7 @@ class Difference:
 
 
 class Effects(Protocol):
-    """Computes differences from counts of outcomes, with intervals that stay valid however often one
-    looks."""
+    """Computes differences from counts of outcomes; the intervals stay valid however often one looks."""
 
     def differences(self, counts: Sequence[OutcomeCount]) -> list[Difference]:
         """The effects by campaign, all variants first, and outcome."""

@@ -1,5 +1,4 @@
-"""Classifies a provider's answer: accepted, refused, or unanswered, which Apprise's True or False does not
-say.
+"""Classifies a provider's answer as accepted, refused or unanswered; Apprise returns True or False only.
 
 Apprise's plugins catch errors, log them, and return False: a gateway that is busy and one that stopped
 answering after it had the message look alike. The first may be tried again, the second must not be: it is

@@ -21,8 +21,7 @@ EndT = TypeVar("EndT")
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One message's nudges with their records. ``nudge_id`` is the id by which it is claimed: the nudge's, or
-    the digest's name."""
+    """One message's nudges with their records. ``nudge_id``, by which it is claimed, may be a digest's."""
 
     nudge_id: str
     nudges: tuple[Nudge, ...]
@@ -71,8 +70,7 @@ class Digest(Generic[EndT]):
 
 
 class Digests(Generic[EndT]):
-    """The digests that are being gathered in this process; all nudges of one are in the learner's
-    partition."""
+    """The digests that are being gathered here; all nudges of one are in the same partition."""
 
     def __init__(self) -> None:
         self._digests: dict[str, Digest[EndT]] = {}

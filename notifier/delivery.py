@@ -169,8 +169,7 @@ class Delivery:
             await self._sleep_until(datetime.now(UTC) + timedelta(seconds=result), nudge)
 
     async def _deliver_in_digest(self, nudge: Nudge, record: Record) -> Outcome:
-        """Deliver as part of a digest: its first nudge acts for all; where that one drops out, the next
-        does."""
+        """Deliver as part of a digest: its first nudge acts for all, or the next where that one drops out."""
         with self._digests.joined(nudge, record) as digest:
             await self._sleep_until(nudge.send_at, nudge)
             await self._sleep_until(datetime.now(UTC) + timedelta(seconds=self._timing.gather_s), nudge)

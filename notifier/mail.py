@@ -86,8 +86,7 @@ class MailServer:
         )
 
     def send(self, message: OutgoingMessage) -> Answer:
-        """Send a message to its address, or to those of the URL where it has none; returns the server's
-        answer."""
+        """Send a message to its address, or to those of the URL; returns the server's answer."""
         mailbox = mailbox_of(message.address)
         to = (mailbox,) if mailbox else () if message.address else self.to
         if not to:

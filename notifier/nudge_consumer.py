@@ -114,8 +114,8 @@ class NudgeConsumer:
             full = self._offsets.in_flight() >= MAX_IN_FLIGHT
         if full != self._full:
             self._full = full
-            action = "no more are fetched until some have their end" if full else "more are fetched again"
-            log.warning("%d nudges are under way; %s", MAX_IN_FLIGHT, action)
+            action = "fetching is paused until some are done" if full else "fetching is resumed"
+            log.warning("%d nudges are in flight; %s", MAX_IN_FLIGHT, action)
         assigned = consumer.assignment()
         if assigned:
             (consumer.pause if full else consumer.resume)(assigned)

@@ -52,8 +52,8 @@ SAMPLES: Mapping[Channel, str] = {
 class Providers:
     """The providers by channel, each as its Apprise URL.
 
-    Raises: NotifierError: Apprise does not know a URL, or it would send a learner's mail to somebody else;
-        the URL is not in the message.
+    Raises:
+        NotifierError: Apprise does not know a URL, or it would send a learner's mail to others.
     """
 
     def __init__(self, urls: Mapping[Channel, str]) -> None:

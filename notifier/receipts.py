@@ -36,8 +36,7 @@ class Claimable(Protocol):
 
 
 class Receipts:
-    """The states of nudges by the receipts topic; ``apply_record`` is to be called with every record, in
-    order."""
+    """The states of nudges; ``apply_record`` is to be called with every record of the topic, in order."""
 
     def __init__(self, publisher: Publisher, topic: str) -> None:
         self._publisher = publisher
@@ -54,7 +53,7 @@ class Receipts:
         try:
             receipt = NudgeReceipt.model_validate_json(value)
         except ValidationError:
-            log.warning("%s: a record is no receipt; it is left out", self._topic)
+            log.warning("%s: a record is not a valid receipt and is ignored", self._topic)
             return
         self._claims.apply(receipt)
         awaited = self._awaited.pop((receipt.claim, receipt.state), None)

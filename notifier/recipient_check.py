@@ -17,8 +17,7 @@ SHIFTS = (1, 4, 7)
 may check country prefixes) shows nothing, so there are several."""
 
 PARTS = ("user", "password", "host", "port", "fullpath")
-"""Attributes of every plugin with parts of the URL; where targets are read from them, they are in another
-one."""
+"""Attributes of every plugin that hold parts of the URL; parsed targets are in other ones."""
 
 Plugin = Any
 """A plugin object of Apprise; only its attributes are read."""

@@ -14,8 +14,7 @@ from schemas.nudge import DecisionReason, Nudge, NudgeCancelled, NudgeDecision
 def cancel_unwanted(
     learner_id: str, learner: Learner, updated: Learner, policy: Policy, now: int
 ) -> DecisionResult:
-    """Cancel pending nudges that the learner no longer wants: ``learner`` before the wishes, ``updated``
-    after."""
+    """Cancel pending nudges that the wishes between ``learner`` and ``updated`` forbid."""
     quiet = policy.quiet_hours if updated.zone != learner.zone else None
     tz = zone(updated.zone, policy.default_timezone)
 

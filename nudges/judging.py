@@ -27,8 +27,7 @@ Refusal = DecisionReason | None
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """From when until when (epoch seconds) a nudge may be sent, on which channel, and the reason of that
-    time."""
+    """When a nudge may be sent, until when (epoch seconds), on which channel, and why then."""
 
     send_at: int
     expires_at: int

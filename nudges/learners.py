@@ -1,5 +1,4 @@
-"""The state that nudging keeps of one learner, over all courses: wishes, messages sent and planned,
-proposals.
+"""A learner's record for nudging, over all courses: wishes, messages sent and planned, proposals.
 
 :func:`update_learner` applies the messages of learners and other systems. It is commutative and idempotent:
 messages that come late, twice or in another order give the same record, so nothing that was closed opens by
@@ -38,8 +37,8 @@ MAX_WAITING_WISHES = 64
 class Sending:
     """A message to the learner, sent or planned. Times are epoch seconds.
 
-    ``message_id`` is the nudge's id, or that of the event by which another system told of its own message;
-    those have no campaign. ``channel`` is empty where it was not said. ``digest`` is true of what goes with
+    ``message_id`` is the nudge's id, or that of the event by which another system reported a message;
+    those have no campaign. ``channel`` is empty where it is unknown. ``digest``: sent together with
     everything else of the same moment and channel as one message.
     """
 
@@ -242,7 +241,7 @@ def _with_sending(learner: Learner, message: Mapping[str, Any]) -> Learner:
     if any(sending.message_id == message_id for sending in learner.sendings):
         return learner
     if message["kind"] == "delivered" and not message.get("nudge_id"):
-        return learner  # it cannot be told which message
+        return learner  # it is unknown which message
     return learner.plan(Sending(_occurred_at(message), message_id, message.get("channel") or ""))
 
 

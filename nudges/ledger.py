@@ -24,8 +24,7 @@ class DecisionResult:
 
 
 def decision_row(case: Case, verdict: Verdict, kind: str, nudge_id: str | None) -> NudgeDecision:
-    """The ledger's row of a verdict. ``kind`` (``decision``, ``approved``, ``declined``) is part of its
-    id."""
+    """The ledger's row of a verdict. ``kind``, such as ``decision`` or ``approved``, is part of its id."""
     sends = verdict.choice is not None and verdict.reason != "awaiting_approval"
     return NudgeDecision(
         decision_id=_id(kind, case.policy, case.change.risk_change_id),
@@ -48,8 +47,7 @@ def decision_row(case: Case, verdict: Verdict, kind: str, nudge_id: str | None) 
 def cancelled_proposal_row(
     learner_id: str, nudge_id: str, proposal: Proposal, policy: Policy, now: int, reason: DecisionReason
 ) -> NudgeDecision:
-    """The ledger's row of a proposal that ended unanswered or was cancelled; no message has to be
-    cancelled."""
+    """The ledger's row of a proposal that expired or was cancelled; no message was sent."""
     change = proposal.change
     sending = Sending(
         now, nudge_id, "", proposal.campaign, proposal.variant, change["course_run"], change["risk_change_id"]

@@ -360,8 +360,7 @@ class Policy(Rule):
 
     @cached_property
     def version(self) -> str:
-        """The name and 12 hex characters of the content's hash: any change of a rule gives another
-        version."""
+        """The name and 12 hex characters of the content's hash: every change gives another version."""
         return f"{self.name}-{blake2b(self.model_dump_json().encode(), digest_size=6).hexdigest()}"
 
     def campaign(self, change: RiskChange, phase: Phase | None) -> Campaign | DecisionReason:

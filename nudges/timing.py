@@ -43,8 +43,7 @@ class Habit:
     cohort: Profile = ()
 
     def weights(self) -> list[float]:
-        """How likely the learner is to study at each hour of the week, up to a factor; 168 weights, 0 if
-        unknown."""
+        """How likely the learner studies at each of the week's 168 hours, up to a factor; 0 if unknown."""
         own, cohort = self.own or [0] * WEEK_H, self.cohort or [0] * WEEK_H
         scale = COHORT_WEIGHT_H / max(sum(cohort), 1)
         return [own_hours + scale * cohort_hours for own_hours, cohort_hours in zip(own, cohort, strict=True)]
@@ -53,8 +52,7 @@ class Habit:
 def study_hour(
     earliest: int, latest: int, tz: ZoneInfo, quiet: QuietHours | None, habit: Habit
 ) -> int | None:
-    """The best moment in [earliest, latest] (epoch seconds) outside quiet hours; None where no habit is
-    known.
+    """The best moment in [earliest, latest], epoch seconds, outside quiet hours; None without a habit.
 
     It is the beginning of an hour, or ``earliest`` itself where its hour is the best.
     """

@@ -1,2 +1,1 @@
-"""The instructors' pages: the API's data rendered on the server. They work without scripts, better with
-them."""
+"""The instructors' pages, rendered on the server. They work without scripts, better with them."""

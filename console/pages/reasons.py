@@ -68,8 +68,7 @@ class ReliefHint:
 
 
 def help_of(reason: RiskReason, risk: Risk) -> ReliefHint | None:
-    """What would help against a reason of a risk, such as ``no deadline missed, as is typical of the
-    course``.
+    """What would help against a reason, such as ``no deadline missed, as is typical of the course``.
 
     None where nothing is known. Reliefs are of the day of the change, and the estimate changes afterwards:
     one above the present estimate (*down* from 55 % to 61 %) is left out.

@@ -170,8 +170,7 @@ def by_channel(decision: Decision) -> str:
 
 
 def may_go(decision: Decision) -> bool:
-    """Whether the learner's restrictions allow the proposed message; the worker checks again after
-    approval."""
+    """Whether the learner's restrictions allow the message; the worker checks again after approval."""
     restrictions = decision.unwanted
     return restrictions is None or not (
         restrictions.suppressed or restrictions.paused_until or decision.channel in restrictions.opted_out

@@ -60,7 +60,7 @@ class PageRoute(APIRoute):
                 detail = f"The address is not one of ours; look at what it says of {fields}."
                 return failed(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail)
             except OutboxDownError as error:
-                log.warning("a word could not be sent: %s", error)
+                log.warning("feedback could not be sent: %s", error)
                 return failed(
                     request, HTTPStatus.SERVICE_UNAVAILABLE, "Nothing was recorded. Try again in a moment."
                 )

@@ -111,8 +111,7 @@ def in_force_since(last_day: date) -> date:
 
 
 def _levels(readers: Readers, last_days: Mapping[str, date], newest: date) -> Counter[tuple[str, str]]:
-    """(course run, level) → enrolments in force on the run's newest day; for a run that is over, at its
-    end."""
+    """(course run, level) → enrolments in force on the run's newest day, or at its end if it is over."""
     counts: Counter[tuple[str, str]] = Counter()
     for row in readers.rows(LEVELS, {"runs": tuple(last_days)}):
         last_day = last_days[row["course_run"]]

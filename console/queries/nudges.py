@@ -160,8 +160,7 @@ def waiting(readers: Readers, runs: tuple[str, ...], now: datetime) -> list[tupl
 
 
 def count_waiting(readers: Readers, runs: tuple[str, ...], now: datetime, answered: Iterable[str]) -> int:
-    """The number of those proposals, without the ``answered`` ones, whose answers are not in the store
-    yet."""
+    """The number of those proposals, without the ``answered`` ones, which the store may not have yet."""
     if not runs:
         return 0
     params = {"runs": runs, "since": _waiting_since(now), "answered": ("", *answered)}

@@ -31,8 +31,7 @@ class People:
         return [self.named_risk(risk, unwanted.get(risk.learner)) for risk in risks]
 
     def named_risk(self, risk: Risk, restrictions: Restrictions | None) -> Risk:
-        """The risk with the learner's name and restrictions, and with feedback that is not in the store
-        yet."""
+        """The risk with the learner's name and restrictions, and with feedback not yet in the store."""
         person = self.person(risk.learner)
         recent = self._recent.pending(risk.learner, risk.course_run)
         feedback = [event for event in recent if event.kind in INSTRUCTORS]

@@ -53,8 +53,7 @@ DIGITS = 6
 
 
 INPUTS = ("always", "deadlines", "silence", "from_low")
-"""The inputs of :func:`context_of`: the main reason's group, and whether the risk rose from low in one
-step."""
+"""The bandit's inputs: the main reason's group, and whether the risk rose from low in one step."""
 
 
 def context_of(group: str | None, previous: RiskLevel) -> tuple[int, ...]:

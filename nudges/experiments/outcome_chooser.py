@@ -38,8 +38,7 @@ def outcome_chooser(
 
 
 def stage_sums(early: Mapping[str, Ints], choices: Mapping[str, Ints]) -> dict[str, Ints]:
-    """What a day package has learned, as :func:`outcome_chooser` takes it; what has another shape is left
-    out."""
+    """A day package's sums, as :func:`outcome_chooser` takes them; those of another shape are left out."""
     last_shape = len(INPUTS), len(INPUTS) + 1
     early_shape = STAGES - 1, *last_shape
     learned: dict[str, Ints] = {}

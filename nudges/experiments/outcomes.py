@@ -43,8 +43,7 @@ class EnrolmentResult:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One outcome of one exposure: its name, whether it happened, and the epoch day at whose close it was
-    known."""
+    """One outcome of an exposure; ``known_on`` is the epoch day at whose close it was known."""
 
     name: OutcomeName
     happened: bool
@@ -62,8 +61,7 @@ def stage_of(decided_on: int, today: int) -> int:
 
 
 def activity_outcome(name: OutcomeName, decided_on: int, last_active: int, today: int) -> Outcome:
-    """The outcome of a window that ends today: was there activity? ``last_active``: an epoch day, at most
-    today."""
+    """Whether there was activity in a window that ends today; ``last_active``: an epoch day."""
     return Outcome(name, last_active >= decided_on, today)
 
 

@@ -54,8 +54,7 @@ class EffectLine:
 
     @property
     def detectable(self) -> float | None:
-        """The least effect that arms of this size show in four of five trials; None below
-        ``MIN_OUTCOMES``."""
+        """The least effect that such arms show in four of five trials; None for too few outcomes."""
         nudged, holdout = self.effect.nudged, self.effect.holdout
         if min(nudged.known, holdout.known) < MIN_OUTCOMES or not 0.0 < holdout.share < 1.0:
             return None

@@ -15,7 +15,7 @@ SMALLEST = 1e-6
 """The smallest share or difference: one in a million. The formulas do not hold for smaller ones."""
 
 POWER = 0.8
-"""How often an effect of the asked size would be detected."""
+"""The probability of detecting an effect of the given size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,10 @@ def size_for_one_look(
     ``base``: the share that does it without a nudge; ``effect``: the difference to be detected, such as .02;
     ``share``: of the learners held out. The usual formula: the test's variance is that of no effect, the
     power's that of the effect (J. L. Fleiss, B. Levin and M. C. Paik, Statistical Methods for Rates and
-    Proportions, 2003, chapter 4). Raises ``ValueError`` naming what is out of its range.
+    Proportions, 2003, chapter 4).
+
+    Raises:
+        ValueError: an argument is out of its range.
     """
     nudged_share = _checked(base, effect, share, level, power)
     pooled = share * base + (1 - share) * nudged_share
@@ -77,8 +80,7 @@ def size_for_many_looks(
 def detectable_effect(
     base: float, nudged: int, holdout: int, level: float = LEVEL, power: float = POWER
 ) -> float:
-    """The smallest effect that a trial with these arms detects in one look, with this power; at most 1 −
-    base.
+    """The smallest effect that such arms detect in one look with this power; at most 1 − base.
 
     Raises:
         ValueError: an arm is empty, or ``base`` is not a share.
@@ -99,7 +101,11 @@ def _arms(total: float, share: float) -> Size:
 
 
 def _checked(base: float, effect: float, share: float, level: float, power: float) -> float:
-    """The share of the nudged arm; raises ``ValueError`` for what is out of its range."""
+    """The share of the nudged arm.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
     shares = {"base": base, "base + effect": base + effect, "share": share, "level": level, "power": power}
     for name, value in shares.items():
         if not 0.0 < value < 1.0:
