@@ -99,7 +99,7 @@ class TopicReader:
                 self._handle(value)
             except Exception as error:  # whatever a record contains, those after it are to be handled
                 log.error(
-                    "%s: a record could not be handled and is skipped: %s", self._topic, type(error).__name__
+                    "%s: a record is skipped: %s", self._topic, type(error).__name__
                 )
         if caught_up:
             self._caught_up.set()
