@@ -68,7 +68,7 @@ def test_what_nothing_can_be_said_of() -> None:
     certain, half = np.array([1.0]), np.array([0.5])
     with pytest.raises(ValueError, match=r"propensities\[0\] is 0.0; expected more than 0"):
         LoggedDecisions(np.array([0]), np.array([0.0]), certain, np.array([[1.0, 0.0]]))
-    with pytest.raises(ValueError, match=r"wanted\[0\] adds up to 0.5; expected 1"):
+    with pytest.raises(ValueError, match=r"target\[0\] adds up to 0.5; expected 1"):
         LoggedDecisions(np.array([0]), half, certain, np.array([[0.5, 0.0]]))
     with pytest.raises(ValueError, match="no decisions were logged"):
         LoggedDecisions(np.array([], int), np.array([]), np.array([]), np.zeros((0, 2)))
