@@ -25,7 +25,7 @@ from engine.pseudonyms import Identity
 from engine.rules import Rules
 from evaluation.backtest import Backtest
 from features.catalogue import NAMES
-from nudges.policy_file import parse
+from nudges.policy_file import parse_policy
 from schemas.learning import DayPackage
 from sources import simulator
 from sources.simulator import SimulationPlan
@@ -68,7 +68,7 @@ class Digests:
 
 def replay(learners: int, partitions: int, note: Callable[[int], None] = lambda _: None) -> Digests:
     """Replay a term of ``learners`` over ``partitions``; ``note`` is told the number of messages so far."""
-    policy = parse(POLICY.read_text(encoding="utf-8"), NAMES)
+    policy = parse_policy(POLICY.read_text(encoding="utf-8"), NAMES)
     rules = replace(Rules(Timing(clock="replay")), policy=policy)
     found = Digests()
     backtest = Backtest(

@@ -10,11 +10,11 @@ from rich.table import Column
 
 from cli.options import StoreFolder
 from cli.stores import store_reader
-from nudges.experiments.effects import LEAST, LEVEL, Arm, Effect, anytime, fixed
+from nudges.experiments.effects import LEVEL, MIN_OUTCOMES, Arm, Effect, anytime, fixed
 from nudges.experiments.off_policy import (
     Estimate,
     Ints,
-    Logged,
+    LoggedDecisions,
     always,
     doubly_robust,
     earlier_means,
@@ -22,8 +22,8 @@ from nudges.experiments.off_policy import (
     self_normalised,
 )
 from nudges.experiments.outcomes import OUTCOMES
-from nudges.experiments.report import Counted, Line, lines
-from nudges.experiments.size import POWER, once, watched
+from nudges.experiments.report import EffectLine, OutcomeCount, effect_lines
+from nudges.experiments.size import POWER, size_for_many_looks, size_for_one_look
 from output.screen import console
 from output.screen import table as table_of
 from sinks.store import StoreReader
@@ -68,8 +68,8 @@ def size(
     """How many learners it takes to see an effect, looking once, and looking as often as one likes."""
     try:
         found = {
-            "once, at the end": once(base, effect, holdout, level, power),
-            "as often as one likes": watched(base, effect, holdout, level, power),
+            "once, at the end": size_for_one_look(base, effect, holdout, level, power),
+            "as often as one likes": size_for_many_looks(base, effect, holdout, level, power),
         }
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
@@ -97,7 +97,7 @@ def show(
 def show_effects(reader: StoreReader, *, a_a: bool = False, at_the_end: bool = False) -> None:
     """The table of effects that a store's outcomes give."""
     answer = reader.query(A_A if a_a else EFFECTS)
-    found = lines((Counted(*row) for row in answer.rows), fixed if at_the_end else anytime)
+    found = effect_lines((OutcomeCount(*row) for row in answer.rows), fixed if at_the_end else anytime)
     if not found:
         console.print("no outcome is known yet: the first are, seven days after the first decision")
         return
@@ -129,10 +129,10 @@ def instead(
     means = earlier_means(made, rewards, _days(decided), _days(known), len(names))
     table = table_of("if all had got", "inverse propensity", "self-normalised", "doubly robust", "worth rows")
     for choice, name in enumerate(names):
-        logged = Logged(made, np.array(propensity), rewards, always(choice, len(names), len(made)))
+        logged = LoggedDecisions(made, np.array(propensity), rewards, always(choice, len(names), len(made)))
         weighted, robust = inverse_propensity(logged), doubly_robust(logged, means)
         found = (weighted, self_normalised(logged), robust)
-        enough = weighted.effective >= LEAST
+        enough = weighted.effective >= MIN_OUTCOMES
         cells = map(_estimate, found) if enough else ["not yet known"] * len(found)
         table.add_row(name or "no nudge", *cells, f"{weighted.effective:,.0f}")
     console.print(table)
@@ -151,7 +151,7 @@ def _arms(a_a: bool) -> tuple[str, str]:
     return ("one half", "other half") if a_a else ("nudged", "holdout")
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: EffectLine) -> tuple[str, ...]:
     effect = line.effect
     if not min(effect.nudged.known, effect.holdout.known):
         return _arm(effect.nudged), _arm(effect.holdout), "", "", line.judgement
@@ -172,7 +172,7 @@ def _arm(arm: Arm) -> str:
     return f"{arm.share:.1%} of {arm.known:,}" if arm.known else "nobody yet"
 
 
-def _could_see(line: Line) -> str:
+def _could_see(line: EffectLine) -> str:
     if line.judgement != "not yet known":
         return ""
-    return "too few" if line.visible is None else f"could see {100 * line.visible:.1f} points"
+    return "too few" if line.detectable is None else f"could see {100 * line.detectable:.1f} points"

@@ -1,5 +1,5 @@
-"""What people see: an HTTP API over the store, and the instructors' page on top of it.
+"""The console: an HTTP API over the store, and the instructors' pages on top of it.
 
-Knows the contract and the store, and nothing of Kafka, features or models. What it needs of those is
-handed in by whoever starts it, through the three small interfaces of :mod:`console.ports`.
+Uses the message schemas and the store, and nothing of Kafka, features or models. What it needs of those is
+passed in by the caller, through the small interfaces of :mod:`console.ports`.
 """

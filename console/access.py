@@ -1,7 +1,7 @@
-"""Who may see what: API keys with roles and course scopes.
+"""Access control: API keys with roles and course scopes.
 
-A key is 32 random bytes, so a plain SHA-256 of it is enough to keep (slow hashes protect what people
-choose themselves). The file that ``HOMEROOM_CONSOLE_KEYS`` names holds the hashes::
+A key is 32 random bytes, so its plain SHA-256 is stored (slow hashes protect secrets that people choose). The
+file that ``HOMEROOM_CONSOLE_KEYS`` names holds the hashes::
 
     [[key]]
     name = "Ada Byron"
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class AccessError(HomeroomError, ValueError):
-    """The file of keys is not as it should be. The message is one readable line."""
+    """The file of keys is missing or invalid. The message is one readable line."""
 
 
 class ApiKey(BaseModel):
@@ -48,7 +48,7 @@ class ApiKey(BaseModel):
 
     @property
     def acts(self) -> bool:
-        """Whether it may send anything."""
+        """Whether the key may send anything."""
         return self.role != "viewer"
 
     def sees(self, course_run: str) -> bool:
@@ -59,18 +59,22 @@ class ApiKey(BaseModel):
 
 
 def make_key(name: str, role: Role, courses: Iterable[str]) -> tuple[str, ApiKey]:
-    """A new key, which is told once, and its entry, which is kept. Raises ``AccessError`` for odd names."""
+    """A new key, which is shown once, and its entry, which is stored.
+
+    Raises:
+        AccessError: the name or a course is not valid.
+    """
     key = PREFIX + secrets.token_urlsafe(32)
     try:
-        return key, ApiKey(name=name, role=role, courses=tuple(courses), sha256=hashed(key))
+        return key, ApiKey(name=name, role=role, courses=tuple(courses), sha256=hash_key(key))
     except ValidationError as errors:
-        wrong = errors.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in wrong["loc"])
-        raise AccessError(f"{place} is {wrong['input']!r:.80}: {wrong['msg']}") from None
+        error = errors.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in error["loc"])
+        raise AccessError(f"{field} is {error['input']!r:.80}: {error['msg']}") from None
 
 
 def entry(key: ApiKey) -> str:
-    """The entry as the file wants it."""
+    """The entry as TOML, for the file."""
     courses = ", ".join(_quoted(course) for course in key.courses)
     return (
         f"[[key]]\nname = {_quoted(key.name)}\nrole = {_quoted(key.role)}\n"
@@ -81,74 +85,82 @@ def entry(key: ApiKey) -> str:
 def _quoted(text: str) -> str:
     """A TOML basic string."""
     escaped = "".join(
-        f"\\u{ord(sign):04x}" if ord(sign) < 32 or ord(sign) == 127 else sign
-        for sign in text.replace("\\", "\\\\").replace('"', '\\"')
+        f"\\u{ord(character):04x}" if ord(character) < 32 or ord(character) == 127 else character
+        for character in text.replace("\\", "\\\\").replace('"', '\\"')
     )
     return f'"{escaped}"'
 
 
-def hashed(key: str) -> str:
-    """What is kept of a key."""
+def hash_key(key: str) -> str:
+    """The hash of a key, which is stored in its place."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:
-    """The keys of a file. Raises ``AccessError`` where it is not there or an entry is wrong."""
+    """The keys of a file.
+
+    Raises:
+        AccessError: the file does not exist, or an entry is invalid.
+    """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise AccessError(f"keys {path}: {error}") from None
-    entries = found.pop("key", [])
-    if found or not isinstance(entries, list) or not entries:
+    entries = content.pop("key", [])
+    if content or not isinstance(entries, list) or not entries:
         raise AccessError(f"keys {path}: expected [[key]] entries and nothing else")
     keys = []
-    for place, one in enumerate(entries, 1):
+    for number, entry in enumerate(entries, 1):
         try:
-            keys.append(ApiKey.model_validate(one))
+            keys.append(ApiKey.model_validate(entry))
         except ValidationError as errors:
             first = errors.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "entry"
-            raise AccessError(f"keys {path}, entry {place}: {where}: {first['msg'].lower()}") from None
+            field = ".".join(str(part) for part in first["loc"]) or "entry"
+            raise AccessError(f"keys {path}, entry {number}: {field}: {first['msg'].lower()}") from None
     return tuple(keys)
 
 
-LOOK_S = 1.0
-"""How soon a change of the file is seen."""
+CHECK_EVERY_S = 1.0
+"""Seconds between two checks whether the file has changed."""
 
 
 class KeyRing:
-    """The keys in force, found by what a client shows. Thread-safe.
+    """The valid keys, by hash. Thread-safe.
 
-    file: where they come from. It is read anew when it changes; while it cannot be read, or an entry is
-    wrong, the keys of before hold, and the log says why.
+    file: their source, which is read again when it changes; while it cannot be read, or an entry is invalid,
+    the earlier keys stay valid, and the log has the reason.
     """
 
     def __init__(self, keys: Iterable[ApiKey], file: Path | None = None) -> None:
         self._keys = {key.sha256: key for key in keys}
         self._file = file
         self._version = _version(file)
-        self._looked = time.monotonic()
+        self._checked_at = time.monotonic()
         self._lock = threading.Lock()
 
     @classmethod
     def of_file(cls, file: Path) -> Self:
-        """The keys of a file. Raises ``AccessError`` as :func:`read_keys`."""
+        """The keys of a file.
+
+        Raises:
+            AccessError: as :func:`read_keys`.
+        """
         return cls(read_keys(file), file)
 
-    def find(self, shown: str) -> ApiKey | None:
-        """The entry of a key, if it is one of ours. Hashing first leaves nothing to time."""
-        return self.by_hash(hashed(shown))
+    def find(self, key: str) -> ApiKey | None:
+        """The entry of a key; None if it is not valid. Hashing first prevents timing attacks."""
+        return self.by_hash(hash_key(key))
 
     def by_hash(self, sha256: str) -> ApiKey | None:
-        """The entry that has this hash."""
-        self._look()
+        """The entry with this hash; None if there is none."""
+        self._reload_if_changed()
         return self._keys.get(sha256)
 
-    def _look(self) -> None:
-        if self._file is None or time.monotonic() - self._looked < LOOK_S:
+    def _reload_if_changed(self) -> None:
+        if self._file is None or time.monotonic() - self._checked_at < CHECK_EVERY_S:
             return
         with self._lock:
-            self._looked = time.monotonic()
+            self._checked_at = time.monotonic()
             version = _version(self._file)
             if version == self._version:
                 return
@@ -156,15 +168,15 @@ class KeyRing:
             try:
                 self._keys = {key.sha256: key for key in read_keys(self._file)}
             except AccessError as error:
-                log.error("the keys of before hold: %s", error)
+                log.error("the earlier keys stay valid: %s", error)
             else:
-                log.info("the file of keys has changed: %d are in force", len(self._keys))
+                log.info("the file of keys was reloaded: %d keys", len(self._keys))
 
 
 def _version(file: Path | None) -> object:
-    """What changes when a file does; None where it is away."""
+    """A value that changes when the file does; None where it does not exist."""
     try:
-        found = file.stat() if file else None
+        status = file.stat() if file else None
     except OSError:
         return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino) if found else None
+    return (status.st_mtime_ns, status.st_size, status.st_ino) if status else None

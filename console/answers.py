@@ -1,16 +1,16 @@
-"""What all models of answers have in common."""
+"""The base of all models of the API's responses."""
 
 from pydantic import BaseModel, ConfigDict
 
-from console import examples as shown
+from console.examples import Json
 
 
 class Answer(BaseModel):
-    """Base of everything that goes out."""
+    """Base of the models of responses."""
 
     model_config = ConfigDict(frozen=True)
 
 
-def like(*examples: shown.Json) -> ConfigDict:
+def with_examples(*examples: Json) -> ConfigDict:
     """The configuration of a model with examples of its values."""
     return ConfigDict(json_schema_extra={"examples": list(examples)})

@@ -1,4 +1,4 @@
-"""The console as an ASGI app: the API under ``/api/v1``, the page beside it, headers around both."""
+"""The console as an ASGI app: the API under ``/api/v1``, the pages, and security headers on all responses."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -12,10 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from console import problems
 from console.access import ApiKey, KeyRing
 from console.api import courses, learners, nudges, operations
-from console.bounds import Bounded, Bounds
+from console.bounds import Bounds, BoundsMiddleware
 from console.guard import Guard, Site
 from console.limits import Buckets, Limit
-from console.live import Live
+from console.live import LiveUpdates
 from console.pages import routes
 from console.parts import Parts
 from console.problems import Problem
@@ -34,7 +34,7 @@ PER_KEY = Limit(rate=20, burst=200)
 """Requests a second of one key. A page takes two or three."""
 
 PER_STRANGER = Limit(rate=0.2, burst=10)
-"""Wrong keys a second of one address: guessing 256 bits is hopeless, but it should not be free either."""
+"""Wrong keys a second of one address: guessing 256 bits is hopeless, but should not be free either."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -56,12 +56,13 @@ def create_app(
     bounds: Bounds | None = None,
     site: Site | None = None,
 ) -> FastAPI:
-    """The whole console. The caller closes ``parts.readers`` when the server has ended.
+    """Create the app. The caller closes ``parts.readers`` when the server has ended.
 
-    Raises ``ValueError`` where the site's secret is too short.
+    Raises:
+        ValueError: the site's secret is too short.
     """
     ring = keys if isinstance(keys, KeyRing) else KeyRing(keys)
-    live = Live(parts.readers)
+    live = LiveUpdates(parts.readers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -80,20 +81,20 @@ def create_app(
     app.state.service = Service(parts)
     app.state.guard = Guard(ring, Buckets(per_key), Buckets(per_stranger), site or Site())
     app.state.live = live
-    problems.install(app, routes.failed)
+    problems.install_handlers(app, routes.failed)
     for part in (learners, courses, nudges, operations):
         app.include_router(part.router, prefix=API)
     app.include_router(routes.router, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _describe_problems(app)
 
-    app.add_middleware(Bounded, bounds=bounds or Bounds())
+    app.add_middleware(BoundsMiddleware, bounds=bounds or Bounds())
     app.add_middleware(_WithHeaders)
     return app
 
 
 class _WithHeaders:
-    """Adds the headers to every answer. Plain ASGI, so that streams pass through as they come."""
+    """Adds the headers to every response. Plain ASGI, so that streams are not buffered."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -110,7 +111,7 @@ class _WithHeaders:
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Put the schema of problems, which every operation refers to, among the others."""
+    """Add the schema of problems, to which every operation refers, to the OpenAPI document."""
     generate = app.openapi
 
     def openapi() -> dict[str, object]:

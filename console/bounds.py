@@ -1,7 +1,7 @@
-"""Bounds on what a request may bring before anybody is asked for a key: its body's size, and its time.
+"""Bounds on a request before authentication: the body's size, and its time.
 
-A body is taken whole before the app sees the request, so nothing further in can wait for one or be handed
-more than the bound. Heads and connections are bounded where they are read (:mod:`console.protocol`).
+A body is read completely before the app sees the request, so no handler can wait for one or get more than the
+bound. Heads and connections are bounded in :mod:`console.protocol`.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console.problems import answer
+from console.problems import problem_response
 from schemas.errors import HomeroomError
 
 CLOSE = {"Connection": "close"}
-"""What is left of a body that was refused is not read: the connection ends with the answer."""
+"""The rest of a refused body is not read: the connection is closed after the response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Bounds:
     body_s: float = 10.0
 
 
-class TooLongError(HomeroomError):
+class BodyTooLongError(HomeroomError):
     """The body is longer than the bound."""
 
 
-class Bounded:
-    """The app behind the bounds. Plain ASGI, so that answers pass through as they come."""
+class BoundsMiddleware:
+    """ASGI middleware that applies the bounds; responses are not buffered."""
 
     def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
         self._app = app
@@ -42,41 +42,45 @@ class Bounded:
             await self._app(scope, receive, send)
             return
         try:
-            body = await asyncio.wait_for(self._whole(scope, receive), self._bounds.body_s)
-        except TooLongError:
-            words = f"a body has at most {self._bounds.body_bytes:,} bytes"
-            response = answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, words, headers=CLOSE)
+            body = await asyncio.wait_for(self._read_body(scope, receive), self._bounds.body_s)
+        except BodyTooLongError:
+            detail = f"a body has at most {self._bounds.body_bytes:,} bytes"
+            response = problem_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers=CLOSE)
             await response(scope, receive, send)
             return
         except TimeoutError:
-            words = f"the body did not come within {self._bounds.body_s:g} s"
-            await answer(HTTPStatus.REQUEST_TIMEOUT, words, headers=CLOSE)(scope, receive, send)
+            detail = f"the body did not come within {self._bounds.body_s:g} s"
+            await problem_response(HTTPStatus.REQUEST_TIMEOUT, detail, headers=CLOSE)(scope, receive, send)
             return
         if body is not None:
-            await self._app(scope, _first({"type": "http.request", "body": body}, receive), send)
+            await self._app(scope, _replay_first({"type": "http.request", "body": body}, receive), send)
 
-    async def _whole(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The request's body; None where the client has gone. Raises ``TooLongError``."""
+    async def _read_body(self, scope: Scope, receive: Receive) -> bytes | None:
+        """The request's body; None where the client has disconnected.
+
+        Raises:
+            BodyTooLongError: the body is longer than the bound.
+        """
         most = self._bounds.body_bytes
         if any(name == b"content-length" and int(value) > most for name, value in scope["headers"]):
-            raise TooLongError
-        found = bytearray()
+            raise BodyTooLongError
+        body = bytearray()
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            found += message.get("body", b"")
-            if len(found) > most:
-                raise TooLongError
+            body += message.get("body", b"")
+            if len(body) > most:
+                raise BodyTooLongError
             if not message.get("more_body", False):
-                return bytes(found)
+                return bytes(body)
 
 
-def _first(message: Message, receive: Receive) -> Receive:
-    """Gives a message, and then what comes after it."""
-    left = [message]
+def _replay_first(message: Message, receive: Receive) -> Receive:
+    """A ``receive`` that returns the message first, and then the following ones."""
+    pending = [message]
 
-    async def found() -> Message:
-        return left.pop() if left else await receive()
+    async def replay() -> Message:
+        return pending.pop() if pending else await receive()
 
-    return found
+    return replay

@@ -1,7 +1,7 @@
-"""What every route of the API does: it refuses parameters that it does not know, and its answers carry ETags.
+"""The route class of the API: it refuses unknown query parameters, and its responses have ETags.
 
-A filter that is misspelt must not be a filter that is left out: that answers with learners nobody asked for.
-A client that has the newest answer is told so with a 304 and no body.
+A misspelt filter must not be ignored: the response would contain learners that were not requested. A client
+that has the newest response gets a 304 without a body.
 """
 
 import hashlib
@@ -13,19 +13,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 PRIVATE = "private, no-cache"
-"""Keep it, but ask each time: what is shown belongs to one person and may have changed."""
+"""Cache, but revalidate each time: responses belong to one user and may have changed."""
 
 
 class ConditionalRoute(APIRoute):
     """A route with strict parameters whose GET answers carry an ETag; FastAPI's own way to wrap a handler."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, with what comes before and after it."""
+        """The handler, with the check of parameters before it and the ETag after it."""
         handle = super().get_route_handler()
-        known = [field.alias for field in self.dependant.query_params]
+        allowed = [field.alias for field in self.dependant.query_params]
 
         async def conditional(request: Request) -> Response:
-            refuse_unknown(request, known)
+            refuse_unknown(request, allowed)
             response = await handle(request)
             body = getattr(response, "body", None)
             if request.method != "GET" or response.status_code != 200 or not isinstance(body, bytes):
@@ -40,19 +40,23 @@ class ConditionalRoute(APIRoute):
         return conditional
 
 
-def refuse_unknown(request: Request, known: Sequence[str]) -> None:
-    """Raise a 422 for query parameters besides those known; an operation that takes none ignores them."""
-    expected = f"no such parameter; expected some of {', '.join(known)}"
+def refuse_unknown(request: Request, allowed: Sequence[str]) -> None:
+    """Check the query parameters; an operation without parameters ignores them.
+
+    Raises:
+        RequestValidationError: there is one that is not in ``allowed`` (422).
+    """
+    expected = f"no such parameter; expected some of {', '.join(allowed)}"
     errors = [
         {"type": "extra_forbidden", "loc": ("query", name), "msg": expected, "input": value}
         for name, value in request.query_params.multi_items()
-        if name not in known
+        if name not in allowed
     ]
-    if known and errors:
+    if allowed and errors:
         raise RequestValidationError(errors)
 
 
 def matches(if_none_match: str, tag: str) -> bool:
-    """Whether the client has it: a list of tags, weak or not, or a star (RFC 9110, 13.1.2)."""
-    shown = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
-    return "*" in shown or tag in shown
+    """Whether If-None-Match contains the tag: a list of tags, weak or not, or a star (RFC 9110, 13.1.2)."""
+    tags = [part.strip().removeprefix("W/") for part in if_none_match.split(",")]
+    return "*" in tags or tag in tags

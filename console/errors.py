@@ -1,4 +1,4 @@
-"""What a question may be answered with instead of an answer. Knows no web framework; the API and pages do."""
+"""Errors of the services, with an HTTP status; the API and the pages turn them into responses."""
 
 from http import HTTPStatus
 
@@ -6,7 +6,7 @@ from schemas.errors import HomeroomError
 
 
 class ProblemError(HomeroomError):
-    """A problem to answer with."""
+    """An error with the HTTP status of its response."""
 
     def __init__(
         self, status: HTTPStatus, detail: str, *, kind: str = "", headers: dict[str, str] | None = None
@@ -17,5 +17,5 @@ class ProblemError(HomeroomError):
 
 
 def not_found(detail: str) -> ProblemError:
-    """404; also where something is there, but not for this key: nobody learns what exists elsewhere."""
+    """A 404; also for what exists outside the key's scope, so that its existence is not revealed."""
     return ProblemError(HTTPStatus.NOT_FOUND, detail)

@@ -1,4 +1,4 @@
-"""Answers of the API as its description shows them. A test holds each to the model that it is one of."""
+"""Example responses for the OpenAPI document. A test validates each against its model."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who asks: every request is traced to a key and counted; one that changes something, checked for origin."""
+"""Authenticates requests, applies rate limits, and checks the origin of requests that change something."""
 
 import logging
 from dataclasses import dataclass, field
@@ -25,10 +25,10 @@ bearer = HTTPBearer(auto_error=False, description="an API key, made by `homeroom
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """How browsers come to the console.
+    """How browsers reach the console.
 
-    public_url: the address that they know it by, where it is another one than what a proxy asks us for.
-    secret: what signs sessions, so that several processes know each other's.
+    public_url: its address for browsers, where a proxy uses another one. secret: signs sessions, so that
+    several processes accept each other's.
     """
 
     public_url: str = ""
@@ -41,39 +41,43 @@ class Site:
 
     @property
     def secure(self) -> bool:
-        """Whether browsers come by TLS, whatever a proxy comes by."""
+        """Whether browsers use TLS, whatever a proxy uses."""
         return self.public_url.startswith("https://")
 
 
 class Guard:
-    """Knows keys, sessions and limits. One for the app."""
+    """Keys, sessions and rate limits of the app."""
 
     def __init__(self, keys: KeyRing, limits: Buckets, strangers: Buckets, site: Site) -> None:
-        """limits: of each key. strangers: of each address that shows none, or a wrong one."""
+        """limits: of each key. strangers: of each address without a valid key."""
         self.keys = keys
         self.site = site
         self.sessions = Sessions(keys, site.secret)
         self._limits = limits
         self._strangers = strangers
 
-    def by_key(self, request: Request, shown: str) -> ApiKey | None:
-        """Whose key is shown; counts a wrong one against the address."""
-        key = self.keys.find(shown)
+    def by_key(self, request: Request, credentials: str) -> ApiKey | None:
+        """The entry of a key; a wrong one counts against the client's address."""
+        key = self.keys.find(credentials)
         if key is None:
             self._count(self._strangers, _address(request))
         return key
 
     def by_session(self, request: Request) -> ApiKey | None:
-        """Whose session the cookie is."""
+        """The key of the request's session; None if there is no valid one."""
         cookie = request.cookies.get(COOKIE)
         return self.sessions.find(cookie) if cookie else None
 
     def count(self, key: ApiKey) -> None:
-        """One request more. Raises a 429 where it is one too many."""
+        """Count a request of a key.
+
+        Raises:
+            ProblemError: there were too many (429).
+        """
         self._count(self._limits, key.sha256)
 
-    def _count(self, buckets: Buckets, who: str) -> None:
-        wait = buckets.take(who)
+    def _count(self, buckets: Buckets, client: str) -> None:
+        wait = buckets.acquire(client)
         if wait:
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
@@ -83,25 +87,25 @@ class Guard:
 
 
 def same_origin(request: Request) -> bool:
-    """Whether a browser sent it from our own page. Cookies alone do not tell.
+    """Whether a browser sent the request from one of our pages; a cookie does not prove it.
 
-    Browsers say so themselves to what they trust (TLS, or their own machine), whatever Host a proxy makes
-    of it; to others they name the page's origin, which is to be ours by its public address or by the Host.
+    Browsers send Sec-Fetch-Site over TLS and to their own machine, whatever Host a proxy sends; else they
+    send Origin, which must match the public address or the Host.
     """
-    fetched = request.headers.get("sec-fetch-site")
-    if fetched is not None:
-        return fetched == "same-origin"
+    fetch_site = request.headers.get("sec-fetch-site")
+    if fetch_site is not None:
+        return fetch_site == "same-origin"
     origin = request.headers.get("origin")
     if not origin:
         return False
-    ours = {guard_of(request).site.host, request.headers.get("host", "").lower()} - {""}
-    if urlsplit(origin).netloc.lower() in ours:
+    own_hosts = {guard_of(request).site.host, request.headers.get("host", "").lower()} - {""}
+    if urlsplit(origin).netloc.lower() in own_hosts:
         return True
     log.warning(
         "a form from a page of %.200r is refused, as this console is %s; if it is behind a proxy, "
-        "HOMEROOM_CONSOLE_PUBLIC_URL says which address browsers know it by",
+        "set HOMEROOM_CONSOLE_PUBLIC_URL to the address that browsers use",
         origin,
-        " and ".join(sorted(ours)),
+        " and ".join(sorted(own_hosts)),
     )
     return False
 
@@ -118,14 +122,19 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def signed_in(
+def authenticated_key(
     request: Request,
-    shown: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
 ) -> ApiKey:
-    """The key of a request to the API: shown as a bearer token, or behind the page's session."""
+    """The key of a request to the API: a bearer token, or the key of the page's session.
+
+    Raises:
+        ProblemError: there is no valid key (401), the page is not ours (403), or there were too many requests
+            (429).
+    """
     guard = guard_of(request)
-    if shown is not None:
-        key = guard.by_key(request, shown.credentials)
+    if credentials is not None:
+        key = guard.by_key(request, credentials.credentials)
     else:
         key = guard.by_session(request)
         if key is not None and request.method not in SAFE and not same_origin(request):
@@ -144,5 +153,5 @@ def _address(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-Key = Annotated[ApiKey, Depends(signed_in)]
-Asked = Annotated[Service, Depends(service_of)]
+Key = Annotated[ApiKey, Depends(authenticated_key)]
+ServiceDep = Annotated[Service, Depends(service_of)]

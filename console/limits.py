@@ -1,4 +1,4 @@
-"""Rate limits: a token bucket for each key, and for each address that shows none or a wrong one."""
+"""Rate limits: a token bucket for each key, and for each address without a valid one."""
 
 import math
 import threading
@@ -18,24 +18,24 @@ class Limit:
 
 
 class Buckets:
-    """Who has how many requests left. Thread-safe."""
+    """Token buckets by client. Thread-safe."""
 
     def __init__(self, limit: Limit, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
         self._clock = clock
         self._lock = threading.Lock()
-        self._left: dict[str, tuple[float, float]] = {}
+        self._tokens: dict[str, tuple[float, float]] = {}
 
-    def take(self, who: str) -> int:
-        """Take one; 0 if there was one, else after how many whole seconds to come again."""
+    def acquire(self, client: str) -> int:
+        """Take a token; returns 0, or the whole seconds to wait where there is none."""
         now = self._clock()
         with self._lock:
-            left, at = self._left.get(who, (float(self._limit.burst), now))
-            left = min(self._limit.burst, left + (now - at) * self._limit.rate)
-            if left < 1:
-                self._left[who] = left, now
-                return max(1, math.ceil((1 - left) / self._limit.rate))
-            if len(self._left) >= MAX_BUCKETS:
-                self._left.clear()  # everybody starts afresh: forgetting beats running out of memory
-            self._left[who] = left - 1, now
+            tokens, updated_at = self._tokens.get(client, (float(self._limit.burst), now))
+            tokens = min(self._limit.burst, tokens + (now - updated_at) * self._limit.rate)
+            if tokens < 1:
+                self._tokens[client] = tokens, now
+                return max(1, math.ceil((1 - tokens) / self._limit.rate))
+            if len(self._tokens) >= MAX_BUCKETS:
+                self._tokens.clear()  # all start again: better than running out of memory
+            self._tokens[client] = tokens - 1, now
             return 0

@@ -1,13 +1,13 @@
-"""What the API answers and takes, as pydantic models with examples; the pages render the same values."""
+"""pydantic models of the API's requests and responses, with examples; the pages render the same values."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from console import examples as shown
-from console.answers import Answer, like
-from console.unwanted import Unwanted, Wished
+from console import examples
+from console.answers import Answer, with_examples
+from console.restrictions import PreferenceChange, Restrictions
 from schemas.fields import CourseRun, Fraction, Id
 from schemas.learner import Channel
 from schemas.risk import ModelState, RiskLevel
@@ -15,25 +15,24 @@ from schemas.risk import ModelState, RiskLevel
 Pseudonym = Annotated[
     str, Field(pattern=r"^[0-9a-f]{16}$", examples=["c2651a12136719b3"], description="a learner's pseudonym")
 ]
-InstructorWord = Literal["helped", "not_at_risk", "in_contact"]
-"""What an instructor may say of a learner who is listed; kinds of the feedback topic."""
+InstructorFeedbackKind = Literal["helped", "not_at_risk", "in_contact"]
+"""The kinds of feedback that an instructor may send on a listed learner."""
 
 Order = Literal["urgency", "probability", "changed"]
-"""``urgency``: nobody has answered yet; then high, risen to medium, fallen to it; the newest change; the
-probability."""
+"""``urgency``: unanswered first; then high, risen to medium, fallen to it; newest change; probability."""
 
 
 class Me(Answer):
     """Whose key it is."""
 
-    model_config = like(shown.ME)
+    model_config = with_examples(examples.ME)
 
     name: str = Field(examples=["Ada Byron"])
     role: Literal["viewer", "instructor", "admin"]
     courses: list[str] = Field(description="a course with all of its runs, or one run; empty for an admin")
 
 
-class Why(Answer):
+class RiskReason(Answer):
     """A main reason of a change of level."""
 
     text: str = Field(examples=["no activity for 9 days (before: active on the last day)"])
@@ -46,10 +45,10 @@ class Why(Answer):
     )
 
 
-class Word(Answer):
+class FeedbackEvent(Answer):
     """What somebody said of a learner or a nudge."""
 
-    model_config = like(shown.WORD)
+    model_config = with_examples(examples.WORD)
 
     kind: str = Field(examples=["in_contact"])
     at: datetime
@@ -61,7 +60,7 @@ class Word(Answer):
 class Risk(Answer):
     """An enrolment's risk now, and why."""
 
-    model_config = like(shown.RISK)
+    model_config = with_examples(examples.RISK)
 
     learner: Pseudonym
     name: str | None = Field(None, description="null where nobody has told the console who it is")
@@ -75,16 +74,20 @@ class Risk(Answer):
     )
     previous_level: RiskLevel | None = None
     previous_probability: Fraction | None = None
-    reasons: list[Why] = Field(default_factory=list, description="of the last change, the main one first")
+    reasons: list[RiskReason] = Field(
+        default_factory=list, description="of the last change, the main one first"
+    )
     step: str = Field("", description="a suggestion for the instructor, by the main reason")
-    answered: Word | None = Field(None, description="an instructor's word since the last change")
-    unwanted: Unwanted | None = Field(None, description="what the learner does not want; null where nothing")
+    answered: FeedbackEvent | None = Field(None, description="an instructor's word since the last change")
+    unwanted: Restrictions | None = Field(
+        None, description="what the learner does not want; null where nothing"
+    )
 
 
 class RiskPage(Answer):
     """A page of a list of risks."""
 
-    model_config = like(shown.RISK_PAGE)
+    model_config = with_examples(examples.RISK_PAGE)
 
     as_of: date | None = Field(description="the newest day that was estimated; null before the first")
     total: int = Field(description="that the filters let through, on all pages")
@@ -116,13 +119,13 @@ class Change(Answer):
     level: RiskLevel
     previous_probability: Fraction
     probability: Fraction
-    reasons: list[Why]
+    reasons: list[RiskReason]
 
 
 class Decision(Answer):
     """One row of the ledger: what was decided on a change of level."""
 
-    model_config = like(shown.DECISION, shown.PROPOSAL)
+    model_config = with_examples(examples.DECISION, examples.PROPOSAL)
 
     decision_id: str
     nudge_id: str | None
@@ -138,8 +141,10 @@ class Decision(Answer):
     text: str | None = Field(
         None, description="of a proposal: what would be said; null where the console does not know the policy"
     )
-    words: list[Word] = Field(default_factory=list, description="what became of it, the newest first")
-    unwanted: Unwanted | None = Field(
+    words: list[FeedbackEvent] = Field(
+        default_factory=list, description="what became of it, the newest first"
+    )
+    unwanted: Restrictions | None = Field(
         None, description="what the learner does not want by now; null where nothing"
     )
 
@@ -147,7 +152,7 @@ class Decision(Answer):
 class DecisionPage(Answer):
     """A page of the ledger, the newest first."""
 
-    model_config = like(shown.DECISION_PAGE)
+    model_config = with_examples(examples.DECISION_PAGE)
 
     items: list[Decision]
     next: str | None = None
@@ -156,7 +161,7 @@ class DecisionPage(Answer):
 class Story(Answer):
     """One enrolment from its first estimate to now."""
 
-    model_config = like(shown.STORY)
+    model_config = with_examples(examples.STORY)
 
     risk: Risk
     history: list[HistoryPoint]
@@ -165,8 +170,8 @@ class Story(Answer):
     )
     changes: list[Change] = Field(description="the newest first")
     decisions: list[Decision] = Field(description="the newest first")
-    words: list[Word] = Field(description="the newest first")
-    wishes: list[Wished] = Field(
+    words: list[FeedbackEvent] = Field(description="the newest first")
+    wishes: list[PreferenceChange] = Field(
         default_factory=list, description="how the learner wants to be reached; the newest first"
     )
 
@@ -174,7 +179,7 @@ class Story(Answer):
 class Learner(Answer):
     """A learner's risks, in every course run of the key's scope."""
 
-    model_config = like(shown.LEARNER_NOW)
+    model_config = with_examples(examples.LEARNER_NOW)
 
     learner: Pseudonym
     name: str | None
@@ -184,7 +189,7 @@ class Learner(Answer):
 class Course(Answer):
     """A course run today: how many, how active, how many at which level."""
 
-    model_config = like(shown.COURSE)
+    model_config = with_examples(examples.COURSE)
 
     course_run: CourseRun
     first_day: date
@@ -221,14 +226,14 @@ class RiskWeek(Answer):
 class CourseStory(Answer):
     """A course run from its start."""
 
-    model_config = like(shown.COURSE_STORY)
+    model_config = with_examples(examples.COURSE_STORY)
 
     course: Course
     engagement: list[EngagementDay]
     weeks: list[RiskWeek]
 
 
-class Held(Answer):
+class DecisionCount(Answer):
     """How many decisions of one kind there were."""
 
     decision: str = Field(examples=["hold"])
@@ -267,9 +272,9 @@ class Messages(Answer):
 class Interventions(Answer):
     """What was decided, and what is known of its effect."""
 
-    model_config = like(shown.INTERVENTIONS)
+    model_config = with_examples(examples.INTERVENTIONS)
 
-    decisions: list[Held]
+    decisions: list[DecisionCount]
     messages: list[Messages] = Field(default_factory=list, description="by campaign")
     uplift: list[Uplift] = Field(description="empty until the first outcomes are known")
 
@@ -277,7 +282,7 @@ class Interventions(Answer):
 # -- what comes in ------------------------------------------------------------------------------------
 
 
-class Said(BaseModel):
+class InstructorFeedback(BaseModel):
     """An instructor's word on a learner who is listed."""
 
     model_config = ConfigDict(
@@ -291,19 +296,19 @@ class Said(BaseModel):
 
     learner: Pseudonym
     course_run: CourseRun
-    kind: InstructorWord
+    kind: InstructorFeedbackKind
     nudge_id: Id | None = None
 
 
 class Accepted(Answer):
     """The message is with the broker; the ledger has it a few seconds later."""
 
-    model_config = like(shown.ACCEPTED)
+    model_config = with_examples(examples.ACCEPTED)
 
     event_id: str
 
 
-class Wishes(BaseModel):
+class PreferencesUpdate(BaseModel):
     """How a learner wants to be reached. What is left out stays as it is.
 
     A learner's no is taken back by the learner, or by an admin with a ``reason``; for others that is a 403.
@@ -322,10 +327,10 @@ class Wishes(BaseModel):
     )
 
 
-class Preferences(Unwanted):
+class Preferences(Restrictions):
     """What is known of how a learner wants to be reached."""
 
-    model_config = like(shown.PREFERENCES)
+    model_config = with_examples(examples.PREFERENCES)
 
     learner: Pseudonym
     timezone: str | None
@@ -350,11 +355,11 @@ class Question(BaseModel):
 class WhatIfAnswer(Answer):
     """P(lost) of the described learner, of the middle of the cohort, and what makes the difference."""
 
-    model_config = like(shown.WHAT_IF)
+    model_config = with_examples(examples.WHAT_IF)
 
     probability: Fraction
     base_probability: Fraction
-    reasons: list[Why]
+    reasons: list[RiskReason]
     model_version: str
     model_state: str
     day: date
@@ -363,7 +368,7 @@ class WhatIfAnswer(Answer):
 class Health(Answer):
     """Whether the process runs, or can serve."""
 
-    model_config = like(shown.HEALTH)
+    model_config = with_examples(examples.HEALTH)
 
     status: Literal["ok"] = "ok"
     as_of: date | None = Field(None, description="the newest day in the store")

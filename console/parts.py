@@ -1,4 +1,4 @@
-"""What the console is put together from."""
+"""The components that the console is assembled from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ def wall_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the console is put together from. See :mod:`console.ports` for those that may be None.
+    """The components of the console. See :mod:`console.ports` for those that may be None.
 
     replay: the store holds a past (or simulated) term, so that "now" is its newest day and not today.
     """

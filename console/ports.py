@@ -1,7 +1,7 @@
-"""What the console asks of the rest of the system, as interfaces: it is handed in, never imported.
+"""The console's interfaces to the rest of the system: implementations are passed in, never imported.
 
-``cli.wiring.console`` fills all of them. Each may be absent: the page then shows pseudonyms, has no buttons
-that send anything, answers a what-if with 503, and knows neither effects nor what a message would say.
+``cli.wiring.console`` implements all of them. Each may be absent: the pages then show pseudonyms, have no
+buttons that send anything, answer a what-if with 503, and show neither effects nor the text of proposals.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,17 +15,17 @@ from schemas.inbound import Feedback
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who a pseudonym stands for: the platform's learner id, and what to call them."""
+    """The learner behind a pseudonym: the platform's learner id, and a name."""
 
     learner: str
     name: str
 
 
 class Directory(Protocol):
-    """Who is who. The store knows pseudonyms only; an instructor has to write to somebody."""
+    """Maps pseudonyms to learners. The store has pseudonyms only; instructors need names."""
 
     def person(self, pseudonym: str) -> Person | None:
-        """The learner behind a pseudonym; None where nobody has told."""
+        """The learner behind a pseudonym; None if unknown."""
         ...
 
 
@@ -34,24 +34,28 @@ class OutboxDownError(HomeroomError, RuntimeError):
 
 
 class Outbox(Protocol):
-    """The way of people's words into the pipeline: the feedback topic."""
+    """Publishes instructors' messages to the feedback topic."""
 
     def publish(self, message: Feedback) -> None:
-        """Return once the broker has it. Blocks; thread-safe. Raises ``OutboxDownError``."""
+        """Publish a message; returns once the broker has it. Blocks; thread-safe.
+
+        Raises:
+            OutboxDownError: it could not be published.
+        """
         ...
 
 
 class UnknownFeatureError(HomeroomError, ValueError):
-    """A what-if names a feature that there is not, or a value that is none; the message says which."""
+    """A what-if has an unknown feature or an invalid value; the message says which."""
 
 
 class NoModelError(HomeroomError, RuntimeError):
-    """There is no day package yet to score with."""
+    """There is no day package to score with yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a group of features does to an estimate: words, and its part of the change in log-odds."""
+    """The effect of a group of features on an estimate: a text, and its part of the change in log-odds."""
 
     feature: str
     text: str
@@ -60,7 +64,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A what-if's answer: P(lost) of the described learner, and of the one it started from."""
+    """The result of a what-if: P(lost) of the described learner, and of the one it is compared with."""
 
     probability: float
     base_probability: float
@@ -68,25 +72,27 @@ class Estimate:
     model_version: str
     model_state: str
     day: date
-    """Of the package: its cohorts and model know the events before the end of this day."""
+    """The day of the package: its cohorts and model include the events until its end."""
 
 
 class WhatIf(Protocol):
-    """Scores a described learner with the newest day package; no store and no Kafka is asked."""
+    """Scores a described learner with the newest day package, without store or Kafka."""
 
     def estimate(self, course_run: str, features: Mapping[str, float]) -> Estimate:
-        """Every feature not given is that of the middle of the course run's cohort.
+        """Estimate P(lost); other features have the median of the course run's cohort. Thread-safe.
 
-        Raises ``UnknownFeatureError`` or ``NoModelError``. Thread-safe.
+        Raises:
+            UnknownFeatureError: a feature is unknown, or its value is invalid.
+            NoModelError: there is no day package yet.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
-    """A nudge that waits for a yes: which variant of which campaign of which policy, on which reasons.
+class ProposedNudge:
+    """A nudge that waits for approval: its variant, campaign, policy and reasons.
 
-    reasons: feature, words, and contribution in log-odds, as the risk change had them.
+    reasons: (feature, text, contribution in log-odds) of the risk change.
     """
 
     course_run: str
@@ -97,16 +103,16 @@ class Proposed:
 
 
 class Wording(Protocol):
-    """What a proposal would say to the learner: nobody should approve what they cannot read."""
+    """Renders the text of proposals: nobody should approve what they cannot read."""
 
-    def text(self, proposed: Proposed) -> str | None:
-        """The message's words; None where the policy of that version is not known here. Thread-safe."""
+    def text(self, proposed: ProposedNudge) -> str | None:
+        """The message's text; None if the policy of that version is unknown. Thread-safe."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """How often an outcome happened among those of an arm; the holdout has no variant."""
+class OutcomeCount:
+    """How often an outcome happened in an arm; the holdout has no variant."""
 
     campaign: str
     variant: str
@@ -118,7 +124,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a campaign (or one of its variants) did against its holdout: shares, difference, 95 % interval.
+    """A campaign (or one of its variants) against its holdout, with a 95 % interval of the difference.
 
     judgement: helps, harms, or not yet known.
     """
@@ -136,8 +142,8 @@ class Difference:
 
 
 class Effects(Protocol):
-    """Turns counts of outcomes into differences with intervals that hold however often one looks."""
+    """Computes differences from counts of outcomes; the intervals stay valid however often one looks."""
 
-    def of(self, counted: Sequence[Counted]) -> list[Difference]:
+    def differences(self, counts: Sequence[OutcomeCount]) -> list[Difference]:
         """The effects by campaign, all variants first, and outcome."""
         ...

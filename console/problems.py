@@ -1,4 +1,4 @@
-"""Errors as ``application/problem+json`` (RFC 9457), the framework's own included."""
+"""Error responses as ``application/problem+json`` (RFC 9457), for the framework's errors too."""
 
 import logging
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from sinks.errors import StoreDown, StoreRejected
 log = logging.getLogger(__name__)
 
 Page = Callable[[Request, HTTPStatus, str], Response]
-"""An error as a page."""
+"""Renders an error as an HTML page."""
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -38,7 +38,7 @@ class Problem(BaseModel):
     )
 
 
-def answer(
+def problem_response(
     status: HTTPStatus,
     detail: str,
     kind: str = "",
@@ -58,59 +58,63 @@ def answer(
     return JSONResponse(body, status.value, headers, MEDIA_TYPE)
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: the problems that an operation answers with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
-def install(app: FastAPI, page: Page) -> None:
-    """Have the app answer every error with a problem; what is no part of the API, with a page."""
+def install_handlers(app: FastAPI, page: Page) -> None:
+    """Install handlers that answer errors of the API with a problem, others with a page."""
 
     @app.exception_handler(ProblemError)
-    async def _ours(_: Request, error: ProblemError) -> Response:
-        return answer(error.status, error.detail, error.kind, error.headers)
+    async def _problem_error(_: Request, error: ProblemError) -> Response:
+        return problem_response(error.status, error.detail, error.kind, error.headers)
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> Response:
+    async def _http_error(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers) if error.headers else None
         if not request.url.path.startswith(("/api/", "/static/")):
             return page(request, HTTPStatus(error.status_code), str(error.detail))
-        return answer(HTTPStatus(error.status_code), str(error.detail), headers=headers)
+        return problem_response(HTTPStatus(error.status_code), str(error.detail), headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
         errors = [
             {
-                "where": ".".join(str(part) for part in one["loc"]),
-                "found": repr(one.get("input"))[:100],
-                "expected": one["msg"],
+                "where": ".".join(str(part) for part in problem["loc"]),
+                "found": repr(problem.get("input"))[:100],
+                "expected": problem["msg"],
             }
-            for one in error.errors()
+            for problem in error.errors()
         ]
-        words = "; ".join(f"{one['where']}: {one['expected']}" for one in errors[:3])
-        return answer(HTTPStatus.UNPROCESSABLE_ENTITY, words, "invalid", errors=errors)
+        detail = "; ".join(f"{field['where']}: {field['expected']}" for field in errors[:3])
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, "invalid", errors=errors)
 
     @app.exception_handler(UnknownFeatureError)
-    async def _feature(_: Request, error: UnknownFeatureError) -> Response:
-        return answer(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), "invalid")
+    async def _unknown_feature(_: Request, error: UnknownFeatureError) -> Response:
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), "invalid")
 
     @app.exception_handler(StoreDown)
     @app.exception_handler(OutboxDownError)
     @app.exception_handler(NoModelError)
-    async def _away(_: Request, error: Exception) -> Response:
+    async def _unavailable(_: Request, error: Exception) -> Response:
         log.warning("%s: %s", type(error).__name__, error)
-        return answer(HTTPStatus.SERVICE_UNAVAILABLE, WORDS[type(error)], headers={"Retry-After": "5"})
+        return problem_response(
+            HTTPStatus.SERVICE_UNAVAILABLE, DETAILS[type(error)], headers={"Retry-After": "5"}
+        )
 
     @app.exception_handler(StoreRejected)
     async def _rejected(_: Request, error: StoreRejected) -> Response:
         log.error("the store refused a query: %s", error)
-        return answer(HTTPStatus.INTERNAL_SERVER_ERROR, "the store refused the query; see the console's log")
+        return problem_response(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "the store refused the query; see the console's log"
+        )
 
 
-WORDS: dict[type[Exception], str] = {
+DETAILS: dict[type[Exception], str] = {
     StoreDown: "the store cannot be reached; nothing is lost, try again shortly",
     OutboxDownError: "the message could not be handed on; nothing was recorded, try again shortly",
     NoModelError: "there is no model to ask yet: no day package has come",
 }
-"""What a client is told; the log has the rest, which may name hosts."""
+"""The detail for clients; the log has the rest, which may contain host names."""

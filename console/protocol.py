@@ -1,8 +1,8 @@
-"""How the console's server reads: uvicorn's protocol with a time for each head and a bound on connections.
+"""uvicorn's HTTP protocol with a timeout for each head and a bound on connections.
 
-uvicorn closes what is idle between two requests, but waits for ever for a head that has begun, or for the
-first one, and takes every connection. Here a head has its time, an answer that nobody reads has one, and
-where there are too many connections the one that has waited longest for its head makes room for the next.
+uvicorn closes connections that are idle between two requests, but waits for ever for a head that has begun,
+or for the first one, and accepts every connection. Here a head has a timeout, a response that is not read has
+one, and where there are too many connections the one that has waited longest for its head is aborted.
 """
 
 import asyncio
@@ -22,70 +22,76 @@ class BoundedProtocol(H11Protocol):
     """Seconds from the connection, or the last answer, to the end of the next head."""
 
     write_s: ClassVar[float] = 30.0
-    """Seconds for which a client may take nothing of its answer."""
+    """Seconds for which a client may read nothing of its response."""
 
     most: ClassVar[int] = 512
     """Connections at once: half of the files that a process may open as a rule."""
 
-    _since = 0.0
+    _idle_since = 0.0
     _head: asyncio.TimerHandle | None = None
     _write: asyncio.TimerHandle | None = None
 
     @property
-    def waits(self) -> bool:
-        """Whether it has no request that is being answered."""
+    def is_idle(self) -> bool:
+        """Whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Watch the first head, and make room."""
+        """Start the timeout of the first head, and limit the connections."""
         super().connection_made(transport)
         self._watch_head()
         self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Watch nothing more."""
+        """Cancel all timeouts."""
         super().connection_lost(exc)
         self._end_head()
         self._end_write()
 
     def data_received(self, data: bytes) -> None:
-        """Look whether the head is whole."""
+        """Check whether the head is complete."""
         super().data_received(data)
         self._watch_head()
 
     def on_response_complete(self) -> None:
-        """Watch the next head."""
+        """Start the timeout of the next head."""
         super().on_response_complete()
         self._watch_head()
 
     def pause_writing(self) -> None:
-        """The client does not take its answer: not for ever."""
+        """The client does not read its response: start a timeout."""
         super().pause_writing()
         self._write = self._write or self.loop.call_later(self.write_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """It takes it again."""
+        """The client reads again: cancel the timeout."""
         super().resume_writing()
         self._end_write()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close what is idle, also where the last answer is still to be taken."""
+        """Close an idle connection, also where the last response has not been read."""
         super().timeout_keep_alive_handler()
         self._write = self._write or self.loop.call_later(self.write_s, self.transport.abort)
 
     def _watch_head(self) -> None:
-        if not self.waits or self.transport.is_closing():
+        if not self.is_idle or self.transport.is_closing():
             self._end_head()
         elif self._head is None:
-            self._since = time.monotonic()
+            self._idle_since = time.monotonic()
             self._head = self.loop.call_later(self.head_s, self.transport.abort)
 
     def _make_room(self) -> None:
-        there = [one for one in self.connections if not one.transport.is_closing()]
-        if len(there) <= self.most:
+        open_connections = [
+            connection for connection in self.connections if not connection.transport.is_closing()
+        ]
+        if len(open_connections) <= self.most:
             return
-        waiting = [one for one in there if isinstance(one, BoundedProtocol) and one.waits and one is not self]
-        oldest = min(waiting, key=lambda one: one._since, default=self)
+        idle = [
+            connection
+            for connection in open_connections
+            if isinstance(connection, BoundedProtocol) and connection.is_idle and connection is not self
+        ]
+        oldest = min(idle, key=lambda connection: connection._idle_since, default=self)
         oldest.transport.abort()
 
     def _end_head(self) -> None:

@@ -7,17 +7,17 @@ from typing import Any
 from sinks.address import StoreAddress
 from sinks.store import Result, StoreReader
 
-KEPT = 8
-"""Connections that stay open. More are made when more are needed at once, and closed after."""
+MAX_IDLE = 8
+"""Idle connections that are kept. More are opened when needed at the same time, and closed afterwards."""
 
 
 class Readers:
-    """Queries from any thread, each over a connection that nobody else uses meanwhile."""
+    """Queries from any thread, each over a connection of its own for that time."""
 
     def __init__(self, address: StoreAddress, *, timeout: float = 10.0) -> None:
         self._address = address
         self._timeout = timeout
-        self._idle: queue.LifoQueue[StoreReader] = queue.LifoQueue(KEPT)
+        self._idle: queue.LifoQueue[StoreReader] = queue.LifoQueue(MAX_IDLE)
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Result:
         """See :meth:`sinks.store.StoreReader.query`."""
@@ -39,7 +39,7 @@ class Readers:
         return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the idle connections."""
         while True:
             try:
                 self._idle.get_nowait().close()

@@ -1,7 +1,7 @@
-"""The suggested step for an instructor, by what the main reason is about. Not what learners are written."""
+"""The suggested next step for an instructor, by the main reason. Learners do not read it."""
 
 from console.models import Risk
-from console.unwanted import Unwanted
+from console.restrictions import Restrictions
 from schemas.risk import RISK_LEVELS, RiskLevel
 
 STEPS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -26,51 +26,51 @@ STEPS: tuple[tuple[tuple[str, ...], str], ...] = (
         "Suggest one next activity of the kind that was dropped.",
     ),
 )
-"""Beginnings of feature names → what to do. The first that fits."""
+"""Prefixes of feature names → the step; the first match counts."""
 
-ANY = "Ask how the course is going, and what would help most."
+DEFAULT_STEP = "Ask how the course is going, and what would help most."
 
 
-GETTING_BETTER = "It is getting better: a word of encouragement is enough."
+ENCOURAGE = "It is getting better: a word of encouragement is enough."
 
 
 NOT_IN_WRITING = (
     "Do not write: the learner said no. Speak with them when you meet, or wait until they come to you."
 )
 WRITTEN = frozenset({"email", "instructor"})
-"""Channels by which an instructor's own message would come."""
+"""Channels of an instructor's own messages."""
 
 
-def welcome(step: str, unwanted: Unwanted | None) -> str:
-    """The step as it may be taken with somebody who does not want some messages."""
-    if not step or unwanted is None:
+def respect_restrictions(step: str, restrictions: Restrictions | None) -> str:
+    """The step, or another one where the learner's restrictions forbid to write to them."""
+    if not step or restrictions is None:
         return step
-    silent = unwanted.suppressed or unwanted.paused_until is not None
-    return NOT_IN_WRITING if silent or WRITTEN & set(unwanted.opted_out) else step
+    no_messages = restrictions.suppressed or restrictions.paused_until is not None
+    return NOT_IN_WRITING if no_messages or WRITTEN & set(restrictions.opted_out) else step
 
 
-def fell(level: RiskLevel, previous_level: RiskLevel) -> bool:
-    """Whether a change of level was one for the better."""
+def is_fall(level: RiskLevel, previous_level: RiskLevel) -> bool:
+    """Whether a change of level lowers the risk."""
     return RISK_LEVELS.index(level) < RISK_LEVELS.index(previous_level)
 
 
 def step_of(risk: Risk, features: list[str]) -> str:
-    """What to do: nothing at low risk; encourage who is getting better, else by the main reason.
+    """The step: none at low risk; encouragement where the risk is falling, else by the main reason.
 
-    Better is who fell to this level and is no likelier to be lost now than before. The likelihood alone does
-    not say so: a level rises when it is confirmed, and the estimate may have moved down a little by then.
+    The risk is falling if the level fell and the probability is not higher than before. The probability alone
+    is not enough: a level rises when it is confirmed, and the estimate may have fallen a little by then.
     """
     if risk.level == "low":
         return ""
     level, before = risk.previous_level, risk.previous_probability
-    if level is not None and before is not None and fell(risk.level, level) and risk.probability <= before:
-        return GETTING_BETTER
+    if level is not None and before is not None and is_fall(risk.level, level) and risk.probability <= before:
+        return ENCOURAGE
     return step_for(features[0] if features else "")
 
 
 def step_for(feature: str) -> str:
-    """What to do about a risk whose main reason is this feature; empty names none."""
-    for beginnings, words in STEPS:
-        if feature.startswith(beginnings):
-            return words
-    return ANY
+    """The step for a main reason about this feature; empty for no reason."""
+    for prefixes, step in STEPS:
+        if feature.startswith(prefixes):
+            return step
+    return DEFAULT_STEP

@@ -1,22 +1,22 @@
-"""A difference between nudged and held out, as the API answers it."""
+"""Converts a difference between nudged and held out into the API's model."""
 
 from console.models import Uplift
 from console.ports import Difference
 
 
-def uplift(found: Difference) -> Uplift:
-    """A difference as it is answered: what nobody can know yet is null."""
-    both = bool(found.nudged and found.held_out)
+def uplift(difference: Difference) -> Uplift:
+    """The difference as a response; values that are not known yet are null."""
+    both = bool(difference.nudged and difference.held_out)
     return Uplift(
-        campaign=found.campaign,
-        variant=found.variant,
-        outcome=found.outcome,
-        nudged=found.nudged,
-        nudged_share=found.nudged_share if found.nudged else None,
-        held_out=found.held_out,
-        held_out_share=found.held_out_share if found.held_out else None,
-        difference=found.nudged_share - found.held_out_share if both else None,
-        low=found.low,
-        high=found.high,
-        judgement=found.judgement,
+        campaign=difference.campaign,
+        variant=difference.variant,
+        outcome=difference.outcome,
+        nudged=difference.nudged,
+        nudged_share=difference.nudged_share if difference.nudged else None,
+        held_out=difference.held_out,
+        held_out_share=difference.held_out_share if difference.held_out else None,
+        difference=difference.nudged_share - difference.held_out_share if both else None,
+        low=difference.low,
+        high=difference.high,
+        judgement=difference.judgement,
     )

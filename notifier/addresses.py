@@ -1,8 +1,8 @@
-"""The address book: where a learner can be reached. Asked for each message, never stored, never logged.
+"""The address book: where a learner can be reached. Looked up for each message, never stored or logged.
 
-The topics carry learner ids alone. A file or a service of the platform's knows the addresses; both answer
-with the same few fields, ``{"email": "…", "sms": "+49…", "push": "…", "name": "…"}``, all optional. What
-they answer is checked: each is exactly one address, or it is not used (:mod:`notifier.forms`).
+The topics carry learner ids alone. A file or a service of the platform has the addresses; both give the
+same few fields, ``{"email": "…", "sms": "+49…", "push": "…", "name": "…"}``, all optional. Each value is
+checked: it is exactly one address, or it is not used (:mod:`notifier.address_formats`).
 """
 
 import csv
@@ -17,24 +17,24 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-from notifier.forms import address_of
+from notifier.address_formats import address_of
 from nudges.learners import CHANNELS
 from schemas.errors import HomeroomError
 from schemas.learner import Channel
 
-ANSWER_S = 10.0
+TIMEOUT_S = 10.0
 
 MAX_NAME = 80
 
 
 class AddressBookError(HomeroomError, RuntimeError):
-    """The address book cannot be read, or does not answer. The message holds no address."""
+    """The address book cannot be read, or does not answer. The message contains no address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """How to reach one learner, and what to call them. Shows nothing of itself in a log. ``unusable`` are the
-    channels for which something was given that is not exactly one address."""
+    """One learner's addresses and name, which ``repr`` does not show. ``unusable`` are the channels whose
+    value is not exactly one address."""
 
     addresses: Mapping[Channel, str] = field(repr=False)
     name: str = field(default="", repr=False)
@@ -42,26 +42,30 @@ class Contact:
 
 
 class AddressBook(Protocol):
-    """Where contacts come from."""
+    """A source of contacts."""
 
     async def find(self, learner: str) -> Contact | None:
-        """The learner's contact, None where the book has none. Raises ``AddressBookError``."""
+        """The learner's contact, None where the book has none.
+
+        Raises:
+            AddressBookError: the book cannot be read, or does not answer.
+        """
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 def contact_of(fields: Mapping[str, object]) -> Contact:
-    """The contact that a file or a service tells."""
-    given: dict[Channel, object] = {
+    """The contact in the fields of a file or a service."""
+    raw: dict[Channel, object] = {
         channel: value for channel in CHANNELS if not _empty(value := fields.get(channel))
     }
-    read = {channel: address_of(channel, value) for channel, value in given.items()}
+    addresses = {channel: address_of(channel, value) for channel, value in raw.items()}
     name = fields.get("name")
     return Contact(
-        addresses={channel: address for channel, address in read.items() if address is not None},
+        addresses={channel: address for channel, address in addresses.items() if address is not None},
         name=" ".join(name.split())[:MAX_NAME] if isinstance(name, str) else "",
-        unusable=frozenset(channel for channel, address in read.items() if address is None),
+        unusable=frozenset(channel for channel, address in addresses.items() if address is None),
     )
 
 
@@ -70,9 +74,9 @@ def _empty(value: object) -> bool:
 
 
 class EmptyBook:
-    """For providers that need no address."""
+    """An address book without entries, for providers that need no address."""
 
-    async def find(self, learner: str) -> Contact | None:  # noqa: ARG002 - knows nobody
+    async def find(self, learner: str) -> Contact | None:  # noqa: ARG002 - has no entries
         return None
 
     async def close(self) -> None:
@@ -82,12 +86,12 @@ class EmptyBook:
 class FileBook:
     """A file: JSON, ``{learner: {field: value}}``, or CSV with a column ``learner`` and one a field.
 
-    Read anew when it has changed; while the new one cannot be read, that is told and nothing is sent.
+    It is read again when it has changed; while it cannot be read, ``find`` raises and nothing is sent.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read_at: tuple[int, int] | None = None
+        self._stamp: tuple[int, int] | None = None
         self._fields: dict[str, Mapping[str, object]] = {}
 
     async def find(self, learner: str) -> Contact | None:
@@ -102,20 +106,20 @@ class FileBook:
         try:
             status = self._path.stat()
             stamp = status.st_mtime_ns, status.st_size
-            if stamp != self._read_at:
+            if stamp != self._stamp:
                 text = self._path.read_text(encoding="utf-8-sig")
                 self._fields = _from_csv(text) if self._path.suffix == ".csv" else _from_json(text)
-                self._read_at = stamp
+                self._stamp = stamp
         except (OSError, ValueError, csv.Error, RecursionError) as error:
             # Not the error's own words: they may quote the file.
             raise AddressBookError(f"{self._path} cannot be read: {type(error).__name__}") from None
 
 
 def _from_json(text: str) -> dict[str, Mapping[str, object]]:
-    found = json.loads(text)
-    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+    book = json.loads(text)
+    if not isinstance(book, dict) or not all(isinstance(fields, dict) for fields in book.values()):
         raise ValueError("expected an object of objects")
-    return found
+    return book
 
 
 def _from_csv(text: str) -> dict[str, Mapping[str, object]]:
@@ -136,20 +140,20 @@ class HttpBook:
         self._session: aiohttp.ClientSession | None = None
 
     async def find(self, learner: str) -> Contact | None:
-        if learner in (".", ".."):  # which a path takes for a way to elsewhere, encoded or not
+        if learner in (".", ".."):  # a path segment that leads elsewhere, encoded or not
             return None
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                headers=self._headers, timeout=aiohttp.ClientTimeout(total=ANSWER_S)
+                headers=self._headers, timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)
             )
         url = URL(self._url.replace("{learner}", quote(learner, safe="")), encoded=True)
         try:
-            async with self._session.get(url, allow_redirects=False) as answer:
-                if answer.status == 404:
+            async with self._session.get(url, allow_redirects=False) as response:
+                if response.status == 404:
                     return None
-                if answer.status != 200:
-                    raise AddressBookError(f"the address book answers {answer.status}")
-                fields = await answer.json()
+                if response.status != 200:
+                    raise AddressBookError(f"the address book answers {response.status}")
+                fields = await response.json()
         except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
             # Not the error's own words: they hold the URL, and with it the learner.
             raise AddressBookError(f"the address book cannot be asked: {type(error).__name__}") from None
@@ -162,15 +166,16 @@ class HttpBook:
             await self._session.close()
 
 
-def book_of(place: str, token: str = "") -> AddressBook:
-    """The address book at a place: a URL with ``{learner}`` in it, or a file that ends in .json or .csv.
+def open_address_book(location: str, token: str = "") -> AddressBook:
+    """The address book at a location: a URL with ``{learner}`` in it, or a file that ends in .json or .csv.
 
-    Raises ``ValueError`` for anything else.
+    Raises:
+        ValueError: the location is anything else.
     """
-    if place.startswith(("http://", "https://")):
-        if "{learner}" not in place:
+    if location.startswith(("http://", "https://")):
+        if "{learner}" not in location:
             raise ValueError("the URL of the address book has no {learner} in it")
-        return HttpBook(place, token)
-    if not place.endswith((".json", ".csv")):
-        raise ValueError(f"found {place!r}; expected a URL with {{learner}}, or a .json or .csv file")
-    return FileBook(Path(place))
+        return HttpBook(location, token)
+    if not location.endswith((".json", ".csv")):
+        raise ValueError(f"found {location!r}; expected a URL with {{learner}}, or a .json or .csv file")
+    return FileBook(Path(location))

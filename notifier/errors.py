@@ -4,4 +4,4 @@ from schemas.errors import HomeroomError
 
 
 class NotifierError(HomeroomError, RuntimeError):
-    """It cannot go on; the message says why, in a line. Whoever started it starts it again."""
+    """The notifier cannot continue; the message is one line. Its supervisor is to restart it."""

@@ -1,6 +1,6 @@
-"""Signed links: what a learner's click says, without an account and without a table of links.
+"""Signed links for a learner's clicks, without an account and without a table of links.
 
-A token holds who, which nudge, which channel and what the link is for, and their HMAC-SHA256 under a key
+A token contains learner, nudge, channel and purpose, and their HMAC-SHA256 under a key
 from the environment. It can be read by whoever has the message, as the learner can, and made by nobody
 else. Links do not expire: an unsubscription that no longer works is worse than an old one that does.
 """
@@ -21,19 +21,19 @@ from schemas.nudge import Nudge
 
 Purpose = Literal["opened", "clicked", "dismissed", "unsubscribed"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
-LEAST_KEY = 16
-"""Characters of the key."""
+MIN_KEY_LENGTH = 16
+"""Characters."""
 
-_SIGNATURE = 16
-"""Bytes of the 32 that are kept: 128 bits, as RFC 2104 allows."""
+_SIGNATURE_BYTES = 16
+"""How many of the 32 bytes are used: 128 bits, as RFC 2104 allows."""
 
 
 class LinkError(HomeroomError, ValueError):
-    """The token was not made by us, or was cut on its way."""
+    """The token is not ours, or is incomplete."""
 
 
-class Said(TypedDict):
-    """What a link says when it is followed."""
+class LinkContent(TypedDict):
+    """The signed content of a link. ``to``: where a click leads."""
 
     kind: Purpose
     learner: Id
@@ -42,47 +42,54 @@ class Said(TypedDict):
     to: str
 
 
-_said: TypeAdapter[Said] = TypeAdapter(Said)
+_content_adapter: TypeAdapter[LinkContent] = TypeAdapter(LinkContent)
 
 
 class Links:
     """Makes links below ``public_url``, and reads their tokens.
 
-    Raises ``ValueError`` for a key of less than 16 characters.
+    Raises:
+        ValueError: the key has less than 16 characters.
     """
 
     def __init__(self, public_url: str, key: str) -> None:
-        if len(key) < LEAST_KEY:
-            raise ValueError(f"the links' key has {len(key)} characters; expected at least {LEAST_KEY}")
+        if len(key) < MIN_KEY_LENGTH:
+            raise ValueError(f"the links' key has {len(key)} characters; expected at least {MIN_KEY_LENGTH}")
         self._key = key.encode()
         self._base = public_url.rstrip("/")
 
-    def link(self, nudge: Nudge, kind: Purpose, to: str = "") -> str:
-        """The address that says ``kind`` of the nudge when it is followed; ``to`` is where a click leads."""
-        return f"{self._base}/{kind}/{self.token(nudge, kind, to)}"
+    def link(self, nudge: Nudge, purpose: Purpose, target: str = "") -> str:
+        """The URL for a purpose and a nudge; ``target`` is where a click leads."""
+        return f"{self._base}/{purpose}/{self.token(nudge, purpose, target)}"
 
-    def token(self, nudge: Nudge, kind: Purpose, to: str = "") -> str:
+    def token(self, nudge: Nudge, purpose: Purpose, target: str = "") -> str:
         """The signed part of the link."""
-        said = Said(kind=kind, learner=nudge.learner, nudge_id=nudge.nudge_id, channel=nudge.channel, to=to)
-        content = _said.dump_json(said)
-        return _encode(content + self._sign(content))
+        content = LinkContent(
+            kind=purpose, learner=nudge.learner, nudge_id=nudge.nudge_id, channel=nudge.channel, to=target
+        )
+        payload = _content_adapter.dump_json(content)
+        return _encode(payload + self._sign(payload))
 
-    def read(self, token: str) -> Said:
-        """What a token says. Raises ``LinkError`` for one that is not ours."""
+    def read(self, token: str) -> LinkContent:
+        """The content of a token.
+
+        Raises:
+            LinkError: the token is not ours.
+        """
         try:
             raw = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
         except (Base64Error, UnicodeEncodeError) as error:
             raise LinkError("the token is no base64") from error
-        content, signature = raw[:-_SIGNATURE], raw[-_SIGNATURE:]
-        if not hmac.compare_digest(signature, self._sign(content)):
+        payload, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
+        if not hmac.compare_digest(signature, self._sign(payload)):
             raise LinkError("the token's signature is not ours")
         try:
-            return _said.validate_json(content)
+            return _content_adapter.validate_json(payload)
         except ValidationError as error:
             raise LinkError("the token is of another release") from error
 
-    def _sign(self, content: bytes) -> bytes:
-        return hmac.digest(self._key, content, sha256)[:_SIGNATURE]
+    def _sign(self, payload: bytes) -> bytes:
+        return hmac.digest(self._key, payload, sha256)[:_SIGNATURE_BYTES]
 
 
 def _encode(raw: bytes) -> str:

@@ -28,7 +28,7 @@ class Metrics:
             ["channel", "answer"],
             registry=registry,
         )
-        self.under_way = Gauge(
+        self.in_flight = Gauge(
             "homeroom_notifier_under_way", "Nudges held: waiting for their time or a retry", registry=registry
         )
         self.feedback = Counter(
@@ -51,11 +51,11 @@ class Metrics:
 
     @contextmanager
     def sending(self, channel: Channel) -> Iterator[None]:
-        """Around handing a message over."""
+        """Measure the time of a hand-over to the provider."""
         with self.send_seconds.labels(channel).time():
             yield
 
-    def late(self, nudge: Nudge) -> None:
-        """A nudge was delivered now."""
+    def observe_lateness(self, nudge: Nudge) -> None:
+        """Observe how late a nudge is that is delivered now."""
         behind = (datetime.now(UTC) - nudge.send_at).total_seconds()
         self.late_seconds.labels(nudge.channel).observe(max(0.0, behind))

@@ -1,4 +1,4 @@
-"""What the notifier says: feedback of its own doing, and dead letters. Built here, sent by a publisher."""
+"""The notifier's outputs: feedback and dead letters. Built here, sent by a publisher."""
 
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -7,7 +7,7 @@ from typing import Protocol
 from pydantic import TypeAdapter
 
 from notifier.errors import NotifierError
-from notifier.links import Said
+from notifier.links import LinkContent
 from schemas.dead_letter import DeadLetter, DeadLetterReason
 from schemas.learner import FeedbackKind, NudgeFeedback
 from schemas.nudge import Nudge
@@ -16,14 +16,14 @@ from schemas.topics import DEAD_LETTERS, FEEDBACK, NUDGES
 MAX_PAYLOAD = 4096
 """Characters of a record that a dead letter keeps."""
 MAX_DETAIL = 500
-"""And of what is said of it, where the record's own names may be in it."""
+"""Characters of its description, which may contain names from the record."""
 MAX_ID = 128
 
 _feedback: TypeAdapter[NudgeFeedback] = TypeAdapter(NudgeFeedback)
 
 
 class Publisher(Protocol):
-    """What is needed of a producer. ``flush`` raises where something sent did not arrive."""
+    """The interface of a producer. ``flush`` raises where a message did not arrive."""
 
     def send(self, topic: str, value: bytes | None, key: bytes | str | None = None) -> None: ...
 
@@ -31,35 +31,35 @@ class Publisher(Protocol):
 
 
 class Outbox:
-    """Feedback and dead letters, to the topics below ``prefix``."""
+    """Sends feedback and dead letters to the topics with ``prefix``."""
 
     def __init__(self, publisher: Publisher, prefix: str) -> None:
         self._publisher = publisher
         self._prefix = prefix
 
-    def delivered(self, nudge: Nudge) -> None:
-        """The provider took it. Said again for the same nudge, it is the same event."""
-        said = _message(nudge.learner, nudge.nudge_id, "delivered", f"{nudge.nudge_id}:delivered")
-        self._say(said | NudgeFeedback(channel=nudge.channel))  # type: ignore[typeddict-item]
+    def send_delivered(self, nudge: Nudge) -> None:
+        """Report that the provider accepted the nudge. Sent again, it has the same event id."""
+        message = _message(nudge.learner, nudge.nudge_id, "delivered", f"{nudge.nudge_id}:delivered")
+        self._send_feedback(message | NudgeFeedback(channel=nudge.channel))  # type: ignore[typeddict-item]
 
-    def undelivered(self, nudge: Nudge, reason: str) -> None:
-        """The nudge has its end without anybody knowing that it arrived."""
-        said = _message(nudge.learner, nudge.nudge_id, "undelivered", f"{nudge.nudge_id}:undelivered")
-        self._say(said | NudgeFeedback(channel=nudge.channel, reason=reason))  # type: ignore[typeddict-item]
+    def send_undelivered(self, nudge: Nudge, reason: str) -> None:
+        """Report that the nudge ended without being known to have arrived."""
+        message = _message(nudge.learner, nudge.nudge_id, "undelivered", f"{nudge.nudge_id}:undelivered")
+        self._send_feedback(message | NudgeFeedback(channel=nudge.channel, reason=reason))  # type: ignore[typeddict-item]
 
-    def followed(self, said: Said) -> None:
-        """The learner followed a link. Each unsubscription is an event of its own: between two of them the
-        learner may have subscribed again."""
-        identity = f"{said['nudge_id']}:{said['kind']}"
-        if said["kind"] == "unsubscribed":
+    def send_link_feedback(self, content: LinkContent) -> None:
+        """Report that the learner followed a link. Each unsubscription has an event id of its own: between
+        two of them the learner may have subscribed again."""
+        identity = f"{content['nudge_id']}:{content['kind']}"
+        if content["kind"] == "unsubscribed":
             identity += f":{int(datetime.now(UTC).timestamp())}"
-        message = _message(said["learner"], said["nudge_id"], said["kind"], identity)
-        self._say(message | NudgeFeedback(channel=said["channel"]))  # type: ignore[typeddict-item]
+        message = _message(content["learner"], content["nudge_id"], content["kind"], identity)
+        self._send_feedback(message | NudgeFeedback(channel=content["channel"]))  # type: ignore[typeddict-item]
 
-    def dead_letter(
+    def send_dead_letter(
         self, partition: int, offset: int, value: bytes, reason: DeadLetterReason, detail: str
     ) -> None:
-        """A nudge that will not be sent, with its reason."""
+        """Send the dead letter of a nudge that will not be sent."""
         topic = self._prefix + NUDGES.name
         letter = DeadLetter(
             dead_letter_id=f"{topic}:{partition}:{offset}",
@@ -74,13 +74,17 @@ class Outbox:
         self._send(DEAD_LETTERS.name, letter.model_dump_json().encode(), f"{topic}:{partition}")
 
     async def flush(self) -> None:
-        """Wait until everything said has arrived. Raises ``NotifierError`` where something did not."""
+        """Wait until every message has arrived.
+
+        Raises:
+            NotifierError: a message did not arrive.
+        """
         try:
             await self._publisher.flush()
         except Exception as error:
             raise NotifierError(str(error)) from error
 
-    def _say(self, message: NudgeFeedback) -> None:
+    def _send_feedback(self, message: NudgeFeedback) -> None:
         self._send(FEEDBACK.name, _feedback.dump_json(message), message["learner"])
 
     def _send(self, topic: str, value: bytes, key: str) -> None:
@@ -103,5 +107,5 @@ def _message(learner: str, nudge_id: str, kind: FeedbackKind, identity: str) -> 
 
 
 def _as_id(identity: str) -> str:
-    """As long as an id may be: a nudge's own may be that long, and what is said of it has more to it."""
+    """The identity as an event id: its hash where it is too long, as it is for a nudge with a long id."""
     return identity if len(identity) <= MAX_ID else blake2b(identity.encode(), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""How fast, and how soon again: a limit a channel, and the waits between attempts."""
+"""The rate limit of a channel, and the backoff between attempts."""
 
 import asyncio
 import time
@@ -21,23 +21,23 @@ class Backoff:
     longest_s: float = 3600.0
     attempts: int = 12
 
-    def wait(self, attempt: int) -> float:
+    def wait_s(self, attempt: int) -> float:
         """Seconds to wait after the attempt, the first being 1."""
-        whole = min(self.longest_s, self.first_s * 2.0 ** (attempt - 1))
-        return whole * _random.uniform(0.5, 1.0)
+        longest = min(self.longest_s, self.first_s * 2.0 ** (attempt - 1))
+        return longest * _random.uniform(0.5, 1.0)
 
 
 class RateLimit:
-    """At most so many turns a minute, evenly spaced; a turn is waited for in order of asking."""
+    """At most ``per_minute`` turns a minute, evenly spaced, in order of request."""
 
     def __init__(self, per_minute: float) -> None:
         self._gap = 60.0 / per_minute
         self._next = 0.0
 
-    async def turn(self) -> None:
-        """Wait for the next free turn and take it."""
+    async def wait(self) -> None:
+        """Wait for the next free turn."""
         now = time.monotonic()
-        at = max(now, self._next)
-        self._next = at + self._gap
-        if at > now:
-            await asyncio.sleep(at - now)
+        starts_at = max(now, self._next)
+        self._next = starts_at + self._gap
+        if starts_at > now:
+            await asyncio.sleep(starts_at - now)

@@ -1,7 +1,7 @@
-"""Writes receipts and reads them back: what a receipt says counts from when the topic has it.
+"""Writes receipts and reads them back: a receipt is effective once the topic has it.
 
-A claim is asked for by writing it and waiting until it comes back through the topic; what the topic held
-before it has then been taken too, and the standing says who holds the nudge.
+A claim is written, and awaited until it comes back through the topic; every earlier receipt has then been
+applied too, so the nudge's state shows who holds it.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
-from notifier.claims import Claims, Standing
+from notifier.claims import Claims, NudgeState
 from notifier.errors import NotifierError
 from notifier.outbox import Publisher
 from schemas.learner import Channel
@@ -20,12 +20,12 @@ from schemas.receipt import NudgeReceipt, ReceiptState
 
 log = logging.getLogger(__name__)
 
-BACK_S = 60.0
-"""After so long without its own receipt a notifier knows nothing any more, and ends."""
+ROUND_TRIP_TIMEOUT_S = 60.0
+"""After so long without its own receipt a notifier does not know the state any more, and ends."""
 
 
-class Claimed(Protocol):
-    """What is claimed: a nudge, or a digest of several."""
+class Claimable(Protocol):
+    """The subject of a claim: a nudge, or a digest of several."""
 
     @property
     def nudge_id(self) -> str: ...
@@ -36,7 +36,7 @@ class Claimed(Protocol):
 
 
 class Receipts:
-    """The notifier's memory. ``take`` is to be given every record of the topic, in its order."""
+    """The states of nudges; ``apply_record`` is to be called with every record of the topic, in order."""
 
     def __init__(self, publisher: Publisher, topic: str) -> None:
         self._publisher = publisher
@@ -44,58 +44,64 @@ class Receipts:
         self._claims = Claims()
         self._awaited: dict[tuple[str, ReceiptState], asyncio.Future[None]] = {}
 
-    def standing(self, nudge_id: str) -> Standing:
-        """Where the nudge stands, as far as the topic has been read."""
-        return self._claims.standing(nudge_id)
+    def state_of(self, nudge_id: str) -> NudgeState:
+        """The nudge's state, as far as the topic has been read."""
+        return self._claims.state_of(nudge_id)
 
-    def take(self, value: bytes) -> None:
-        """Take the topic's next record."""
+    def apply_record(self, value: bytes) -> None:
+        """Apply the topic's next record."""
         try:
             receipt = NudgeReceipt.model_validate_json(value)
         except ValidationError:
-            log.warning("%s: a record is no receipt; it is left out", self._topic)
+            log.warning("%s: a record is not a valid receipt and is ignored", self._topic)
             return
-        self._claims.take(receipt)
+        self._claims.apply(receipt)
         awaited = self._awaited.pop((receipt.claim, receipt.state), None)
         if awaited is not None and not awaited.done():
             awaited.set_result(None)
 
-    async def claim(self, what: Claimed, attempt: int) -> str | None:
-        """The name of the claim where it holds now; None where another one does."""
+    async def claim(self, subject: Claimable, attempt: int) -> str | None:
+        """Claim a nudge or digest; the claim's id, or None where another claim holds."""
         claim = uuid.uuid4().hex
-        await self.write(what, "claimed", claim, attempt)
-        return claim if self.standing(what.nudge_id).holder == claim else None
+        await self.write(subject, "claimed", claim, attempt)
+        return claim if self.state_of(subject.nudge_id).holder == claim else None
 
     async def write(
-        self, what: Claimed, state: ReceiptState, claim: str, attempt: int, reason: str = ""
+        self, subject: Claimable, state: ReceiptState, claim: str, attempt: int, reason: str = ""
     ) -> None:
-        """Write a receipt and wait until it has come back. Raises ``NotifierError`` where it does not."""
+        """Write a receipt and wait until it has come back.
+
+        Raises:
+            NotifierError: it cannot be written, or does not come back.
+        """
         receipt = NudgeReceipt(
-            nudge_id=what.nudge_id,
+            nudge_id=subject.nudge_id,
             state=state,
             claim=claim,
             attempt=attempt,
-            channel=what.channel,
+            channel=subject.channel,
             occurred_at=datetime.now(UTC),
-            expires_at=what.expires_at,
+            expires_at=subject.expires_at,
             reason=reason,
         )
-        back = asyncio.get_running_loop().create_future()
-        self._awaited[claim, state] = back
+        written = asyncio.get_running_loop().create_future()
+        self._awaited[claim, state] = written
         try:
-            self._publisher.send(self._topic, receipt.model_dump_json().encode(), what.nudge_id)
+            self._publisher.send(self._topic, receipt.model_dump_json().encode(), subject.nudge_id)
         except Exception as error:
             raise NotifierError(f"{self._topic} takes nothing: {error}") from error
         try:
-            await asyncio.wait_for(back, BACK_S)
+            await asyncio.wait_for(written, ROUND_TRIP_TIMEOUT_S)
         except TimeoutError:
-            raise NotifierError(f"a receipt did not come back from {self._topic} in {BACK_S:.0f} s") from None
+            raise NotifierError(
+                f"a receipt did not come back from {self._topic} in {ROUND_TRIP_TIMEOUT_S:.0f} s"
+            ) from None
 
-    async def settle(self, what: Claimed, state: Literal["sent", "dropped"], reason: str = "") -> None:
-        """It has its end, whoever holds it: it was sent, or will not be by anybody."""
-        attempts = self.standing(what.nudge_id).attempts
-        await self.write(what, state, uuid.uuid4().hex, attempts, reason)
+    async def settle(self, subject: Claimable, state: Literal["sent", "dropped"], reason: str = "") -> None:
+        """Write the final receipt, whoever holds the claim: it was sent, or will never be."""
+        attempts = self.state_of(subject.nudge_id).attempts
+        await self.write(subject, state, uuid.uuid4().hex, attempts, reason)
 
     def forget(self) -> None:
-        """Forget what has expired."""
+        """Drop the states of nudges that have expired."""
         self._claims.forget(datetime.now(UTC))

@@ -1,9 +1,9 @@
-"""From nudges to the words on a channel: Jinja templates, escaped, in a sandbox.
+"""Renders nudges for a channel: Jinja templates, escaped, in a sandbox.
 
 What comes from a topic or an address book is a value, never a template: nothing in it is evaluated, and in
-HTML it is escaped. A folder of one's own may replace any template by its name: for all nudges, for those of
-a campaign in a folder of its name, for one of its variants in a folder within that. A digest of several
-nudges has templates of its own.
+HTML it is escaped. A custom folder may replace any template by its name: for all nudges, for those of a
+campaign in a folder of its name, for one of its variants in a folder within that. A digest of several nudges
+has templates of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,14 +46,14 @@ SAMPLE: Mapping[str, Any] = {
     "reasons": ["a"],
     "links": dict.fromkeys(PURPOSES, "https://example.org"),
 }
-"""What a template may ask for."""
+"""The variables of a template, with sample values."""
 DIGEST_SAMPLE: Mapping[str, Any] = {"name": "a", "nudges": [SAMPLE, SAMPLE], "links": SAMPLE["links"]}
-"""What a digest's may; of each of the ``nudges``, what a template of one may."""
+"""The variables of a digest's template; each of the ``nudges`` has those of a single one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The words of one message; ``html`` is empty where the channel takes text alone."""
+    """The rendered text of one message; ``html`` is empty where the channel has text only."""
 
     title: str
     text: str
@@ -61,14 +61,14 @@ class Rendered:
 
 
 class TemplateFailedError(HomeroomError, RuntimeError):
-    """A template cannot be filled in for this message."""
+    """A template cannot be rendered for this message."""
 
 
 class Templates:
-    """The shipped templates, with those of ``folder`` before them.
+    """The shipped templates, overridden by those in ``folder``. Each is rendered once as a check.
 
-    Each is filled in once for trial. Raises ``NotifierError`` for one that Jinja cannot read, or that asks
-    for what there is not.
+    Raises:
+        NotifierError: Jinja cannot parse a template, or it uses an unknown variable.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -89,9 +89,14 @@ class Templates:
     def render(
         self, nudges: Sequence[Nudge], contact: Contact, links: Sequence[Mapping[Purpose, str]]
     ) -> Rendered:
-        """The words for a nudge, or for several in a digest; ``links``, of each, may lack what there is no
-        link for. Raises ``TemplateFailedError`` where a template cannot work with these values."""
-        filled = [_values(nudge, contact, to) for nudge, to in zip(nudges, links, strict=True)]
+        """Render a nudge, or several as a digest; ``links``: each nudge's, those that there are.
+
+        Raises:
+            TemplateFailedError: a template cannot be rendered with these values.
+        """
+        filled = [
+            _values(nudge, contact, nudge_links) for nudge, nudge_links in zip(nudges, links, strict=True)
+        ]
         channel = nudges[0].channel
         if len(nudges) > 1:
             values = {"name": contact.name, "nudges": filled, "links": filled[0]["links"]}
@@ -106,10 +111,10 @@ class Templates:
         return Rendered(" ".join(title.split())[:MAX_SUBJECT], text.strip(), html.strip())
 
     def _fill(self, names: Sequence[str], values: Mapping[str, Any]) -> str:
-        """The first template that is there, filled in."""
+        """Render the first template that exists."""
         try:
             return self._environment.select_template(names).render(values)
-        except Exception as error:  # a template is a program of somebody else's: it may raise anything
+        except Exception as error:  # a custom template is a program: it may raise anything
             # Not the error's own words: they may quote the learner's name.
             raise TemplateFailedError(f"the template {names[-1]}: {type(error).__name__}") from error
 

@@ -1,4 +1,4 @@
-"""Puts the notifier's parts together and runs them until a signal, or a failure, ends them."""
+"""Assembles the notifier and runs it until a signal or a failure ends it."""
 
 import asyncio
 import contextlib
@@ -7,41 +7,45 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from notifier.addresses import AddressBook, EmptyBook, book_of
+from notifier.addresses import AddressBook, EmptyBook, open_address_book
 from notifier.composing import Composer
-from notifier.delivery import Delivery, Patience, UnderWay
+from notifier.delivery import Delivery, RetryTiming, RunningDeliveries
 from notifier.errors import NotifierError
-from notifier.following import Follower
-from notifier.intake import Intake, Record
-from notifier.links import LEAST_KEY, Links
-from notifier.listening import listening
+from notifier.kafka_settings import KafkaSettings
+from notifier.link_server import serve_links
+from notifier.links import MIN_KEY_LENGTH, Links
 from notifier.metrics import Metrics
+from notifier.nudge_consumer import NudgeConsumer, Record
 from notifier.outbox import Outbox, Publisher
 from notifier.pacing import RateLimit
-from notifier.places import Place
 from notifier.providers import Providers
 from notifier.receipts import Receipts
 from notifier.rendering import Templates
 from notifier.settings import NotifierSettings
-from notifier.troubles import Troubles
-from notifier.web import app_of
+from notifier.topic_reader import TopicReader
+from notifier.troubles import TroubleLog
+from notifier.web import create_link_app
 from notifier.withdrawals import Withdrawals
 from schemas.topics import FEEDBACK, NUDGES, RECEIPTS
 
-SAID_SINCE = timedelta(days=40)
+LOOKBACK = timedelta(days=40)
 """How far back wishes and cancellations are read: a nudge may live for 30 days, and wait some before."""
 
-TIDY_S = 300.0
+FORGET_EVERY_S = 300.0
 
 
 def composer_of(settings: NotifierSettings) -> Composer:
-    """What makes messages of nudges. Raises ``NotifierError`` for settings that do not go together."""
+    """The composer of messages.
+
+    Raises:
+        NotifierError: settings are wrong or contradict each other.
+    """
     providers = Providers(settings.providers)
     if not settings.addresses and any(map(providers.needs_address, providers.channels)):
         raise NotifierError("HOMEROOM_NOTIFIER_ADDRESSES is empty, and a provider's URL has {address} in it")
     return Composer(
         providers=providers,
-        addresses=_book(settings),
+        addresses=_address_book(settings),
         templates=Templates(Path(settings.templates) if settings.templates else None),
         links=_links(settings),
         go_to=settings.go_to,
@@ -50,11 +54,11 @@ def composer_of(settings: NotifierSettings) -> Composer:
     )
 
 
-def _book(settings: NotifierSettings) -> AddressBook:
+def _address_book(settings: NotifierSettings) -> AddressBook:
     if not settings.addresses:
         return EmptyBook()
     try:
-        return book_of(settings.addresses, settings.addresses_token.get_secret_value())
+        return open_address_book(settings.addresses, settings.addresses_token.get_secret_value())
     except ValueError as error:
         raise NotifierError(f"HOMEROOM_NOTIFIER_ADDRESSES: {error}") from None
 
@@ -63,61 +67,64 @@ def _links(settings: NotifierSettings) -> Links | None:
     key = settings.link_key.get_secret_value()
     if not settings.public_url:
         return None
-    if len(key) < LEAST_KEY:
+    if len(key) < MIN_KEY_LENGTH:
         raise NotifierError(
-            f"HOMEROOM_NOTIFIER_LINK_KEY has {len(key)} characters; expected at least {LEAST_KEY}"
+            f"HOMEROOM_NOTIFIER_LINK_KEY has {len(key)} characters; expected at least {MIN_KEY_LENGTH}"
         )
     return Links(settings.public_url, key)
 
 
 async def serve(
     settings: NotifierSettings,
-    place: Place,
+    kafka: KafkaSettings,
     publisher: Publisher,
     metrics: Metrics,
-    patience: Patience | None = None,
+    timing: RetryTiming | None = None,
 ) -> None:
-    """Deliver nudges until SIGTERM or SIGINT; patiently enough for the providers where ``patience`` is not
-    given. Raises ``NotifierError`` where it cannot go on."""
+    """Deliver nudges until SIGTERM or SIGINT. ``timing``: derived from the providers' timeouts if not given.
+
+    Raises:
+        NotifierError: it cannot start or continue.
+    """
     composer = composer_of(settings)
     if not composer.providers.channels:
         raise NotifierError("no provider is set: HOMEROOM_NOTIFIER_EMAIL_URL, _SMS_URL, …")
     if composer.links is None and "email" in composer.providers.channels:
         raise NotifierError("HOMEROOM_NOTIFIER_PUBLIC_URL is empty: no mail without a link to unsubscribe")
-    outbox = Outbox(publisher, place.prefix)
-    receipts = Receipts(publisher, place.prefix + RECEIPTS.name)
+    outbox = Outbox(publisher, kafka.prefix)
+    receipts = Receipts(publisher, kafka.prefix + RECEIPTS.name)
     withdrawals = Withdrawals()
-    since = datetime.now(UTC) - SAID_SINCE
-    followers = tuple(
-        Follower(place, topic.name, take, start)
-        for topic, take, start in (
-            (RECEIPTS, receipts.take, None),
-            (NUDGES, withdrawals.take_nudge, since),
-            (FEEDBACK, withdrawals.take_feedback, since),
+    lookback_start = datetime.now(UTC) - LOOKBACK
+    readers = tuple(
+        TopicReader(kafka, topic.name, deliver, since)
+        for topic, deliver, since in (
+            (RECEIPTS, receipts.apply_record, None),
+            (NUDGES, withdrawals.apply_nudge_record, lookback_start),
+            (FEEDBACK, withdrawals.apply_feedback_record, lookback_start),
         )
     )
     limits = {channel: RateLimit(rate) for channel, rate in settings.rates.items()}
-    patience = patience or Patience.with_silence(composer.providers.longest_s)
-    troubles = Troubles()
-    delivery = Delivery(composer, receipts, withdrawals, outbox, limits, metrics, patience, troubles)
-    with _failures_in_a_line():
+    timing = timing or RetryTiming.for_timeout(composer.providers.longest_timeout_s)
+    troubles = TroubleLog()
+    delivery = Delivery(composer, receipts, withdrawals, outbox, limits, metrics, timing, troubles)
+    with _first_failure():
         async with _endpoint(settings, composer.links, outbox, metrics), asyncio.TaskGroup() as tasks:
-            following = [tasks.create_task(follower.run()) for follower in followers]
-            for follower in followers:
-                await follower.caught_up()
-            under_way = UnderWay(delivery, tasks.create_task)
-            metrics.under_way.set_function(lambda: len(under_way))
+            reading = [tasks.create_task(reader.run()) for reader in readers]
+            for reader in readers:
+                await reader.caught_up()
+            running = RunningDeliveries(delivery, tasks.create_task)
+            metrics.in_flight.set_function(lambda: len(running))
 
-            def take(record: Record) -> None:
-                under_way.start(record, intake.done)
+            def deliver(record: Record) -> None:
+                running.start(record, consumer.done)
 
-            intake = Intake(place, take, under_way.release)
-            consuming = tasks.create_task(intake.run())
-            tidying = tasks.create_task(_tidy(receipts, withdrawals))
-            telling = tasks.create_task(troubles.run())
-            await _told_to_stop()
-            await under_way.stop()
-            for task in (consuming, tidying, telling, *following):
+            consumer = NudgeConsumer(kafka, deliver, running.release)
+            consuming = tasks.create_task(consumer.run())
+            cleanup = tasks.create_task(_forget_expired(receipts, withdrawals))
+            reporting = tasks.create_task(troubles.run())
+            await _wait_for_signal()
+            await running.stop()
+            for task in (consuming, cleanup, reporting, *reading):
                 task.cancel()
     await composer.addresses.close()
     await outbox.flush()
@@ -127,14 +134,14 @@ async def serve(
 async def _endpoint(
     settings: NotifierSettings, links: Links | None, outbox: Outbox, metrics: Metrics
 ) -> AsyncIterator[None]:
-    """The links' endpoint, listening; nothing where there are no links."""
+    """Serve the links' endpoint until the end of the block; nothing where there are no links."""
     if links is None:
         yield
         return
     async with contextlib.AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(
-                listening(app_of(links, outbox, metrics), settings.host, settings.port)
+                serve_links(create_link_app(links, outbox, metrics), settings.host, settings.port)
             )
         except (OSError, UnicodeError) as error:
             raise NotifierError(
@@ -145,24 +152,24 @@ async def _endpoint(
         yield
 
 
-async def _tidy(receipts: Receipts, withdrawals: Withdrawals) -> None:
+async def _forget_expired(receipts: Receipts, withdrawals: Withdrawals) -> None:
     while True:
-        await asyncio.sleep(TIDY_S)
+        await asyncio.sleep(FORGET_EVERY_S)
         receipts.forget()
-        withdrawals.forget(datetime.now(UTC) - SAID_SINCE)
+        withdrawals.forget(datetime.now(UTC) - LOOKBACK)
 
 
-async def _told_to_stop() -> None:
-    told = asyncio.Event()
+async def _wait_for_signal() -> None:
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    await told.wait()
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 @contextlib.contextmanager
-def _failures_in_a_line() -> Iterator[None]:
-    """A task group's first failure, instead of the group."""
+def _first_failure() -> Iterator[None]:
+    """Raise a task group's first failure instead of the group."""
     try:
         yield
     except BaseExceptionGroup as group:

@@ -1,4 +1,4 @@
-"""The notifier's own settings: ``HOMEROOM_NOTIFIER_…``. Where Kafka is, it is told like everybody else.
+"""The notifier's own settings, ``HOMEROOM_NOTIFIER_…``; those for Kafka are the common ones.
 
 ``docs/settings.md`` is generated from here too.
 """
@@ -14,7 +14,7 @@ Rate = Annotated[float, Field(gt=0, le=100_000)]
 
 
 class NotifierSettings(BaseSettings):
-    """What a notifier goes by. URLs of providers hold passwords, so they are secrets as a whole."""
+    """The notifier's settings. URLs of providers contain passwords, so they are secrets as a whole."""
 
     model_config = SettingsConfigDict(
         env_prefix="HOMEROOM_NOTIFIER_", env_file_encoding="utf-8", extra="ignore", frozen=True

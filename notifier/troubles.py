@@ -1,7 +1,7 @@
-"""Tells in the log what goes wrong: each kind of trouble once at once, then once a minute with how often.
+"""Logs what goes wrong: each kind of trouble at once, then once a minute with the number of repeats.
 
-A provider that is away refuses thousands of messages; a line each would bury the log, and no line hides it.
-A kind is a channel and words without anything of a message or an address in them.
+A provider that is down refuses thousands of messages; a line each would flood the log, and no line would hide
+it. A kind is a channel and a text without any part of a message or an address.
 """
 
 import asyncio
@@ -11,40 +11,40 @@ from collections import Counter
 log = logging.getLogger(__name__)
 
 EVERY_S = 60.0
-MOST_KINDS = 100
-"""Kinds told apart within a minute; what comes beyond them is told together."""
+MAX_KINDS = 100
+"""Kinds that are counted separately within a minute; all further ones are counted together."""
 
 
-class Troubles:
-    """The troubles of one notifier."""
+class TroubleLog:
+    """Counts and logs the troubles of one notifier."""
 
     def __init__(self, every_s: float = EVERY_S) -> None:
         self._every_s = every_s
-        self._more: Counter[tuple[str, str]] = Counter()
+        self._repeats: Counter[tuple[str, str]] = Counter()
 
-    def tell(self, where: str, what: str) -> None:
-        """Something has gone wrong: ``where`` is a channel, or a part of the notifier."""
-        kind = (where, what)
-        if kind not in self._more and len(self._more) >= MOST_KINDS:
+    def report(self, source: str, message: str) -> None:
+        """Log that something went wrong; ``source`` is a channel, or a part of the notifier."""
+        kind = (source, message)
+        if kind not in self._repeats and len(self._repeats) >= MAX_KINDS:
             kind = ("elsewhere", "other troubles")
-        if kind in self._more:
-            self._more[kind] += 1
+        if kind in self._repeats:
+            self._repeats[kind] += 1
         else:
             log.warning("%s: %s", *kind)
-            self._more[kind] = 0
+            self._repeats[kind] = 0
 
-    def sum_up(self) -> None:
-        """Say how often each came again since the last time, and begin anew with those that did not."""
-        for (where, what), times in self._more.items():
+    def report_repeats(self) -> None:
+        """Log how often each kind was repeated since the last call; forget kinds without repeats."""
+        for (source, message), times in self._repeats.items():
             if times:
-                log.warning("%s: %s; %d times more in %.0f s", where, what, times, self._every_s)
-        self._more = Counter({kind: 0 for kind, times in self._more.items() if times})
+                log.warning("%s: %s; %d times more in %.0f s", source, message, times, self._every_s)
+        self._repeats = Counter({kind: 0 for kind, times in self._repeats.items() if times})
 
     async def run(self) -> None:
-        """Sum up again and again, and once more at the end."""
+        """Report repeats periodically, and once more when cancelled."""
         try:
             while True:
                 await asyncio.sleep(self._every_s)
-                self.sum_up()
+                self.report_repeats()
         finally:
-            self.sum_up()
+            self.report_repeats()

@@ -3,13 +3,13 @@
     POST /unsubscribed/TOKEN   the one click of RFC 8058, and the button of the page below
     GET  /unsubscribed/TOKEN   a page with a button: scanners of mail follow links, and must not unsubscribe
     GET, POST /dismissed/TOKEN the same for "not helpful"
-    GET  /clicked/TOKEN        goes on to where the learner was meant to go
+    GET  /clicked/TOKEN        redirects to the link's target
     GET  /opened/TOKEN         a picture of one pixel
     GET  /health
 
-A token that is not ours is answered with 404 and said nowhere. An unsubscription is answered with 200 only
+A token that is not ours is answered with 404 and not logged. An unsubscription is answered with 200 only
 when the feedback topic has it; until then mailbox providers try again. Requests are not logged: their
-paths hold learners' ids.
+paths contain learners' ids.
 """
 
 import html
@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from notifier.links import LinkError, Links, Purpose, Said
+from notifier.links import LinkContent, LinkError, Links, Purpose
 from notifier.metrics import Metrics
 from notifier.outbox import Outbox
 from schemas.learner import Channel
@@ -36,23 +36,23 @@ HEADERS: Mapping[str, str] = {
 }
 MAX_BODY = 4096
 
-ASKED: Mapping[Purpose, tuple[str, str]] = {
+QUESTIONS: Mapping[Purpose, tuple[str, str]] = {
     "unsubscribed": ("No more messages {way}, in any of your courses?", "Unsubscribe"),
     "dismissed": ("Was this message not helpful?", "Not helpful"),
 }
-ANSWERED: Mapping[Purpose, str] = {
+CONFIRMATIONS: Mapping[Purpose, str] = {
     "unsubscribed": "You will get no more messages {way}, in any of your courses.",
     "dismissed": "Thank you. That helps us to write less and better.",
 }
 
-WAYS: Mapping[Channel, str] = {
+CHANNEL_PHRASES: Mapping[Channel, str] = {
     "email": "by email",
     "sms": "by SMS",
     "push": "as push notifications",
     "in_app": "in the course's notices",
     "instructor": "through your instructor",
 }
-"""What an unsubscription closes: a channel, whole."""
+"""Channel → its name in the pages' texts; an unsubscription closes a whole channel."""
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -63,15 +63,15 @@ PAGE = """<!doctype html>
 FORM = """<form method="post"><button style="font:inherit;padding:.5em 1.2em">{button}</button></form>"""
 
 
-def app_of(links: Links, outbox: Outbox, metrics: Metrics) -> web.Application:
+def create_link_app(links: Links, outbox: Outbox, metrics: Metrics) -> web.Application:
     """The endpoint as an aiohttp application."""
     endpoint = _Endpoint(links, outbox, metrics)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_with_headers])
     app.router.add_get("/health", _health)
-    app.router.add_get("/{kind:unsubscribed|dismissed}/{token}", endpoint.ask, allow_head=True)
-    app.router.add_post("/{kind:unsubscribed|dismissed}/{token}", endpoint.answer)
-    app.router.add_get("/{kind:clicked}/{token}", endpoint.go_on, allow_head=False)
-    app.router.add_get("/{kind:opened}/{token}", endpoint.picture, allow_head=False)
+    app.router.add_get("/{kind:unsubscribed|dismissed}/{token}", endpoint.confirm_page, allow_head=True)
+    app.router.add_post("/{kind:unsubscribed|dismissed}/{token}", endpoint.submit)
+    app.router.add_get("/{kind:clicked}/{token}", endpoint.redirect, allow_head=False)
+    app.router.add_get("/{kind:opened}/{token}", endpoint.pixel, allow_head=False)
     return app
 
 
@@ -98,38 +98,40 @@ class _Endpoint:
         self._outbox = outbox
         self._metrics = metrics
 
-    async def ask(self, request: web.Request) -> web.Response:
-        said = self._read(request)
-        title, button = ASKED[said["kind"]]
-        return _page(title.format(way=WAYS[said["channel"]]), FORM.format(button=html.escape(button)))
+    async def confirm_page(self, request: web.Request) -> web.Response:
+        content = self._read(request)
+        title, button = QUESTIONS[content["kind"]]
+        return _page(
+            title.format(way=CHANNEL_PHRASES[content["channel"]]), FORM.format(button=html.escape(button))
+        )
 
-    async def answer(self, request: web.Request) -> web.Response:
-        said = self._read(request)
-        self._say(said)
+    async def submit(self, request: web.Request) -> web.Response:
+        content = self._read(request)
+        self._record(content)
         await self._outbox.flush()
-        return _page(ANSWERED[said["kind"]].format(way=WAYS[said["channel"]]))
+        return _page(CONFIRMATIONS[content["kind"]].format(way=CHANNEL_PHRASES[content["channel"]]))
 
-    async def go_on(self, request: web.Request) -> web.Response:
-        said = self._read(request)
-        self._say(said)
-        raise web.HTTPFound(said["to"])
+    async def redirect(self, request: web.Request) -> web.Response:
+        content = self._read(request)
+        self._record(content)
+        raise web.HTTPFound(content["to"])
 
-    async def picture(self, request: web.Request) -> web.Response:
-        self._say(self._read(request))
+    async def pixel(self, request: web.Request) -> web.Response:
+        self._record(self._read(request))
         return web.Response(body=PIXEL, content_type="image/gif")
 
-    def _read(self, request: web.Request) -> Said:
+    def _read(self, request: web.Request) -> LinkContent:
         try:
-            said = self._links.read(request.match_info["token"])
+            content = self._links.read(request.match_info["token"])
         except LinkError:
             raise web.HTTPNotFound from None
-        if said["kind"] != request.match_info["kind"]:
+        if content["kind"] != request.match_info["kind"]:
             raise web.HTTPNotFound
-        return said
+        return content
 
-    def _say(self, said: Said) -> None:
-        self._outbox.followed(said)
-        self._metrics.feedback.labels(said["kind"]).inc()
+    def _record(self, content: LinkContent) -> None:
+        self._outbox.send_link_feedback(content)
+        self._metrics.feedback.labels(content["kind"]).inc()
 
 
 def _page(title: str, form: str = "") -> web.Response:

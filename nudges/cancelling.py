@@ -1,85 +1,97 @@
-"""Cancelling what was planned or proposed: a recovery, a run's end, a wish, or time that has run out."""
+"""Cancels planned and proposed nudges: after a recovery, a run's end or a wish, or when they have expired."""
 
 from collections.abc import Callable
 
-from nudges.guards import unwelcome
+from nudges.guards import contact_refusal
 from nudges.judging import Refusal
-from nudges.learners import Learner, Sending, heard
-from nudges.ledger import Decided, cancellation, cancelled_row, unsent_row
+from nudges.learners import Learner, Sending, update_learner
+from nudges.ledger import DecisionResult, cancel_message, cancelled_nudge_row, cancelled_proposal_row
 from nudges.policy import Policy
 from nudges.quiet_hours import allowed, zone
 from schemas.nudge import DecisionReason, Nudge, NudgeCancelled, NudgeDecision
 
 
-def cancel_unwanted(who: str, learner: Learner, after: Learner, policy: Policy, now: int) -> Decided:
-    """Cancel what a learner no longer wants, ``after`` wishes that ``learner`` had not said yet."""
-    quiet = policy.quiet_hours if after.zone != learner.zone else None
-    where = zone(after.zone, policy.default_timezone)
+def cancel_unwanted(
+    learner_id: str, learner: Learner, updated: Learner, policy: Policy, now: int
+) -> DecisionResult:
+    """Cancel pending nudges that the wishes between ``learner`` and ``updated`` forbid."""
+    quiet = policy.quiet_hours if updated.zone != learner.zone else None
+    tz = zone(updated.zone, policy.default_timezone)
 
-    def reason_of(planned: Sending) -> Refusal:
-        if after.closed(planned.channel):
+    def reason_of(sending: Sending) -> Refusal:
+        if updated.closed(sending.channel):
             return "opted_out"
-        if not allowed(planned.at, where, quiet):
+        if not allowed(sending.send_at, tz, quiet):
             return "quiet_hours"
-        return unwelcome(after, planned.at)
+        return contact_refusal(updated, sending.send_at)
 
-    return withdraw(who, after, policy, now, reason_of)
+    return cancel_pending(learner_id, updated, policy, now, reason_of)
 
 
-def call_off(
-    who: str, course_run: str, learner: Learner, policy: Policy, at: int, reason: DecisionReason
-) -> Decided:
-    """Take back all that learner ``who`` is still to be sent in a course run, and what is proposed there."""
-    before = expire(who, learner, policy, at)
+def cancel_for_course_run(
+    learner_id: str, course_run: str, learner: Learner, policy: Policy, now: int, reason: DecisionReason
+) -> DecisionResult:
+    """Cancel all pending nudges of a learner in a course run, and all proposals there."""
+    expired = expire(learner_id, learner, policy, now)
     waiting = {
-        name: proposal
-        for name, proposal in before.learner.proposals.items()
+        nudge_id: proposal
+        for nudge_id, proposal in expired.learner.proposals.items()
         if proposal.course_run == course_run
     }
-    done = withdraw(
-        who, before.learner, policy, at, lambda planned: reason if planned.course_run == course_run else None
+    cancelled = cancel_pending(
+        learner_id,
+        expired.learner,
+        policy,
+        now,
+        lambda sending: reason if sending.course_run == course_run else None,
     )
-    learner, rows = done.learner, [*before.decisions, *done.decisions]
-    for name, proposal in sorted(waiting.items()):
-        learner = learner.without(name)
-        rows.append(unsent_row(who, name, proposal, policy, at, reason))
-    return Decided(learner, tuple(rows), (*before.messages, *done.messages))
+    learner, rows = cancelled.learner, [*expired.decisions, *cancelled.decisions]
+    for nudge_id, proposal in sorted(waiting.items()):
+        learner = learner.without(nudge_id)
+        rows.append(cancelled_proposal_row(learner_id, nudge_id, proposal, policy, now, reason))
+    return DecisionResult(learner, tuple(rows), (*expired.messages, *cancelled.messages))
 
 
-def expire(who: str, learner: Learner, policy: Policy, now: int) -> Decided:
-    """Forget what is too old at ``now`` (epoch seconds), and apply wishes whose time has come.
+def expire(learner_id: str, learner: Learner, policy: Policy, now: int) -> DecisionResult:
+    """Drop what has expired at ``now`` (epoch seconds), and apply deferred wishes that are due.
 
-    A proposal that nobody answered in time has its row, as of that time.
+    A proposal that nobody answered in time gets a ledger row, dated at its expiry.
     """
-    applied = _apply_due_wishes(who, learner, policy, now)
-    learner, rows = applied.learner, [*applied.decisions]
+    wished = _apply_due_wishes(learner_id, learner, policy, now)
+    learner, rows = wished.learner, [*wished.decisions]
     rows += [
-        unsent_row(who, name, proposal, policy, proposal.until, "expired")
-        for name, proposal in sorted(learner.unanswered(now).items())
+        cancelled_proposal_row(learner_id, nudge_id, proposal, policy, proposal.expires_at, "expired")
+        for nudge_id, proposal in sorted(learner.expired_proposals(now).items())
     ]
-    return Decided(learner.forget(now), tuple(rows), applied.messages)
+    return DecisionResult(learner.forget(now), tuple(rows), wished.messages)
 
 
-def _apply_due_wishes(who: str, learner: Learner, policy: Policy, now: int) -> Decided:
-    learner, wishes = learner.come_true(now)
+def _apply_due_wishes(learner_id: str, learner: Learner, policy: Policy, now: int) -> DecisionResult:
+    learner, wishes = learner.pop_due_wishes(now)
     rows, messages = list[NudgeDecision](), list[Nudge | NudgeCancelled]()
     for wish in wishes:
-        done = cancel_unwanted(who, learner, heard(learner, wish), policy, wish["occurred_at"])
-        learner, rows, messages = done.learner, [*rows, *done.decisions], [*messages, *done.messages]
-    return Decided(learner, tuple(rows), tuple(messages))
+        cancelled = cancel_unwanted(
+            learner_id, learner, update_learner(learner, wish), policy, wish["occurred_at"]
+        )
+        learner, rows, messages = (
+            cancelled.learner,
+            [*rows, *cancelled.decisions],
+            [*messages, *cancelled.messages],
+        )
+    return DecisionResult(learner, tuple(rows), tuple(messages))
 
 
-def withdraw(
-    who: str, learner: Learner, policy: Policy, at: int, reason_of: Callable[[Sending], Refusal]
-) -> Decided:
-    """Cancel what learner ``who`` is still to be sent after ``at``, where ``reason_of`` gives a reason."""
-    cancelled = [
-        (sending, reason) for sending in learner.pending(at) if (reason := reason_of(sending)) is not None
+def cancel_pending(
+    learner_id: str, learner: Learner, policy: Policy, now: int, reason_of: Callable[[Sending], Refusal]
+) -> DecisionResult:
+    """Cancel each pending nudge of a learner for which ``reason_of`` returns a reason."""
+    refused = [
+        (sending, reason) for sending in learner.pending(now) if (reason := reason_of(sending)) is not None
     ]
-    for sending, _ in cancelled:
-        learner = learner.without(sending.name)
-    return Decided(
+    for sending, _ in refused:
+        learner = learner.without(sending.message_id)
+    return DecisionResult(
         learner,
-        tuple(cancelled_row(who, sending, policy, at, reason) for sending, reason in cancelled),
-        tuple(cancellation(who, sending, at, reason) for sending, reason in cancelled),
+        tuple(cancelled_nudge_row(learner_id, sending, policy, now, reason) for sending, reason in refused),
+        tuple(cancel_message(learner_id, sending, now, reason) for sending, reason in refused),
     )

@@ -1,4 +1,4 @@
-"""Which variant of a campaign an enrolment gets, and with what probability it got that one.
+"""Chooses the variant of a campaign for an enrolment, and says with what probability it was chosen.
 
 A chooser is a pure function of the campaign, the enrolment and its situation. The default draws by the
 variants' weights with a keyed hash, so an enrolment keeps its variant; a bandit is another chooser.
@@ -14,10 +14,10 @@ from nudges.timing import Habit
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What is true of the enrolment at the moment of the decision.
+    """The enrolment's state at the moment of the decision.
 
-    ``in_force`` says that the enrolment and its run have not ended; ``phase`` is None where the run's
-    calendar is not known. ``next_item`` is an object that the learner could go on with, where one is known.
+    ``in_force``: neither the enrolment nor its run has ended. ``phase``: None where the run's calendar is not
+    known. ``next_item``: an object that the learner could continue with, if one is known.
     """
 
     in_force: bool = True
@@ -38,18 +38,18 @@ Chooser = Callable[[Campaign, tuple[str, str], Situation], Choice]
 """(campaign, (learner, course run), situation) → choice."""
 
 
-def weights_of(campaign: Campaign) -> list[float]:
-    """Each variant's share of the draws by weight."""
+def variant_shares(campaign: Campaign) -> list[float]:
+    """Each variant's share of the draws, its weight over the sum of weights."""
     total = sum(variant.weight for variant in campaign.variants)
     return [variant.weight / total for variant in campaign.variants]
 
 
 def by_weight(key: str) -> Chooser:
-    """Draws by the weights, sticky under a key; independent of the holdout's draw under the same key."""
+    """A chooser that draws by the weights: sticky under a key, and independent of the key's holdout draw."""
 
     def choose(campaign: Campaign, enrolment: tuple[str, str], _situation: Situation) -> Choice:
-        shares = weights_of(campaign)
-        place = pick(position(key, *enrolment, f"variant/{campaign.name}"), shares)
-        return Choice(campaign.variants[place].name, shares[place])
+        shares = variant_shares(campaign)
+        index = pick(position(key, *enrolment, f"variant/{campaign.name}"), shares)
+        return Choice(campaign.variants[index].name, shares[index])
 
     return choose

@@ -1,6 +1,6 @@
-"""What keeps a nudge from a learner, whatever the risk: wishes, pauses, the suppression list, caps.
+"""Guards that hold back a nudge whatever the risk: wishes, pauses, the suppression list, caps.
 
-A guard answers with its reason, or None where it has nothing against it.
+A guard returns the reason of its refusal, or None where it does not refuse.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from schemas.learner import Channel
 from schemas.nudge import DecisionReason
 
 
-def unwelcome(learner: Learner, at: int, *, in_force: bool = True) -> DecisionReason | None:
-    """Why nothing may go to this learner now, on any channel."""
+def contact_refusal(learner: Learner, now: int, *, in_force: bool = True) -> DecisionReason | None:
+    """Why nothing may be sent to this learner now, on any channel; None where it may."""
     if not in_force:
         return "run_over"
     if learner.consent.suppressed:
         return "suppressed"
     paused_until = learner.consent.paused_until
-    if paused_until is not None and at < paused_until:
+    if paused_until is not None and now < paused_until:
         return "paused"
     return None
 
@@ -29,16 +29,16 @@ def open_channels(learner: Learner, channels: Sequence[Channel]) -> list[Channel
     return [channel for channel in channels if not learner.closed(channel)]
 
 
-def capped(learner: Learner, caps: Sequence[Cap], planned: Sending) -> DecisionReason | None:
-    """Which cap a message would break, the general ones first.
+def cap_refusal(learner: Learner, caps: Sequence[Cap], planned: Sending) -> DecisionReason | None:
+    """Which kind of cap the planned message would exceed, the general ones first; None where none.
 
-    Planned messages count where they will be read, so one planned for tomorrow holds back another one
-    of today: *any* window that would hold the message is looked at, not only the one that ends with it. What
-    goes with a digest is no further message.
+    Planned messages count at their sending time, so one planned for tomorrow can hold back another one of
+    today: *every* window that contains the message is checked, not only the one that ends with it. Nudges
+    that go with the same digest count as one message.
     """
-    found = {_reason(cap) for cap in caps if _breaks(cap, learner.sendings, planned)}
+    broken = {_reason(cap) for cap in caps if _breaks(cap, learner.sendings, planned)}
     order: tuple[DecisionReason, ...] = ("cap_reached", "campaign_cap_reached", "channel_cap_reached")
-    return next((reason for reason in order if reason in found), None)
+    return next((reason for reason in order if reason in broken), None)
 
 
 def _reason(cap: Cap) -> DecisionReason:
@@ -51,14 +51,16 @@ def _breaks(cap: Cap, sendings: Sequence[Sending], planned: Sending) -> bool:
     if not _counts(cap, planned):
         return False
     length = cap.days * DAY_S
-    near = {
-        one.message: one.at for one in sendings if abs(one.at - planned.at) < length and _counts(cap, one)
+    send_times = {
+        sending.delivery_key: sending.send_at
+        for sending in sendings
+        if abs(sending.send_at - planned.send_at) < length and _counts(cap, sending)
     }
-    near[planned.message] = planned.at
-    if len(near) <= cap.most:
+    send_times[planned.delivery_key] = planned.send_at
+    if len(send_times) <= cap.most:
         return False
-    moments = sorted(near.values())
-    return any(last - first < length for first, last in zip(moments, moments[cap.most :], strict=False))
+    ordered = sorted(send_times.values())
+    return any(last - first < length for first, last in zip(ordered, ordered[cap.most :], strict=False))
 
 
 def _counts(cap: Cap, sending: Sending) -> bool:

@@ -1,15 +1,15 @@
-"""What nudging must know of one learner, in all courses: wishes, messages sent and planned, proposals.
+"""A learner's record for nudging, over all courses: wishes, messages sent and planned, proposals.
 
-:func:`heard` takes in what learners and other systems say. It is commutative and idempotent: messages that
-come late, twice or in another order leave the same record, so nothing that was closed opens by accident.
-Of each wish the newest by ``occurred_at`` holds (of two at one moment the one with the larger event id); a
-*no* holds until somebody takes it back who may (:mod:`schemas.consent`).
+:func:`update_learner` applies the messages of learners and other systems. It is commutative and idempotent:
+messages that come late, twice or in another order give the same record, so nothing that was closed opens by
+accident. Of each wish the newest by ``occurred_at`` holds (of two at one moment the one with the larger event
+id); a *no* holds until somebody who may do so takes it back (:mod:`schemas.consent`).
 
 A wish may be dated far ahead: by a clock that is wrong, or in a replay, where feedback is read before the
-events of its day. It waits until its time has come (:meth:`Learner.wait`), so it wins over nothing that is
-said before then.
+events of its day. It is deferred until then (:meth:`Learner.defer`), so it does not win over what is said
+before.
 
-A record is plain data (:meth:`Learner.record`), to be kept by whoever calls. Nothing here decides.
+A record is plain JSON data (:meth:`Learner.to_record`), which the caller stores. Nothing here decides.
 """
 
 from collections.abc import Mapping
@@ -24,26 +24,26 @@ from schemas.fields import DAY_S
 __all__ = ["CHANNELS"]
 
 WISHES = ("timezone", "digest")
-"""Those of which the newest holds, whoever says it. What closes channels is in :class:`Consent`."""
+"""Wishes of which the newest holds, whoever sent it. What closes channels is in :class:`Consent`."""
 
 Wish = tuple[int, str, Any]
-"""When it was said, in which event, and what."""
+"""(occurred_at in epoch seconds, event id, value)."""
 
-MOST_AHEAD = 64
-"""Wishes of one learner that wait for their time: the earliest ones."""
+MAX_WAITING_WISHES = 64
+"""The most wishes of one learner that are deferred; the earliest ones are kept."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Sending:
     """A message to the learner, sent or planned. Times are epoch seconds.
 
-    ``name`` is the nudge's id, or that of the event by which another system told of its own message;
-    those have no campaign. ``channel`` is empty where it was not said. ``digest`` is true of what goes with
+    ``message_id`` is the nudge's id, or that of the event by which another system reported a message;
+    those have no campaign. ``channel`` is empty where it is unknown. ``digest``: sent together with
     everything else of the same moment and channel as one message.
     """
 
-    at: int
-    name: str
+    send_at: int
+    message_id: str
     channel: str = ""
     campaign: str = ""
     variant: str = ""
@@ -52,38 +52,39 @@ class Sending:
     digest: bool = False
 
     @property
-    def message(self) -> str:
-        """Names what the learner gets: all of a digest is one message."""
-        return f"{self.at}/{self.channel}" if self.digest else self.name
+    def delivery_key(self) -> str:
+        """Identifies the message that the learner gets: all nudges of a digest are one."""
+        return f"{self.send_at}/{self.channel}" if self.digest else self.message_id
 
 
-_VALUES = attrgetter(*Sending.__slots__)
+_SENDING_VALUES = attrgetter(*Sending.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A nudge that waits for an instructor: the risk change it answers, as JSON, since and until when.
+    """A nudge that waits for an instructor's answer. Times are epoch seconds.
 
-    ``campaign``, ``variant`` and ``next_item`` are those of the moment at which it was proposed.
+    ``change`` is the risk change that it answers, as JSON; ``campaign``, ``variant`` and ``next_item`` are
+    those of the moment of the proposal.
     """
 
     change: dict[str, Any]
-    since: int
-    until: int
+    proposed_at: int
+    expires_at: int
     campaign: str = ""
     variant: str = ""
     next_item: str | None = None
 
     @property
     def course_run(self) -> str:
-        found: str = self.change["course_run"]
-        return found
+        course_run: str = self.change["course_run"]
+        return course_run
 
 
 @dataclass(frozen=True, slots=True)
 class Learner:
-    """One learner's record. ``home_zone`` is what enrolments said, for want of a wish; ``ahead`` are the
-    messages that wait for their time, as plain data by their event."""
+    """One learner's record. ``home_zone`` is the time zone of the enrolment, used while there is no wish;
+    ``ahead`` are the deferred messages, as JSON by event id."""
 
     wishes: Mapping[str, Wish] = field(default_factory=dict)
     consent: Consent = field(default_factory=Consent)
@@ -93,8 +94,8 @@ class Learner:
     ahead: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Self:
-        """The learner that :meth:`record` wrote down; an empty mapping is a learner never heard of."""
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The learner of a record made by :meth:`to_record`; an empty mapping gives a new learner."""
         return cls(
             {name: (*record["wishes"][name],) for name in WISHES if name in record.get("wishes", {})},
             Consent.of(record),
@@ -104,23 +105,23 @@ class Learner:
             record.get("ahead", {}),
         )
 
-    def record(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
-        found: dict[str, Any] = {
+    def to_record(self) -> dict[str, Any]:
+        """The record as JSON data; empty parts are left out."""
+        record: dict[str, Any] = {
             "wishes": {name: list(wish) for name, wish in sorted(self.wishes.items())},
             **self.consent.record(),
-            "sendings": [list(_VALUES(one)) for one in self.sendings],
+            "sendings": [list(_SENDING_VALUES(sending)) for sending in self.sendings],
             "proposals": {
-                name: [getattr(one, value) for value in Proposal.__slots__]
-                for name, one in sorted(self.proposals.items())
+                nudge_id: [getattr(proposal, name) for name in Proposal.__slots__]
+                for nudge_id, proposal in sorted(self.proposals.items())
             },
             "home_zone": self.home_zone,
-            "ahead": {event: dict(said) for event, said in sorted(self.ahead.items())},
+            "ahead": {event: dict(wish) for event, wish in sorted(self.ahead.items())},
         }
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in record.items() if value}
 
     def wish(self, name: str) -> Any:
-        """The newest value of a wish, None where none was said."""
+        """The newest value of a wish, None if there is none."""
         return self.wishes[name][2] if name in self.wishes else None
 
     @property
@@ -129,71 +130,77 @@ class Learner:
         return self.wish("timezone") or self.home_zone
 
     def closed(self, channel: str) -> bool:
-        """Whether the learner does not want a channel."""
+        """Whether the learner has closed a channel."""
         return self.consent.closed(channel)
 
-    def pending(self, at: int) -> tuple[Sending, ...]:
-        """Our own messages that are to be sent after a moment."""
-        return tuple(one for one in self.sendings if one.at > at and one.campaign)
+    def pending(self, now: int) -> tuple[Sending, ...]:
+        """The planned nudges that are to be sent after ``now`` (epoch seconds)."""
+        return tuple(sending for sending in self.sendings if sending.send_at > now and sending.campaign)
 
     def plan(self, sending: Sending) -> Self:
-        """With a message more."""
-        kept = [one for one in self.sendings if one.name != sending.name]
-        return replace(self, sendings=tuple(sorted([*kept, sending])))
+        """The learner with this message added, in place of one with the same id."""
+        others = [planned for planned in self.sendings if planned.message_id != sending.message_id]
+        return replace(self, sendings=tuple(sorted([*others, sending])))
 
-    def unanswered(self, now: int) -> dict[str, Proposal]:
-        """The proposals that nobody answered in time."""
-        return {name: one for name, one in self.proposals.items() if one.until <= now}
+    def expired_proposals(self, now: int) -> dict[str, Proposal]:
+        """The proposals that nobody answered in time, by nudge id."""
+        return {
+            nudge_id: proposal for nudge_id, proposal in self.proposals.items() if proposal.expires_at <= now
+        }
 
     def forget(self, now: int) -> Self:
-        """Without what is too old for any cap, and without proposals that nobody answered in time."""
+        """The learner without messages too old for any cap, and without expired proposals."""
         oldest = now - MAX_CAP_DAYS * DAY_S
-        sendings = tuple(one for one in self.sendings if one.at > oldest)
-        proposals = {name: one for name, one in self.proposals.items() if one.until > now}
+        sendings = tuple(sending for sending in self.sendings if sending.send_at > oldest)
+        proposals = {
+            nudge_id: proposal for nudge_id, proposal in self.proposals.items() if proposal.expires_at > now
+        }
         if (len(sendings), len(proposals)) == (len(self.sendings), len(self.proposals)):
             return self
         return replace(self, sendings=sendings, proposals=proposals)
 
-    def without(self, name: str) -> Self:
-        """Without a message or proposal."""
-        sendings = tuple(one for one in self.sendings if one.name != name)
-        proposals = {key: one for key, one in self.proposals.items() if key != name}
+    def without(self, message_id: str) -> Self:
+        """The learner without the message or proposal of this id."""
+        sendings = tuple(sending for sending in self.sendings if sending.message_id != message_id)
+        proposals = {key: proposal for key, proposal in self.proposals.items() if key != message_id}
         return replace(self, sendings=sendings, proposals=proposals)
 
-    def wait(self, message: Mapping[str, Any]) -> Self:
-        """With a wish that is to count from its own time on, and not before."""
-        said = {name: _plain(value) for name, value in message.items()}
-        found = {**self.ahead, message["event_id"]: said}
-        first = sorted(found, key=lambda event: (found[event]["occurred_at"], event))[:MOST_AHEAD]
-        return replace(self, ahead={event: found[event] for event in first})
+    def defer(self, message: Mapping[str, Any]) -> Self:
+        """The learner with a wish that takes effect at its own time and not before."""
+        wish = {name: _as_json(value) for name, value in message.items()}
+        waiting = {**self.ahead, message["event_id"]: wish}
+        earliest = sorted(waiting, key=lambda event_id: (waiting[event_id]["occurred_at"], event_id))[
+            :MAX_WAITING_WISHES
+        ]
+        return replace(self, ahead={event_id: waiting[event_id] for event_id in earliest})
 
-    def come_true(self, now: int) -> tuple[Self, list[Mapping[str, Any]]]:
-        """Without the wishes whose time has come, and these in its order."""
-        due = [said for said in self.ahead.values() if said["occurred_at"] <= now]
+    def pop_due_wishes(self, now: int) -> tuple[Self, list[Mapping[str, Any]]]:
+        """The learner without the deferred wishes that are due, and these in order of time."""
+        due = [wish for wish in self.ahead.values() if wish["occurred_at"] <= now]
         if not due:
             return self, []
-        left = {event: said for event, said in self.ahead.items() if said["occurred_at"] > now}
-        return replace(self, ahead=left), sorted(
-            due, key=lambda said: (said["occurred_at"], said["event_id"])
+        later = {event_id: wish for event_id, wish in self.ahead.items() if wish["occurred_at"] > now}
+        return replace(self, ahead=later), sorted(
+            due, key=lambda wish: (wish["occurred_at"], wish["event_id"])
         )
 
-    def propose(self, name: str, proposal: Proposal) -> Self:
-        """With a proposal more."""
-        return replace(self, proposals={**self.proposals, name: proposal})
+    def propose(self, nudge_id: str, proposal: Proposal) -> Self:
+        """The learner with this proposal added."""
+        return replace(self, proposals={**self.proposals, nudge_id: proposal})
 
 
-def is_wish(message: Mapping[str, Any]) -> bool:
-    """Whether a message says how the learner wants to be reached."""
+def is_contact_wish(message: Mapping[str, Any]) -> bool:
+    """Whether a message states how the learner wants to be contacted."""
     return message["type"] == "preferences" or message.get("kind") == "unsubscribed"
 
 
-def heard(learner: Learner, message: Mapping[str, Any]) -> Learner:
+def update_learner(learner: Learner, message: Mapping[str, Any]) -> Learner:
     """The learner after a message: preferences, feedback, or an enrolment, which may name a time zone."""
     match message["type"]:
         case "preferences":
             return _with_wishes(learner, message)
         case "feedback" if message["kind"] == "unsubscribed":
-            return _unsubscribed(learner, message)
+            return _with_unsubscription(learner, message)
         case "feedback" if message["kind"] in ("sent", "delivered"):
             return _with_sending(learner, message)
         case "enrolled" if message.get("timezone") and learner.home_zone is None:
@@ -202,42 +209,42 @@ def heard(learner: Learner, message: Mapping[str, Any]) -> Learner:
 
 
 def _with_wishes(learner: Learner, message: Mapping[str, Any]) -> Learner:
-    at, event = _at(message), message["event_id"]
-    found = dict(learner.wishes)
+    occurred_at, event_id = _occurred_at(message), message["event_id"]
+    wishes = dict(learner.wishes)
     for name in WISHES:
-        known = found.get(name)
-        if name in message and (known is None or (at, event) > known[:2]):
-            found[name] = (at, event, _plain(message[name]))
-    return replace(learner, wishes=found, consent=learner.consent.preferences(message))
+        newest = wishes.get(name)
+        if name in message and (newest is None or (occurred_at, event_id) > newest[:2]):
+            wishes[name] = (occurred_at, event_id, _as_json(message[name]))
+    return replace(learner, wishes=wishes, consent=learner.consent.preferences(message))
 
 
-def _plain(value: Any) -> Any:
-    """A wish's value as JSON has it: moments as epoch seconds, channels in order."""
+def _as_json(value: Any) -> Any:
+    """A wish's value for JSON: datetimes as epoch seconds, lists sorted."""
     if hasattr(value, "timestamp"):
         return int(value.timestamp())
     return sorted(value) if isinstance(value, list) else value
 
 
-def _unsubscribed(learner: Learner, message: Mapping[str, Any]) -> Learner:
-    """Close the channel: the one that is named, else the nudge's, else all of them."""
-    channel = message.get("channel") or _channel_of(learner, message.get("nudge_id"))
+def _with_unsubscription(learner: Learner, message: Mapping[str, Any]) -> Learner:
+    """The learner with a channel closed: the one named, else the nudge's, else all."""
+    channel = message.get("channel") or _channel_of_nudge(learner, message.get("nudge_id"))
     return replace(learner, consent=learner.consent.unsubscribed(message, channel))
 
 
-def _channel_of(learner: Learner, nudge_id: str | None) -> str:
-    return next((one.channel for one in learner.sendings if one.name == nudge_id), "")
+def _channel_of_nudge(learner: Learner, nudge_id: str | None) -> str:
+    return next((sending.channel for sending in learner.sendings if sending.message_id == nudge_id), "")
 
 
 def _with_sending(learner: Learner, message: Mapping[str, Any]) -> Learner:
-    """A message that reached the learner counts, whoever decided on it; ours is known already."""
-    name = message.get("nudge_id") or message["event_id"]
-    if any(one.name == name for one in learner.sendings):
+    """The learner with a message that reached them, whoever sent it; our own are there already."""
+    message_id = message.get("nudge_id") or message["event_id"]
+    if any(sending.message_id == message_id for sending in learner.sendings):
         return learner
     if message["kind"] == "delivered" and not message.get("nudge_id"):
-        return learner  # nobody can say of what
-    return learner.plan(Sending(_at(message), name, message.get("channel") or ""))
+        return learner  # it is unknown which message
+    return learner.plan(Sending(_occurred_at(message), message_id, message.get("channel") or ""))
 
 
-def _at(message: Mapping[str, Any]) -> int:
-    found: int = _plain(message["occurred_at"])
-    return found
+def _occurred_at(message: Mapping[str, Any]) -> int:
+    seconds: int = _as_json(message["occurred_at"])
+    return seconds

@@ -1,4 +1,4 @@
-"""Risk levels of enrolments: from a day's probabilities to the few changes worth telling anybody.
+"""Risk levels of enrolments: turns a day's probabilities into the few changes that are worth reporting.
 
 A probability moves every day; a level should move only when it means something. Two rules see to it:
 
@@ -6,19 +6,19 @@ A probability moves every day; a level should move only when it means something.
 between the two changes nothing.
 
 *Confirmation.* A level changes only after ``confirm_days`` estimates in a row lie beyond the bound of
-the level to be taken. Estimates that agree on the direction but not on how far go as far as all of
-them went: from low, .60 and then .90 make medium, .90 and .90 make high. From low to high is one step.
+the new level. Estimates that agree on the direction but not on how far go as far as all of them went: from
+low, .60 and then .90 make medium, .90 and .90 make high. From low to high is one step.
 
-*Doubt.* Where some of what happened was not seen, an estimate is a range. A level moves only as far as
-both of its ends agree to: :func:`agreed` says the one of it that moves the level least.
+*Doubt.* Where some events were not observed, an estimate is a range. A level moves only as far as both ends
+of the range agree to: :func:`least_moving` returns the estimate in it that moves the level least.
 
 *Unsure.* An estimate that is beyond a bound by less than ``unsure_band`` may be so by chance: bounds are as
 sharp as estimates are not. A change that only such estimates speak for waits for ``unsure_days`` of them in
 a row; one clear estimate, with those before it, confirms it as above. Clearly medium and perhaps high is
 medium first.
 
-Everything is vectorised over enrolments and each one stands for itself. This module does not know
-where probabilities come from, and makes no messages of the changes.
+Everything is vectorised over enrolments, and each enrolment is independent of the others. This module does
+not know where probabilities come from, and makes no messages of the changes.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from schemas.risk import RISK_LEVELS, RiskLevel
 
 LOW, MEDIUM, HIGH = range(len(RISK_LEVELS))
-"""Levels as numbers, places in ``schemas.risk.RISK_LEVELS``; the order is that of the risk."""
+"""Levels as numbers: indices into ``schemas.risk.RISK_LEVELS``, in order of the risk."""
 
 MAX_CONFIRM_DAYS = 28
 """Longer than the windows reach back, an estimate would confirm one that rests on other events."""
@@ -39,9 +39,11 @@ MAX_CONFIRM_DAYS = 28
 class LevelSettings:
     """The bounds, as probabilities of being lost, and how often an estimate must lie beyond them.
 
-    A level is entered at ``p >= enter`` and left at ``p < leave``. Raises ``ValueError`` where
-    0 < medium_leave < medium_enter <= high_leave < high_enter <= 1, 0 <= unsure_band or
-    1 <= confirm_days <= unsure_days <= 28 do not hold.
+    A level is entered at ``p >= enter`` and left at ``p < leave``.
+
+    Raises:
+        ValueError: 0 < medium_leave < medium_enter <= high_leave < high_enter <= 1, 0 <= unsure_band or
+            1 <= confirm_days <= unsure_days <= 28 does not hold.
     """
 
     medium_enter: float = 0.50
@@ -79,7 +81,7 @@ def _ordered(lower_name: str, lower: float, upper_name: str, upper: float, *, st
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Columns of n enrolments, all uint8[n]; :func:`step` writes into them.
+    """Columns of n enrolments, all uint8[n]; :func:`update_levels` writes into them.
 
     ``level`` is the one in force, ``candidate`` the one that the running streak would confirm (equal to
     ``level`` while there is none), ``streak`` the estimates in a row that speak for it.
@@ -91,17 +93,17 @@ class Levels:
 
     @classmethod
     def low(cls, n: int) -> "Levels":
-        """Columns of ``n`` enrolments as they begin: at low, nothing under way."""
+        """The initial columns of ``n`` enrolments: all at low, no streak."""
         return cls(*(np.zeros(n, np.uint8) for _ in range(3)))
 
 
-def name(level: int) -> RiskLevel:
+def level_name(level: int) -> RiskLevel:
     """The name of a level's number."""
     names: tuple[RiskLevel, ...] = ("low", "medium", "high")
     return names[level]
 
 
-def step(
+def update_levels(
     levels: Levels,
     probability: NDArray[np.float64],
     settings: LevelSettings,
@@ -109,19 +111,21 @@ def step(
     *,
     rising: bool = True,
 ) -> NDArray[np.bool_]:
-    """Take one estimate for each enrolment, update the columns, and say whose level changed.
+    """Apply one estimate per enrolment to the columns; returns whose level changed, bool[k].
 
-    ``probability`` is float64[k], in [0, 1]; ``rows`` int[k] are the enrolments' places, each at most
-    once, and may be left out when all are estimated. Returns bool[k]. Call it once an enrolment and
-    day: ``confirm_days`` counts calls. An enrolment that is not estimated keeps its streak. Without
-    ``rising`` no level goes up and no estimate begins or confirms a rise: the data is not to be trusted.
-    Raises ``ValueError`` for a probability that is none; no column has been touched then.
+    ``probability`` is float64[k], in [0, 1]; ``rows`` int[k] are the enrolments' indices, each at most once,
+    and may be left out when all are estimated. Call it once per enrolment and day: ``confirm_days`` counts
+    calls. An enrolment that is not estimated keeps its streak. Without ``rising`` no level goes up and no
+    estimate begins or confirms a rise: the data is not to be trusted.
+
+    Raises:
+        ValueError: a probability is not in [0, 1]; the columns are unchanged then.
     """
     _check(probability)
-    place = slice(None) if rows is None else rows
-    level, candidate, streak = levels.level[place], levels.candidate[place], levels.streak[place]
-    sure = _target(level, probability, settings, settings.unsure_band)
-    target = np.where(sure != level, sure, _target(level, probability, settings, 0.0))
+    index = slice(None) if rows is None else rows
+    level, candidate, streak = levels.level[index], levels.candidate[index], levels.streak[index]
+    clear_target = _target(level, probability, settings, settings.unsure_band)
+    target = np.where(clear_target != level, clear_target, _target(level, probability, settings, 0.0))
     if not rising:
         target = np.minimum(target, level)
     going_up, was_up = target > level, candidate > level
@@ -130,45 +134,45 @@ def step(
     mildest = np.where(going_up, np.minimum(candidate, target), np.maximum(candidate, target))
     candidate = np.where(goes_on, mildest, target)
     streak = np.where(target == level, 0, np.where(goes_on, streak, 0) + 1)
-    needed = np.where(sure != level, settings.confirm_days, settings.unsure_days)
+    needed = np.where(clear_target != level, settings.confirm_days, settings.unsure_days)
     changed: NDArray[np.bool_] = streak >= needed
-    levels.level[place] = np.where(changed, candidate, level)
-    levels.candidate[place] = candidate
-    levels.streak[place] = np.where(changed, 0, streak)
+    levels.level[index] = np.where(changed, candidate, level)
+    levels.candidate[index] = candidate
+    levels.streak[index] = np.where(changed, 0, streak)
     return changed
 
 
 def _target(
-    level: NDArray[np.uint8], probability: NDArray[np.float64], settings: LevelSettings, beyond: float
+    level: NDArray[np.uint8], probability: NDArray[np.float64], settings: LevelSettings, band: float
 ) -> NDArray[np.uint8]:
-    """The level that each probability speaks for, as far beyond its bounds; seen from the level in force."""
-    medium_from = np.where(level >= MEDIUM, settings.medium_leave - beyond, settings.medium_enter + beyond)
-    high_from = np.where(level == HIGH, settings.high_leave - beyond, settings.high_enter + beyond)
+    """The level that each probability indicates, given the one in force; ``band`` widens every bound."""
+    medium_from = np.where(level >= MEDIUM, settings.medium_leave - band, settings.medium_enter + band)
+    high_from = np.where(level == HIGH, settings.high_leave - band, settings.high_enter + band)
     return (probability >= medium_from).astype(np.uint8) + (probability >= high_from).astype(np.uint8)
 
 
-def agreed(
+def least_moving(
     level: NDArray[np.uint8],
     least: NDArray[np.float64],
     most: NDArray[np.float64],
     settings: LevelSettings,
 ) -> NDArray[np.float64]:
-    """Of everything between two estimates the one that moves a level least; all of shape [n]."""
-    rests = np.array([0.0, (settings.medium_leave + settings.high_enter) / 2, 1.0])
-    found: NDArray[np.float64] = np.clip(rests[level], least, most)
-    return found
+    """The estimate in [least, most] that moves each level least; all of shape [n]."""
+    resting_points = np.array([0.0, (settings.medium_leave + settings.high_enter) / 2, 1.0])
+    estimates: NDArray[np.float64] = np.clip(resting_points[level], least, most)
+    return estimates
 
 
-def moving(
+def speaks_for_change(
     level: NDArray[np.uint8], probability: NDArray[np.float64], settings: LevelSettings
 ) -> NDArray[np.bool_]:
-    """Whose estimate speaks for another level, bool[n]."""
-    found: NDArray[np.bool_] = _target(level, probability, settings, 0.0) != level
-    return found
+    """Whose estimate indicates another level than the one in force, bool[n]."""
+    changes: NDArray[np.bool_] = _target(level, probability, settings, 0.0) != level
+    return changes
 
 
 def _check(probability: NDArray[np.float64]) -> None:
-    wrong = ~((probability >= 0.0) & (probability <= 1.0))
-    if wrong.any():
-        first = int(np.argmax(wrong))
+    invalid = ~((probability >= 0.0) & (probability <= 1.0))
+    if invalid.any():
+        first = int(np.argmax(invalid))
         raise ValueError(f"probability[{first}] is {probability[first]}; expected a number in [0, 1]")

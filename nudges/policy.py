@@ -1,4 +1,4 @@
-"""The nudge policy as data: who is told what, when not, and how often at most.
+"""The nudge policy as data: which message goes to whom, when not, and how often at most.
 
 A :class:`Policy` is a value that can be written down, compared and stored. Its version derives from its
 content, so that a row of the ledger names exactly the rules it was decided by. This module only holds
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from nudges.assignment import MAX_KEY_BYTES
-from nudges.quiet_hours import QuietHours, exists
+from nudges.quiet_hours import QuietHours, is_zone_name
 from schemas.fields import Fraction
 from schemas.learner import Channel
 from schemas.nudge import DecisionReason
@@ -29,7 +29,7 @@ NO_CAMPAIGN = "none"
 """What the ledger calls the campaign of a change that no campaign is for."""
 
 Phase = Literal["start", "middle", "end"]
-"""Of a course run: its first quarter, its last, and what lies between."""
+"""Of a course run: its first quarter, its last, and the time between."""
 PHASES: tuple[Phase, ...] = get_args(Phase)
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -39,27 +39,27 @@ Approval = Literal["automatic", "instructor"]
 Choosing = Literal["weights", "outcomes"]
 
 PLACEHOLDERS = ("course_run", "reason", "goal")
-"""What a text may name with a ``$``."""
+"""The placeholders that a text may use, each after a ``$``."""
 
 MAX_CAP_DAYS = 90
-"""How long a learner's messages are remembered."""
+"""Days for which a learner's messages are kept in the record."""
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
 
-AT = "at"
-"""The kind of an error that is about a place within the value that was checked."""
+NESTED_ERROR = "at"
+"""The type of a pydantic error about a part of the value that was validated; its context has the path."""
 
 
-def _wrong(words: str, *place: str | int) -> PydanticCustomError:
-    """An error about a part of what is being checked, so that a file's line can be named."""
-    return PydanticCustomError(AT, "{words}", {"words": words, "place": place})
+def _error_at(message: str, *path: str | int) -> PydanticCustomError:
+    """An error about a part of the value that is validated, so that the line of a file can be named."""
+    return PydanticCustomError(NESTED_ERROR, "{message}", {"message": message, "path": path})
 
 
-def _no_repeats(what: str, names: Sequence[str], *place: str | int) -> None:
-    for at, name in enumerate(names):
-        if name in names[:at]:
-            raise _wrong(f"{what} has two named {name!r}; expected different names", *place, at)
+def _require_distinct(setting: str, names: Sequence[str], *path: str | int) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise _error_at(f"{setting} has two named {name!r}; expected different names", *path, index)
 
 
 class Rule(BaseModel):
@@ -69,7 +69,7 @@ class Rule(BaseModel):
 
 
 class Suggestion(Rule):
-    """What to say when the main reason is about something: a text for some features.
+    """A text for main reasons about some features.
 
     The first suggestion of a variant that fits the main reason is used; the last one must fit any.
     """
@@ -84,7 +84,7 @@ class Suggestion(Rule):
 
     @field_validator("text")
     @classmethod
-    def _names_only_what_there_is(cls, text: str) -> str:
+    def _has_known_placeholders(cls, text: str) -> str:
         template = Template(text)
         if not template.is_valid():
             raise ValueError(f"text is {text!r}; expected $$ for a dollar sign, or $ and a name")
@@ -94,16 +94,16 @@ class Suggestion(Rule):
         return text
 
     def fits(self, reason: Reason | None) -> bool:
-        """Whether this is about the reason."""
+        """Whether this text is for the reason."""
         return not self.features or (reason is not None and reason.feature.startswith(self.features))
 
-    def words(self, variables: dict[str, str]) -> str:
-        """The text with its placeholders filled. Values are inserted, never interpreted."""
+    def render(self, variables: dict[str, str]) -> str:
+        """The text with its placeholders replaced. Values are inserted, never interpreted."""
         return Template(self.text).substitute(variables)
 
 
 class Variant(Rule):
-    """One way to say it. Which one an enrolment gets is drawn, and stays the same."""
+    """One wording of a campaign. Which one an enrolment gets is drawn, and stays the same."""
 
     name: Name = Field(description="what the ledger and the comparison call it")
     weight: Annotated[float, Field(gt=0, le=1000)] = Field(
@@ -114,9 +114,9 @@ class Variant(Rule):
     )
 
     @model_validator(mode="after")
-    def _is_complete(self) -> Self:
+    def _ends_with_a_default(self) -> Self:
         if self.suggestions[-1].features:
-            raise _wrong(
+            raise _error_at(
                 f"suggestions ends with {self.suggestions[-1].about!r}, which is for some features only; "
                 "expected a last one for every reason (no features)",
                 "suggestions",
@@ -130,7 +130,7 @@ class Variant(Rule):
 
 
 class Campaign(Rule):
-    """One kind of nudge: what it answers, its goal, its channels and its words."""
+    """One kind of nudge: the changes that it answers, its goal, its channels and its texts."""
 
     name: Name = Field(description="what the ledger calls it")
     transitions: Annotated[tuple[tuple[RiskLevel, RiskLevel], ...], Field(min_length=1)] = Field(
@@ -163,35 +163,39 @@ class Campaign(Rule):
     )
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _is_consistent(self) -> Self:
         if self.name == NO_CAMPAIGN:
-            raise _wrong(f"name is {NO_CAMPAIGN!r}; expected another, that one means no campaign", "name")
-        for at, (before, after) in enumerate(self.transitions):
+            raise _error_at(f"name is {NO_CAMPAIGN!r}; expected another, that one means no campaign", "name")
+        for index, (before, after) in enumerate(self.transitions):
             if before == after:
-                words = f"transitions has {before} → {after}; expected two different levels"
-                raise _wrong(words, "transitions", at)
+                message = f"transitions has {before} → {after}; expected two different levels"
+                raise _error_at(message, "transitions", index)
         if self.choosing == "outcomes" and self.approval == "instructor":
-            raise _wrong(
+            raise _error_at(
                 "choosing is 'outcomes' and approval 'instructor'; expected one of them only: by the time of "
                 "the yes another variant might be chosen than the one that was proposed",
                 "choosing",
             )
-        _no_repeats("variants", [variant.name for variant in self.variants], "variants")
-        _no_repeats("channels", self.channels, "channels")
-        _no_repeats("phases", self.phases, "phases")
+        _require_distinct("variants", [variant.name for variant in self.variants], "variants")
+        _require_distinct("channels", self.channels, "channels")
+        _require_distinct("phases", self.phases, "phases")
         return self
 
     @property
     def answers_all(self) -> bool:
-        """Whether its transitions are all that it asks for."""
+        """Whether it answers every change with its transitions, whatever the reason and the phase."""
         return not self.reasons and not self.phases
 
     def variables(self, course_run: str, main: Reason | None) -> dict[str, str]:
-        """What the placeholders of its texts stand for, by the main reason."""
+        """The values of the placeholders of its texts, given the main reason."""
         return {"course_run": course_run, "reason": main.text if main else "", "goal": self.goal}
 
     def variant(self, name: str) -> Variant:
-        """The variant of a name. Raises ``KeyError`` where there is none."""
+        """The variant of a name.
+
+        Raises:
+            KeyError: there is none.
+        """
         for variant in self.variants:
             if variant.name == name:
                 return variant
@@ -201,7 +205,7 @@ class Campaign(Rule):
 class Cap(Rule):
     """At most so many messages in any window of so many days; a window is half-open.
 
-    Messages of all courses count, and those that other systems said they sent.
+    Messages of all courses count, and those that other systems reported as sent.
     """
 
     most: Annotated[int, Field(ge=1, le=100)] = Field(description="messages to one learner")
@@ -217,7 +221,7 @@ class StudyTime(Rule):
 
 
 class Digest(Rule):
-    """When learners who prefer a digest get theirs, by their own clock; what is due by then goes as one."""
+    """When learners who prefer a digest get theirs, in local time; what is due by then is one message."""
 
     weekday: Weekday | None = Field("monday", description="the day of the week; `null`: every day")
     at: time | None = Field(
@@ -317,7 +321,7 @@ class Policy(Rule):
     @field_validator("default_timezone")
     @classmethod
     def _is_a_zone(cls, name: str) -> str:
-        if not exists(name):
+        if not is_zone_name(name):
             raise ValueError(f"default_timezone is {name!r}; expected an IANA name such as Europe/Berlin")
         return name
 
@@ -330,16 +334,16 @@ class Policy(Rule):
 
     @field_validator("campaigns")
     @classmethod
-    def _can_all_be_reached(cls, campaigns: tuple[Campaign, ...]) -> tuple[Campaign, ...]:
-        _no_repeats("campaigns", [campaign.name for campaign in campaigns])
+    def _are_reachable(cls, campaigns: tuple[Campaign, ...]) -> tuple[Campaign, ...]:
+        _require_distinct("campaigns", [campaign.name for campaign in campaigns])
         answered: dict[tuple[str, str], str] = {}
-        for place, campaign in enumerate(campaigns):
-            for at, transition in enumerate(campaign.transitions):
+        for position, campaign in enumerate(campaigns):
+            for index, transition in enumerate(campaign.transitions):
                 if transition in answered:
-                    raise _wrong(
+                    raise _error_at(
                         f"campaign {answered[transition]!r} answers {' → '.join(transition)} always, so "
                         f"{campaign.name!r} after it never would; expected the one with conditions first",
-                        *(place, "transitions", at),
+                        *(position, "transitions", index),
                     )
                 if campaign.answers_all:
                     answered[transition] = campaign.name
@@ -348,15 +352,15 @@ class Policy(Rule):
     @model_validator(mode="after")
     def _caps_name_campaigns(self) -> Self:
         names = {campaign.name for campaign in self.campaigns}
-        for at, cap in enumerate(self.caps):
+        for index, cap in enumerate(self.caps):
             if cap.campaign is not None and cap.campaign not in names:
-                words = f"caps names campaign {cap.campaign!r}; expected one of {sorted(names)}"
-                raise _wrong(words, "caps", at, "campaign")
+                message = f"caps names campaign {cap.campaign!r}; expected one of {sorted(names)}"
+                raise _error_at(message, "caps", index, "campaign")
         return self
 
     @cached_property
     def version(self) -> str:
-        """The name and 12 hex characters of the content's hash: any change of a rule is another version."""
+        """The name and 12 hex characters of the content's hash: every change gives another version."""
         return f"{self.name}-{blake2b(self.model_dump_json().encode(), digest_size=6).hexdigest()}"
 
     def campaign(self, change: RiskChange, phase: Phase | None) -> Campaign | DecisionReason:
@@ -378,19 +382,18 @@ class Policy(Rule):
         return refusal
 
 
-def raising(change: RiskChange) -> list[Reason]:
-    """What is new about the learner and raises the risk, the heaviest first."""
-    found = [
-        one for one in change.reasons if one.contribution > 0 and one.feature not in (MODEL, MEMORY, RUN)
-    ]
-    return sorted(found, key=lambda reason: -reason.contribution)
+def raising_reasons(change: RiskChange) -> list[Reason]:
+    """The reasons that raise the risk and are about the learner, the heaviest first."""
+    own_reasons = (reason for reason in change.reasons if reason.feature not in (MODEL, MEMORY, RUN))
+    raising = [reason for reason in own_reasons if reason.contribution > 0]
+    return sorted(raising, key=lambda reason: -reason.contribution)
 
 
 def main_reason(change: RiskChange) -> Reason | None:
-    """The reason that raises the risk most, where any does."""
-    return next(iter(raising(change)), None)
+    """The reason that raises the risk most; None where none does."""
+    return next(iter(raising_reasons(change)), None)
 
 
 def phase_of(elapsed: float) -> Phase:
-    """The phase of a run of which a share, in [0, 1], has passed."""
+    """The phase of a run of which the share ``elapsed``, in [0, 1], has passed."""
     return "start" if elapsed < 0.25 else "end" if elapsed >= 0.75 else "middle"

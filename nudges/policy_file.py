@@ -1,8 +1,8 @@
-"""A policy from YAML text, and what is wrong with it, each with its line and column.
+"""Parses a policy from YAML text; reports everything wrong with it, each with its line and column.
 
-Scalars mean what the policy's model says they mean: YAML's own guesses (``no`` as false, ``21:00`` as the
-number 1260) are not made, and a name given twice is an error. Only ``null`` and ``~`` without quotes stand
-for nothing. No file is opened here: text in, policy out.
+The policy's model decides the type of a scalar: YAML's own guesses (``no`` as false, ``21:00`` as the number
+1260) are not made, and a duplicate key is an error. Only ``null`` and ``~`` without quotes are null. No file
+is opened here: text in, policy out.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -13,15 +13,15 @@ import yaml
 from pydantic import ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from nudges.policy import AT, Policy
+from nudges.policy import NESTED_ERROR, Policy
 from schemas.errors import HomeroomError
 
 MAX_CHARACTERS = 200_000
 """A hundred long campaigns. The policy travels in every day package."""
 
-NOTHING = ("null", "~", "")
-SHOWN = 60
-"""Characters of a wrong value that a problem repeats."""
+NULLS = ("null", "~", "")
+MAX_SHOWN_CHARACTERS = 60
+"""Characters of a wrong value that a problem quotes."""
 
 EXPECTED = {
     "greater_than": "expected more than {gt}",
@@ -33,7 +33,7 @@ EXPECTED = {
     "string_too_short": "expected a text",
     "too_short": "expected at least {min_length}, found {actual_length}",
 }
-"""pydantic's errors that a policy's author meets most, in the words of the others."""
+"""Type of a pydantic error → our wording, for those that authors of policies meet most."""
 
 Location = tuple[int | str, ...]
 
@@ -44,43 +44,48 @@ class Problem:
 
     line: int
     column: int
-    place: str
-    words: str
+    path: str
+    message: str
 
     def __str__(self) -> str:
         return (
-            f"line {self.line}, column {self.column}: {self.place + ': ' if self.place else ''}{self.words}"
+            f"line {self.line}, column {self.column}: {self.path + ': ' if self.path else ''}{self.message}"
         )
 
 
 class PolicyError(HomeroomError, ValueError):
-    """A text is no policy. ``problems`` are in the order of their lines."""
+    """The text is not a valid policy. ``problems`` are in the order of their lines."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda one: (one.line, one.column, one.place)))
+        self.problems = tuple(
+            sorted(problems, key=lambda problem: (problem.line, problem.column, problem.path))
+        )
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-def parse(text: str, features: Collection[str] = ()) -> Policy:
-    """The policy that a text holds. Raises ``PolicyError`` with everything that is wrong with it.
+def parse_policy(text: str, features: Collection[str] = ()) -> Policy:
+    """The policy of a YAML text.
 
-    ``features``: the names that there are, where beginnings of names are to be checked against them.
+    ``features``: all feature names; given, the name prefixes in the policy are checked against them.
+
+    Raises:
+        PolicyError: with every problem of the text.
     """
-    root = _compose(text)
-    repeated = list(_repeated(root))
+    root = _parse_yaml(text)
+    repeated = list(_duplicate_keys(root))
     if repeated:
         raise PolicyError(repeated)
     try:
-        policy = Policy.model_validate(_value(root))
+        policy = Policy.model_validate(_to_plain(root))
     except ValidationError as errors:
-        raise PolicyError(list(_problems(root, errors))) from None
-    unknown = list(_unknown(root, policy, features)) if features else []
+        raise PolicyError(list(_problems_of(root, errors))) from None
+    unknown = list(_unknown_features(root, policy, features)) if features else []
     if unknown:
         raise PolicyError(unknown)
     return policy
 
 
-def _compose(text: str) -> MappingNode:
+def _parse_yaml(text: str) -> MappingNode:
     if len(text) > MAX_CHARACTERS:
         raise PolicyError(
             [Problem(1, 1, "", f"has {len(text):,} characters; expected at most {MAX_CHARACTERS:,}")]
@@ -94,8 +99,8 @@ def _compose(text: str) -> MappingNode:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        words = " ".join(str(part) for part in (error.context, error.problem) if part)
-        raise PolicyError([Problem(line, column, "", f"is not YAML: {words}")]) from None
+        message = " ".join(str(part) for part in (error.context, error.problem) if part)
+        raise PolicyError([Problem(line, column, "", f"is not YAML: {message}")]) from None
     except yaml.YAMLError as error:
         raise PolicyError([Problem(1, 1, "", f"is not YAML: {error}")]) from None
     if not isinstance(root, MappingNode):
@@ -103,98 +108,102 @@ def _compose(text: str) -> MappingNode:
     return root
 
 
-def _repeated(node: Node, place: Location = ()) -> Iterator[Problem]:
-    """Names given twice in one mapping."""
+def _duplicate_keys(node: Node, path: Location = ()) -> Iterator[Problem]:
+    """A problem for each key that occurs twice in one mapping."""
     if isinstance(node, MappingNode):
-        seen: set[str] = set()
+        names: set[str] = set()
         for key, value in node.value:
             name = str(key.value)
-            if name in seen:
-                yield _at(key, (*place, name), "is given twice")
-            seen.add(name)
-            yield from _repeated(value, (*place, name))
+            if name in names:
+                yield _problem_at(key, (*path, name), "is given twice")
+            names.add(name)
+            yield from _duplicate_keys(value, (*path, name))
     elif isinstance(node, SequenceNode):
-        for number, value in enumerate(node.value):
-            yield from _repeated(value, (*place, number))
+        for index, value in enumerate(node.value):
+            yield from _duplicate_keys(value, (*path, index))
 
 
-def _value(node: Node) -> Any:
+def _to_plain(node: Node) -> Any:
     if isinstance(node, MappingNode):
-        return {str(key.value): _value(value) for key, value in node.value}
+        return {str(key.value): _to_plain(value) for key, value in node.value}
     if isinstance(node, SequenceNode):
-        return [_value(value) for value in node.value]
+        return [_to_plain(value) for value in node.value]
     plain = isinstance(node, ScalarNode) and node.style is None
-    return None if plain and node.value in NOTHING else node.value
+    return None if plain and node.value in NULLS else node.value
 
 
-def _problems(root: Node, errors: ValidationError) -> Iterator[Problem]:
-    """One for each error; a list is not also said to be too short because its only item is wrong."""
-    found: list[dict[str, Any]] = [dict(error) for error in errors.errors(include_url=False)]
-    for error in found:
-        within = (other["loc"] for other in found if len(other["loc"]) > len(error["loc"]))
+def _problems_of(root: Node, errors: ValidationError) -> Iterator[Problem]:
+    """A problem for each error; *too short* is left out for a list whose only element is wrong."""
+    details: list[dict[str, Any]] = [dict(error) for error in errors.errors(include_url=False)]
+    for error in details:
+        within = (other["loc"] for other in details if len(other["loc"]) > len(error["loc"]))
         if error["type"] != "too_short" or all(loc[: len(error["loc"])] != error["loc"] for loc in within):
-            yield _problem(root, error)
+            yield _problem_of(root, error)
 
 
-def _unknown(root: Node, policy: Policy, features: Collection[str]) -> Iterator[Problem]:
-    """Beginnings of feature names with which no feature begins: what they are for would never happen."""
-    for place, beginnings in _beginnings(policy):
-        for number, beginning in enumerate(beginnings):
-            if not any(name.startswith(beginning) for name in features):
-                node, _ = _find(root, (*place, number), key=False)
-                yield _at(node, (*place, number), f"found {beginning!r}; no feature's name begins so")
+def _unknown_features(root: Node, policy: Policy, features: Collection[str]) -> Iterator[Problem]:
+    """A problem for each prefix with which no feature name begins: its rule would never apply."""
+    for path, prefixes in _feature_prefixes(policy):
+        for index, prefix in enumerate(prefixes):
+            if not any(name.startswith(prefix) for name in features):
+                node, _ = _find_node(root, (*path, index), key=False)
+                yield _problem_at(node, (*path, index), f"found {prefix!r}; no feature's name begins so")
 
 
-def _beginnings(policy: Policy) -> Iterator[tuple[Location, tuple[str, ...]]]:
-    for at, campaign in enumerate(policy.campaigns):
-        yield ("campaigns", at, "reasons"), campaign.reasons
-        for among, variant in enumerate(campaign.variants):
-            for place, one in enumerate(variant.suggestions):
-                where = ("campaigns", at, "variants", among, "suggestions", place, "features")
-                yield where, one.features
+def _feature_prefixes(policy: Policy) -> Iterator[tuple[Location, tuple[str, ...]]]:
+    for c, campaign in enumerate(policy.campaigns):
+        yield ("campaigns", c, "reasons"), campaign.reasons
+        for v, variant in enumerate(campaign.variants):
+            for s, suggestion in enumerate(variant.suggestions):
+                yield ("campaigns", c, "variants", v, "suggestions", s, "features"), suggestion.features
 
 
-def _problem(root: Node, error: dict[str, Any]) -> Problem:
-    """pydantic's error in our words, at the node that it is about, or at the nearest one around it."""
+def _problem_of(root: Node, error: dict[str, Any]) -> Problem:
+    """A pydantic error in our wording, at its node or, if that is missing, at the nearest one around it."""
     location, kind, context = tuple(error["loc"]), error["type"], error.get("ctx", {})
-    if kind == AT:
-        location = (*location, *context["place"])
-    node, found = _find(root, location, key=kind == "extra_forbidden")
+    if kind == NESTED_ERROR:
+        location = (*location, *context["path"])
+    node, matched = _find_node(root, location, key=kind == "extra_forbidden")
     if kind == "missing":
-        return _at(node, location, "is missing")
+        return _problem_at(node, location, "is missing")
     if kind == "extra_forbidden":
-        return _at(node, location, "is no setting that a policy has here")
-    words = str(error["msg"]).removeprefix("Value error, ")
-    words = EXPECTED[kind].format(**context) if kind in EXPECTED else words[0].lower() + words[1:]
+        return _problem_at(node, location, "is no setting that a policy has here")
+    message = str(error["msg"]).removeprefix("Value error, ")
+    message = EXPECTED[kind].format(**context) if kind in EXPECTED else message[0].lower() + message[1:]
     shown = repr(error["input"])
-    if kind not in ("value_error", AT) and len(found) == len(location) and isinstance(node, ScalarNode):
-        words = f"found {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}; {words}"
-    return _at(node, location, words)
+    if (
+        kind not in ("value_error", NESTED_ERROR)
+        and len(matched) == len(location)
+        and isinstance(node, ScalarNode)
+    ):
+        shown = shown if len(shown) <= MAX_SHOWN_CHARACTERS else f"{shown[:MAX_SHOWN_CHARACTERS]}…"
+        message = f"found {shown}; {message}"
+    return _problem_at(node, location, message)
 
 
-def _find(root: Node, location: Location, *, key: bool) -> tuple[Node, Location]:
-    """The node at a location, or the last one on the way to it; with ``key`` the name and not the value."""
+def _find_node(root: Node, location: Location, *, key: bool) -> tuple[Node, Location]:
+    """The node at a location, or the last one on the path to it; with ``key`` the key, not the value."""
     node = root
-    way: list[int | str] = []
-    for part in location:
+    passed: list[int | str] = []
+    for step in location:
         if isinstance(node, MappingNode):
-            pair = next((pair for pair in node.value if str(pair[0].value) == part), None)
+            pair = next((pair for pair in node.value if str(pair[0].value) == step), None)
             if pair is None:
                 break
-            node = pair[0] if key and len(way) == len(location) - 1 else pair[1]
-        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
+            node = pair[0] if key and len(passed) == len(location) - 1 else pair[1]
+        elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
         else:
             break
-        way.append(part)
-    return node, tuple(way)
+        passed.append(step)
+    return node, tuple(passed)
 
 
-def _at(node: Node, place: Location, words: str) -> Problem:
+def _problem_at(node: Node, path: Location, message: str) -> Problem:
     mark = node.start_mark
-    return Problem(mark.line + 1, mark.column + 1, _path(place), words)
+    return Problem(mark.line + 1, mark.column + 1, _format_path(path), message)
 
 
-def _path(place: Location) -> str:
+def _format_path(path: Location) -> str:
     """``campaigns[0].channels[1]``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")

@@ -1,4 +1,4 @@
-"""Quiet hours: the part of a learner's own night in which nothing is sent, over clock changes too.
+"""Quiet hours: the part of a learner's local night in which nothing is sent, clock changes included.
 
 Time zones are IANA names and come from learners and platforms, so a name that does not exist is no
 error here: such a learner is served in the default zone. Names that mean another thing on another
@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MACHINE_ZONES = frozenset({"localtime", "posixrules", "Factory"})
-"""Names of the tz database that say nothing about a place."""
+"""Names of the tz database that are not of a place."""
 
-DAYS_TO_TRY = 4
+MAX_DAYS = 4
 """A night may end on the next day; one of its ends may fall into a gap, and one day may not exist."""
 
 
@@ -38,7 +38,7 @@ class QuietHours(BaseModel):
             raise ValueError(f"start and end are both {self.start}; expected a span (or no quiet hours)")
         return self
 
-    def cover(self, moment: time) -> bool:
+    def contains(self, moment: time) -> bool:
         """Whether a local wall-clock time lies in the quiet hours."""
         if self.start < self.end:
             return self.start <= moment < self.end
@@ -47,37 +47,37 @@ class QuietHours(BaseModel):
 
 def zone(name: str | None, default: str) -> ZoneInfo:
     """The learner's zone, or the default one where there is none or its name does not exist."""
-    return ZoneInfo(name if name is not None and exists(name) else default)
+    return ZoneInfo(name if name is not None and is_zone_name(name) else default)
 
 
 @lru_cache(maxsize=4096)
-def exists(name: str) -> bool:
+def is_zone_name(name: str) -> bool:
     """Whether this is the name of an IANA time zone."""
-    return name in _known_zones()
+    return name in _zone_names()
 
 
 @cache
-def _known_zones() -> frozenset[str]:
+def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones()) - MACHINE_ZONES
 
 
-def allowed(at: int, where: ZoneInfo, quiet: QuietHours | None) -> bool:
+def allowed(moment: int, tz: ZoneInfo, quiet: QuietHours | None) -> bool:
     """Whether a moment (epoch seconds) lies outside the quiet hours of a zone."""
-    return quiet is None or not quiet.cover(datetime.fromtimestamp(at, where).time())
+    return quiet is None or not quiet.contains(datetime.fromtimestamp(moment, tz).time())
 
 
-def next_allowed(at: int, where: ZoneInfo, quiet: QuietHours | None) -> int:
-    """``at`` itself (epoch seconds) outside the quiet hours of a zone, else the moment they end.
+def next_allowed(moment: int, tz: ZoneInfo, quiet: QuietHours | None) -> int:
+    """``moment`` itself (epoch seconds) outside the quiet hours of a zone, else the moment they end.
 
-    Where the clock jumps over that moment, it is as the clock before the jump would have shown it: up
-    to the jump's length later, never earlier. Where the clock shows it twice, it is the first to come.
+    Where the clock skips that time, it is converted with the offset before the jump: up to the jump's length
+    later, never earlier. Where the clock shows it twice, the next one counts.
     """
-    if quiet is None or allowed(at, where, quiet):
-        return at
-    today = datetime.fromtimestamp(at, where).date()
-    for days in range(DAYS_TO_TRY):
-        end = datetime.combine(today + timedelta(days), quiet.end, where)
+    if quiet is None or allowed(moment, tz, quiet):
+        return moment
+    today = datetime.fromtimestamp(moment, tz).date()
+    for days in range(MAX_DAYS):
+        end = datetime.combine(today + timedelta(days), quiet.end, tz)
         ends = {int(end.timestamp()), int(end.replace(fold=1).timestamp())}
-        if later := [one for one in ends if one > at and allowed(one, where, quiet)]:
-            return min(later)
-    raise AssertionError(f"no end of the quiet hours {quiet} within {DAYS_TO_TRY} days in {where}")
+        if later_ends := [end_s for end_s in ends if end_s > moment and allowed(end_s, tz, quiet)]:
+            return min(later_ends)
+    raise AssertionError(f"no end of the quiet hours {quiet} within {MAX_DAYS} days in {tz}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from features.catalogue import FEATURES
 from nudges.policy import Policy
-from nudges.policy_file import PolicyError, parse
+from nudges.policy_file import PolicyError, parse_policy
 from schemas.errors import HomeroomError
 from schemas.fields import DAY_S
 
@@ -30,7 +30,7 @@ class PolicyFileError(HomeroomError, ValueError):
 def read(path: Path) -> Policy:
     """The policy of a file. Raises ``PolicyFileError``."""
     try:
-        return parse(path.read_text(encoding="utf-8"), NAMES)
+        return parse_policy(path.read_text(encoding="utf-8"), NAMES)
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyFileError(f"{path}: cannot be read: {error}") from None
     except PolicyError as error:

@@ -44,7 +44,7 @@ def test_a_breach_of_each_contract_is_named(tmp_path: Path) -> None:
         "features/packed_arrays.py": "import confluent_kafka",
         "nudges/levels.py": "import features",
         "console/ports.py": "import nudges",
-        "notifier/places.py": "import sinks",
+        "notifier/kafka_settings.py": "import sinks",
         "grafana/build.py": "import schemas",
         "sinks/address.py": "import faust",
         "evaluation/errors.py": "import aiokafka",

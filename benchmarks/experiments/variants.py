@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks.experiments.trials import RUN_NAME, Policy, Trial, live, nobody, world
 from nudges.assignment import pick, position
-from nudges.experiments.bandit import Bandit, sums
-from nudges.experiments.off_policy import Logged, doubly_robust, inverse_propensity, self_normalised
+from nudges.experiments.bandit import Bandit, outcome_sums
+from nudges.experiments.off_policy import LoggedDecisions, doubly_robust, inverse_propensity, self_normalised
 from nudges.experiments.outcomes import REWARD, STAGES
 from sources.simulation.cohort import Bools, Floats, Ints
 from sources.simulation.responses import SITUATIONS, ResponsePlan
@@ -104,7 +104,7 @@ def bandit(found: Potential, key: str, before: Ints | None = None) -> Run:
         taught = []
         for variant in range(variants):
             rows = first + np.flatnonzero(chosen[first:last] == variant)
-            taught.append(sums(contexts[rows], (found.back[rows, variant] <= stage).astype(np.int64)))
+            taught.append(outcome_sums(contexts[rows], (found.back[rows, variant] <= stage).astype(np.int64)))
         return np.stack(taught)
 
     for day in np.unique(trial.day).tolist():
@@ -114,7 +114,7 @@ def bandit(found: Potential, key: str, before: Ints | None = None) -> Run:
         ends = np.searchsorted(trial.day, [day - stage for stage in range(STAGES)]).tolist()
         early = [seen(ends[stage + 1], ends[stage], stage) for stage in range(STAGES - 1)]
         now = np.flatnonzero(trial.day == day)
-        knowing = Bandit.of(np.stack([*early, learned]))
+        knowing = Bandit.from_sums(np.stack([*early, learned]))
         estimates[now] = knowing.estimates(contexts[now])
         shares = knowing.probabilities(contexts[now])
         places = [position(key, str(one), RUN_NAME, "variant") for one in trial.learner[now].tolist()]
@@ -171,7 +171,9 @@ def judged(found: Potential, run: Run, oracle: Ints, truth: float) -> dict[str, 
     """The oracle's mean reward as estimated from what the bandit did: error, width, and whether covered."""
     rows = np.arange(len(run.variants))
     wanted = np.eye(found.after.shape[1])[oracle[found.trial.situation]]
-    logged = Logged(run.variants, run.propensities, found.after[rows, run.variants].astype(float), wanted)
+    logged = LoggedDecisions(
+        run.variants, run.propensities, found.after[rows, run.variants].astype(float), wanted
+    )
     estimates = (inverse_propensity(logged), self_normalised(logged), doubly_robust(logged, run.estimates))
     return {
         name: (float(one.value - truth), one.interval.high - one.interval.low, truth in one.interval)

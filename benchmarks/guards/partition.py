@@ -9,7 +9,7 @@ from benchmarks.guards.counts import Audit
 from benchmarks.guards.lives import HOUR, POLICY, START, Life, event_time
 from nudges.decisions import decide
 from nudges.learners import Learner
-from nudges.ledger import Decided
+from nudges.ledger import DecisionResult
 from nudges.messages import apply_message
 from schemas.nudge import Nudge, NudgeCancelled
 
@@ -56,14 +56,14 @@ class Partition:
             elif fate < 0.25:
                 self.audit.crashes += 1
                 record, self.changes, self.messages_read = orjson.loads(safe)
-                self.learner, waiting = Learner.of(record), []
+                self.learner, waiting = Learner.from_record(record), []
 
     @property
     def _done(self) -> bool:
         return (self.changes, self.messages_read) == (len(self.life.changes), len(self.life.messages))
 
     def _checkpoint(self) -> bytes:
-        return orjson.dumps([self.learner.record(), self.changes, self.messages_read])
+        return orjson.dumps([self.learner.to_record(), self.changes, self.messages_read])
 
     def _step(self) -> list[SentMessage]:
         """Apply the next record of one log or the other; the logs' readers drift by some hours."""
@@ -79,7 +79,7 @@ class Partition:
         self.audit.reasons.update(f"{one.decision} {one.reason}" for one in done.decisions)
         return [SentMessage(self.messages_read, message) for message in done.messages]
 
-    def _read_message(self) -> Decided:
+    def _read_message(self) -> DecisionResult:
         now = self.life.changes[self.changes - 1][0] if self.changes else START
         message = self.life.messages[self.messages_read][1]
         before = self.read_at.get(self.messages_read - 1, START)  # time does not run backwards
@@ -87,7 +87,7 @@ class Partition:
         self.messages_read += 1
         return apply_message(message, self.learner, POLICY, now)
 
-    def _decide(self) -> Decided:
+    def _decide(self) -> DecisionResult:
         at, change, situation = self.life.changes[self.changes]
         self.changes += 1
         return decide(change, self.learner, POLICY, at, situation)

@@ -23,7 +23,7 @@ from console.parts import Parts
 from console.ports import OutboxDownError
 from console.protocol import MAX_HEAD, BoundedProtocol
 from console.readers import Readers
-from console.sessions import LEAST_SECRET
+from console.sessions import MIN_SECRET_LENGTH
 from schemas.inbound import Feedback, feedback_adapter
 from schemas.topics import DAY_PACKAGES, FEEDBACK, RISK_CHANGES
 from streams.cohosting import CohostedApp
@@ -101,9 +101,10 @@ class Place:
 def site_of(settings: Settings) -> Site:
     """How browsers come to the console. Raises ``SettingsError`` for a secret that is too short."""
     secret = settings.console_secret.get_secret_value()
-    if secret and len(secret) < LEAST_SECRET:
+    if secret and len(secret) < MIN_SECRET_LENGTH:
         raise SettingsError(
-            f"HOMEROOM_CONSOLE_SECRET has {len(secret)} characters; expected at least {LEAST_SECRET}, or none"
+            f"HOMEROOM_CONSOLE_SECRET has {len(secret)} characters; "
+            f"expected at least {MIN_SECRET_LENGTH}, or none"
         )
     return Site(settings.console_public_url, secret)
 
@@ -184,5 +185,5 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         app: Any = self.config.app
-        await app.state.live.leave()
+        await app.state.live.end_streams()
         await super().shutdown(sockets)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from console.ports import Counted, Difference
+from console.ports import Difference, OutcomeCount
 from nudges.experiments import report
 from nudges.experiments.exposure import Arm
 from nudges.experiments.outcomes import OutcomeName
@@ -12,10 +12,10 @@ from nudges.experiments.outcomes import OutcomeName
 class HoldoutEffects:
     """See :class:`console.ports.Effects`; intervals stay valid however often the page is looked at."""
 
-    def of(self, counted: Sequence[Counted]) -> list[Difference]:
-        """See :meth:`console.ports.Effects.of`."""
-        found = report.lines(
-            report.Counted(
+    def differences(self, counts: Sequence[OutcomeCount]) -> list[Difference]:
+        """See :meth:`console.ports.Effects.differences`."""
+        found = report.effect_lines(
+            report.OutcomeCount(
                 one.campaign,
                 one.variant,
                 cast(Arm, one.arm),
@@ -23,12 +23,12 @@ class HoldoutEffects:
                 one.known,
                 one.happened,
             )
-            for one in counted
+            for one in counts
         )
         return [_difference(line) for line in found]
 
 
-def _difference(line: report.Line) -> Difference:
+def _difference(line: report.EffectLine) -> Difference:
     effect = line.effect
     return Difference(
         campaign=line.campaign,

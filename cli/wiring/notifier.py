@@ -2,8 +2,8 @@
 
 import asyncio
 
+from notifier.kafka_settings import KafkaSettings
 from notifier.metrics import Metrics
-from notifier.places import Place
 from notifier.preview import preview
 from notifier.service import composer_of, serve
 from notifier.settings import NotifierSettings
@@ -33,7 +33,7 @@ def show(settings: Settings, own: NotifierSettings, *, once: bool) -> None:
     asyncio.run(preview(composer_of(own), place_of(settings), print, once=once))
 
 
-def place_of(settings: Settings, session_timeout_s: float | None = None) -> Place:
+def place_of(settings: Settings, session_timeout_s: float | None = None) -> KafkaSettings:
     """Where Kafka is; what librdkafka says of it goes to our log, a line now and then."""
     silent_s = settings.session_timeout_s if session_timeout_s is None else session_timeout_s
-    return Place(settings.broker, settings.prefix, settings.group, BROKERS_WORDS, silent_s)
+    return KafkaSettings(settings.broker, settings.prefix, settings.group, BROKERS_WORDS, silent_s)

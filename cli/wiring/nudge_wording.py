@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from console.ports import Proposed
+from console.ports import ProposedNudge
 from nudges.policy import Policy
 from schemas.risk import Reason
 from streams.policy_files import PolicyFileError, read_all
@@ -19,7 +19,7 @@ class PolicyWording:
         self._path = path
         self._policies = {policy.version: policy for policy in (default, *self._read())}
 
-    def text(self, proposed: Proposed) -> str | None:
+    def text(self, proposed: ProposedNudge) -> str | None:
         """See :meth:`console.ports.Wording.text`."""
         policy = self._of(proposed.policy_version)
         campaigns = policy.campaigns if policy else ()
@@ -35,7 +35,7 @@ class PolicyWording:
         raising = [one for one in proposed.reasons if one[2] > 0]
         heaviest = max(raising, key=lambda one: one[2], default=None)
         main = heaviest and Reason(feature=heaviest[0], text=heaviest[1], contribution=heaviest[2])
-        return variant.suggestion(main).words(campaign.variables(proposed.course_run, main))
+        return variant.suggestion(main).render(campaign.variables(proposed.course_run, main))
 
     def _of(self, version: str) -> Policy | None:
         """The policy of a version; one that is not known may have been written since."""

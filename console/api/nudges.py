@@ -1,4 +1,4 @@
-"""Nudges: the ledger, what waits for a yes, an instructor's words, and what is known of the effect."""
+"""Nudges: the ledger, proposals that wait, instructors' feedback, and effects."""
 
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from console.api.learners import PAGED, Limit, Runs
 from console.conditional import ConditionalRoute
 from console.examples import LEDGER_CURSOR, NUDGE
-from console.guard import Asked, Key
-from console.models import Accepted, Decision, DecisionPage, Interventions, Said
-from console.problems import documented
+from console.guard import Key, ServiceDep
+from console.models import Accepted, Decision, DecisionPage, InstructorFeedback, Interventions
+from console.problems import problem_responses
 
 router = APIRouter(
-    route_class=ConditionalRoute, tags=["nudges"], responses=documented(401, 404, 422, 429, 503)
+    route_class=ConditionalRoute, tags=["nudges"], responses=problem_responses(401, 404, 422, 429, 503)
 )
 
 
@@ -29,7 +29,7 @@ class Verdict(BaseModel):
 @router.get("/nudges", summary="The ledger: every decision, the no included")
 def ledger(
     key: Key,
-    service: Asked,
+    service: ServiceDep,
     course_run: Runs = [],  # noqa: B006 - FastAPI copies it
     decision: Annotated[Literal["send", "hold", "cancel"] | None, Query(examples=["send"])] = None,
     cursor: Annotated[str | None, Query(**PAGED, examples=[LEDGER_CURSOR])] = None,
@@ -40,7 +40,7 @@ def ledger(
 
 
 @router.get("/nudges/waiting", summary="Nudges that wait for an instructor's yes")
-def waiting(key: Key, service: Asked) -> list[Decision]:
+def waiting(key: Key, service: ServiceDep) -> list[Decision]:
     """Those of the last seven days."""
     return service.nudges.waiting(key)
 
@@ -49,11 +49,11 @@ def waiting(key: Key, service: Asked) -> list[Decision]:
     "/nudges/{nudge_id}/verdict",
     summary="Approve or decline a nudge that waits",
     status_code=HTTPStatus.ACCEPTED,
-    responses=documented(400, 403, 409),
+    responses=problem_responses(400, 403, 409),
 )
 def verdict(
     key: Key,
-    service: Asked,
+    service: ServiceDep,
     nudge_id: Annotated[str, Path(min_length=1, max_length=128, examples=[NUDGE])],
     verdict: Annotated[Verdict, Body()],
 ) -> Accepted:
@@ -65,17 +65,17 @@ def verdict(
     "/feedback",
     summary="Say something of a learner who is listed",
     status_code=HTTPStatus.ACCEPTED,
-    responses=documented(400, 403, 409),
+    responses=problem_responses(400, 403, 409),
 )
-def feedback(key: Key, service: Asked, said: Said) -> Accepted:
+def feedback(key: Key, service: ServiceDep, message: InstructorFeedback) -> Accepted:
     """helped, not_at_risk or in_contact. Published to the feedback topic; in the ledger seconds later."""
-    return service.feedback.send(key, said)
+    return service.feedback.send(key, message)
 
 
 @router.get("/interventions", summary="What was decided, and what is known of its effect")
 def interventions(
     key: Key,
-    service: Asked,
+    service: ServiceDep,
     course_run: Runs = [],  # noqa: B006 - FastAPI copies it
 ) -> Interventions:
     """Each kind of decision with its reason; uplift against the held-out, with its interval."""

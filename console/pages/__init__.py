@@ -1,1 +1,1 @@
-"""The instructors' page: what the API tells, rendered on the server. Works without scripts, better with."""
+"""The instructors' pages, rendered on the server. They work without scripts, better with them."""

@@ -1,4 +1,4 @@
-"""Templates, and how values read in them: dates, shares, counts, the words for levels and decisions."""
+"""The Jinja environment and its filters: dates, shares, counts, texts for levels and decisions."""
 
 from datetime import date, datetime
 from math import sqrt
@@ -13,7 +13,7 @@ from markupsafe import Markup
 from console.models import Decision, EngagementDay, HistoryPoint, Messages, Risk, Uplift
 from console.pages.reasons import help_of, most_help, muted_before
 from console.pages.wishes import listed, unwanted_words
-from console.steps import fell
+from console.steps import is_fall
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -35,7 +35,7 @@ KINDS = {
     "withdrawn": "Withdrew",
     "completed": "Completed",
 }
-"""What was said or happened, in the reader's words."""
+"""Kind of feedback or event → its label."""
 
 REASONS = {
     "sent": "at once",
@@ -60,21 +60,21 @@ REASONS = {
     "data_quality": "the platform's events were not complete",
     "recovered": "the risk has fallen",
 }
-"""Why a nudge went out or did not."""
+"""A decision's reason → its text."""
 
 
 def percent(share: float | None) -> str:
-    """``.873`` → ``87 %``; what is not known is a dash."""
+    """``.873`` → ``87 %``; None is a dash."""
     return "–" if share is None else f"{round(share * 100)}\N{NO-BREAK SPACE}%"
 
 
 def likely(probability: float | None) -> str:
-    """As a share, but never ``0 %`` nor ``100 %``: an estimate is not certain."""
+    """A probability as a percentage, but never ``0 %`` or ``100 %``: an estimate is not certain."""
     return percent(probability if probability is None else min(max(probability, 0.01), 0.99))
 
 
 def count(number: int) -> str:
-    """With thin spaces between thousands."""
+    """A number with narrow spaces between thousands."""
     return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
@@ -101,21 +101,21 @@ def ago(when: date, today: date) -> str:
     return "yesterday" if days == 1 else f"{days} days ago"
 
 
-def said(kind: str) -> str:
-    """What was said, in words."""
+def feedback_label(kind: str) -> str:
+    """The label of a kind of feedback."""
     return KINDS.get(kind, kind.replace("_", " "))
 
 
-def because(reason: str) -> str:
-    """A decision's reason, in words."""
+def reason_text(reason: str) -> str:
+    """The text of a decision's reason."""
     return REASONS.get(reason, reason.replace("_", " "))
 
 
-def moved(risk: Risk) -> str:
+def level_change(risk: Risk) -> str:
     """``Rose from medium to high``: by the levels; the likelihood may have moved the other way."""
     if risk.previous_level is None or risk.previous_level == risk.level:
         return "No change since the course began" if risk.changed_on is None else f"At {risk.level}"
-    word = "Fell" if fell(risk.level, risk.previous_level) else "Rose"
+    word = "Fell" if is_fall(risk.level, risk.previous_level) else "Rose"
     return f"{word} from {risk.previous_level} to {risk.level}"
 
 
@@ -124,7 +124,7 @@ def shade(number: int, most: int) -> int:
     return 0 if not number else 1 + round(8 * sqrt(number / most))
 
 
-WHATEVER = 2.0
+FULL_WIDTH = 2.0
 """The width of an interval from −100 to +100 points."""
 
 OUTCOMES = {
@@ -133,80 +133,89 @@ OUTCOMES = {
     "exit": "left",
     "completion": "completed",
 }
-"""What may become of a learner who was nudged or held out, in words."""
+"""Outcome → its label."""
 
 
-def compares(one: Uplift) -> bool:
-    """Whether the difference's interval says anything; with few learners it holds whatever there can be."""
-    return one.difference is not None and one.high - one.low < WHATEVER
+def compares(uplift: Uplift) -> bool:
+    """Whether the interval excludes anything; with few learners it covers the whole range."""
+    return uplift.difference is not None and uplift.high - uplift.low < FULL_WIDTH
 
 
-def points(one: Uplift) -> str:
+def points(uplift: Uplift) -> str:
     """``+3.1 points (−1.0 to +7.2)``."""
-    if one.difference is None:
+    if uplift.difference is None:
         return "nobody to compare with yet"
-    if not compares(one):
+    if not compares(uplift):
         return "too few learners to compare yet"
     low, middle, high = (
-        f"{100 * value:+.1f}".replace("-", "−") for value in (one.low, one.difference, one.high)
+        f"{100 * value:+.1f}".replace("-", "−") for value in (uplift.low, uplift.difference, uplift.high)
     )
     return f"{middle} points ({low} to {high})"
 
 
-def fate(told: Messages | None) -> str:
+def messages_summary(messages: Messages | None) -> str:
     """``29 proposed, 110 to be sent, 12 of them taken back; 98 delivered``."""
-    if told is None:
+    if messages is None:
         return "No message so far."
-    parts = [f"{count(told.proposed)} proposed to instructors"] if told.proposed else []
-    parts.append(f"{count(told.decided)} decided to send")
-    parts += [f"{count(told.taken_back)} of them taken back"] if told.taken_back else []
-    parts += [f"{count(told.delivered)} delivered"] if told.delivered else []
+    parts = [f"{count(messages.proposed)} proposed to instructors"] if messages.proposed else []
+    parts.append(f"{count(messages.decided)} decided to send")
+    parts += [f"{count(messages.taken_back)} of them taken back"] if messages.taken_back else []
+    parts += [f"{count(messages.delivered)} delivered"] if messages.delivered else []
     return ", ".join(parts) + "."
 
 
-def by_channel(one: Decision) -> str:
+def by_channel(decision: Decision) -> str:
     """``The message, by email``."""
-    return f"The message, by {listed([one.channel])}" if one.channel else "The message"
+    return f"The message, by {listed([decision.channel])}" if decision.channel else "The message"
 
 
-def may_go(one: Decision) -> bool:
-    """Whether the learner would take what is proposed; the worker asks once more after a yes."""
-    no = one.unwanted
-    return no is None or not (no.suppressed or no.paused_until or one.channel in no.opted_out)
+def may_go(decision: Decision) -> bool:
+    """Whether the learner's restrictions allow the message; the worker checks again after approval."""
+    restrictions = decision.unwanted
+    return restrictions is None or not (
+        restrictions.suppressed or restrictions.paused_until or decision.channel in restrictions.opted_out
+    )
 
 
-def message_goes(one: Decision) -> str:
-    """``9 May, 17:00``; its reason in words where no moment is known."""
-    return because(one.reason) if one.send_at is None else moment(one.send_at)
+def message_goes(decision: Decision) -> str:
+    """``9 May, 17:00``; the reason where there is no sending time."""
+    return reason_text(decision.reason) if decision.send_at is None else moment(decision.send_at)
 
 
-def engagement_row(one: EngagementDay) -> tuple[str, ...]:
+def engagement_row(engagement: EngagementDay) -> tuple[str, ...]:
     """A day as cells of the table beside the chart."""
-    numbers = (one.enrolled, one.active, one.active_7, one.clicks, one.new, one.withdrawn)
-    return (day(one.day), *(count(number) for number in numbers))
+    numbers = (
+        engagement.enrolled,
+        engagement.active,
+        engagement.active_7,
+        engagement.clicks,
+        engagement.new,
+        engagement.withdrawn,
+    )
+    return (day(engagement.day), *(count(number) for number in numbers))
 
 
-def history_row(one: HistoryPoint) -> tuple[str, ...]:
+def history_row(point: HistoryPoint) -> tuple[str, ...]:
     """An estimate as cells of the table beside the chart."""
-    return day(one.day), likely(one.probability), one.level
+    return day(point.day), likely(point.probability), point.level
 
 
-def data(value: Any) -> Markup:
-    """JSON for a script element of type application/json; no ``<`` can end it."""
-    text = orjson.dumps(value, default=lambda one: one.model_dump(mode="json")).decode()
+def json_script(value: Any) -> Markup:
+    """JSON for a script element of type application/json; ``<`` is escaped."""
+    text = orjson.dumps(value, default=lambda model: model.model_dump(mode="json")).decode()
     return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))  # noqa: S704 - escaped just here
 
 
 def environment() -> Environment:
-    """Templates with autoescape; a name that is not there is an error."""
-    found = Environment(
+    """The environment, with autoescape; an undefined name is an error."""
+    jinja = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(
+    jinja.filters.update(
         percent=percent,
         likely=likely,
         count=count,
@@ -214,17 +223,17 @@ def environment() -> Environment:
         full_day=full_day,
         moment=moment,
         ago=ago,
-        said=said,
-        because=because,
-        data=data,
+        feedback_label=feedback_label,
+        reason_text=reason_text,
+        json_script=json_script,
         engagement_row=engagement_row,
         history_row=history_row,
         muted_before=muted_before,
         help_of=help_of,
         most_help=most_help,
         points=points,
-        moved=moved,
-        fate=fate,
+        level_change=level_change,
+        messages_summary=messages_summary,
         may_go=may_go,
         unwanted_words=unwanted_words,
         message_goes=message_goes,
@@ -233,6 +242,6 @@ def environment() -> Environment:
         outcome=lambda name: OUTCOMES.get(name, name),
         query=lambda text: quote(text, safe=""),
     )
-    found.globals["shade"] = shade
-    found.tests["compares"] = compares
-    return found
+    jinja.globals["shade"] = shade
+    jinja.tests["compares"] = compares
+    return jinja

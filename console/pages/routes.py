@@ -1,4 +1,4 @@
-"""The pages and the forms on them. Every form works without scripts: post, act, see the page again."""
+"""The routes of the pages and their forms. Every form works without scripts: post, act, redirect back."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -15,11 +15,11 @@ from starlette.concurrency import run_in_threadpool
 
 from console.access import ApiKey
 from console.errors import ProblemError
-from console.guard import COOKIE, Asked, guard_of, same_origin
-from console.models import Order, Said
-from console.pages.happenings import happenings
+from console.guard import COOKIE, ServiceDep, guard_of, same_origin
+from console.models import InstructorFeedback, Order
 from console.pages.rendering import environment
-from console.pages.urgency import parts
+from console.pages.timeline import timeline
+from console.pages.urgency import sections
 from console.ports import OutboxDownError
 from console.queries.risks import Filters
 from console.services.service import Service
@@ -30,17 +30,17 @@ from sinks.errors import StoreError
 log = logging.getLogger(__name__)
 
 TEMPLATES = environment()
-TEMPLATES.filters["happenings"] = happenings
+TEMPLATES.filters["timeline"] = timeline
 PAGE = 20
 MAX_FORM = 10_000
 
-SAID = {
+NOTES = {
     "feedback": "Thank you. It is noted, and in the ledger within seconds.",
     "approved": "Approved. If nothing forbids it by now, the message goes out at once or at an hour that "
     "suits the learner; their page says which.",
     "declined": "Declined. Nothing will be sent.",
 }
-"""What a page says after a form, by the name in its address."""
+"""The message on a page after a form, by the ``note`` in its URL."""
 
 
 class PageRoute(APIRoute):
@@ -56,11 +56,11 @@ class PageRoute(APIRoute):
             except ProblemError as error:
                 return failed(request, error.status, error.detail)
             except RequestValidationError as error:
-                fields = ", ".join(sorted({str(one["loc"][-1]) for one in error.errors()}))
-                words = f"The address is not one of ours; look at what it says of {fields}."
-                return failed(request, HTTPStatus.UNPROCESSABLE_ENTITY, words)
+                fields = ", ".join(sorted({str(problem["loc"][-1]) for problem in error.errors()}))
+                detail = f"The address is not one of ours; look at what it says of {fields}."
+                return failed(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail)
             except OutboxDownError as error:
-                log.warning("a word could not be sent: %s", error)
+                log.warning("feedback could not be sent: %s", error)
                 return failed(
                     request, HTTPStatus.SERVICE_UNAVAILABLE, "Nothing was recorded. Try again in a moment."
                 )
@@ -80,14 +80,19 @@ router = APIRouter(route_class=PageRoute)
 
 
 class NotSignedInError(ProblemError):
-    """Somebody has to show a key first."""
+    """The user has to sign in first."""
 
     def __init__(self) -> None:
         super().__init__(HTTPStatus.UNAUTHORIZED, "Sign in first.")
 
 
-def visitor(request: Request) -> ApiKey:
-    """Whose session it is. A form from elsewhere is refused."""
+def session_key(request: Request) -> ApiKey:
+    """The key of the request's session.
+
+    Raises:
+        NotSignedInError: there is no valid session.
+        ProblemError: the form is from another site (403), or there were too many requests (429).
+    """
     guard = guard_of(request)
     key = guard.by_session(request)
     if key is None:
@@ -98,52 +103,52 @@ def visitor(request: Request) -> ApiKey:
     return key
 
 
-Visitor = Annotated[ApiKey, Depends(visitor)]
-ORNONE = BeforeValidator(lambda value: value or None)
-"""A field of a form that nothing was chosen in is sent empty, and means the same as none."""
+SessionKey = Annotated[ApiKey, Depends(session_key)]
+EMPTY_AS_NONE = BeforeValidator(lambda value: value or None)
+"""A form field without a choice is sent empty, and means the same as a missing one."""
 
 Note = Annotated[str, Query(max_length=20)]
 
 
 def _page(request: Request, name: str, key: ApiKey | None, **values: Any) -> Response:
-    """A page with what all pages show: who, what day, whether the data are old."""
+    """Render a page with the values that all pages have: the user, the newest day, whether it is stale."""
     service: Service = request.app.state.service
     newest = service.scope.newest_day() if key else None
-    shown = {
+    common = {
         "name": name,
         "key": key,
-        "here": _here(request),
+        "here": _current_path(request),
         "replay": service.parts.replay,
         "newest": newest,
         "stale": service.scope.stale(newest),
         "waiting": service.nudges.waiting_count(key) if key and newest else 0,
         "note": "",
     }
-    html = TEMPLATES.get_template(f"{name}.html").render(shown | values)
+    html = TEMPLATES.get_template(f"{name}.html").render(common | values)
     return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
 
-def _here(request: Request) -> str:
-    """The address of a page, as its forms and a sign-in come back to it."""
+def _current_path(request: Request) -> str:
+    """The page's path and query, to which its forms and the sign-in return."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def own(path: str) -> str:
-    """An address that is certainly one of our pages: what else somebody wrote into a form becomes ``/``.
+def own_path(path: str) -> str:
+    """The path if it is certainly one of our pages, else ``/``: a form field may contain anything.
 
-    Browsers take ``//host`` and ``/\\host`` for another host, and drop what cannot be printed first.
+    Browsers interpret ``//host`` and ``/\\host`` as another host, after dropping unprintable characters.
     """
     plain = path.startswith("/") and not path.startswith("//") and "\\" not in path
     return path if plain and path.isascii() and path.isprintable() and " " not in path else "/"
 
 
 def failed(request: Request, status: HTTPStatus, detail: str) -> Response:
-    """An error as a page; somebody who is not signed in is asked to first."""
+    """Render an error as a page; without a session, redirect to the sign-in."""
     if status == HTTPStatus.UNAUTHORIZED and request.method in ("GET", "HEAD"):
-        here = _here(request)
-        there = f"/login?{urlencode({'next': here})}" if here != "/" else "/login"
-        return RedirectResponse(there, HTTPStatus.SEE_OTHER)
-    shown = {
+        here = _current_path(request)
+        login = f"/login?{urlencode({'next': here})}" if here != "/" else "/login"
+        return RedirectResponse(login, HTTPStatus.SEE_OTHER)
+    values = {
         "name": "failed",
         "key": guard_of(request).by_session(request),
         "status": status,
@@ -154,7 +159,7 @@ def failed(request: Request, status: HTTPStatus, detail: str) -> Response:
         "waiting": 0,
         "note": "",
     }
-    html = TEMPLATES.get_template("failed.html").render(shown)
+    html = TEMPLATES.get_template("failed.html").render(values)
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
 
 
@@ -164,43 +169,45 @@ def failed(request: Request, status: HTTPStatus, detail: str) -> Response:
 @router.get("/")
 def today(
     request: Request,
-    key: Visitor,
-    service: Asked,
+    key: SessionKey,
+    service: ServiceDep,
     course_run: str = "",
-    level: Annotated[RiskLevel | None, ORNONE] = None,
+    level: Annotated[RiskLevel | None, EMPTY_AS_NONE] = None,
     order: Annotated[Order, BeforeValidator(lambda value: value or "urgency")] = "urgency",
-    cursor: Annotated[str | None, ORNONE] = None,
+    cursor: Annotated[str | None, EMPTY_AS_NONE] = None,
     note: Note = "",
 ) -> Response:
     """Today's list, most urgent first."""
     filters = Filters((level,) if level else ("medium", "high"))
     page = service.learners.at_risk(key, [course_run] if course_run else [], filters, order, cursor, PAGE)
-    asked = {"course_run": course_run, "level": level or "", "order": order}
-    kept = {name: value for name, value in asked.items() if value and (name, value) != ("order", "urgency")}
+    selected = {"course_run": course_run, "level": level or "", "order": order}
+    params = {
+        name: value for name, value in selected.items() if value and (name, value) != ("order", "urgency")
+    }
     return _page(
         request,
         "today",
         key,
         page=page,
-        parted=list(parts(page.items, order, page.as_of)) if page.as_of else [],
+        parted=list(sections(page.items, order, page.as_of)) if page.as_of else [],
         courses=service.courses.overview(key),
-        asked=asked,
-        more=urlencode(kept | {"cursor": page.next}) if page.next else "",
-        begin=urlencode(kept),
+        asked=selected,
+        more=urlencode(params | {"cursor": page.next}) if page.next else "",
+        begin=urlencode(params),
         first=cursor is None,
-        note=SAID.get(note, ""),
+        note=NOTES.get(note, ""),
         warming=any(risk.model_state == "warming_up" for risk in page.items),
     )
 
 
 @router.get("/courses")
-def courses(request: Request, key: Visitor, service: Asked) -> Response:
+def courses(request: Request, key: SessionKey, service: ServiceDep) -> Response:
     """All course runs of the scope."""
     return _page(request, "courses", key, courses=service.courses.overview(key))
 
 
 @router.get("/course")
-def course(request: Request, key: Visitor, service: Asked, run: str) -> Response:
+def course(request: Request, key: SessionKey, service: ServiceDep, run: str) -> Response:
     """One course run: how it stands, risk by week, engagement by day."""
     story = service.courses.story(key, run)
     page = service.learners.at_risk(key, [run], Filters(), "urgency", None, 5)
@@ -209,7 +216,7 @@ def course(request: Request, key: Visitor, service: Asked, run: str) -> Response
 
 @router.get("/learners/{learner}")
 def learner(
-    request: Request, key: Visitor, service: Asked, learner: str, run: str, note: Note = ""
+    request: Request, key: SessionKey, service: ServiceDep, learner: str, run: str, note: Note = ""
 ) -> Response:
     """One enrolment from its first estimate to now."""
     found = service.learners.learner(key, learner)
@@ -219,15 +226,15 @@ def learner(
         key,
         as_of=service.scope.as_of(),
         story=service.learners.story(key, learner, run),
-        others=[one for one in found.risks if one.course_run != run],
+        others=[risk for risk in found.risks if risk.course_run != run],
         reachable=service.people.person(learner) is not None,
-        note=SAID.get(note, ""),
+        note=NOTES.get(note, ""),
     )
 
 
 @router.get("/interventions")
-def interventions(request: Request, key: Visitor, service: Asked) -> Response:
-    """What was decided, and what is known of its effect."""
+def interventions(request: Request, key: SessionKey, service: ServiceDep) -> Response:
+    """Decisions, and their effect as far as it is known."""
     return _page(
         request,
         "interventions",
@@ -238,9 +245,9 @@ def interventions(request: Request, key: Visitor, service: Asked) -> Response:
 
 
 @router.get("/queue")
-def queue(request: Request, key: Visitor, service: Asked, note: Note = "") -> Response:
-    """Nudges that wait for a yes."""
-    return _page(request, "queue", key, proposals=service.nudges.proposals(key), note=SAID.get(note, ""))
+def queue(request: Request, key: SessionKey, service: ServiceDep, note: Note = "") -> Response:
+    """Nudges that wait for approval."""
+    return _page(request, "queue", key, proposals=service.nudges.proposals(key), note=NOTES.get(note, ""))
 
 
 # -- forms ----------------------------------------------------------------------------------------------
@@ -254,34 +261,36 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def _back(form: dict[str, str], note: str) -> Response:
-    """See the page again that the form was on. Only to one of ours."""
-    path, _, query = own(form.get("back", "/")).partition("?")
-    kept = {name: values[0] for name, values in parse_qs(query).items() if name != "note"}
-    return RedirectResponse(f"{path}?{urlencode(kept | {'note': note})}", HTTPStatus.SEE_OTHER)
+def _redirect_back(form: dict[str, str], note: str) -> Response:
+    """Redirect to the page of the form, if it is one of ours."""
+    path, _, query = own_path(form.get("back", "/")).partition("?")
+    params = {name: values[0] for name, values in parse_qs(query).items() if name != "note"}
+    return RedirectResponse(f"{path}?{urlencode(params | {'note': note})}", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/feedback")
-async def feedback(request: Request, key: Visitor, service: Asked) -> Response:
-    """An instructor's word on a learner."""
+async def feedback(request: Request, key: SessionKey, service: ServiceDep) -> Response:
+    """Send an instructor's feedback on a learner."""
     form = await _form(request)
     try:
-        said = Said.model_validate({name: form.get(name, "") for name in ("learner", "course_run", "kind")})
+        message = InstructorFeedback.model_validate(
+            {name: form.get(name, "") for name in ("learner", "course_run", "kind")}
+        )
     except ValidationError:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "This form is not complete.") from None
-    await run_in_threadpool(service.feedback.send, key, said)
-    return _back(form, "feedback")
+    await run_in_threadpool(service.feedback.send, key, message)
+    return _redirect_back(form, "feedback")
 
 
 @router.post("/verdict")
-async def verdict(request: Request, key: Visitor, service: Asked) -> Response:
-    """A yes or a no to a nudge that waits."""
+async def verdict(request: Request, key: SessionKey, service: ServiceDep) -> Response:
+    """Approve or decline a nudge that waits."""
     form = await _form(request)
     answer = form.get("verdict")
     if answer not in ("approved", "declined"):
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "This form is not complete.")
     await run_in_threadpool(service.feedback.answer, key, form.get("nudge", ""), answer)  # type: ignore[arg-type]
-    return _back(form, answer)
+    return _redirect_back(form, answer)
 
 
 # -- sessions -------------------------------------------------------------------------------------------
@@ -289,17 +298,17 @@ async def verdict(request: Request, key: Visitor, service: Asked) -> Response:
 
 @router.get("/login")
 def login(request: Request, next: str = "/") -> Response:
-    """Where a key is shown; ``next`` is the page that somebody wanted."""
-    return _page(request, "login", None, wrong=False, next=own(next))
+    """The sign-in page; ``next`` is the page to go to afterwards."""
+    return _page(request, "login", None, wrong=False, next=own_path(next))
 
 
 @router.post("/login")
 async def sign_in(request: Request) -> Response:
-    """Begin a session, if the key is one of ours, and go on to the page that was wanted."""
+    """Begin a session if the key is valid, and redirect to the requested page."""
     if not same_origin(request):
         raise ProblemError(HTTPStatus.FORBIDDEN, "This form was sent from another page.")
     form = await _form(request)
-    guard, wanted = guard_of(request), own(form.get("next", "/"))
+    guard, wanted = guard_of(request), own_path(form.get("next", "/"))
     key = guard.by_key(request, form.get("key", "").strip())
     if key is None:
         response = _page(request, "login", None, wrong=True, next=wanted)

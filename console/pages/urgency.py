@@ -1,4 +1,4 @@
-"""Today's list cut into parts, so that two minutes are enough to see what is new and what can wait."""
+"""Splits today's list into sections, so that it is quick to see what is new and what can wait."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,25 +10,25 @@ from console.models import Order, Risk
 WEEK_DAYS = 7
 
 WHOLE = {"probability": "The likeliest not to complete first", "changed": "The newest change first"}
-"""Orders that have no parts."""
+"""Orders with a single section → its title."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Neighbours of the list who stand there for one reason."""
+class ListSection:
+    """Consecutive risks with the same reason for their position."""
 
     title: str
     risks: tuple[Risk, ...]
 
 
-def parts(risks: Sequence[Risk], order: Order, as_of: date) -> Iterator[Part]:
-    """The parts of a page of the list, in its order."""
-    for title, found in groupby(risks, lambda risk: WHOLE.get(order) or _part(risk, as_of)):
-        yield Part(title, tuple(found))
+def sections(risks: Sequence[Risk], order: Order, as_of: date) -> Iterator[ListSection]:
+    """The sections of a page of the list, in its order."""
+    for title, neighbours in groupby(risks, lambda risk: WHOLE.get(order) or _section(risk, as_of)):
+        yield ListSection(title, tuple(neighbours))
 
 
-def _part(risk: Risk, as_of: date) -> str:
-    """Why somebody stands where they stand when the most urgent come first (``console.queries.risks``)."""
+def _section(risk: Risk, as_of: date) -> str:
+    """The title of a risk's section in the order of urgency (``console.queries.risks``)."""
     if risk.answered:
         return "Already answered"
     if risk.level == "low":

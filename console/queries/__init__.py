@@ -1,4 +1,4 @@
-"""Questions to the store, one subject a module. Values always travel as parameters, never in the SQL.
+"""Queries of the store, one module per subject. Values are always parameters, never part of the SQL.
 
-Every function takes the course runs that the asking key may see, and no row of another one leaves it.
+Every function takes the course runs within the key's scope, and returns no row of another one.
 """

@@ -1,4 +1,4 @@
-"""Course runs: which there are, how they stand today, and how they went week by week."""
+"""Queries of course runs: the list, their state today, and their history by week."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ STILL_ON_DAYS = 2
 """A run whose newest day is further behind the store's newest than this is over."""
 
 IN_FORCE_DAYS = 8
-"""Estimates are kept when they move and at least weekly: one that is older is of somebody who left."""
+"""Estimates are stored when they change and at least weekly: an older one is of a learner who left."""
 
 LAST_DAYS = "SELECT course_run, max(day) AS day FROM engagement_daily GROUP BY course_run ORDER BY course_run"
 
@@ -70,7 +70,7 @@ GROUP BY fifth
 
 
 def last_days(readers: Readers) -> dict[str, date]:
-    """Every course run that the store knows, by name, with its newest closed day."""
+    """Every course run in the store → its newest closed day."""
     return {row["course_run"]: row["day"] for row in readers.rows(LAST_DAYS)}
 
 
@@ -80,15 +80,15 @@ def is_over(last_day: date, newest: date) -> bool:
 
 
 def overview(readers: Readers, runs: tuple[str, ...], newest: date) -> list[Course]:
-    """How each run stands on the store's newest day; those that are on first, by name."""
+    """Each run's state on the store's newest day; running ones first, by name."""
     if not runs:
         return []
     rows = readers.rows(OVERVIEW, {"runs": runs})
     learners = _levels(readers, {row["course_run"]: row["last_day"] for row in rows}, newest)
-    found = []
+    overviews = []
     for row in rows:
         levels = {level: learners[row["course_run"], level] for level in RISK_LEVELS}
-        found.append(
+        overviews.append(
             Course(
                 course_run=row["course_run"],
                 first_day=row["first_day"],
@@ -102,26 +102,26 @@ def overview(readers: Readers, runs: tuple[str, ...], newest: date) -> list[Cour
                 high=levels["high"],
             )
         )
-    return sorted(found, key=lambda course: (course.over, course.course_run))
+    return sorted(overviews, key=lambda course: (course.over, course.course_run))
 
 
 def in_force_since(last_day: date) -> date:
-    """Whoever is in force after ``last_day`` has an estimate of a day after this one."""
+    """The day after which every enrolment in force after ``last_day`` has an estimate."""
     return last_day + timedelta(days=1 - IN_FORCE_DAYS)
 
 
 def _levels(readers: Readers, last_days: Mapping[str, date], newest: date) -> Counter[tuple[str, str]]:
-    """Course run and level → how many in force on the run's newest day; of a run that is over, at its end."""
-    found: Counter[tuple[str, str]] = Counter()
+    """(course run, level) → enrolments in force on the run's newest day, or at its end if it is over."""
+    counts: Counter[tuple[str, str]] = Counter()
     for row in readers.rows(LEVELS, {"runs": tuple(last_days)}):
         last_day = last_days[row["course_run"]]
         if row["day"] > in_force_since(last_day) and (not row["gone"] or is_over(last_day, newest)):
-            found[row["course_run"], row["level"]] += row["learners"]
-    return found
+            counts[row["course_run"], row["level"]] += row["learners"]
+    return counts
 
 
 def story(readers: Readers, run: str, newest: date) -> CourseStory | None:
-    """A run from its start; None where the store has nothing of it."""
+    """A run from its start; None where it is not in the store."""
     courses = overview(readers, (run,), newest)
     if not courses:
         return None
@@ -130,7 +130,7 @@ def story(readers: Readers, run: str, newest: date) -> CourseStory | None:
 
 
 def _weeks(readers: Readers, course: Course) -> list[RiskWeek]:
-    """Each week that is over by its last estimates, and the one that is on by those in force now."""
+    """Each past week by its last estimates, and the current one by those in force now."""
     run, first = course.course_run, course.first_day
     done = (course.last_day - first).days // 7 if not course.over else course.week
     fifths: dict[int, list[int]] = defaultdict(lambda: [0] * 5)

@@ -21,21 +21,25 @@ def encode(order: str, key: list[Any]) -> str:
 
 
 def decode(cursor: str, order: str, kinds: tuple[type, ...]) -> tuple[Any, ...]:
-    """The key of a cursor. Raises a 422 for one that is not ours, or is of another order."""
+    """The key of a cursor.
+
+    Raises:
+        ProblemError: the cursor is not ours, or is of another order (422).
+    """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        found = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
-        found = None
+        values = None
     if (
-        not isinstance(found, list)
-        or len(found) != len(kinds) + 1
-        or found[0] != order
-        or not all(type(value) is kind for value, kind in zip(found[1:], kinds, strict=True))
+        not isinstance(values, list)
+        or len(values) != len(kinds) + 1
+        or values[0] != order
+        or not all(type(value) is kind for value, kind in zip(values[1:], kinds, strict=True))
     ):
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             f"cursor: expected the `next` of a page in the order {order!r}",
             kind="invalid",
         )
-    return tuple(found[1:])
+    return tuple(values[1:])

@@ -1,9 +1,9 @@
-"""One enrolment's past: estimates, activity, changes, decisions, and what people said."""
+"""Queries of one enrolment's history: estimates, activity, changes, decisions, feedback."""
 
 from datetime import date, timedelta
 from typing import Any
 
-from console.models import ActivityDay, Change, Decision, HistoryPoint, Word
+from console.models import ActivityDay, Change, Decision, FeedbackEvent, HistoryPoint
 from console.queries.nudges import COLUMNS
 from console.queries.risks import reasons
 from console.readers import Readers
@@ -38,7 +38,7 @@ ORDER BY at DESC, fact_id
 
 
 def history(readers: Readers, run: str, learner: str) -> tuple[list[HistoryPoint], list[ActivityDay]]:
-    """The kept estimates, oldest first, and the days of activity that they tell of."""
+    """The stored estimates, oldest first, and the daily activity that they contain."""
     rows = readers.rows(HISTORY, {"run": run, "learner": learner})
     points = [
         HistoryPoint(
@@ -53,7 +53,7 @@ def history(readers: Readers, run: str, learner: str) -> tuple[list[HistoryPoint
 
 
 def _activity(rows: list[dict[str, Any]]) -> list[ActivityDay]:
-    """Each estimate tells of the seven days before it; of one day the newest estimate's word holds."""
+    """Each estimate contains the clicks of the seven days before it; for a day the newest estimate counts."""
     days: dict[date, int] = {}
     for row in rows:
         for back, clicks in enumerate(row["clicks"], 1):
@@ -63,11 +63,11 @@ def _activity(rows: list[dict[str, Any]]) -> list[ActivityDay]:
 
 def changes(readers: Readers, run: str, learner: str) -> list[Change]:
     """Changes of level, the newest first."""
-    found = []
+    level_changes = []
     for row in readers.rows(CHANGES, {"run": run, "learner": learner}):
-        why = reasons(*(row.pop(name) for name in ("reasons", "contributions", "reliefs")))
-        found.append(Change(**row, reasons=why))
-    return found
+        risk_reasons = reasons(*(row.pop(name) for name in ("reasons", "contributions", "reliefs")))
+        level_changes.append(Change(**row, reasons=risk_reasons))
+    return level_changes
 
 
 def decisions(readers: Readers, run: str, learner: str) -> list[Decision]:
@@ -75,6 +75,6 @@ def decisions(readers: Readers, run: str, learner: str) -> list[Decision]:
     return [Decision(**row) for row in readers.rows(DECISIONS, {"run": run, "learner": learner})]
 
 
-def words(readers: Readers, run: str, learner: str) -> list[Word]:
-    """What was said of the learner in this run, or of the learner at large; the newest first."""
-    return [Word(**row) for row in readers.rows(WORDS, {"run": run, "learner": learner})]
+def feedback(readers: Readers, run: str, learner: str) -> list[FeedbackEvent]:
+    """Feedback on the learner in this run or in general; the newest first."""
+    return [FeedbackEvent(**row) for row in readers.rows(WORDS, {"run": run, "learner": learner})]

@@ -1,25 +1,25 @@
-"""The ledger: what was decided, what waits for an instructor's yes, and what became of the nudged."""
+"""Queries of the ledger: decisions, proposals that wait for approval, and outcomes."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from console.models import Decision, DecisionPage, Held, Messages, Word
-from console.ports import Counted, Proposed
+from console.models import Decision, DecisionCount, DecisionPage, FeedbackEvent, Messages
+from console.ports import OutcomeCount, ProposedNudge
 from console.queries import cursors
 from console.readers import Readers
 
 WAITING_DAYS = 7
-"""A proposal older than this has lost its reason."""
+"""A proposal older than this has expired."""
 
-CHANGED_BEFORE_S = 2 * 86_400
-"""How long before its proposal a change may lie; a day, as a rule."""
+MAX_CHANGE_AGE_S = 2 * 86_400
+"""How long before its proposal a risk change may be; usually a day."""
 
 COLUMNS = (
     "decision_id, nudge_id, learner, course_run, decided_at, send_at, decision, reason, campaign, "
     "nullIf(channel, '') AS channel"
 )
-"""Of the ledger, what a :class:`console.models.Decision` has."""
+"""The ledger's columns of a :class:`console.models.Decision`."""
 
 LEDGER = f"""
 SELECT {COLUMNS}
@@ -52,7 +52,7 @@ ORDER BY decided_at DESC, decision_id
 LIMIT 200
 """
 
-HOW_MANY_WAIT = f"""
+COUNT_WAITING = f"""
 SELECT count() AS waiting
 {_UNANSWERED}
   AND nudge_id NOT IN %(answered)s
@@ -111,92 +111,101 @@ WHERE first AND course_run IN %(runs)s
 GROUP BY campaign, variant, arm, outcome
 """
 
-BEYOND = datetime(2100, 1, 1, tzinfo=UTC)
+FAR_FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 ALL_DECISIONS = ("send", "hold", "cancel")
 
 
 def ledger(
     readers: Readers, runs: tuple[str, ...], decision: str | None, cursor: str | None, limit: int
 ) -> DecisionPage:
-    """The newest decisions first. Raises a 422 for a cursor that is none."""
+    """A page of decisions, the newest first.
+
+    Raises:
+        ProblemError: the cursor is not valid (422).
+    """
     if not runs:
         return DecisionPage(items=[])
-    at, name = (
-        (int(BEYOND.timestamp()), "") if cursor is None else cursors.decode(cursor, "ledger", (int, str))
+    before_s, before_id = (
+        (int(FAR_FUTURE.timestamp()), "") if cursor is None else cursors.decode(cursor, "ledger", (int, str))
     )
     params: dict[str, Any] = {
         "runs": runs,
         "decisions": ALL_DECISIONS if decision is None else (decision,),
-        "at": at,
-        "id": name,
+        "at": before_s,
+        "id": before_id,
         "limit": limit + 1,
     }
     rows = readers.rows(LEDGER, params)
     items = [Decision(**row) for row in rows[:limit]]
     more = len(rows) > limit
-    following = (
+    next_cursor = (
         cursors.encode("ledger", [int(items[-1].decided_at.timestamp()), items[-1].decision_id])
         if more
         else None
     )
-    return DecisionPage(items=_with_words(readers, items), next=following)
+    return DecisionPage(items=_with_feedback(readers, items), next=next_cursor)
 
 
-def waiting(readers: Readers, runs: tuple[str, ...], now: datetime) -> list[tuple[Decision, Proposed]]:
-    """Proposals that nobody has approved or declined yet, the newest first."""
+def waiting(readers: Readers, runs: tuple[str, ...], now: datetime) -> list[tuple[Decision, ProposedNudge]]:
+    """Proposals without an answer, the newest first."""
     if not runs:
         return []
     since = _waiting_since(now)
     rows = readers.rows(WAITING, {"runs": runs, "since": since})
-    asked = {"changes": tuple(row["risk_change_id"] for row in rows), "since": since - CHANGED_BEFORE_S}
-    whys = {row["risk_change_id"]: row for row in readers.rows(REASONS, asked)} if rows else {}
-    return [(Decision(**row), _proposed(row, whys.get(row["risk_change_id"], {}))) for row in rows]
+    params = {"changes": tuple(row["risk_change_id"] for row in rows), "since": since - MAX_CHANGE_AGE_S}
+    reasons_by_change = {row["risk_change_id"]: row for row in readers.rows(REASONS, params)} if rows else {}
+    return [
+        (Decision(**row), _proposed(row, reasons_by_change.get(row["risk_change_id"], {}))) for row in rows
+    ]
 
 
-def how_many_wait(readers: Readers, runs: tuple[str, ...], now: datetime, answered: Iterable[str]) -> int:
-    """How many of those proposals there are, without ``answered``, whose answers are on their way."""
+def count_waiting(readers: Readers, runs: tuple[str, ...], now: datetime, answered: Iterable[str]) -> int:
+    """The number of those proposals, without the ``answered`` ones, which the store may not have yet."""
     if not runs:
         return 0
     params = {"runs": runs, "since": _waiting_since(now), "answered": ("", *answered)}
-    return int(readers.rows(HOW_MANY_WAIT, params)[0]["waiting"])
+    return int(readers.rows(COUNT_WAITING, params)[0]["waiting"])
 
 
 def _waiting_since(now: datetime) -> int:
     return int((now - timedelta(days=WAITING_DAYS)).timestamp())
 
 
-def _proposed(row: dict[str, Any], why: dict[str, Any]) -> Proposed:
-    parts = (why.get(name, ()) for name in ("features", "reasons", "contributions"))
+def _proposed(row: dict[str, Any], change_reasons: dict[str, Any]) -> ProposedNudge:
+    parts = (change_reasons.get(name, ()) for name in ("features", "reasons", "contributions"))
     reasons = tuple(zip(*parts, strict=True))
-    return Proposed(row["course_run"], row["campaign"], row["variant"], row["policy_version"], reasons)
+    return ProposedNudge(row["course_run"], row["campaign"], row["variant"], row["policy_version"], reasons)
 
 
 def nudge(readers: Readers, runs: tuple[str, ...], nudge_id: str) -> Decision | None:
-    """The newest decision on a nudge, if it is within ``runs``."""
+    """The newest decision on a nudge within ``runs``; None if there is none."""
     rows = readers.rows(NUDGE, {"nudge": nudge_id, "runs": runs}) if runs else []
     return Decision(**rows[0]) if rows else None
 
 
-def _with_words(readers: Readers, decisions: list[Decision]) -> list[Decision]:
-    nudges = tuple(one.nudge_id for one in decisions if one.nudge_id)
+def _with_feedback(readers: Readers, decisions: list[Decision]) -> list[Decision]:
+    nudges = tuple(decision.nudge_id for decision in decisions if decision.nudge_id)
     if not nudges:
         return decisions
-    words: dict[str, list[Word]] = {}
+    feedback: dict[str, list[FeedbackEvent]] = {}
     for row in readers.rows(WORDS, {"nudges": nudges}):
-        words.setdefault(row["nudge_id"], []).append(Word(**row))
-    return [one.model_copy(update={"words": words.get(one.nudge_id or "", [])}) for one in decisions]
+        feedback.setdefault(row["nudge_id"], []).append(FeedbackEvent(**row))
+    return [
+        decision.model_copy(update={"words": feedback.get(decision.nudge_id or "", [])})
+        for decision in decisions
+    ]
 
 
-def decisions(readers: Readers, runs: tuple[str, ...]) -> list[Held]:
-    """How often what was decided, and why."""
-    return [Held(**row) for row in readers.rows(COUNTS, {"runs": runs})] if runs else []
+def decisions(readers: Readers, runs: tuple[str, ...]) -> list[DecisionCount]:
+    """The number of decisions by kind and reason."""
+    return [DecisionCount(**row) for row in readers.rows(COUNTS, {"runs": runs})] if runs else []
 
 
 def messages(readers: Readers, runs: tuple[str, ...]) -> list[Messages]:
-    """What became of each campaign's messages."""
+    """The messages of each campaign by state."""
     return [Messages(**row) for row in readers.rows(BY_CAMPAIGN, {"runs": runs})] if runs else []
 
 
-def outcomes(readers: Readers, runs: tuple[str, ...]) -> list[Counted]:
-    """How often what happened to those whom chance nudged or held out."""
-    return [Counted(**row) for row in readers.rows(OUTCOMES, {"runs": runs})] if runs else []
+def outcomes(readers: Readers, runs: tuple[str, ...]) -> list[OutcomeCount]:
+    """The counts of outcomes by arm."""
+    return [OutcomeCount(**row) for row in readers.rows(OUTCOMES, {"runs": runs})] if runs else []

@@ -1,11 +1,11 @@
-"""The list of learners at risk: filtered, ordered and cut into pages by the store."""
+"""Queries of the list of learners at risk: filtered, sorted and paged by the store."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from console.models import Order, Risk, Why, Word
+from console.models import FeedbackEvent, Order, Risk, RiskReason
 from console.queries import cursors
 from console.queries.courses import in_force_since
 from console.readers import Readers
@@ -13,12 +13,12 @@ from console.steps import step_of
 from schemas.risk import RISK_LEVELS, RiskLevel
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""What the store gives for a time that a join did not find."""
+"""The store's value for a missing time."""
 
 FIRST, LAST = EPOCH.date(), date(2106, 1, 1)
-"""Days that the store's times can be compared with; nothing in it lies outside."""
+"""The range of days that the store can compare with; it has none outside."""
 
-_PICKED = """
+_NEWEST = """
     SELECT learner, course_run, argMaxMerge(estimate) AS newest, argMaxMerge(change) AS changed,
            argMaxMerge(why) AS reasons, argMaxMerge(reliefs) AS helps, argMaxIfMerge(word) AS said,
            max(gone_at) > toDateTime(0, 'UTC') AS gone,
@@ -31,8 +31,8 @@ _PICKED = """
     GROUP BY course_run, learner
     HAVING newest.4 != ''
 """
-"""Tuples are taken apart here and not in the store: to work out what a query means takes it longer, the more
-columns it names, and longer than to answer it. Who has no level has not been estimated yet."""
+"""Tuples are unpacked in Python: the store's query analysis takes longer with every named column, and longer
+than the execution. A row without a level has not been estimated yet."""
 
 _LISTED = """
 SELECT *, count() OVER () AS total
@@ -49,12 +49,12 @@ ORDER BY {key}
 LIMIT %(limit)s
 """
 
-SOME = _PICKED.format(where="AND learner IN %(learners)s") + "ORDER BY course_run"
+BY_LEARNER = _NEWEST.format(where="AND learner IN %(learners)s") + "ORDER BY course_run"
 
 
 @dataclass(frozen=True, slots=True)
 class Sorting:
-    """An order: its key's columns, all ascending, and the types that a cursor must have in their place."""
+    """An order: the key's columns, all ascending, and the types of their values in a cursor."""
 
     columns: tuple[str, ...]
     kinds: tuple[type, ...]
@@ -75,7 +75,7 @@ ORDERS: dict[Order, Sorting] = {
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which risks to list."""
+    """The filters of the list."""
 
     levels: tuple[RiskLevel, ...] = ("medium", "high")
     least: float = 0.0
@@ -84,7 +84,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class RiskSlice:
     """A page of risks, without names."""
 
     total: int
@@ -100,15 +100,16 @@ def page(
     order: Order = "urgency",
     cursor: str | None = None,
     limit: int = 50,
-) -> Listed:
-    """A page of those in force in ``runs`` (which are on) as of ``newest``, the store's newest day.
+) -> RiskSlice:
+    """A page of the risks in force in ``runs`` (running ones) as of ``newest``, the store's newest day.
 
-    Raises a 422 for a cursor that is not of this order.
+    Raises:
+        ProblemError: the cursor is not of this order (422).
     """
     if not runs:
-        return Listed(0, [], None)
+        return RiskSlice(0, [], None)
     sorting = ORDERS[order]
-    after = () if cursor is None else cursors.decode(cursor, order, sorting.kinds)
+    after_key = () if cursor is None else cursors.decode(cursor, order, sorting.kinds)
     params: dict[str, Any] = {
         "runs": runs,
         "levels": filters.levels or RISK_LEVELS,
@@ -118,20 +119,20 @@ def page(
         "answered": (0, 1) if filters.answered is None else (int(filters.answered),),
         "limit": limit + 1,
     }
-    params |= {f"after_{place}": value for place, value in enumerate(after)}
-    listed = _LISTED.format(picked=_PICKED.format(where=""))
-    bound = ", ".join(f"%(after_{place})s" for place in range(len(after)))
-    condition = f"({sorting.key}) > ({bound})" if after else "1"
-    rows = readers.rows(_PAGE.format(listed=listed, after=condition, key=sorting.key), params)
-    shown, more = rows[:limit], len(rows) > limit
-    last = cursors.encode(order, [shown[-1][name] for name in sorting.columns]) if more else None
-    return Listed(rows[0]["total"] if rows else 0, [_risk_of(row) for row in shown], last)
+    params |= {f"after_{index}": value for index, value in enumerate(after_key)}
+    listed_query = _LISTED.format(picked=_NEWEST.format(where=""))
+    bound = ", ".join(f"%(after_{index})s" for index in range(len(after_key)))
+    condition = f"({sorting.key}) > ({bound})" if after_key else "1"
+    rows = readers.rows(_PAGE.format(listed=listed_query, after=condition, key=sorting.key), params)
+    page_rows, more = rows[:limit], len(rows) > limit
+    last = cursors.encode(order, [page_rows[-1][name] for name in sorting.columns]) if more else None
+    return RiskSlice(rows[0]["total"] if rows else 0, [_risk_of(row) for row in page_rows], last)
 
 
 def of_learners(readers: Readers, runs: tuple[str, ...], learners: Iterable[str]) -> list[Risk]:
     """The risks of some learners in ``runs``, past runs included."""
     params = {"runs": runs, "learners": tuple(learners)}
-    return [_risk_of(row) for row in readers.rows(SOME, params)] if all(params.values()) else []
+    return [_risk_of(row) for row in readers.rows(BY_LEARNER, params)] if all(params.values()) else []
 
 
 def _risk_of(row: dict[str, Any]) -> Risk:
@@ -139,10 +140,12 @@ def _risk_of(row: dict[str, Any]) -> Risk:
     day, probability, _, level, state, _ = row["newest"]
     changed_at, previous_level, previous_probability = row["changed"]
     texts, contributions, features = row["reasons"]
-    word_at, word, nudge = row["said"]
+    feedback_at, feedback_kind, nudge_id = row["said"]
     run, changed = row["course_run"], changed_at > EPOCH
     answered = (
-        Word(kind=word, at=word_at, course_run=run, nudge_id=nudge or None) if row["answered"] else None
+        FeedbackEvent(kind=feedback_kind, at=feedback_at, course_run=run, nudge_id=nudge_id or None)
+        if row["answered"]
+        else None
     )
     values = {
         "learner": row["learner"],
@@ -157,13 +160,13 @@ def _risk_of(row: dict[str, Any]) -> Risk:
         "contributions": contributions,
         "reliefs": row["helps"],
     }
-    return as_risk(values, changed_at.date() if changed else None, features, answered)
+    return to_risk(values, changed_at.date() if changed else None, features, answered)
 
 
-def as_risk(
-    row: dict[str, Any], changed_on: date | None, features: list[str], answered: Word | None = None
+def to_risk(
+    row: dict[str, Any], changed_on: date | None, features: list[str], answered: FeedbackEvent | None = None
 ) -> Risk:
-    """An estimate of the store with the change of level that it rests on, where there was one."""
+    """A risk from an estimate's row, with its last change of level, if there was one."""
     changed = changed_on is not None
     risk = Risk(
         learner=row["learner"],
@@ -181,10 +184,10 @@ def as_risk(
     return risk.model_copy(update={"step": step_of(risk, features)})
 
 
-def reasons(texts: list[str], contributions: list[float], reliefs: list[str]) -> list[Why]:
-    """Reasons as the store keeps them: lists of one length, but for changes of before there were reliefs."""
-    helps = reliefs or [""] * len(texts)
+def reasons(texts: list[str], contributions: list[float], reliefs: list[str]) -> list[RiskReason]:
+    """Reasons from the store's columns: lists of equal length; old changes have no reliefs."""
+    padded_reliefs = reliefs or [""] * len(texts)
     return [
-        Why(text=text, contribution=round(contribution, 4), relief=relief or None)
-        for text, contribution, relief in zip(texts, contributions, helps, strict=True)
+        RiskReason(text=text, contribution=round(contribution, 4), relief=relief or None)
+        for text, contribution, relief in zip(texts, contributions, padded_reliefs, strict=True)
     ]

@@ -1,10 +1,10 @@
-"""One week of a course run: who rose, who recovered, what was decided. Weeks are those of the run, from 1."""
+"""Queries of one week of a course run: level changes and decisions. Weeks are those of the run, from 1."""
 
 from datetime import date
 from typing import Any
 
-from console.models import Held, Risk
-from console.queries.risks import as_risk
+from console.models import DecisionCount, Risk
+from console.queries.risks import to_risk
 from console.readers import Readers
 
 CHANGES = """
@@ -35,15 +35,17 @@ ORDER BY count DESC, reason
 
 
 def changes(readers: Readers, run: str, first: date, last: date) -> list[Risk]:
-    """Each learner's newest change that the days from ``first`` to ``last`` made; likeliest lost first."""
+    """Each learner's newest change from ``first`` to ``last``, by descending probability."""
     rows = readers.rows(CHANGES, {"run": run, "first": first, "last": last})
     return [_risk(row) for row in rows]
 
 
 def _risk(row: dict[str, Any]) -> Risk:
-    return as_risk(row, row["day"], row["features"])
+    return to_risk(row, row["day"], row["features"])
 
 
-def decisions(readers: Readers, run: str, first: date, last: date) -> list[Held]:
-    """How often what was decided on those days, and why."""
-    return [Held(**row) for row in readers.rows(DECISIONS, {"run": run, "first": first, "last": last})]
+def decisions(readers: Readers, run: str, first: date, last: date) -> list[DecisionCount]:
+    """The number of decisions on those days by kind and reason."""
+    return [
+        DecisionCount(**row) for row in readers.rows(DECISIONS, {"run": run, "first": first, "last": last})
+    ]

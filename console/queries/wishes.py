@@ -1,4 +1,4 @@
-"""What learners want, from what the store keeps of their words: one question for a whole page."""
+"""Queries of learners' contact preferences, one query for a whole page."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ import orjson
 
 from console.models import Preferences
 from console.readers import Readers
-from console.unwanted import Unwanted, Wished
+from console.restrictions import PreferenceChange, Restrictions
 from schemas.consent import CHANNELS, FOREVER, Consent, opens
 from schemas.consent import PAUSED as PAUSE
 
-SAID = """
+WISHES_QUERY = """
 SELECT learner, fact, at, nudge_id, detail
 FROM learner_facts FINAL
 WHERE learner IN %(learners)s AND fact IN ('preferences', 'unsubscribed')
@@ -29,42 +29,42 @@ GROUP BY nudge_id
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """All that one learner, and others on their behalf, have said; ``told`` with the oldest first."""
+class ContactState:
+    """A learner's contact preferences after all messages; ``changes``: the oldest first."""
 
     consent: Consent = field(default_factory=Consent)
     timezone: str | None = None
-    told: tuple[Wished, ...] = ()
+    changes: tuple[PreferenceChange, ...] = ()
 
 
-def known(readers: Readers, learners: Iterable[str]) -> dict[str, Known]:
-    """What is known of each of the learners; whoever said nothing is not among them."""
-    asked = tuple(set(learners))
-    rows = readers.rows(SAID, {"learners": asked}) if asked else []
-    channels = _channels(readers, asked, rows)
-    found: dict[str, Known] = {}
+def contact_states(readers: Readers, learners: Iterable[str]) -> dict[str, ContactState]:
+    """Learner → contact state; learners without any message are left out."""
+    ids = tuple(set(learners))
+    rows = readers.rows(WISHES_QUERY, {"learners": ids}) if ids else []
+    channels = _channels_of_nudges(readers, ids, rows)
+    states: dict[str, ContactState] = {}
     for row in rows:
-        before = found.get(row["learner"], Known())
+        state = states.get(row["learner"], ContactState())
         if row["fact"] == "preferences":
-            found[row["learner"]] = _after(before, row)
+            states[row["learner"]] = _apply_preferences(state, row)
         else:
             message = {"occurred_at": row["at"]}
-            channel = _channel(row) or channels.get(row["nudge_id"], "")
-            consent = before.consent.unsubscribed(message, channel)
-            found[row["learner"]] = Known(consent, before.timezone, before.told)
-    return found
+            channel = _named_channel(row) or channels.get(row["nudge_id"], "")
+            consent = state.consent.unsubscribed(message, channel)
+            states[row["learner"]] = ContactState(consent, state.timezone, state.changes)
+    return states
 
 
 def preferences(readers: Readers, learner: str, now: datetime) -> Preferences:
-    """How the learner wants to be reached; a pause that is over is none."""
-    found = known(readers, [learner]).get(learner, Known())
-    no = unwanted(found.consent, now)
-    shown = no.model_dump() if no else {"opted_out": [], "paused_until": None}
-    return Preferences(learner=learner, timezone=found.timezone, **shown)
+    """The learner's contact preferences; a pause that is over is left out."""
+    state = contact_states(readers, [learner]).get(learner, ContactState())
+    restrictions = restrictions_of(state.consent, now)
+    shown = restrictions.model_dump() if restrictions else {"opted_out": [], "paused_until": None}
+    return Preferences(learner=learner, timezone=state.timezone, **shown)
 
 
-def unwanted(consent: Consent, now: datetime) -> Unwanted | None:
-    """What the learner does not want now; None where nothing is closed."""
+def restrictions_of(consent: Consent, now: datetime) -> Restrictions | None:
+    """The learner's restrictions now; None where there are none."""
     pause = consent.paused_until
     since = consent.since
     if pause is not None and pause <= now.timestamp():
@@ -72,57 +72,59 @@ def unwanted(consent: Consent, now: datetime) -> Unwanted | None:
         del since[PAUSE]
     if not since:
         return None
-    return Unwanted(
+    return Restrictions(
         opted_out=list(consent.opted_out),
-        paused_until=None if pause is None else moment(pause),
+        paused_until=None if pause is None else as_datetime(pause),
         suppressed=consent.suppressed,
-        since={door: moment(at) for door, at in since.items()},
+        since={kind: as_datetime(since_s) for kind, since_s in since.items()},
     )
 
 
-def moment(at: int) -> datetime:
-    """Epoch seconds as a moment that can be written."""
-    return datetime.fromtimestamp(min(at, FOREVER), UTC)
+def as_datetime(epoch_s: int) -> datetime:
+    """Epoch seconds as a datetime, limited to the largest that can be represented."""
+    return datetime.fromtimestamp(min(epoch_s, FOREVER), UTC)
 
 
-def _after(before: Known, row: dict[str, Any]) -> Known:
-    said = orjson.loads(row["detail"] or "{}")
-    message = said | {"occurred_at": row["at"]}
-    until = said.get("paused_until")
-    told = Wished(
+def _apply_preferences(before: ContactState, row: dict[str, Any]) -> ContactState:
+    detail = orjson.loads(row["detail"] or "{}")
+    message = detail | {"occurred_at": row["at"]}
+    until = detail.get("paused_until")
+    change = PreferenceChange(
         at=row["at"],
-        said_by=said.get("said_by"),
-        source=said.get("source"),
-        reason=said.get("reason"),
-        closes=[*said.get("opted_out", ()), *(["suppressed"] if said.get("suppressed") else ())],
-        paused_until=None if until is None else moment(until),
-        opens=list(_opened(before.consent, message)),
+        said_by=detail.get("said_by"),
+        source=detail.get("source"),
+        reason=detail.get("reason"),
+        closes=[*detail.get("opted_out", ()), *(["suppressed"] if detail.get("suppressed") else ())],
+        paused_until=None if until is None else as_datetime(until),
+        opens=list(_reopened(before.consent, message)),
         withheld=before.consent.withheld(message),
     )
     consent = before.consent.preferences(message)
-    return Known(consent, said.get("timezone", before.timezone), (*before.told, told))
+    return ContactState(consent, detail.get("timezone", before.timezone), (*before.changes, change))
 
 
-def _opened(before: Consent, message: dict[str, Any]) -> Iterator[str]:
-    """The doors that a message opens which were closed before it."""
+def _reopened(before: Consent, message: dict[str, Any]) -> Iterator[str]:
+    """The kinds that were closed before a message and are open after it."""
     after = before.preferences(message)
-    yield from (door for door in opens(message) if door in before.noes and door not in after.noes)
+    yield from (kind for kind in opens(message) if kind in before.noes and kind not in after.noes)
 
 
-def _channel(row: dict[str, Any]) -> str:
-    """Of an unsubscription: the channel that it names, which stands before its reason if it has one."""
+def _named_channel(row: dict[str, Any]) -> str:
+    """The channel named by an unsubscription: the part of its detail before the reason."""
     name = row["detail"].partition(":")[0]
     return name if name in CHANNELS else ""
 
 
-def _channels(readers: Readers, learners: tuple[str, ...], rows: list[dict[str, Any]]) -> dict[str, str]:
-    """The channels of the nudges by which somebody unsubscribed without naming one."""
+def _channels_of_nudges(
+    readers: Readers, learners: tuple[str, ...], rows: list[dict[str, Any]]
+) -> dict[str, str]:
+    """Nudge id → channel, for unsubscriptions by a nudge that name no channel."""
     nudges = {
         row["nudge_id"]
         for row in rows
-        if row["fact"] == "unsubscribed" and row["nudge_id"] and not _channel(row)
+        if row["fact"] == "unsubscribed" and row["nudge_id"] and not _named_channel(row)
     }
     if not nudges:
         return {}
-    found = readers.rows(CHANNELS_OF, {"learners": learners, "nudges": tuple(nudges)})
-    return {row["nudge_id"]: row["channel"] for row in found}
+    channel_rows = readers.rows(CHANNELS_OF, {"learners": learners, "nudges": tuple(nudges)})
+    return {row["nudge_id"]: row["channel"] for row in channel_rows}

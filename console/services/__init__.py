@@ -1,5 +1,5 @@
-"""What the API and the pages both do, by subject; each module answers within the scope of a key.
+"""The services that the API and the pages share, by subject; each result is within the scope of a key.
 
-Scopes are applied, names are filled in and messages are made here and nowhere else. Knows no HTTP but the
-problems that it raises.
+Scopes are applied, names are added and messages are built here and nowhere else. Only the errors have HTTP
+statuses.
 """

@@ -4,7 +4,7 @@ from datetime import date
 
 from console.access import ApiKey
 from console.errors import not_found
-from console.models import Course, CourseStory, Question, WhatIfAnswer, Why
+from console.models import Course, CourseStory, Question, RiskReason, WhatIfAnswer
 from console.parts import Parts
 from console.ports import NoModelError
 from console.queries import courses
@@ -12,7 +12,7 @@ from console.services.scope import Scope
 
 
 class Courses:
-    """Answers on course runs."""
+    """Course runs within a key's scope."""
 
     def __init__(self, parts: Parts, scope: Scope) -> None:
         self._parts, self._scope = parts, scope
@@ -49,7 +49,9 @@ class Courses:
         return WhatIfAnswer(
             probability=estimate.probability,
             base_probability=estimate.base_probability,
-            reasons=[Why(text=effect.text, contribution=effect.contribution) for effect in estimate.effects],
+            reasons=[
+                RiskReason(text=effect.text, contribution=effect.contribution) for effect in estimate.effects
+            ],
             model_version=estimate.model_version,
             model_state=estimate.model_state,
             day=estimate.day,

@@ -6,16 +6,16 @@ from typing import Literal
 
 from console.access import ApiKey
 from console.errors import ProblemError, not_found
-from console.models import Accepted, Said, Wishes, Word
+from console.models import Accepted, FeedbackEvent, InstructorFeedback, PreferencesUpdate
 from console.parts import Parts
 from console.ports import Outbox, OutboxDownError, Person
+from console.preference_messages import build_message, require_allowed
 from console.queries import wishes
-from console.recent import Recent
+from console.recent import RecentFeedback
 from console.services.learners import Learners
 from console.services.nudges import Nudges
 from console.services.people import People
 from console.services.scope import Scope
-from console.wishing import check, message_of
 from schemas.learner import NudgeFeedback
 
 
@@ -28,12 +28,18 @@ class Feedback:
     """
 
     def __init__(
-        self, parts: Parts, scope: Scope, people: People, learners: Learners, nudges: Nudges, recent: Recent
+        self,
+        parts: Parts,
+        scope: Scope,
+        people: People,
+        learners: Learners,
+        nudges: Nudges,
+        recent: RecentFeedback,
     ) -> None:
         self._parts, self._scope, self._people = parts, scope, people
         self._learners, self._nudges, self._recent = learners, nudges, recent
 
-    def send(self, key: ApiKey, feedback: Said) -> Accepted:
+    def send(self, key: ApiKey, feedback: InstructorFeedback) -> Accepted:
         """Send an instructor's feedback on a learner."""
         _require_acting(key)
         self._learners.require(key, feedback.learner, feedback.course_run)
@@ -57,7 +63,7 @@ class Feedback:
             raise ProblemError(HTTPStatus.CONFLICT, "this nudge does not wait for an answer (any more)")
         return self._publish(key, waiting[0].learner, waiting[0].course_run, verdict, nudge_id)
 
-    def set_wishes(self, key: ApiKey, learner: str, wanted: Wishes) -> Accepted:
+    def set_wishes(self, key: ApiKey, learner: str, wanted: PreferencesUpdate) -> Accepted:
         """Send how a learner wants to be reached.
 
         Raises:
@@ -67,9 +73,9 @@ class Feedback:
         self._learners.require(key, learner)
         person, outbox = self._recipient(learner)
         event_id = _new_id()
-        message = message_of(wanted, key, person.learner, self._scope.now(), event_id)
-        known = wishes.known(self._parts.readers, [learner]).get(learner, wishes.Known())
-        check(message, known.consent)
+        message = build_message(wanted, key, person.learner, self._scope.now(), event_id)
+        contact = wishes.contact_states(self._parts.readers, [learner]).get(learner, wishes.ContactState())
+        require_allowed(message, contact.consent)
         outbox.publish(message)
         return Accepted(event_id=event_id)
 
@@ -93,7 +99,7 @@ class Feedback:
         nudge_id: str | None,
     ) -> Accepted:
         person, outbox = self._recipient(learner)
-        at, event_id = self._scope.now(), _new_id()
+        now, event_id = self._scope.now(), _new_id()
         message: NudgeFeedback = {
             "type": "feedback",
             "event_id": event_id,
@@ -101,12 +107,12 @@ class Feedback:
             "course_run": run,
             "nudge_id": nudge_id,
             "kind": kind,
-            "occurred_at": at,
+            "occurred_at": now,
             "source": key.name,
         }
         outbox.publish(message)
-        word = Word(kind=kind, at=at, course_run=run, nudge_id=nudge_id, arrived=False)
-        self._recent.add(learner, word)
+        event = FeedbackEvent(kind=kind, at=now, course_run=run, nudge_id=nudge_id, arrived=False)
+        self._recent.add(learner, event)
         return Accepted(event_id=event_id)
 
 

@@ -9,15 +9,15 @@ from console.models import Learner, Order, Preferences, Risk, RiskPage, Story
 from console.parts import Parts
 from console.queries import courses, learners, risks, wishes
 from console.queries.risks import Filters
-from console.recent import Recent
+from console.recent import RecentFeedback
 from console.services.people import People
 from console.services.scope import Scope
 
 
 class Learners:
-    """Answers on learners. recent: the feedback that this console has sent lately."""
+    """Learners within a key's scope. recent: the feedback that this console has sent lately."""
 
-    def __init__(self, parts: Parts, scope: Scope, people: People, recent: Recent) -> None:
+    def __init__(self, parts: Parts, scope: Scope, people: People, recent: RecentFeedback) -> None:
         self._parts, self._scope, self._people, self._recent = parts, scope, people, recent
 
     def at_risk(
@@ -67,17 +67,20 @@ class Learners:
         readers = self._parts.readers
         risk = self._risks(learner, self._scope.runs(key, [run]))[0]
         history, activity = learners.history(readers, run, learner)
-        words = learners.words(readers, run, learner)
-        known = wishes.known(readers, [learner]).get(learner, wishes.Known())
-        coming = [word.model_copy(update={"arrived": False}) for word in self._recent.of(learner, run, words)]
+        feedback = learners.feedback(readers, run, learner)
+        contact = wishes.contact_states(readers, [learner]).get(learner, wishes.ContactState())
+        coming = [
+            event.model_copy(update={"arrived": False})
+            for event in self._recent.pending(learner, run, feedback)
+        ]
         return Story(
-            risk=self._people.named_risk(risk, wishes.unwanted(known.consent, self._scope.now())),
+            risk=self._people.named_risk(risk, wishes.restrictions_of(contact.consent, self._scope.now())),
             history=history,
             activity=activity,
             changes=learners.changes(readers, run, learner),
             decisions=learners.decisions(readers, run, learner),
-            words=[*coming, *words],
-            wishes=list(reversed(known.told)),
+            words=[*coming, *feedback],
+            wishes=list(reversed(contact.changes)),
         )
 
     def preferences(self, key: ApiKey, learner: str) -> Preferences:

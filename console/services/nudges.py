@@ -6,16 +6,16 @@ from console.access import ApiKey
 from console.models import Decision, DecisionPage, Interventions, Risk
 from console.parts import Parts
 from console.queries import nudges, risks
-from console.recent import Recent
+from console.recent import RecentFeedback
 from console.services.people import People
 from console.services.scope import Scope
 from console.uplift import uplift
 
 
 class Nudges:
-    """Answers on nudges. recent: the feedback that this console has sent lately."""
+    """Nudges within a key's scope. recent: the feedback that this console has sent lately."""
 
-    def __init__(self, parts: Parts, scope: Scope, people: People, recent: Recent) -> None:
+    def __init__(self, parts: Parts, scope: Scope, people: People, recent: RecentFeedback) -> None:
         self._parts, self._scope, self._people, self._recent = parts, scope, people, recent
 
     def ledger(
@@ -43,12 +43,12 @@ class Nudges:
 
     def waiting_count(self, key: ApiKey) -> int:
         """How many proposals wait, without asking for them: every page shows it."""
-        return nudges.how_many_wait(
+        return nudges.count_waiting(
             self._parts.readers, self._scope.runs(key), self._scope.now(), self._recent.verdicts()
         )
 
     def proposals(self, key: ApiKey) -> list[tuple[Decision, Risk | None]]:
-        """Those proposals, each with the risk that it answers: nobody should say yes without knowing why."""
+        """Those proposals, each with the risk that it answers: nobody should approve without knowing why."""
         waiting = self.waiting(key)
         answered = risks.of_learners(
             self._parts.readers,
@@ -65,7 +65,7 @@ class Nudges:
             ProblemError: a run of ``only`` is not within the scope (404).
         """
         readers, runs, effects = self._parts.readers, self._scope.runs(key, only), self._parts.effects
-        estimates = effects.of(nudges.outcomes(readers, runs)) if effects else []
+        estimates = effects.differences(nudges.outcomes(readers, runs)) if effects else []
         return Interventions(
             decisions=nudges.decisions(readers, runs),
             messages=nudges.messages(readers, runs),

@@ -12,10 +12,10 @@ from console.parts import Parts
 from console.queries import courses
 
 RUNS_S = 1.0
-"""How long the list of course runs is remembered: it is asked for with every request."""
+"""Seconds for which the list of course runs is cached: every request needs it."""
 
 STALE_DAYS = 2
-"""Live: estimates older than this many days are stale, and the page says so."""
+"""In live operation estimates older than this are stale, and the pages say so."""
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class _Runs:
 
 
 class Scope:
-    """What a key may see, and when now is. Thread-safe; one for all keys."""
+    """The scope of keys, and the current time. Thread-safe; one for all keys."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -50,7 +50,7 @@ class Scope:
         return max(self.last_days().values(), default=None)
 
     def last_days(self) -> dict[str, date]:
-        """Every course run with its newest day; asked for once a second, an empty store each time."""
+        """Every course run with its newest day; cached for a second, unless the store is empty."""
         runs = self._runs
         with runs.lock:
             if time.monotonic() > runs.until:
@@ -63,7 +63,7 @@ class Scope:
         return (self.newest_day() or self._parts.clock().date()) + timedelta(days=1)
 
     def now(self) -> datetime:
-        """Now as the store's time goes: the wall clock, or the newest day where a past term is shown."""
+        """The current time: the wall clock, or the newest day where a past term is replayed."""
         now = self._parts.clock().astimezone(UTC).replace(microsecond=0)
         newest = self.newest_day() if self._parts.replay else None
         return now if newest is None else datetime.combine(newest + timedelta(days=1), now.time(), UTC)

@@ -1,7 +1,7 @@
 """All subjects of the console, over one set of parts."""
 
 from console.parts import Parts
-from console.recent import Recent
+from console.recent import RecentFeedback
 from console.services.courses import Courses
 from console.services.feedback import Feedback
 from console.services.learners import Learners
@@ -14,7 +14,7 @@ class Service:
     """What the routes of the API and the pages call. Thread-safe; answers for one key at a time."""
 
     def __init__(self, parts: Parts) -> None:
-        recent = Recent()
+        recent = RecentFeedback()
         self.parts = parts
         self.scope = Scope(parts)
         self.people = People(parts, self.scope, recent)

@@ -24,14 +24,14 @@ from nudges.experiments.outcomes import (
     REWARD,
     STAGES,
     WINDOWS,
-    Ending,
+    EnrolmentResult,
     Outcome,
-    ended,
-    returned,
+    activity_outcome,
+    run_end_outcomes,
     stage_of,
     windows_closing,
 )
-from nudges.experiments.training import NOT_NUDGED, Nudged
+from nudges.experiments.training import NOT_NUDGED, NudgeHistory
 from online_models.labels import CENSORED, NO_EXIT, PASSED, WAIT, exits, verdicts
 from schemas.nudge import NudgeDecision
 
@@ -176,7 +176,7 @@ class ExposureFollowUp:
             "first": exposure.first,
             "propensity": exposure.propensity,
             "decided": as_date(exposure.day),
-            "known": as_date(outcome.known),
+            "known": as_date(outcome.known_on),
             "happened": outcome.happened,
             "partition": self._partition,
         }
@@ -186,7 +186,7 @@ class ExposureFollowUp:
     # -- state ------------------------------------------------------------------------------------------
 
     def _exposures(self, enrolment: Enrolment) -> list[Exposure]:
-        return [Exposure.from_data(data) for data in self._state.exposures.get(enrolment, ())]
+        return [Exposure.from_row(data) for data in self._state.exposures.get(enrolment, ())]
 
     def _set_exposures(self, enrolment: Enrolment, exposures: list[Exposure]) -> None:
         self._state.set_exposures(enrolment, [exposure.as_data() for exposure in exposures])

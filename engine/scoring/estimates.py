@@ -8,7 +8,7 @@ from engine.state.partition_state import PartitionState
 from features.bins import Codes
 from features.coursework import Run
 from features.packed_arrays import unpack
-from nudges.levels import LevelSettings, agreed, moving
+from nudges.levels import LevelSettings, least_moving, speaks_for_change
 from online_models.cohorts import MIDDLE, ranks_of
 from online_models.design import Seen
 from online_models.scoring import log_odds_of, logistic

@@ -13,7 +13,7 @@ from engine.state.partition_state import PartitionState
 from engine.state.row_layout import NOT_ESTIMATED
 from features.packed_arrays import unpack
 from features.ring import Ints
-from nudges.levels import Levels, LevelSettings, name, step
+from nudges.levels import Levels, LevelSettings, level_name, update_levels
 from online_models.explanations import Why, confirmed, explain, typical_of
 from online_models.scoring import DECIMALS
 from schemas.fields import DAY_S
@@ -93,8 +93,8 @@ class LevelChanges:
             course_run=key[1],
             occurred_at=datetime.fromtimestamp(day.day * DAY_S, UTC),
             day=day.day,
-            previous_level=name(before),
-            level=name(level),
+            previous_level=level_name(before),
+            level=level_name(level),
             probability=now,
             previous_probability=was,
             exit_probability=float(scored.exit_probability[index]),

@@ -21,13 +21,13 @@ from features.catalogue import FEATURES, INDEX
 from features.coursework import Run
 from features.packed_arrays import unpack
 from features.ring import habits
-from nudges.cancelling import call_off
+from nudges.cancelling import cancel_for_course_run
 from nudges.choosing import Situation
 from nudges.decisions import decide
 from nudges.experiments.bandit import context_of
-from nudges.experiments.learned import by_outcomes
-from nudges.learners import Learner, heard
-from nudges.ledger import Decided
+from nudges.experiments.outcome_chooser import outcome_chooser
+from nudges.learners import Learner, update_learner
+from nudges.ledger import DecisionResult
 from nudges.messages import apply_message
 from nudges.policy import Phase, Policy, main_reason, phase_of
 from nudges.timing import Habit
@@ -77,7 +77,7 @@ class Nudging:
         """
         learner, outputs = fact["learner"], self._close_outputs
         before = self._learner(learner)
-        decided = Decided(heard(before, fact))
+        decided = DecisionResult(update_learner(before, fact))
         if fact["type"] != "enrolled":
             closed_at = self._rules.timing.lateness + (fact["time"] // DAY_S + 1) * DAY_S
             decided = call_off(learner, fact["course_run"], before, self._policy, closed_at, "run_over")
@@ -138,7 +138,7 @@ class Nudging:
     def _record(self, learner: str, before: Learner, decided: Decided, outputs: Outputs) -> None:
         """Store the learner's record, and emit the decisions and messages."""
         if decided.learner != before:
-            self._state.set_learner(learner, decided.learner.record())
+            self._state.set_learner(learner, decided.learner.to_record())
         outputs.decisions += decided.decisions
         outputs.nudges += decided.messages
         for message in decided.messages:
@@ -149,7 +149,7 @@ class Nudging:
             self._rows.write_decision(decision, outputs)
 
     def _learner(self, learner: str) -> Learner:
-        return Learner.of(self._state.learners.get(learner, {}))
+        return Learner.from_record(self._state.learners.get(learner, {}))
 
 
 def _policy_of(stored: Message | None, rules: Rules) -> Policy:

@@ -10,7 +10,7 @@ from features.bins import Codes
 from features.coursework import Run
 from features.packed_arrays import unpack
 from features.ring import Ints
-from nudges.experiments.learned import stages
+from nudges.experiments.outcome_chooser import stage_sums
 from online_models.design import Estimate
 from online_models.memory import Memory, steadied
 from online_models.recommender import Recommender
@@ -46,7 +46,7 @@ class ScoringDay:
             {name: unpack(sums) for name, sums in packed.items()}
             for packed in (package.early, package.choices)
         )
-        learned = stages(early, choices)
+        learned = stage_sums(early, choices)
         return cls(day, package, scorer, served, suspect, learned, Recommender(package.next_items))
 
     def shift(self, run: Run) -> float:

@@ -15,7 +15,7 @@ from engine.scoring.scoring_day import ScoredCohort, ScoringDay
 from engine.state.partition_state import PartitionState
 from features.bins import Codes
 from features.ring import RING, Ints
-from nudges.levels import name
+from nudges.levels import level_name
 from schemas.fields import DAY_S
 from schemas.nudge import NudgeDecision
 from schemas.risk import RiskChange

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from evaluation.policies.recorded_past import Trial
-from nudges.experiments.effects import LEAST
+from nudges.experiments.effects import MIN_OUTCOMES
 from nudges.experiments.off_policy import (
     Estimate,
     Floats,
     Ints,
-    Logged,
+    LoggedDecisions,
     always,
     doubly_robust,
     earlier_means,
@@ -29,7 +29,7 @@ from nudges.experiments.off_policy import (
     self_normalised,
 )
 from nudges.experiments.outcomes import OUTCOMES, OutcomeName
-from nudges.experiments.retrospect import NO_NUDGE, action, shares, tried, wanted
+from nudges.experiments.retrospect import NO_NUDGE, action, share_columns, shares, supported
 from nudges.policy import Policy
 from sinks.store import StoreReader
 
@@ -96,17 +96,17 @@ def instead(policy: Policy, trial: Trial, draws: Draws, outcome: OutcomeName) ->
     """The same of some draws."""
     actions = [NO_NUDGE, *sorted(set(draws.taken) - {NO_NUDGE})]
     chosen = [shares(policy, trial.of_change.get(change)) for change in draws.changes]
-    columns, beyond = wanted(chosen, actions)
+    columns, beyond = share_columns(chosen, actions)
     if not draws.changes:
         return Instead(outcome, 0, 0)
-    inside = tried(columns, beyond, actions, draws.campaigns)
+    inside = supported(columns, beyond, actions, draws.campaigns)
     count = int(inside.sum())
     made = np.array([actions.index(one) for one in draws.taken], np.int64)
-    if count < LEAST:
+    if count < MIN_OUTCOMES:
         return Instead(outcome, len(made), count)
 
-    def logged(shares: Floats) -> Logged:
-        return Logged(made[inside], draws.propensities[inside], draws.happened[inside], shares)
+    def logged(shares: Floats) -> LoggedDecisions:
+        return LoggedDecisions(made[inside], draws.propensities[inside], draws.happened[inside], shares)
 
     means = earlier_means(made, draws.happened, draws.decided, draws.known, len(actions))[inside]
     this, nobody = logged(columns[inside]), logged(always(0, len(actions), count))
@@ -120,10 +120,10 @@ def instead(policy: Policy, trial: Trial, draws: Draws, outcome: OutcomeName) ->
     )
 
 
-def _three(logged: Logged, means: Floats) -> tuple[Estimate, Estimate, Estimate] | None:
+def _three(logged: LoggedDecisions, means: Floats) -> tuple[Estimate, Estimate, Estimate] | None:
     """None where too few recorded rows speak for the policy."""
     weighted = inverse_propensity(logged)
-    if weighted.effective < LEAST:
+    if weighted.effective < MIN_OUTCOMES:
         return None
     return weighted, self_normalised(logged), doubly_robust(logged, means)
 
@@ -161,8 +161,8 @@ def _why_not(one: Instead) -> str:
         return (
             f"not yet known: at {one.draws - one.tried:,} of {one.draws:,} draws it does what was never tried"
         )
-    if one.tried < LEAST:
-        return f"not yet known: {one.tried:,} draws, expected {LEAST}"
+    if one.tried < MIN_OUTCOMES:
+        return f"not yet known: {one.tried:,} draws, expected {MIN_OUTCOMES}"
     return "not yet known: hardly a recorded draw came out as it would decide"
 
 

@@ -25,7 +25,7 @@ from evaluation.backtest import Backtest
 from evaluation.policies.recorded_past import Strength, Trial
 from nudges.assignment import position
 from nudges.experiments.outcomes import OUTCOMES
-from nudges.experiments.report import ALL, Counted, Line, lines
+from nudges.experiments.report import ALL, EffectLine, OutcomeCount, effect_lines
 from nudges.policy import Policy
 from schemas.nudge import Nudge, NudgeDecision
 from schemas.topics import FEEDBACK
@@ -60,7 +60,7 @@ class _Life:
     term: AnsweringTerm
     approving: float
     trial: Trial = field(default_factory=Trial)
-    counted: list[Counted] = field(default_factory=list)
+    counted: list[OutcomeCount] = field(default_factory=list)
     _due: list[tuple[float, str]] = field(default_factory=list)
     _nudges: dict[str, Nudge] = field(default_factory=dict)
     _answers: int = 0
@@ -94,7 +94,7 @@ class _Life:
             *(columns.get(name, []) for name in OUTCOME_COLUMNS), strict=True
         ):
             if first:
-                self.counted.append(Counted(campaign, variant, arm, outcome, 1, int(happened)))
+                self.counted.append(OutcomeCount(campaign, variant, arm, outcome, 1, int(happened)))
         for decision in outputs.decisions:
             if decision.reason == "awaiting_approval":
                 self._hear(self._answer(decision, backtest), backtest)
@@ -133,7 +133,7 @@ class Term:
     """What a simulated term under a policy came to."""
 
     trial: Trial
-    lines: list[Line]
+    lines: list[EffectLine]
     truth: dict[tuple[str, str], float]
     """By campaign and outcome: the share with everybody nudged less that with nobody nudged."""
 
@@ -148,10 +148,10 @@ def on_term(policy: Policy, rules: Rules, plan: SimulationPlan, strength: Streng
     lived = life(policy.holdout_share)
     everybody, nobody = _happened(life(0.0).counted), _happened(life(1.0).counted)
     truth = {key: everybody[key] - nobody[key] for key in everybody.keys() & nobody.keys()}
-    return Term(lived.trial, lines(lived.counted), truth)
+    return Term(lived.trial, effect_lines(lived.counted), truth)
 
 
-def _happened(counted: Iterable[Counted]) -> dict[tuple[str, str], float]:
+def _happened(counted: Iterable[OutcomeCount]) -> dict[tuple[str, str], float]:
     known: dict[tuple[str, str], tuple[int, int]] = {}
     for one in counted:
         before = known.get((one.campaign, one.outcome), (0, 0))

@@ -1,20 +1,20 @@
-"""The effect of a nudge: a difference of two shares, with an interval, and *not yet known* where it is.
+"""The effect of a nudge: a difference of two shares with an interval, or *not yet known*.
 
 Two intervals for two questions.
 
-:func:`fixed` answers *what does this finished trial say*. It is Newcombe's hybrid score interval (method
+:func:`fixed` is for a finished trial. It is Newcombe's hybrid score interval (method
 10 in R. G. Newcombe, Interval estimation for the difference between independent proportions, Statistics
 in Medicine 17, 1998), right in 95 of 100 trials **if looked at once**, at a number of outcomes fixed
 beforehand. Looked at every day until it excludes zero, it excludes zero for nudges that do nothing.
 
-:func:`anytime` answers *what can be said today*, every day, with no end fixed: with probability .95 **all**
+:func:`anytime` is for a trial that is watched every day, with no end fixed: with probability .95 **all**
 its intervals together contain the truth, so one may look whenever one likes and stop when one likes. It is
 an asymptotic confidence sequence (I. Waudby-Smith, D. Arbour, R. Sinha, E. H. Kennedy and A. Ramdas,
 Time-uniform central limit theory and asymptotic confidence sequences, Annals of Statistics 52, 2024:
 Theorem 2.2, for the influence function of a difference of means), from Robbins' normal mixture. The price
 is width: about 1.6 times the fixed interval near ``TIGHTEST`` outcomes, more away from it.
 
-All either needs is four counts, so arms can be added up over partitions in any order.
+Both need four counts only, so arms can be added up over partitions in any order.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ TIGHTEST = 5_000
 """Outcomes, of both arms together, at which the sequence is tightest: a term's worth of a large school.
 It must be chosen before looking, and hardly matters within a factor of four."""
 
-LEAST = 100
-"""Outcomes in each arm before anything is said: both intervals rest on the central limit theorem."""
+MIN_OUTCOMES = 100
+"""Outcomes needed in each arm: both intervals rest on the central limit theorem."""
 
 Verdict = Literal["more", "less", "not yet known"]
 
@@ -42,7 +42,11 @@ class Arm:
     happened: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ``ValueError`` unless 0 <= happened <= known."""
+        """Check the counts.
+
+        Raises:
+            ValueError: 0 <= happened <= known does not hold.
+        """
         if not 0 <= self.happened <= self.known:
             raise ValueError(f"happened is {self.happened}; expected 0 to {self.known}, the number known")
 
@@ -56,7 +60,7 @@ class Arm:
 
     @property
     def variance(self) -> float:
-        """Of one outcome; never 0, so that an arm without a single event is not taken as certain."""
+        """The variance of one outcome; never 0, so that an arm without any event is not certain."""
         share = (self.happened + 0.5) / (self.known + 1)
         return share * (1 - share)
 
@@ -73,7 +77,7 @@ class Interval:
 
 
 UNKNOWN = Interval(-1.0, 1.0)
-"""What is said of too few outcomes: nothing is excluded."""
+"""The interval of too few outcomes: nothing is excluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class Effect:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the nudged do it more, less, or it is not known yet."""
+        """Whether it happens more or less often in the nudged arm, or is not yet known."""
         if self.interval.low > 0.0:
             return "more"
         return "less" if self.interval.high < 0.0 else "not yet known"
@@ -99,13 +103,17 @@ class Effect:
 
 def fixed(nudged: Arm, holdout: Arm, level: float = LEVEL) -> Effect:
     """The effect with an interval for one look, at a number of outcomes fixed beforehand."""
-    if min(nudged.known, holdout.known) < LEAST:
+    if min(nudged.known, holdout.known) < MIN_OUTCOMES:
         return Effect(nudged, holdout, UNKNOWN)
     return Effect(nudged, holdout, newcombe(nudged, holdout, level))
 
 
 def newcombe(nudged: Arm, holdout: Arm, level: float = LEVEL) -> Interval:
-    """The hybrid score interval of a difference of shares. Raises ``ZeroDivisionError`` for an empty arm."""
+    """The hybrid score interval of a difference of shares.
+
+    Raises:
+        ZeroDivisionError: an arm is empty.
+    """
     z = NormalDist().inv_cdf((1 + level) / 2)
     difference = nudged.share - holdout.share
     (low_n, high_n), (low_h, high_h) = _wilson(nudged, z), _wilson(holdout, z)
@@ -115,8 +123,8 @@ def newcombe(nudged: Arm, holdout: Arm, level: float = LEVEL) -> Interval:
 
 
 def anytime(nudged: Arm, holdout: Arm, level: float = LEVEL, tightest: int = TIGHTEST) -> Effect:
-    """The effect with an interval that may be looked at after every outcome, for as long as one likes."""
-    if min(nudged.known, holdout.known) < LEAST:
+    """The effect with an interval that stays valid when looked at after every outcome, without end."""
+    if min(nudged.known, holdout.known) < MIN_OUTCOMES:
         return Effect(nudged, holdout, UNKNOWN)
     outcomes = nudged.known + holdout.known
     # The variance of one outcome's influence on the difference, times the outcomes.

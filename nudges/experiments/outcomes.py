@@ -1,4 +1,4 @@
-"""What is waited for after a decision, and when it is known.
+"""The outcomes that are measured after a decision, and when they are known.
 
 Four outcomes, each a yes or no, of every exposure and of both arms alike:
 
@@ -25,17 +25,17 @@ WINDOWS: dict[OutcomeName, int] = {"active_7": 7, "active_14": 14}
 """Days, the day of the decision included."""
 
 REWARD: OutcomeName = "active_7"
-"""What choosing between variants learns from: the outcome that is known first."""
+"""The outcome that the bandit learns from: the one that is known first."""
 
 STAGES = WINDOWS[REWARD]
-"""At the close of each day of its window a decision is in another stage; in the last the reward is known."""
+"""A decision has one stage for each day of its window; at the last one the reward is known."""
 
 LOWER_IS_BETTER: frozenset[OutcomeName] = frozenset({"exit"})
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How an enrolment ended; known once its run has."""
+class EnrolmentResult:
+    """How an enrolment ended; known once its run has ended."""
 
     passed: bool
     left: bool
@@ -43,28 +43,28 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One outcome of one exposure: what, whether, and the epoch day at whose close it was known."""
+    """One outcome of an exposure; ``known_on`` is the epoch day at whose close it was known."""
 
     name: OutcomeName
     happened: bool
-    known: int
+    known_on: int
 
 
-def windows_closing(decided: int, today: int) -> tuple[OutcomeName, ...]:
-    """The outcomes of a decision of day ``decided`` whose window ends with day ``today``."""
-    return tuple(name for name, days in WINDOWS.items() if decided + days - 1 == today)
+def windows_closing(decided_on: int, today: int) -> tuple[OutcomeName, ...]:
+    """The outcomes of a decision of day ``decided_on`` whose window ends with day ``today``."""
+    return tuple(name for name, days in WINDOWS.items() if decided_on + days - 1 == today)
 
 
-def stage_of(decided: int, today: int) -> int:
-    """The stage, from 0, of a decision of day ``decided`` at the close of ``today``."""
-    return today - decided
+def stage_of(decided_on: int, today: int) -> int:
+    """The stage, from 0, of a decision of day ``decided_on`` at the close of ``today``."""
+    return today - decided_on
 
 
-def returned(name: OutcomeName, decided: int, last_active: int, today: int) -> Outcome:
-    """Whether there was activity in the window that ends today; ``last_active``: a day, at most today."""
-    return Outcome(name, last_active >= decided, today)
+def activity_outcome(name: OutcomeName, decided_on: int, last_active: int, today: int) -> Outcome:
+    """Whether there was activity in a window that ends today; ``last_active``: an epoch day."""
+    return Outcome(name, last_active >= decided_on, today)
 
 
-def ended(ending: Ending, today: int) -> tuple[Outcome, Outcome]:
-    """The two outcomes of a run's end."""
-    return Outcome("exit", ending.left, today), Outcome("completion", ending.passed, today)
+def run_end_outcomes(result: EnrolmentResult, today: int) -> tuple[Outcome, Outcome]:
+    """The two outcomes that are known at a run's end."""
+    return Outcome("exit", result.left, today), Outcome("completion", result.passed, today)

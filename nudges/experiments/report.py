@@ -1,6 +1,6 @@
 """The table of effects: each campaign, and each of its variants, against the campaign's holdout.
 
-From counts to lines and words; where the counts come from is the caller's. A campaign's holdout is one
+The caller supplies the counts. A campaign's holdout is one
 arm for all its variants, so their lines are not independent of each other: a variant that beats the
 holdout need not beat its siblings. A variant that was chosen with differing probabilities has no line: it
 went to other learners than its siblings, so a plain difference would compare learners and not variants
@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from nudges.experiments.effects import LEAST, Arm, Effect, anytime
+from nudges.experiments.effects import MIN_OUTCOMES, Arm, Effect, anytime
 from nudges.experiments.exposure import Arm as ArmName
 from nudges.experiments.outcomes import LOWER_IS_BETTER, OUTCOMES, OutcomeName
-from nudges.experiments.size import visible
+from nudges.experiments.size import detectable_effect
 
 ALL = "all"
-"""What the line of a campaign's variants together is called."""
+"""The variant's name in the line of all variants of a campaign together."""
 
 Judgement = Literal["helps", "harms", "not yet known"]
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class OutcomeCount:
     """How often an outcome happened among the first exposures of an arm; the holdout has no variant."""
 
     campaign: str
@@ -33,11 +33,11 @@ class Counted:
     known: int
     happened: int
     propensities: int = 1
-    """How many different probabilities these were drawn with."""
+    """How many different propensities these were drawn with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class EffectLine:
     """One effect, of a campaign's variant or of all of them."""
 
     campaign: str
@@ -47,39 +47,41 @@ class Line:
 
     @property
     def judgement(self) -> Judgement:
-        """What the effect means for the learners."""
+        """Whether the effect is good or bad for the learners."""
         if self.effect.verdict == "not yet known":
             return "not yet known"
         return "helps" if (self.effect.verdict == "more") ^ (self.outcome in LOWER_IS_BETTER) else "harms"
 
     @property
-    def visible(self) -> float | None:
-        """The least effect that arms of this size show in four of five trials; None below ``LEAST``."""
+    def detectable(self) -> float | None:
+        """The least effect that such arms show in four of five trials; None for too few outcomes."""
         nudged, holdout = self.effect.nudged, self.effect.holdout
-        if min(nudged.known, holdout.known) < LEAST or not 0.0 < holdout.share < 1.0:
+        if min(nudged.known, holdout.known) < MIN_OUTCOMES or not 0.0 < holdout.share < 1.0:
             return None
-        return visible(holdout.share, nudged.known, holdout.known)
+        return detectable_effect(holdout.share, nudged.known, holdout.known)
 
 
-def lines(counted: Iterable[Counted], interval: Callable[[Arm, Arm], Effect] = anytime) -> list[Line]:
+def effect_lines(
+    counts: Iterable[OutcomeCount], interval: Callable[[Arm, Arm], Effect] = anytime
+) -> list[EffectLine]:
     """The effects by campaign, all variants first and then each, and outcome."""
     arms: dict[tuple[str, str, OutcomeName], Arm] = {}
     holdouts: dict[tuple[str, OutcomeName], Arm] = {}
-    for one in counted:
-        arm = Arm(one.known, one.happened)
-        if one.arm == "holdout":
-            place = one.campaign, one.outcome
-            holdouts[place] = holdouts.get(place, Arm()) + arm
+    for count in counts:
+        arm = Arm(count.known, count.happened)
+        if count.arm == "holdout":
+            holdout_key = count.campaign, count.outcome
+            holdouts[holdout_key] = holdouts.get(holdout_key, Arm()) + arm
             continue
-        for variant in (ALL, one.variant) if one.propensities == 1 else (ALL,):
-            key = one.campaign, variant, one.outcome
-            arms[key] = arms.get(key, Arm()) + arm
-    found = [
-        Line(campaign, variant, outcome, interval(arm, holdouts.get((campaign, outcome), Arm())))
+        for variant in (ALL, count.variant) if count.propensities == 1 else (ALL,):
+            arm_key = count.campaign, variant, count.outcome
+            arms[arm_key] = arms.get(arm_key, Arm()) + arm
+    effects = [
+        EffectLine(campaign, variant, outcome, interval(arm, holdouts.get((campaign, outcome), Arm())))
         for (campaign, variant, outcome), arm in arms.items()
     ]
-    return sorted(found, key=_order)
+    return sorted(effects, key=_order)
 
 
-def _order(line: Line) -> tuple[str, bool, str, int]:
+def _order(line: EffectLine) -> tuple[str, bool, str, int]:
     return line.campaign, line.variant != ALL, line.variant, OUTCOMES.index(line.outcome)

@@ -1,4 +1,4 @@
-"""How many learners a trial needs, and what it could see with those it has.
+"""How many learners a trial needs, and which effect it can detect with those it has.
 
 Small effects need many: two points on a base of 44 % take about 9,700 in each arm. A small holdout takes
 more in all, because the smaller arm decides; watching all the time takes more than looking once. Better
@@ -12,10 +12,10 @@ from statistics import NormalDist
 from nudges.experiments.effects import LEVEL, margin
 
 SMALLEST = 1e-6
-"""Of every share and difference: one in a million. Smaller ones say nothing, and are beyond the formulas."""
+"""The smallest share or difference: one in a million. The formulas do not hold for smaller ones."""
 
 POWER = 0.8
-"""How often an effect of the asked size would be seen."""
+"""The probability of detecting an effect of the given size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,52 +30,60 @@ class Size:
         return self.nudged + self.holdout
 
 
-def once(base: float, effect: float, share: float = 0.5, level: float = LEVEL, power: float = POWER) -> Size:
-    """For one look at the end.
-
-    ``base``: the share that does it without a nudge; ``effect``: the difference to be seen, such as .02;
-    ``share``: of the learners held out. The usual formula: the test's variance is that of no effect, the
-    power's that of the effect (J. L. Fleiss, B. Levin and M. C. Paik, Statistical Methods for Rates and
-    Proportions, 2003, chapter 4). Raises ``ValueError`` naming what is out of its range.
-    """
-    other = _checked(base, effect, share, level, power)
-    pooled = share * base + (1 - share) * other
-    z_test, z_power = NormalDist().inv_cdf((1 + level) / 2), NormalDist().inv_cdf(power)
-    none = sqrt(pooled * (1 - pooled) * (1 / share + 1 / (1 - share)))
-    some = sqrt(base * (1 - base) / share + other * (1 - other) / (1 - share))
-    return _arms(((z_test * none + z_power * some) / effect) ** 2, share)
-
-
-def watched(
+def size_for_one_look(
     base: float, effect: float, share: float = 0.5, level: float = LEVEL, power: float = POWER
 ) -> Size:
-    """For looking as often as one likes: when the confidence sequence has come to exclude zero.
+    """The size of a trial that is looked at once, at its end.
+
+    ``base``: the share that does it without a nudge; ``effect``: the difference to be detected, such as .02;
+    ``share``: of the learners held out. The usual formula: the test's variance is that of no effect, the
+    power's that of the effect (J. L. Fleiss, B. Levin and M. C. Paik, Statistical Methods for Rates and
+    Proportions, 2003, chapter 4).
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+    nudged_share = _checked(base, effect, share, level, power)
+    pooled = share * base + (1 - share) * nudged_share
+    z_test, z_power = NormalDist().inv_cdf((1 + level) / 2), NormalDist().inv_cdf(power)
+    null_spread = sqrt(pooled * (1 - pooled) * (1 / share + 1 / (1 - share)))
+    effect_spread = sqrt(base * (1 - base) / share + nudged_share * (1 - nudged_share) / (1 - share))
+    return _arms(((z_test * null_spread + z_power * effect_spread) / effect) ** 2, share)
+
+
+def size_for_many_looks(
+    base: float, effect: float, share: float = 0.5, level: float = LEVEL, power: float = POWER
+) -> Size:
+    """The size of a trial that is watched until its confidence sequence excludes zero.
 
     At this size, with this power, it does so at the last look; mostly it will have done so earlier. The
-    sequence is taken as tuned to that size.
+    sequence is tightest at that size.
     """
-    other = _checked(base, effect, share, level, power)
-    spread = sqrt(base * (1 - base) / share + other * (1 - other) / (1 - share))
+    nudged_share = _checked(base, effect, share, level, power)
+    spread = sqrt(base * (1 - base) / share + nudged_share * (1 - nudged_share) / (1 - share))
     z_power = NormalDist().inv_cdf(power)
 
-    def seen(outcomes: int) -> bool:
+    def is_detected(outcomes: int) -> bool:
         half = spread * margin(outcomes, level, tightest=outcomes)
         return half + z_power * spread / sqrt(outcomes) <= abs(effect)
 
     high = 2
-    while not seen(high):
+    while not is_detected(high):
         high *= 2
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if seen(middle) else (middle, high)
+        low, high = (low, middle) if is_detected(middle) else (middle, high)
     return _arms(high, share)
 
 
-def visible(base: float, nudged: int, holdout: int, level: float = LEVEL, power: float = POWER) -> float:
-    """The least effect that a trial of these arms would see in one look, with this power; at most 1 − base.
+def detectable_effect(
+    base: float, nudged: int, holdout: int, level: float = LEVEL, power: float = POWER
+) -> float:
+    """The smallest effect that such arms detect in one look with this power; at most 1 − base.
 
-    Raises ``ValueError`` where an arm is empty or ``base`` is no share.
+    Raises:
+        ValueError: an arm is empty, or ``base`` is not a share.
     """
     if min(nudged, holdout) < 1:
         raise ValueError(f"arms are {nudged} and {holdout}; expected at least 1 in each")
@@ -83,7 +91,7 @@ def visible(base: float, nudged: int, holdout: int, level: float = LEVEL, power:
     low, high = 0.0, 1.0 - base
     for _ in range(60):
         middle = (low + high) / 2
-        enough = once(base, middle, share, level, power).total <= nudged + holdout
+        enough = size_for_one_look(base, middle, share, level, power).total <= nudged + holdout
         low, high = (low, middle) if enough else (middle, high)
     return high
 
@@ -93,7 +101,11 @@ def _arms(total: float, share: float) -> Size:
 
 
 def _checked(base: float, effect: float, share: float, level: float, power: float) -> float:
-    """The other arm's share, once all is in range."""
+    """The share of the nudged arm.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
     shares = {"base": base, "base + effect": base + effect, "share": share, "level": level, "power": power}
     for name, value in shares.items():
         if not 0.0 < value < 1.0:

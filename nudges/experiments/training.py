@@ -1,4 +1,4 @@
-"""What a nudged learner may teach the risk model, so that one saved by a nudge is no false alarm.
+"""Weights nudged learners in training the risk model, so that one saved by a nudge is no false alarm.
 
 The model's question is *who will be lost if nobody does anything*. Of a learner who was nudged after the
 estimate, that is not known: who completes may have been saved. Learning such outcomes as they come teaches
@@ -22,12 +22,12 @@ nudged, and the model forgets what becomes of high risks: one more reason for ke
 from dataclasses import dataclass
 
 NEVER = -(2**31)
-"""The day of what has not happened."""
+"""The day of an event that has not happened."""
 
 
 @dataclass(frozen=True, slots=True)
-class Nudged:
-    """What an enrolment's decisions mean for training: epoch days of the last ones, and a probability.
+class NudgeHistory:
+    """An enrolment's decisions as training needs them: epoch days of the last ones, and a probability.
 
     ``sent``: last day on which a nudge was decided; ``withheld``: last day on which the draw withheld one;
     ``holdout_share``: the probability of that, as logged.
@@ -38,18 +38,19 @@ class Nudged:
     holdout_share: float = 1.0
 
 
-NOT_NUDGED = Nudged()
+NOT_NUDGED = NudgeHistory()
 
 
-def untreated_weight(snapshot: int, nudged: Nudged = NOT_NUDGED) -> float:
-    """For how many untreated enrolments the snapshot of a day speaks; 0 where it must not be learned from.
+def untreated_weight(snapshot: int, history: NudgeHistory = NOT_NUDGED) -> float:
+    """The weight of a day's snapshot as an untreated example; 0 where it must not be learned from.
 
-    Raises ``ValueError`` where a withheld nudge has no probability in (0, 1].
+    Raises:
+        ValueError: the probability of a withheld nudge is not in (0, 1].
     """
-    if nudged.sent >= snapshot:
+    if history.sent >= snapshot:
         return 0.0
-    if nudged.withheld < snapshot:
+    if history.withheld < snapshot:
         return 1.0
-    if not 0.0 < nudged.holdout_share <= 1.0:
-        raise ValueError(f"holdout_share is {nudged.holdout_share}; expected more than 0, up to 1")
-    return 1.0 / nudged.holdout_share
+    if not 0.0 < history.holdout_share <= 1.0:
+        raise ValueError(f"holdout_share is {history.holdout_share}; expected more than 0, up to 1")
+    return 1.0 / history.holdout_share

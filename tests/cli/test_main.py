@@ -17,7 +17,7 @@ from cli import sources
 from engine.batch.unknown_fields import rows as unknown_rows
 from local.brokers import Broker
 from local.rig import Rig
-from notifier import following
+from notifier import topic_reader
 from notifier.settings import NotifierSettings
 from output import screen
 from output.folders import taken
@@ -221,7 +221,7 @@ def test_a_notifier_without_a_broker_is_told_in_a_line(
 ) -> None:
     address = f"127.0.0.1:{unused_port()}"
     monkeypatch.setenv("HOMEROOM_BROKER", address)
-    monkeypatch.setattr(following, "ANSWER_S", 1.0)
+    monkeypatch.setattr(topic_reader, "BROKER_TIMEOUT_S", 1.0)
     told = fails(capsys, "notifier", "--once")
     assert "homeroom.nudges" in told
     assert "transport failure" in told

@@ -20,7 +20,7 @@ from rich.console import Console as Terminal
 from cli.wiring.console import SERVER, assembled
 from console.access import ApiKey, make_key
 from console.app import create_app
-from console.live import STATE
+from console.live import STATE_QUERY
 from console.parts import Parts
 from console.readers import Readers
 from local.brokers import free_port
@@ -98,7 +98,7 @@ def _settle(store: StoreAddress) -> None:
     deadline, before = time.monotonic() + 60, ""
     with StoreReader(store) as reader:
         while time.monotonic() < deadline:
-            state = str(reader.query(STATE).rows[0][0])
+            state = str(reader.query(STATE_QUERY).rows[0][0])
             newest = reader.query("SELECT toUInt32(max(day)) FROM engagement_daily").rows[0][0]
             if PLAN.until is not None and newest >= PLAN.until - 1 and state == before:
                 return

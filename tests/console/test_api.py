@@ -36,22 +36,22 @@ def assert_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     return problem
 
 
-def listed(client: httpx.Client, **asked: Any) -> list[dict[str, Any]]:
+def listed(client: httpx.Client, **params: Any) -> list[dict[str, Any]]:
     """Every page of the list."""
-    found, cursor = [], None
+    risks, cursor = [], None
     for _ in range(1000):
-        page = client.get("/risks", params=asked | ({"cursor": cursor} if cursor else {})).json()
-        found += page["items"]
+        page = client.get("/risks", params=params | ({"cursor": cursor} if cursor else {})).json()
+        risks += page["items"]
         cursor = page["next"]
         if cursor is None:
-            return found
+            return risks
     raise AssertionError("the list does not end")
 
 
-def within(seconds: float, found: Callable[[], Any]) -> Any:
+def within(seconds: float, get: Callable[[], Any]) -> Any:
     """What is found before the time is over."""
     deadline = time.monotonic() + seconds
-    while not (result := found()):
+    while not (result := get()):
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.2)
     return result
@@ -71,18 +71,18 @@ def test_the_list_is_what_the_store_holds(console: Served) -> None:
             {"run": COURSE, "newest": newest},
         ).rows
     with console.client() as client:
-        found = listed(client, limit=200)
-    assert sorted((one["learner"], one["level"]) for one in found) == sorted(rows)
-    assert found, "the term has nobody at risk: it shows nothing"
-    assert all(one["course_run"] == COURSE and one["name"] for one in found)
-    assert any(len(one["reasons"]) >= 2 and one["step"] for one in found)
+        risks = listed(client, limit=200)
+    assert sorted((risk["learner"], risk["level"]) for risk in risks) == sorted(rows)
+    assert risks, "the term has nobody at risk: it shows nothing"
+    assert all(risk["course_run"] == COURSE and risk["name"] for risk in risks)
+    assert any(len(risk["reasons"]) >= 2 and risk["step"] for risk in risks)
 
 
 def test_the_level_is_the_one_that_was_told_last(console: Served) -> None:
     """A change of level is in the history on its day, however little the estimate moved."""
     with console.client("admin") as client:
-        found = listed(client, limit=200, level=list(RISK_LEVELS))
-        changed = [one for one in found if one["changed_on"]]
+        risks = listed(client, limit=200, level=list(RISK_LEVELS))
+        changed = [risk for risk in risks if risk["changed_on"]]
         assert len(changed) > 20
         for risk in changed[:8]:
             story = client.get(
@@ -90,7 +90,7 @@ def test_the_level_is_the_one_that_was_told_last(console: Served) -> None:
             ).json()
             assert story["changes"][0]["level"] == risk["level"]
             assert risk["previous_level"] != risk["level"]
-            days = {one["day"]: one["level"] for one in story["history"]}
+            days = {point["day"]: point["level"] for point in story["history"]}
             assert all(days[change["day"]] == change["level"] for change in story["changes"])
 
 
@@ -105,13 +105,13 @@ RANKS = {
 """By level, and whether it was high before: who is getting better comes after who is getting worse."""
 
 ORDERS: dict[Order, Callable[[dict[str, Any]], Any]] = {
-    "urgency": lambda one: (
-        one["answered"] is not None,
-        RANKS[one["level"], one["previous_level"] == "high"],
-        -date.fromisoformat(one["changed_on"] or "1970-01-01").toordinal(),
+    "urgency": lambda risk: (
+        risk["answered"] is not None,
+        RANKS[risk["level"], risk["previous_level"] == "high"],
+        -date.fromisoformat(risk["changed_on"] or "1970-01-01").toordinal(),
     ),
-    "probability": lambda one: -one["probability"],
-    "changed": lambda one: -date.fromisoformat(one["changed_on"] or "1970-01-01").toordinal(),
+    "probability": lambda risk: -risk["probability"],
+    "changed": lambda risk: -date.fromisoformat(risk["changed_on"] or "1970-01-01").toordinal(),
 }
 
 
@@ -122,8 +122,8 @@ def test_pages_give_everybody_once_and_in_order(console: Served, order: Order) -
         pieces = listed(client, order=order, limit=13, level=list(RISK_LEVELS))
     assert len(whole) > 26
     assert pieces == whole
-    assert [ORDERS[order](one) for one in whole] == sorted(ORDERS[order](one) for one in whole)
-    assert len({(one["learner"], one["course_run"]) for one in whole}) == len(whole)
+    assert [ORDERS[order](risk) for risk in whole] == sorted(ORDERS[order](risk) for risk in whole)
+    assert len({(risk["learner"], risk["course_run"]) for risk in whole}) == len(whole)
 
 
 def test_filters_let_through_what_they_say(console: Served) -> None:
@@ -132,12 +132,12 @@ def test_filters_let_through_what_they_say(console: Served) -> None:
         high = listed(client, level="high", limit=200)
         likely = listed(client, least=0.5, limit=200)
         here = listed(client, course_run=OTHER, limit=200)
-        since = sorted(one["changed_on"] for one in whole if one["changed_on"])[len(whole) // 2]
+        since = sorted(risk["changed_on"] for risk in whole if risk["changed_on"])[len(whole) // 2]
         lately = listed(client, changed_since=since, limit=200)
-    assert high == [one for one in whole if one["level"] == "high"]
-    assert likely == [one for one in whole if one["probability"] >= 0.5]
-    assert here == [one for one in whole if one["course_run"] == OTHER]
-    assert lately == [one for one in whole if (one["changed_on"] or "") >= since]
+    assert high == [risk for risk in whole if risk["level"] == "high"]
+    assert likely == [risk for risk in whole if risk["probability"] >= 0.5]
+    assert here == [risk for risk in whole if risk["course_run"] == OTHER]
+    assert lately == [risk for risk in whole if (risk["changed_on"] or "") >= since]
     assert all(0 < len(part) < len(whole) for part in (high, here, lately))
 
 
@@ -153,7 +153,7 @@ def test_a_cursor_that_is_none_is_a_problem(console: Served, cursor: str) -> Non
 
 def test_a_story_holds_what_the_list_says(console: Served) -> None:
     with console.client() as client:
-        risk = next(one for one in listed(client, limit=200) if one["changed_on"])
+        risk = next(risk for risk in listed(client, limit=200) if risk["changed_on"])
         story = client.get(
             f"/learners/{risk['learner']}/story", params={"course_run": risk["course_run"]}
         ).json()
@@ -183,15 +183,15 @@ def test_a_rise_says_what_would_bring_it_down(console: Served) -> None:
     helped = 0
     with console.client() as client:
         for risk in listed(client, limit=200):
-            told = [(one["text"], one["relief"] or "") for one in risk["reasons"]]
-            assert told == newest.get(risk["learner"], [])
-            helped += any(relief for _, relief in told)
+            shown = [(reason["text"], reason["relief"] or "") for reason in risk["reasons"]]
+            assert shown == newest.get(risk["learner"], [])
+            helped += any(relief for _, relief in shown)
             assert all(
                 int(relief.split()[-2]) < round(100 * change["probability"])
                 for change in client.get(
                     f"/learners/{risk['learner']}/story", params={"course_run": COURSE}
                 ).json()["changes"]
-                for relief in (one["relief"] for one in change["reasons"])
+                for relief in (reason["relief"] for reason in change["reasons"])
                 if relief
             )
     assert helped, "nobody's risk could be brought down: it shows nothing"
@@ -215,7 +215,7 @@ def test_activity_by_day_is_what_was_sent(console: Served) -> None:
     with console.client() as client:
         for risk in listed(client, limit=200, level=list(RISK_LEVELS))[:8]:
             story = client.get(f"/learners/{risk['learner']}/story", params={"course_run": COURSE}).json()
-            days = [one["day"] for one in story["activity"]]
+            days = [active["day"] for active in story["activity"]]
             assert days == sorted(set(days))
             for one in story["activity"]:
                 assert one["clicks"] == sent.get((risk["learner"], one["day"]), 0)
@@ -228,14 +228,14 @@ def test_activity_by_day_is_what_was_sent(console: Served) -> None:
 
 def test_courses_add_up(console: Served) -> None:
     with console.client("admin") as client:
-        courses = {one["course_run"]: one for one in client.get("/courses").json()}
+        courses = {course["course_run"]: course for course in client.get("/courses").json()}
         story = client.get("/courses/story", params={"course_run": COURSE}).json()
         everybody = listed(client, course_run=COURSE, limit=200, level=list(RISK_LEVELS))
     assert set(courses) == {run.course_run for run in PLAN.runs}
     assert not courses[COURSE]["over"]
     assert courses[PLAN.runs[0].course_run]["over"]
     assert story["course"] == courses[COURSE]
-    levels = {level: sum(one["level"] == level for one in everybody) for level in RISK_LEVELS}
+    levels = {level: sum(risk["level"] == level for risk in everybody) for level in RISK_LEVELS}
     assert {level: courses[COURSE][level] for level in RISK_LEVELS} == levels
     assert [week["week"] for week in story["weeks"]] == list(range(1, courses[COURSE]["week"] + 1))
     assert sum(story["weeks"][-1]["fifths"]) == len(everybody)
@@ -249,17 +249,17 @@ def test_uplift_is_told_with_its_interval_or_as_not_yet_known(console: Served, b
         "GROUP BY arm, outcome",
     )
     assert counted, "no outcome is known: it shows nothing"
-    known = {(arm, outcome): count for arm, outcome, count in counted}
+    expected = {(arm, outcome): count for arm, outcome, count in counted}
     with console.client() as client:
-        found = client.get("/interventions", params={"course_run": COURSE}).json()
-    assert sum(one["count"] for one in found["decisions"]) > 0
-    for one in found["uplift"]:
-        if one["variant"] == "all":
-            assert one["nudged"] == known.get(("nudged", one["outcome"]), 0)
-            assert one["held_out"] == known.get(("holdout", one["outcome"]), 0)
-            assert (one["difference"] is None) == (0 in (one["nudged"], one["held_out"]))
-            assert one["low"] <= (one["difference"] or 0.0) <= one["high"]
-            assert one["judgement"] in ("helps", "harms", "not yet known")
+        interventions = client.get("/interventions", params={"course_run": COURSE}).json()
+    assert sum(count["count"] for count in interventions["decisions"]) > 0
+    for uplift in interventions["uplift"]:
+        if uplift["variant"] == "all":
+            assert uplift["nudged"] == expected.get(("nudged", uplift["outcome"]), 0)
+            assert uplift["held_out"] == expected.get(("holdout", uplift["outcome"]), 0)
+            assert (uplift["difference"] is None) == (0 in (uplift["nudged"], uplift["held_out"]))
+            assert uplift["low"] <= (uplift["difference"] or 0.0) <= uplift["high"]
+            assert uplift["judgement"] in ("helps", "harms", "not yet known")
     with bare.client() as client:
         assert client.get("/interventions", params={"course_run": COURSE}).json()["uplift"] == []
 
@@ -295,10 +295,10 @@ def test_without_a_key_nothing_is_told(console: Served) -> None:
 
 def test_an_instructor_sees_own_courses_only(console: Served) -> None:
     with console.client("other") as other, console.client() as mine:
-        theirs = {one["learner"] for one in listed(other, limit=200, level=list(RISK_LEVELS))}
+        theirs = {risk["learner"] for risk in listed(other, limit=200, level=list(RISK_LEVELS))}
         ours = listed(mine, limit=200, level=list(RISK_LEVELS))
         assert theirs
-        assert not theirs & {one["learner"] for one in ours}
+        assert not theirs & {row["learner"] for row in ours}
         learner = ours[0]["learner"]
         for answer in (
             other.get("/risks", params={"course_run": COURSE}),
@@ -312,17 +312,19 @@ def test_an_instructor_sees_own_courses_only(console: Served) -> None:
             other.post("/feedback", json={"learner": learner, "course_run": COURSE, "kind": "helped"}),
         ):
             assert_problem(answer, 404)
-        assert {one["course_run"] for one in other.get("/courses").json()} == {
+        assert {course["course_run"] for course in other.get("/courses").json()} == {
             run.course_run for run in PLAN.runs if run.course == PLAN.runs[3].course
         }
-        assert all(one["course_run"] != COURSE for one in other.get("/nudges?limit=200").json()["items"])
+        assert all(
+            decision["course_run"] != COURSE for decision in other.get("/nudges?limit=200").json()["items"]
+        )
 
 
 def test_a_viewer_reads_and_does_not_act(console: Served) -> None:
     with console.client("viewer") as client:
         risk = listed(client, limit=200)[0]
-        said = {"learner": risk["learner"], "course_run": COURSE, "kind": "helped"}
-        assert_problem(client.post("/feedback", json=said), 403)
+        feedback = {"learner": risk["learner"], "course_run": COURSE, "kind": "helped"}
+        assert_problem(client.post("/feedback", json=feedback), 403)
         assert_problem(client.put(f"/learners/{risk['learner']}/preferences", json={}), 403)
 
 
@@ -362,17 +364,17 @@ def test_messages_are_told_by_what_became_of_them(console: Served) -> None:
     with StoreReader(console.store) as reader:
         rows = reader.query(f"{column} AND nudge_id IS NOT NULL", {"run": COURSE}).rows
     with console.client() as client:
-        asked = {"course_run": COURSE}
-        messages = client.get("/interventions", params=asked).json()["messages"]
+        params = {"course_run": COURSE}
+        messages = client.get("/interventions", params=params).json()["messages"]
     assert messages, "no message was decided: it shows nothing"
-    for one in messages:
-        mine = [row for row in rows if row[3] == one["campaign"]]
+    for campaign in messages:
+        mine = [row for row in rows if row[3] == campaign["campaign"]]
         sent = {row[0] for row in mine if row[1] == "send"}
         cancelled = {row[0] for row in mine if row[1] == "cancel"}
-        assert one["decided"] == len(sent)
-        assert one["taken_back"] == len(sent & cancelled)
-        assert one["proposed"] == len({row[0] for row in mine if row[2] == "awaiting_approval"})
-        assert one["delivered"] == 0  # nobody delivers in these tests
+        assert campaign["decided"] == len(sent)
+        assert campaign["taken_back"] == len(sent & cancelled)
+        assert campaign["proposed"] == len({row[0] for row in mine if row[2] == "awaiting_approval"})
+        assert campaign["delivered"] == 0  # nobody delivers in these tests
 
 
 # -- words ----------------------------------------------------------------------------------------------
@@ -381,8 +383,8 @@ def test_messages_are_told_by_what_became_of_them(console: Served) -> None:
 def test_a_word_reaches_the_ledger_and_the_list(console: Served) -> None:
     with console.client() as client:
         risk = listed(client, answered=False, limit=200)[-1]
-        said = {"learner": risk["learner"], "course_run": COURSE, "kind": "in_contact"}
-        answer = client.post("/feedback", json=said)
+        feedback = {"learner": risk["learner"], "course_run": COURSE, "kind": "in_contact"}
+        answer = client.post("/feedback", json=feedback)
         assert answer.status_code == 202
         story = f"/learners/{risk['learner']}/story"
         now = client.get(story, params={"course_run": COURSE}).json()
@@ -390,12 +392,12 @@ def test_a_word_reaches_the_ledger_and_the_list(console: Served) -> None:
 
         def arrived() -> Any:
             words = client.get(story, params={"course_run": COURSE}).json()["words"]
-            return [one for one in words if one["kind"] == "in_contact" and one["arrived"]]
+            return [word for word in words if word["kind"] == "in_contact" and word["arrived"]]
 
         assert len(within(20, arrived)) == 1
-        answered = [one["learner"] for one in listed(client, answered=True, limit=200)]
+        answered = [risk["learner"] for risk in listed(client, answered=True, limit=200)]
         assert risk["learner"] in answered
-        assert risk["learner"] not in [one["learner"] for one in listed(client, answered=False, limit=200)]
+        assert risk["learner"] not in [risk["learner"] for risk in listed(client, answered=False, limit=200)]
 
 
 def test_wishes_reach_the_worker_and_come_back(console: Served) -> None:
@@ -417,8 +419,8 @@ def test_a_console_without_names_and_broker_says_so(bare: Served) -> None:
     with bare.client() as client:
         risk = listed(client, limit=5)[0]
         assert risk["name"] is None
-        said = {"learner": risk["learner"], "course_run": COURSE, "kind": "helped"}
-        assert "not be handed on" in assert_problem(client.post("/feedback", json=said), 503)["detail"]
+        feedback = {"learner": risk["learner"], "course_run": COURSE, "kind": "helped"}
+        assert "not be handed on" in assert_problem(client.post("/feedback", json=feedback), 503)["detail"]
         assert_problem(client.post("/what-if", json={"course_run": COURSE, "features": {}}), 503)
 
 

@@ -60,11 +60,11 @@ def connect(port: int) -> Iterator[Connect]:
 
 def answer(connection: socket.socket) -> bytes:
     """All that comes until the server closes; empty where it cuts off without a word."""
-    found = b""
+    received = b""
     with contextlib.suppress(ConnectionError):
         while piece := connection.recv(65_536):
-            found += piece
-    return found
+            received += piece
+    return received
 
 
 def drip(connection: socket.socket, piece: bytes, pause_s: float) -> float:
@@ -94,17 +94,17 @@ def test_a_head_that_does_not_end_is_refused(connect: Connect) -> None:
     connection = connect()
     with contextlib.suppress(ConnectionError):
         connection.sendall(b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\nX: " + 100_000 * b"a")
-    found = answer(connection)
-    assert not found or found.startswith(b"HTTP/1.1 400")
+    response = answer(connection)
+    assert not response or response.startswith(b"HTTP/1.1 400")
 
 
 def test_a_length_that_is_too_long_is_refused_before_any_of_it_is_read(connect: Connect) -> None:
     connection = connect()
     connection.sendall(WHAT_IF + b"Content-Length: 500000000\r\n\r\n")
-    found = answer(connection)
-    assert found.startswith(b"HTTP/1.1 413")
-    assert b"a body has at most 10,000 bytes" in found
-    assert b"content-security-policy" in found.lower()
+    response = answer(connection)
+    assert response.startswith(b"HTTP/1.1 413")
+    assert b"a body has at most 10,000 bytes" in response
+    assert b"content-security-policy" in response.lower()
 
 
 def test_chunks_without_an_end_are_refused(connect: Connect) -> None:
@@ -116,8 +116,8 @@ def test_chunks_without_an_end_are_refused(connect: Connect) -> None:
 def test_a_body_in_drops_is_refused_in_time(connect: Connect) -> None:
     connection = connect()
     connection.sendall(WHAT_IF + b"Content-Length: 9000\r\n\r\n{")
-    found = answer(connection)
-    assert found.startswith(b"HTTP/1.1 408")
+    response = answer(connection)
+    assert response.startswith(b"HTTP/1.1 408")
     connection = connect()
     connection.sendall(WHAT_IF + b"Content-Length: 9000\r\n\r\n{")
     assert drip(connection, b" ", 0.1) < SLOW
@@ -132,21 +132,21 @@ def test_a_body_of_a_page_that_wants_none_is_bounded_too(connect: Connect) -> No
 def test_one_who_waits_makes_room_for_the_next(connect: Connect) -> None:
     """Many connections that say nothing, and still somebody who asks is answered."""
     idle = [connect() for _ in range(4 * Quick.most)]
-    for place in range(Quick.most):
+    for number in range(Quick.most):
         connection = connect()
         connection.sendall(HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        assert answer(connection).startswith(b"HTTP/1.1 200"), place
-    assert [answer(one) for one in idle] == [b""] * len(idle)
+        assert answer(connection).startswith(b"HTTP/1.1 200"), number
+    assert [answer(connection) for connection in idle] == [b""] * len(idle)
 
 
 def test_an_answer_that_nobody_takes_is_not_kept(port: int) -> None:
     """A thousand requests for a long page, none of whose answers is read."""
-    asked = b"GET /static/vendor/echarts.common.min.js HTTP/1.1\r\nHost: a\r\n\r\n"
+    request = b"GET /static/vendor/echarts.common.min.js HTTP/1.1\r\nHost: a\r\n\r\n"
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(SLOW)
         connection.connect(("127.0.0.1", port))
-        assert drip(connection, asked, 0.1) < SLOW
+        assert drip(connection, request, 0.1) < SLOW
 
 
 def test_what_is_within_the_bounds_is_asked_for_a_key(connect: Connect) -> None:

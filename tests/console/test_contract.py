@@ -24,7 +24,7 @@ BEYOND_SCHEMAS = ("/api/v1/risks", "/api/v1/nudges", "/api/v1/what-if")
 def test_it_keeps_its_word(console: Served) -> None:
     """No 5xx, nothing undocumented, bodies as described, wrong input refused, no way around the key."""
     parts, plenty = console.app.state.service.parts, Limit(rate=1e6, burst=10**6)
-    asked = []
+    operations = []
     with served(create_app(parts, keys(), per_key=plenty, per_stranger=plenty)) as url:
         schema = schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json")
         for result in schema.exclude(path=STREAM).get_all_operations():  # the stream does not end
@@ -33,9 +33,9 @@ def test_it_keeps_its_word(console: Served) -> None:
             for mode in GenerationMode:
                 nothing_to_get_wrong = mode is GenerationMode.NEGATIVE and not _takes(operation)
                 if not nothing_to_get_wrong:
-                    asked.append(f"{operation.label} {mode.value}")
+                    operations.append(f"{operation.label} {mode.value}")
                     _ask(operation, mode)
-    assert len(asked) >= 20
+    assert len(operations) >= 20
 
 
 def _takes(operation: Any) -> bool:

@@ -50,22 +50,22 @@ class Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
+        values = {name: value or "" for name, value in attrs}
         if tag in ("a", "link"):
-            self.links.append(found["href"])
-        elif tag in ("script", "img") and "src" in found:
-            self.links.append(found["src"])
+            self.links.append(values["href"])
+        elif tag in ("script", "img") and "src" in values:
+            self.links.append(values["src"])
         elif tag == "form":
-            self.forms.append(Form(found.get("action", ""), found.get("method", "get")))
+            self.forms.append(Form(values.get("action", ""), values.get("method", "get")))
         elif tag == "input":
-            self.forms[-1].fields[found["name"]] = [found.get("value", "")]
+            self.forms[-1].fields[values["name"]] = [values.get("value", "")]
         elif tag == "select":
-            self._select = found["name"]
+            self._select = values["name"]
             self.forms[-1].fields[self._select] = []
         elif tag == "option":
-            self.forms[-1].fields[self._select].append(found["value"])
+            self.forms[-1].fields[self._select].append(values["value"])
         elif tag == "button":
-            self.forms[-1].buttons.append((found.get("name", ""), found.get("value", "")))
+            self.forms[-1].buttons.append((values.get("name", ""), values.get("value", "")))
 
 
 @dataclass(slots=True)
@@ -99,8 +99,8 @@ class Crawler:
         assert not parts.netloc, f"{link} leads elsewhere"
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         alike = [sort for sort in ALIKE if sort in path]
-        known = [*self.seen, *self.waiting]
-        if path not in known and all(sum(sort in one for one in known) < ALIKE[sort] for sort in alike):
+        paths = [*self.seen, *self.waiting]
+        if path not in paths and all(sum(sort in other for other in paths) < ALIKE[sort] for sort in alike):
             self.waiting.append(path)
 
     def _try(self, path: str, form: Form) -> None:

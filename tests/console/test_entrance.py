@@ -40,11 +40,11 @@ def sign_in(client: httpx.Client, key: str = KEY, **headers: str) -> httpx.Respo
 @pytest.mark.parametrize("path", ["/courses", f"/course?run={COURSE}", "/?level=high&order=changed", "/"])
 def test_a_link_into_the_middle_is_there_after_the_sign_in(console: Served, path: str) -> None:
     with httpx.Client(base_url=console.url, headers={"Origin": console.url}, timeout=20) as client:
-        asked = client.get(path)
-        assert asked.status_code == 303
-        page = client.get(asked.headers["location"])
+        response = client.get(path)
+        assert response.status_code == 303
+        page = client.get(response.headers["location"])
         assert page.status_code == 200
-        wanted = dict(httpx.URL(asked.headers["location"]).params).get("next", "/")
+        wanted = dict(httpx.URL(response.headers["location"]).params).get("next", "/")
         assert wanted == path
         wrong = client.post("/login", data={"key": "hr_wrong", "next": wanted})
         assert wrong.status_code == 401
@@ -100,20 +100,20 @@ def test_somebody_s_wrong_keys_behind_a_proxy_lock_out_nobody_else() -> None:
     with entrance(proxies="10.0.0.1") as client:  # whom nobody named is not believed
         origin = str(client.base_url).rstrip("/")
         guesses = [
-            sign_in(client, "hr_wrong", Origin=origin, X_Forwarded_For=f"192.0.2.{place}").status_code
-            for place in range(4)
+            sign_in(client, "hr_wrong", Origin=origin, X_Forwarded_For=f"192.0.2.{number}").status_code
+            for number in range(4)
         ]
         assert guesses == [401, 401, 401, 429]
 
 
 def test_processes_that_share_a_secret_share_sessions() -> None:
     secret = 40 * "s"
-    with entrance(secret=secret) as one, entrance(secret=secret) as two, entrance() as three:
-        answer = sign_in(one, Origin=str(one.base_url).rstrip("/"))
+    with entrance(secret=secret) as first, entrance(secret=secret) as second, entrance() as other:
+        answer = sign_in(first, Origin=str(first.base_url).rstrip("/"))
         cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
-        assert one.get("/api/v1/me", headers=cookie).json()["name"] == "Ada Byron"
-        assert two.get("/api/v1/me", headers=cookie).json()["name"] == "Ada Byron"
-        assert three.get("/api/v1/me", headers=cookie).status_code == 401
+        assert first.get("/api/v1/me", headers=cookie).json()["name"] == "Ada Byron"
+        assert second.get("/api/v1/me", headers=cookie).json()["name"] == "Ada Byron"
+        assert other.get("/api/v1/me", headers=cookie).status_code == 401
 
 
 def test_a_secret_that_is_too_short_stops_the_start() -> None:

@@ -27,7 +27,7 @@ def described() -> Schema:
 
 
 def operations(described: Schema) -> list[Schema]:
-    return [one for path in described["paths"].values() for one in path.values()]
+    return [operation for path in described["paths"].values() for operation in path.values()]
 
 
 def told(operation: Schema) -> Iterator[tuple[str, Schema]]:
@@ -42,44 +42,46 @@ def told(operation: Schema) -> Iterator[tuple[str, Schema]]:
             yield f"answer {status}", content
 
 
-def has_example(schema: Schema, known: Schema) -> bool:
+def has_example(schema: Schema, schemas: Schema) -> bool:
     """Whether it has one, or what it consists of has."""
     if "example" in schema or schema.get("examples"):
         return True
     if "$ref" in schema:
-        return has_example(known[schema["$ref"].rpartition("/")[2]], known)
-    return any(has_example(schema[part], known) for part in ("schema", "items") if part in schema)
+        return has_example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    return any(has_example(schema[part], schemas) for part in ("schema", "items") if part in schema)
 
 
 def test_every_operation_has_examples(described: Schema) -> None:
-    found = operations(described)
-    assert len(found) >= 17
-    assert all(one["summary"] for one in found)
-    known = described["components"]["schemas"]
+    all_operations = operations(described)
+    assert len(all_operations) >= 17
+    assert all(operation["summary"] for operation in all_operations)
+    schemas = described["components"]["schemas"]
     lacking = [
-        f"{one['operationId']}: {what}"
-        for one in found
-        for what, schema in told(one)
-        if not has_example(schema, known)
+        f"{operation['operationId']}: {what}"
+        for operation in all_operations
+        for what, schema in told(operation)
+        if not has_example(schema, schemas)
     ]
     assert lacking == []
     assert described["components"]["securitySchemes"]["HTTPBearer"]
 
 
 def test_what_has_none_is_found() -> None:
-    known = {"Bare": {"type": "object"}}
+    schemas = {"Bare": {"type": "object"}}
     for schema in ({"type": "string"}, {"$ref": "#/Bare"}, {"schema": {"items": {"$ref": "#/Bare"}}}):
-        assert not has_example(schema, known)
+        assert not has_example(schema, schemas)
 
 
 MODELS = [
-    one
-    for one in (*vars(models).values(), Problem, Verdict)
-    if isinstance(one, type) and issubclass(one, BaseModel) and one.model_config.get("json_schema_extra")
+    value
+    for value in (*vars(models).values(), Problem, Verdict)
+    if isinstance(value, type)
+    and issubclass(value, BaseModel)
+    and value.model_config.get("json_schema_extra")
 ]
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_an_example_is_one_of_its_model(model: type[BaseModel]) -> None:
     """What a client's author would write a mock from: no field too many, none too few."""
     extra = model.model_config["json_schema_extra"]
@@ -87,10 +89,10 @@ def test_an_example_is_one_of_its_model(model: type[BaseModel]) -> None:
     shown = extra["examples"]
     assert isinstance(shown, list)
     assert shown
-    takes = model in (models.Said, models.Wishes, models.Question, Verdict)
+    is_request = model in (models.InstructorFeedback, models.PreferencesUpdate, models.Question, Verdict)
     for example in shown:
-        found = model.model_validate(example)
-        assert found.model_dump(mode="json", exclude_unset=takes) == example
+        value = model.model_validate(example)
+        assert value.model_dump(mode="json", exclude_unset=is_request) == example
 
 
 def test_the_cursors_shown_are_cursors() -> None:

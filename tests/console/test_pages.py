@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, e
 
 from console.app import create_app
 from console.models import Risk
-from console.pages.reasons import Help, help_of, muted_before
+from console.pages.reasons import ReliefHint, help_of, muted_before
 from console.pages.rendering import likely
 from console.parts import Parts
 from console.queries import nudges
@@ -46,7 +46,7 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium. For this module alone: Playwright's loop must not meet other tests'."""
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    path = next((program for name in NAMES if (program := shutil.which(name))), None)
     if path is None:
         lacking("browser", f"none of {', '.join(NAMES)} is installed")
     expect.set_options(timeout=PATIENCE_MS)
@@ -83,7 +83,7 @@ def context_of(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     yield make
     for context in opened:
         context.close()
-    assert [one for one in complaints if not any(words in one for words in MEANT)] == []
+    assert [complaint for complaint in complaints if not any(words in complaint for words in MEANT)] == []
 
 
 @pytest.fixture
@@ -110,8 +110,8 @@ def learner(console: Served) -> str:
     """The path of a learner's page who has a story to tell."""
     with console.client() as client:
         items = client.get("/risks", params={"order": "probability"}).json()["items"]
-    found = next(one for one in items if one["changed_on"])
-    return f"/learners/{found['learner']}?run={COURSE}"
+    changed = next(item for item in items if item["changed_on"])
+    return f"/learners/{changed['learner']}?run={COURSE}"
 
 
 @pytest.fixture(scope="module")
@@ -129,19 +129,19 @@ def another_proposal(console: Served) -> Iterator[str]:
 
 
 @contextmanager
-def proposed(console: Served, name: str, place: int) -> Iterator[str]:
+def proposed(console: Served, name: str, index: int) -> Iterator[str]:
     """A nudge that waits for a yes, as the ledger has it under a campaign that asks for one."""
     with console.client() as client:
-        found = client.get("/risks", params={"order": "probability"}).json()
-    willing = [one for one in found["items"] if one["unwanted"] is None]  # others are not to be written to
+        page = client.get("/risks", params={"order": "probability"}).json()
+    willing = [risk for risk in page["items"] if risk["unwanted"] is None]  # others are not to be written to
     assert console.rig is not None
     row = {
         "decision_id": f"d-{name}",
         "risk_change_id": f"r-{name}",
         "nudge_id": f"n-{name}",
-        "learner": willing[place]["learner"],
+        "learner": willing[index]["learner"],
         "course_run": COURSE,
-        "decided_at": datetime.combine(date.fromisoformat(found["as_of"]), datetime.min.time(), UTC),
+        "decided_at": datetime.combine(date.fromisoformat(page["as_of"]), datetime.min.time(), UTC),
         "send_at": None,
         "decision": "hold",
         "reason": "awaiting_approval",
@@ -160,12 +160,12 @@ def proposed(console: Served, name: str, place: int) -> Iterator[str]:
 
 def serious(page: Page) -> list[str]:
     """What axe-core finds serious or worse on a page, a line each."""
-    found = Axe().run(page).response["violations"]
+    violations = Axe().run(page).response["violations"]
     return [
-        f"{one['id']}: {node['html'][:120]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
+        f"{violation['id']}: {node['html'][:120]}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
     ]
 
 
@@ -212,7 +212,7 @@ def test_only_a_key_opens_the_page(context_of: Callable[..., BrowserContext], co
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Courses")
     cookies = page.context.cookies()
-    assert [(one["httpOnly"], one["sameSite"]) for one in cookies] == [(True, "Lax")]
+    assert [(cookie["httpOnly"], cookie["sameSite"]) for cookie in cookies] == [(True, "Lax")]
     page.get_by_role("button", name="Sign out").click()
     page.goto("/")
     expect(page).to_have_url(f"{console.url}/login")
@@ -223,7 +223,7 @@ def test_today_is_the_api_s_list_and_its_filters_work(open_page: Open, console: 
         items = client.get("/risks", params={"limit": 20}).json()["items"]
         high = client.get("/risks", params={"limit": 20, "level": "high"}).json()["items"]
     page = open_page()
-    assert page.locator(".card h3 a").all_text_contents() == [one["name"] for one in items]
+    assert page.locator(".card h3 a").all_text_contents() == [item["name"] for item in items]
     first = page.locator(".card").first
     for reason in items[0]["reasons"][:3]:
         expect(first).to_contain_text(muted_before(reason["text"]).striptags())
@@ -231,14 +231,14 @@ def test_today_is_the_api_s_list_and_its_filters_work(open_page: Open, console: 
     page.locator("#f-level").select_option("high")
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(f"{console.url}/?course_run=&level=high&order=urgency")
-    assert page.locator(".card h3 a").all_text_contents() == [one["name"] for one in high]
+    assert page.locator(".card h3 a").all_text_contents() == [risk["name"] for risk in high]
 
 
 def test_a_learner_s_page_says_what_would_bring_the_risk_down(open_page: Open, console: Served) -> None:
     with console.client() as client:
         items = client.get("/risks", params={"limit": 200}).json()["items"]
-    risks = [Risk.model_validate(one) for one in items]
-    risk = max(risks, key=lambda one: len(helps(one)))
+    risks = [Risk.model_validate(item) for item in items]
+    risk = max(risks, key=lambda candidate: len(helps(candidate)))
     assert helps(risk), "nothing would help anybody: it shows nothing"
     for scheme in ("light", "dark"):
         page = open_page(f"/learners/{risk.learner}?run={COURSE}", color_scheme=scheme, viewport=PHONE)
@@ -250,7 +250,7 @@ def test_a_learner_s_page_says_what_would_bring_the_risk_down(open_page: Open, c
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def helps(risk: Risk) -> list[Help]:
+def helps(risk: Risk) -> list[ReliefHint]:
     return [help_ for reason in risk.reasons if (help_ := help_of(reason, risk)) is not None]
 
 
@@ -287,8 +287,8 @@ def test_a_page_that_still_loads_leaves_the_focus_where_it_was_taken(open_page: 
     page.keyboard.press("Enter")
     expect(page.locator("#content")).to_be_focused()
     page.keyboard.press("Tab")
-    taken = page.locator("#content a").first
-    expect(taken).to_be_focused()
+    focused = page.locator("#content a").first
+    expect(focused).to_be_focused()
     assert held, "every script has come: it shows nothing"
     released.set()
     for route in held:
@@ -297,18 +297,18 @@ def test_a_page_that_still_loads_leaves_the_focus_where_it_was_taken(open_page: 
     expect(page.locator("#live")).to_have_class("live on")
     for chart in page.locator("[data-chart]").all():
         expect(chart.locator("canvas")).to_be_visible()
-    expect(taken).to_be_focused()
+    expect(focused).to_be_focused()
 
 
 def test_only_a_page_with_charts_asks_for_their_library(open_page: Open, learner: str) -> None:
-    page, asked = open_page(), list[str]()
-    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    page, requested = open_page(), list[str]()
+    page.on("request", lambda request: requested.append(urlsplit(request.url).path))
     library = "/static/vendor/echarts.common.min.js"
     for path, wanted in {"/": False, "/courses": False, learner: True, f"/course?run={COURSE}": True}.items():
-        asked.clear()
+        requested.clear()
         page.goto(path)
         expect(page.locator("#live")).to_have_class("live on")
-        assert (library in asked) == wanted, path
+        assert (library in requested) == wanted, path
 
 
 def press_on(page: Page, wanted: Locator, key: str = "Tab") -> None:
@@ -367,10 +367,10 @@ def test_forms_work_without_scripts(open_page: Open) -> None:
 def test_a_page_counts_what_waits_and_asks_for_no_more(
     open_page: Open, console: Served, proposal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, rows = list[str](), Readers.rows
+    queries, rows = list[str](), Readers.rows
 
     def noted(readers: Readers, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        asked.append(sql)
+        queries.append(sql)
         return rows(readers, sql, params)
 
     with proposed(console, "waits-also", 3) as another, console.client() as client:
@@ -378,9 +378,9 @@ def test_a_page_counts_what_waits_and_asks_for_no_more(
         monkeypatch.setattr(Readers, "rows", noted)
         page.goto("/courses")
         expect(page.locator("nav .count")).to_have_text("2 waiting")
-        assert nudges.HOW_MANY_WAIT in asked
-        assert not {nudges.WAITING, nudges.REASONS} & {*asked}
-        waiting = {one["nudge_id"] for one in client.get("/nudges/waiting").json()}
+        assert nudges.COUNT_WAITING in queries
+        assert not {nudges.WAITING, nudges.REASONS} & {*queries}
+        waiting = {proposal["nudge_id"] for proposal in client.get("/nudges/waiting").json()}
         assert waiting == {proposal, another}
         assert client.post(f"/nudges/{another}/verdict", json={"verdict": "declined"}).is_success
         page.reload()  # the answer is still on its way into the store
@@ -411,12 +411,12 @@ def test_a_page_follows_the_store(open_page: Open, console: Served) -> None:
     with StoreReader(console.store) as reader:
         newest = reader.query("SELECT max(day) FROM engagement_daily").rows[0][0]
     day = newest + timedelta(days=1)
-    at = datetime.combine(day, datetime.min.time(), UTC)
+    occurred_at = datetime.combine(day, datetime.min.time(), UTC)
     change = {
         "risk_change_id": "live",
         "learner": learner,
         "course_run": COURSE,
-        "occurred_at": at,
+        "occurred_at": occurred_at,
         "day": day,
         "previous_level": "low",
         "level": "high",

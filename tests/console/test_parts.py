@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console import access
-from console.access import AccessError, KeyRing, entry, hashed, make_key, read_keys
+from console.access import AccessError, KeyRing, entry, hash_key, make_key, read_keys
 from console.conditional import matches
 from console.errors import ProblemError
 from console.limits import Buckets, Limit
-from console.models import Risk, Why, Word
+from console.models import FeedbackEvent, Risk, RiskReason
 from console.pages.reasons import help_of, most_help, muted_before
-from console.pages.rendering import ago, data, likely, moved, percent, shade
-from console.pages.routes import own
-from console.pages.urgency import parts
+from console.pages.rendering import ago, json_script, level_change, likely, percent, shade
+from console.pages.routes import own_path
+from console.pages.urgency import sections
 from console.queries import cursors
 from console.sessions import SESSION_S, Sessions
-from console.steps import ANY, GETTING_BETTER, STEPS, step_for, step_of
+from console.steps import DEFAULT_STEP, ENCOURAGE, STEPS, step_for, step_of
 from schemas.risk import RISK_LEVELS, RiskLevel
 
 
@@ -82,16 +82,16 @@ def test_sessions_end() -> None:
     key = make_key("a", "viewer", [])[1]
     ring = KeyRing([key])
     sessions, others = Sessions(ring, 32 * "s", clock), Sessions(ring, 32 * "s", clock)
-    one, two = sessions.begin(key), sessions.begin(key)
-    assert one != two
-    assert sessions.find(one) == sessions.find(two) == others.find(one) == key
-    sessions.end(one)
-    assert sessions.find(one) is None
-    assert Sessions(KeyRing([]), 32 * "s", clock).find(two) is None  # the key is in the file no more
-    assert Sessions(ring, 32 * "t", clock).find(two) is None
-    assert Sessions(ring, clock=clock).find(two) is None  # a process with a secret of its own
+    first, second = sessions.begin(key), sessions.begin(key)
+    assert first != second
+    assert sessions.find(first) == sessions.find(second) == others.find(first) == key
+    sessions.end(first)
+    assert sessions.find(first) is None
+    assert Sessions(KeyRing([]), 32 * "s", clock).find(second) is None  # the key is in the file no more
+    assert Sessions(ring, 32 * "t", clock).find(second) is None
+    assert Sessions(ring, clock=clock).find(second) is None  # a process with a secret of its own
     clock.now = SESSION_S + 1
-    assert sessions.find(two) is None
+    assert sessions.find(second) is None
     with pytest.raises(ValueError, match="has 5 characters; expected at least 32"):
         Sessions(ring, "short")
 
@@ -108,22 +108,22 @@ def test_nobody_makes_a_session_up(text: str, place: int, sign: str) -> None:
 
 
 def test_the_file_of_keys_is_read_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "LOOK_S", 0.0)
-    (one, kept), (two, added) = make_key("one", "viewer", []), make_key("two", "admin", [])
+    monkeypatch.setattr(access, "CHECK_EVERY_S", 0.0)
+    (first, kept), (second, added) = make_key("one", "viewer", []), make_key("two", "admin", [])
     file = tmp_path / "keys.toml"
     file.write_text(entry(kept))
     ring = KeyRing.of_file(file)
     sessions = Sessions(ring, 32 * "s")
     cookie = sessions.begin(kept)
-    assert (ring.find(one), ring.find(two), sessions.find(cookie)) == (kept, None, kept)
+    assert (ring.find(first), ring.find(second), sessions.find(cookie)) == (kept, None, kept)
     file.write_text(entry(kept) + "nonsense")
-    assert ring.find(one) == kept  # a file that is wrong takes nobody's key
+    assert ring.find(first) == kept  # a file that is wrong takes nobody's key
     file.write_text(entry(added))
-    assert (ring.find(one), ring.find(two), sessions.find(cookie)) == (None, added, None)
+    assert (ring.find(first), ring.find(second), sessions.find(cookie)) == (None, added, None)
     file.write_text(entry(kept.model_copy(update={"role": "admin"})))
-    found = sessions.find(cookie)
-    assert found is not None
-    assert found.role == "admin"
+    changed_key = sessions.find(cookie)
+    assert changed_key is not None
+    assert changed_key.role == "admin"
     file.unlink()
     assert sessions.find(cookie) is not None
 
@@ -131,20 +131,20 @@ def test_the_file_of_keys_is_read_when_it_changes(tmp_path: Path, monkeypatch: p
 @given(st.text(max_size=30) | st.text("/\\\t\n\r :@.?#%aehpt", max_size=12).map(lambda text: "/" + text))
 def test_a_form_leads_to_our_own_pages_alone(path: str) -> None:
     """By what browsers make of an address: they drop tabs and ends of lines, and turn ``\\`` round."""
-    seen = re.sub(r"[\t\n\r]", "", own(path).strip()).replace("\\", "/")
-    assert urlsplit(urljoin("http://console.example/login", seen)).netloc == "console.example"
-    assert own("/learners/ab?run=BBB%2F2014B&x=1#top") == "/learners/ab?run=BBB%2F2014B&x=1#top"
+    resolved = re.sub(r"[\t\n\r]", "", own_path(path).strip()).replace("\\", "/")
+    assert urlsplit(urljoin("http://console.example/login", resolved)).netloc == "console.example"
+    assert own_path("/learners/ab?run=BBB%2F2014B&x=1#top") == "/learners/ab?run=BBB%2F2014B&x=1#top"
 
 
 def test_a_bucket_empties_and_fills() -> None:
     clock = Clock()
     buckets = Buckets(Limit(rate=2, burst=3), clock)
-    assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 1]
-    assert buckets.take("b") == 0
+    assert [buckets.acquire("a") for _ in range(4)] == [0, 0, 0, 1]
+    assert buckets.acquire("b") == 0
     clock.now = 0.5
-    assert [buckets.take("a") for _ in range(2)] == [0, 1]
+    assert [buckets.acquire("a") for _ in range(2)] == [0, 1]
     clock.now = 1000
-    assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 1]
+    assert [buckets.acquire("a") for _ in range(4)] == [0, 0, 0, 1]
 
 
 def test_a_cursor_comes_back_for_its_order_alone() -> None:
@@ -168,11 +168,17 @@ def test_values_in_words() -> None:
     assert [ago(date(2026, 5, day), today) for day in (11, 10, 6)] == ["today", "yesterday", "5 days ago"]
     assert percent(0.876) == "88\N{NO-BREAK SPACE}%"
     assert percent(None) == "–"
-    assert [likely(one)[:-2] for one in (0.0, 0.004, 0.876, 0.996, 1.0)] == ["1", "1", "88", "99", "99"]
+    assert [likely(probability)[:-2] for probability in (0.0, 0.004, 0.876, 0.996, 1.0)] == [
+        "1",
+        "1",
+        "88",
+        "99",
+        "99",
+    ]
     assert [shade(number, 100) for number in (0, 1, 100)] == [0, 2, 9]
     assert muted_before("<b> (before: <i>)") == '&lt;b&gt; <span class="meta">(before: &lt;i&gt;)</span>'
     assert muted_before("<b>") == "&lt;b&gt;"
-    assert "</script" not in data({"x": "</script><b>&"})
+    assert "</script" not in json_script({"x": "</script><b>&"})
 
 
 DIFFER = "differ by 0.5 from week to week (before: 2.0)"
@@ -236,35 +242,39 @@ TYPICAL = "as for a typical learner of the course"
     ],
 )
 def test_what_would_help_is_said_in_few_words(text: str, relief: str, shown: str) -> None:
-    found = help_of(Why(text=text, contribution=1.0, relief=relief), listed("high", 0))
-    assert found is not None
-    assert (found.how, f"{found.probability:.0%}") == (shown, relief.split()[-2] + "%")
+    hint = help_of(RiskReason(text=text, contribution=1.0, relief=relief), listed("high", 0))
+    assert hint is not None
+    assert (hint.how, f"{hint.probability:.0%}") == (shown, relief.split()[-2] + "%")
 
 
 def test_what_would_help_most_is_below_what_is_estimated_now() -> None:
-    whys = [
-        Why(text="no clicks", contribution=2.0, relief=None),
-        Why(text="no activity", contribution=1.0, relief="active again: 80 %"),
-        Why(text="all missed", contribution=0.5, relief=f"{TYPICAL} (none missed): 65 %"),
+    reasons = [
+        RiskReason(text="no clicks", contribution=2.0, relief=None),
+        RiskReason(text="no activity", contribution=1.0, relief="active again: 80 %"),
+        RiskReason(text="all missed", contribution=0.5, relief=f"{TYPICAL} (none missed): 65 %"),
     ]
     shown = {
-        now: most_help(listed("high", 0).model_copy(update={"reasons": whys, "probability": now}))
+        now: most_help(listed("high", 0).model_copy(update={"reasons": reasons, "probability": now}))
         for now in (0.9, 0.655, 0.65)
     }
-    assert [one and one.probability for one in shown.values()] == [0.65, 0.65, None]
+    assert [hint and hint.probability for hint in shown.values()] == [0.65, 0.65, None]
     assert most_help(listed("high", 0)) is None
 
 
 def test_every_step_can_be_reached() -> None:
     reached = {step_for(beginnings[-1] + "_7") for beginnings, _ in STEPS}
     assert reached == {words for _, words in STEPS}
-    assert step_for("") == ANY
-    assert hashed("a") != hashed("b")
+    assert step_for("") == DEFAULT_STEP
+    assert hash_key("a") != hash_key("b")
 
 
 def listed(level: str, days: int | None, *, was: str = "medium", answered: bool = False) -> Risk:
     day = date(2026, 5, 15)
-    word = Word(kind="helped", at=datetime(2026, 5, 15, tzinfo=UTC), course_run="a/1") if answered else None
+    word = (
+        FeedbackEvent(kind="helped", at=datetime(2026, 5, 15, tzinfo=UTC), course_run="a/1")
+        if answered
+        else None
+    )
     changed = None if days is None else day - timedelta(days=days)
     return Risk.model_validate(
         {
@@ -293,8 +303,8 @@ def test_today_is_cut_where_what_is_new_ends() -> None:
         listed("medium", 3, was="high"),
         listed("high", 0, answered=True),
     ]
-    found = [(part.title, len(part.risks)) for part in parts(page, "urgency", date(2026, 5, 15))]
-    assert found == [
+    lengths = [(part.title, len(part.risks)) for part in sections(page, "urgency", date(2026, 5, 15))]
+    assert lengths == [
         ("New at high risk since yesterday", 2),
         ("New at high risk this week", 2),
         ("At high risk for longer", 2),
@@ -302,7 +312,7 @@ def test_today_is_cut_where_what_is_new_ends() -> None:
         ("Fell to medium risk", 1),
         ("Already answered", 1),
     ]
-    assert [len(part.risks) for part in parts(page, "probability", date(2026, 5, 15))] == [len(page)]
+    assert [len(part.risks) for part in sections(page, "probability", date(2026, 5, 15))] == [len(page)]
 
 
 LEVEL = st.sampled_from(RISK_LEVELS)
@@ -324,15 +334,15 @@ def test_what_a_card_says_of_a_change_agrees_with_the_levels_and_the_numbers(
         previous_level=previous,
         previous_probability=before,
     )
-    words, step = moved(risk), step_of(risk, [feature] if feature else [])
+    words, step = level_change(risk), step_of(risk, [feature] if feature else [])
     ranks = RISK_LEVELS.index(level), RISK_LEVELS.index(previous)
     assert words.startswith("Rose") == (ranks[0] > ranks[1])
     assert words.startswith("Fell") == (ranks[0] < ranks[1])
-    if step == GETTING_BETTER:
+    if step == ENCOURAGE:
         assert words.startswith("Fell")
         assert probability <= before
     assert (step == "") == (level == "low")
-    (part,) = parts([risk], "urgency", date(2026, 3, 2))
+    (part,) = sections([risk], "urgency", date(2026, 3, 2))
     assert not (part.title.startswith(("Rose", "New at high")) and words.startswith("Fell"))
     assert not (part.title.startswith("Fell") and words.startswith("Rose"))
 
@@ -347,5 +357,5 @@ def test_who_has_not_changed_is_not_said_to_have(probability: float, feature: st
         level="medium",
         model_state="serving",
     )
-    assert moved(risk) == "No change since the course began"
+    assert level_change(risk) == "No change since the course began"
     assert step_of(risk, [feature]) == step_for(feature)

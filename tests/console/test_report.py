@@ -37,9 +37,9 @@ class Needs(HTMLParser):
 @pytest.fixture(scope="module")
 def page(console: Served) -> str:
     readers = Readers(console.store)
-    found = weekly(readers, COURSE, WEEK, console.app.state.service.parts.directory)
+    html = weekly(readers, COURSE, WEEK, console.app.state.service.parts.directory)
     readers.close()
-    return found
+    return html
 
 
 def words(page: str) -> str:
@@ -79,8 +79,8 @@ def test_it_tells_the_week(page: str, console: Served) -> None:
         assert muted_before(reasons[0]).striptags() in text
     helped = [min(map(share, filter(None, reliefs))) for _, _, reliefs in rose if any(reliefs)]
     assert helped, "nothing would help anybody: it shows nothing"
-    said = re.findall(r"would bring it down to (\d+)", text)
-    assert sorted(map(int, said)) == sorted(helped)  # of each learner what would help most, once
+    percentages = re.findall(r"would bring it down to (\d+)", text)
+    assert sorted(map(int, percentages)) == sorted(helped)  # of each learner what would help most, once
 
 
 def share(relief: str) -> int:
@@ -91,7 +91,7 @@ def share(relief: str) -> int:
 def test_a_long_list_is_cut_and_still_counted(console: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     readers = Readers(console.store)
     whole = words(weekly(readers, COURSE, WEEK))
-    monkeypatch.setattr("console.report.LISTED", 1)
+    monkeypatch.setattr("console.report.MAX_LISTED", 1)
     cut = words(weekly(readers, COURSE, WEEK))
     readers.close()
     counted = re.search(r"newly at high risk (\d+) ", whole)
@@ -118,12 +118,12 @@ def test_the_command_writes_it(
     monkeypatch.setenv("HOMEROOM_STORE", str(console.store))
     monkeypatch.setenv("HOMEROOM_STORE_PASSWORD", console.store.password)
     out = tmp_path / "week.html"
-    asked = ["report", "--course", COURSE, "--week", str(WEEK), "--out", str(out)]
-    done = CliRunner().invoke(cli.app, asked)
+    arguments = ["report", "--course", COURSE, "--week", str(WEEK), "--out", str(out)]
+    done = CliRunner().invoke(cli.app, arguments)
     assert done.exit_code == 0, done.output
     assert f"{COURSE}, week {WEEK}" in words(out.read_text(encoding="utf-8"))
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(cli.app, asked[:-2])
+    done = CliRunner().invoke(cli.app, arguments[:-2])
     assert done.exit_code == 0, done.output
     file = f"{COURSE.replace('/', '-')}-week-{WEEK}.html"
     assert file in done.output

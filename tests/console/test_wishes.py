@@ -18,12 +18,12 @@ from tests.console.test_api import assert_problem, listed, within
 WORDS = "Wants no messages by email, since "
 
 
-def tell(console: Served, learner: str, seconds: int, **said: Any) -> None:
+def tell(console: Served, learner: str, seconds: int, **wish: Any) -> None:
     """A word of another system on the feedback topic, so many seconds after the store's now."""
     service = console.app.state.service
-    at = service.scope.now() + timedelta(seconds=seconds)
+    occurred_at = service.scope.now() + timedelta(seconds=seconds)
     message = {"event_id": f"{learner}-{seconds}", "learner": service.people.person(learner).learner}
-    service.parts.outbox.publish({**message, "occurred_at": at, **said})
+    service.parts.outbox.publish({**message, "occurred_at": occurred_at, **wish})
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +49,22 @@ def test_it_is_told_wherever_somebody_might_write(
 ) -> None:
     run = {"course_run": COURSE}
     with console.client() as client:
-        known = client.get(f"/learners/{learner}/preferences").json()
-        risk = next(one for one in listed(client, limit=200) if one["learner"] == learner)
+        preferences = client.get(f"/learners/{learner}/preferences").json()
+        risk = next(candidate for candidate in listed(client, limit=200) if candidate["learner"] == learner)
         story = client.get(f"/learners/{learner}/story", params=run).json()
         now = client.get(f"/learners/{learner}").json()["risks"]
         ledger = client.get("/nudges", params=run | {"limit": 200}).json()["items"]
-    assert (known["opted_out"], known["suppressed"], list(known["since"])) == (["email"], False, ["email"])
+    assert (preferences["opted_out"], preferences["suppressed"], list(preferences["since"])) == (
+        ["email"],
+        False,
+        ["email"],
+    )
     for shown in (risk, story["risk"], now[0]):
         assert shown["unwanted"]["opted_out"] == ["email"]
         assert shown["step"] == NOT_IN_WRITING
-    told = [one["unwanted"] for one in ledger if one["learner"] == learner]
-    assert told, "nothing was decided on this learner: it shows nothing"
-    assert all(one["opted_out"] == ["email"] for one in told)
+    restrictions = [decision["unwanted"] for decision in ledger if decision["learner"] == learner]
+    assert restrictions, "nothing was decided on this learner: it shows nothing"
+    assert all(restriction["opted_out"] == ["email"] for restriction in restrictions)
     page = visitor.get(f"/learners/{learner}", params={"run": COURSE}).text
     assert WORDS in page
     assert NOT_IN_WRITING in page
@@ -80,8 +84,8 @@ def test_nobody_else_takes_it_back(console: Served, learner: str) -> None:
 
     def wishes() -> list[dict[str, Any]]:
         with console.client() as client:
-            found = client.get(f"{path}/story", params={"course_run": COURSE}).json()["wishes"]
-        return list(found)
+            changes = client.get(f"{path}/story", params={"course_run": COURSE}).json()["wishes"]
+        return list(changes)
 
     with console.client() as client, console.client("admin") as admin:
         opened: dict[str, list[str]] = {"opted_out": []}
@@ -102,7 +106,7 @@ def test_nobody_else_takes_it_back(console: Served, learner: str) -> None:
             tell(console, learner, seconds, type="preferences", opted_out=[], **who)
         within(20, lambda: len(wishes()) == 4)
         assert client.get(f"{path}/preferences").json()["opted_out"] == ["email"]
-        assert [one["withheld"] for one in wishes()] == [["email"]] * 3 + [[]]
+        assert [wish["withheld"] for wish in wishes()] == [["email"]] * 3 + [[]]
         reason = "asked by telephone on Monday"
         answer = admin.put(f"{path}/preferences", json=opened | {"reason": reason})
         assert answer.status_code == 202

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from cli.wiring.notifier import load_notifier, place_of
-from notifier.delivery import Patience
+from notifier.delivery import RetryTiming
 from notifier.metrics import Metrics
 from notifier.pacing import Backoff
 from notifier.service import serve
@@ -16,5 +16,5 @@ if __name__ == "__main__":
     configure_logging("info")
     now = load()
     in_doubt_s = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
-    patience = Patience(Backoff(first_s=0.1, longest_s=0.2, attempts=4), in_doubt_s, gather_s=0.5)
+    patience = RetryTiming(Backoff(first_s=0.1, longest_s=0.2, attempts=4), in_doubt_s, gather_s=0.5)
     asyncio.run(serve(load_notifier(), place_of(now, 3.0), Publisher(now.broker), Metrics(), patience))

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from notifier.addresses import AddressBookError, Contact, FileBook, HttpBook, book_of, contact_of
+from notifier.addresses import AddressBookError, Contact, FileBook, HttpBook, contact_of, open_address_book
 
 FIELDS = {"email": "ann@example.org", "sms": "+491701234567", "name": "Ann  B."}
 ANN = Contact({"email": "ann@example.org", "sms": "+491701234567"}, "Ann B.")
@@ -19,7 +19,7 @@ async def test_json_and_csv_say_the_same(tmp_path: Path) -> None:
     csv = "learner,name,email,sms,push\nann,Ann  B.,ann@example.org,+491701234567,\n"
     (tmp_path / "book.csv").write_text(csv, encoding="utf-8-sig")
     for name in ("book.json", "book.csv"):
-        book = book_of(str(tmp_path / name))
+        book = open_address_book(str(tmp_path / name))
         assert await book.find("ann") == ANN
         assert await book.find("bob") is None
 
@@ -32,16 +32,16 @@ async def test_a_file_that_changes_is_read_anew_and_a_broken_one_is_told(tmp_pat
     path.write_text(json.dumps({"ann": FIELDS}), encoding="utf-8")
     assert await book.find("ann") == ANN
     path.write_text('{"ann": "ann@example.org"', encoding="utf-8")
-    with pytest.raises(AddressBookError) as told:
+    with pytest.raises(AddressBookError) as caught:
         await book.find("ann")
-    assert "example.org" not in str(told.value)
+    assert "example.org" not in str(caught.value)
 
 
 async def test_a_service_is_asked_and_its_failures_are_told() -> None:
-    asked = []
+    paths = []
 
     async def answer(request: web.Request) -> web.Response:
-        asked.append((request.raw_path, request.headers.get("Authorization")))
+        paths.append((request.raw_path, request.headers.get("Authorization")))
         if "ann" in request.path:
             return web.json_response(FIELDS)
         return web.Response(status=503 if "away" in request.path else 404)
@@ -55,11 +55,11 @@ async def test_a_service_is_asked_and_its_failures_are_told() -> None:
         with pytest.raises(AddressBookError, match="answers 503"):
             await book.find("away")
         await book.close()
-    assert asked[0] == ("/people/ann%2F..%2Fx", "Bearer a token")
+    assert paths[0] == ("/people/ann%2F..%2Fx", "Bearer a token")
     gone = HttpBook("http://127.0.0.1:1/{learner}")
-    with pytest.raises(AddressBookError) as told:
+    with pytest.raises(AddressBookError) as caught:
         await gone.find("secret-learner")
-    assert "secret-learner" not in str(told.value)
+    assert "secret-learner" not in str(caught.value)
     await gone.close()
 
 
@@ -77,9 +77,9 @@ async def test_a_service_is_asked_and_its_failures_are_told() -> None:
 )
 def test_what_is_not_one_address_is_left_out(email: object) -> None:
     """And it is known that something was given, which nothing is not."""
-    found = contact_of({"email": email})
-    assert found.addresses == {}
-    assert found.unusable == ({"email"} if email else set())
+    contact = contact_of({"email": email})
+    assert contact.addresses == {}
+    assert contact.unusable == ({"email"} if email else set())
 
 
 def test_a_contact_shows_nothing_in_a_log() -> None:
@@ -90,7 +90,7 @@ def test_a_contact_shows_nothing_in_a_log() -> None:
 @pytest.mark.parametrize("place", ["https://example.org/people", "book.xml"])
 def test_a_place_that_is_no_book_is_refused(place: str) -> None:
     with pytest.raises(ValueError, match="learner"):
-        book_of(place)
+        open_address_book(place)
 
 
 async def test_a_name_that_holds_a_line_s_end_is_not_the_row_of_another_learner(tmp_path: Path) -> None:
@@ -120,10 +120,10 @@ async def test_a_file_that_no_reader_bears_is_told_and_no_end(
 
 async def test_a_service_is_asked_for_the_learner_as_written_and_for_nobody_else() -> None:
     """Of ``..`` a path makes another one, where the service may know somebody."""
-    asked = []
+    paths = []
 
     async def answer(request: web.Request) -> web.Response:
-        asked.append(request.raw_path)
+        paths.append(request.raw_path)
         return web.json_response({"email": "root@example.org"})
 
     app = web.Application()
@@ -135,4 +135,6 @@ async def test_a_service_is_asked_for_the_learner_as_written_and_for_nobody_else
         for learner in ("a?b#c", "%2e%2e", "a+b", "é", "a\r\nb"):
             assert await book.find(learner) is not None
         await book.close()
-    assert asked == [f"/people/{quote(one, safe='')}" for one in ("a?b#c", "%2e%2e", "a+b", "é", "a\r\nb")]
+    assert paths == [
+        f"/people/{quote(learner, safe='')}" for learner in ("a?b#c", "%2e%2e", "a+b", "é", "a\r\nb")
+    ]

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from local.brokers import free_port
-from notifier.answers import Answer, Kind, answer_of_failure, left_open
-from notifier.outgoing import Outgoing
-from notifier.providers import MAIL_SILENT_S, WEB_SILENT_S, Providers
+from notifier.answers import Answer, AnswerKind, answer_of_failure, may_have_been_sent
+from notifier.outgoing import OutgoingMessage
+from notifier.providers import MAIL_TIMEOUT_S, WEB_TIMEOUT_S, Providers
 from notifier.rendering import Rendered
 from schemas.learner import Channel
 from tests.notifier.nudging import nudge
@@ -59,8 +59,8 @@ def server(answers: Sequence[bytes], *, mail: bool) -> Iterator[int]:
 
 
 async def sent(channel: Channel, url: str) -> Answer:
-    one = nudge("n", channel=channel)
-    message = Outgoing("n", (one,), "ann@example.org", Rendered("title", "text", ""))
+    due = nudge("n", channel=channel)
+    message = OutgoingMessage("n", (due,), "ann@example.org", Rendered("title", "text", ""))
     return await Providers({channel: url}).send(message)
 
 
@@ -85,7 +85,7 @@ async def sent(channel: Channel, url: str) -> Answer:
         ([*HELLO, SILENT], "unanswered"),  # not handed over yet; rare enough to be careful
     ],
 )
-async def test_of_a_mail_server(answers: list[bytes], expected: Kind) -> None:
+async def test_of_a_mail_server(answers: list[bytes], expected: AnswerKind) -> None:
     with server(answers, mail=True) as port:
         url = f"mailto://127.0.0.1:{port}?from=a@example.org&to={{address}}&cto=0.5"
         assert (await sent("email", url)).kind == expected
@@ -109,7 +109,7 @@ async def test_of_a_mail_server(answers: list[bytes], expected: Kind) -> None:
         (GONE, "unanswered"),
     ],
 )
-async def test_of_a_webhook(answer: bytes, expected: Kind) -> None:
+async def test_of_a_webhook(answer: bytes, expected: AnswerKind) -> None:
     with server([answer], mail=False) as port:
         assert (await sent("in_app", f"json://127.0.0.1:{port}/inbox?rto=0.5")).kind == expected
 
@@ -124,14 +124,14 @@ async def test_of_a_webhook(answer: bytes, expected: Kind) -> None:
 async def test_where_nothing_listens_it_may_be_tried_again(channel: Channel, url: str) -> None:
     answer = await sent(channel, url.replace("{port}", str(free_port())))
     assert answer.kind == "refused"
-    assert answer.why in ("ConnectionRefusedError", "ConnectionError")
+    assert answer.reason in ("ConnectionRefusedError", "ConnectionError")
 
 
 async def test_why_is_told_by_codes_without_the_words_that_may_hold_an_address() -> None:
     answers = [*HELLO[:3], b"550 5.1.1 <ann@example.org>: nobody here", b"250 bye"]
     with server(answers, mail=True) as port:
-        told = await sent("email", f"mailto://127.0.0.1:{port}?from=a@example.org&to={{address}}")
-    assert told == Answer("rejected", "550 5.1.1 to RCPT TO")
+        answer = await sent("email", f"mailto://127.0.0.1:{port}?from=a@example.org&to={{address}}")
+    assert answer == Answer("rejected", "550 5.1.1 to RCPT TO")
     with server([HEADER + b"503 Busy\r\nContent-Length: 0\r\n\r\n"], mail=False) as port:
         assert await sent("in_app", f"json://127.0.0.1:{port}/x") == Answer("refused", "HTTP 503")
 
@@ -143,10 +143,10 @@ async def test_missing_certificates_are_a_refusal_and_no_end(
     """They raise an error that Apprise does not catch, before anything is sent."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     channel: Channel = "sms" if url == TWILIO else "in_app"
-    one = nudge("n", channel=channel)
+    due = nudge("n", channel=channel)
     providers = Providers({channel: url.replace("{port}", str(free_port()))})
-    told = await providers.send(Outgoing("n", (one,), "+4917012345678", Rendered("", "text", "")))
-    assert told == Answer("refused", "OSError")
+    answer = await providers.send(OutgoingMessage("n", (due,), "+4917012345678", Rendered("", "text", "")))
+    assert answer == Answer("refused", "OSError")
 
 
 @pytest.mark.parametrize(
@@ -166,23 +166,23 @@ async def test_whatever_a_plugin_raises_is_an_answer_and_as_it_may_have_sent_not
 
 async def test_a_mail_server_whose_certificate_is_not_good_is_a_refusal() -> None:
     with server([b"hello?"], mail=True) as port:
-        told = await sent(
+        answer = await sent(
             "email", f"mailtos://127.0.0.1:{port}?from=a@example.org&to={{address}}&mode=ssl&cto=5"
         )
-    assert (told.kind, told.why) == ("refused", "SSLError")
+    assert (answer.kind, answer.reason) == ("refused", "SSLError")
 
 
 def test_what_comes_of_no_library_is_judged_by_its_kind() -> None:
-    assert left_open(TimeoutError())
-    assert left_open(ConnectionResetError())
-    assert not left_open(ConnectionRefusedError())
-    assert not left_open(ValueError())
+    assert may_have_been_sent(TimeoutError())
+    assert may_have_been_sent(ConnectionResetError())
+    assert not may_have_been_sent(ConnectionRefusedError())
+    assert not may_have_been_sent(ValueError())
     assert answer_of_failure(ValueError()).kind == "unanswered"
 
 
 def test_silences_are_waited_for_as_long_as_the_url_says_or_else_long_enough() -> None:
     mail = "mailto://127.0.0.1?from=a@example.org&to={address}"
-    assert Providers({"email": mail}).longest_s == MAIL_SILENT_S
-    assert Providers({"email": f"{mail}&cto=600"}).longest_s == 600.0
-    assert Providers({"in_app": "json://127.0.0.1"}).longest_s == 4.0 + WEB_SILENT_S
-    assert Providers({"in_app": "json://127.0.0.1?cto=1&rto=2"}).longest_s == 3.0
+    assert Providers({"email": mail}).longest_timeout_s == MAIL_TIMEOUT_S
+    assert Providers({"email": f"{mail}&cto=600"}).longest_timeout_s == 600.0
+    assert Providers({"in_app": "json://127.0.0.1"}).longest_timeout_s == 4.0 + WEB_TIMEOUT_S
+    assert Providers({"in_app": "json://127.0.0.1?cto=1&rto=2"}).longest_timeout_s == 3.0

@@ -25,42 +25,42 @@ def receipt(state: ReceiptState, claim: str, attempt: int = 1, name: str = "n") 
 
 def after(*receipts: NudgeReceipt) -> Claims:
     claims = Claims()
-    for one in receipts:
-        claims.take(one)
+    for next_receipt in receipts:
+        claims.apply(next_receipt)
     return claims
 
 
 def test_the_first_claim_holds_until_its_attempt_has_failed() -> None:
     claims = after(receipt("claimed", "a"), receipt("claimed", "b"))
-    assert claims.standing("n").holder == "a"
-    claims.take(receipt("failed", "b"))
-    assert claims.standing("n").holder == "a", "only its own failure frees it"
-    claims.take(receipt("failed", "a"))
-    assert (claims.standing("n").holder, claims.standing("n").attempts) == (None, 1)
-    claims.take(receipt("claimed", "b", attempt=2))
-    assert (claims.standing("n").holder, claims.standing("n").attempts) == ("b", 2)
+    assert claims.state_of("n").holder == "a"
+    claims.apply(receipt("failed", "b"))
+    assert claims.state_of("n").holder == "a", "only its own failure frees it"
+    claims.apply(receipt("failed", "a"))
+    assert (claims.state_of("n").holder, claims.state_of("n").attempts) == (None, 1)
+    claims.apply(receipt("claimed", "b", attempt=2))
+    assert (claims.state_of("n").holder, claims.state_of("n").attempts) == ("b", 2)
 
 
 def test_what_was_sent_or_dropped_stays_so() -> None:
     for end in ("sent", "dropped"):
         claims = after(receipt("claimed", "a"), receipt(end, "a"), receipt("claimed", "b"))
-        assert claims.standing("n").final
-        assert claims.standing("n").holder is None
+        assert claims.state_of("n").final
+        assert claims.state_of("n").holder is None
 
 
 def test_only_the_last_receipt_of_a_nudge_is_left_and_it_is_still_not_sent_twice() -> None:
     """What compaction leaves: a claim that never held looks like one in doubt, and is not freed."""
-    assert after(receipt("claimed", "b")).standing("n").holder == "b"
-    assert after(receipt("sent", "a")).standing("n").final
-    assert after(receipt("failed", "a", attempt=3)).standing("n").attempts == 3
+    assert after(receipt("claimed", "b")).state_of("n").holder == "b"
+    assert after(receipt("sent", "a")).state_of("n").final
+    assert after(receipt("failed", "a", attempt=3)).state_of("n").attempts == 3
 
 
 def test_what_has_expired_is_forgotten_and_nothing_else() -> None:
     claims = after(receipt("sent", "a"))
     claims.forget(NOW + timedelta(minutes=59))
-    assert claims.standing("n").final
+    assert claims.state_of("n").final
     claims.forget(NOW + timedelta(minutes=61))
-    assert claims.standing("n") == NEW
+    assert claims.state_of("n") == NEW
 
 
 @given(st.lists(st.integers(0, 2), max_size=60))
@@ -69,14 +69,14 @@ def test_of_any_number_of_notifiers_at_most_one_sends(order: list[int]) -> None:
     claims, sent = Claims(), 0
     doing: dict[int, str] = {}
     for step, who in enumerate(order):
-        standing = claims.standing("n")
+        standing = claims.state_of("n")
         mine = doing.get(who)
         if mine is None and not standing.final:
             doing[who] = f"{who}-{step}"
-            claims.take(receipt("claimed", doing[who], standing.attempts + 1))
+            claims.apply(receipt("claimed", doing[who], standing.attempts + 1))
         elif mine is not None and standing.holder == mine:
             sent += step % 3 != 0
-            claims.take(receipt("failed" if step % 3 == 0 else "sent", mine, standing.attempts))
+            claims.apply(receipt("failed" if step % 3 == 0 else "sent", mine, standing.attempts))
             del doing[who]
         else:
             doing.pop(who, None)

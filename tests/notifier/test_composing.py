@@ -5,7 +5,7 @@ from pathlib import Path
 from notifier.addresses import FileBook
 from notifier.composing import Composer, Unsendable
 from notifier.links import Links
-from notifier.outgoing import Outgoing
+from notifier.outgoing import OutgoingMessage
 from notifier.providers import Providers
 from notifier.rendering import Templates
 from schemas.nudge import Nudge
@@ -22,11 +22,11 @@ def composer(folder: Path, go_to: str = "", go_to_item: str = "") -> Composer:
     return Composer(providers, FileBook(folder / "book.csv"), Templates(), LINKS, go_to, go_to_item)
 
 
-async def leads_to(one: Nudge, made: Composer) -> str:
+async def leads_to(due: Nudge, made: Composer) -> str:
     """Where the link to go on in a message leads."""
-    message = await made.compose([one])
-    assert isinstance(message, Outgoing)
-    token = message.words.text.split("/clicked/")[1].split()[0]
+    message = await made.compose([due])
+    assert isinstance(message, OutgoingMessage)
+    token = message.rendered.text.split("/clicked/")[1].split()[0]
     return LINKS.read(token)["to"]
 
 
@@ -46,14 +46,16 @@ async def test_what_cannot_be_sent_is_told_with_its_reason(tmp_path: Path) -> No
     assert await made.compose([nudge("n", channel="sms")]) == Unsendable(
         "no_channel", "no provider is set for the channel sms"
     )
-    found = await made.compose([nudge("n", learner="nobody")])
-    assert isinstance(found, Unsendable)
-    assert found.reason == "no_address"
-    found = await made.compose([nudge("n", learner="bob")])
-    assert isinstance(found, Unsendable)
-    assert found.reason == "bad_address"
-    assert found.detail.startswith("the address book's email of the learner is not one mail address such as ")
+    result = await made.compose([nudge("n", learner="nobody")])
+    assert isinstance(result, Unsendable)
+    assert result.reason == "no_address"
+    result = await made.compose([nudge("n", learner="bob")])
+    assert isinstance(result, Unsendable)
+    assert result.reason == "bad_address"
+    assert result.detail.startswith(
+        "the address book's email of the learner is not one mail address such as "
+    )
     message = await made.compose([nudge("n")])
-    assert isinstance(message, Outgoing)
+    assert isinstance(message, OutgoingMessage)
     assert "ann@" not in repr(message)
-    assert "/clicked/" not in message.words.text
+    assert "/clicked/" not in message.rendered.text

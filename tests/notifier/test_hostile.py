@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from notifier.addresses import Contact, contact_of
 from notifier.composing import Composer
-from notifier.delivery import Delivery, Patience
-from notifier.intake import Record
+from notifier.delivery import Delivery, RetryTiming
 from notifier.links import Links
 from notifier.metrics import Metrics
+from notifier.nudge_consumer import Record
 from notifier.outbox import Outbox
 from notifier.pacing import Backoff, RateLimit
-from notifier.preview import line_of
+from notifier.preview import preview_line
 from notifier.providers import Providers
 from notifier.receipts import Receipts
 from notifier.rendering import Templates
@@ -58,7 +58,7 @@ class Topics:
         assert len(key.encode() if isinstance(key, str) else key or b"") < BROKERS_LIMIT
         self.written.append((topic, value))
         if topic == "receipts":
-            asyncio.get_running_loop().call_soon(self.receipts.take, value)
+            asyncio.get_running_loop().call_soon(self.receipts.apply_record, value)
 
     async def flush(self) -> None:
         """All is there."""
@@ -92,7 +92,7 @@ def composer(boxes: Receivers) -> Composer:
 
 def delivery_to(composer: Composer, topics: Topics, withdrawals: Withdrawals) -> Delivery:
     limits = {channel: RateLimit(100_000) for channel in NotifierSettings().rates}
-    patience = Patience(Backoff(0.01, 0.01, attempts=2), gather_s=0.0)
+    patience = RetryTiming(Backoff(0.01, 0.01, attempts=2), gather_s=0.0)
     outbox = Outbox(topics, "")
     return Delivery(composer, topics.receipts, withdrawals, outbox, limits, Metrics(), patience)
 
@@ -143,19 +143,20 @@ CANCELLED = st.fixed_dictionaries(
         "reason": st.sampled_from(["recovered", "declined"]),
     }
 )
-RECORDS = (NUDGES | SPOILT | CANCELLED).map(lambda one: orjson.dumps(one, default=str)) | st.binary(
+RECORDS = (NUDGES | SPOILT | CANCELLED).map(lambda message: orjson.dumps(message, default=str)) | st.binary(
     max_size=40
 )
 WISHES = st.fixed_dictionaries(
     {"event_id": ID, "learner": st.just("ann") | ID, "occurred_at": NEAR | EDGE},
     optional={"channel": CHANNELS | st.none(), "nudge_id": ID, "reason": TEXT, "source": ID},
 ).flatmap(
-    lambda said: st.sampled_from(
+    lambda feedback: st.sampled_from(
         [
-            said | {"type": "feedback", "kind": "unsubscribed"},
-            said | {"type": "preferences", "opted_out": ["sms"], "paused_until": said["occurred_at"]},
-            said | {"type": "preferences", "timezone": said["event_id"], "digest": True, "suppressed": False},
-            {key: said[key] for key in ("event_id", "learner", "occurred_at")} | {"type": "preferences"},
+            feedback | {"type": "feedback", "kind": "unsubscribed"},
+            feedback | {"type": "preferences", "opted_out": ["sms"], "paused_until": feedback["occurred_at"]},
+            feedback
+            | {"type": "preferences", "timezone": feedback["event_id"], "digest": True, "suppressed": False},
+            {key: feedback[key] for key in ("event_id", "learner", "occurred_at")} | {"type": "preferences"},
         ]
     )
 )
@@ -169,27 +170,27 @@ WISHES = st.fixed_dictionaries(
 def test_whatever_is_in_a_record_the_notifier_goes_on_and_the_record_has_its_end(
     boxes: Receivers, composer: Composer, values: list[bytes], wishes: list[dict[str, Any]]
 ) -> None:
-    asyncio.run(deal_with(boxes, composer, values, [orjson.dumps(one, default=str) for one in wishes]))
+    asyncio.run(deal_with(boxes, composer, values, [orjson.dumps(wish, default=str) for wish in wishes]))
 
 
 async def deal_with(boxes: Receivers, composer: Composer, values: list[bytes], wishes: list[bytes]) -> None:
     topics, withdrawals = Topics(), Withdrawals()
     delivery = delivery_to(composer, topics, withdrawals)
     for value in (*values, *wishes, b"", b"{}"):
-        withdrawals.take_nudge(value)
-        withdrawals.take_feedback(value)
-        topics.receipts.take(value)
-    for at, value in enumerate(values):
+        withdrawals.apply_nudge_record(value)
+        withdrawals.apply_feedback_record(value)
+        topics.receipts.apply_record(value)
+    for offset, value in enumerate(values):
         recipients = len(boxes.mailbox.recipients)
-        outcome = await ended(delivery, Record(0, at, value))
+        outcome = await ended(delivery, Record(0, offset, value))
         assert outcome != "failed", "nothing of it raises anything"
         assert set(boxes.mailbox.recipients[recipients:]) <= {"ann@example.org"}
-        letters = [DeadLetter.model_validate_json(one) for one in topics.of("homeroom.dead-letters")]
-        assert (at in {one.offset for one in letters}) == (outcome not in NO_LETTER)
-        line = await line_of(composer, value)
+        letters = [DeadLetter.model_validate_json(value) for value in topics.of("homeroom.dead-letters")]
+        assert (offset in {letter.offset for letter in letters}) == (outcome not in NO_LETTER)
+        line = await preview_line(composer, value)
         assert line["would"]
-    for said in topics.of("homeroom.feedback"):
-        feedback_adapter.validate_json(said)  # or it would be a dead letter of the worker's
+    for value in topics.of("homeroom.feedback"):
+        feedback_adapter.validate_json(value)  # or it would be a dead letter of the worker's
 
 
 NO_LETTER = ("sent", "known", "expired", "withdrawn", "cancellation", "late", "waits")
@@ -223,7 +224,7 @@ async def test_a_defect_in_dealing_with_one_nudge_is_its_dead_letter_and_not_the
     delivery = delivery_to(broken, topics, Withdrawals())
     value = nudge("n", channel="sms").model_dump_json().encode()
     assert await delivery.deliver(Record(0, 7, value)) == "failed"
-    (letter,) = [DeadLetter.model_validate_json(one) for one in topics.of("homeroom.dead-letters")]
+    (letter,) = [DeadLetter.model_validate_json(value) for value in topics.of("homeroom.dead-letters")]
     assert (letter.offset, letter.reason, letter.detail) == (7, "failed", letter.detail)
     assert letter.detail.startswith("ZeroDivisionError at ")
-    assert topics.receipts.standing("n").final, "and it is not tried again"
+    assert topics.receipts.state_of("n").final, "and it is not tried again"

@@ -28,9 +28,9 @@ def test_a_link_says_who_what_and_where_to() -> None:
 @given(st.data())
 def test_a_token_of_which_any_bit_is_changed_is_refused(data: st.DataObject) -> None:
     token = LINKS.token(nudge("n1"), "unsubscribed")
-    place = data.draw(st.integers(0, len(token) - 1))
+    index = data.draw(st.integers(0, len(token) - 1))
     other = data.draw(st.sampled_from("ABCXYZabcxyz0189-_"))
-    changed = token[:place] + other + token[place + 1 :]
+    changed = token[:index] + other + token[index + 1 :]
     if _raw(changed) != _raw(token):  # the last character has bits that mean nothing
         with pytest.raises(LinkError):
             LINKS.read(changed)

@@ -19,7 +19,7 @@ from notifier.addresses import FileBook, contact_of
 from notifier.composing import Composer, Unsendable
 from notifier.errors import NotifierError
 from notifier.links import Links
-from notifier.outgoing import Outgoing, in_a_line
+from notifier.outgoing import OutgoingMessage, in_a_line
 from notifier.providers import Providers
 from notifier.rendering import Rendered, Templates
 from tests.notifier.nudging import nudge
@@ -61,12 +61,12 @@ def sent_to(server: tuple[Box, Providers], given: str, words: Rendered | None = 
     if address is None:
         return None
     before = len(box.taken)
-    message = Outgoing("n", (nudge("n"),), address, words or Rendered("title", "text", "<p>text</p>"))
+    message = OutgoingMessage("n", (nudge("n"),), address, words or Rendered("title", "text", "<p>text</p>"))
     answer = asyncio.run(providers.send(message))
     assert answer.kind == "taken", answer
-    ((told, mail),) = box.taken[before:]
-    assert [address.addr_spec for address in mail["To"].addresses] == told
-    return told
+    ((recipients, mail),) = box.taken[before:]
+    assert [address.addr_spec for address in mail["To"].addresses] == recipients
+    return recipients
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,11 @@ ANYTHING = st.text("ab'\"@.,;:<>() +%\\\r\n\0ü€", max_size=20) | st.text(max_
 def test_whatever_a_book_gives_the_one_recipient_is_the_meant_one_or_there_is_none(
     server: tuple[Box, Providers], given: str
 ) -> None:
-    told = sent_to(server, given)
-    if told is None:
+    recipients = sent_to(server, given)
+    if recipients is None:
         return
-    assert len(told) == 1
-    local, _, domain = told[0].rpartition("@")
+    assert len(recipients) == 1
+    local, _, domain = recipients[0].rpartition("@")
     meant_local, _, meant_domain = given.strip().rpartition("@")
     assert unquoted(local) == unquoted(meant_local)
     assert domain.isascii()
@@ -144,13 +144,13 @@ def unquoted(local: str) -> str:
     from unicodedata import normalize
 
     if local.startswith('"') and local.endswith('"') and len(local) > 1:
-        inner, said, escaped = local[1:-1], "", False
+        inner, unescaped, escaped = local[1:-1], "", False
         for character in inner:
             if character == "\\" and not escaped:
                 escaped = True
             else:
-                said, escaped = said + character, False
-        local = said
+                unescaped, escaped = unescaped + character, False
+        local = unescaped
     return normalize("NFC", local)
 
 
@@ -166,12 +166,12 @@ def test_no_words_make_a_header_a_recipient_or_an_end(
 ) -> None:
     box, providers = server
     before = len(box.taken)
-    one = nudge("n").model_copy(update={"nudge_id": name})
-    unsubscribe = LINKS.link(one, "unsubscribed")
-    message = Outgoing(name, (one,), "ann@example.org", Rendered(title, text, html), unsubscribe)
+    due = nudge("n").model_copy(update={"nudge_id": name})
+    unsubscribe = LINKS.link(due, "unsubscribed")
+    message = OutgoingMessage(name, (due,), "ann@example.org", Rendered(title, text, html), unsubscribe)
     assert asyncio.run(providers.send(message)).kind == "taken"
-    ((told, mail),) = box.taken[before:]
-    assert told == ["ann@example.org"]
+    ((recipients, mail),) = box.taken[before:]
+    assert recipients == ["ann@example.org"]
     assert set(mail.keys()) <= {
         *("From", "To", "Subject", "Date", "Message-ID", "X-Homeroom-Nudge", "MIME-Version"),
         *("List-Unsubscribe", "List-Unsubscribe-Post", "Content-Type", "Content-Transfer-Encoding"),
@@ -197,17 +197,19 @@ async def test_an_instructor_s_mail_address_is_read_as_one_too(
     box, providers = server
     staff = Providers({"instructor": providers._urls["email"]})
     address = contact_of({"instructor": given}).addresses["instructor"]
-    before, one = len(box.taken), nudge("n", channel="instructor")
-    answer = await staff.send(Outgoing("n", (one,), address, Rendered("title", "text", "")))
-    assert staff.takes("instructor", address) == (answer.kind == "taken") == (meant is not None)
-    assert [told for told, _ in box.taken[before:]] == ([[meant]] if meant else [])
+    before, due = len(box.taken), nudge("n", channel="instructor")
+    answer = await staff.send(OutgoingMessage("n", (due,), address, Rendered("title", "text", "")))
+    assert staff.accepts("instructor", address) == (answer.kind == "taken") == (meant is not None)
+    assert [recipients for recipients, _ in box.taken[before:]] == ([[meant]] if meant else [])
 
 
 def test_without_an_address_nobody_gets_it(server: tuple[Box, Providers]) -> None:
     """Not even the address that the URL was tried with at the start."""
     box, providers = server
     before = len(box.taken)
-    answer = asyncio.run(providers.send(Outgoing("n", (nudge("n"),), "", Rendered("title", "text", ""))))
+    answer = asyncio.run(
+        providers.send(OutgoingMessage("n", (nudge("n"),), "", Rendered("title", "text", "")))
+    )
     assert (answer.kind, box.taken[before:]) == ("rejected", [])
 
 
@@ -226,10 +228,10 @@ def test_what_is_no_address_makes_a_dead_letter_that_says_so(tmp_path: Path) -> 
     composer = Composer(providers, FileBook(tmp_path / "book.json"), Templates(), LINKS)
     reasons = {}
     for learner in ("ann", "bob", "eve"):
-        found = asyncio.run(composer.compose([nudge("n", learner=learner)]))
-        assert isinstance(found, Unsendable)
-        assert "example.org>" not in found.detail, "addresses are in no topic"
-        reasons[learner] = found.reason
+        result = asyncio.run(composer.compose([nudge("n", learner=learner)]))
+        assert isinstance(result, Unsendable)
+        assert "example.org>" not in result.detail, "addresses are in no topic"
+        reasons[learner] = result.reason
     assert reasons == {"ann": "bad_address", "bob": "no_address", "eve": "no_address"}
 
 

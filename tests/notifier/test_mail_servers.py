@@ -16,7 +16,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from local.brokers import free_port
 from notifier.answers import Answer
-from notifier.outgoing import Outgoing
+from notifier.outgoing import OutgoingMessage
 from notifier.providers import Providers
 from notifier.rendering import Rendered
 from schemas.learner import Channel
@@ -75,7 +75,7 @@ def knows(_: SMTP, __: Session, ___: Envelope, ____: str, login: Any) -> AuthRes
 
 
 async def sent(url: str, channel: Channel = "email", address: str = "ann@example.org") -> Answer:
-    message = Outgoing("n", (nudge("n", channel=channel),), address, Rendered("title", "text", ""))
+    message = OutgoingMessage("n", (nudge("n", channel=channel),), address, Rendered("title", "text", ""))
     return await Providers({channel: url}).send(message)
 
 
@@ -87,14 +87,14 @@ async def test_with_starttls_and_a_password(tmp_path: Path) -> None:
     with listening(
         box, tls_context=context, require_starttls=True, auth_required=True, authenticator=knows
     ) as port:
-        place = f"127.0.0.1:{port}?{WHOM}"
-        assert (await sent(f"mailtos://nudges:w%3Ard%40%2F@{place}&verify=no")).kind == "taken"
+        server = f"127.0.0.1:{port}?{WHOM}"
+        assert (await sent(f"mailtos://nudges:w%3Ard%40%2F@{server}&verify=no")).kind == "taken"
         assert box.came == [(["ann@example.org"], True, True)]
-        wrong = await sent(f"mailtos://nudges:word@{place}&verify=no")
+        wrong = await sent(f"mailtos://nudges:word@{server}&verify=no")
         assert wrong == Answer("refused", "535 before the mail"), "that is no fault of the address"
-        unknown = await sent(f"mailtos://nudges:w%3Ard%40%2F@{place}")
+        unknown = await sent(f"mailtos://nudges:w%3Ard%40%2F@{server}")
         assert unknown == Answer("refused", "SSLCertVerificationError"), "nobody vouches for the server"
-        assert (await sent(f"mailto://{place}")).kind == "refused", "it wants TLS"
+        assert (await sent(f"mailto://{server}")).kind == "refused", "it wants TLS"
         assert len(box.came) == 1
 
 
@@ -132,7 +132,7 @@ async def test_a_mailbox_of_the_staff_s_or_several_need_no_address() -> None:
         url = url.replace("head@", "gone@")
         some = await sent(url, "instructor", "")
         assert some.kind == "taken"
-        assert some.why == "1 of 2 left out: 550 5.1.1 to RCPT TO", "it is told, though the mail has gone"
+        assert some.reason == "1 of 2 left out: 550 5.1.1 to RCPT TO", "it is told, though the mail has gone"
         none = await sent(url.replace("tutors@", "gone@"), "instructor", "")
         assert none == Answer("rejected", "550 5.1.1 to RCPT TO")
     assert [who for who, _, _ in box.came] == [
@@ -143,9 +143,9 @@ async def test_a_mailbox_of_the_staff_s_or_several_need_no_address() -> None:
 
 async def test_an_address_beyond_ascii_is_rejected_where_the_server_does_not_take_such() -> None:
     with listening(Box(), enable_SMTPUTF8=False) as port:
-        told = await sent(f"mailto://127.0.0.1:{port}?{WHOM}", address="jörg@example.org")
-    assert told.kind == "rejected"
-    assert "SMTPUTF8" in told.why
+        answer = await sent(f"mailto://127.0.0.1:{port}?{WHOM}", address="jörg@example.org")
+    assert answer.kind == "rejected"
+    assert "SMTPUTF8" in answer.reason
 
 
 def hang_up(server: SMTP) -> None:
@@ -171,5 +171,5 @@ async def test_a_server_that_goes_away_before_the_mail_may_be_tried_again(step: 
             return "250 bye"
 
     with listening(Leaves()) as port:
-        place = free_port() if step == "connect" else port
-        assert (await sent(f"mailto://127.0.0.1:{place}?{WHOM}")).kind == "refused"
+        server_port = free_port() if step == "connect" else port
+        assert (await sent(f"mailto://127.0.0.1:{server_port}?{WHOM}")).kind == "refused"

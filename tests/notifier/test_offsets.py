@@ -20,7 +20,7 @@ def test_what_waits_holds_the_offset_and_not_the_others() -> None:
     assert offsets.committable() == {0: 9}
     offsets.done(0, 9)
     assert offsets.committable() == {0: 10}
-    assert offsets.under_way() == 0
+    assert offsets.in_flight() == 0
 
 
 def test_a_partition_that_has_gone_counts_no_more() -> None:

@@ -78,6 +78,6 @@ def test_a_template_that_cannot_work_is_told_at_the_start(tmp_path: Path, text: 
 
 
 def test_a_provider_that_apprise_does_not_know_is_told_without_its_secrets() -> None:
-    with pytest.raises(NotifierError) as told:
+    with pytest.raises(NotifierError) as caught:
         Providers({"sms": "nonsense://secret@host/{address}"})
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(caught.value)

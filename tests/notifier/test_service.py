@@ -89,8 +89,8 @@ class Post:
 
     def publish(self, *nudges: Nudge | NudgeCancelled | bytes) -> None:
         publisher = Publisher(self.settings.broker)
-        for one in nudges:
-            value = one if isinstance(one, bytes) else one.model_dump_json().encode()
+        for message in nudges:
+            value = message if isinstance(message, bytes) else message.model_dump_json().encode()
             publisher.send(self.settings.prefix + NUDGES.name, value, "ann", 0)
         publisher.flush_now()
 
@@ -98,15 +98,15 @@ class Post:
         return (self.folder / "notifier.log").read_text(encoding="utf-8")
 
     def read(self, topic: str) -> list[dict[str, Any]]:
-        return [json.loads(one.value) for one in records(self.settings, topic) if one.value]
+        return [json.loads(record.value) for record in records(self.settings, topic) if record.value]
 
     def kinds(self) -> set[str]:
         """What has been said on the feedback topic."""
-        return {one["kind"] for one in self.read(FEEDBACK.name)}
+        return {event["kind"] for event in self.read(FEEDBACK.name)}
 
     def claimed(self) -> list[str]:
         """The nudge of each claim."""
-        return [one["nudge_id"] for one in self.read(RECEIPTS.name) if one["state"] == "claimed"]
+        return [receipt["nudge_id"] for receipt in self.read(RECEIPTS.name) if receipt["state"] == "claimed"]
 
     def wait(self, reached: Callable[[], object], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -132,8 +132,8 @@ class Post:
         group = f"{self.settings.prefix}{self.settings.group}-notifier"
         consumer = Consumer({"bootstrap.servers": self.settings.broker, "group.id": group})
         try:
-            place = TopicPartition(self.settings.prefix + NUDGES.name, 0)
-            return consumer.committed([place], timeout=20)[0].offset
+            position = TopicPartition(self.settings.prefix + NUDGES.name, 0)
+            return consumer.committed([position], timeout=20)[0].offset
         finally:
             consumer.close()
 
@@ -195,10 +195,11 @@ def test_each_nudge_goes_once_at_its_time_and_everything_is_accounted_for(post: 
     assert post.receivers.mailbox.counts == {"first": 1, "repeated": 1, "later": 1}
     post.wait(lambda: post.committed() == 12, "everything committed")
 
-    letters = {one["dead_letter_id"]: one["reason"] for one in post.read(DEAD_LETTERS.name)}
+    letters = {letter["dead_letter_id"]: letter["reason"] for letter in post.read(DEAD_LETTERS.name)}
     assert sorted(letters.values()) == ["invalid", "no_address", "no_channel"]
     delivered = {
-        (one["nudge_id"], one["kind"], one["event_id"], one["learner"]) for one in post.read(FEEDBACK.name)
+        (event["nudge_id"], event["kind"], event["event_id"], event["learner"])
+        for event in post.read(FEEDBACK.name)
     }
     assert delivered == {
         ("first", "delivered", "first:delivered", "ann"),
@@ -208,7 +209,7 @@ def test_each_nudge_goes_once_at_its_time_and_everything_is_accounted_for(post: 
         ("by-sms", "undelivered", "by-sms:undelivered", "ann"),
         ("nobody's", "undelivered", "nobody's:undelivered", "unknown"),
     }
-    reasons = {one["nudge_id"]: one["reason"] for one in post.read(FEEDBACK.name) if "reason" in one}
+    reasons = {event["nudge_id"]: event["reason"] for event in post.read(FEEDBACK.name) if "reason" in event}
     assert reasons == {"by-sms": "no_channel", "nobody's": "no_address"}
     ((headers, body),) = post.receivers.webhook.posts
     assert headers["X-Homeroom-Nudge"] == body["nudge_id"] == "webhook"
@@ -219,7 +220,9 @@ def test_each_nudge_goes_once_at_its_time_and_everything_is_accounted_for(post: 
     post.publish(nudge("tomorrow", due_in_s=86_400.0))
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
-    written = post.log() + str([post.read(one) for one in (FEEDBACK.name, RECEIPTS.name, DEAD_LETTERS.name)])
+    written = post.log() + str(
+        [post.read(topic) for topic in (FEEDBACK.name, RECEIPTS.name, DEAD_LETTERS.name)]
+    )
     assert "example.org" not in written.replace("lms.example.org", ""), "addresses are in no log and no topic"
 
 
@@ -242,17 +245,19 @@ def test_a_mail_carries_what_a_mailbox_provider_asks_for_and_its_link_unsubscrib
         (link,) = re.findall(rf"http://\S+/{kind}/\S+", text.get_content())
         assert f'"{link}"' in html.get_content()
 
-    found = re.fullmatch(r"<(\S+)>", str(mail["List-Unsubscribe"]))
-    assert found is not None
-    assert found[1] in html.get_content()
-    assert found[1] in text.get_content()
-    with urllib.request.urlopen(found[1], timeout=10) as page:
+    link = re.fullmatch(r"<(\S+)>", str(mail["List-Unsubscribe"]))
+    assert link is not None
+    assert link[1] in html.get_content()
+    assert link[1] in text.get_content()
+    with urllib.request.urlopen(link[1], timeout=10) as page:
         assert b'<form method="post">' in page.read(), "looking changes nothing"
     post.wait(lambda: post.kinds() == {"delivered"}, "the delivery is said, and nothing else")
-    with urllib.request.urlopen(found[1], b"List-Unsubscribe=One-Click", timeout=10) as page:
+    with urllib.request.urlopen(link[1], b"List-Unsubscribe=One-Click", timeout=10) as page:
         assert page.status == 200
-    said = [one for one in post.read(FEEDBACK.name) if one["kind"] == "unsubscribed"]
-    assert [(one["learner"], one["channel"], one["nudge_id"]) for one in said] == [("ann", "email", "first")]
+    events = [event for event in post.read(FEEDBACK.name) if event["kind"] == "unsubscribed"]
+    assert [(event["learner"], event["channel"], event["nudge_id"]) for event in events] == [
+        ("ann", "email", "first")
+    ]
 
     for kind in ("clicked", "opened"):
         link = re.search(rf"http://[^\"]+/{kind}/[^\"]+", html.get_content())
@@ -268,9 +273,7 @@ def test_a_mail_carries_what_a_mailbox_provider_asks_for_and_its_link_unsubscrib
     post.wait_final("unwelcome", "bob's")
     assert post.receivers.mailbox.counts == {"first": 1, "bob's": 1}
     assert post.kinds() == {"delivered", "unsubscribed", "clicked", "opened"}
-    forged = Links(found[1].split("/unsubscribed")[0], "another key, as long").link(
-        nudge("x"), "unsubscribed"
-    )
+    forged = Links(link[1].split("/unsubscribed")[0], "another key, as long").link(nudge("x"), "unsubscribed")
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(forged, b"", timeout=10)
 
@@ -309,34 +312,36 @@ def test_a_mail_server_that_falls_silent_with_the_mail_does_not_get_it_twice(pos
     assert (letter["reason"], json.loads(letter["payload"])["nudge_id"]) == ("unanswered", "silence")
     assert letter["detail"] == "attempt 1 was handed over, and no answer came: it may have been sent"
     steps = [
-        (one["state"], one["reason"]) for one in post.read(RECEIPTS.name) if one["nudge_id"] == "silence"
+        (receipt["state"], receipt["reason"])
+        for receipt in post.read(RECEIPTS.name)
+        if receipt["nudge_id"] == "silence"
     ]
     assert steps == [("claimed", ""), ("dropped", "unanswered")]
-    said = {(one["nudge_id"], one["kind"], one.get("reason")) for one in post.read(FEEDBACK.name)}
-    assert said == {("silence", "undelivered", "unanswered"), ("next", "delivered", None)}
+    events = {(event["nudge_id"], event["kind"], event.get("reason")) for event in post.read(FEEDBACK.name)}
+    assert events == {("silence", "undelivered", "unanswered"), ("next", "delivered", None)}
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
 
 
-def in_digest(name: str, at: datetime, **more: Any) -> Nudge:
+def in_digest(name: str, send_at: datetime, **more: Any) -> Nudge:
     return nudge(name, **more).model_copy(
-        update={"digest": True, "send_at": at, "expires_at": at + timedelta(hours=1)}
+        update={"digest": True, "send_at": send_at, "expires_at": send_at + timedelta(hours=1)}
     )
 
 
 def test_a_digest_is_one_mail_and_each_of_its_nudges_has_its_own_end(post: Post) -> None:
-    at = datetime.now(UTC) + timedelta(seconds=4)
-    one, recovered = in_digest("one", at, text="One page."), in_digest("recovered", at)
-    expired = in_digest("expired", at).model_copy(update={"expires_at": at})
+    send_at = datetime.now(UTC) + timedelta(seconds=4)
+    one, recovered = in_digest("one", send_at, text="One page."), in_digest("recovered", send_at)
+    expired = in_digest("expired", send_at).model_copy(update={"expires_at": send_at})
     post.publish(
         one,
         recovered,
-        in_digest("two", at, text="Two pages.", suggestion="quiz-4"),
+        in_digest("two", send_at, text="Two pages.", suggestion="quiz-4"),
         one,
         expired,
-        in_digest("bob's", at, learner="bob"),
-        in_digest("nobody's", at, learner="unknown"),
-        in_digest("elsewhere", at, channel="in_app"),
+        in_digest("bob's", send_at, learner="bob"),
+        in_digest("nobody's", send_at, learner="unknown"),
+        in_digest("elsewhere", send_at, channel="in_app"),
         cancelled(recovered),
         nudge("single"),
     )
@@ -359,33 +364,33 @@ def test_a_digest_is_one_mail_and_each_of_its_nudges_has_its_own_end(post: Post)
     assert plain.count("/unsubscribed/") == 1
     assert "read one page" not in text
     delivered = ["bob's", "elsewhere", "one", "single", "two"]
-    said = {said["event_id"]: said["nudge_id"] for said in post.read(FEEDBACK.name)}
-    assert sorted(said.values()) == sorted([*delivered, "nobody's"])
+    nudge_ids = {event["event_id"]: event["nudge_id"] for event in post.read(FEEDBACK.name)}
+    assert sorted(nudge_ids.values()) == sorted([*delivered, "nobody's"])
     (letter,) = post.read(DEAD_LETTERS.name)
     assert letter["reason"] == "no_address"
     ends = {
-        one["nudge_id"]: (one["state"], one["reason"])
-        for one in post.read(RECEIPTS.name)
-        if one["state"] in ("sent", "dropped")
+        receipt["nudge_id"]: (receipt["state"], receipt["reason"])
+        for receipt in post.read(RECEIPTS.name)
+        if receipt["state"] in ("sent", "dropped")
     }
     assert {name: ends[name] for name in (*delivered, "recovered")} == dict.fromkeys(
         delivered, ("sent", "")
     ) | {"recovered": ("dropped", "recovered")}
     for link in re.findall(r"http://[^\"]+/clicked/[^\"]+", text):
         urllib.request.build_opener(NotFollowing).open(link, timeout=10)
-    clicked = [said["nudge_id"] for said in post.read(FEEDBACK.name) if said["kind"] == "clicked"]
+    clicked = [event["nudge_id"] for event in post.read(FEEDBACK.name) if event["kind"] == "clicked"]
     assert clicked == ["one", "two"], "feedback is of the single nudges"
 
-    late = in_digest("late", at, text="Three pages.")
+    late = in_digest("late", send_at, text="Three pages.")
     post.publish(late)
     post.wait_final("late")
     assert len(post.receivers.mailbox.mails) == 3, "the caps have counted one message"
 
 
 def test_a_digest_that_is_cut_short_is_not_sent_again_nor_is_one_that_two_notifiers_have(post: Post) -> None:
-    at = datetime.now(UTC)
+    send_at = datetime.now(UTC)
     post.receivers.mailbox.hold = True
-    post.publish(in_digest("one", at), in_digest("two", at))
+    post.publish(in_digest("one", send_at), in_digest("two", send_at))
     first = post.start()
     assert post.receivers.mailbox.held.wait(PATIENCE_S), post.log()
     first.kill()
@@ -393,11 +398,13 @@ def test_a_digest_that_is_cut_short_is_not_sent_again_nor_is_one_that_two_notifi
     post.receivers.mailbox.hold = False
     post.receivers.mailbox.let_go.set()
     other = {"HOMEROOM_GROUP": "another", "HOMEROOM_NOTIFIER_PORT": str(free_port())}
-    post.publish(in_digest("three", at, learner="bob"), in_digest("four", at, learner="bob"))
+    post.publish(in_digest("three", send_at, learner="bob"), in_digest("four", send_at, learner="bob"))
     post.start(*IMPATIENT, "6")
     post.start(*IMPATIENT, "6", **other)
     post.wait_final("one", "two", "three", "four")
-    letters = {json.loads(one["payload"])["nudge_id"]: one["reason"] for one in post.read(DEAD_LETTERS.name)}
+    letters = {
+        json.loads(letter["payload"])["nudge_id"]: letter["reason"] for letter in post.read(DEAD_LETTERS.name)
+    }
     assert letters == {"one": "in_doubt", "two": "in_doubt"}
     assert sorted(post.receivers.mailbox.counts.values()) == [1, 1], "ann's digest, and bob's"
 
@@ -406,11 +413,11 @@ def test_killed_after_the_receipt_and_before_the_commit_nothing_is_sent_again(po
     first = post.start()
     post.publish(nudge("first"))
     post.wait_final("first")
-    post.publish(nudge("last", due_in_s=8.0), *(nudge(f"n{at}") for at in range(10)))
-    post.wait_final(*(f"n{at}" for at in range(10)))
+    post.publish(nudge("last", due_in_s=8.0), *(nudge(f"n{number}") for number in range(10)))
+    post.wait_final(*(f"n{number}" for number in range(10)))
     first.kill()
     first.wait()
-    post.publish(*(nudge(f"n{at}") for at in range(10)))
+    post.publish(*(nudge(f"n{number}") for number in range(10)))
     post.start()
     post.wait_final("last")
     post.wait(lambda: post.committed() == 22, "everything committed")
@@ -430,7 +437,7 @@ def test_two_notifiers_that_have_the_same_nudges_send_each_once(post: Post) -> N
     post.publish(nudge("first"))
     post.wait(lambda: post.log().count("nudge first ") == 2, "both are there")
     for turn in range(12):  # until both have wanted the same one, which is a matter of milliseconds
-        batch = [f"n{turn}-{at}" for at in range(20)]
+        batch = [f"n{turn}-{number}" for number in range(20)]
         mailbox.let_go.clear()
         mailbox.hold = True
         post.publish(*(nudge(name) for name in batch))
@@ -452,7 +459,7 @@ def test_a_refusal_is_tried_again_and_too_many_make_a_dead_letter(post: Post) ->
     post.start()
     post.wait_final("in the end")
     assert post.receivers.mailbox.tried == 3
-    steps = [(one["state"], one["attempt"]) for one in post.read(RECEIPTS.name)]
+    steps = [(receipt["state"], receipt["attempt"]) for receipt in post.read(RECEIPTS.name)]
     assert steps == [
         ("claimed", 1),
         ("failed", 1),
@@ -481,14 +488,14 @@ def test_a_mailbox_that_is_no_more_is_tried_once_and_the_log_says_so_with_counts
     process = post.start(HOMEROOM_NOTIFIER_METRICS_PORT=str(port))
     post.wait_final(*names, "bob's")
     assert (mailbox.asked, mailbox.counts) == (41, {"bob's": 1})
-    letters = {(one["reason"], one["detail"]) for one in post.read(DEAD_LETTERS.name)}
+    letters = {(letter["reason"], letter["detail"]) for letter in post.read(DEAD_LETTERS.name)}
     assert letters == {("rejected", "the provider refused it for good: 550 5.1.1 to RCPT TO")}
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
-    told = [line for line in post.log().splitlines() if "rejected by the provider" in line]
-    assert 2 <= len(told) <= 4, "at once, and then added up"
-    assert "email: rejected by the provider: 550 5.1.1 to RCPT TO" in told[0]
-    assert sum(int(found[1]) for line in told if (found := re.search(r"; (\d+) times more", line))) == 39
+    lines = [line for line in post.log().splitlines() if "rejected by the provider" in line]
+    assert 2 <= len(lines) <= 4, "at once, and then added up"
+    assert "email: rejected by the provider: 550 5.1.1 to RCPT TO" in lines[0]
+    assert sum(int(repeats[1]) for line in lines if (repeats := re.search(r"; (\d+) times more", line))) == 39
     assert "ann@example.org" not in post.log()
 
 
@@ -509,7 +516,7 @@ def test_nothing_in_a_record_ends_it(post: Post) -> None:
     post.wait(lambda: post.committed() == 11, "everything committed")
     assert post.receivers.mailbox.recipients == ["ann@example.org"] * 6
     assert not any(mail["Bcc"] for mail in post.receivers.mailbox.mails)
-    letters = [one["detail"] for one in post.read(DEAD_LETTERS.name)]
+    letters = [letter["detail"] for letter in post.read(DEAD_LETTERS.name)]
     assert len(letters) == 3
     assert any(detail.startswith("expires_at: found 9999-12-31") for detail in letters)
     process.send_signal(signal.SIGTERM)
@@ -525,7 +532,7 @@ def test_a_webhook_that_answers_busy_is_tried_again_and_too_many_times_make_a_de
     post.wait_final("in the end")
     assert web.tried == ["in the end"] * 4  # as one message: by its id a receiver knows it again
     assert web.taken == ["in the end"]
-    steps = [(one["state"], one["attempt"]) for one in post.read(RECEIPTS.name)]
+    steps = [(receipt["state"], receipt["attempt"]) for receipt in post.read(RECEIPTS.name)]
     tries = [(state, number) for number in (1, 2, 3) for state in ("claimed", "failed")]
     assert steps == [*tries, ("claimed", 4), ("sent", 4)]
     waits = [later - earlier for earlier, later in pairwise(web.at)]
@@ -562,9 +569,9 @@ def test_a_broker_that_has_gone_is_a_readable_line_now_and_then(tmp_path: Path) 
         time.sleep(5.0)
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-        said = post.log().splitlines()
-        assert not [line for line in said if line.startswith("%")], "librdkafka's own way"
-        assert 1 <= sum(" librdkafka: " in line for line in said) < 20
+        lines = post.log().splitlines()
+        assert not [line for line in lines if line.startswith("%")], "librdkafka's own way"
+        assert 1 <= sum(" librdkafka: " in line for line in lines) < 20
 
 
 def test_the_dry_run_shows_and_leaves_no_trace(post: Post) -> None:
@@ -591,6 +598,6 @@ def test_the_dry_run_shows_and_leaves_no_trace(post: Post) -> None:
     assert lines[0]["to"] == "a…@example.org"
     assert "Open the week you stopped at" in lines[0]["text"]
     assert post.receivers.mailbox.mails == []
-    assert [post.read(one) for one in (FEEDBACK.name, RECEIPTS.name, DEAD_LETTERS.name)] == [[], [], []]
+    assert [post.read(topic) for topic in (FEEDBACK.name, RECEIPTS.name, DEAD_LETTERS.name)] == [[], [], []]
     assert post.committed() < 0
     assert datetime.fromisoformat(lines[0]["send_at"]) < datetime.now(UTC)

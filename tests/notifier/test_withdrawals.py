@@ -17,46 +17,48 @@ def feedback(**fields: Any) -> bytes:
 
 def test_a_cancelled_nudge_does_not_go_and_others_do() -> None:
     withdrawals = Withdrawals()
-    withdrawals.take_nudge(nudge("n").model_dump_json().encode())
-    assert withdrawals.against(nudge("n"), NOW) is None
-    withdrawals.take_nudge(cancelled(nudge("n")).model_dump_json().encode())
-    withdrawals.take_nudge(b'{"type": "nudge_cancelled"}')
-    assert withdrawals.against(nudge("n"), NOW) == "recovered"
-    assert withdrawals.against(nudge("m"), NOW) is None
+    withdrawals.apply_nudge_record(nudge("n").model_dump_json().encode())
+    assert withdrawals.reason_against(nudge("n"), NOW) is None
+    withdrawals.apply_nudge_record(cancelled(nudge("n")).model_dump_json().encode())
+    withdrawals.apply_nudge_record(b'{"type": "nudge_cancelled"}')
+    assert withdrawals.reason_against(nudge("n"), NOW) == "recovered"
+    assert withdrawals.reason_against(nudge("m"), NOW) is None
     withdrawals.forget(NOW - timedelta(days=1))
-    assert withdrawals.against(nudge("n"), NOW) == "recovered"
+    assert withdrawals.reason_against(nudge("n"), NOW) == "recovered"
     withdrawals.forget(NOW + timedelta(days=1))
-    assert withdrawals.against(nudge("n"), NOW) is None
+    assert withdrawals.reason_against(nudge("n"), NOW) is None
 
 
 def test_a_closed_channel_a_pause_and_the_suppression_list_hold_back() -> None:
     withdrawals = Withdrawals()
-    withdrawals.take_feedback(feedback(type="feedback", kind="unsubscribed", channel="sms"))
-    withdrawals.take_feedback(b"{}")
-    assert withdrawals.against(nudge("n", channel="sms"), NOW) == "opted_out"
-    assert withdrawals.against(nudge("n"), NOW) is None
-    assert withdrawals.against(nudge("n", learner="bob", channel="sms"), NOW) is None
+    withdrawals.apply_feedback_record(feedback(type="feedback", kind="unsubscribed", channel="sms"))
+    withdrawals.apply_feedback_record(b"{}")
+    assert withdrawals.reason_against(nudge("n", channel="sms"), NOW) == "opted_out"
+    assert withdrawals.reason_against(nudge("n"), NOW) is None
+    assert withdrawals.reason_against(nudge("n", learner="bob", channel="sms"), NOW) is None
     later = NOW + timedelta(hours=1)
-    withdrawals.take_feedback(
+    withdrawals.apply_feedback_record(
         feedback(type="preferences", occurred_at=later, opted_out=[], paused_until=later, said_by="learner")
     )
-    assert withdrawals.against(nudge("n", channel="sms"), NOW) == "paused"
-    assert withdrawals.against(nudge("n", channel="sms"), later) is None
-    withdrawals.take_feedback(feedback(type="preferences", occurred_at=later, event_id="f", suppressed=True))
-    assert withdrawals.against(nudge("n"), later) == "suppressed"
+    assert withdrawals.reason_against(nudge("n", channel="sms"), NOW) == "paused"
+    assert withdrawals.reason_against(nudge("n", channel="sms"), later) is None
+    withdrawals.apply_feedback_record(
+        feedback(type="preferences", occurred_at=later, event_id="f", suppressed=True)
+    )
+    assert withdrawals.reason_against(nudge("n"), later) == "suppressed"
 
 
 def test_a_wish_of_next_year_wins_over_nothing() -> None:
     withdrawals = Withdrawals()
-    withdrawals.take_feedback(
+    withdrawals.apply_feedback_record(
         feedback(type="preferences", occurred_at=NOW + timedelta(days=400), suppressed=True)
     )
-    assert withdrawals.against(nudge("n"), NOW) is None
-    withdrawals.take_feedback(feedback(type="preferences", event_id="f", opted_out=["email"]))
-    withdrawals.take_feedback(
+    assert withdrawals.reason_against(nudge("n"), NOW) is None
+    withdrawals.apply_feedback_record(feedback(type="preferences", event_id="f", opted_out=["email"]))
+    withdrawals.apply_feedback_record(
         feedback(type="preferences", occurred_at=NOW + timedelta(days=400), opted_out=[])
     )
-    assert withdrawals.against(nudge("n"), NOW) == "opted_out"
+    assert withdrawals.reason_against(nudge("n"), NOW) == "opted_out"
 
 
 def test_a_no_is_taken_back_by_the_learner_or_by_an_admin_who_says_why() -> None:
@@ -71,6 +73,6 @@ def test_a_no_is_taken_back_by_the_learner_or_by_an_admin_who_says_why() -> None
         later = feedback(
             type="preferences", event_id="f", occurred_at=NOW + timedelta(minutes=1), opted_out=[], **who
         )
-        for said in (later, feedback(type="feedback", kind="unsubscribed", channel="email"), later):
-            withdrawals.take_feedback(said)
-        assert (withdrawals.against(nudge("n"), NOW) is None) == open_again, who
+        for message in (later, feedback(type="feedback", kind="unsubscribed", channel="email"), later):
+            withdrawals.apply_feedback_record(message)
+        assert (withdrawals.reason_against(nudge("n"), NOW) is None) == open_again, who

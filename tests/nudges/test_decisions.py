@@ -11,11 +11,11 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from nudges.assignment import held_out
-from nudges.cancelling import call_off
+from nudges.cancelling import cancel_for_course_run
 from nudges.choosing import Situation, by_weight
 from nudges.decisions import decide
-from nudges.learners import Learner, Sending, heard
-from nudges.ledger import Decided
+from nudges.learners import Learner, Sending, update_learner
+from nudges.ledger import DecisionResult
 from nudges.messages import apply_message
 from nudges.policy import REACH_OUT, WEEKDAYS, Cap, Digest, Policy, StudyTime, Suggestion, Variant
 from nudges.quiet_hours import MACHINE_ZONES, QuietHours
@@ -33,7 +33,7 @@ moments = st.integers(NOON - 40 * 365 * DAY, NOON + 10 * 365 * DAY)
 
 def of(*messages: dict[str, Any], learner: Learner = FRESH) -> Learner:
     for message in messages:
-        learner = heard(learner, message)
+        learner = update_learner(learner, message)
     return learner
 
 
@@ -45,7 +45,7 @@ def with_campaign(**changes: Any) -> Policy:
     return Policy(holdout_share=0.0, campaigns=(REACH_OUT.model_copy(update=changes),))
 
 
-def nudge_of(done: Decided) -> Nudge:
+def nudge_of(done: DecisionResult) -> Nudge:
     (nudge,) = done.messages
     assert isinstance(nudge, Nudge)
     return nudge
@@ -259,7 +259,7 @@ def test_any_quiet_hours_end(name: str, at: int, start: time, end: time) -> None
     quiet = QuietHours(start=start, end=end)
     policy = with_campaign(expires_after_hours=120).model_copy(update={"quiet_hours": quiet})
     nudge = nudge_of(decide(risk_change(), of(preferences(timezone=name)), policy, at))
-    assert not quiet.cover(nudge.send_at.astimezone(ZoneInfo(name)).time())
+    assert not quiet.contains(nudge.send_at.astimezone(ZoneInfo(name)).time())
     assert 0 <= nudge.send_at.timestamp() - at <= 4 * DAY
 
 
@@ -302,10 +302,10 @@ def test_it_waits_for_the_hour_at_which_the_learner_studies(habit: Habit, expect
 def test_a_habit_keeps_to_the_learners_clock(at: str, expected: str) -> None:
     now, best = datetime.fromisoformat(at), datetime.fromisoformat(expected)
     where = ZoneInfo("Europe/Berlin")
-    kept = [now - timedelta(days) for days in range(28)]  # every day at 18:00 of the learner's clock
-    evenings = [day.astimezone(where).replace(hour=18, minute=0).astimezone(UTC) for day in kept]
-    evenings = [one for one in evenings if one.weekday() == best.weekday()]
-    habit = Habit(busy(*(one.weekday() * 24 + one.hour for one in evenings)))
+    moments = [now - timedelta(days) for days in range(28)]  # every day at 18:00 of the learner's clock
+    evenings = [day.astimezone(where).replace(hour=18, minute=0).astimezone(UTC) for day in moments]
+    evenings = [evening for evening in evenings if evening.weekday() == best.weekday()]
+    habit = Habit(busy(*(evening.weekday() * 24 + evening.hour for evening in evenings)))
     moment = int(now.timestamp())
     done = decide(
         risk_change(), of(preferences(timezone=where.key)), EVERYBODY, moment, Situation(habit=habit)
@@ -393,10 +393,10 @@ def test_what_is_decided_while_a_digest_is_planned_is_one_message_with_it(
     """Whatever the course and its habit; and a cap of one message a day lets all of it pass."""
     policy = EVERYBODY.model_copy(update={"digest": digest, "caps": (Cap(most=1, days=1),)})
     learner, planned = of(preferences(timezone=name, digest=True)), None
-    for number, (after, habit) in enumerate(sorted(later, key=lambda one: one[0])):
+    for number, (after, habit) in enumerate(sorted(later, key=lambda pair: pair[0])):
         moment, run = at + after, f"run/{number}"
         done = decide(risk_change(course_run=run, at=moment), learner, policy, moment, Situation(habit=habit))
-        learner = Learner.of(orjson.loads(orjson.dumps(done.learner.record())))
+        learner = Learner.from_record(orjson.loads(orjson.dumps(done.learner.to_record())))
         if not done.messages:
             assert done.decisions[0].reason in ("expired", "cap_reached")
             assert planned is None or moment >= planned
@@ -406,7 +406,9 @@ def test_what_is_decided_while_a_digest_is_planned_is_one_message_with_it(
         if planned is not None and moment < planned:
             assert send_at == planned
         planned = send_at
-    assert len({one.message for one in learner.sendings}) == len({one.at for one in learner.sendings})
+    assert len({sending.delivery_key for sending in learner.sendings}) == len(
+        {sending.send_at for sending in learner.sendings}
+    )
 
 
 def test_a_digest_is_one_message_to_every_cap() -> None:
@@ -419,11 +421,11 @@ def test_a_digest_is_one_message_to_every_cap() -> None:
         done = decide(risk_change(course_run=f"run/{number}"), learner, policy, NOON)
         learner = done.learner
         assert done.decisions[-1].reason == "digest"
-    assert len({row.at for row in learner.sendings}) == 1
+    assert len({row.send_at for row in learner.sendings}) == 1
     single = apply_message(preferences(NOON + 1, "q", digest=False), learner, policy, NOON).learner
     assert decide(risk_change(course_run="run/9"), single, policy, NOON).decisions[-1].reason == "cap_reached"
-    told = apply_message(feedback("sent", NOON + HOUR), learner, policy, NOON).learner
-    over = decide(risk_change(course_run="run/9"), told, policy, NOON + HOUR)
+    informed = apply_message(feedback("sent", NOON + HOUR), learner, policy, NOON).learner
+    over = decide(risk_change(course_run="run/9"), informed, policy, NOON + HOUR)
     assert over.decisions[-1].reason == "cap_reached", "what is known to break a cap is not added to"
 
 
@@ -448,7 +450,7 @@ def test_a_recovery_takes_its_own_nudge_out_of_the_digest_and_no_other() -> None
         ("cancel", "recovered", "A/1"),
         ("hold", "level_not_nudged", "A/1"),
     ]
-    assert [one.course_run for one in done.learner.sendings] == ["B/1"]
+    assert [sending.course_run for sending in done.learner.sendings] == ["B/1"]
 
 
 # -- cancelling, approving ---------------------------------------------------------------------------
@@ -479,7 +481,7 @@ def test_a_recovery_cancels_what_is_pending_and_frees_its_place() -> None:
 )
 def test_nothing_else_cancels_it(change: RiskChange, learner: Learner) -> None:
     done = decide(change, learner, EVERYBODY, NOON)
-    assert [one.decision for one in done.decisions] == ["hold"]
+    assert [decision.decision for decision in done.decisions] == ["hold"]
     assert done.learner.sendings == learner.sendings
 
 
@@ -500,8 +502,8 @@ def test_nothing_else_cancels_it(change: RiskChange, learner: Learner) -> None:
 )
 def test_a_wish_cancels_what_it_makes_unwelcome(message: dict[str, Any], reason: str | None) -> None:
     done = apply_message(message, planned(), EVERYBODY, NOON)
-    assert [one.reason for one in done.decisions] == ([reason] if reason else [])
-    assert [one.nudge_id for one in done.messages] == (["n"] if reason else [])
+    assert [decision.reason for decision in done.decisions] == ([reason] if reason else [])
+    assert [message.nudge_id for message in done.messages] == (["n"] if reason else [])
     late = apply_message(message, planned(), EVERYBODY, NOON + DAY)
     assert not late.messages, "it has been sent by then"
     assert late.learner.sendings, "and counts"
@@ -554,7 +556,7 @@ def test_an_answer_does_not_override_the_guards(message: dict[str, Any], at: int
     else:
         learner = apply_message(message, learner, ASKING, at).learner
         done = apply_message(feedback("approved", nudge_id=nudge_id), learner, ASKING, at)
-    assert [(one.reason, one.nudge_id) for one in done.decisions] == [(expected, nudge_id)]
+    assert [(decision.reason, decision.nudge_id) for decision in done.decisions] == [(expected, nudge_id)]
     assert not done.messages
     assert not done.learner.proposals
 
@@ -588,7 +590,7 @@ def test_in_a_replay_a_wish_of_the_far_future_wins_over_nothing_before_its_time(
     learner = FRESH
     for message in (far, sane, far):
         learner = apply_message(message, learner, EVERYBODY, NOON - 2 * HOUR, ahead_s=2 * DAY).learner
-        learner = Learner.of(orjson.loads(orjson.dumps(learner.record())))
+        learner = Learner.from_record(orjson.loads(orjson.dumps(learner.to_record())))
     assert decide(risk_change(), learner, EVERYBODY, NOON).decisions[-1].reason == "sent"
     late = decide(risk_change(at=FAR + HOUR), learner, EVERYBODY, FAR + HOUR)
     assert late.decisions[-1].reason in ("opted_out", "paused", "suppressed")
@@ -635,9 +637,9 @@ def test_a_recovery_takes_a_proposal_back() -> None:
 def test_the_end_of_an_enrolment_takes_back_what_is_planned_and_proposed_there() -> None:
     nudge_id, learner = proposed()
     learner = decide(risk_change(course_run="B/1", at=NOON + 1), learner, ASKING, NOON + 1).learner
-    done = call_off("ann", "BBB/2014B", learner, ASKING, NOON + DAY, "run_over")
-    assert [(one.nudge_id, one.reason) for one in done.decisions] == [(nudge_id, "run_over")]
-    assert [one.course_run for one in done.learner.proposals.values()] == ["B/1"]
+    done = cancel_for_course_run("ann", "BBB/2014B", learner, ASKING, NOON + DAY, "run_over")
+    assert [(decision.nudge_id, decision.reason) for decision in done.decisions] == [(nudge_id, "run_over")]
+    assert [proposal.course_run for proposal in done.learner.proposals.values()] == ["B/1"]
 
 
 @pytest.mark.parametrize(
@@ -646,13 +648,15 @@ def test_the_end_of_an_enrolment_takes_back_what_is_planned_and_proposed_there()
         lambda learner, at: decide(risk_change(course_run="B/1", at=at), learner, ASKING, at),
         lambda learner, at: apply_message(preferences(at, digest=True), learner, ASKING, at),
         lambda learner, at: apply_message(feedback("approved", at, nudge_id="another"), learner, ASKING, at),
-        lambda learner, at: call_off("ann", "BBB/2014B", learner, ASKING, at, "run_over"),
+        lambda learner, at: cancel_for_course_run("ann", "BBB/2014B", learner, ASKING, at, "run_over"),
     ],
 )
-def test_a_proposal_that_nobody_answers_in_time_has_its_row(then: Callable[[Learner, int], Decided]) -> None:
+def test_a_proposal_that_nobody_answers_in_time_has_its_row(
+    then: Callable[[Learner, int], DecisionResult],
+) -> None:
     nudge_id, learner = proposed()
     before = then(learner, NOON + 72 * HOUR - 1)
-    assert "expired" not in [one.reason for one in before.decisions]
+    assert "expired" not in [decision.reason for decision in before.decisions]
     first = then(learner, NOON + 90 * HOUR).decisions[0]
     assert (first.nudge_id, first.decision, first.reason) == (nudge_id, "cancel", "expired")
     assert first.decided_at == instant(NOON + 72 * HOUR), "when it expired, not when somebody noticed"
@@ -660,7 +664,7 @@ def test_a_proposal_that_nobody_answers_in_time_has_its_row(then: Callable[[Lear
 
 def test_a_yes_sends_the_next_step_that_was_proposed_unless_it_has_been_done() -> None:
     done = decide(risk_change(), FRESH, ASKING, NOON, Situation(next_item="quiz-4"))
-    nudge_id, learner = done.decisions[0].nudge_id, Learner.of(done.learner.record())
+    nudge_id, learner = done.decisions[0].nudge_id, Learner.from_record(done.learner.to_record())
     yes = feedback("approved", NOON + HOUR, nudge_id=nudge_id)
     assert nudge_of(apply_message(yes, learner, ASKING, 0)).suggestion == "quiz-4"
     did_it = apply_message(
@@ -679,21 +683,21 @@ def test_a_yes_is_to_the_campaign_that_was_proposed() -> None:
     assert nudge_of(later).campaign == "first"
     without = Policy(holdout_share=0.0)
     gone = apply_message(yes, done.learner, without, 0, lambda *_: Situation(phase="middle"))
-    assert [(one.decision, one.reason) for one in gone.decisions] == [("hold", "expired")]
+    assert [(decision.decision, decision.reason) for decision in gone.decisions] == [("hold", "expired")]
 
 
 def test_proposals_of_an_older_record_are_read() -> None:
-    record = proposed()[1].record()
+    record = proposed()[1].to_record()
     record["proposals"] = {name: values[:3] for name, values in record["proposals"].items()}
-    (one,) = Learner.of(record).proposals.values()
-    assert (one.since, one.campaign, one.next_item) == (NOON, "", None)
+    (proposal,) = Learner.from_record(record).proposals.values()
+    assert (proposal.proposed_at, proposal.campaign, proposal.next_item) == (NOON, "", None)
 
 
 # -- ids ---------------------------------------------------------------------------------------------
 
 
 def test_ids_are_those_of_the_change_and_the_policy() -> None:
-    def ids(done: Decided) -> tuple[str, str]:
+    def ids(done: DecisionResult) -> tuple[str, str]:
         return done.decisions[0].decision_id, nudge_of(done).nudge_id
 
     first = ids(decide(risk_change(), FRESH, EVERYBODY, NOON))
@@ -708,7 +712,7 @@ def test_who_is_held_out_gets_none_whatever_the_share(share: float, learner: str
     policy = Policy(holdout_share=share)
     done = decide(risk_change(learner=learner), FRESH, policy, NOON)
     out = held_out(policy.holdout_key, learner, "BBB/2014B", share)
-    assert [one.reason for one in done.decisions] == ["holdout" if out else "sent"]
+    assert [decision.reason for decision in done.decisions] == ["holdout" if out else "sent"]
 
 
 def test_a_record_is_plain_data() -> None:
@@ -719,6 +723,6 @@ def test_a_record_is_plain_data() -> None:
         feedback("sent", channel="email"),
         learner=learner,
     )
-    assert Learner.of(orjson.loads(orjson.dumps(learner.record()))) == learner
-    assert Learner.of({}) == FRESH
-    assert FRESH.record() == {}
+    assert Learner.from_record(orjson.loads(orjson.dumps(learner.to_record()))) == learner
+    assert Learner.from_record({}) == FRESH
+    assert FRESH.to_record() == {}

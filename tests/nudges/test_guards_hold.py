@@ -52,18 +52,18 @@ def test_processes_and_a_log_add_up_to_the_same(tmp_path: Path) -> None:
     for number in range(5):
         straight.add(one_learner(number))
 
-    def told(learners: int, seed: int = 3) -> tuple[Audit, int]:
-        log, found = Log.open(tmp_path / "log", seed, at_once=False), Audit()
-        known = len(log.known)
+    def resume(learners: int, seed: int = 3) -> tuple[Audit, int]:
+        log, total = Log.open(tmp_path / "log", seed, at_once=False), Audit()
+        resumed = len(log.known)
         with closing(blocks(one_learner, 2, log)) as audits:
             for audit in islice(audits, learners):
-                found.add(audit)
-        return found, known
+                total.add(audit)
+        return total, resumed
 
-    assert told(2)[1] == 0
-    assert told(5) == (straight, 2)
-    assert told(5) == (straight, 5)
-    assert told(1, seed=4)[1] == 0
+    assert resume(2)[1] == 0
+    assert resume(5) == (straight, 2)
+    assert resume(5) == (straight, 5)
+    assert resume(1, seed=4)[1] == 0
 
 
 def test_a_learner_with_a_violation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,14 +88,19 @@ def forgets(learner: Learner, *_: Any) -> Learner:
 
 DIGEST = "a digest beside another"
 REMOVED: list[tuple[Any, str, Callable[..., Any], str]] = [
-    (judging, "capped", never, "cap: 2 in 7 days"),
+    (judging, "cap_refusal", never, "cap: 2 in 7 days"),
     (judging, "next_allowed", at_once, "night"),
-    (judging, "unwelcome", never, "suppressed"),
-    (judging, "unwelcome", never, "paused"),
-    (judging, "unwelcome", never, "run over"),
+    (judging, "contact_refusal", never, "suppressed"),
+    (judging, "contact_refusal", never, "paused"),
+    (judging, "contact_refusal", never, "run over"),
     (judging, "open_channels", lambda _, channels: list(channels), "opted out"),
     (judging, "held_out", never, "holdout"),
-    (judging, "_digest_time", lambda case: next_allowed(case.at + DAY_S, case.where, QuietHours()), DIGEST),
+    (
+        judging,
+        "_digest_time",
+        lambda case: next_allowed(case.decided_at + DAY_S, case.zone, QuietHours()),
+        DIGEST,
+    ),
     (Learner, "closed", lambda *_: False, "sent after an opt-out"),
     (guards, "_counts", lambda cap, one: bool(one.campaign), "cap: 2 in 7 days"),  # others' do not count
     (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nudges.learners import MOST_AHEAD, Learner, heard, is_wish
+from nudges.learners import MAX_WAITING_WISHES, Learner, is_contact_wish, update_learner
 from tests.nudges.changes import DAY, NOON, feedback, instant, preferences
 
 BY_LEARNER = {"said_by": "learner"}
@@ -50,7 +50,7 @@ def messages(draw: st.DrawFn) -> list[dict[str, Any]]:
 def after(some: list[dict[str, Any]]) -> Learner:
     learner = Learner()
     for message in some:
-        learner = heard(learner, message)
+        learner = update_learner(learner, message)
     return learner
 
 
@@ -64,27 +64,27 @@ def test_order_and_repeats_change_nothing(some: list[dict[str, Any]], data: st.D
 def test_what_waits_for_its_time_counts_as_if_it_were_heard_then(
     some: list[dict[str, Any]], later: int, data: st.DataObject
 ) -> None:
-    wishes = [one for one in some if is_wish(one)]
+    wishes = [one for one in some if is_contact_wish(one)]
     waiting, now = Learner(), NOON + later
     for one in data.draw(st.permutations(wishes + wishes[:2])):
-        waiting = waiting.wait(one)
-    learner, due = waiting.come_true(now)
+        waiting = waiting.defer(one)
+    learner, due = waiting.pop_due_wishes(now)
     assert [one["occurred_at"] for one in due] == sorted(
-        int(one["occurred_at"].timestamp()) for one in wishes if one["occurred_at"] <= instant(now)
+        int(wish["occurred_at"].timestamp()) for wish in wishes if wish["occurred_at"] <= instant(now)
     )
     for said in due:
-        learner = heard(learner, said)
-    straight = after([one for one in wishes if one["occurred_at"] <= instant(now)])
+        learner = update_learner(learner, said)
+    straight = after([wish for wish in wishes if wish["occurred_at"] <= instant(now)])
     assert (learner.wishes, learner.consent) == (straight.wishes, straight.consent)
     assert len(learner.ahead) == len(wishes) - len(due)
 
 
 def test_a_flood_of_the_future_keeps_the_earliest() -> None:
     learner = Learner()
-    for number in range(2 * MOST_AHEAD, 0, -1):
-        learner = learner.wait(preferences(NOON + number, f"e{number}", digest=True))
+    for number in range(2 * MAX_WAITING_WISHES, 0, -1):
+        learner = learner.defer(preferences(NOON + number, f"e{number}", digest=True))
     assert {said["occurred_at"] for said in learner.ahead.values()} == {
-        NOON + number for number in range(1, MOST_AHEAD + 1)
+        NOON + number for number in range(1, MAX_WAITING_WISHES + 1)
     }
 
 
@@ -123,17 +123,17 @@ def test_a_message_counts_once_whoever_tells_of_it() -> None:
         feedback("delivered", NOON + 9, "c"),  # of what?
         feedback("sent", NOON, "d"),
     ]
-    assert [one.name for one in after(told).sendings] == ["d", "n"]
+    assert [sending.message_id for sending in after(told).sendings] == ["d", "n"]
 
 
 def test_what_no_cap_can_reach_is_forgotten() -> None:
     learner = after([feedback("sent", NOON - 90 * DAY, "a"), feedback("sent", NOON - 90 * DAY + 1, "b")])
-    assert [one.name for one in learner.forget(NOON).sendings] == ["b"]
+    assert [sending.message_id for sending in learner.forget(NOON).sendings] == ["b"]
 
 
 def test_a_zone_of_preferences_goes_before_that_of_an_enrolment() -> None:
     enrolled = {"type": "enrolled", "learner": "ann", "timezone": "Asia/Tokyo"}
     learner = after([enrolled, enrolled | {"timezone": "Asia/Seoul"}])
     assert learner.zone == "Asia/Tokyo"
-    assert heard(learner, preferences(timezone="Europe/Berlin")).zone == "Europe/Berlin"
-    assert heard(learner, preferences(timezone=None)).zone == "Asia/Tokyo"
+    assert update_learner(learner, preferences(timezone="Europe/Berlin")).zone == "Europe/Berlin"
+    assert update_learner(learner, preferences(timezone=None)).zone == "Asia/Tokyo"

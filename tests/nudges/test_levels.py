@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nudges.levels import HIGH, LOW, MEDIUM, Levels, LevelSettings, agreed, moving, name, step
+from nudges.levels import (
+    HIGH,
+    LOW,
+    MEDIUM,
+    Levels,
+    LevelSettings,
+    least_moving,
+    level_name,
+    speaks_for_change,
+    update_levels,
+)
 from schemas.risk import RISK_LEVELS
 
 PLAIN = LevelSettings(
@@ -39,7 +49,7 @@ def course_of_levels(course: list[float], settings: LevelSettings) -> list[int]:
     levels = Levels.low(1)
     found = []
     for probability in course:
-        step(levels, np.array([probability]), settings)
+        update_levels(levels, np.array([probability]), settings)
         found.append(int(levels.level[0]))
     return found
 
@@ -86,7 +96,7 @@ def test_oscillation_inside_the_band_changes_nothing(
     within = st.floats(low, high, exclude_max=start != HIGH)
     levels = Levels(*(np.full(1, value, np.uint8) for value in (start, start, 0)))
     for probability in data.draw(st.lists(within, max_size=30)):
-        assert not step(levels, np.array([probability]), settings).any()
+        assert not update_levels(levels, np.array([probability]), settings).any()
         assert (levels.level[0], levels.candidate[0], levels.streak[0]) == (start, start, 0)
 
 
@@ -95,7 +105,7 @@ def test_enrolments_do_not_touch_each_other(crowd: list[list[float]], settings: 
     together = Levels.low(len(crowd))
     seen = []
     for day in np.array(crowd).T:
-        step(together, day, settings)
+        update_levels(together, day, settings)
         seen.append(together.level.tolist())
     assert np.array(seen).T.tolist() == [course_of_levels(one, settings) for one in crowd]
 
@@ -103,8 +113,8 @@ def test_enrolments_do_not_touch_each_other(crowd: list[list[float]], settings: 
 def test_rows_name_the_enrolments_estimated() -> None:
     levels = Levels.low(4)
     rows = np.array([3, 1])
-    assert step(levels, np.array([0.9, 0.1]), PLAIN, rows).tolist() == [False, False]
-    assert step(levels, np.array([0.9, 0.1]), PLAIN, rows).tolist() == [True, False]
+    assert update_levels(levels, np.array([0.9, 0.1]), PLAIN, rows).tolist() == [False, False]
+    assert update_levels(levels, np.array([0.9, 0.1]), PLAIN, rows).tolist() == [True, False]
     assert levels.level.tolist() == [LOW, LOW, LOW, HIGH]
 
 
@@ -171,12 +181,12 @@ def test_settings_that_make_no_sense_are_refused(change: dict[str, float], messa
 def test_a_probability_that_is_none_is_refused_untouched(wrong: float) -> None:
     levels = Levels.low(2)
     with pytest.raises(ValueError, match=r"probability\[1\] is"):
-        step(levels, np.array([0.9, wrong]), PLAIN)
+        update_levels(levels, np.array([0.9, wrong]), PLAIN)
     assert levels.streak.tolist() == [0, 0]
 
 
 def test_numbers_and_names_are_in_step() -> None:
-    assert tuple(name(level) for level in (LOW, MEDIUM, HIGH)) == RISK_LEVELS
+    assert tuple(level_name(level) for level in (LOW, MEDIUM, HIGH)) == RISK_LEVELS
 
 
 @given(courses, courses, level_settings())
@@ -185,22 +195,22 @@ def test_nothing_rises_while_rising_is_held_and_a_rise_begins_anew_after_it(
 ) -> None:
     levels = Levels.low(1)
     for probability in before:
-        step(levels, np.array([probability]), settings)
+        update_levels(levels, np.array([probability]), settings)
     for probability in during:
         level = int(levels.level[0])
-        step(levels, np.array([probability]), settings, rising=False)
+        update_levels(levels, np.array([probability]), settings, rising=False)
         assert int(levels.level[0]) <= level
         assert int(levels.candidate[0]) <= int(levels.level[0])
     level = int(levels.level[0])
     for _ in range(settings.confirm_days - 1 if during else 0):
-        step(levels, np.array([1.0]), settings)
+        update_levels(levels, np.array([1.0]), settings)
         assert int(levels.level[0]) == level
 
 
 def test_falls_go_on_while_rising_is_held() -> None:
     levels = Levels(*(np.full(1, value, np.uint8) for value in (HIGH, HIGH, 0)))
     for _ in range(PLAIN.confirm_days):
-        changed = step(levels, np.array([0.1]), PLAIN, rising=False)
+        changed = update_levels(levels, np.array([0.1]), PLAIN, rising=False)
     assert changed.all()
     assert levels.level[0] == LOW
 
@@ -211,14 +221,14 @@ def test_a_range_moves_a_level_only_where_both_its_ends_would(
 ) -> None:
     least, most = np.array([min(one, other)]), np.array([max(one, other)])
     held = np.array([level], np.uint8)
-    found = agreed(held, least, most, settings)
+    found = least_moving(held, least, most, settings)
     assert least <= found <= most
-    ends = [bool(moving(held, end, settings)[0]) for end in (least, most)]
-    assert not moving(held, found, settings)[0] or all(ends)
+    ends = [bool(speaks_for_change(held, end, settings)[0]) for end in (least, most)]
+    assert not speaks_for_change(held, found, settings)[0] or all(ends)
 
 
 def test_a_range_moves_a_level_no_farther_than_its_nearer_end() -> None:
     low, high = np.array([LOW], np.uint8), np.array([HIGH], np.uint8)
-    assert agreed(low, np.array([0.5]), np.array([0.9]), PLAIN).tolist() == [0.5]
-    assert agreed(high, np.array([0.1]), np.array([0.5]), PLAIN).tolist() == [0.5]
-    assert not moving(low, agreed(low, np.array([0.2]), np.array([0.9]), PLAIN), PLAIN)[0]
+    assert least_moving(low, np.array([0.5]), np.array([0.9]), PLAIN).tolist() == [0.5]
+    assert least_moving(high, np.array([0.1]), np.array([0.5]), PLAIN).tolist() == [0.5]
+    assert not speaks_for_change(low, least_moving(low, np.array([0.2]), np.array([0.9]), PLAIN), PLAIN)[0]

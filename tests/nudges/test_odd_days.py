@@ -2,7 +2,7 @@
 
 import pytest
 
-from nudges.policy_file import PolicyError, parse
+from nudges.policy_file import PolicyError, parse_policy
 
 
 @pytest.mark.parametrize(
@@ -10,8 +10,8 @@ from nudges.policy_file import PolicyError, parse
 )
 def test_a_day_that_is_none_is_refused(day: str) -> None:
     with pytest.raises(PolicyError, match="line 2, column 17: effective_from"):
-        parse(f"name: mine\neffective_from: {day}\n")
+        parse_policy(f"name: mine\neffective_from: {day}\n")
 
 
 def test_a_day_is_read() -> None:
-    assert str(parse("name: mine\neffective_from: 2024-02-29\n").effective_from) == "2024-02-29"
+    assert str(parse_policy("name: mine\neffective_from: 2024-02-29\n").effective_from) == "2024-02-29"

@@ -52,7 +52,7 @@ def test_every_feature_is_answered_in_its_own_group(feature: Any) -> None:
 def test_values_in_a_text_are_inserted_and_never_interpreted() -> None:
     text = Suggestion(about="all", text="$course_run: $reason, $$5")
     variables = {"course_run": "$reason", "reason": "{0.__class__} $goal", "goal": "g"}
-    assert text.words(variables) == "$reason: {0.__class__} $goal, $5"
+    assert text.render(variables) == "$reason: {0.__class__} $goal, $5"
 
 
 @pytest.mark.parametrize(

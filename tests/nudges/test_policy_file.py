@@ -9,7 +9,7 @@ import pytest
 
 from features.catalogue import FEATURES
 from nudges.policy import Policy
-from nudges.policy_file import MAX_CHARACTERS, PolicyError, parse
+from nudges.policy_file import MAX_CHARACTERS, PolicyError, parse_policy
 from schemas.nudge import DecisionReason
 
 SHIPPED = (resources.files("nudges") / "default-policy.yaml").read_text("utf-8")
@@ -18,8 +18,8 @@ NAMES = [feature.name for feature in FEATURES]
 
 
 def test_the_shipped_file_is_the_default_policy() -> None:
-    assert parse(SHIPPED, NAMES) == Policy()
-    assert parse(SHIPPED).version == Policy().version
+    assert parse_policy(SHIPPED, NAMES) == Policy()
+    assert parse_policy(SHIPPED).version == Policy().version
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_the_shipped_file_is_the_default_policy() -> None:
 def test_a_mistake_is_told_with_its_place(old: str, new: str, expected: str) -> None:
     assert old in SHIPPED
     with pytest.raises(PolicyError) as caught:
-        parse(SHIPPED.replace(old, new), NAMES)
+        parse_policy(SHIPPED.replace(old, new), NAMES)
     assert any(expected in line for line in str(caught.value).splitlines()), str(caught.value)
 
 
 def test_every_mistake_is_told_once_and_in_order() -> None:
     text = SHIPPED.replace("[email]", "[mail]").replace("days: 7", "days: 0").replace("0.1", "2")
     with pytest.raises(PolicyError) as caught:
-        parse(text)
-    assert [one.place for one in caught.value.problems] == [
+        parse_policy(text)
+    assert [problem.path for problem in caught.value.problems] == [
         "campaigns[0].channels[0]",
         "caps[0].days",
         "holdout_share",
@@ -93,18 +93,18 @@ def test_every_mistake_is_told_once_and_in_order() -> None:
 )
 def test_what_is_no_policy_at_all_is_refused(text: str) -> None:
     with pytest.raises(PolicyError, match="line 1, column"):
-        parse(text)
+        parse_policy(text)
 
 
 def test_scalars_mean_what_the_model_says() -> None:
-    policy = parse(
+    policy = parse_policy(
         "name: no\nquiet_hours: {start: 21:00, end: 8:30:00}\nstudy_time: null\n".replace("8:", "08:")
     )
     assert (policy.name, policy.study_time) == ("no", None)
     assert policy.quiet_hours is not None
     assert policy.quiet_hours.start.hour == 21
     with pytest.raises(PolicyError, match="line 1, column 13: study_time: found 'null'"):
-        parse('study_time: "null"')
+        parse_policy('study_time: "null"')
 
 
 def test_the_page_explains_every_reason() -> None:
@@ -113,5 +113,5 @@ def test_the_page_explains_every_reason() -> None:
 
 def test_the_pages_example_is_a_policy() -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    policy = parse(example, NAMES)
+    policy = parse_policy(example, NAMES)
     assert len(policy.campaigns) > 1

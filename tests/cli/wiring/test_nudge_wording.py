@@ -7,7 +7,7 @@ import pytest
 
 from cli.demo_page import DEMO_POLICY as SHIPPED
 from cli.wiring.nudge_wording import PolicyWording
-from console.ports import Proposed
+from console.ports import ProposedNudge
 from nudges.policy import Policy
 from streams.policy_files import PolicyFileError, read
 
@@ -21,7 +21,7 @@ WORDING = PolicyWording(POLICY, None)
 def text(
     *reasons: tuple[str, str, float], version: str = POLICY.version, campaign: str = "reach-out"
 ) -> str | None:
-    return WORDING.text(Proposed("AAA/2014B", campaign, "plain", version, reasons))
+    return WORDING.text(ProposedNudge("AAA/2014B", campaign, "plain", version, reasons))
 
 
 def test_it_is_about_the_reason_that_raises_the_risk_most() -> None:
@@ -34,7 +34,7 @@ def test_it_is_about_the_reason_that_raises_the_risk_most() -> None:
 def test_a_policy_or_campaign_that_is_not_known_says_nothing() -> None:
     assert text(SILENCE, version="first-000000000000") is None
     assert text(SILENCE, campaign="another") is None
-    assert WORDING.text(Proposed("AAA/2014B", "reach-out", "", POLICY.version, (SILENCE,))) is None
+    assert WORDING.text(ProposedNudge("AAA/2014B", "reach-out", "", POLICY.version, (SILENCE,))) is None
 
 
 def test_a_policy_that_was_written_since_is_read(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_policy_that_was_written_since_is_read(tmp_path: Path) -> None:
     file.write_text(SHIPPED.read_text(encoding="utf-8"), encoding="utf-8")
     wording = PolicyWording(POLICY, file)
     file.write_text(file.read_text().replace("missed-deadline", "late-work"), encoding="utf-8")
-    proposed = Proposed("AAA/2014B", "late-work", "offer-of-time", read(file).version, (SILENCE,))
+    proposed = ProposedNudge("AAA/2014B", "late-work", "offer-of-time", read(file).version, (SILENCE,))
     assert (wording.text(proposed) or "").startswith("A deadline in AAA/2014B has gone by")
     file.write_text("campaigns: 7", encoding="utf-8")
     assert wording.text(replace(proposed, policy_version="nobody-knows")) is None

@@ -13,7 +13,7 @@ from evaluation.backtest import Backtest
 from features.packed_arrays import unpack
 from nudges.experiments.bandit import INPUTS
 from nudges.experiments.outcomes import STAGES
-from nudges.experiments.report import Counted, lines
+from nudges.experiments.report import OutcomeCount, effect_lines
 from nudges.levels import LevelSettings
 from nudges.policy import REACH_OUT, Policy, Variant
 from online_models.labels import SILENCE_HORIZON
@@ -187,7 +187,7 @@ def test_learners_who_answer_show_in_the_outcomes() -> None:
     """The whole way round: a simulated term, decisions, nudges that reach it, outcomes, and the effect."""
     plan = SimulationPlan((Run("a", "now", START, 8, 700),), seed=5)
     likes = ResponsePlan(positive=1.0, negative=0.0, size=4.0, fit=((1.0, 1.0), (1.0, 1.0)))
-    term, rows = AnsweringTerm(plan, likes), list[Counted]()
+    term, rows = AnsweringTerm(plan, likes), list[OutcomeCount]()
 
     def collect(outputs: Outputs) -> None:
         for nudge in outputs.nudges:
@@ -199,7 +199,7 @@ def test_learners_who_answer_show_in_the_outcomes() -> None:
             *(columns.get(name, []) for name in names), strict=True
         ):
             if first:
-                rows.append(Counted(campaign, variant, arm, outcome, 1, int(happened)))
+                rows.append(OutcomeCount(campaign, variant, arm, outcome, 1, int(happened)))
 
     Backtest(learning(), IDENTITY, say=collect, batch=200).run(term.stream())
     (effect,) = (line.effect for line in lines(rows) if (line.variant, line.outcome) == ("all", "active_7"))

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nudges.experiments.effects import LEAST, UNKNOWN, Arm, anytime, fixed, margin, newcombe
+from nudges.experiments.effects import MIN_OUTCOMES, UNKNOWN, Arm, anytime, fixed, margin, newcombe
 
 
-def arms(least: int = LEAST) -> st.SearchStrategy[Arm]:
+def arms(least: int = MIN_OUTCOMES) -> st.SearchStrategy[Arm]:
     return st.integers(least, 50_000).flatmap(
         lambda known: st.builds(Arm, st.just(known), st.integers(0, known))
     )
@@ -22,8 +22,8 @@ def arms(least: int = LEAST) -> st.SearchStrategy[Arm]:
 )
 def test_newcombes_own_examples(one: Arm, other: Arm, low: float, high: float) -> None:
     """Table II of his paper, method 10, examples a and b."""
-    found = newcombe(one, other)
-    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+    result = newcombe(one, other)
+    assert (round(result.low, 4), round(result.high, 4)) == (low, high)
 
 
 def test_the_sequence_is_the_papers_formula() -> None:
@@ -53,7 +53,7 @@ def test_exchanging_the_arms_turns_the_effect_round(nudged: Arm, holdout: Arm) -
         )
 
 
-@given(arms(least=0), st.integers(0, LEAST - 1))
+@given(arms(least=0), st.integers(0, MIN_OUTCOMES - 1))
 def test_few_outcomes_are_not_yet_known(nudged: Arm, few: int) -> None:
     for interval in (fixed, anytime):
         effect = interval(nudged, Arm(few, few))
@@ -76,17 +76,19 @@ def test_arms_add_up_over_partitions() -> None:
 
 def first_alarm(interval: object, happened: np.ndarray, nudged: np.ndarray) -> float:
     """The first look at which an effect is claimed, looking after every twentieth outcome."""
-    columns = [np.cumsum(one) for one in (nudged, nudged & happened, ~nudged, ~nudged & happened)]
-    for at in range(2 * LEAST, len(happened), 20):
-        a, b, c, d = (int(column[at]) for column in columns)
+    columns = [np.cumsum(indicator) for indicator in (nudged, nudged & happened, ~nudged, ~nudged & happened)]
+    for index in range(2 * MIN_OUTCOMES, len(happened), 20):
+        a, b, c, d = (int(column[index]) for column in columns)
         if interval(Arm(a, b), Arm(c, d)).verdict != "not yet known":  # type: ignore[operator]
-            return at
+            return index
     return inf
 
 
 def test_peeking_fools_the_fixed_interval_and_not_the_sequence() -> None:
     rng = np.random.default_rng(11)
     trials = [(rng.random(4_000) < 0.44, rng.random(4_000) < 0.5) for _ in range(120)]
-    fooled = {one: sum(first_alarm(one, *trial) < inf for trial in trials) for one in (fixed, anytime)}
+    fooled = {
+        method: sum(first_alarm(method, *trial) < inf for trial in trials) for method in (fixed, anytime)
+    }
     assert fooled[fixed] > 0.15 * 120
     assert fooled[anytime] <= 0.05 * 120 + 5  # a binomial's upper tail of 3 %

@@ -10,10 +10,10 @@ import pytest
 from nudges.experiments.exposure import Exposure, exposure_of
 from nudges.experiments.outcomes import (
     OUTCOMES,
-    Ending,
+    EnrolmentResult,
     Outcome,
-    ended,
-    returned,
+    activity_outcome,
+    run_end_outcomes,
     windows_closing,
 )
 from schemas.fields import DAY_S
@@ -23,15 +23,15 @@ DAY = 16_000
 
 
 def decision(**changes: Any) -> NudgeDecision:
-    at = datetime.fromtimestamp(DAY * DAY_S + 6 * 3600, UTC)
+    decided_at = datetime.fromtimestamp(DAY * DAY_S + 6 * 3600, UTC)
     row = {
         "decision_id": "d1",
         "risk_change_id": "c1",
         "nudge_id": "n1",
         "learner": "ann",
         "course_run": "BBB/2014B",
-        "decided_at": at,
-        "send_at": at,
+        "decided_at": decided_at,
+        "send_at": decided_at,
         "decision": "send",
         "reason": "sent",
         "campaign": "reach-out",
@@ -42,9 +42,9 @@ def decision(**changes: Any) -> NudgeDecision:
 
 
 def exposed(earlier: Sequence[Exposure] = (), **changes: Any) -> Exposure:
-    found = exposure_of(decision(**changes), earlier)
-    assert found is not None
-    return found
+    exposure = exposure_of(decision(**changes), earlier)
+    assert exposure is not None
+    return exposure
 
 
 def test_chance_made_these() -> None:
@@ -65,7 +65,7 @@ def test_chance_made_these() -> None:
 def test_an_exposure_survives_json() -> None:
     before = exposure_of(decision(), [], (1, 0, 1, 0))
     assert before is not None
-    assert Exposure.from_data(json.loads(json.dumps(before.as_data()))) == before
+    assert Exposure.from_row(json.loads(json.dumps(before.to_row()))) == before
 
 
 def test_only_an_enrolments_first_exposure_is_its_first() -> None:
@@ -100,15 +100,15 @@ def test_each_window_closes_once() -> None:
 
 
 def test_activity_counts_from_the_day_of_the_decision() -> None:
-    assert returned("active_7", DAY, DAY - 1, DAY + 6) == Outcome("active_7", False, DAY + 6)
-    assert returned("active_7", DAY, DAY, DAY + 6).happened
-    assert returned("active_7", DAY, DAY + 6, DAY + 6).happened
+    assert activity_outcome("active_7", DAY, DAY - 1, DAY + 6) == Outcome("active_7", False, DAY + 6)
+    assert activity_outcome("active_7", DAY, DAY, DAY + 6).happened
+    assert activity_outcome("active_7", DAY, DAY + 6, DAY + 6).happened
 
 
 def test_the_runs_end_decides_exit_and_completion() -> None:
-    found = ended(Ending(passed=False, left=True), 500)
-    assert [(one.name, one.happened, one.known) for one in found] == [
+    outcomes = run_end_outcomes(EnrolmentResult(passed=False, left=True), 500)
+    assert [(outcome.name, outcome.happened, outcome.known_on) for outcome in outcomes] == [
         ("exit", True, 500),
         ("completion", False, 500),
     ]
-    assert {one.name for one in found} | {"active_7", "active_14"} == set(OUTCOMES)
+    assert {outcome.name for outcome in outcomes} | {"active_7", "active_14"} == set(OUTCOMES)

@@ -3,21 +3,21 @@
 import numpy as np
 import pytest
 
-from nudges.experiments.training import NOT_NUDGED, Nudged, untreated_weight
+from nudges.experiments.training import NOT_NUDGED, NudgeHistory, untreated_weight
 
 
 def test_the_three_cases() -> None:
     assert untreated_weight(100) == 1.0
-    assert untreated_weight(100, Nudged(sent=100)) == 0.0
-    assert untreated_weight(100, Nudged(withheld=100, holdout_share=0.1)) == pytest.approx(10.0)
+    assert untreated_weight(100, NudgeHistory(sent=100)) == 0.0
+    assert untreated_weight(100, NudgeHistory(withheld=100, holdout_share=0.1)) == pytest.approx(10.0)
 
 
 def test_what_lay_before_the_snapshot_is_history() -> None:
-    assert untreated_weight(100, Nudged(sent=99)) == 1.0
-    assert untreated_weight(100, Nudged(withheld=99, holdout_share=0.1)) == 1.0
-    assert untreated_weight(99, Nudged(sent=98, withheld=99, holdout_share=0.25)) == 4.0
+    assert untreated_weight(100, NudgeHistory(sent=99)) == 1.0
+    assert untreated_weight(100, NudgeHistory(withheld=99, holdout_share=0.1)) == 1.0
+    assert untreated_weight(99, NudgeHistory(sent=98, withheld=99, holdout_share=0.25)) == 4.0
     with pytest.raises(ValueError, match="expected more than 0, up to 1"):
-        untreated_weight(100, Nudged(withheld=100, holdout_share=0.0))
+        untreated_weight(100, NudgeHistory(withheld=100, holdout_share=0.0))
 
 
 def test_a_learner_saved_by_a_nudge_is_no_false_alarm() -> None:
@@ -31,8 +31,8 @@ def test_a_learner_saved_by_a_nudge_is_no_false_alarm() -> None:
     lost = would_be_lost & ~(nudged & (rng.random(n) < 0.5))
     cases = {
         "none": untreated_weight(10, NOT_NUDGED),
-        "held": untreated_weight(10, Nudged(withheld=10, holdout_share=share)),
-        "nudged": untreated_weight(10, Nudged(sent=10)),
+        "held": untreated_weight(10, NudgeHistory(withheld=10, holdout_share=share)),
+        "nudged": untreated_weight(10, NudgeHistory(sent=10)),
     }
     weights = np.where(nudged, cases["nudged"], np.where(held, cases["held"], cases["none"]))
     assert lost[alarmed].mean() == pytest.approx(0.4, abs=0.02)

@@ -5,7 +5,7 @@ from apprise import Apprise, NotifyBase
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.outgoing import Outgoing
+from notifier.outgoing import OutgoingMessage
 from notifier.providers import Providers
 from notifier.rendering import Rendered
 from schemas.learner import Channel
@@ -36,7 +36,7 @@ PROVIDERS = {name: Providers({channel: url}) for name, (channel, url) in URLS.it
 
 
 def takes(name: str, address: str) -> bool:
-    return PROVIDERS[name].takes(URLS[name][0], address)
+    return PROVIDERS[name].accepts(URLS[name][0], address)
 
 
 @pytest.mark.parametrize("name", [name for name, (channel, _) in URLS.items() if channel == "sms"])
@@ -78,10 +78,10 @@ def test_what_is_taken_is_among_the_targets_whole(name: str, address: str) -> No
     if not takes(name, address):
         return
     plugin = Apprise.instantiate(URLS[name][1].replace("{address}", percent(address)))
-    held = [one for one in vars(plugin).values() if isinstance(one, list | set | tuple) and one]
-    listed = [str(one) for values in held for one in values]
+    held = [value for value in vars(plugin).values() if isinstance(value, list | set | tuple) and value]
+    listed = [str(target) for values in held for target in values]
     if listed:
-        assert any(address.removeprefix("+") in one for one in listed)
+        assert any(address.removeprefix("+") in target for target in listed)
         assert isinstance(plugin, NotifyBase)
         assert len(plugin) == 1
 
@@ -92,7 +92,9 @@ def percent(address: str) -> str:
 
 async def test_what_would_go_to_somebody_else_is_not_sent() -> None:
     """No net is needed to know it; with the sender in its place, Twilio was asked."""
-    one = nudge("n", channel="sms")
+    due = nudge("n", channel="sms")
     for address in ("", "12345"):
-        answer = await PROVIDERS["twilio"].send(Outgoing("n", (one,), address, Rendered("", "text", "")))
-        assert (answer.kind, answer.why) == ("rejected", "it would be sent to another address")
+        answer = await PROVIDERS["twilio"].send(
+            OutgoingMessage("n", (due,), address, Rendered("", "text", ""))
+        )
+        assert (answer.kind, answer.reason) == ("rejected", "it would be sent to another address")

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from notifier.link_server import Bounds, serve_links
 from notifier.links import Links
-from notifier.listening import Bounds, listening
 from notifier.metrics import Metrics
-from notifier.web import app_of
+from notifier.web import create_link_app
 from tests.notifier.nudging import nudge
 
 LINKS = Links("http://127.0.0.1", "sixteen characters")
@@ -25,14 +25,14 @@ UNSUBSCRIBE = f"POST /unsubscribed/{LINKS.token(nudge('n'), 'unsubscribed')} HTT
 Connect = Callable[[], socket.socket]
 
 
-class Said:
+class FakeOutbox:
     """Stands for the outbox, whose broker is not what is tested: keeps what it is told."""
 
     def __init__(self) -> None:
         self.said: list[Any] = []
 
-    def followed(self, said: Any) -> None:
-        self.said.append(said)
+    def send_link_feedback(self, content: Any) -> None:
+        self.said.append(content)
 
     async def flush(self) -> None:
         pass
@@ -40,22 +40,22 @@ class Said:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    found: list[int] = []
+    ports: list[int] = []
     ready, loop = threading.Event(), asyncio.new_event_loop()
     ended = asyncio.Event()
 
     async def serve() -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
-            found.append(probe.getsockname()[1])
-        app = app_of(LINKS, Said(), Metrics())  # type: ignore[arg-type]
-        async with listening(app, "127.0.0.1", found[0], Bounds(head_s=1.0, answer_s=1.5, most=MOST)):
+            ports.append(probe.getsockname()[1])
+        app = create_link_app(LINKS, FakeOutbox(), Metrics())  # type: ignore[arg-type]
+        async with serve_links(app, "127.0.0.1", ports[0], Bounds(head_s=1.0, answer_s=1.5, most=MOST)):
             ready.set()
             await ended.wait()
 
     thread = threading.Thread(target=loop.run_until_complete, args=[serve()], daemon=True)
     thread.start()
     assert ready.wait(SLOW)
-    yield found[0]
+    yield ports[0]
     loop.call_soon_threadsafe(ended.set)
     thread.join(SLOW)
     assert not thread.is_alive(), "it does not stop"
@@ -68,11 +68,11 @@ def connect(port: int) -> Iterator[Connect]:
 
 
 def answer(connection: socket.socket) -> bytes:
-    found = b""
+    received = b""
     with contextlib.suppress(ConnectionError):
         while piece := connection.recv(65_536):
-            found += piece
-    return found
+            received += piece
+    return received
 
 
 def drip(connection: socket.socket, piece: bytes) -> float:
@@ -115,11 +115,11 @@ def test_a_body_that_does_not_end_is_cut_off(connect: Connect, head: bytes, piec
 
 def test_one_who_waits_makes_room_for_the_next(connect: Connect) -> None:
     idle = [connect() for _ in range(4 * MOST)]
-    for place in range(MOST):
+    for number in range(MOST):
         connection = connect()
         connection.sendall(HEALTH)
-        assert answer(connection).startswith(b"HTTP/1.1 200"), place
-    assert [answer(one) for one in idle] == [b""] * len(idle)
+        assert answer(connection).startswith(b"HTTP/1.1 200"), number
+    assert [answer(connection) for connection in idle] == [b""] * len(idle)
 
 
 def test_a_mailbox_provider_s_click_works(connect: Connect) -> None:

@@ -1,7 +1,7 @@
-"""What an address of each channel looks like: exactly one address, or none. Pure.
+"""The format of an address for each channel: a value is exactly one address, or none. Pure.
 
-A mail address is read by the grammar of RFC 5321, and its domain goes out as IDNA has it, in ASCII; what
-comes back is what the mail server is told, character for character.
+A mail address is parsed by the grammar of RFC 5321 and its domain converted to ASCII (IDNA); the result is
+sent to the mail server character for character.
 """
 
 import re
@@ -15,13 +15,13 @@ from schemas.learner import Channel
 # Whether a domain can be reached is for the mail server to say: one on a campus may well be called .local.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
-FORMS: Mapping[Channel, re.Pattern[str]] = {
+PATTERNS: Mapping[Channel, re.Pattern[str]] = {
     "sms": re.compile(r"\+?[0-9]{5,15}"),
     "push": re.compile(r"[\x21-\x7e]{1,512}"),
     "in_app": re.compile(r"[\x21-\x7e]{1,512}"),
     "instructor": re.compile(r"[^\s\x00-\x20\x7f-\xa0]{1,512}"),  # a mail address, a chat's name or whatever
 }
-"""One address: what separates several is not in it."""
+"""Patterns of one address; they exclude what separates several."""
 
 EXPECTED: Mapping[Channel, str] = {
     "email": "one mail address such as ann@example.org, without a name beside it",
@@ -30,23 +30,23 @@ EXPECTED: Mapping[Channel, str] = {
     "in_app": "1 to 512 printable ASCII characters without spaces",
     "instructor": "1 to 512 printable characters without spaces",
 }
-"""The same in words."""
+"""Channel → the expected format in words."""
 
 
 def address_of(channel: Channel, value: object) -> str | None:
-    """The one address that a value is, as it is to be used; None where it is anything else."""
+    """The value as one address, ready for use; None where it is anything else."""
     if not isinstance(value, str):
         return None
     value = value.strip()
     if channel == "email":
         return mailbox_of(value)
-    return value if FORMS[channel].fullmatch(value) else None
+    return value if PATTERNS[channel].fullmatch(value) else None
 
 
 def mailbox_of(value: str) -> str | None:
-    """The mailbox that a mail address names, its domain in ASCII; None where it is not one address."""
+    """The mailbox of a mail address, its domain in ASCII; None where it is not one address."""
     try:
-        found = validate_email(
+        address = validate_email(
             value,
             check_deliverability=False,
             globally_deliverable=False,
@@ -55,4 +55,4 @@ def mailbox_of(value: str) -> str | None:
         )
     except EmailNotValidError:
         return None
-    return f"{found.local_part}@{found.ascii_domain}"
+    return f"{address.local_part}@{address.ascii_domain}"

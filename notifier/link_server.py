@@ -1,7 +1,7 @@
-"""The links' endpoint on its port, with bounds on what anybody on the internet may cost it.
+"""Serves the links' endpoint on its port, with bounds on the resources that a client can use.
 
-aiohttp waits for ever for a head that has begun, and takes every connection. Here a connection that has no
-request, or has one for too long, is cut off; and where there are too many, the one that has waited longest.
+aiohttp waits for ever for a head that has begun, and accepts every connection. Here a connection that has no
+request, or has one for too long, is aborted; where there are too many, the one that has waited longest.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-LOOK_S = 0.5
+CHECK_EVERY_S = 0.5
 LINGER_S = 2.0
-"""Seconds for which what is left of a body is read that nobody asked for."""
+"""Seconds for which the rest of an unread body is read."""
 
 Connection = RequestHandler
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,20 +32,20 @@ class Bounds:
 
 
 @dataclass(slots=True)
-class Doorkeeper:
-    """Knows since when each connection has waited for a head, or has had a request. Of one event loop."""
+class ConnectionLimiter:
+    """Tracks since when each connection waits for a head, or has a request. Used in one event loop."""
 
     bounds: Bounds
     waiting: dict[Connection, float] = field(default_factory=dict)
     busy: dict[Connection, float] = field(default_factory=dict)
 
-    def arrived(self, connection: Connection) -> None:
-        """Take one more; the one that has waited longest goes where there are too many."""
+    def add(self, connection: Connection) -> None:
+        """Add a connection; where there are too many, abort the one that has waited longest."""
         self._make_room(self.bounds.most - 1)
         self.waiting[connection] = time.monotonic()
 
     def middleware(self) -> Any:
-        """What tells that a request is being answered, and refuses a body that is too long at once."""
+        """The middleware that tracks requests, and refuses at once a body that is too long."""
 
         @web.middleware
         async def answering(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -63,23 +63,30 @@ class Doorkeeper:
         return answering
 
     async def watch(self) -> None:
-        """Cut off whoever is too slow, until cancelled."""
+        """Abort connections that are too slow, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(CHECK_EVERY_S)
             self._make_room(self.bounds.most)
             now = time.monotonic()
-            for some, most in ((self.waiting, self.bounds.head_s), (self.busy, self.bounds.answer_s)):
-                for connection, since in list(some.items()):
-                    if connection.transport is None and now - since > LOOK_S:
-                        some.pop(connection, None)  # it has gone by itself
-                    elif now - since > most:
+            for connections, limit_s in (
+                (self.waiting, self.bounds.head_s),
+                (self.busy, self.bounds.answer_s),
+            ):
+                for connection, since in list(connections.items()):
+                    if connection.transport is None and now - since > CHECK_EVERY_S:
+                        connections.pop(connection, None)  # closed by the client
+                    elif now - since > limit_s:
                         self._cut(connection)
 
     def _make_room(self, most: int) -> None:
-        """Cut those that have waited longest; who has come in this very moment cannot be cut yet."""
-        over = len(self.waiting) + len(self.busy) - most
-        there = [one for one in self.waiting if one.transport is not None] if over > 0 else []
-        for connection in sorted(there, key=lambda one: self.waiting[one])[: max(over, 0)]:
+        """Abort those that have waited longest; one without a transport yet cannot be aborted."""
+        excess = len(self.waiting) + len(self.busy) - most
+        closable = (
+            [connection for connection in self.waiting if connection.transport is not None]
+            if excess > 0
+            else []
+        )
+        for connection in sorted(closable, key=lambda connection: self.waiting[connection])[: max(excess, 0)]:
             self._cut(connection)
 
     def _cut(self, connection: Connection) -> None:
@@ -89,29 +96,33 @@ class Doorkeeper:
 
 
 @contextlib.asynccontextmanager
-async def listening(
+async def serve_links(
     app: web.Application, host: str, port: int, bounds: Bounds | None = None
 ) -> AsyncIterator[None]:
-    """The app, listening. Raises ``OSError`` where the port is taken."""
-    keeper = Doorkeeper(bounds or Bounds())
-    app.middlewares.insert(0, keeper.middleware())
+    """Serve the app until the end of the block.
+
+    Raises:
+        OSError: the port is in use.
+    """
+    limiter = ConnectionLimiter(bounds or Bounds())
+    app.middlewares.insert(0, limiter.middleware())
     runner = web.AppRunner(app, access_log=None, lingering_time=LINGER_S)
     await runner.setup()
     factory = runner.server
     assert factory is not None, "the runner is set up"  # noqa: S101
 
-    def arrive() -> Connection:
+    def make_connection() -> Connection:
         connection = factory()
-        keeper.arrived(connection)
+        limiter.add(connection)
         return connection
 
-    watching = asyncio.create_task(keeper.watch(), name="doorkeeper")
+    watcher = asyncio.create_task(limiter.watch(), name="connection-limiter")
     try:
-        server = await asyncio.get_running_loop().create_server(arrive, host, port)
+        server = await asyncio.get_running_loop().create_server(make_connection, host, port)
         try:
             yield
         finally:
             server.close()
     finally:
-        watching.cancel()
+        watcher.cancel()
         await runner.cleanup()

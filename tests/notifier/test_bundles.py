@@ -7,8 +7,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.intake import Record
-from notifier.parcels import Digests, digest_of
+from notifier.bundles import Digests, digest_name
+from notifier.nudge_consumer import Record
 from schemas.learner import Channel
 from schemas.nudge import Nudge
 from tests.notifier.nudging import nudge
@@ -17,10 +17,15 @@ MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 def in_digest(number: int, learner: str = "ann", channel: Channel = "email", hours: int = 0) -> Nudge:
-    at = MONDAY + timedelta(hours=hours)
+    send_at = MONDAY + timedelta(hours=hours)
     decided = MONDAY - timedelta(minutes=number)
     return nudge(f"n{number}", learner=learner, channel=channel).model_copy(
-        update={"digest": True, "send_at": at, "expires_at": at + timedelta(days=1), "decided_at": decided}
+        update={
+            "digest": True,
+            "send_at": send_at,
+            "expires_at": send_at + timedelta(days=1),
+            "decided_at": decided,
+        }
     )
 
 
@@ -33,23 +38,25 @@ def test_each_nudge_is_in_one_parcel_once(
 ) -> None:
     """Read in any order and more than once; a nudge's place is its own."""
     of = dict(read)
-    nudges = {number: in_digest(number, *place) for number, place in of.items()}
+    nudges = {number: in_digest(number, *identity) for number, identity in of.items()}
     digests, records = (
         Digests[str](),
-        [(Record(0, at, b""), nudges[number]) for at, (number, _) in enumerate(read)],
+        [(Record(0, offset, b""), nudges[number]) for offset, (number, _) in enumerate(read)],
     )
     draw.shuffle(records)
     with ExitStack() as there:
-        joined = [there.enter_context(digests.joined(one, record)) for record, one in records]
+        joined = [there.enter_context(digests.joined(due, record)) for record, due in records]
         by_name = {digest.name: digest for digest in joined}
         assert len(by_name) == len({of[number] for number in nudges})
-        parcels = [one.parcel(lambda one: int(one.nudge_id[1:]) not in unwanted) for one in by_name.values()]
-        sent = [one for parcel in parcels for one in parcel.nudges]
-        assert sorted(one.nudge_id for one in sent) == sorted(f"n{number}" for number in {*of} - unwanted)
-        for parcel in parcels:
-            assert [one.decided_at for one in parcel.nudges] == sorted(
-                one.decided_at for one in parcel.nudges
+        bundles = [
+            digest.bundle(lambda due: int(due.nudge_id[1:]) not in unwanted) for digest in by_name.values()
+        ]
+        sent = [due for bundle in bundles for due in bundle.nudges]
+        assert sorted(due.nudge_id for due in sent) == sorted(f"n{number}" for number in {*of} - unwanted)
+        for bundle in bundles:
+            assert [due.decided_at for due in bundle.nudges] == sorted(
+                due.decided_at for due in bundle.nudges
             )
-            assert {digest_of(one) for one in parcel.nudges} <= {parcel.nudge_id}
-            assert len(parcel.records) == len(parcel.nudges)
+            assert {digest_name(due) for due in bundle.nudges} <= {bundle.nudge_id}
+            assert len(bundle.records) == len(bundle.nudges)
     assert not digests._digests, "nothing is left"

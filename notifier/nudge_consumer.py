@@ -1,7 +1,7 @@
-"""Takes nudges from the topic as a member of a consumer group, and commits what is done.
+"""Consumes nudges as a member of a consumer group, and commits the offsets of those that are done.
 
-confluent-kafka's consumer blocks, so it has a thread of its own; the records are handed over on the event
-loop, and what is done is told from there.
+confluent-kafka's consumer blocks, so it has a thread of its own; records are passed to the event loop, which
+reports those that are done.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from notifier.following import partitions_of
+from notifier.kafka_settings import KafkaSettings
 from notifier.offsets import Offsets
-from notifier.places import Place
+from notifier.topic_reader import partitions_of
 from schemas.topics import NUDGES
 
 log = logging.getLogger(__name__)
 
 COMMIT_EVERY_S = 1.0
-MOST_UNDER_WAY = 50_000
-"""Nudges held in memory, about 4 KB each. Beyond it no more are fetched until some are done: by then those
-of a whole night wait for the morning."""
-RELEASE_S = 60.0
+MAX_IN_FLIGHT = 50_000
+"""Nudges held in memory, about 4 KB each. Beyond it no more are fetched until some are done: so many wait
+when those of a whole night wait for the morning."""
+RELEASE_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,35 +38,35 @@ class Record:
     value: bytes
 
 
-class Intake:
-    """The member of the notifiers' group.
+class NudgeConsumer:
+    """A member of the notifiers' consumer group.
 
-    ``take`` is given each record on the event loop. ``release`` is awaited there before partitions go to
-    another member: it lets go of their records, and what is under way with a provider comes to its end.
+    ``handle`` is called with each record on the event loop. ``release`` is awaited there before partitions go
+    to another member: it cancels the deliveries of their records, and attempts under way are finished.
     """
 
     def __init__(
         self,
-        place: Place,
-        take: Callable[[Record], None],
+        kafka: KafkaSettings,
+        handle: Callable[[Record], None],
         release: Callable[[Collection[int]], Coroutine[Any, Any, None]],
     ) -> None:
-        self._place = place
-        self._topic = place.prefix + NUDGES.name
-        self._take = take
+        self._kafka = kafka
+        self._topic = kafka.prefix + NUDGES.name
+        self._handle = handle
         self._release = release
         self._offsets = Offsets()
-        self._changing = threading.Lock()
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._full = False
 
     def done(self, record: Record) -> None:
-        """The record needs nothing more."""
-        with self._changing:
+        """Mark a record as done."""
+        with self._lock:
             self._offsets.done(record.partition, record.offset)
 
     async def run(self) -> None:
-        """Take records until cancelled; then commit, and leave the group."""
+        """Consume until cancelled; then commit, and leave the group."""
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1, "nudges") as pool:
             consuming = loop.run_in_executor(pool, self._consume, loop)
@@ -77,11 +77,11 @@ class Intake:
                 await asyncio.wait([consuming])
 
     def _consume(self, loop: asyncio.AbstractEventLoop) -> None:
-        session_ms = round(self._place.session_timeout_s * 1000)
+        session_ms = round(self._kafka.session_timeout_s * 1000)
         consumer = Consumer(
             {
-                "bootstrap.servers": self._place.broker,
-                "group.id": f"{self._place.prefix}{self._place.group}-notifier",
+                "bootstrap.servers": self._kafka.broker,
+                "group.id": f"{self._kafka.prefix}{self._kafka.group}-notifier",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "session.timeout.ms": session_ms,
@@ -89,19 +89,19 @@ class Intake:
                 "fetch.wait.max.ms": 100,
                 "log_level": 3,
             },
-            logger=self._place.words,
+            logger=self._kafka.logger,
         )
         partitions_of(consumer, self._topic)
 
-        def on_revoke(_: Consumer, gone: list[TopicPartition]) -> None:
-            self._let_go(consumer, loop, [one.partition for one in gone])
+        def on_revoke(_: Consumer, revoked: list[TopicPartition]) -> None:
+            self._release_partitions(consumer, loop, [position.partition for position in revoked])
 
         consumer.subscribe([self._topic], on_revoke=on_revoke, on_lost=on_revoke)
         try:
             committed_at = time.monotonic()
             while not self._stop.is_set():
-                self._hold_back(consumer)
-                self._hand_over(consumer, loop)
+                self._pause_when_full(consumer)
+                self._poll(consumer, loop)
                 if time.monotonic() - committed_at >= COMMIT_EVERY_S:
                     self._commit(consumer)
                     committed_at = time.monotonic()
@@ -109,50 +109,50 @@ class Intake:
         finally:
             consumer.close()
 
-    def _hold_back(self, consumer: Consumer) -> None:
-        with self._changing:
-            full = self._offsets.under_way() >= MOST_UNDER_WAY
+    def _pause_when_full(self, consumer: Consumer) -> None:
+        with self._lock:
+            full = self._offsets.in_flight() >= MAX_IN_FLIGHT
         if full != self._full:
             self._full = full
-            told = "no more are fetched until some have their end" if full else "more are fetched again"
-            log.warning("%d nudges are under way; %s", MOST_UNDER_WAY, told)
+            action = "fetching is paused until some are done" if full else "fetching is resumed"
+            log.warning("%d nudges are in flight; %s", MAX_IN_FLIGHT, action)
         assigned = consumer.assignment()
         if assigned:
             (consumer.pause if full else consumer.resume)(assigned)
 
-    def _hand_over(self, consumer: Consumer, loop: asyncio.AbstractEventLoop) -> None:
+    def _poll(self, consumer: Consumer, loop: asyncio.AbstractEventLoop) -> None:
         for message in consumer.consume(500, 0.2):
             error = message.error()
             if error is not None:
                 log.warning("%s: %s", self._topic, error.str())
                 continue
             record = Record(message.partition() or 0, message.offset() or 0, message.value() or b"")
-            with self._changing:
+            with self._lock:
                 self._offsets.begin(record.partition, record.offset)
-            loop.call_soon_threadsafe(self._take, record)
+            loop.call_soon_threadsafe(self._handle, record)
 
     def _commit(self, consumer: Consumer) -> None:
-        with self._changing:
-            reached = self._offsets.committable()
-        if not reached:
+        with self._lock:
+            offsets = self._offsets.committable()
+        if not offsets:
             return
-        places = [TopicPartition(self._topic, at, offset) for at, offset in reached.items()]
+        positions = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
         try:
-            consumer.commit(offsets=places, asynchronous=False)
+            consumer.commit(offsets=positions, asynchronous=False)
         except KafkaException as raised:
             error: KafkaError = raised.args[0]
-            # The next commit says the same and more; a partition that has gone is its new owner's.
+            # The next commit covers these offsets; a revoked partition is its new owner's.
             log.warning("offsets of %s could not be committed: %s", self._topic, error.str())
             return
-        with self._changing:
-            self._offsets.committed(reached)
+        with self._lock:
+            self._offsets.committed(offsets)
 
-    def _let_go(
+    def _release_partitions(
         self, consumer: Consumer, loop: asyncio.AbstractEventLoop, partitions: Collection[int]
     ) -> None:
-        if not self._stop.is_set():  # on the way out the deliveries have ended already
-            asyncio.run_coroutine_threadsafe(self._release(partitions), loop).result(RELEASE_S)
+        if not self._stop.is_set():  # when stopping, the deliveries have ended already
+            asyncio.run_coroutine_threadsafe(self._release(partitions), loop).result(RELEASE_TIMEOUT_S)
         self._commit(consumer)
-        with self._changing:
+        with self._lock:
             for partition in partitions:
                 self._offsets.drop(partition)

@@ -1,17 +1,17 @@
-"""What the API answers of a learner's *no*: what is closed now, and who said what."""
+"""The API's models of a learner's contact restrictions and of the changes to them."""
 
 from datetime import datetime
 
 from pydantic import Field
 
-from console import examples as shown
-from console.answers import Answer, like
+from console import examples
+from console.answers import Answer, with_examples
 
 
-class Unwanted(Answer):
+class Restrictions(Answer):
     """What a learner does not want. Only the learner takes it back, or an admin who gives a reason."""
 
-    model_config = like(shown.UNWANTED)
+    model_config = with_examples(examples.UNWANTED)
 
     opted_out: list[str] = Field(description="closed channels, by unsubscriptions as well")
     paused_until: datetime | None = Field(None, description="no messages until then; null where none is on")
@@ -22,7 +22,7 @@ class Unwanted(Answer):
     )
 
 
-class Wished(Answer):
+class PreferenceChange(Answer):
     """What was said of how a learner wants to be reached, and what it did."""
 
     at: datetime
