@@ -32,9 +32,9 @@ from schemas.learning import DayPackage
 from schemas.nudge import Nudge
 from schemas.quality import DataQualityEvent, DayQuality
 from sources.oulad import OuladFolder
-from sources.simulation.faults import Break, Breakdown, broken
+from sources.simulation.faults import Breakdown, Fault, with_breakdowns
 from sources.simulator import SimulationPlan, stream, truth
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 
 WEB, MOBILE = "web", "mobile"
 AFTERWARDS = 14
@@ -92,7 +92,7 @@ class Term:
         )
         return cls(heard, backtest)
 
-    def go_on(self, messages: Iterable[Published], *, watched: bool = True) -> Heard:
+    def go_on(self, messages: Iterable[SourceMessage], *, watched: bool = True) -> Heard:
         """How it ends with these messages; the term itself stays where it is."""
         other = deepcopy(self)
         other.heard.watched = watched
@@ -143,8 +143,8 @@ def scenarios(plan: SimulationPlan) -> list[Scenario]:
     day = plan.runs[1].starts_on + 60
     run = plan.runs[1].course_run
 
-    def of(what: Break, days: int, from_hour: int = 0, **more: Any) -> Breakdown:
-        return Breakdown(what, day * DAY + from_hour * 3600, (day + days) * DAY, **more)
+    def of(fault: Fault, days: int, from_hour: int = 0, **more: Any) -> Breakdown:
+        return Breakdown(fault, day * DAY + from_hour * 3600, (day + days) * DAY, **more)
 
     return [
         Scenario("every source cut for 1 day", of("cut", 1)),
@@ -221,8 +221,8 @@ def _run_of(plan: SimulationPlan, breaks: int, wanted: list[Scenario]) -> None:
         _print(one.name, one.breakdown, term, rest, judge)
 
 
-def _print(name: str, breakdown: Breakdown, term: Term, rest: list[Published], judge: Judge) -> None:
-    both = [term.go_on(broken(rest, [breakdown]), watched=watched) for watched in (True, False)]
+def _print(name: str, breakdown: Breakdown, term: Term, rest: list[SourceMessage], judge: Judge) -> None:
+    both = [term.go_on(with_breakdowns(rest, [breakdown]), watched=watched) for watched in (True, False)]
     broken_until = judge.weeks[1] - AFTERWARDS
     numbers = [len(judge.false("rises", heard)) for heard in both]
     nudges = [judge.false("nudges", heard) for heard in both]

@@ -42,7 +42,7 @@ from schemas.learning import DayPackage, ModelEvent
 from sources.oulad import OuladFolder
 from sources.simulation.plan import FIRST_DAY, Shift
 from sources.simulator import Run, SimulationPlan, stream
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 
 START = 20_000
 WEEKS = 8
@@ -110,7 +110,7 @@ class Pass:
         heard = Heard()
         return cls(heard, Backtest(Rules(Timing(clock="replay")), Identity(b"drift"), watch=heard.watch))
 
-    def go_on(self, messages: Iterable[Published]) -> Heard:
+    def go_on(self, messages: Iterable[SourceMessage]) -> Heard:
         """How it ends with these messages; the pass itself stays where it is."""
         other = deepcopy(self)
         other.backtest.run(messages)

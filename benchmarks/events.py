@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from schemas.activity import ACTIVITY_KINDS
-from sources.stream import Published, broadcast, keyed, with_ticks
+from sources.stream import SourceMessage, broadcast, keyed, with_ticks
 
 START = datetime(2026, 2, 2, tzinfo=UTC)
 DAYS = 28
@@ -30,12 +30,12 @@ class Load:
     seed: int = 1
 
 
-def stream(load: Load) -> Iterator[Published]:
+def stream(load: Load) -> Iterator[SourceMessage]:
     """Everything in the order of event time, with ticks. Activity events have about 165 bytes."""
     return with_ticks(sorted(_all(load), key=lambda message: message.occurred_at), SOURCE)
 
 
-def _all(load: Load) -> Iterator[Published]:
+def _all(load: Load) -> Iterator[SourceMessage]:
     start = int(START.timestamp())
     for run in RUNS:
         yield _calendar(run, start)
@@ -55,7 +55,7 @@ def _all(load: Load) -> Iterator[Published]:
         yield _fact("withdrawn", learner, start + int(active_days[learner]) * 86_400 + 3600)
 
 
-def _activity(number: int, learner: int, at: int, kind: str) -> Published:
+def _activity(number: int, learner: int, at: int, kind: str) -> SourceMessage:
     # Written out, not put together as a dictionary: three hundred thousand of them.
     moment = (START + timedelta(seconds=at - int(START.timestamp()))).strftime("%Y-%m-%dT%H:%M:%SZ")
     name = f"learner-{learner:05d}"
@@ -63,10 +63,10 @@ def _activity(number: int, learner: int, at: int, kind: str) -> Published:
         f'{{"type":"activity","event_id":"e{number:07d}","learner":"{name}","course_run":"{_run(learner)}",'
         f'"kind":"{kind}","occurred_at":"{moment}","object":"item-{number % 211}"}}'
     )
-    return Published(name, value.encode(), False, at)
+    return SourceMessage(name, value.encode(), False, at)
 
 
-def _fact(kind: str, learner: int, at: int) -> Published:
+def _fact(kind: str, learner: int, at: int) -> SourceMessage:
     message = {
         "type": kind,
         "event_id": f"{kind}-{learner}",
@@ -76,7 +76,7 @@ def _fact(kind: str, learner: int, at: int) -> Published:
     return keyed(message, at)
 
 
-def _calendar(run: str, start: int) -> Published:
+def _calendar(run: str, start: int) -> SourceMessage:
     deadlines = [
         {"assessment": f"essay-{week}", "due_at": _moment(start + week * 7 * 86_400), "weight": 0.2}
         for week in range(1, 6)

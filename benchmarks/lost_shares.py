@@ -27,7 +27,7 @@ from schemas.activity import ACTIVITY_KINDS
 from schemas.quality import DataQualityEvent
 from sources.oulad import OuladFolder
 from sources.simulator import SimulationPlan, stream
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 
 WEB, MOBILE = "web", "mobile"
 LASTS = 14
@@ -51,7 +51,7 @@ class Term:
     runs: dict[str, tuple[int, int]]
 
     @classmethod
-    def of(cls, messages: Iterable[Published]) -> "Term":
+    def of(cls, messages: Iterable[SourceMessage]) -> "Term":
         found: dict[tuple[int, str, str], list[tuple[int, int, int]]] = {}
         runs, learners = {}, dict[str, int]()
         kinds = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}

@@ -24,7 +24,7 @@ from online_models.scoring import ABSOLUTE
 from schemas.risk import RISK_LEVELS, RiskChange
 from sources.oulad import OuladFolder
 from sources.simulator import SimulationPlan, stream
-from sources.stream import Published
+from sources.stream import SourceMessage
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Heard:
     changes: list[RiskChange] = field(default_factory=list)
 
     @classmethod
-    def of(cls, messages: Iterable[Published]) -> "Heard":
+    def of(cls, messages: Iterable[SourceMessage]) -> "Heard":
         found = cls()
         Backtest(Rules(Timing(clock="replay")), Identity(b"reasons"), say=found.hear).run(messages)
         return found

@@ -18,7 +18,7 @@ from output.folders import taken
 from output.screen import console
 from sinks.store import StoreReader
 from sources import native, simulator
-from sources.stream import Published, paced
+from sources.stream import SourceMessage, paced
 from streams.settings import load
 from streams.source_publisher import publish
 
@@ -49,7 +49,7 @@ def simulate(
     console.print(f"published {sent.messages:,} messages as {sent.records:,} records")
 
 
-def _write_lines(stream: Iterable[Published], out: Path, force: bool) -> None:
+def _write_lines(stream: Iterable[SourceMessage], out: Path, force: bool) -> None:
     if str(out) == "-":
         for message in stream:
             sys.stdout.buffer.write(message.value + b"\n")
@@ -101,7 +101,7 @@ def replay(
             files.write(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
 
 
-def _oulad_stream(path: Path, wanted: Sequence[str]) -> tuple[Iterable[Published], int]:
+def _oulad_stream(path: Path, wanted: Sequence[str]) -> tuple[Iterable[SourceMessage], int]:
     """The events of the wanted presentations (all if none is named), and about how many they are.
 
     Raises:

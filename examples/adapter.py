@@ -1,7 +1,7 @@
 """Write an adapter: another platform's log as messages of the contract, in order of time.
 
-A source is an iterable of `Published`: key, JSON, whether everybody gets it, and the event time. `keyed`
-makes one of a learner, `with_ticks` adds the clock ticks by which days close.
+A source is an iterable of `SourceMessage`: key, JSON, whether it is a broadcast, and event time. `keyed`
+makes a learner's message, `with_ticks` adds the clock ticks by which days close.
 `python examples/adapter.py` runs it.
 """
 
@@ -11,13 +11,13 @@ from datetime import datetime
 
 from engine.api import Identity, run
 from schemas.inbound import event_adapter
-from sources.stream import Published, keyed, with_ticks
+from sources.stream import SourceMessage, keyed, with_ticks
 
 KINDS = {"play_video": "video", "problem_check": "quiz", "forum_post": "forum"}
 """The platform's verbs; whatever has none here is `other`."""
 
 
-def events(lines: Iterable[str]) -> Iterator[Published]:
+def events(lines: Iterable[str]) -> Iterator[SourceMessage]:
     """The platform's CSV (time, user, course, verb) as activity events. Ids are made of the row: stable.
 
     >>> next(events(["time,user,course,verb", "2026-02-02T09:00:00+00:00,u-1,a/2026,play_video"])).key

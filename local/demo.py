@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from local.rig import Progress, Rig, RigError
 from sources import simulator
 from sources.simulator import SimulationPlan
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 from streams.source_publisher import Sent
 
 Show = Callable[[Progress], None]
@@ -25,7 +25,7 @@ STUCK_S = 180.0
 
 
 def stream_through(
-    rig: Rig, stream: Iterable[Published], total: int, console: Console, workers: int = 1
+    rig: Rig, stream: Iterable[SourceMessage], total: int, console: Console, workers: int = 1
 ) -> Progress:
     """Publish all of a stream while workers apply it; returns when the last event has been.
 
@@ -44,7 +44,7 @@ def stream_through(
         return _watch(rig, publishing, sent, started, show)
 
 
-def unfinished(plan: SimulationPlan) -> Iterator[Published]:
+def unfinished(plan: SimulationPlan) -> Iterator[SourceMessage]:
     """A term left in its middle, without the last tick: that would close a day of which nothing is told."""
     if plan.until is None:
         return simulator.stream(plan)

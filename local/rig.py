@@ -27,7 +27,7 @@ from schemas.errors import HomeroomError
 from sinks.address import StoreAddress
 from sinks.embedded import EmbeddedStore
 from sinks.migrate import migrate
-from sources.stream import Published
+from sources.stream import SourceMessage
 from streams import topics
 from streams.settings import Settings
 from streams.source_publisher import Sent, publish
@@ -175,7 +175,9 @@ class Rig:
         self.workers.append(worker)
         return worker
 
-    def publish(self, stream: Iterable[Published], progress: Callable[[Sent], None] = lambda _: None) -> Sent:
+    def publish(
+        self, stream: Iterable[SourceMessage], progress: Callable[[Sent], None] = lambda _: None
+    ) -> Sent:
         """Publish all of a stream to the rig's broker."""
         return publish(stream, self.settings, progress)
 

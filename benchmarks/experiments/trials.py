@@ -52,7 +52,7 @@ def live(lived: World, policy: Policy) -> Trial:
     first, situation, newest = np.full(n, -1), np.zeros(n, np.int64), np.full(n, -NEVER)
     days: list[Bools] = []
     begins = lived.today
-    while not lived.over:
+    while not lived.finished:
         today = lived.today
         if SILENT <= today <= lived.run.days - longest:
             due = lived.enrolled() & (today - lived.last_active > SILENT) & (today - newest >= SILENT)
@@ -60,7 +60,7 @@ def live(lived: World, policy: Policy) -> Trial:
             first[new], situation[new] = today, lived.situation()[new]
             newest[due] = today
             lived.nudge(*policy(lived, np.flatnonzero(due)))
-        days.append(lived.live().active)
+        days.append(lived.simulate_day().active)
     order = np.argsort(np.where(first < 0, NEVER, first), kind="stable")
     learner = order[: int((first >= 0).sum())]
     return _trial(lived, learner, first[learner], situation[learner], np.array(days), begins)

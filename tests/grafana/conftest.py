@@ -13,7 +13,7 @@ from local.demo import stream_through
 from local.rig import Rig
 from sinks.address import StoreAddress
 from sinks.store import StoreReader
-from sources.stream import Published
+from sources.stream import SourceMessage
 from tests.grafana.macros import View
 from tests.stores import fresh_database, real_server_or_embedded
 from tests.streams.pipelines import settings_of, stream
@@ -27,7 +27,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]:
     messages = list(stream())
     at, first = next((at, one) for at, one in enumerate(messages) if b'"activity"' in one.value)
     messages[at] = first._replace(value=orjson.dumps({**orjson.loads(first.value), "mood": "cheerful"}))
-    broken = [Published("l", value, False, messages[-1].occurred_at) for value in (b"{", b"{}")]
+    broken = [SourceMessage("l", value, False, messages[-1].occurred_at) for value in (b"{", b"{}")]
     with real_server_or_embedded(folder / "store") as server, fresh_database(server) as address:
         settings = settings_of("127.0.0.1:9", "boards.", address)
         with Rig(folder / "rig", settings, store=False) as rig:

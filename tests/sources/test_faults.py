@@ -9,9 +9,9 @@ import pytest
 
 from engine.batch.activities import Activity
 from engine.batch.decoding import decode_events
-from sources.simulation.faults import Breakdown, broken
+from sources.simulation.faults import Breakdown, with_breakdowns
 from sources.simulator import Run, SimulationPlan, stream
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 from tests.streams.pipeline import batch_of
 
 START = 20_000
@@ -19,11 +19,11 @@ PLAN = replace(SimulationPlan((Run("a", "now", START, 4, 40),), seed=3), tracker
 SINCE, UNTIL = (START + 5) * DAY, (START + 8) * DAY
 
 
-def arrives(**more: Any) -> list[Published]:
-    return list(broken(stream(PLAN), [Breakdown(**({"since": SINCE, "until": UNTIL} | more))]))
+def arrives(**more: Any) -> list[SourceMessage]:
+    return list(with_breakdowns(stream(PLAN), [Breakdown(**({"since": SINCE, "until": UNTIL} | more))]))
 
 
-def activity(messages: list[Published]) -> list[tuple[int, dict[str, Any]]]:
+def activity(messages: list[SourceMessage]) -> list[tuple[int, dict[str, Any]]]:
     found = [(message.occurred_at, orjson.loads(message.value)) for message in messages]
     return [(at, body) for at, body in found if body["type"] == "activity"]
 
@@ -43,8 +43,8 @@ def test_learners_have_a_source_of_their_own_and_now_and_then_the_other() -> Non
 
 def test_a_cut_takes_the_sources_activity_and_nothing_else() -> None:
     assert len(HIT) > 20
-    assert activity(arrives(what="cut", source="app")) == [one for one in WELL if one not in HIT]
-    everything = arrives(what="cut", since=0, until=2 * SINCE)
+    assert activity(arrives(fault="cut", source="app")) == [one for one in WELL if one not in HIT]
+    everything = arrives(fault="cut", since=0, until=2 * SINCE)
     assert {orjson.loads(message.value)["type"] for message in everything} == {
         "calendar",
         "tick",
@@ -55,13 +55,13 @@ def test_a_cut_takes_the_sources_activity_and_nothing_else() -> None:
 
 
 def test_a_share_is_the_same_records_each_time() -> None:
-    some = activity(arrives(what="cut", source="app", share=0.5))
-    assert some == activity(arrives(what="cut", source="app", share=0.5))
+    some = activity(arrives(fault="cut", source="app", share=0.5))
+    assert some == activity(arrives(fault="cut", source="app", share=0.5))
     assert 0.25 < (len(WELL) - len(some)) / len(HIT) < 0.75
 
 
 def test_repeats_follow_what_they_repeat() -> None:
-    found = activity(arrives(what="repeat", source="app"))
+    found = activity(arrives(fault="repeat", source="app"))
     assert len(found) == len(WELL) + len(HIT)
     assert {body["event_id"] for _, body in found} == {body["event_id"] for _, body in WELL}
 
@@ -70,7 +70,7 @@ def test_a_wrong_clock_shows_against_the_arrival() -> None:
     found = dict(
         zip(
             [b["event_id"] for _, b in WELL],
-            activity(arrives(what="skew", source="app", shift_s=7200)),
+            activity(arrives(fault="skew", source="app", shift_s=7200)),
             strict=True,
         )
     )
@@ -82,10 +82,10 @@ def test_a_wrong_clock_shows_against_the_arrival() -> None:
 
 
 def test_what_is_garbled_is_refused_and_what_is_stripped_is_not() -> None:
-    garbled = [message for message in arrives(what="garble", source="app") if message.key is not None]
+    garbled = [message for message in arrives(fault="garble", source="app") if message.key is not None]
     decoded = decode_events(batch_of([(m.key.encode() if m.key else None, m.value) for m in garbled]))
     assert Counter(letter.reason for letter in decoded.letters) == {"unknown_kind": len(HIT)}
-    stripped = [m for m in arrives(what="strip", source="app") if m.key is not None]
+    stripped = [m for m in arrives(fault="strip", source="app") if m.key is not None]
     decoded = decode_events(batch_of([(m.key.encode() if m.key else None, m.value) for m in stripped]))
     assert decoded.letters == []
     assert sum(m.object is None for m in decoded.messages if isinstance(m, Activity)) == len(HIT)
@@ -102,4 +102,4 @@ def test_what_is_garbled_is_refused_and_what_is_stripped_is_not() -> None:
 )
 def test_wrong_breakdowns_are_refused(more: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        arrives(what="cut", **more)
+        arrives(fault="cut", **more)

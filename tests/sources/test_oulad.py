@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.inbound import event_adapter
 from sources.oulad import KINDS, OuladError, OuladFolder, Presentation, start_day
 from sources.oulad_tables import OuladTables
-from sources.stream import DAY, Published, instant
+from sources.stream import DAY, SourceMessage, instant
 from tests.required import lacking
 from tests.sources.oulad_folder import CLICKS_HEADER, TABLES, write_csv, write_parquet
 
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_parquet(tmp_path_factory.mktemp("parquet"))
 
 
-def bodies(messages: list[Published]) -> list[dict[str, Any]]:
+def bodies(messages: list[SourceMessage]) -> list[dict[str, Any]]:
     return [orjson.loads(message.value) for message in messages]
 
 

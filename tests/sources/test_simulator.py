@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.inbound import event_adapter
 from sources.simulator import NO_EXIT, Run, SimulationPlan, stream, total, truth
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 
 START = 20_000
 RUN = Run("maths", "spring", START, 10, 150)
@@ -22,16 +22,16 @@ PLAN = SimulationPlan((RUN, OTHER), seed=5)
 
 
 @pytest.fixture(scope="module")
-def messages() -> list[Published]:
+def messages() -> list[SourceMessage]:
     return list(stream(PLAN))
 
 
 @pytest.fixture(scope="module")
-def bodies(messages: list[Published]) -> list[dict[str, Any]]:
+def bodies(messages: list[SourceMessage]) -> list[dict[str, Any]]:
     return [orjson.loads(message.value) for message in messages]
 
 
-def test_every_message_keeps_the_contract_and_its_own_record(messages: list[Published]) -> None:
+def test_every_message_keeps_the_contract_and_its_own_record(messages: list[SourceMessage]) -> None:
     for message in messages:
         body: Any = event_adapter.validate_json(message.value)
         assert int(body["occurred_at"].timestamp()) == message.occurred_at
@@ -40,7 +40,7 @@ def test_every_message_keeps_the_contract_and_its_own_record(messages: list[Publ
 
 
 def test_time_never_goes_back_and_ids_are_unique(
-    messages: list[Published], bodies: list[dict[str, Any]]
+    messages: list[SourceMessage], bodies: list[dict[str, Any]]
 ) -> None:
     times = [message.occurred_at for message in messages]
     assert times == sorted(times)
@@ -48,12 +48,12 @@ def test_time_never_goes_back_and_ids_are_unique(
     assert len(ids) == len(set(ids))
 
 
-def test_the_seed_decides(messages: list[Published]) -> None:
+def test_the_seed_decides(messages: list[SourceMessage]) -> None:
     assert list(stream(PLAN)) == messages
     assert list(islice(stream(replace(PLAN, seed=6)), 500)) != messages[:500]
 
 
-def test_a_run_is_the_same_whichever_others_are_in_the_plan(messages: list[Published]) -> None:
+def test_a_run_is_the_same_whichever_others_are_in_the_plan(messages: list[SourceMessage]) -> None:
     alone = [message.value for message in stream(SimulationPlan((RUN,), seed=5), ticks=False)]
     among = [message.value for message in messages if b'"course_run":"maths/spring"' in message.value]
     assert alone == among

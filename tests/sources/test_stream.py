@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.inbound import event_adapter
-from sources.stream import CLOSING_DAYS, DAY, Published, paced, tick, with_ticks
+from sources.stream import CLOSING_DAYS, DAY, SourceMessage, paced, tick, with_ticks
 
 
-def event(at: int) -> Published:
-    return Published("learner", b"{}", False, at)
+def event(at: int) -> SourceMessage:
+    return SourceMessage("learner", b"{}", False, at)
 
 
-def is_tick(message: Published) -> bool:
+def is_tick(message: SourceMessage) -> bool:
     return message.broadcast
 
 

@@ -11,7 +11,7 @@ from sources.simulation.plan import Draws, Run
 from sources.simulation.responses import NO_RESPONSE, ResponsePlan
 from sources.simulation.sessions import KINDS
 from sources.simulation.world import World
-from sources.simulator import AnsweringTerm, SimulationPlan, stream
+from sources.simulator import RespondingTerm, SimulationPlan, stream
 
 RUN = Run("maths", "spring", 20_000, 8, 1_500)
 ALL_LIKE_IT = ResponsePlan(positive=1.0, negative=0.0, size=2.0, rescue=0.0)
@@ -21,10 +21,10 @@ ALL_ARE_PUT_OFF = replace(ALL_LIKE_IT, positive=0.0, negative=1.0)
 def days(plan: ResponsePlan, nudge_on: tuple[int, ...] = (), variant: int = 2) -> tuple[World, Bools]:
     """A world lived to its end with everybody nudged on some days, and who was active when."""
     world, lived = World(RUN, 3, plan), []
-    while not world.over:
+    while not world.finished:
         if world.today in nudge_on:
             world.nudge(np.flatnonzero(world.enrolled()), np.full(int(world.enrolled().sum()), variant))
-        lived.append(world.live().active)
+        lived.append(world.simulate_day().active)
     return world, np.array(lived)
 
 
@@ -63,13 +63,13 @@ def test_the_variant_that_fits_the_situation_does_more() -> None:
     at = 30 - engagement.STUDY_FROM
     lived = World(RUN, 3, ALL_LIKE_IT)
     while lived.today < 30:
-        lived.live()
+        lived.simulate_day()
     missed = lived.situation() == 1
     assert 0.1 < missed.mean() < 0.9
     gains = [days(ALL_LIKE_IT, (30,), variant)[1][at].astype(float) - before[at] for variant in (0, 1)]
     assert gains[0][~missed].mean() > gains[1][~missed].mean()
     assert gains[1][missed].mean() > gains[0][missed].mean()
-    assert world.over
+    assert world.finished
 
 
 def test_fates_change_in_the_direction_of_the_response_and_only_for_those_nudged() -> None:
@@ -103,11 +103,11 @@ PLAN = SimulationPlan((replace(RUN, learners=60), SUMMER), 3)
 
 
 def test_a_term_left_alone_is_the_plans_byte_for_byte() -> None:
-    assert list(AnsweringTerm(PLAN, ALL_LIKE_IT).stream()) == list(stream(PLAN))
+    assert list(RespondingTerm(PLAN, ALL_LIKE_IT).stream()) == list(stream(PLAN))
 
 
 def test_a_term_answers_from_the_day_after_and_only_where_it_was_nudged() -> None:
-    term, alone, found = AnsweringTerm(PLAN, ALL_LIKE_IT), list(stream(PLAN)), []
+    term, alone, found = RespondingTerm(PLAN, ALL_LIKE_IT), list(stream(PLAN)), []
     sent_at, next_day = (RUN.starts_on + 10) * 86_400 + 6 * 3600, (RUN.starts_on + 11) * 86_400
     spring = term.worlds["maths/spring"]
     for message in term.stream():

@@ -18,7 +18,7 @@ from nudges.levels import LevelSettings
 from nudges.policy import REACH_OUT, Policy, Variant
 from online_models.labels import SILENCE_HORIZON
 from schemas.nudge import Nudge
-from sources.simulator import AnsweringTerm, ResponsePlan, Run, SimulationPlan, stream
+from sources.simulator import RespondingTerm, ResponsePlan, Run, SimulationPlan, stream
 from tests.engine.test_processor import EAGER, Bench, calendar, click, fact, sorted_by_time, ticks
 from tests.streams.pipeline import IDENTITY, START, Record, batch_of, logs_of, play, tiny
 
@@ -185,7 +185,7 @@ def test_learners_who_answer_show_in_the_outcomes() -> None:
     """The whole way round: a simulated term, decisions, nudges that reach it, outcomes, and the effect."""
     plan = SimulationPlan((Run("a", "now", START, 8, 700),), seed=5)
     likes = ResponsePlan(positive=1.0, negative=0.0, size=4.0, fit=((1.0, 1.0), (1.0, 1.0)))
-    term, rows = AnsweringTerm(plan, likes), list[Counted]()
+    term, rows = RespondingTerm(plan, likes), list[Counted]()
 
     def hear(outputs: Outputs) -> None:
         for nudge in outputs.nudges:
