@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import typer
 
-from cli import console, doctor, experiment, sources, store
+from cli import console, doctor, stores
 from cli import main as cli
-from cli import policy as policy_commands
 from cli.wiring import notifier as notifying
 from local.rig import Rig
 from notifier import service
-from streams import topics
+from sinks import store
+from streams import source_publisher, topics
 from streams.settings import SettingsError
 from tests.evaluation.folders import write
 
@@ -118,14 +118,12 @@ def _place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(work)
     monkeypatch.setattr(Rig, "__enter__", _wall)
     for module, name in (
-        (sources, "publish"),
+        (source_publisher, "publish"),
         (store, "wait_until_up"),
         (console, "console_keys"),
-        (store, "store_reader"),
-        (console, "store_at"),
-        (doctor, "examine"),
-        (experiment, "store_reader"),
-        (policy_commands, "store_reader"),
+        (stores, "store_reader"),
+        (stores, "store_at"),
+        (doctor, "run_checks"),
         (notifying, "show"),
         (topics, "require"),
         (topics, "create"),

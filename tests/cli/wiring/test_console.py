@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from cli.wiring.console import FeedbackOutbox, assembled
+from cli.wiring.console import FeedbackOutbox, console_app
 from cli.wiring.learner_directory import KeyFollower, LearnerDirectory, RosterError, read_roster
-from cli.wiring.what_if import FRESH_S, PackageWhatIf
+from cli.wiring.what_if import CACHE_S, PackageWhatIf
 from console.access import make_key
 from console.ports import NoModelError, OutboxDownError, Person, UnknownFeatureError
 from engine.pseudonyms import Identity
@@ -123,8 +123,8 @@ def test_the_newest_package_is_asked_for_now_and_then(package: DayPackage) -> No
         return package.model_copy(update={"day": package.day + len(asked)})
 
     what_if = PackageWhatIf(newest, lambda: now[0])
-    days = [what_if.estimate(RUN, {}).day for now[0] in (0.0, FRESH_S - 1, FRESH_S, FRESH_S + 1)]
-    assert asked == [0.0, FRESH_S]
+    days = [what_if.estimate(RUN, {}).day for now[0] in (0.0, CACHE_S - 1, CACHE_S, CACHE_S + 1)]
+    assert asked == [0.0, CACHE_S]
     assert days[0] == days[1] < days[2] == days[3]
 
 
@@ -133,7 +133,7 @@ def test_the_newest_package_is_asked_for_now_and_then(package: DayPackage) -> No
 
 def test_a_directory_knows_whom_it_was_told_of() -> None:
     directory = LearnerDirectory(IDENTITY, {"u1": "Ada", "u2": ""})
-    directory.learn(["u3"])
+    directory.add(["u3"])
     assert directory.person(IDENTITY.learner("u1")) == Person("u1", "Ada")
     assert directory.person(IDENTITY.learner("u2")) == Person("u2", "u2")
     assert directory.person(IDENTITY.learner("u3")) == Person("u3", "u3")
@@ -223,7 +223,7 @@ def test_a_console_shows_the_store_while_the_broker_is_away_and_learns_the_rest_
         settings = p.settings_of(broker.address, "", store)
         pseudonym = settings.identity.learner("learner-1")
         began = time.monotonic()
-        with assembled(settings, [key]) as app, served(app) as url:
+        with console_app(settings, [key]) as app, served(app) as url:
             asking = {"Authorization": f"Bearer {shown}"}
             assert httpx.get(f"{url}/api/v1/risks", headers=asking).json()["items"] == []
             assert time.monotonic() - began < 15
