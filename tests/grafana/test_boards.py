@@ -152,7 +152,7 @@ def test_an_unknown_macro_is_an_error() -> None:
 
 
 def test_the_files_are_what_the_code_makes() -> None:
-    assert build.stale() == []
+    assert build.outdated_files() == []
 
 
 SHOWN = {
