@@ -236,8 +236,8 @@ class WorldResults:
         """Number of worlds in which the challenger took over rightly, and wrongly."""
         shifted = min(self.started(course) for course in self.courses)
         days = [record.promotions() for record in self.records]
-        rightly = sum(any(day >= shifted for day in each) for each in days)
-        return rightly, sum(any(day < shifted for day in each) for each in days)
+        rightly = sum(any(day >= shifted for day in promotion_days) for promotion_days in days)
+        return rightly, sum(any(day < shifted for day in promotion_days) for promotion_days in days)
 
 
 def simulated(seeds: int, runs: int, learners: int, shifted: int, path: Path | None) -> None:

@@ -83,7 +83,7 @@ def causality(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Cut the data off at a day: whatever was said up to it must not change by a bit."""
+    """Cut the data off at a day: estimates and alerts up to it must not change by a bit."""
     from evaluation.causality import check
     from evaluation.saving import save
     from output import files

@@ -67,10 +67,10 @@ def show_off_policy_estimates(reader: StoreReader, campaign: str, outcome: str) 
     answer = reader.query(LOGGED, {"campaign": campaign, "outcome": outcome})
     if not answer.rows:
         return False
-    variant, propensity, decided, known, happened = zip(*answer.rows, strict=True)
+    variant, propensity, decided_on, known_on, happened = zip(*answer.rows, strict=True)
     names = sorted(set(variant))
     choices, rewards = np.array([names.index(name) for name in variant]), np.array(happened, float)
-    means = earlier_means(choices, rewards, _days(decided), _days(known), len(names))
+    means = earlier_means(choices, rewards, _days(decided_on), _days(known_on), len(names))
     table = table_of("if all had got", "inverse propensity", "self-normalised", "doubly robust", "worth rows")
     for choice, name in enumerate(names):
         logged = Logged(choices, np.array(propensity), rewards, always(choice, len(names), len(choices)))

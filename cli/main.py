@@ -66,7 +66,7 @@ def _print_version(requested: bool) -> None:
 def _common_options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which release this is."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the release."),
     ] = False,
 ) -> None:
     """The options of ``homeroom`` itself."""

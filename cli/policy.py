@@ -15,7 +15,7 @@ app = typer.Typer(help="Check a policy file, or try it on the past. Nothing is s
 
 @app.command("check")
 def check(file: Annotated[Path, typer.Argument(help="A policy file, or a folder of them.")]) -> None:
-    """Say what is wrong with a policy, each mistake with its line and column; or which version it is."""
+    """Check a policy: print each mistake with its line and column, or the policy's version."""
     from output.screen import console
     from streams import policy_files as policies
 

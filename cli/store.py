@@ -17,7 +17,7 @@ def query(
     folder: StoreFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")] = False,
 ) -> None:
-    """Ask the store. Nothing can be changed this way: the store itself refuses."""
+    """Query the store, which refuses statements that change anything."""
     from cli.result_formats import format_of
     from cli.stores import store_reader
     from output.screen import console
@@ -58,11 +58,9 @@ def why(
 
 
 def migrate(
-    target: Annotated[
-        int | None, typer.Option(help="Migrate to this number; 0 takes everything back.")
-    ] = None,
+    target: Annotated[int | None, typer.Option(help="Migrate to this number; 0 reverts all.")] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Take migrations back, with the data in their tables.")
+        bool, typer.Option("--force", help="Revert migrations, with the data in their tables.")
     ] = False,
     wait: Annotated[
         float,

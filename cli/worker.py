@@ -37,11 +37,11 @@ def worker(
 
 
 def notifier(
-    send: Annotated[bool, typer.Option("--send", help="Really send. Without it, only say what would be.")] = (
+    send: Annotated[bool, typer.Option("--send", help="Send. Without it, print what would be sent.")] = (
         False
     ),
     once: Annotated[
-        bool, typer.Option("--once", help="Say what is there, and end; not with --send.")
+        bool, typer.Option("--once", help="Print what is in the topic, and end; not with --send.")
     ] = False,
 ) -> None:
     """Deliver nudges to learners. A dry run unless --send is given: it prints each message instead."""

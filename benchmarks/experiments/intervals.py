@@ -104,8 +104,8 @@ def _count_trial(counts: Counts, trial: Trial, name: OutcomeName, nudged: Bools,
 
 def _looks(trial: Trial, name: OutcomeName, nudged: Bools) -> list[tuple[Arm, Arm]]:
     """The arms after each outcome that becomes known; once for outcomes that all become known together."""
-    order = np.argsort(trial.known[name], kind="stable")
-    known_on, happened, arm = trial.known[name][order], trial.outcomes[name][order], nudged[order]
+    order = np.argsort(trial.known_on[name], kind="stable")
+    known_on, happened, arm = trial.known_on[name][order], trial.outcomes[name][order], nudged[order]
     at_once = known_on[0] == known_on[-1]
     looks = [len(order) - 1] if at_once else range(len(order))
     columns = [np.cumsum(column).tolist() for column in (arm, arm & happened, ~arm, ~arm & happened)]

@@ -35,7 +35,7 @@ class Trial:
     day: Ints
     situation: Ints
     outcomes: dict[OutcomeName, Bools]
-    known: dict[OutcomeName, Ints]
+    known_on: dict[OutcomeName, Ints]
     """The day at whose end each outcome is known."""
     back: Ints
     """Days until the next activity, 0 on the day of the decision; at most ``STAGES``."""

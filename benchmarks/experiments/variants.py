@@ -110,7 +110,7 @@ def bandit(potential_outcomes: Potential, key: str, before: Ints | None = None) 
         return np.stack(by_variant)
 
     for day in np.unique(trial.day).tolist():
-        known_count = int(np.searchsorted(trial.known[REWARD], day))
+        known_count = int(np.searchsorted(trial.known_on[REWARD], day))
         learned += stage_sums(learned_to, known_count, STAGES - 1)
         learned_to = known_count
         ends = np.searchsorted(trial.day, [day - stage for stage in range(STAGES)]).tolist()

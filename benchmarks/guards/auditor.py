@@ -153,12 +153,14 @@ def _paused_until(read: list[Message]) -> datetime | None:
     return max(pauses, default=None)
 
 
-def _last_reopened(said: Iterable[Message]) -> int:
-    """When those who may take a *no* back did so last."""
-    may = [
-        one for one in said if one["said_by"] == "learner" or (one["said_by"] == "admin" and one["reason"])
+def _last_reopened(preferences: Iterable[Message]) -> int:
+    """The newest time at which somebody entitled to withdraw a refusal did so."""
+    entitled = [
+        message
+        for message in preferences
+        if message["said_by"] == "learner" or (message["said_by"] == "admin" and message["reason"])
     ]
-    return max(map(event_time, may), default=-(2**62))
+    return max(map(event_time, entitled), default=-(2**62))
 
 
 def _newest_preference(name: str, read: list[Message]) -> Any:

@@ -82,12 +82,12 @@ class Partition:
         return [SentMessage(self.messages_read, message) for message in result.messages]
 
     def _read_message(self) -> Decided:
-        now = self.logs.changes[self.changes - 1][0] if self.changes else START
+        watermark = self.logs.changes[self.changes - 1][0] if self.changes else START
         message = self.logs.messages[self.messages_read][1]
         before = self.read_at.get(self.messages_read - 1, START)  # time does not run backwards
-        self.read_at[self.messages_read] = max(now, event_time(message), before)
+        self.read_at[self.messages_read] = max(watermark, event_time(message), before)
         self.messages_read += 1
-        return apply_message(message, self.learner, POLICY, now)
+        return apply_message(message, self.learner, POLICY, watermark)
 
     def _decide(self) -> Decided:
         timestamp, change, situation = self.logs.changes[self.changes]
