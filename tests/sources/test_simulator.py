@@ -87,21 +87,21 @@ def test_single_clicks_are_the_sessions_clicks_one_by_one() -> None:
 
 def test_the_stream_reveals_the_truth_and_nothing_contradicts_it(bodies: list[dict[str, Any]]) -> None:
     hidden = truth(PLAN)
-    fate = {learner: place for place, learner in enumerate(hidden.learner)}
-    said: dict[str, str] = {}
+    fate = {learner: index for index, learner in enumerate(hidden.learner)}
+    endings: dict[str, str] = {}
     last: dict[str, int] = {}
     for body in bodies:
-        moment: Any = event_adapter.validate_python(body)["occurred_at"]
-        day = int(moment.timestamp()) // DAY
+        occurred_at: Any = event_adapter.validate_python(body)["occurred_at"]
+        day = int(occurred_at.timestamp()) // DAY
         if body["type"] == "activity":
-            assert body["learner"] not in said, "active after leaving"
+            assert body["learner"] not in endings, "active after leaving"
             last[body["learner"]] = day
         elif body["type"] == "withdrawn":
-            said[body["learner"]] = "withdrawn"
+            endings[body["learner"]] = "withdrawn"
             assert hidden.exit_day[fate[body["learner"]]] == day
         elif body["type"] == "completed":
-            said[body["learner"]] = body["result"]
-    assert [said[learner] for learner in hidden.learner] == hidden.outcome
+            endings[body["learner"]] = body["result"]
+    assert [endings[learner] for learner in hidden.learner] == hidden.outcome
     assert [learner not in last for learner in hidden.learner] == hidden.never_started.tolist()
     for learner, outcome, exit_day in zip(hidden.learner, hidden.outcome, hidden.exit_day, strict=True):
         if outcome == "fail" and exit_day != NO_EXIT:
