@@ -60,7 +60,7 @@ class BenchmarkError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Prefilled:
+class FilledTopic:
     """The topic that all contestants read."""
 
     broker: str
@@ -90,7 +90,7 @@ class Figure:
         return self.records / self.seconds
 
 
-def prefill(broker: str, load: Load) -> Prefilled:
+def prefill(broker: str, load: Load) -> FilledTopic:
     """Create the topics under a prefix of their own, and publish all events."""
     prefix = f"bench-{uuid.uuid4().hex[:8]}."
     topics.create(broker, PARTITIONS, prefix=prefix)
@@ -104,13 +104,13 @@ def prefill(broker: str, load: Load) -> Prefilled:
             publisher.send(prefix + EVENTS.name, message.value, message.key)
             keyed += 1
     publisher.flush_now(120.0)
-    return Prefilled(broker, prefix, _ends(broker, prefix + EVENTS.name), keyed)
+    return FilledTopic(broker, prefix, _ends(broker, prefix + EVENTS.name), keyed)
 
 
-def process(module: str, python: str = sys.executable) -> Callable[[Prefilled, Path], Figure]:
+def process(module: str, python: str = sys.executable) -> Callable[[FilledTopic, Path], Figure]:
     """A contestant that is a program of ``benchmarks.contestants``."""
 
-    def run(filled: Prefilled, folder: Path) -> Figure:
+    def run(filled: FilledTopic, folder: Path) -> Figure:
         task = {
             "broker": filled.broker,
             "topic": filled.topic,
@@ -141,7 +141,7 @@ def process(module: str, python: str = sys.executable) -> Callable[[Prefilled, P
     return run
 
 
-def homeroom(filled: Prefilled, folder: Path) -> Figure:
+def homeroom(filled: FilledTopic, folder: Path) -> Figure:
     """``homeroom worker`` on the topic with the embedded store, at its default settings.
 
     Measured from the first batch applied to the last one applied and the last day closed, checkpoints
@@ -247,7 +247,7 @@ def compare(broker: str, load: Load, contestants: Sequence[str], console: Consol
     console.print(f"publishing {load.events:,} events of {load.learners:,} learners …")
     filled = prefill(broker, load)
     quix_python = str(Path(os.environ.get("HOMEROOM_BENCH_PYTHON", sys.executable)).absolute())
-    runs: dict[str, Callable[[Prefilled, Path], Figure]] = {
+    runs: dict[str, Callable[[FilledTopic, Path], Figure]] = {
         "floor": process("floor"),
         "quix": process("quix", quix_python),
         "idiomatic": process("idiomatic"),

@@ -20,7 +20,7 @@ import numpy as np
 
 from sources.simulation import engagement, marginals, messages
 from sources.simulation.cohort import FAIL, NEVER, OUTCOMES, Bools, Cohort, Ints, draw
-from sources.simulation.plan import FIRST_DAY, Draws, Run, SimulationPlan
+from sources.simulation.plan import FIRST_DAY, Run, RunGenerators, SimulationPlan
 from sources.simulation.responses import ResponsePlan
 from sources.simulation.sessions import KINDS
 from sources.simulation.world import World
@@ -165,8 +165,8 @@ def _fate(plan: SimulationPlan, run: Run) -> _Fate:
     return _Fate(cohort.outcome, np.where(exits < NEVER, run.starts_on + exits, NO_EXIT), never)
 
 
-def _hidden_state(plan: SimulationPlan, run: Run) -> tuple[Cohort, Draws]:
-    draws = Draws(plan.seed, run)
+def _hidden_state(plan: SimulationPlan, run: Run) -> tuple[Cohort, RunGenerators]:
+    draws = RunGenerators(plan.seed, run)
     return draw(run, draws, len(KINDS), plan.shift_of(run)), draws
 
 

@@ -34,7 +34,7 @@ ESTIMATORS = ("inverse propensity", "self-normalised", "doubly robust")
 
 
 @dataclass(frozen=True, slots=True)
-class Potential:
+class PotentialOutcomes:
     """First decisions, in order of time, with the potential outcomes of each choice.
 
     ``without``: bool [k], the outcome without a nudge; ``back``: int64 [k, variants], the days until the
@@ -54,7 +54,7 @@ class Potential:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class BanditRun:
     """The bandit's choices in a world, one row per decision."""
 
     variants: Ints
@@ -65,7 +65,7 @@ class Run:
     """Its sums once all outcomes are known."""
 
 
-def potential(plan: ResponsePlan, learners: int, seed: int) -> Potential:
+def potential(plan: ResponsePlan, learners: int, seed: int) -> PotentialOutcomes:
     """Simulate the same days once for each choice."""
     trial = run_trial(new_world(learners, seed, plan), nobody)
     back = []
@@ -74,7 +74,9 @@ def potential(plan: ResponsePlan, learners: int, seed: int) -> Potential:
         back.append(run_trial(world, _nudge_once(variant)).back)
     fit = np.array(plan.fit)[trial.situation]
     sign = world.truth.sign[trial.learner][:, None]
-    return Potential(trial, trial.outcomes[REWARD], np.stack(back, axis=1), (sign * fit).argmax(axis=1))
+    return PotentialOutcomes(
+        trial, trial.outcomes[REWARD], np.stack(back, axis=1), (sign * fit).argmax(axis=1)
+    )
 
 
 def _nudge_once(variant: int) -> Policy:
@@ -85,7 +87,7 @@ def _nudge_once(variant: int) -> Policy:
     return policy
 
 
-def bandit(potential_outcomes: Potential, key: str, before: Ints | None = None) -> Run:
+def bandit(potential_outcomes: PotentialOutcomes, key: str, before: Ints | None = None) -> BanditRun:
     """Choose day by day, from the outcomes that are known by then and, for weeks that are not over, from who
     is back by then.
 
@@ -125,7 +127,7 @@ def bandit(potential_outcomes: Potential, key: str, before: Ints | None = None) 
         choices[today] = [pick(draw, row) for draw, row in zip(draws, shares.tolist(), strict=True)]
         propensities[today] = shares[np.arange(len(today)), choices[today]]
     learned += stage_sums(learned_to, count, STAGES - 1)
-    return Run(choices, propensities, estimates, learned)
+    return BanditRun(choices, propensities, estimates, learned)
 
 
 def contexts_of(situation: Ints) -> Ints:
@@ -133,7 +135,7 @@ def contexts_of(situation: Ints) -> Ints:
     return np.stack([np.ones_like(situation), situation], axis=1)
 
 
-def best_of(worlds: list[Potential]) -> tuple[int, Ints]:
+def best_of(worlds: list[PotentialOutcomes]) -> tuple[int, Ints]:
     """The best single variant, and the best variant of each situation [situations], over all worlds."""
     situation = np.concatenate([potential.trial.situation for potential in worlds])
     after = np.concatenate([potential.after for potential in worlds])
@@ -141,7 +143,7 @@ def best_of(worlds: list[Potential]) -> tuple[int, Ints]:
     return int(after.mean(axis=0).argmax()), np.array(by_situation)
 
 
-def oracles_reward(worlds: list[Potential], oracle: Ints) -> float:
+def oracles_reward(worlds: list[PotentialOutcomes], oracle: Ints) -> float:
     """The mean reward of the oracle's choices over all worlds."""
     rewards = [
         potential.after[np.arange(len(potential.after)), oracle[potential.trial.situation]]
@@ -151,12 +153,12 @@ def oracles_reward(worlds: list[Potential], oracle: Ints) -> float:
 
 
 def gains(
-    potential_outcomes: Potential,
-    run: Run,
+    potential_outcomes: PotentialOutcomes,
+    run: BanditRun,
     single: int,
     oracle: Ints,
     part: slice = slice(None),
-    later: Run | None = None,
+    later: BanditRun | None = None,
 ) -> dict[str, float]:
     """Gain of each way of choosing over no nudge, a difference of shares, for a part of the decisions.
 
@@ -180,7 +182,7 @@ def gains(
 
 
 def policy_estimates(
-    potential_outcomes: Potential, run: Run, oracle: Ints, truth: float
+    potential_outcomes: PotentialOutcomes, run: BanditRun, oracle: Ints, truth: float
 ) -> dict[str, tuple[float, float, bool]]:
     """Off-policy estimates of the oracle's mean reward from the bandit's log: (error, width, covered)."""
     rows = np.arange(len(run.variants))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sources.simulation.plan import FIRST_DAY, OULAD_DAYS, Draws, Run, Shift
+from sources.simulation.plan import FIRST_DAY, OULAD_DAYS, Run, RunGenerators, Shift
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -87,7 +87,7 @@ class Cohort:
     """[n, deadlines] day on which the work is handed in, if the learner is still present; NEVER."""
 
 
-def draw(run: Run, draws: Draws, kinds: int, shift: Shift | None = None) -> Cohort:
+def draw(run: Run, draws: RunGenerators, kinds: int, shift: Shift | None = None) -> Cohort:
     """Draw the cohort of `run`, with tastes for a number of `kinds` of activity."""
     rng, n = draws.cohort(), run.learners
     outcome = rng.choice(4, n, p=SHARES)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sources.simulation.cohort import NEVER, Bools, Cohort, Floats
-from sources.simulation.plan import OULAD_DAYS, Draws, Run
+from sources.simulation.plan import OULAD_DAYS, Run, RunGenerators
 
 STUDY_FROM = -14
 """Day, relative to the run's start, on which the platform opens."""
@@ -41,7 +41,9 @@ class SimulatedDay(NamedTuple):
     """The latent state, in standard deviations; high is engaged."""
 
 
-def days(run: Run, cohort: Cohort, draws: Draws, lift: Floats | None = None) -> Iterator[SimulatedDay]:
+def days(
+    run: Run, cohort: Cohort, draws: RunGenerators, lift: Floats | None = None
+) -> Iterator[SimulatedDay]:
     """Every day from the platform's opening to the end of the run.
 
     ``lift`` [n] is added to the log-odds. It is read again each day, like the cohort, so that a caller may

@@ -69,7 +69,7 @@ MARGINALS: tuple[Marginal, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedRun:
     """One run, as read from its messages. Days are relative to its start; columns [n] or [n, days]."""
 
     clicks: Array
@@ -85,7 +85,7 @@ class Observed:
     """[n] day of the last click, NaN without any."""
 
 
-def observe(messages: Iterable[SourceMessage], run: Run) -> Observed:
+def observe(messages: Iterable[SourceMessage], run: Run) -> ObservedRun:
     """Collect a run's messages; those of other runs are skipped."""
     indices: dict[str, int] = {}
     clicks = np.zeros((run.learners, run.days + 1), dtype=np.int64)
@@ -116,7 +116,7 @@ def observe(messages: Iterable[SourceMessage], run: Run) -> Observed:
             kinds[body["kind"]] = kinds.get(body["kind"], 0) + body["count"]
             if day >= 0:
                 clicks[learner, day] += body["count"]
-    return Observed(clicks, withdrawn, results, kinds, np.array(lags), np.array(scores), len(due), last)
+    return ObservedRun(clicks, withdrawn, results, kinds, np.array(lags), np.array(scores), len(due), last)
 
 
 def measure(messages: Iterable[SourceMessage], run: Run) -> dict[str, float]:
@@ -154,7 +154,7 @@ def _day(text: str) -> int:
     return int(np.datetime64(text.removesuffix("Z"), "D").astype(np.int64))
 
 
-def _outcomes(observed: Observed, run: Run) -> dict[str, float]:
+def _outcomes(observed: ObservedRun, run: Run) -> dict[str, float]:
     results = np.array(observed.results)
     figures = {
         f"outcome {name}": float((results == name).mean())
@@ -168,7 +168,7 @@ def _outcomes(observed: Observed, run: Run) -> dict[str, float]:
     return figures
 
 
-def _click_figures(observed: Observed, active: Array) -> dict[str, float]:
+def _click_figures(observed: ObservedRun, active: Array) -> dict[str, float]:
     daily = observed.clicks[active]
     by_day = np.array([observed.clicks[:, day::7].sum() for day in range(7)]) / daily.sum()
     total = sum(observed.kinds.values())
@@ -200,7 +200,7 @@ def _gaps(active: Array) -> dict[str, float]:
     return exact | {f"gaps between active days {days}+": float((gaps >= days).mean()) for days in (7, 14, 28)}
 
 
-def _submissions(observed: Observed, run: Run) -> dict[str, float]:
+def _submissions(observed: ObservedRun, run: Run) -> dict[str, float]:
     return {
         "assignments handed in": len(observed.lags) / (observed.deadlines * run.learners),
         **_quantiles("days late", observed.lags, (5, 25, 50, 75, 95)),

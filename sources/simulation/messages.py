@@ -12,7 +12,7 @@ import orjson
 from sources.simulation import engagement, sessions
 from sources.simulation.cohort import FAIL, NEVER, OUTCOMES, ZONES, Cohort, Ints
 from sources.simulation.engagement import SimulatedDay
-from sources.simulation.plan import FIRST_DAY, Draws, Run
+from sources.simulation.plan import FIRST_DAY, Run, RunGenerators
 from sources.stream import DAY, SourceMessage, broadcast, instant, keyed
 
 SOURCE = "simulator"
@@ -28,7 +28,7 @@ ENROLLED_FROM, ENROLLED_FOR = 7 * 3600, 12 * 3600
 def of_run(
     run: Run,
     cohort: Cohort,
-    draws: Draws,
+    draws: RunGenerators,
     single_clicks: bool,
     trackers: tuple[str, ...] = (SOURCE,),
     simulated_days: Iterator[SimulatedDay] | None = None,

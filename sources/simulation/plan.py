@@ -142,7 +142,7 @@ class SimulationPlan:
 
 
 @dataclass(frozen=True)
-class Draws:
+class RunGenerators:
     """Independent random generators of one run: for its cohort, its responses and each day.
 
     A day's numbers depend on seed, run and day alone, so a stream that is cut short is a prefix of the

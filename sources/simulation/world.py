@@ -15,7 +15,7 @@ import numpy as np
 from sources.simulation import engagement, responses
 from sources.simulation.cohort import NEVER, PASS, WITHDRAWN, Bools, Cohort, Floats, Ints, draw
 from sources.simulation.engagement import STUDY_FROM, SimulatedDay
-from sources.simulation.plan import Draws, Run
+from sources.simulation.plan import Run, RunGenerators
 from sources.simulation.responses import ResponsePlan, Responses
 from sources.simulation.sessions import KINDS
 
@@ -33,7 +33,7 @@ class World:
 
     def __init__(self, run: Run, seed: int, plan: ResponsePlan) -> None:
         self.run, self.plan, self.today = run, plan, STUDY_FROM
-        self.draws = Draws(seed, run)
+        self.draws = RunGenerators(seed, run)
         self.cohort = _with_own_fates(draw(run, self.draws, len(KINDS)))
         self.truth: Responses = responses.draw(plan, run.learners, self.draws.responses())
         self.last_active: Ints = np.full(run.learners, -NEVER)

@@ -7,7 +7,7 @@ import pytest
 
 from sources.simulation import engagement
 from sources.simulation.cohort import NEVER, WITHDRAWN, Bools, draw
-from sources.simulation.plan import Draws, Run
+from sources.simulation.plan import Run, RunGenerators
 from sources.simulation.responses import NO_RESPONSE, ResponsePlan
 from sources.simulation.sessions import KINDS
 from sources.simulation.world import World
@@ -29,7 +29,7 @@ def days(plan: ResponsePlan, nudge_on: tuple[int, ...] = (), variant: int = 2) -
 
 
 def test_a_world_left_alone_is_the_simulators_run() -> None:
-    draws = Draws(3, RUN)
+    draws = RunGenerators(3, RUN)
     alone = [today.active for today in engagement.days(RUN, draw(RUN, draws, len(KINDS)), draws)]
     assert (days(ALL_LIKE_IT)[1] == np.array(alone)).all()
     assert (days(NO_RESPONSE, (10, 20))[1] == np.array(alone)).all()
