@@ -1,9 +1,9 @@
-"""What the boards read of a large platform's year: ``python -m benchmarks.boards``.
+"""How much the boards read of a large platform's year: ``python -m benchmarks.boards``.
 
-Fills a store, inside the engine, as a year of 100 course runs of 1,000 learners each would (10 M rows of risk
+Fills a store, by INSERT … SELECT, like a year of 100 course runs of 1,000 learners each (10 M rows of risk
 history, 19 M in all), and runs every query of every board over the time range in which the board opens: rows
-read and milliseconds, as docs/boards.md shows them. ``--scale .1`` fills a tenth. Rows read say more than
-the time, which depends on the machine.
+read and milliseconds, as docs/boards.md shows them. ``--scale .1`` fills a tenth. Rows read are more
+telling than the time, which depends on the machine.
 """
 
 import argparse
@@ -36,10 +36,10 @@ HISTORY = 100
 SETTLE_S = 60.0
 
 LARGE = {"risk_history", "pipeline_health", "activity_hourly"}
-"""Tables that get a row for every learner and day, or every ten seconds."""
+"""Tables that grow by a row for every learner and day, or every ten seconds."""
 
 GRANULES = 8 * 8192
-"""What may be read of one of them: granules in which a learner's or an hour's rows begin and end, in a few
+"""Rows of a large table that a query may read: the granules with a learner's or an hour's rows, in a few
 parts."""
 
 RUN = "concat('course-', toString(run % 25), '/run-', toString(run))"
@@ -50,12 +50,12 @@ RUN_DAYS = (
     f"(SELECT intDiv(number, {DAYS * PARTITIONS}) AS run, intDiv(number, {PARTITIONS}) % {DAYS} AS at, "
     f"number % {PARTITIONS} AS part, {STARTS} + at AS day FROM numbers({RUNS * DAYS * PARTITIONS}))"
 )
-"""A row for every run, day and partition: what tables by day have."""
+"""A row for every run, day and partition, as in the daily tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one query of a board takes."""
+    """The cost of one query of a board."""
 
     query: q.Query
     rows_read: int
@@ -63,7 +63,7 @@ class Cost:
 
 
 def fill(address: StoreAddress, scale: float = 1.0) -> int:
-    """Fill the tables with a share ``scale`` of the learners; returns the rows."""
+    """Fill the tables with a share ``scale`` of the learners; returns the number of rows."""
     with ClickHouseWriter(address, timeout=600) as writer:
         for statement in statements(max(round(LEARNERS * scale), 10)):
             writer.command(f"INSERT INTO {statement} SETTINGS async_insert = 0, max_insert_threads = 2")
@@ -73,7 +73,7 @@ def fill(address: StoreAddress, scale: float = 1.0) -> int:
 
 
 def _settle(writer: ClickHouseWriter) -> None:
-    """Wait until the engine has merged what came in at once, as it has what came in over a year."""
+    """Wait until the engine has merged the inserted parts, as it would have over a year."""
     quiet, deadline = 0, time.monotonic() + SETTLE_S
     while quiet < 3 and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -83,11 +83,11 @@ def _settle(writer: ClickHouseWriter) -> None:
 def statements(learners: int) -> Iterator[str]:
     """An INSERT for every table that boards read."""
     enrolments = RUNS * learners
-    one = f"intDiv(enrolment, {learners}) AS run"
+    enrolment_run = f"intDiv(enrolment, {learners}) AS run"
     part = f"toUInt16(enrolment % {PARTITIONS})"
     by_enrolment = (
         "(SELECT intDiv(number, {0}) AS enrolment, number % {0} AS at, "
-        + one
+        + enrolment_run
         + f" FROM numbers({enrolments} * {{0}}))"
     ).format
     draw = "cityHash64(enrolment, at)"
@@ -131,7 +131,7 @@ def statements(learners: int) -> Iterator[str]:
 
 
 def daily(learners: int) -> Iterator[str]:
-    """The tables with a row a day, which do not grow with the learners, and the pipeline's own."""
+    """INSERTs for tables with a row a day, which do not grow with the learners, and the pipeline's own."""
     key = f"day, {RUN} AS course_run, part"
     few = learners // PARTITIONS
     health = 90 * 8640 * PARTITIONS * learners // LEARNERS
@@ -193,38 +193,38 @@ def daily(learners: int) -> Iterator[str]:
 
 
 def costs(reader: StoreReader) -> Iterator[Cost]:
-    """Each query once, with everything chosen, over the time range in which its board opens."""
+    """Run each query once, with everything selected, over the time range in which its board opens."""
     now = datetime.now(UTC).replace(microsecond=0)
     learner = reader.query("SELECT learner FROM risk_now LIMIT 1").rows[0][0]
-    for board, content in q.BOARDS.items():
-        back = {"now-1h": timedelta(hours=1), "now-1y": timedelta(days=365)}[content["time"]["from"]]
+    for board, board_json in q.BOARDS.items():
+        back = {"now-1h": timedelta(hours=1), "now-1y": timedelta(days=365)}[board_json["time"]["from"]]
         view = View(now - back, now, 10, {"learner": (learner,)})
-        seen = q.offered(board, reader, view)
+        offered_view = q.offered(board, reader, view)
         for query in (*q.variables(board), *q.panels(board), *q.annotations(board)):
             started = time.perf_counter()
-            result = query.run(reader, seen)
+            result = query.run(reader, offered_view)
             yield Cost(query, result.rows_read, 1000 * (time.perf_counter() - started))
 
 
-def beyond(reader: StoreReader, found: Iterable[Cost]) -> dict[str, tuple[int, int]]:
-    """Queries that read more than they may, with what they read and their bound.
+def over_bound(reader: StoreReader, measured: Iterable[Cost]) -> dict[str, tuple[int, int]]:
+    """Queries that read too much → (rows read, bound).
 
-    Of a large table that is some granules; another may be read whole, as often as the query names it.
+    The bound is ``GRANULES`` for a large table, and all rows for others, for each mention in the query.
     """
-    held = {name: int(reader.query(f"SELECT count() FROM {name}").rows[0][0]) for name in TABLES}
-    beyond = {}
-    for cost in found:
-        named = re.findall(r"FROM (\w+)", cost.query.sql.replace("risk_now", "standing"))
-        bound = sum(GRANULES if name in LARGE else held.get(name, 0) + GRANULES for name in named)
+    row_counts = {name: int(reader.query(f"SELECT count() FROM {name}").rows[0][0]) for name in TABLES}
+    over = {}
+    for cost in measured:
+        tables = re.findall(r"FROM (\w+)", cost.query.sql.replace("risk_now", "standing"))
+        bound = sum(GRANULES if name in LARGE else row_counts.get(name, 0) + GRANULES for name in tables)
         if cost.rows_read > bound:
-            beyond[str(cost.query)] = (cost.rows_read, bound)
-    return beyond
+            over[str(cost.query)] = (cost.rows_read, bound)
+    return over
 
 
-def show(found: list[Cost]) -> None:
+def show(measured: list[Cost]) -> None:
     """The table of docs/boards.md."""
     print("| board | panel | kind | rows read | ms |\n|---|---|---|--:|--:|")
-    for cost in found:
+    for cost in measured:
         query = cost.query
         print(f"| {query.board} | {query.title} | {query.kind} | {cost.rows_read:,} | {cost.ms:,.0f} |")
 
@@ -239,9 +239,9 @@ def main() -> None:
         rows = fill(address, scale)
         print(f"{rows:,} rows in {time.perf_counter() - started:.0f} s\n")
         with StoreReader(address) as reader:
-            found = list(costs(reader))
-            show(found)
-            print(f"\n{len(found)} queries, beyond their bounds: {beyond(reader, found) or 'none'}")
+            measured = list(costs(reader))
+            show(measured)
+            print(f"\n{len(measured)} queries, beyond their bounds: {over_bound(reader, measured) or 'none'}")
 
 
 if __name__ == "__main__":

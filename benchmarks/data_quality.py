@@ -1,17 +1,17 @@
-"""Breaks trackers in the simulator and counts what came of it: ``python -m benchmarks.data_quality``.
+"""Measures the effect of broken trackers in the simulator: ``python -m benchmarks.data_quality``.
 
-Every scenario is the same term, seen by two trackers or by one, through the whole pipeline, from the moment
-on at which something breaks. Its line says
+Every scenario is the same term, with two trackers or one, through the whole pipeline, from the time of the
+fault on. Its line shows
 
-- *hours*: from the break to the close of the day at which it was told; *told*: what was said of it;
-- *false rises* and *false nudges*: of how many enrolments that will complete (the simulator knows) a rise
-  or a nudge was said that is not said in the same weeks of the term that was well, from the break on until
-  two weeks after it. Nudges apart by whether they were decided on the broken days or afterwards. *Ours* is
-  as it is, *unwatched* the same with every verdict taken out of the day packages;
-- *later*: of how many that will be lost and got a nudge in these weeks of the term that was well it is not
-  sent in them: the price of holding back.
+- *hours*: from the fault to the close of the day on which it was detected; *told*: the verdict;
+- *false rises* and *false nudges*: enrolments that complete (by the simulator's truth) with a rise or a
+  nudge that they do not have in the same weeks of the healthy term, from the fault until two weeks after it.
+  Nudges are split into those decided on the broken days and afterwards. *Ours* is the pipeline as it is,
+  *unwatched* the same with all verdicts removed from the day packages;
+- *later*: of the enrolments that are lost and got a nudge in these weeks of the healthy term, how many do
+  not get it: the cost of holding back.
 
-Below them, alarms in terms that nothing broke; with ``--oulad DIR`` also in the real data.
+Below them, alarms in healthy terms; with ``--oulad DIR`` also in the real data.
 """
 
 import argparse
@@ -32,34 +32,34 @@ from schemas.learning import DayPackage
 from schemas.nudge import Nudge
 from schemas.quality import DataQualityEvent, DayQuality
 from sources.oulad import OuladFolder
-from sources.simulation.faults import Break, Breakdown, broken
+from sources.simulation.faults import Breakdown, Fault, with_breakdowns
 from sources.simulator import SimulationPlan, stream, truth
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 
 WEB, MOBILE = "web", "mobile"
-AFTERWARDS = 14
-"""Days after the break in which what is said may still come of it."""
+AFTERMATH_DAYS = 14
+"""Days after a fault in which outputs may still be affected by it."""
 
 LONGEST = 15
 LEVELS = {"low": 0, "medium": 1, "high": 2}
 RULES = Rules(Timing(clock="replay"), policy=Policy(holdout_share=0.0))
 MONTH = 30.4
 
-Said = tuple[str, str, int]
+LearnerDay = tuple[str, str, int]
 """Learner, course run, day."""
 
 
 @dataclass
-class Heard:
-    """What a backtest said. Not ``watched``: its partitions are given no verdicts."""
+class TermOutputs:
+    """The outputs of a backtest. Not ``watched``: its partitions get no verdicts on data quality."""
 
     watched: bool = True
-    rises: list[Said] = field(default_factory=list)
-    nudges: list[Said] = field(default_factory=list)
+    rises: list[LearnerDay] = field(default_factory=list)
+    nudges: list[LearnerDay] = field(default_factory=list)
     events: list[DataQualityEvent] = field(default_factory=list)
     run_days: int = 0
 
-    def hear(self, outputs: Outputs) -> None:
+    def record(self, outputs: Outputs) -> None:
         for change in outputs.risk_changes:
             if LEVELS[change.level] > LEVELS[change.previous_level]:
                 self.rises.append((change.learner, change.course_run, change.day))
@@ -69,7 +69,7 @@ class Heard:
             day = int(nudge.decided_at.timestamp()) // DAY
             self.nudges.append((nudge.learner, nudge.course_run, day))
 
-    def watch(self, _day: int, _processors: list[PartitionProcessor], package: DayPackage) -> None:
+    def record_day(self, _day: int, _processors: list[PartitionProcessor], package: DayPackage) -> None:
         self.events += package.quality.events
         self.run_days += len(package.cohorts)
 
@@ -79,59 +79,63 @@ class Heard:
 
 @dataclass
 class Term:
-    """A backtest under way and what it has said."""
+    """A running backtest and its outputs so far."""
 
-    heard: Heard
+    outputs: TermOutputs
     backtest: Backtest
 
     @classmethod
     def begin(cls) -> "Term":
-        heard = Heard()
+        outputs = TermOutputs()
         backtest = Backtest(
-            RULES, Identity(b"data quality"), say=heard.hear, watch=heard.watch, amend=heard.amend
+            RULES,
+            Identity(b"data quality"),
+            say=outputs.record,
+            watch=outputs.record_day,
+            amend=outputs.amend,
         )
-        return cls(heard, backtest)
+        return cls(outputs, backtest)
 
-    def go_on(self, messages: Iterable[Published], *, watched: bool = True) -> Heard:
-        """How it ends with these messages; the term itself stays where it is."""
-        other = deepcopy(self)
-        other.heard.watched = watched
-        other.backtest.run(messages)
-        return other.heard
+    def continued(self, messages: Iterable[SourceMessage], *, watched: bool = True) -> TermOutputs:
+        """Run a copy to its end with these messages; the term itself stays as it is."""
+        copy = deepcopy(self)
+        copy.outputs.watched = watched
+        copy.backtest.run(messages)
+        return copy.outputs
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Says what was false, by the simulator's truth and the term that was well."""
+class Comparison:
+    """Finds false and withheld outputs, by the simulator's truth and the healthy term."""
 
-    well: Heard
+    healthy: TermOutputs
     completes: frozenset[tuple[str, str]]
     weeks: tuple[int, int]
-    """From the first broken day on until two weeks after the last: half-open."""
+    """From the first broken day until two weeks after the last: half-open days."""
 
-    def false(self, what: str, heard: Heard) -> dict[tuple[str, str], int]:
-        """Who will complete and of whom something was said that is not when all is well, and the day."""
-        well = self._said(what, self.well)
+    def false_outputs(self, kind: str, outputs: TermOutputs) -> dict[tuple[str, str], int]:
+        """Enrolments that complete with outputs that the healthy term does not have → the first day."""
+        in_healthy = self._outputs(kind, self.healthy)
         return {
-            who: day
-            for who, day in self._said(what, heard).items()
-            if who in self.completes and who not in well
+            enrolment: day
+            for enrolment, day in self._outputs(kind, outputs).items()
+            if enrolment in self.completes and enrolment not in in_healthy
         }
 
-    def later(self, heard: Heard) -> str:
-        """Of how many that will be lost and got a nudge when all was well, how many got none now."""
-        well = self._said("nudges", self.well).keys() - self.completes
-        return f"{len(well - self._said('nudges', heard).keys())} of {len(well)}"
+    def withheld(self, outputs: TermOutputs) -> str:
+        """Of the lost enrolments that are nudged in the healthy term, how many are not, as ``n of m``."""
+        healthy = self._outputs("nudges", self.healthy).keys() - self.completes
+        return f"{len(healthy - self._outputs('nudges', outputs).keys())} of {len(healthy)}"
 
-    def _said(self, what: str, heard: Heard) -> dict[tuple[str, str], int]:
+    def _outputs(self, kind: str, outputs: TermOutputs) -> dict[tuple[str, str], int]:
         since, until = self.weeks
-        said: list[Said] = getattr(heard, what)
-        return {(learner, run): day for learner, run, day in reversed(said) if since <= day < until}
+        learner_days: list[LearnerDay] = getattr(outputs, kind)
+        return {(learner, run): day for learner, run, day in reversed(learner_days) if since <= day < until}
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """What breaks, seen by which trackers."""
+    """A breakdown in a term with these trackers."""
 
     name: str
     breakdown: Breakdown
@@ -139,12 +143,12 @@ class Scenario:
 
 
 def scenarios(plan: SimulationPlan) -> list[Scenario]:
-    """What breaks, in the middle of the present runs."""
+    """All scenarios; faults are in the middle of the present runs."""
     day = plan.runs[1].starts_on + 60
     run = plan.runs[1].course_run
 
-    def of(what: Break, days: int, from_hour: int = 0, **more: Any) -> Breakdown:
-        return Breakdown(what, day * DAY + from_hour * 3600, (day + days) * DAY, **more)
+    def of(fault: Fault, days: int, from_hour: int = 0, **more: Any) -> Breakdown:
+        return Breakdown(fault, day * DAY + from_hour * 3600, (day + days) * DAY, **more)
 
     return [
         Scenario("every source cut for 1 day", of("cut", 1)),
@@ -174,7 +178,7 @@ def scenarios(plan: SimulationPlan) -> list[Scenario]:
     ]
 
 
-def _told(events: list[DataQualityEvent], breakdown: Breakdown) -> tuple[str, str]:
+def _detection(events: list[DataQualityEvent], breakdown: Breakdown) -> tuple[str, str]:
     opened = [
         event
         for event in events
@@ -192,59 +196,69 @@ def _told(events: list[DataQualityEvent], breakdown: Breakdown) -> tuple[str, st
 def run(learners: int, only: Sequence[str]) -> None:
     """Print the scenarios' table."""
     plan = SimulationPlan.term(learners, courses=4)
-    every = scenarios(plan)
-    breaks = min(one.breakdown.since for one in every) // DAY * DAY
-    plan = replace(plan, until=breaks // DAY + LONGEST + AFTERWARDS + 2)
-    wanted = [one for one in every if any(part in one.name for part in only)]
+    all_scenarios = scenarios(plan)
+    breaks = min(scenario.breakdown.since for scenario in all_scenarios) // DAY * DAY
+    plan = replace(plan, until=breaks // DAY + LONGEST + AFTERMATH_DAYS + 2)
+    selected = [scenario for scenario in all_scenarios if any(text in scenario.name for text in only)]
     print(f"{'':40} {'':5}  {'':42} {'false rises':>16} {'false nudges: on':>16} {'after':>16}")
     heads = "".join(f" {'ours':>6} {'unwatched':>9}" for _ in range(3))
     print(f"{'scenario':40} {'hours':>5}  {'told':42}{heads} {'later':>11}")
-    for trackers in dict.fromkeys(one.trackers for one in wanted):
-        _run_of(replace(plan, trackers=trackers), breaks, [one for one in wanted if one.trackers == trackers])
+    for trackers in dict.fromkeys(scenario.trackers for scenario in selected):
+        _run_scenarios(
+            replace(plan, trackers=trackers),
+            breaks,
+            [scenario for scenario in selected if scenario.trackers == trackers],
+        )
 
 
-def _run_of(plan: SimulationPlan, breaks: int, wanted: list[Scenario]) -> None:
-    """Scenarios that the same trackers see: one term, until something breaks."""
-    term, rest = Term.begin(), []
+def _run_scenarios(plan: SimulationPlan, breaks: int, selected: list[Scenario]) -> None:
+    """Run scenarios with the same trackers, which share the term until the fault."""
+    term, remaining = Term.begin(), []
     for message in stream(plan):
         if message.occurred_at < breaks:
             term.backtest.feed(message)
         else:
-            rest.append(message)
+            remaining.append(message)
     fates = truth(plan)
     pairs = zip(fates.learner, fates.course_run, fates.lost.tolist(), strict=True)
     completes = frozenset((learner, run) for learner, run, lost in pairs if not lost)
-    well = term.go_on(rest)
-    for one in wanted:
-        last = -(-one.breakdown.until // DAY)
-        judge = Judge(well, completes, (one.breakdown.since // DAY, last + 1 + AFTERWARDS))
-        _print(one.name, one.breakdown, term, rest, judge)
+    healthy = term.continued(remaining)
+    for scenario in selected:
+        last = -(-scenario.breakdown.until // DAY)
+        comparison = Comparison(
+            healthy, completes, (scenario.breakdown.since // DAY, last + 1 + AFTERMATH_DAYS)
+        )
+        _print(scenario.name, scenario.breakdown, term, remaining, comparison)
 
 
-def _print(name: str, breakdown: Breakdown, term: Term, rest: list[Published], judge: Judge) -> None:
-    both = [term.go_on(broken(rest, [breakdown]), watched=watched) for watched in (True, False)]
-    broken_until = judge.weeks[1] - AFTERWARDS
-    numbers = [len(judge.false("rises", heard)) for heard in both]
-    nudges = [judge.false("nudges", heard) for heard in both]
-    numbers += [sum(day < broken_until for day in found.values()) for found in nudges]
-    numbers += [sum(day >= broken_until for day in found.values()) for found in nudges]
-    hours, told = _told(both[0].events, breakdown)
+def _print(
+    name: str, breakdown: Breakdown, term: Term, remaining: list[SourceMessage], comparison: Comparison
+) -> None:
+    passes = [
+        term.continued(with_breakdowns(remaining, [breakdown]), watched=watched) for watched in (True, False)
+    ]
+    broken_until = comparison.weeks[1] - AFTERMATH_DAYS
+    numbers = [len(comparison.false_outputs("rises", outputs)) for outputs in passes]
+    nudges = [comparison.false_outputs("nudges", outputs) for outputs in passes]
+    numbers += [sum(day < broken_until for day in enrolments.values()) for enrolments in nudges]
+    numbers += [sum(day >= broken_until for day in enrolments.values()) for enrolments in nudges]
+    hours, detected = _detection(passes[0].events, breakdown)
     cells = "".join(
         f" {ours:6} {unwatched:9}" for ours, unwatched in zip(numbers[::2], numbers[1::2], strict=True)
     )
-    print(f"{name:40} {hours:>5}  {told:42}{cells} {judge.later(both[0]):>11}", flush=True)
+    print(f"{name:40} {hours:>5}  {detected:42}{cells} {comparison.withheld(passes[0]):>11}", flush=True)
 
 
-def _well(learners: int, seed: int) -> Heard:
-    """A term that nothing breaks."""
+def _healthy_term(learners: int, seed: int) -> TermOutputs:
+    """The outputs of a term without faults."""
     term = Term.begin()
     plan = SimulationPlan.term(learners, courses=4, seed=seed)
-    return term.go_on(stream(replace(plan, trackers=(WEB, MOBILE))))
+    return term.continued(stream(replace(plan, trackers=(WEB, MOBILE))))
 
 
-def _false_alarms(name: str, heard: list[Heard]) -> None:
-    opened = [event for one in heard for event in one.events if event.alarm == "opened"]
-    months = sum(one.run_days for one in heard) / MONTH
+def _false_alarms(name: str, passes: list[TermOutputs]) -> None:
+    opened = [event for outputs in passes for event in outputs.events if event.alarm == "opened"]
+    months = sum(outputs.run_days for outputs in passes) / MONTH
     print(f"{name}: {len(opened)} alarms in {months:,.0f} months of course runs that nothing broke")
     for event in opened:
         print(
@@ -268,12 +282,14 @@ def main() -> None:
         help="scenarios whose name has this in it; again for more of them; none: all",
     )
     parser.add_argument("--oulad", type=Path)
-    chosen = parser.parse_args()
-    run(chosen.learners, chosen.only or [""])
-    if chosen.seeds:
-        _false_alarms("simulator", [_well(chosen.learners, seed) for seed in range(1, chosen.seeds + 1)])
-    if chosen.oulad is not None:
-        _false_alarms("OULAD", [Term.begin().go_on(OuladFolder(chosen.oulad).stream())])
+    options = parser.parse_args()
+    run(options.learners, options.only or [""])
+    if options.seeds:
+        _false_alarms(
+            "simulator", [_healthy_term(options.learners, seed) for seed in range(1, options.seeds + 1)]
+        )
+    if options.oulad is not None:
+        _false_alarms("OULAD", [Term.begin().continued(OuladFolder(options.oulad).stream())])
 
 
 if __name__ == "__main__":

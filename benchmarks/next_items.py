@@ -1,12 +1,11 @@
-"""How often learners of OULAD who came back did what the recommender would have suggested to them.
+"""How often returning learners of OULAD did what the recommender would have suggested.
 
     python -m benchmarks.next_items DIR [RUN …]
 
-Test then train, day by day: each return of a day is judged with the table of the day before, and only then
-learned from. A hit is the very item that was the learner's first new one. Beside it what follows most often
-anywhere in the run, and one of the run's items by chance; all three leave out what the learner has done.
-OULAD has days without hours, so a day's order is that of its items' names, in the learner's and in the
-suggestion's favour alike.
+Test then train, day by day: each return of a day is evaluated with the table of the day before, and only
+then learned from. A hit is the item that was the learner's first new one. The baselines are the most frequent
+items of the run and random ones; all three leave out what the learner has done. OULAD has days without hours,
+so a day's order is that of its items' names, which affects learners and suggestions alike.
 """
 
 import random
@@ -31,27 +30,27 @@ Step = tuple[int, str, str, str]
 
 
 @dataclass
-class Judge:
-    """Hits of the first, and of the first three, by way of suggesting."""
+class Hits:
+    """Hits of the first suggestion, and among the first three, by way of suggesting."""
 
     returns: int = 0
     first: Counter[str] = field(default_factory=Counter)
     three: Counter[str] = field(default_factory=Counter)
 
-    def see(self, way: str, suggested: Iterable[str], done: str) -> None:
-        found = list(islice(dict.fromkeys(suggested), 3))
-        self.first[way] += found[:1] == [done]
-        self.three[way] += done in found
+    def record(self, way: str, suggested: Iterable[str], actual: str) -> None:
+        top = list(islice(dict.fromkeys(suggested), 3))
+        self.first[way] += top[:1] == [actual]
+        self.three[way] += actual in top
 
 
 def steps_of(folder: Path, presentation: str) -> Iterator[Step]:
     """Learners' steps in a course run, day by day."""
     oulad = OuladFolder(folder)
-    chosen = [one for one in oulad.presentations if one.course_run == presentation]
-    if not chosen:
-        there = ", ".join(one.course_run for one in oulad.presentations)
-        raise SystemExit(f"{presentation}: no such run in {folder}; there are {there}")
-    for message in oulad.stream(chosen):
+    presentations = [run for run in oulad.presentations if run.course_run == presentation]
+    if not presentations:
+        available = ", ".join(run.course_run for run in oulad.presentations)
+        raise SystemExit(f"{presentation}: no such run in {folder}; there are {available}")
+    for message in oulad.stream(presentations):
         if b'"object"' in message.value:
             content = orjson.loads(message.value)
             if content["type"] == "activity":
@@ -59,17 +58,17 @@ def steps_of(folder: Path, presentation: str) -> Iterator[Step]:
                 yield day, content["course_run"], content["learner"], content["object"]
 
 
-def judged(steps: Iterable[Step], seed: int = 1) -> Judge:
-    """The whole of a stream, each day judged before it is learned from."""
-    judge, table, draw = Judge(), Table(), random.Random(seed)
+def evaluate(steps: Iterable[Step], seed: int = 1) -> Hits:
+    """The hits over a whole stream; each day is evaluated before it is learned from."""
+    hits, table, draw = Hits(), Table(), random.Random(seed)
     trails: dict[tuple[str, str], Trail] = {}
     items: dict[str, set[str]] = {}
-    for day, found in groupby(steps, key=lambda step: step[0]):
+    for day, day_steps in groupby(steps, key=lambda step: step[0]):
         today = set()
-        for place, (_, run, learner, item) in enumerate(found):
-            trails.setdefault((run, learner), Trail()).take(day, place, item)
+        for position, (_, run, learner, item) in enumerate(day_steps):
+            trails.setdefault((run, learner), Trail()).take(day, position, item)
             today.add((run, learner, item))
-        recommender, made = Recommender(table), Transitions()
+        recommender, transitions = Recommender(table), Transitions()
         most = {run: popular(successors) for run, successors in table.items()}
         everything = {run: sorted(names) for run, names in items.items()}
         for run, learner in sorted({(run, learner) for run, learner, _ in today}):
@@ -78,37 +77,37 @@ def judged(steps: Iterable[Step], seed: int = 1) -> Judge:
             transition = trail.close(day)
             if transition is None:
                 continue
-            made[run, *transition] += 1
+            transitions[run, *transition] += 1
             if run in table:
                 fresh = [item for item in most[run] if not before.has_done(item)]
                 chance = [item for item in everything[run] if not before.has_done(item)]
-                judge.returns += 1
-                judge.see("recommender", recommender.ranked(run, before), transition[1])
-                judge.see("most frequent", fresh, transition[1])
-                judge.see("by chance", draw.sample(chance, min(3, len(chance))), transition[1])
-        table = learn(table, made)
+                hits.returns += 1
+                hits.record("recommender", recommender.ranked(run, before), transition[1])
+                hits.record("most frequent", fresh, transition[1])
+                hits.record("by chance", draw.sample(chance, min(3, len(chance))), transition[1])
+        table = learn(table, transitions)
         for run, _, item in today:
             items.setdefault(run, set()).add(item)
-    return judge
+    return hits
 
 
 def main(arguments: list[str]) -> None:
-    folder, *named = arguments
+    folder, *runs = arguments
     print("| run | returns | " + " | ".join(f"{way}: first | three" for way in WAYS) + " |")
     print("|---" * (2 + 2 * len(WAYS)) + "|")
-    whole = Judge()
-    for run in named or PRESENTATIONS:
-        judge = judged(steps_of(Path(folder), run))
-        _row(run, judge)
-        whole.returns += judge.returns
-        whole.first.update(judge.first)
-        whole.three.update(judge.three)
-    _row("all", whole)
+    total = Hits()
+    for run in runs or PRESENTATIONS:
+        hits = evaluate(steps_of(Path(folder), run))
+        _row(run, hits)
+        total.returns += hits.returns
+        total.first.update(hits.first)
+        total.three.update(hits.three)
+    _row("all", total)
 
 
-def _row(name: str, judge: Judge) -> None:
-    shares = (f"{counted[way] / judge.returns:.1%}" for way in WAYS for counted in (judge.first, judge.three))
-    print(f"| {name} | {judge.returns:,} | " + " | ".join(shares) + " |", flush=True)
+def _row(name: str, hits: Hits) -> None:
+    shares = (f"{counter[way] / hits.returns:.1%}" for way in WAYS for counter in (hits.first, hits.three))
+    print(f"| {name} | {hits.returns:,} | " + " | ".join(shares) + " |", flush=True)
 
 
 if __name__ == "__main__":

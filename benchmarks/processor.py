@@ -1,9 +1,9 @@
-"""What an event costs the worker without Kafka and store: ``python -m benchmarks.processor``.
+"""The cost of an event in the worker without Kafka and store: ``python -m benchmarks.processor``.
 
 The events of ``throughput`` go through the worker's own objects in one process, in batches as it fetches
-them: processors, trainer, the JSON of reports and packages, messages and state rows. Each stage's processor
-time is told in microseconds an event, so a change of the hot path is measured in seconds. ``--profile``
-writes where it goes, function by function.
+them: processors, trainer, the JSON of reports and packages, messages and state rows. The table shows each
+stage's CPU time in microseconds per event, so that a change of the hot path is measured in seconds.
+``--profile`` writes a profile by function.
 """
 
 import argparse
@@ -37,18 +37,18 @@ from streams.day_reports import records_of_report
 PARTITIONS = 4
 BATCH = 4_000
 CHECKPOINT_EVERY = 100_000
-"""Records between two checkpoints: some five seconds of the worker before it was made faster."""
+"""Records between two checkpoints."""
 
 
 @dataclass(slots=True)
 class Stages:
-    """Processor seconds by stage."""
+    """CPU seconds by stage."""
 
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add what the block takes to a stage."""
+        """Add the CPU time of the block to a stage."""
         before = time.thread_time()
         try:
             yield
@@ -57,7 +57,7 @@ class Stages:
 
 
 def batches(load: Load) -> Iterator[RecordBatch]:
-    """The events as the worker fetches them: partition after partition, in turns."""
+    """The events as the worker fetches them: batches of the partitions in turn."""
     keys: list[list[bytes | None]] = [[] for _ in range(PARTITIONS)]
     values: list[list[bytes | None]] = [[] for _ in range(PARTITIONS)]
     for message in stream(load):
@@ -67,12 +67,12 @@ def batches(load: Load) -> Iterator[RecordBatch]:
             values[number].append(message.value)
     for start in range(0, max(map(len, values)), BATCH):
         for number in range(PARTITIONS):
-            some = slice(start, start + BATCH)
-            count = len(values[number][some])
+            part = slice(start, start + BATCH)
+            count = len(values[number][part])
             if count:
                 offsets = list(range(start, start + count))
                 yield RecordBatch(
-                    EVENTS.name, number, offsets, keys[number][some], values[number][some], [0] * count
+                    EVENTS.name, number, offsets, keys[number][part], values[number][part], [0] * count
                 )
 
 
@@ -89,18 +89,18 @@ class Pipeline:
         self._stages = stages
         self._open = 0
 
-    def take(self, batch: RecordBatch) -> None:
-        """Apply a batch, close what is due, and checkpoint now and then."""
+    def apply(self, batch: RecordBatch) -> None:
+        """Apply a batch, close the days that are due, and checkpoint every ``CHECKPOINT_EVERY`` records."""
         with self._stages.timed("apply"):
             outputs = self.processors[batch.partition].apply(batch)
-        self._say(outputs)
+        self._serialize(outputs)
         self._close_days()
         self._open += len(batch)
         if self._open >= CHECKPOINT_EVERY:
             self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Make the state rows of all partitions that can."""
+        """Make the state rows of all partitions that are not closing a day."""
         self._open = 0
         with self._stages.timed("checkpoint"):
             for processor in self.processors:
@@ -132,12 +132,12 @@ class Pipeline:
             if processor.closing == package.day:
                 with self._stages.timed("advance"):
                     outputs = processor.advance(package)
-                self._say(outputs)
+                self._serialize(outputs)
 
-    def _say(self, outputs: Outputs) -> None:
+    def _serialize(self, outputs: Outputs) -> None:
         with self._stages.timed("say"):
-            for one in (*outputs.risk_changes, *outputs.decisions, *outputs.dead_letters):
-                one.model_dump_json().encode()
+            for message in (*outputs.risk_changes, *outputs.decisions, *outputs.dead_letters):
+                message.model_dump_json().encode()
 
 
 def main() -> None:
@@ -147,22 +147,22 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=Load().events)
     parser.add_argument("--learners", type=int, default=Load().learners)
     parser.add_argument("--profile", metavar="FILE", help="write a profile for pstats")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     console = Console()
-    load = Load(asked.events, asked.learners)
+    load = Load(options.events, options.learners)
     prepared = list(batches(load))
     collect_seldom()
     stages = Stages()
     pipeline = Pipeline(stages)
     profile = cProfile.Profile(time.thread_time)
-    if asked.profile:
+    if options.profile:
         profile.enable()
     for batch in prepared:
-        pipeline.take(batch)
+        pipeline.apply(batch)
     pipeline.checkpoint()
-    if asked.profile:
+    if options.profile:
         profile.disable()
-        pstats.Stats(profile).dump_stats(asked.profile)
+        pstats.Stats(profile).dump_stats(options.profile)
     records = sum(map(len, prepared))
     table = Table("stage", "µs an event", "share", title=f"{records:,} records")
     total = sum(stages.seconds.values())

@@ -1,7 +1,7 @@
-"""Digests of all that a replay gives out: ``python -m benchmarks.replay_digest``.
+"""Digests of all outputs of a replay: ``python -m benchmarks.replay_digest``.
 
-A simulated term goes through the engine and the trainer, and every kind of output is hashed in the order in
-which it came: risk changes, decisions, nudges, dead letters, day packages, the store's rows by table, and at
+A simulated term goes through the engine and the trainer, and every kind of output is hashed in the order of
+its arrival: risk changes, decisions, nudges, dead letters, day packages, the store's rows by table, and at
 the end the partitions' state. Run it before and after a change that must not change behaviour, on one
 machine: equal lines mean equal bytes.
 """
@@ -41,12 +41,12 @@ class Digests:
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, kind: str, content: bytes, count: int = 1) -> None:
-        """Take an output in, after those of its kind that came before."""
+        """Add an output to the hash of its kind."""
         self.hashes.setdefault(kind, hashlib.sha256()).update(content)
         self.counts[kind] += count
 
     def add_outputs(self, outputs: Outputs) -> None:
-        """Take in what a processor gave out."""
+        """Add the outputs of a processor."""
         for kind in ("risk_changes", "decisions", "nudges", "dead_letters"):
             for message in getattr(outputs, kind):
                 self.add(kind, message.model_dump_json().encode())
@@ -55,7 +55,7 @@ class Digests:
             self.add(f"rows of {table}", repr(columns).encode(), rows)
 
     def add_day(self, _: int, __: list[PartitionProcessor], package: DayPackage) -> None:
-        """Take in a day's package."""
+        """Add a day's package."""
         self.add("day_packages", orjson.dumps(package.model_dump(mode="json")))
 
     def table(self) -> Table:
@@ -66,23 +66,25 @@ class Digests:
         return shown
 
 
-def replay(learners: int, partitions: int, note: Callable[[int], None] = lambda _: None) -> Digests:
-    """Replay a term of ``learners`` over ``partitions``; ``note`` is told the number of messages so far."""
-    policy = parse_policy(POLICY.read_text(encoding="utf-8"), NAMES)
+def replay(
+    learners: int, partitions: int, report_progress: Callable[[int], None] = lambda _: None
+) -> Digests:
+    """Replay a term; ``report_progress`` gets the number of messages so far, every 20,000."""
+    policy = parse(POLICY.read_text(encoding="utf-8"), NAMES)
     rules = replace(Rules(Timing(clock="replay")), policy=policy)
-    found = Digests()
+    digests = Digests()
     backtest = Backtest(
-        rules, Identity(b"replay-digest"), partitions, say=found.add_outputs, watch=found.add_day
+        rules, Identity(b"replay-digest"), partitions, say=digests.add_outputs, watch=digests.add_day
     )
     for count, message in enumerate(simulator.stream(SimulationPlan.term(learners, seed=7)), start=1):
         backtest.feed(message)
         if count % 20_000 == 0:
-            note(count)
+            report_progress(count)
     backtest.finish()
     for processor in backtest.processors:
         for row in processor.checkpoint(1):
-            found.add("state", repr(row).encode())
-    return found
+            digests.add("state", repr(row).encode())
+    return digests
 
 
 def main() -> None:
@@ -92,11 +94,13 @@ def main() -> None:
     )
     parser.add_argument("--learners", type=int, default=600)
     parser.add_argument("--partitions", type=int, default=3)
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     console = Console()
     with console.status("replaying") as status:
-        found = replay(chosen.learners, chosen.partitions, lambda count: status.update(f"{count:,} messages"))
-    console.print(found.table())
+        digests = replay(
+            options.learners, options.partitions, lambda count: status.update(f"{count:,} messages")
+        )
+    console.print(digests.table())
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Rows a second into the store, by rows an insert: ``python -m benchmarks.sink_insert``.
 
 Inserts rows of two tables as the pipeline does (:class:`sinks.store.ClickHouseWriter`, content token
-included) through the embedded store's gateway, or into the server named by ``--store``. The answer is
-why sinks flush at 10,000 rows or every second or two, and not sooner.
+included) through the embedded store's gateway, or into the server named by ``--store``. The result is the
+reason why sinks flush at 10,000 rows or every second or two, and not sooner.
 """
 
 import argparse
@@ -25,16 +25,16 @@ ROWS = 200_000
 
 def activity(rows: int, batch: int) -> Columns:
     """Numbers, times and two words: activity_hourly."""
-    place = np.arange(rows)
+    index = np.arange(rows)
     return {
         "course_run": ["BBB/2014B"] * rows,
         "kind": ["quiz"] * rows,
-        "hour": 1_391_216_400 + 3600 * place,
+        "hour": 1_391_216_400 + 3600 * index,
         "partition": np.zeros(rows, np.uint16),
         "tick": np.full(rows, 1_391_216_400 + 3600 * batch),
-        "events": place,
-        "clicks": place * 2,
-        "seconds": place * 3,
+        "events": index,
+        "clicks": index * 2,
+        "seconds": index * 3,
         "version": np.full(rows, batch),
     }
 

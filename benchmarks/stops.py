@@ -1,7 +1,7 @@
-"""Tells workers to stop while partitions move: ``python -m benchmarks.stops TRIES [--broker HOST:PORT]``.
+"""Stops workers during rebalances: ``python -m benchmarks.stops TRIES [--broker HOST:PORT]``.
 
-One worker stays; others come two at a time, each of which makes the partitions move, and are told to stop at
-random moments from their first line of log on. Prints how each ended, and a summary.
+One worker stays; others join two at a time, each of which triggers a rebalance, and get SIGTERM at random
+times after their first line of log. Prints how each ended, and a summary.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from streams.publisher import Publisher
 from streams.settings import Settings
 
 SPAN_S = 8.0
-"""A worker has its partitions some four seconds after it came; on a busy machine it takes longer."""
+"""Seconds within which workers are stopped; one has its partitions after about four, later under load."""
 
 BEGIN_S = 120.0
 
@@ -44,7 +44,7 @@ class Stop:
 
 
 def stops(rig: Rig, tries: int, seed: int = 1) -> Iterator[Stop]:
-    """One after the other, two workers at a time beside one that stays."""
+    """Start and stop ``tries`` workers, two at a time beside one that stays."""
     draw = random.Random(seed)
     rig.start_worker()
     for number in range(0, tries, 2):
@@ -52,25 +52,25 @@ def stops(rig: Rig, tries: int, seed: int = 1) -> Iterator[Stop]:
         pair = [rig.start_worker() for _ in range(min(2, tries - number))]
         for worker in pair:
             _await_first_line(worker)
-        moments = sorted(draw.random() * SPAN_S for _ in pair)
-        begun = time.monotonic()
-        told = []
-        for worker, moment in zip(pair, moments, strict=True):
-            time.sleep(max(begun + moment - time.monotonic(), 0))
+        delays_s = sorted(draw.random() * SPAN_S for _ in pair)
+        started = time.monotonic()
+        signalled_at = []
+        for worker, delay_s in zip(pair, delays_s, strict=True):
+            time.sleep(max(started + delay_s - time.monotonic(), 0))
             worker.process.send_signal(signal.SIGTERM)
-            told.append(time.monotonic())
-        for worker, moment, since in zip(pair, moments, told, strict=True):
-            yield _ended(worker, moment, since)
+            signalled_at.append(time.monotonic())
+        for worker, delay_s, signalled in zip(pair, delays_s, signalled_at, strict=True):
+            yield _wait_for_end(worker, delay_s, signalled)
             rig.workers.remove(worker)
             worker.log.unlink()  # the next one has a log of the same name
 
 
 def _publish(settings: Settings, number: int) -> None:
-    publisher, now = Publisher(settings.broker), instant(int(time.time()))
-    for one in range(2000):
-        learner = f"l{one % 50}"
-        event = {"type": "activity", "event_id": f"{number}-{one}", "learner": learner, "course_run": "c/1"}
-        event |= {"kind": "video", "occurred_at": now}
+    publisher, occurred_at = Publisher(settings.broker), instant(int(time.time()))
+    for index in range(2000):
+        learner = f"l{index % 50}"
+        event = {"type": "activity", "event_id": f"{number}-{index}", "learner": learner, "course_run": "c/1"}
+        event |= {"kind": "video", "occurred_at": occurred_at}
         publisher.send(settings.prefix + EVENTS.name, json.dumps(event).encode(), learner)
     publisher.flush_now()
 
@@ -84,14 +84,14 @@ def _await_first_line(worker: WorkerProcess) -> None:
         time.sleep(0.02)
 
 
-def _ended(worker: WorkerProcess, moment: float, since: float) -> Stop:
+def _wait_for_end(worker: WorkerProcess, delay_s: float, signalled: float) -> Stop:
     try:
         code = worker.process.wait(90)
     except subprocess.TimeoutExpired:
         worker.kill()
         code = -9
     text = worker.log.read_text()
-    return Stop(moment, time.monotonic() - since, code, text.count("Traceback"), text)
+    return Stop(delay_s, time.monotonic() - signalled, code, text.count("Traceback"), text)
 
 
 def main() -> None:
@@ -99,9 +99,9 @@ def main() -> None:
     parser.add_argument("tries", type=int)
     parser.add_argument("--broker", default="")
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="homeroom-stops-") as folder:
-        broker = given.broker or stack.enter_context(ApacheKafka()).address
+        broker = options.broker or stack.enter_context(ApacheKafka()).address
         settings = Settings(
             _env_file=None,
             broker=broker,
@@ -113,17 +113,17 @@ def main() -> None:
             partitions=6,
         )
         rig = stack.enter_context(Rig(Path(folder), settings, broker=False, store=False))
-        found = []
-        for stop in stops(rig, given.tries, given.seed):
-            found.append(stop)
-            words = f"after {stop.after_s:4.1f} s: code {stop.code} in {stop.seconds:4.1f} s"
-            print(f"{words}, {stop.traces} tracebacks", flush=True)
+        results = []
+        for stop in stops(rig, options.tries, options.seed):
+            results.append(stop)
+            summary = f"after {stop.after_s:4.1f} s: code {stop.code} in {stop.seconds:4.1f} s"
+            print(f"{summary}, {stop.traces} tracebacks", flush=True)
             if stop.code or stop.traces:
                 print(stop.log, flush=True)
-    codes = ", ".join(f"{count} × {code}" for code, count in sorted(Counter(s.code for s in found).items()))
-    slowest = max(stop.seconds for stop in found)
-    traces = sum(stop.traces for stop in found)
-    print(f"{len(found)} stops: codes {codes}; slowest {slowest:.1f} s; {traces} tracebacks")
+    codes = ", ".join(f"{count} × {code}" for code, count in sorted(Counter(s.code for s in results).items()))
+    slowest = max(stop.seconds for stop in results)
+    traces = sum(stop.traces for stop in results)
+    print(f"{len(results)} stops: codes {codes}; slowest {slowest:.1f} s; {traces} tracebacks")
 
 
 if __name__ == "__main__":

@@ -52,16 +52,16 @@ TIMEOUT_S = 900.0
 CONTESTANTS = ("floor", "quix", "idiomatic", "homeroom")
 PARTITIONS = 4
 WORK = ("homeroom_batch_records_sum", "homeroom_close_seconds_count")
-"""The worker's metrics that move while it works: records applied, and days closed."""
+"""The worker's metrics that change while it works: records applied, and days closed."""
 
 
 class BenchmarkError(RuntimeError):
-    """A contestant ended without a figure; the message has its last words."""
+    """A contestant ended without a result; the message has the last lines of its log."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prefilled:
-    """The topic that all read."""
+class FilledTopic:
+    """The topic that all contestants read."""
 
     broker: str
     prefix: str
@@ -80,7 +80,7 @@ class Prefilled:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What one contestant did."""
+    """The result of one contestant."""
 
     records: int
     seconds: float
@@ -90,7 +90,7 @@ class Figure:
         return self.records / self.seconds
 
 
-def prefill(broker: str, load: Load) -> Prefilled:
+def prefill(broker: str, load: Load) -> FilledTopic:
     """Create the topics under a prefix of their own, and publish all events."""
     prefix = f"bench-{uuid.uuid4().hex[:8]}."
     topics.create(broker, PARTITIONS, prefix=prefix)
@@ -104,13 +104,13 @@ def prefill(broker: str, load: Load) -> Prefilled:
             publisher.send(prefix + EVENTS.name, message.value, message.key)
             keyed += 1
     publisher.flush_now(120.0)
-    return Prefilled(broker, prefix, _ends(broker, prefix + EVENTS.name), keyed)
+    return FilledTopic(broker, prefix, _ends(broker, prefix + EVENTS.name), keyed)
 
 
-def process(module: str, python: str = sys.executable) -> Callable[[Prefilled, Path], Figure]:
+def process(module: str, python: str = sys.executable) -> Callable[[FilledTopic, Path], Figure]:
     """A contestant that is a program of ``benchmarks.contestants``."""
 
-    def run(filled: Prefilled, folder: Path) -> Figure:
+    def run(filled: FilledTopic, folder: Path) -> Figure:
         task = {
             "broker": filled.broker,
             "topic": filled.topic,
@@ -141,11 +141,14 @@ def process(module: str, python: str = sys.executable) -> Callable[[Prefilled, P
     return run
 
 
-def homeroom(filled: Prefilled, folder: Path) -> Figure:
+def homeroom(filled: FilledTopic, folder: Path) -> Figure:
     """``homeroom worker`` on the topic with the embedded store, at its default settings.
 
-    From the first batch applied to the last one applied and the last day closed; checkpoints on the way
-    are in it. Counts only if all offsets are committed afterwards, so that everything was flushed.
+    Measured from the first batch applied to the last one applied and the last day closed, checkpoints
+    included. Waits until all offsets are committed, so that everything was flushed.
+
+    Raises:
+        BenchmarkError: it did not finish in time.
     """
     settings = load_settings(
         broker=filled.broker,
@@ -158,16 +161,16 @@ def homeroom(filled: Prefilled, folder: Path) -> Figure:
     consumer = Consumer({"bootstrap.servers": filled.broker, "group.id": group, "log_level": 3})
     with Rig(folder, settings, broker=False) as rig:
         worker = rig.start_worker()
-        first, last, done = 0.0, 0.0, dict.fromkeys(WORK, 0.0)
+        first, last, progress = 0.0, 0.0, dict.fromkeys(WORK, 0.0)
         deadline = time.monotonic() + TIMEOUT_S
         while _committed(consumer, filled.topic) != filled.ends:
             worker.check()
             if time.monotonic() > deadline:
                 raise BenchmarkError(f"homeroom is not done after {TIMEOUT_S:.0f} s:\n{worker.tail()}")
-            counts, now = worker.counts(), time.perf_counter()
-            before, done = done, {name: counts.get(name, 0.0) for name in WORK}
-            if done != before:
-                first, last = first or now, now
+            counts, read_at = worker.counts(), time.perf_counter()
+            previous, progress = progress, {name: counts.get(name, 0.0) for name in WORK}
+            if progress != previous:
+                first, last = first or read_at, read_at
             time.sleep(0.1)
     consumer.close()
     return Figure(filled.records, last - first)
@@ -179,8 +182,8 @@ def _figure(contestant: "subprocess.Popen[str]") -> Figure | None:
     with _killed_after(contestant, TIMEOUT_S):
         for line in contestant.stdout:
             if line.startswith("{"):
-                found = json.loads(line)
-                return Figure(found["records"], found["seconds"])
+                result = json.loads(line)
+                return Figure(result["records"], result["seconds"])
     return None
 
 
@@ -195,7 +198,7 @@ def _killed_after(contestant: "subprocess.Popen[str]", seconds: float) -> Iterat
 
 
 def _ends(broker: str, topic: str) -> dict[int, int]:
-    """Counted by reading, since the embedded broker does not tell the truth about ends."""
+    """End offsets by partition, found by reading, as the embedded broker reports wrong ones."""
     consumer = Consumer(
         {"bootstrap.servers": broker, "group.id": "bench-ends", "enable.partition.eof": True, "log_level": 3}
     )
@@ -212,8 +215,11 @@ def _ends(broker: str, topic: str) -> dict[int, int]:
 
 
 def _committed(consumer: Consumer, topic: str) -> dict[int, int]:
-    asked = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
-    return {found.partition: max(found.offset, 0) for found in consumer.committed(asked, timeout=10)}
+    partitions = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    return {
+        committed.partition: max(committed.offset, 0)
+        for committed in consumer.committed(partitions, timeout=10)
+    }
 
 
 def _tail(log: Path, lines: int = 5) -> str:
@@ -221,13 +227,13 @@ def _tail(log: Path, lines: int = 5) -> str:
 
 
 @contextmanager
-def _broker(asked: str) -> Iterator[tuple[str, str]]:
-    """Address and name of the broker that was asked for."""
-    if asked in ("apache", "embedded"):
-        with ApacheKafka(heap="1g") if asked == "apache" else EmbeddedBroker() as broker:
+def _broker(choice: str) -> Iterator[tuple[str, str]]:
+    """Address and name of the selected broker."""
+    if choice in ("apache", "embedded"):
+        with ApacheKafka(heap="1g") if choice == "apache" else EmbeddedBroker() as broker:
             yield broker.address, broker.name
     else:
-        yield asked, asked
+        yield choice, choice
 
 
 def _has_quix(python: str) -> bool:
@@ -236,19 +242,19 @@ def _has_quix(python: str) -> bool:
     )
 
 
-def compare(broker: str, load: Load, chosen: Sequence[str], console: Console) -> dict[str, Figure]:
-    """Fill a topic and let everyone chosen read it, one after the other."""
+def compare(broker: str, load: Load, contestants: Sequence[str], console: Console) -> dict[str, Figure]:
+    """Fill a topic and let the contestants read it, one after another."""
     console.print(f"publishing {load.events:,} events of {load.learners:,} learners …")
     filled = prefill(broker, load)
     quix_python = str(Path(os.environ.get("HOMEROOM_BENCH_PYTHON", sys.executable)).absolute())
-    runs: dict[str, Callable[[Prefilled, Path], Figure]] = {
+    runs: dict[str, Callable[[FilledTopic, Path], Figure]] = {
         "floor": process("floor"),
         "quix": process("quix", quix_python),
         "idiomatic": process("idiomatic"),
         "homeroom": homeroom,
     }
     figures = {}
-    for name in chosen:
+    for name in contestants:
         if name == "quix" and not _has_quix(quix_python):
             console.print("quix: left out, HOMEROOM_BENCH_PYTHON names no interpreter that has quixstreams")
             continue
@@ -282,15 +288,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=CONTESTANTS)
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--force", action="store_true", help="replace a file that is there already")
-    asked = parser.parse_args()
-    files.check(asked.json, force=asked.force)
+    options = parser.parse_args()
+    files.check(options.json, force=options.force)
     console = Console()
-    load = Load(asked.events, asked.learners)
-    with _broker(asked.broker) as (address, name):
-        figures = compare(address, load, asked.only, console)
+    load = Load(options.events, options.learners)
+    with _broker(options.broker) as (address, name):
+        figures = compare(address, load, options.only, console)
     show(figures, name, console)
-    if asked.json:
-        files.write(asked.json, json.dumps(document(figures, load, name), indent=2) + "\n", force=asked.force)
+    if options.json:
+        files.write(
+            options.json, json.dumps(document(figures, load, name), indent=2) + "\n", force=options.force
+        )
 
 
 def show(figures: Mapping[str, Figure], broker: str, console: Console) -> None:

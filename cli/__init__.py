@@ -1,1 +1,1 @@
-"""The command line and what it puts together."""
+"""The command line, and the wiring of services."""

@@ -3,39 +3,39 @@
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from cli.options import MOST_WEEKS, Force, StoreFolder
-from cli.replay_settings import replay_settings
-from cli.stores import store_at
-from cli.wiring.learner_directory import LearnerDirectory, read_roster
-from console.access import KeyRing, Role, entry, make_key
-from console.readers import Readers
-from console.report import weekly
-from output import files
-from output.screen import console
-from streams.settings import Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from console.access import KeyRing
+    from streams.settings import Settings
 
 
 def serve_console() -> None:
     """Serve the API and the instructors' page, over the store and the broker of the settings."""
-    from cli.wiring.console import Place, serve  # noqa: PLC0415
+    from cli.wiring.console import ListenAddress, serve
+    from output.screen import console
+    from streams.settings import load
 
     settings = load()
     keys = console_keys(settings)
-    place = Place(settings.console_host, settings.console_port)
-    console.print(f"the console is at {place.url}", highlight=False)
-    serve(settings, keys, place)
+    address = ListenAddress(settings.console_host, settings.console_port)
+    console.print(f"the console is at {address.url}", highlight=False)
+    serve(settings, keys, address)
 
 
-def console_keys(settings: Settings) -> KeyRing:
+def console_keys(settings: "Settings") -> "KeyRing":
     """The keys of the file that the settings name.
 
     Raises:
-        SettingsError: they name none.
+        SettingsError: the settings name no file.
     """
+    from console.access import KeyRing
+    from streams.settings import SettingsError
+
     if not settings.console_keys:
         raise SettingsError(
             "HOMEROOM_CONSOLE_KEYS is empty; expected a file of keys. `homeroom console-key NAME` makes one"
@@ -53,6 +53,15 @@ def report(
     folder: StoreFolder = None,
 ) -> None:
     """Write a course run's week as one HTML page, for an instructor's Monday mail."""
+    from cli.replay_settings import replay_settings
+    from cli.stores import store_at
+    from cli.wiring.learner_directory import LearnerDirectory, read_roster
+    from console.readers import Readers
+    from console.report import weekly
+    from output import files
+    from output.screen import console
+    from streams.settings import load
+
     file = out or Path(f"{course.replace('/', '-')}-week-{week}.html")
     files.check(file, force=force)
     settings = load() if folder is None else replay_settings()
@@ -73,8 +82,10 @@ def console_key(
     ] = None,
 ) -> None:
     """Make a key of the console: shown once, and the entry of it for the file of keys."""
+    from console.access import Role, entry, make_key
+
     if role not in get_args(Role):
         raise typer.BadParameter(f"--role is {role!r}; expected one of {', '.join(get_args(Role))}")
-    key, made = make_key(name, cast(Role, role), course or [])
-    print(f"# The key, to be handed over and not kept: {key}", file=sys.stderr)
-    print(entry(made), end="")
+    secret, api_key = make_key(name, cast(Role, role), course or [])
+    print(f"# The key, to be handed over and not kept: {secret}", file=sys.stderr)
+    print(entry(api_key), end="")

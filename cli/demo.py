@@ -5,15 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Folder, Learners, Seed, term
-from cli.replay_settings import replay_settings
-from local import summary
-from local.demo import stream_through, unfinished
-from local.rig import Rig, interruptible
-from output.folders import fresh
-from output.screen import console, styled
-from sinks.store import StoreReader
-from sources import simulator
+from cli.options import Folder, Learners, Seed, simulated_term
 
 SUGGESTED_QUERY = "SELECT course_run, level, count() FROM risk_now GROUP BY ALL ORDER BY ALL"
 
@@ -28,14 +20,23 @@ def demo(
     ] = False,
 ) -> None:
     """A simulated term through the real worker, with an embedded broker and store: two minutes, no set-up."""
-    plan = term(learners, seed=seed, elapsed=0.68 if serve else 1.0)
+    from cli.replay_settings import replay_settings
+    from local import summary
+    from local.demo import stream_through, truncated_stream
+    from local.rig import Rig, interruptible
+    from output.folders import fresh
+    from output.screen import console, styled
+    from sinks.store import StoreReader
+    from sources import simulator
+
+    plan = simulated_term(learners, seed=seed, elapsed=0.68 if serve else 1.0)
     settings = replay_settings(nudges_delivered=False)
     if serve:
-        from cli.demo_page import DEMO_POLICY, check_place, serve_demo  # noqa: PLC0415 - the web's libraries
+        from cli.demo_page import DEMO_POLICY, check_address, serve_demo
 
         if settings.policy is None:
             settings = settings.model_copy(update={"policy": DEMO_POLICY})
-        check_place(settings)
+        check_address(settings)
     with fresh(folder, "demo"), interruptible(Rig(folder, settings)) as rig:
         console.print(
             styled(
@@ -43,13 +44,13 @@ def demo(
             ),
             "The past runs teach the model, the present ones are watched.",
         )
-        progress = stream_through(rig, unfinished(plan), simulator.total(plan), console)
+        progress = stream_through(rig, truncated_stream(plan), simulator.total(plan), console)
         if not serve:
             rig.stop_workers()
         with StoreReader(rig.store_address) as reader:
             summary.show(console, reader, progress, folder)
-            judged = summary.judge(reader, plan, settings.identity, weeks=(4, 8, 12, 16))
-            summary.show_judged(console, judged)
+            qualities = summary.estimate_qualities(reader, plan, settings.identity, weeks=(4, 8, 12, 16))
+            summary.show_qualities(console, qualities)
         if serve:
             serve_demo(rig.settings, plan, console)
             return

@@ -1,4 +1,4 @@
-"""Checks what a worker needs, and says what is wrong in one line each."""
+"""The checks of ``homeroom doctor``: what a worker needs, one finding a line."""
 
 import platform
 from collections.abc import Callable, Iterator
@@ -14,20 +14,20 @@ from streams import topics
 from streams.settings import LEAST_KEY, Settings
 
 PINNED = {"faust-streaming": "0.15.3", "river": "0.26.1"}
-"""Releases whose private methods or numbers we rely on."""
+"""Package → the release whose private methods or results we depend on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing checked. ``wrong`` keeps the pipeline from working; a remark does not."""
+    """The result of one check. An error keeps the pipeline from working; other findings do not."""
 
-    what: str
-    wrong: bool
-    words: str
+    subject: str
+    is_error: bool
+    message: str
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Every check, one after the other: a later one runs whatever an earlier one found."""
+def run_checks(settings: Settings) -> Iterator[Finding]:
+    """Run all checks in order; an error in one does not prevent the later ones."""
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_versions, _secrets, _topics, _store)
     for check in checks:
         yield from check(settings)
@@ -36,25 +36,29 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _versions(_: Settings) -> Iterator[Finding]:
     python = platform.python_version()
     supported = ("3.11", "3.12", "3.13")
-    wrong = not python.startswith(supported)
+    unsupported = not python.startswith(supported)
     yield Finding(
-        "python", wrong, f"{python}" + (f"; expected one of {', '.join(supported)}" if wrong else "")
+        "python",
+        unsupported,
+        f"{python}" + (f"; expected one of {', '.join(supported)}" if unsupported else ""),
     )
-    for package, wanted in PINNED.items():
+    for package, pinned in PINNED.items():
         try:
-            found = version(package)
+            installed = version(package)
         except PackageNotFoundError:
-            yield Finding(package, True, f"is not installed; expected {wanted}")
+            yield Finding(package, True, f"is not installed; expected {pinned}")
             continue
-        yield Finding(package, found != wanted, found + (f"; expected {wanted}" if found != wanted else ""))
+        yield Finding(
+            package, installed != pinned, installed + (f"; expected {pinned}" if installed != pinned else "")
+        )
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     key = settings.pseudonym_key.get_secret_value()
     if len(key) < LEAST_KEY:
-        words = f"HOMEROOM_PSEUDONYM_KEY has {len(key)} characters; expected at least {LEAST_KEY}: "
+        message = f"HOMEROOM_PSEUDONYM_KEY has {len(key)} characters; expected at least {LEAST_KEY}: "
         yield Finding(
-            "pseudonyms", settings.clock == "live", words + "pseudonyms in the store can be guessed"
+            "pseudonyms", settings.clock == "live", message + "pseudonyms in the store can be guessed"
         )
     else:
         yield Finding("pseudonyms", False, "keyed")
@@ -76,8 +80,8 @@ def _topics(settings: Settings) -> Iterator[Finding]:
         yield Finding("topics", False, f"all {len(states)} are there")
     limits = [state.limit for state in states if state.limit is not None]
     if limits and min(limits) >= RECORD_BYTES:
-        words = f"of {min(limits):,} bytes fit into every topic; ours have {RECORD_BYTES:,} at most"
-        yield Finding("records", False, words)
+        message = f"of {min(limits):,} bytes fit into every topic; ours have {RECORD_BYTES:,} at most"
+        yield Finding("records", False, message)
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
@@ -94,8 +98,10 @@ def _store(settings: Settings) -> Iterator[Finding]:
                 reader.query("SELECT 1")
             yield Finding("store", False, f"and its user {reads.user} may read")
         missing = pending(address)
-        words = f"{len(missing)} migrations are missing: run `homeroom migrate`" if missing else "up to date"
-        yield Finding("migrations", bool(missing), words)
+        message = (
+            f"{len(missing)} migrations are missing: run `homeroom migrate`" if missing else "up to date"
+        )
+        yield Finding("migrations", bool(missing), message)
         if not missing:
             yield from _unknown_fields(address)
     except (StoreError, MigrationError) as error:
@@ -109,9 +115,9 @@ WHERE day > (SELECT max(day) FROM unknown_fields) - 7 GROUP BY field ORDER BY ca
 
 def _unknown_fields(address: StoreAddress) -> Iterator[Finding]:
     with StoreReader(address) as reader:
-        found = reader.query(UNKNOWN_FIELDS).rows
-    for name, carried, last in found:
-        words = (
+        rows = reader.query(UNKNOWN_FIELDS).rows
+    for name, carried, last in rows:
+        message = (
             f"{carried:,} records within a week, the last on {last}; the contract does not know it, and it is"
         )
-        yield Finding(f"field {name}", False, f"{words} not read")
+        yield Finding(f"field {name}", False, f"{message} not read")

@@ -98,9 +98,10 @@ def metrics_page() -> str:
 
 
 def _metrics_table(metrics: object) -> str:
-    found = [one for one in vars(metrics).values() if isinstance(one, MetricWrapperBase)]
     rows = []
-    for metric in found:
+    for metric in vars(metrics).values():
+        if not isinstance(metric, MetricWrapperBase):
+            continue
         described = next(iter(metric.describe()))
         suffix = "_total" if described.type == "counter" else ""
         labels = ", ".join(f"`{name}`" for name in metric._labelnames)
@@ -123,7 +124,7 @@ def _part(title: str, model: type[BaseModel]) -> str:
 
 
 def _policy_default(field: FieldInfo) -> str:
-    """A setting's default as it would stand in the file."""
+    """A setting's default as it would be written in the file."""
     if field.is_required():
         return "none, must be given"
     plain = json.loads(RootModel[Any](field.default).model_dump_json(exclude_none=True))
@@ -151,8 +152,8 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n" for cells in lines)
 
 
-def differences(folder: Path = FOLDER) -> list[str]:
-    """The pages that are not as they should be."""
+def outdated_pages(folder: Path = FOLDER) -> list[str]:
+    """Names of the pages whose files differ from what the code generates."""
     return [
         name
         for name, page in PAGES.items()
@@ -173,10 +174,10 @@ def main(arguments: list[str]) -> int:
         return 2
     if not arguments:
         write()
-    found = differences()
-    for name in found:
+    outdated = outdated_pages()
+    for name in outdated:
         print(f"docs/{name} is out of date; run python -m cli.document", file=sys.stderr)
-    return int(bool(found))
+    return int(bool(outdated))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,6 @@ from typing import Annotated
 import typer
 
 from cli.options import Force
-from evaluation.saving import save
-from output import files
-from output.screen import console
-from streams.settings import load
 
 
 def evaluate(
@@ -30,10 +26,12 @@ def evaluate(
     ] = False,
 ) -> None:
     """One pass over OULAD in time order, test then train; writes a table of estimates and alerts."""
-    from evaluation import command  # noqa: PLC0415
+    from evaluation import command
+    from output.screen import console
+    from streams.settings import load
 
-    wanted = command.Wanted(report, figures, baselines, force)
-    command.evaluate(oulad, test, out, load(clock="replay").rules, console, wanted)
+    outputs = command.Wanted(report, figures, baselines, force)
+    command.evaluate(oulad, test, out, load(clock="replay").rules, console, outputs)
 
 
 def fairness(
@@ -44,13 +42,16 @@ def fairness(
     force: Force = False,
 ) -> None:
     """Audit estimates by gender, age, disability, region and deprivation, none of which any estimate uses."""
-    from evaluation import fairness as audits  # noqa: PLC0415
-    from evaluation import fairness_report  # noqa: PLC0415
+    from evaluation import fairness as audits
+    from evaluation import fairness_report
+    from evaluation.saving import save
+    from output import files
+    from output.screen import console
 
     files.check(report, figures, force=force)
-    found = audits.audit(oulad, estimates)
-    audits.show(found, console)
-    save(found, fairness_report.page(found) if report else None, report, figures, force=force)
+    audit = audits.audit(oulad, estimates)
+    audits.show(audit, console)
+    save(audit, fairness_report.page(audit) if report else None, report, figures, force=force)
 
 
 def new_course(
@@ -60,13 +61,17 @@ def new_course(
     force: Force = False,
 ) -> None:
     """Leave one module out, each in turn: what the model is worth in a course that it has never seen."""
-    from evaluation import new_course as new_courses  # noqa: PLC0415
-    from evaluation import new_course_report  # noqa: PLC0415
+    from evaluation import new_course as new_courses
+    from evaluation import new_course_report
+    from evaluation.saving import save
+    from output import files
+    from output.screen import console
+    from streams.settings import load
 
     files.check(report, figures, force=force)
-    found = new_courses.compare(oulad, load(clock="replay").rules, console)
-    new_courses.show(found, console)
-    save(found, new_course_report.page(found) if report else None, report, figures, force=force)
+    comparisons = new_courses.compare(oulad, load(clock="replay").rules, console)
+    new_courses.show(comparisons, console)
+    save(comparisons, new_course_report.page(comparisons) if report else None, report, figures, force=force)
 
 
 def causality(
@@ -78,9 +83,13 @@ def causality(
     ] = None,
     force: Force = False,
 ) -> None:
-    """Cut the data off at a day: whatever was said up to it must not change by a bit."""
-    from evaluation.causality import check  # noqa: PLC0415
+    """Cut the data off at a day: estimates and alerts up to it must not change by a bit."""
+    from evaluation.causality import check
+    from evaluation.saving import save
+    from output import files
+    from output.screen import console
+    from streams.settings import load
 
     files.check(figures, force=force)
-    found = check(oulad, test, day, load(clock="replay").rules, console)
-    save(found, None, None, figures, force=force)
+    differences = check(oulad, test, day, load(clock="replay").rules, console)
+    save(differences, None, None, figures, force=force)

@@ -26,7 +26,7 @@ given to the model a second time, as the rank within the cohort: the same course
 
 
 def scale(feature: Feature) -> str:
-    """The scale in words, as the table shows it."""
+    """A feature's scale as the table shows it."""
     match feature.scale:
         case Log(per_octave):
             return f"log, {per_octave:g} a doubling"
@@ -35,11 +35,19 @@ def scale(feature: Feature) -> str:
 
 
 def table(features: tuple[Feature, ...] = FEATURES) -> str:
-    """The features as a Markdown table, one row each, in the order of their place."""
+    """The features as a Markdown table, in the order of their rows in every array."""
     head = ("#", "name", "group", "unit", "scale", "ranked", "meaning")
     rows = [
-        (str(place), f"`{it.name}`", it.group, it.unit, scale(it), "yes" if it.ranked else "no", it.meaning)
-        for place, it in enumerate(features)
+        (
+            str(row),
+            f"`{feature.name}`",
+            feature.group,
+            feature.unit,
+            scale(feature),
+            "yes" if feature.ranked else "no",
+            feature.meaning,
+        )
+        for row, feature in enumerate(features)
     ]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ("---",) * len(head), *rows))
 

@@ -1,27 +1,31 @@
-"""How homeroom is set up here: ``homeroom settings``, and ``homeroom doctor``, which checks it."""
+"""The configuration of this installation: ``homeroom settings``, and ``homeroom doctor``, which checks it."""
 
 import typer
-from rich.table import Column
-
-from cli import doctor as doctors
-from output.screen import console, styled
-from output.screen import table as table_of
-from streams.settings import load, shown
 
 
 def doctor() -> None:
     """Check broker, topics, store and versions; one line each. Ends with 1 where something is wrong."""
-    wrong = False
-    for finding in doctors.examine(load()):
-        wrong |= finding.wrong
-        mark = ("red", "wrong") if finding.wrong else ("green", "ok   ")
-        console.print(styled(*mark, f" {finding.what}: {finding.words}"), highlight=False, soft_wrap=True)
-    raise typer.Exit(int(wrong))
+    from cli import doctor as doctors
+    from output.screen import console, styled
+    from streams.settings import load
+
+    failed = False
+    for finding in doctors.run_checks(load()):
+        failed |= finding.is_error
+        mark = ("red", "wrong") if finding.is_error else ("green", "ok   ")
+        line = styled(*mark, f" {finding.subject}: {finding.message}")
+        console.print(line, highlight=False, soft_wrap=True)
+    raise typer.Exit(int(failed))
 
 
 def settings() -> None:
     """List every setting, what it is now, and what it does. Secrets are not shown."""
-    from cli.wiring.notifier import load_notifier  # noqa: PLC0415 - imports the notifier's libraries
+    from rich.table import Column
+
+    from cli.wiring.notifier import load_notifier
+    from output.screen import console
+    from output.screen import table as table_of
+    from streams.settings import load, shown
 
     lines = [
         (f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description)

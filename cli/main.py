@@ -1,8 +1,8 @@
-"""The command line: every command under its name, and what is done with an error that one raises.
+"""The command line: registers every command under its name, and prints expected errors in one line.
 
-The commands lie beside this module, by their subject; what each does lives in the module that it calls.
-Commands import by themselves what takes long: River, Faust, Apprise and the web's libraries. Whoever asks
-for help, or has misspelt a setting, is answered within a second.
+The commands are in the modules beside this one, by subject, and call the packages that do the work. A module
+of commands imports Typer and its options alone; each command imports in its body what it needs, so that
+``--help`` and shell completion load neither NumPy nor the drivers of broker and store. A test holds to that.
 """
 
 import sys
@@ -56,8 +56,8 @@ app.add_typer(experiment.app, name="experiment")
 app.add_typer(policy.app, name="policy")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(f"homeroom {release()}")
         raise typer.Exit
 
@@ -66,17 +66,17 @@ def _print_version(wanted: bool) -> None:
 def _common_options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which release this is."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the release."),
     ] = False,
 ) -> None:
-    """The options that belong to no command."""
+    """The options of ``homeroom`` itself."""
 
 
 def main(run: Callable[[], Any] = app) -> None:
-    """The console script: expected errors in one readable line, an interruption without a traceback."""
+    """The console script: prints expected errors in one line, and an interruption without a traceback."""
     started = datetime.now(UTC)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal's own letters may lack some of the data's
+        if isinstance(stream, TextIOWrapper):  # a terminal's encoding may lack characters of the output
             stream.reconfigure(errors="backslashreplace")
     try:
         with named():

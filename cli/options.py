@@ -1,17 +1,18 @@
-"""Options that several commands share, each with the range in which it makes sense."""
+"""Options that several commands share, with their ranges."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sources.simulator import SimulationPlan
+if TYPE_CHECKING:
+    from sources.simulator import SimulationPlan
 
 MOST_SPEED = 1e9
 """Event seconds a second: a term in an instant."""
 
 MOST_LEARNERS, MOST_COURSES, MOST_WEEKS, MOST_SEED = 1_000_000, 1_000, 104, 2**32 - 1
-"""Of a simulated term: it is held in memory, a day of each run at a time."""
+"""Limits of a simulated term, of which a day of each run is held in memory."""
 
 Learners = Annotated[int, typer.Option(min=2, max=MOST_LEARNERS, help="Learners in all runs together.")]
 Courses = Annotated[
@@ -26,8 +27,14 @@ StoreFolder = Annotated[Path | None, typer.Option(help="An embedded store's fold
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
 
 
-def term(learners: int, **more: Any) -> SimulationPlan:
-    """A simulated term. Raises ``typer.BadParameter`` where there is none with these sizes."""
+def simulated_term(learners: int, **more: Any) -> "SimulationPlan":
+    """The plan of a simulated term; ``more`` are further arguments of ``SimulationPlan.term``.
+
+    Raises:
+        typer.BadParameter: there is no term with these sizes.
+    """
+    from sources.simulator import SimulationPlan
+
     try:
         return SimulationPlan.term(learners, **more)
     except ValueError as error:

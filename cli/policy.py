@@ -1,26 +1,24 @@
 """``homeroom policy``: check a policy file, or try it on the past. Nothing is sent."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from cli import experiment
-from cli.options import MOST_LEARNERS, Seed, StoreFolder, term
-from cli.stores import store_reader
-from evaluation.policies import off_policy as trial_past
-from evaluation.policies import recorded_past as trial
-from evaluation.policies.recorded_past import Strength
-from output.screen import console
-from streams import policy_files as policies
-from streams.settings import load
+from cli.options import MOST_LEARNERS, Seed, StoreFolder, simulated_term
+
+Strength = Literal["none", "weak", "strong"]
+"""As in ``evaluation.policies.recorded_past``, which takes long to import; a test holds them equal."""
 
 app = typer.Typer(help="Check a policy file, or try it on the past. Nothing is sent.", no_args_is_help=True)
 
 
 @app.command("check")
 def check(file: Annotated[Path, typer.Argument(help="A policy file, or a folder of them.")]) -> None:
-    """Say what is wrong with a policy, each mistake with its line and column; or which version it is."""
+    """Check a policy: print each mistake with its line and column, or the policy's version."""
+    from output.screen import console
+    from streams import policy_files as policies
+
     for policy in policies.read_all(file):
         since = f", in force from {policy.effective_from}" if policy.effective_from else ""
         names = ", ".join(campaign.name for campaign in policy.campaigns)
@@ -51,19 +49,27 @@ def simulate(
     and what the nudges that were really sent did, against the holdout. Of a simulated term: what the policy
     would be seen to do there, and what it really does.
     """
-    chosen, rules = policies.read(file), load(clock="replay").rules
-    if learners is not None:
-        from evaluation.policies import simulated_term as trial_term  # noqa: PLC0415 - a whole backtest, with its models
+    from cli.experiment_tables import show_effects
+    from cli.stores import store_reader
+    from evaluation.policies import off_policy
+    from evaluation.policies import recorded_past as recorded
+    from output.screen import console
+    from streams import policy_files as policies
+    from streams.settings import load
 
-        plan = term(learners, seed=seed)
+    policy, rules = policies.read(file), load(clock="replay").rules
+    if learners is not None:
+        from evaluation.policies import simulated_term as simulated
+
+        plan = simulated_term(learners, seed=seed)
         with console.status("living the term three times: under the policy, with all nudged, with nobody"):
-            lived = trial_term.on_term(chosen, rules, plan, responding, approving)
-        trial.show(console, chosen, lived.trial)
-        trial_term.show(console, lived)
+            term = simulated.on_term(policy, rules, plan, responding, approving)
+        recorded.show(console, policy, term.trial)
+        simulated.show(console, term)
         return
     with store_reader(folder) as reader:
-        found = trial.on_store(chosen, reader, rules.timing.lateness)
-        trial.show(console, chosen, found)
-        trial_past.show(console, trial_past.estimates(chosen, found, reader))
+        trial = recorded.on_store(policy, reader, rules.timing.lateness)
+        recorded.show(console, policy, trial)
+        off_policy.show(console, off_policy.estimates(policy, trial, reader))
         console.print("\nWhat the nudges of the recorded past did, under the policies that sent them:")
-        experiment.show_effects(reader)
+        show_effects(reader)

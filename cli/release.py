@@ -1,12 +1,13 @@
-"""Which release of homeroom this is."""
+"""The release of homeroom that runs."""
 
-import tomllib
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
 def release() -> str:
     """The version of the checkout that the code runs from, else that of the installed package."""
+    import tomllib
+    from importlib.metadata import PackageNotFoundError, version
+
     project = Path(__file__).parent.parent / "pyproject.toml"
     try:
         return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])

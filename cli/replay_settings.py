@@ -1,4 +1,4 @@
-"""The settings of a command that works on the past."""
+"""The settings of a command that replays past events."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from streams.settings import DEMO_KEY, Settings, load
 
 
 def replay_settings(**overrides: Any) -> Settings:
-    """The settings, with the clock of a replay. Without a secret in them the demo's key makes the pseudonyms.
+    """The settings with the replay clock, and with the demo's key for pseudonyms where they have none.
 
     Raises:
         SettingsError: a setting, or one of ``overrides``, is wrong.

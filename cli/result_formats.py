@@ -1,7 +1,7 @@
-"""The forms in which ``homeroom query`` writes an answer: a table for people, else what the query names.
+"""Output formats of ``homeroom query``: a table, or the format that the query names.
 
-ClickHouse's server would write what ``FORMAT`` asks for, but its rows come to us in the form of the native
-protocol whatever is asked, so the forms that are asked for most are written here.
+ClickHouse's server ignores ``FORMAT`` for clients of the native protocol, which return rows; the most
+common formats are therefore written here.
 """
 
 import csv
@@ -16,49 +16,52 @@ from sinks.statements import asked_format
 from sinks.store import Result
 
 Row = tuple[Any, ...]
-Lines = Callable[[Result], Iterator[str]]
+LineWriter = Callable[[Result], Iterator[str]]
 
 
 class FormatError(HomeroomError, ValueError):
-    """A query asks for a form in which no answer is written; the message names those there are."""
+    """A query asks for a format that is not supported; the message names those that are."""
 
 
-def form_of(sql: str, *, as_json: bool = False) -> Lines | None:
-    """What writes the answer to a query as lines; None for a table. Ask before the query is run.
+def format_of(sql: str, *, as_json: bool = False) -> LineWriter | None:
+    """The function that writes a query's result as lines; None for a table. Call it before the query runs.
 
-    as_json: whether JSON lines were asked for beside the query. Raises ``FormatError``.
+    as_json: whether JSON lines were requested by an option.
+
+    Raises:
+        FormatError: the format is not supported, or contradicts `as_json`.
     """
-    asked = asked_format(sql)
-    if asked is None:
+    requested = asked_format(sql)
+    if requested is None:
         return json_lines if as_json else None
-    if as_json and asked not in ("JSONEachRow", "JSONLines"):
-        raise FormatError(f"FORMAT {asked} and --json: expected one of them")
-    if asked not in FORMS:
-        raise FormatError(f"FORMAT {asked}: expected one of {', '.join(FORMS)}")
-    return FORMS[asked]
+    if as_json and requested not in ("JSONEachRow", "JSONLines"):
+        raise FormatError(f"FORMAT {requested} and --json: expected one of them")
+    if requested not in FORMATS:
+        raise FormatError(f"FORMAT {requested}: expected one of {', '.join(FORMATS)}")
+    return FORMATS[requested]
 
 
 def plain(value: Any) -> str:
-    """A value as ClickHouse writes it in text: ``true``, ``\\N``; all others as Python does."""
+    """A value in ClickHouse's text formats: ``true``, ``\\N``; all others as Python's ``str``."""
     if value is None:
         return "\\N"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def json_lines(answer: Result) -> Iterator[str]:
-    """An object a row. What JSON has no word for is null."""
-    for row in answer.rows:
-        found = {name: _known(value) for name, value in zip(answer.columns, row, strict=True)}
-        yield json.dumps(found, default=str, allow_nan=False)
+def json_lines(result: Result) -> Iterator[str]:
+    """One JSON object per row. Infinities and NaN, which JSON lacks, are null."""
+    for row in result.rows:
+        record = {name: _json_value(value) for name, value in zip(result.columns, row, strict=True)}
+        yield json.dumps(record, default=str, allow_nan=False)
 
 
-def _known(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, float) and not isfinite(value):
         return None
     if isinstance(value, list | tuple):
-        return [_known(one) for one in value]
+        return [_json_value(element) for element in value]
     if isinstance(value, dict):
-        return {str(name): _known(one) for name, one in value.items()}
+        return {str(name): _json_value(element) for name, element in value.items()}
     return value
 
 
@@ -74,10 +77,10 @@ _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "
 
 def _tsv(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
     for row in rows:
-        yield "\t".join("\\N" if one is None else plain(one).translate(_ESCAPED) for one in row)
+        yield "\t".join("\\N" if value is None else plain(value).translate(_ESCAPED) for value in row)
 
 
-FORMS: dict[str, Lines | None] = {
+FORMATS: dict[str, LineWriter | None] = {
     "CSV": lambda answer: _csv(answer.rows),
     "CSVWithNames": lambda answer: _csv([answer.columns, *answer.rows]),
     "TSV": lambda answer: _tsv(answer.rows),
@@ -88,4 +91,4 @@ FORMS: dict[str, Lines | None] = {
     "JSONLines": json_lines,
     "Pretty": None,
 }
-"""By ClickHouse's names."""
+"""ClickHouse's name of a format → its writer; None for a table."""

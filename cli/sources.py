@@ -4,23 +4,15 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import MOST_SPEED, Courses, Folder, Force, Learners, Seed, Weeks, term
-from cli.replay_settings import replay_settings
-from local import summary
-from local.demo import stream_through
-from local.rig import Progress, Rig, interruptible
-from output import files
-from output.folders import taken
-from output.screen import console
-from sinks.store import StoreReader
-from sources import native, simulator
-from sources.stream import Published, paced
-from streams.settings import load
-from streams.source_publisher import publish
+from cli.options import MOST_SPEED, Courses, Folder, Force, Learners, Seed, Weeks, simulated_term
+
+if TYPE_CHECKING:
+    from local.rig import Progress
+    from sources.stream import SourceMessage
 
 
 def simulate(
@@ -37,7 +29,13 @@ def simulate(
     force: Force = False,
 ) -> None:
     """Publish a simulated term to the events topic (or write it to a file)."""
-    stream = simulator.stream(term(learners, courses=courses, weeks=weeks, seed=seed))
+    from output.screen import console
+    from sources import simulator
+    from sources.stream import paced
+    from streams.settings import load
+    from streams.source_publisher import publish
+
+    stream = simulator.stream(simulated_term(learners, courses=courses, weeks=weeks, seed=seed))
     if speed is not None:
         if not 0 < speed <= MOST_SPEED:
             raise typer.BadParameter(f"--speed is {speed}; expected more than 0, and at most {MOST_SPEED:g}")
@@ -49,7 +47,9 @@ def simulate(
     console.print(f"published {sent.messages:,} messages as {sent.records:,} records")
 
 
-def _write_lines(stream: Iterable[Published], out: Path, force: bool) -> None:
+def _write_lines(stream: "Iterable[SourceMessage]", out: Path, force: bool) -> None:
+    from output import files
+
     if str(out) == "-":
         for message in stream:
             sys.stdout.buffer.write(message.value + b"\n")
@@ -77,6 +77,16 @@ def replay(
     force: Force = False,
 ) -> None:
     """Replay recorded learners through broker, worker and store, as fast as they go, and sum up."""
+    from cli.replay_settings import replay_settings
+    from local import summary
+    from local.demo import stream_through
+    from local.rig import Rig, interruptible
+    from output import files
+    from output.folders import taken
+    from output.screen import console
+    from sinks.store import StoreReader
+    from sources import native
+
     if (oulad is None) == (events is None):
         raise typer.BadParameter("give one of --oulad and --events")
     files.check(summary_json, force=force)
@@ -84,10 +94,11 @@ def replay(
         stream, total = _oulad_stream(oulad, presentations or ())
     elif events is not None:
         stream, total = native.read(events, ticks=True), 0
-    recorded = {"nudges_delivered": False} if oulad is not None else {}  # of one's own learners, who knows
-    settings = replay_settings(broker=broker, store=store, **recorded)
-    rig_of_both = Rig(folder, settings, broker=broker is None, store=store is None)
-    with taken(folder, "replay"), interruptible(rig_of_both) as rig:
+    # OULAD's learners got none of these nudges; whether one's own learners did is not known.
+    overrides = {"nudges_delivered": False} if oulad is not None else {}
+    settings = replay_settings(broker=broker, store=store, **overrides)
+    platform = Rig(folder, settings, broker=broker is None, store=store is None)
+    with taken(folder, "replay"), interruptible(platform) as rig:
         progress = stream_through(rig, stream, total, console, workers)
         rig.stop_workers()
         address = rig.settings.store_address
@@ -95,40 +106,40 @@ def replay(
             with StoreReader(address) as reader:
                 summary.show(console, reader, progress, folder)
         published = progress.sent.records
-        lost = published - progress.done
-        console.print(f"in {published:,} = applied and accounted for {progress.done:,}, lost {lost:,}")
+        lost = published - progress.processed
+        console.print(f"in {published:,} = applied and accounted for {progress.processed:,}, lost {lost:,}")
         if summary_json is not None:
             files.write(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
 
 
-def _oulad_stream(path: Path, wanted: Sequence[str]) -> tuple[Iterable[Published], int]:
-    """The events of the wanted presentations (all if none is named), and about how many they are.
+def _oulad_stream(path: Path, course_runs: Sequence[str]) -> "tuple[Iterable[SourceMessage], int]":
+    """The events of these presentations (all if none is named), and about how many there are.
 
     Raises:
         typer.BadParameter: one of them is not in the folder.
     """
-    from sources.oulad import OuladFolder  # noqa: PLC0415 - needs an extra
+    from sources.oulad import OuladFolder
 
     folder = OuladFolder(path)
-    known = [presentation.course_run for presentation in folder.presentations]
-    if unknown := sorted({*wanted} - {*known}):
+    available = [presentation.course_run for presentation in folder.presentations]
+    if unknown := sorted({*course_runs} - {*available}):
         raise typer.BadParameter(
-            f"--presentations {unknown[0]!r} is not in the folder; expected some of {', '.join(known)}"
+            f"--presentations {unknown[0]!r} is not in the folder; expected some of {', '.join(available)}"
         )
-    chosen = [
+    selected = [
         presentation
         for presentation in folder.presentations
-        if not wanted or presentation.course_run in wanted
+        if not course_runs or presentation.course_run in course_runs
     ]
-    return folder.stream(chosen), folder.total(chosen)
+    return folder.stream(selected), folder.total(selected)
 
 
-def _counts(progress: Progress) -> dict[str, float]:
+def _counts(progress: "Progress") -> dict[str, float]:
     return {
         "published": progress.sent.records,
         "applied": progress.applied,
         "duplicates": progress.duplicates,
         "dead_letters": progress.dead_letters,
         "seconds": round(progress.elapsed_s, 1),
-        "events_per_second": round(progress.done / progress.elapsed_s),
+        "events_per_second": round(progress.processed / progress.elapsed_s),
     }

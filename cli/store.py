@@ -5,16 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import learner_history as history
 from cli.options import StoreFolder
-from cli.replay_settings import replay_settings
-from cli.result_formats import form_of
-from cli.stores import store_reader
-from output.screen import console
-from output.screen import table as table_of
-from sinks.migrate import migrate as run_migrations
-from sinks.store import wait_until_up
-from streams.settings import SettingsError, load
 
 MOST_WAIT_S = 3600
 
@@ -26,16 +17,21 @@ def query(
     folder: StoreFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines instead of a table.")] = False,
 ) -> None:
-    """Ask the store. Nothing can be changed this way: the store itself refuses."""
-    form = form_of(sql, as_json=as_json)
+    """Query the store, which refuses statements that change anything."""
+    from cli.result_formats import format_of
+    from cli.stores import store_reader
+    from output.screen import console
+    from output.screen import table as table_of
+
+    write_lines = format_of(sql, as_json=as_json)
     with store_reader(folder) as reader:
-        answer = reader.query(sql)
-    if form is not None:
-        for line in form(answer):
+        result = reader.query(sql)
+    if write_lines is not None:
+        for line in write_lines(result):
             print(line)
         return
-    table = table_of(*answer.columns)
-    for row in answer.rows:
+    table = table_of(*result.columns)
+    for row in result.rows:
         table.add_row(*(str(value) for value in row))
     console.print(table)
 
@@ -45,22 +41,26 @@ def why(
     folder: StoreFolder = None,
 ) -> None:
     """A learner's whole history: risk changes, decisions with their reasons, nudges, what became of them."""
+    from cli import learner_history as history
+    from cli.replay_settings import replay_settings
+    from cli.stores import store_reader
+    from output.screen import console
+    from streams.settings import SettingsError, load
+
     identity = (load() if folder is None else replay_settings()).identity
     with store_reader(folder) as reader:
         for pseudonym in dict.fromkeys((identity.learner(learner), learner)):
-            moments = history.of_learner(reader, pseudonym)
-            if moments:
-                history.show(console, pseudonym, moments)
+            entries = history.history_of(reader, pseudonym)
+            if entries:
+                history.show(console, pseudonym, entries)
                 return
     raise SettingsError(f"{learner!r}: the store knows no such learner (under this HOMEROOM_PSEUDONYM_KEY)")
 
 
 def migrate(
-    target: Annotated[
-        int | None, typer.Option(help="Migrate to this number; 0 takes everything back.")
-    ] = None,
+    target: Annotated[int | None, typer.Option(help="Migrate to this number; 0 reverts all.")] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Take migrations back, with the data in their tables.")
+        bool, typer.Option("--force", help="Revert migrations, with the data in their tables.")
     ] = False,
     wait: Annotated[
         float,
@@ -68,11 +68,16 @@ def migrate(
     ] = 60.0,
 ) -> None:
     """Create or update the store's tables."""
+    from output.screen import console
+    from sinks.migrate import migrate as run_migrations
+    from sinks.store import wait_until_up
+    from streams.settings import SettingsError, load
+
     address = load().store_address
     if address is None:
         raise SettingsError("HOMEROOM_STORE is empty: there is no store to migrate")
-    if math.isnan(wait):  # which no bound refuses
+    if math.isnan(wait):  # passes the option's bounds
         raise typer.BadParameter(f"--wait is {wait}; expected seconds from 0 to {MOST_WAIT_S}")
     wait_until_up(address, wait)
-    done = run_migrations(address, target, backwards=force)
-    console.print("\n".join(str(step) for step in done) if done else "up to date")
+    applied = run_migrations(address, target, backwards=force)
+    console.print("\n".join(str(migration) for migration in applied) if applied else "up to date")

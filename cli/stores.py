@@ -1,6 +1,6 @@
-"""The store that a command asks: that of the settings, or an embedded one in a folder, while it takes.
+"""The store that a command queries: that of the settings, or an embedded one that runs meanwhile.
 
-Asked as the user who can read tables and nothing else, where there is one.
+Queries run as the read-only user, where there is one.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from streams.settings import SettingsError, load
 
 @contextmanager
 def store_at(folder: Path | None) -> Iterator[StoreAddress]:
-    """The address of a running store for who only reads.
+    """The address of a running store, for reading; a store in ``folder`` is started and stopped afterwards.
 
-    The one in ``folder`` is started, and stopped afterwards.
-
-    Raises ``SettingsError`` or ``FolderError`` where there is none.
+    Raises:
+        SettingsError: no folder is given and the settings name no store.
+        FolderError: there is no store in the folder.
     """
     if folder is None:
         address = load().reader_address
@@ -27,7 +27,7 @@ def store_at(folder: Path | None) -> Iterator[StoreAddress]:
             raise SettingsError("HOMEROOM_STORE is empty: there is no store to ask")
         yield address
         return
-    from sinks.embedded import EmbeddedStore  # noqa: PLC0415 - only where one is needed
+    from sinks.embedded import EmbeddedStore
 
     with read_in(folder) as directory:
         store = EmbeddedStore(directory)
@@ -39,6 +39,6 @@ def store_at(folder: Path | None) -> Iterator[StoreAddress]:
 
 @contextmanager
 def store_reader(folder: Path | None) -> Iterator[StoreReader]:
-    """A reader of that store, as long as it is needed. See ``store_at`` for what is raised."""
+    """A reader of that store. Raises what ``store_at`` raises."""
     with store_at(folder) as address, StoreReader(address) as reader:
         yield reader

@@ -5,9 +5,6 @@ from typing import Annotated
 import typer
 
 from cli.console import console_keys
-from streams import policy_files as policies
-from streams import topics
-from streams.settings import LEAST_KEY, SettingsError, load
 
 
 def worker(
@@ -16,7 +13,10 @@ def worker(
     ] = False,
 ) -> None:
     """Work on the events topic until stopped. Run as many as there are partitions."""
-    from streams.worker import run  # noqa: PLC0415
+    from streams import policy_files as policies
+    from streams import topics
+    from streams.settings import LEAST_KEY, SettingsError, load
+    from streams.worker import run
 
     settings = load()
     length = len(settings.pseudonym_key.get_secret_value())
@@ -30,22 +30,23 @@ def worker(
     topics.require(settings.broker, settings.partitions, settings.prefix)
     console_app = None
     if with_console:
-        from cli.wiring.console import cohosted  # noqa: PLC0415 - the web's libraries take a while to import
+        from cli.wiring.console import cohosted_console
 
-        console_app = cohosted(settings, console_keys(settings))
+        console_app = cohosted_console(settings, console_keys(settings))
     run(settings, console_app)
 
 
 def notifier(
-    send: Annotated[bool, typer.Option("--send", help="Really send. Without it, only say what would be.")] = (
+    send: Annotated[bool, typer.Option("--send", help="Send. Without it, print what would be sent.")] = (
         False
     ),
     once: Annotated[
-        bool, typer.Option("--once", help="Say what is there, and end; not with --send.")
+        bool, typer.Option("--once", help="Print what is in the topic, and end; not with --send.")
     ] = False,
 ) -> None:
     """Deliver nudges to learners. A dry run unless --send is given: it prints each message instead."""
-    from cli.wiring import notifier as notifying  # noqa: PLC0415
+    from cli.wiring import notifier as notifying
+    from streams.settings import load
 
     if send and once:
         raise typer.BadParameter("--once is for the dry run; leave out one of --once and --send")

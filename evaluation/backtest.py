@@ -17,7 +17,7 @@ from engine.state.partition_state import PartitionState
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage
 from schemas.topics import EVENTS
-from sources.stream import Published
+from sources.stream import SourceMessage
 
 BATCH = 4000
 
@@ -61,13 +61,13 @@ class Backtest:
         self._open = [_Open() for _ in range(partitions)]
         self._offsets = [0] * partitions
 
-    def run(self, stream: Iterable[Published]) -> None:
+    def run(self, stream: Iterable[SourceMessage]) -> None:
         """Everything of a stream, to its end."""
         for message in stream:
             self.feed(message)
         self.finish()
 
-    def feed(self, message: Published) -> None:
+    def feed(self, message: SourceMessage) -> None:
         """One message, to its partition or to all of them."""
         count = len(self.processors)
         key = None if message.key is None else message.key.encode()

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from evaluation.outcomes import Bools, Ints, keys_of, runs_of
 from sources.oulad import UNKNOWN_REGISTRATION, start_day
-from sources.oulad_tables import OuladTables, Presentation, numbers, whole
+from sources.oulad_tables import OuladTables, Presentation, numbers, whole_numbers
 
 
 def cut(folder: Path, day: int, out: Path) -> None:
@@ -65,7 +65,7 @@ def _info(tables: OuladTables, registration: pa.Table, day: int) -> pa.Table:
     ends = dict(
         zip(
             runs_of(courses),
-            _starts(courses) + whole(courses, "module_presentation_length", "courses"),
+            _starts(courses) + whole_numbers(courses, "module_presentation_length", "courses"),
             strict=True,
         )
     )
@@ -79,10 +79,12 @@ def _info(tables: OuladTables, registration: pa.Table, day: int) -> pa.Table:
 
 def _submissions(tables: OuladTables, day: int) -> pa.Table:
     assessments, table = tables.table("assessments"), tables.table("studentAssessment")
-    ids = whole(assessments, "id_assessment", "assessments").tolist()
+    ids = whole_numbers(assessments, "id_assessment", "assessments").tolist()
     starts = dict(zip(ids, _starts(assessments).tolist(), strict=True))
-    handed_in = whole(table, "date_submitted", "studentAssessment")
-    begun = [starts.get(one, 0) for one in whole(table, "id_assessment", "studentAssessment").tolist()]
+    handed_in = whole_numbers(table, "date_submitted", "studentAssessment")
+    begun = [
+        starts.get(one, 0) for one in whole_numbers(table, "id_assessment", "studentAssessment").tolist()
+    ]
     return table.filter(pa.array(np.array(begun, np.int64) + handed_in < day))
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from online_models.labels import SILENT_BEFORE_END
 from sources.oulad import UNKNOWN_REGISTRATION
-from sources.oulad_tables import OuladError, OuladTables, Presentation, numbers, whole
+from sources.oulad_tables import OuladError, OuladTables, Presentation, numbers, whole_numbers
 
 KEY = ("code_module", "code_presentation", "id_student")
 
@@ -96,7 +96,11 @@ def read_outcomes(folder: Path, codes: Sequence[str]) -> Outcomes:
     place = _places(keys, keys_of(registration, "studentRegistration"))
     courses = tables.table("courses")
     lengths = dict(
-        zip(runs_of(courses), whole(courses, "module_presentation_length", "courses").tolist(), strict=True)
+        zip(
+            runs_of(courses),
+            whole_numbers(courses, "module_presentation_length", "courses").tolist(),
+            strict=True,
+        )
     )
     length = np.array([lengths[key[:2]] for key in keys], np.float64)
     last, active = _activity(tables, keys, codes, int(length.max(initial=0)))
@@ -140,7 +144,7 @@ def runs_of(table: pa.Table) -> list[tuple[str, str]]:
 
 def keys_of(table: pa.Table, name: str) -> list[tuple[str, str, int]]:
     """Module, presentation and student of each row. Raises ``OuladError``, with the table's name."""
-    students = whole(table, "id_student", name).tolist()
+    students = whole_numbers(table, "id_student", name).tolist()
     return [(*run, student) for run, student in zip(runs_of(table), students, strict=True)]
 
 

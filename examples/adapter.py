@@ -1,7 +1,7 @@
-"""Write an adapter: another platform's log as messages of the contract, in order of time.
+"""Write an adapter: another platform's log as messages of the contract, in event-time order.
 
-A source is an iterable of `Published`: key, JSON, whether everybody gets it, and the event time. `keyed`
-makes one of a learner, `with_ticks` adds the clock ticks by which days close.
+A source is an iterable of `SourceMessage`: key, JSON, whether it is a broadcast, and event time. `keyed`
+makes a learner's message, `with_ticks` adds the clock ticks by which days close.
 `python examples/adapter.py` runs it.
 """
 
@@ -11,14 +11,14 @@ from datetime import datetime
 
 from engine.api import Identity, run
 from schemas.inbound import event_adapter
-from sources.stream import Published, keyed, with_ticks
+from sources.stream import SourceMessage, keyed, with_ticks
 
 KINDS = {"play_video": "video", "problem_check": "quiz", "forum_post": "forum"}
-"""The platform's verbs; whatever has none here is `other`."""
+"""The platform's verb → kind; all others are `other`."""
 
 
-def events(lines: Iterable[str]) -> Iterator[Published]:
-    """The platform's CSV (time, user, course, verb) as activity events. Ids are made of the row: stable.
+def events(lines: Iterable[str]) -> Iterator[SourceMessage]:
+    """The platform's CSV (time, user, course, verb) as activity events, with ids from the row number: stable.
 
     >>> next(events(["time,user,course,verb", "2026-02-02T09:00:00+00:00,u-1,a/2026,play_video"])).key
     'u-1'
@@ -44,7 +44,9 @@ LOG = [
 if __name__ == "__main__":
     stream = list(with_ticks(events(LOG), "example-platform"))
     for message in stream:
-        event_adapter.validate_json(message.value)  # raises what breaks the contract, with field and value
+        event_adapter.validate_json(
+            message.value
+        )  # raises where the contract is broken, with field and value
     print(f"{len(stream)} messages keep to the contract")
     for outputs in run((message.value for message in stream), Identity(b"a secret of yours")):
         print(f"{len(outputs.risk_changes)} risk changes, {len(outputs.dead_letters)} dead letters")

@@ -1,7 +1,7 @@
-"""Consume nudges in Python: `python examples/consume_nudges.py BROKER [PREFIX]`, until nothing more is there.
+"""Consume nudges in Python: `python examples/consume_nudges.py BROKER [PREFIX]`, until there are no more.
 
-A nudge may come twice (after a crash): what is delivered once is known by its `nudge_id`. A cancellation
-names the nudge that must not go out any more. Hold each until its `send_at`; drop it after `expires_at`.
+A nudge may arrive twice (after a crash): deliver each `nudge_id` once. A cancellation names a nudge that
+must not be sent any more. Hold each nudge until its `send_at`; drop it after `expires_at`.
 """
 
 import sys
@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException
 from schemas.nudge import Nudge, nudge_adapter
 
 QUIET_S = 10.0
-"""Seconds without a message after which this example ends. A service goes on for ever."""
+"""Seconds without a message after which this example ends. A service would go on."""
 
 broker, prefix = sys.argv[1], "".join(sys.argv[2:3])
 consumer = Consumer(
@@ -33,7 +33,7 @@ try:
             pending[message.nudge_id] = message
         else:
             pending.pop(message.nudge_id, None)
-        consumer.commit(message=record)  # only after it is kept: yours would be kept in a database
+        consumer.commit(message=record)  # only after it is stored, which a service would do in a database
 finally:
     consumer.close()
 for nudge in pending.values():

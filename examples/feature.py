@@ -1,6 +1,6 @@
 """Write a feature: declare it, compute it over the ring of days, and see its bins.
 
-Here it stays outside of the model. To make it one of the model's: put the declaration into
+Here it is not part of the model. To add it to the model: put the declaration into
 `features/catalogue.py`, the line that computes it into `features/compute.py`, and run `make format`. The
 catalogue's fingerprint changes with it, so that models learned without the feature are not used with it.
 """

@@ -1,7 +1,7 @@
 """Publish events to Kafka: `python examples/publish_events.py BROKER [PREFIX]`.
 
 Three things matter: the key is the learner, the partitioner is murmur2 (Kafka's own default; librdkafka's
-differs), and every event has an id of its own, so that sending it twice counts once.
+differs), and every event has its own id, so that a repeat counts once.
 """
 
 import json
@@ -30,7 +30,7 @@ for number, learner in enumerate(("u-1", "u-2", "u-1")):
         learner.encode(),
         on_delivery=lambda error, _: refused.append(str(error)) if error else None,
     )
-left = producer.flush(30)
-if left or refused:
-    sys.exit(f"not published: {left} unanswered, refused: {refused}")
+unanswered = producer.flush(30)
+if unanswered or refused:
+    sys.exit(f"not published: {unanswered} unanswered, refused: {refused}")
 print("published 3 events")

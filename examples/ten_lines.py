@@ -1,4 +1,4 @@
-"""Run the engine on events of your own, in ten lines: who falls silent, and what is said of it."""
+"""Run the engine on events of your own, in ten lines: who becomes inactive, and the risk changes."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,1 +1,1 @@
-"""Boards as code, and what a Grafana needs to provision them. Reads the store; imports none of our code."""
+"""Boards and alert rules as code, and Grafana's provisioning. Imports none of the other packages."""

@@ -1,9 +1,9 @@
-"""Alert rules of Grafana, for what only the store knows: the model, the data, the decisions.
+"""Grafana's alert rules over the store's content: the model, the data, the decisions.
 
-Prometheus has the rules for workers, lag and the store itself (``prometheus/alerts.yml``). Written as
-provisioning wants it: fixed uids, no macros (Grafana would take ``$__`` for a variable of its environment),
-so time is said with ``today()``. A rule's query gives rows with one number; rows above (or below) the
-threshold ring, labelled with their text columns. All are for live operation: in a replay no day is yesterday.
+Prometheus has the rules for workers, lag and the store itself (``prometheus/alerts.yml``). The format is
+that of provisioning: fixed uids, and no macros, as Grafana would expand ``$__`` as an environment variable;
+queries use ``today()`` instead. A rule's query returns rows with one number; a row above (or below) the
+threshold fires, labelled with its text columns. All are for live operation: in a replay no day is yesterday.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ FOLDER = "homeroom"
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """When somebody should look, and where: a page of docs/runbooks, and a panel of a board."""
+    """One alert rule with its runbook (a page of docs/runbooks) and its panel of a board."""
 
     uid: str
     title: str
@@ -231,7 +231,7 @@ def _condition(alert: Alert) -> dict[str, object]:
 
 
 def rule(alert: Alert, board: Dashboard) -> dict[str, Any]:
-    """One rule as provisioning takes it."""
+    """One rule in the format of provisioning; ``board`` is the one with the alert's panel."""
     day = {"from": 86_400, "to": 0}
     return {
         "uid": alert.uid,
@@ -268,7 +268,11 @@ def _panel_id(alert: Alert, board: Dashboard) -> int:
 
 
 def make(boards: Mapping[str, Dashboard]) -> dict[str, Any]:
-    """The whole file. Raises LookupError for an alert whose panel is not there."""
+    """The file of all rules. boards: name → board.
+
+    Raises:
+        LookupError: an alert names a panel that its board does not have.
+    """
     group = {
         "orgId": 1,
         "name": GROUP,

@@ -20,7 +20,7 @@ BOARDS = {
 
 
 def documents() -> dict[str, str]:
-    """File, from this folder → its JSON."""
+    """Path relative to this folder → JSON text, for every board and the alert rules."""
     boards = {name: make() for name, make in BOARDS.items()}
     files = {f"boards/{name}.json": board for name, board in boards.items()}
     rules = {"provisioning/alerting/homeroom.json": alerts.make(boards)}
@@ -30,8 +30,8 @@ def documents() -> dict[str, str]:
     }
 
 
-def stale() -> list[str]:
-    """Names of files that are not what the code makes."""
+def outdated_files() -> list[str]:
+    """Paths of the files that differ from what the code generates."""
     return [
         name
         for name, text in documents().items()
@@ -41,7 +41,7 @@ def stale() -> list[str]:
 
 def main() -> None:
     if "--check" in sys.argv[1:]:
-        if names := stale():
+        if names := outdated_files():
             sys.exit(f"not up to date: {', '.join(names)}; run python -m grafana.build")
         return
     for name, text in documents().items():

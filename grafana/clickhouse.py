@@ -1,4 +1,4 @@
-"""A query of the ClickHouse data source, as the Foundation SDK's builders take one.
+"""A query of the ClickHouse data source, for the Foundation SDK's builders.
 
 The SDK has no ClickHouse module. The fields are those of the plugin ``grafana-clickhouse-datasource``
 4.20 with its SQL editor.
@@ -18,7 +18,7 @@ SOURCE = DataSourceRef(type_val=PLUGIN, uid="${datasource}")
 
 
 class Shape(IntEnum):
-    """What the plugin makes of the rows."""
+    """How the plugin interprets the rows."""
 
     TIME_SERIES = 0  # a column ``time`` in ascending order; text columns become labels
     TABLE = 1
@@ -26,7 +26,7 @@ class Shape(IntEnum):
 
 @dataclass
 class ClickHouseQuery(variants.Dataquery):
-    """One query. Macros (``$__timeFilter``) and variables (``${worker:singlequote}``) are the plugin's."""
+    """One query; the plugin expands macros (``$__timeFilter``) and variables (``${worker:singlequote}``)."""
 
     sql: str
     shape: Shape
@@ -49,7 +49,7 @@ class ClickHouseQuery(variants.Dataquery):
 
 @dataclass(frozen=True, slots=True)
 class Sql(builder.Builder[ClickHouseQuery]):
-    """The builder of a query: panels take builders."""
+    """Builder of a query, which panels expect in place of the query."""
 
     text: str
     shape: Shape
@@ -59,5 +59,5 @@ class Sql(builder.Builder[ClickHouseQuery]):
 
 
 def register() -> None:
-    """Let the SDK read queries of this kind back from JSON."""
+    """Register the query's type, so that the SDK can read boards back from JSON."""
     runtime.Runtime().register_dataquery_variant(runtime.DataqueryConfig(PLUGIN, ClickHouseQuery.from_json))

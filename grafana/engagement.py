@@ -29,7 +29,7 @@ from grafana.panels import (
 UID = "homeroom-engagement"
 
 WEEKS = 12
-"""Of a cohort's weeks, how many are shown."""
+"""Number of a cohort's weeks that are shown."""
 
 DAILY_ROWS = f"FROM engagement_daily FINAL WHERE {DAYS}"
 
@@ -41,20 +41,20 @@ A_SESSION = (
 
 
 def _overview() -> list[Panel]:
-    now = f"{DAILY_ROWS} AND day = {newest('engagement_daily')}"
+    newest_day = f"{DAILY_ROWS} AND day = {newest('engagement_daily')}"
     return [
         number(
             "Enrolled",
             "Enrolments in force at the end of the newest day of the time range.",
             "short",
-            f"SELECT sum(enrolled) AS enrolled {now}",
+            f"SELECT sum(enrolled) AS enrolled {newest_day}",
         ),
         number(
             "Active in 7 days",
             "Share of them with any activity in the week that ends with that day. Between 56 % and 83 % is "
             "what the Open University's courses had, falling with the weeks.",
             "percentunit",
-            f"SELECT sum(active_7) / sum(enrolled) AS share {now}",
+            f"SELECT sum(active_7) / sum(enrolled) AS share {newest_day}",
             below(0.4, 0.55),
         ),
         number(
@@ -62,7 +62,7 @@ def _overview() -> list[Panel]:
             "Share of them with any activity in the four weeks that end with that day. The rest has left, "
             "whether they said so or not, or has not begun.",
             "percentunit",
-            f"SELECT sum(active_28) / sum(enrolled) AS share {now}",
+            f"SELECT sum(active_28) / sum(enrolled) AS share {newest_day}",
             below(0.5, 0.7),
         ),
         number(

@@ -1,7 +1,7 @@
 """What every board has around its panels: variables, links to the other boards, annotations, rows.
 
-Boards over results (Risk, Engagement, Interventions, Model, Learner) run in event time: a day is shown where
-it happened, in a replay too. The Pipeline board runs by the wall clock.
+Boards of results (Risk, Engagement, Interventions, Model, Learner) use event time, in a replay too. The
+Pipeline board uses the wall clock.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +24,10 @@ Variable = (
 )
 
 RUNS = "course_run IN (${course_run:singlequote})"
-"""The course runs that the reader chose, or all of the courses that the reader chose."""
+"""Condition: the selected course runs, or all runs of the selected courses."""
 
 DAYS = f"$__dateFilter(day) AND {RUNS}"
-"""What is chosen of a table with a row a day."""
+"""Condition: the selected days and course runs of a table with a row a day."""
 
 AT_DAY = "toDateTime(day, 'UTC') AS time"
 
@@ -36,17 +36,17 @@ WALL_CLOCK = ("now-1h", "now")
 
 
 def newest(table: str) -> str:
-    """The last day with rows within what is chosen."""
+    """Subquery: the last day with rows within the selection."""
     return f"(SELECT max(day) FROM {table} WHERE {DAYS})"  # noqa: S608 - a table of ours
 
 
 def source() -> dashboard.DatasourceVariable:
-    """Which store."""
+    """Variable: the ClickHouse data source."""
     return dashboard.DatasourceVariable("datasource").label("Data source").type(PLUGIN)
 
 
 def query(name: str, label: str, sql: str) -> dashboard.QueryVariable:
-    """Values that the store knows; several or all of them may be chosen."""
+    """Variable with the values that a query returns; several or all may be selected."""
     return (
         dashboard.QueryVariable(name)
         .label(label)
@@ -61,19 +61,21 @@ def query(name: str, label: str, sql: str) -> dashboard.QueryVariable:
 
 
 def courses() -> list[Variable]:
-    """Course, and of it the course runs that were on."""
-    on = "FROM progress_daily WHERE $__dateFilter(day)"
-    chosen = "$__conditionalAll(course IN (${course:singlequote}), $course)"
+    """Variables: course, and its course runs within the time range."""
+    in_range = "FROM progress_daily WHERE $__dateFilter(day)"
+    of_selected_courses = "$__conditionalAll(course IN (${course:singlequote}), $course)"
     return [
-        query("course", "Course (module)", f"SELECT DISTINCT course {on} ORDER BY course"),
+        query("course", "Course (module)", f"SELECT DISTINCT course {in_range} ORDER BY course"),
         query(
-            "course_run", "Course run", f"SELECT DISTINCT course_run {on} AND {chosen} ORDER BY course_run"
+            "course_run",
+            "Course run",
+            f"SELECT DISTINCT course_run {in_range} AND {of_selected_courses} ORDER BY course_run",
         ),
     ]
 
 
 def annotation(name: str, colour: str, sql: str, *, shown: bool = True) -> dashboard.AnnotationQuery:
-    """Marks on every chart: columns ``time``, ``title``, ``text`` and ``tags``."""
+    """Marks on every chart, from a query with columns ``time``, ``title``, ``text`` and ``tags``."""
     return (
         dashboard.AnnotationQuery()
         .name(name)
@@ -85,7 +87,7 @@ def annotation(name: str, colour: str, sql: str, *, shown: bool = True) -> dashb
 
 
 def events() -> list[dashboard.AnnotationQuery]:
-    """What changes estimates and decisions from one day to the next, in event time."""
+    """Annotations, in event time, of what changes estimates and decisions from one day to the next."""
     return [
         annotation(
             "Model learned",
@@ -154,7 +156,7 @@ def board(
     refresh: str = "5m",
 ) -> model.Dashboard:
     """A whole board: its sections become rows, the first of them the overview."""
-    whole = (
+    builder = (
         dashboard.Dashboard(f"homeroom / {title}")
         .uid(uid)
         .description(description)
@@ -174,12 +176,12 @@ def board(
         )
     )
     for variable in (source(), *variables):
-        whole.with_variable(variable)
-    for one in annotations:
-        whole.annotation(one)
+        builder.with_variable(variable)
+    for annotation_query in annotations:
+        builder.annotation(annotation_query)
     ids = count(1)  # 0 would make Grafana choose
     for name, section in sections.items():
-        whole.with_row(dashboard.Row(name).id(next(ids)))
+        builder.with_row(dashboard.Row(name).id(next(ids)))
         for panel in section():
-            whole.with_panel(panel.id(next(ids)))
-    return whole.build()
+            builder.with_panel(panel.id(next(ids)))
+    return builder.build()

@@ -19,19 +19,19 @@ UID = "homeroom-interventions"
 CAMPAIGNS = "campaign IN (${campaign:singlequote})"
 DECIDED = f"FROM nudge_ledger FINAL WHERE $__timeFilter(decided_at) AND {RUNS} AND {CAMPAIGNS}"
 DRAWN = "(decision = 'send' OR reason IN ('holdout', 'awaiting_approval'))"
-"""Decisions that differ by the draw alone: the holdout is asked when all that depends on the learner speaks
-for sending. A proposal and the yes to it are two decisions on one change: count changes."""
+"""Condition: decisions that differ by the random draw alone, as the holdout is the last check before sending.
+A proposal and its approval are two decisions on one risk change, so count risk changes."""
 
 LEVEL = 0.95
 TIGHTEST = 5_000
 LEAST = 100
-"""As in ``nudges.experiments.effects``: how certain, at how many outcomes the interval is tightest, and how
-many an arm must have before anything is said. A test holds the two to the same figures."""
+"""As in ``nudges.experiments.effects``: confidence level, number of outcomes at which the interval is
+tightest, and least number of outcomes in an arm. A test holds the two to the same figures."""
 
 RHO2 = (-2 * log(1 - LEVEL) + log(-2 * log(1 - LEVEL) + 1)) / TIGHTEST
 
 FOLLOWED = f"FROM nudge_outcomes FINAL WHERE first AND $__dateFilter(decided) AND {RUNS} AND {CAMPAIGNS}"
-"""First decisions by draw of their enrolments, whose outcome is known: only these compare."""
+"""Outcomes of the first randomized decision of each enrolment: only these are comparable."""
 
 
 def _share(count: str, happened: str) -> str:
@@ -63,8 +63,8 @@ if(n < {LEAST} OR m < {LEAST}, 1, least(difference + half, 1)) AS at_most,
 multiIf(at_least > 0, 'more', at_most < 0, 'less', 'not yet known') AS verdict
 FROM nudged LEFT JOIN held USING (campaign, outcome)
 ORDER BY campaign, variant_or_all, outcome"""
-"""What the nudged did and the held-out did anyway, and the difference with an interval that holds however
-often one looks: an asymptotic confidence sequence, as ``nudges.experiments.effects`` explains and cites."""
+"""Outcome rates of nudged and held-out enrolments, and their difference with an interval that is valid at
+every look: an asymptotic confidence sequence, as ``nudges.experiments.effects`` explains and cites."""
 
 
 def _overview() -> list[Panel]:

@@ -1,4 +1,4 @@
-"""The *Learner* board: one learner's story. Estimates, activity, what was said and decided, and how it ended.
+"""The *Learner* board: one learner's estimates, activity, risk changes, decisions and outcome.
 
 For whoever wants to know why a decision came about. Instructors have a page of their own in the console.
 """
@@ -32,7 +32,7 @@ from grafana.panels import (
 UID = "homeroom-learner"
 
 LEARNER = "learner = decodeURLComponent('${learner:percentencode}')"
-"""What was typed in. Grafana's own quoting leaves backslashes alone, and they would end the quotes."""
+"""Condition: the learner typed in. Grafana's own quoting does not escape backslashes, which could end it."""
 
 STORY = f"{RUNS} AND {LEARNER}"
 
@@ -47,7 +47,7 @@ ACTIVE = f"""(
 
 
 def to_learner(panel: table.Panel) -> table.Panel:
-    """Lead from a table's column ``learner`` to the story; the table has a column ``course_run``, too."""
+    """Link a table's column ``learner`` to this board; the table must have a column ``course_run``, too."""
     return linked(
         sized(sized(panel, LEARNER_PX, "learner"), RUN_PX, "course_run"),
         "learner",
@@ -134,7 +134,7 @@ def _story() -> list[Panel]:
     ]
 
 
-def _said() -> list[Panel]:
+def _records() -> list[Panel]:
     changes = rows(
         "What was said",
         "Each confirmed change of the level, with the main reasons: what differs most from the last time; "
@@ -197,7 +197,7 @@ def make() -> model.Dashboard:
         UID,
         "One learner's story. Come here by a click on a learner in the Risk board, or paste a pseudonym "
         "above.",
-        {"Now": _overview, "Story": _story, "Said and decided": _said},
+        {"Now": _overview, "Story": _story, "Said and decided": _records},
         [
             dashboard.TextBoxVariable("learner").label("Learner (pseudonym)").default_value(""),
             query("course_run", "Course run", runs),

@@ -15,7 +15,7 @@ UID = "homeroom-model"
 PENDING = f"FROM progress_daily FINAL WHERE {DAYS}"
 
 
-def _newest(metric: str) -> str:
+def _newest_value(metric: str) -> str:
     return f"""SELECT argMax(value, day) AS newest
             FROM model_metrics
             WHERE metric = '{metric}' AND $__dateFilter(day)
@@ -33,7 +33,7 @@ def _over_time(*metrics: str) -> str:
 
 
 def _by_run(prefix: str) -> str:
-    """A metric that each course run has, under its prefix."""
+    """A metric of each course run over time, by the prefix of its name."""
     return f"""SELECT {AT_DAY}, replaceOne(metric, '{prefix}', '') AS run, max(value) AS Value
             FROM model_metrics FINAL
             WHERE startsWith(metric, '{prefix}') AND $__dateFilter(day)
@@ -49,7 +49,7 @@ def _overview() -> list[Panel]:
             "guessing, 1 perfect. A batch model trained on all earlier data reaches .84 to .88 on the Open "
             "University's.",
             "none",
-            _newest("auc"),
+            _newest_value("auc"),
             below(0.7, 0.8),
         ).decimals(3),
         number(
@@ -57,7 +57,7 @@ def _overview() -> list[Panel]:
             "By how much, on average, the share that was lost differs from the estimate (ECE, 15 bins). At "
             ".05, of 100 learners told 60 %, 55 or 65 are lost.",
             "none",
-            _newest("ece"),
+            _newest_value("ece"),
             above(0.05, 0.1),
         ).decimals(3),
         number(
@@ -65,20 +65,20 @@ def _overview() -> list[Panel]:
             "Punishes confident mistakes most. Lower is better; always saying the mean share gives about "
             ".68.",
             "none",
-            _newest("log_loss"),
+            _newest_value("log_loss"),
         ).decimals(3),
         number(
             "Learned from",
             "Examples whose outcome is certain. A run teaches when it has ended, so this grows in steps.",
             "short",
-            _newest("examples"),
+            _newest_value("examples"),
         ),
         number(
             "Judged",
             "Of these, the ones whose estimate was a model's and not the warming-up prior's: what all "
             "figures here rest on. Below a thousand they say little.",
             "short",
-            _newest("served"),
+            _newest_value("served"),
             [(None, "yellow"), (1000, "green")],
         ),
         number(
@@ -169,7 +169,7 @@ def _calibration() -> list[Panel]:
 
 
 def _corrections() -> list[Panel]:
-    """What the model's estimates are corrected by before they are served."""
+    """Panels of the corrections that are applied to the model's estimates before they are served."""
     return [
         lines(
             "Course runs above or below what was foretold",

@@ -1,4 +1,4 @@
-"""The kinds of panel that the boards use, each with the settings it always has."""
+"""The kinds of panel that the boards use, with their common settings."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -26,16 +26,16 @@ WIDTH = 24
 """Columns of a board's grid."""
 
 WALL_CLOCK = "10s"
-"""The least time between two points of the pipeline's health: rows are written no more often."""
+"""Minimum interval between two points of the pipeline's health, whose rows are written no more often."""
 
 DAILY = "1d"
-"""The same where a row is a day."""
+"""Minimum interval where a row is a day."""
 
 WHOLE_DAYS = "suffix: days"
-"""The unit of what has bounds in days: Grafana's own would write 30 days as 4.29 weeks."""
+"""Unit of numbers of days: Grafana's own would show 30 days as 4.29 weeks."""
 
 LEAST_PX = 50
-"""The least width of a table's column, which Grafana would make 150 pixels, and the last ones fall off."""
+"""Minimum width of a table's column; Grafana's default of 150 pixels pushes the last columns out of view."""
 
 LEARNER_PX, RUN_PX, TIME_PX, MOMENT_PX = 150, 170, 170, 195
 """Widths of columns that many tables have: a pseudonym, a course run, a time, one with milliseconds."""
@@ -58,7 +58,7 @@ MEANINGS = LEVEL_COLOURS | {
     "estimated": "blue",
     "diagonal": "text",
 }
-"""Names of series that mean the same everywhere, and their colours. A test holds every chart to them."""
+"""Series name → its colour on every board. A test holds every chart to them."""
 
 
 def above(yellow: float, red: float) -> Steps:
@@ -72,7 +72,7 @@ def below(yellow: float, green: float) -> Steps:
 
 
 def number(title: str, description: str, unit: str, sql: str, steps: Steps | None = None) -> stat.Panel:
-    """One number, six in a row. ``steps`` colour it: from which value on, None for the lowest."""
+    """One number, six in a row. steps: (value from which on, colour), with None for the lowest."""
     return (
         stat.Panel()
         .title(title)
@@ -90,10 +90,10 @@ def number(title: str, description: str, unit: str, sql: str, steps: Steps | Non
 
 def word(title: str, description: str, sql: str, colours: Mapping[str, str]) -> stat.Panel:
     """One word, six in a row, in its colour."""
-    found = number(title, description, "string", sql)
-    found.reduce_options(build.ReduceDataOptions().calcs(["lastNotNull"]).fields("/.*/").values(False))
+    panel = number(title, description, "string", sql)
+    panel.reduce_options(build.ReduceDataOptions().calcs(["lastNotNull"]).fields("/.*/").values(False))
     results = {value: model.ValueMappingResult(color=colour) for value, colour in colours.items()}
-    return found.mappings([model.ValueMap(options=results)])
+    return panel.mappings([model.ValueMap(options=results)])
 
 
 def lines(
@@ -104,10 +104,10 @@ def lines(
     width: int = WIDTH // 2,
     interval: str = WALL_CLOCK,
 ) -> timeseries.Panel:
-    """Lines over time from 0, and below it where there are such values: a fixed bound would hide them.
+    """Lines over time; the axis starts at 0, or below where there are negative values.
 
-    A text column of the query names them, and the number beside it is ``AS Value``, the one name that Grafana
-    leaves out of a line's. Without a text column the columns' names do.
+    A text column of the query names the lines; the number beside it must be ``AS Value``, the only name that
+    Grafana leaves out of the line's. Without a text column the names are those of the columns.
     """
     return (
         timeseries.Panel()
@@ -224,8 +224,8 @@ def rows(title: str, description: str, sql: str, width: int = WIDTH, height: int
 
 
 def coloured(panel: Chart, *names: str) -> Chart:
-    """Give lines or bars the colours that their names have everywhere. Columns of the query, so that they are
-    always there to be found, not values of a text column."""
+    """Give lines or bars the colours of their names in ``MEANINGS``. The names are columns of the query, not
+    values of a text column, so that they always exist."""
     for name in names:
         panel.override_by_name(
             name, [model.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": MEANINGS[name]})]
@@ -234,7 +234,7 @@ def coloured(panel: Chart, *names: str) -> Chart:
 
 
 def as_unit(panel: table.Panel, unit: str, *names: str) -> table.Panel:
-    """Columns of a table that have a unit."""
+    """Set the unit of a table's columns."""
     for name in names:
         panel.override_by_name(name, [model.DynamicConfigValue("unit", unit)])
     return panel
@@ -244,12 +244,12 @@ UNKNOWN = {
     "type": "special",
     "options": {"match": "null+nan", "result": {"text": "", "color": "transparent"}},
 }
-"""No value, no colour: Grafana would paint a week that has not come as red as one in which nobody stayed."""
+"""Missing values are transparent: Grafana would show a future week as red as one in which nobody stayed."""
 
 
 def as_heat(panel: table.Panel, pattern: str) -> table.Panel:
-    """Columns whose names match are shares, painted from red (0) to green (1). A pattern without slashes
-    around it has to match a whole name: Grafana puts ``^`` and ``$`` around it."""
+    """Show columns whose names match as shares, coloured from red (0) to green (1). A pattern without slashes
+    must match the whole name: Grafana puts ``^`` and ``$`` around it."""
     return panel.override_by_regexp(
         pattern,
         [
@@ -265,9 +265,10 @@ def as_heat(panel: table.Panel, pattern: str) -> table.Panel:
 
 
 def as_levels(panel: table.Panel, *names: str) -> table.Panel:
-    """Columns that hold a level, in the level's colour."""
+    """Show columns that hold a level in the level's colour."""
     options = {
-        level: {"color": colour, "index": at} for at, (level, colour) in enumerate(LEVEL_COLOURS.items())
+        level: {"color": colour, "index": index}
+        for index, (level, colour) in enumerate(LEVEL_COLOURS.items())
     }
     for name in names:
         panel.override_by_name(
@@ -282,27 +283,27 @@ def as_levels(panel: table.Panel, *names: str) -> table.Panel:
 
 
 def linked(panel: table.Panel, name: str, title: str, url: str) -> table.Panel:
-    """A column whose cells lead somewhere."""
+    """Link the cells of a column to a URL."""
     return panel.override_by_name(name, [model.DynamicConfigValue("links", [{"title": title, "url": url}])])
 
 
 def sized(panel: table.Panel, pixels: int, *names: str) -> table.Panel:
-    """Columns of a width of their own."""
+    """Set the width of columns, in pixels."""
     for name in names:
         panel.override_by_name(name, [model.DynamicConfigValue("custom.width", pixels)])
     return panel
 
 
 def hidden(panel: table.Panel, *names: str) -> table.Panel:
-    """Columns that links or other columns are made of, and nobody reads."""
+    """Hide columns that only links or other columns use."""
     for name in names:
         panel.override_by_name(name, [model.DynamicConfigValue("custom.hideFrom.viz", True)])
     return panel
 
 
-def _thresholds(found: Steps) -> dashboard.ThresholdsConfig:
+def _thresholds(values: Steps) -> dashboard.ThresholdsConfig:
     mode = dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE)
-    return mode.steps([model.Threshold(value, colour) for value, colour in found])
+    return mode.steps([model.Threshold(value, colour) for value, colour in values])
 
 
 def _legend() -> build.VizLegendOptions:
@@ -321,4 +322,4 @@ def _tooltip() -> build.VizTooltipOptions:
 
 REASONS = """arrayStringConcat(reasons, '; ') AS reasons,
         arrayStringConcat(arrayFilter(one -> one != '', reliefs), '; ') AS would_help"""
-"""Columns of a table of risk changes: why, and what would bring the estimate down, and to what."""
+"""Columns of a table of risk changes: reasons, and what would lower the estimate, and to what."""

@@ -26,25 +26,25 @@ from grafana.panels import (
 UID = "homeroom-pipeline"
 
 ROW_BYTES = 1521
-"""Of an enrolment in the state; a test holds it to ``engine.state.row_layout``."""
+"""Bytes of an enrolment in the state; a test holds it to ``engine.state.row_layout``."""
 
-LAST = "(at, pipeline_health.applied_offset, pipeline_health.watermark, pipeline_health.lag)"
-"""What tells a partition's newest row, where two were written within a second."""
+NEWEST_ROW = "(at, pipeline_health.applied_offset, pipeline_health.watermark, pipeline_health.lag)"
+"""Sort key of a partition's newest row, where two were written within a second."""
 
-CHOSEN = "$__conditionalAll(worker IN (${worker:singlequote}), $worker)"
-"""The workers that the reader chose."""
+SELECTED_WORKERS = "$__conditionalAll(worker IN (${worker:singlequote}), $worker)"
+"""Condition: the selected workers."""
 
 
 BY_PARTITION = f"""FROM pipeline_health
-            WHERE $__timeFilter(at) AND {CHOSEN}
+            WHERE $__timeFilter(at) AND {SELECTED_WORKERS}
             GROUP BY time, partition_name
             ORDER BY time"""
-IN_ALL = f"FROM pipeline_health WHERE $__timeFilter(at) AND {CHOSEN} GROUP BY time ORDER BY time"
+IN_ALL = f"FROM pipeline_health WHERE $__timeFilter(at) AND {SELECTED_WORKERS} GROUP BY time ORDER BY time"
 SERIES = "concat('partition ', toString(`partition`)) AS partition_name"
 
 
 def _overview() -> list[Panel]:
-    newest = f"FROM pipeline_health WHERE $__timeFilter(at) AND {CHOSEN} GROUP BY partition"
+    newest = f"FROM pipeline_health WHERE $__timeFilter(at) AND {SELECTED_WORKERS} GROUP BY partition"
     return [
         number(
             "Throughput",
@@ -52,14 +52,14 @@ def _overview() -> list[Panel]:
             "eps",
             f"""SELECT sum(events) / 60 AS events
             FROM pipeline_health
-            WHERE at > $__toTime - 60 AND at <= $__toTime AND {CHOSEN}""",
+            WHERE at > $__toTime - 60 AND at <= $__toTime AND {SELECTED_WORKERS}""",
         ),
         number(
             "Lag",
             "Records that wait in Kafka, all partitions together. Rising for minutes: add workers, or see "
             "whether the store holds the pipeline back.",
             "short",
-            f"SELECT sum(newest) AS lag FROM (SELECT argMax(lag, {LAST}) AS newest {newest})",
+            f"SELECT sum(newest) AS lag FROM (SELECT argMax(lag, {NEWEST_ROW}) AS newest {newest})",
             above(10_000, 100_000),
         ),
         number(
@@ -68,7 +68,7 @@ def _overview() -> list[Panel]:
             "lateness; in a replay, the age of what is replayed.",
             "s",
             f"""SELECT max(age) AS age
-            FROM (SELECT dateDiff('second', argMax(watermark, {LAST}), max(at)) AS age {newest})""",
+            FROM (SELECT dateDiff('second', argMax(watermark, {NEWEST_ROW}), max(at)) AS age {newest})""",
         ),
         number(
             "Dead letters",
@@ -110,7 +110,7 @@ def _reading() -> list[Panel]:
             "eps",
             f"""SELECT $__timeInterval(at) AS time, worker, sum(events) / $__interval_s AS Value
             FROM pipeline_health
-            WHERE $__timeFilter(at) AND {CHOSEN}
+            WHERE $__timeFilter(at) AND {SELECTED_WORKERS}
             GROUP BY time, worker
             ORDER BY time""",
         ),
@@ -311,12 +311,12 @@ def _partitions() -> Panel:
     partitions = rows(
         "Partitions",
         "Where each partition stands, by its last row in the time range.",
-        f"""SELECT `partition`, argMax(worker, {LAST}) AS held_by, max(at) AS seen,
-        argMax(applied_offset, {LAST}) AS applied_offset, argMax(lag, {LAST}) AS lag,
-        argMax(watermark, {LAST}) AS watermark, argMax(enrolments, {LAST}) AS enrolments,
+        f"""SELECT `partition`, argMax(worker, {NEWEST_ROW}) AS held_by, max(at) AS seen,
+        argMax(applied_offset, {NEWEST_ROW}) AS applied_offset, argMax(lag, {NEWEST_ROW}) AS lag,
+        argMax(watermark, {NEWEST_ROW}) AS watermark, argMax(enrolments, {NEWEST_ROW}) AS enrolments,
         sum(events) AS events, sum(state_rows) AS state_rows, max(batch_records) AS largest_batch
         FROM pipeline_health
-        WHERE $__timeFilter(at) AND {CHOSEN}
+        WHERE $__timeFilter(at) AND {SELECTED_WORKERS}
         GROUP BY `partition`
         ORDER BY `partition`""",
     )
@@ -339,7 +339,7 @@ def _restarts() -> dashboard.AnnotationQuery:
 
 
 def _changed() -> list[dashboard.AnnotationQuery]:
-    """What the results of a worker depend on, where it was written: a replay's past is not on this axis."""
+    """Annotations of what a worker's results depend on, at the wall-clock time of writing."""
     return [
         annotation(
             "Model drifts or is replaced",

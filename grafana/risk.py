@@ -50,31 +50,31 @@ exits AS
     AND {RUNS}) AS gone
     LEFT JOIN raises USING (course_run, learner)
 )"""
-"""Who left in the time range, and how many days after their first rise to high; NULL where there was none."""
+"""Learners who left in the time range, and the days since their first rise to high; NULL without one."""
 
 
 def _overview() -> list[Panel]:
-    now = f"FROM risk_daily FINAL WHERE {DAYS} AND day = {newest('risk_daily')}"
+    newest_day = f"FROM risk_daily FINAL WHERE {DAYS} AND day = {newest('risk_daily')}"
     return [
         number(
             "Learners estimated",
             "Enrolments that got an estimate on the newest day of the time range.",
             "short",
-            f"SELECT sum({ALL}) AS enrolments {now}",
+            f"SELECT sum({ALL}) AS enrolments {newest_day}",
         ),
         number(
             "At high risk",
             "Share of them at the level high. Above 30 % nobody can write to them all: look at the model, "
             "or at what happened in the courses, before at the learners.",
             "percentunit",
-            f"SELECT sum(high) / sum({ALL}) AS share {now}",
+            f"SELECT sum(high) / sum({ALL}) AS share {newest_day}",
             above(0.2, 0.3),
         ),
         number(
             "Expected to be lost",
             "The mean estimate: of 100 learners in force, so many would withdraw or fail if nothing changed.",
             "percentunit",
-            f"SELECT sum(expected_lost) / sum({ALL}) AS share {now}",
+            f"SELECT sum(expected_lost) / sum({ALL}) AS share {newest_day}",
         ),
         number(
             "Raised to high",
@@ -87,7 +87,7 @@ def _overview() -> list[Panel]:
             "Share of the newest estimates that rest on the recency prior, because no course run has ended "
             "yet from which the model could have learned. Such learners get no nudge.",
             "percentunit",
-            f"SELECT sumIf({ALL}, model_state = 'warming_up') / sum({ALL}) AS share {now}",
+            f"SELECT sumIf({ALL}, model_state = 'warming_up') / sum({ALL}) AS share {newest_day}",
             above(0.01, 0.5),
         ),
         number(
@@ -101,7 +101,7 @@ def _overview() -> list[Panel]:
     ]
 
 
-def _where() -> list[Panel]:
+def _levels_by_run() -> list[Panel]:
     largest = (
         f"course_run IN (SELECT course_run FROM risk_daily WHERE {DAYS} GROUP BY course_run "
         f"ORDER BY sum({ALL}) DESC LIMIT 30)"
@@ -151,7 +151,7 @@ def _where() -> list[Panel]:
     ]
 
 
-def _who() -> list[Panel]:
+def _learners() -> list[Panel]:
     movers = rows(
         "Movers of the day",
         "Risk changes of the newest day that has any, the largest first, with the main reasons: what "
@@ -186,7 +186,7 @@ def _who() -> list[Panel]:
     return [to_learner(sized(movers, 70, "before", "now")), to_learner(highest)]
 
 
-def _how_early() -> list[Panel]:
+def _lead_times() -> list[Panel]:
     exits = rows(
         "Recent exits",
         "Who left, and how many days before that the level had first become high; empty where it never had.",
@@ -240,7 +240,7 @@ def make() -> model.Dashboard:
         "Risk",
         UID,
         "How many learners are at risk, where, who moved and why, and how early it was known.",
-        {"Overview": _overview, "Where": _where, "Who": _who, "How early": _how_early},
+        {"Overview": _overview, "Where": _levels_by_run, "Who": _learners, "How early": _lead_times},
         variables,
         events(),
     )

@@ -1,1 +1,1 @@
-"""Everything on one machine: local brokers, the demo, and the processes around a replay."""
+"""The whole pipeline on one machine: local brokers, the demo, and the processes around a replay."""

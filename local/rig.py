@@ -1,6 +1,6 @@
-"""Everything on one machine: the embedded broker and store, and worker processes around them.
+"""A pipeline on one machine: the embedded broker and store, and worker processes.
 
-For the demo, replays and tests. The workers are the production command in processes of their own; only
+For the demo, replays and tests. The workers are the production command, each in its own process; only
 their settings differ.
 """
 
@@ -27,7 +27,7 @@ from schemas.errors import HomeroomError
 from sinks.address import StoreAddress
 from sinks.embedded import EmbeddedStore
 from sinks.migrate import migrate
-from sources.stream import Published
+from sources.stream import SourceMessage
 from streams import topics
 from streams.settings import Settings
 from streams.source_publisher import Sent, publish
@@ -36,17 +36,17 @@ ROOT = Path(__file__).resolve().parent.parent
 STOP_S = 60.0
 WORKER = ("-m", "cli.main", "worker")
 EMBEDDED = {"fetch_wait_ms": 10, "session_timeout_s": 6.0}
-"""The embedded broker answers a waiting fetch late when records come, so it is not left to wait; and a
-group's first join takes it half the session timeout."""
+"""Settings for the embedded broker, which returns a waiting fetch late when records arrive, and needs half
+the session timeout for a group's first join."""
 
 
 class RigError(HomeroomError, RuntimeError):
-    """Something of the rig did not start, or a worker ended early; the message says what and why."""
+    """A part of the rig did not start, or a worker exited early; the message says which and why."""
 
 
 @dataclass(slots=True)
 class WorkerProcess:
-    """One worker as a process of its own, with its log in a file."""
+    """One worker process, with its log in a file."""
 
     settings: Settings
     log: Path
@@ -54,31 +54,35 @@ class WorkerProcess:
     process: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start it."""
+        """Start the process."""
         environment = os.environ | _environment(self.settings)
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-        with open(self.log, "ab", opener=_unlinked) as log:
+        with open(self.log, "ab", opener=_open_without_links) as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own modules
                 (sys.executable, *self.arguments),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for us; the worker is stopped after our last question
+                start_new_session=True,  # Ctrl-C reaches this process alone, which stops the worker last
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call
             )
 
     def check(self) -> None:
-        """Raises ``RigError`` with the log's last lines where the worker has ended."""
+        """Check that the worker runs.
+
+        Raises:
+            RigError: it has exited; with the last lines of its log.
+        """
         if self.process.poll() is not None:
             raise RigError(f"a worker ended with code {self.process.returncode}:\n{self.tail()}")
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines of its log."""
+        """The last lines of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self) -> int:
-        """Ask it to leave a checkpoint and end; returns its exit code."""
+        """Stop gracefully, with a checkpoint; returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -88,28 +92,28 @@ class WorkerProcess:
             return self.process.wait()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """SIGKILL, like a crash."""
         self.process.kill()
         self.process.wait()
 
     def counts(self) -> dict[str, float]:
-        """Metric → sum over its labels; empty while the worker is not up."""
+        """Metric name → sum over its labels; empty while the worker is not up."""
         url = f"http://127.0.0.1:{self.settings.metrics_port}/metrics"
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                text = answer.read().decode()
+            with urllib.request.urlopen(url, timeout=2) as response:
+                text = response.read().decode()
         except OSError:
             return {}
-        found: dict[str, float] = {}
+        totals: dict[str, float] = {}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                found[sample.name] = found.get(sample.name, 0.0) + sample.value
-        return found
+                totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
+        return totals
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands: what was published, and what the workers have done with it."""
+    """Progress of a run: what was published, and what the workers did with it."""
 
     sent: Sent
     applied: int
@@ -118,15 +122,15 @@ class Progress:
     elapsed_s: float
 
     @property
-    def done(self) -> int:
+    def processed(self) -> int:
         return self.applied + self.duplicates + self.dead_letters
 
 
 class Rig:
-    """A broker, a store and workers, started together and ended together.
+    """A broker, a store and workers that are started and stopped together; use it as a context manager.
 
-    broker: one that runs already, else the embedded one is started. store: the same. folder: where data
-    and logs lie, which the caller holds (:func:`output.folders.taken`). Use it as a context manager.
+    broker, store: whether to start the embedded one; otherwise that of the settings is used. folder: for
+    data and logs; the caller has locked it (:func:`output.folders.taken`).
     """
 
     def __init__(self, folder: Path, settings: Settings, *, broker: bool = True, store: bool = True) -> None:
@@ -146,7 +150,7 @@ class Rig:
             if self._start_store:
                 store = EmbeddedStore(self.folder / STORE)
                 self._stack.callback(store.stop)
-                self.settings = self.settings.model_copy(update=_of_store(store.start()))
+                self.settings = self.settings.model_copy(update=_store_settings(store.start()))
             address = self.settings.store_address
             if address is not None:
                 migrate(address)
@@ -169,18 +173,24 @@ class Rig:
         self._stack.close()
 
     def start_worker(self, arguments: tuple[str, ...] = WORKER) -> WorkerProcess:
-        """One more worker. ``arguments`` are Python's."""
+        """Start one more worker; ``arguments`` are those of the Python interpreter."""
         settings = self.settings.model_copy(update={"metrics_port": free_port(), "metrics_host": "127.0.0.1"})
         worker = WorkerProcess(settings, self.folder / f"worker-{len(self.workers)}.log", arguments)
         self.workers.append(worker)
         return worker
 
-    def publish(self, stream: Iterable[Published], progress: Callable[[Sent], None] = lambda _: None) -> Sent:
-        """Publish all of a stream to the rig's broker."""
+    def publish(
+        self, stream: Iterable[SourceMessage], progress: Callable[[Sent], None] = lambda _: None
+    ) -> Sent:
+        """Publish a whole stream to the rig's broker."""
         return publish(stream, self.settings, progress)
 
     def follow(self, sent: Sent, started: float) -> Progress:
-        """Where the workers stand now. Raises ``RigError`` where one has ended."""
+        """The current progress of all workers.
+
+        Raises:
+            RigError: a worker has exited.
+        """
         totals: dict[str, float] = {}
         for worker in self.workers:
             worker.check()
@@ -195,14 +205,18 @@ class Rig:
         )
 
     def stop_workers(self) -> list[int]:
-        """Stop them gracefully; their exit codes."""
+        """Stop all workers gracefully; returns their exit codes."""
         codes = [worker.stop() for worker in self.workers]
         self.workers.clear()
         return codes
 
     @property
     def store_address(self) -> StoreAddress:
-        """The store's address. Raises ``RigError`` where there is none."""
+        """The store's address.
+
+        Raises:
+            RigError: the settings name no store.
+        """
         address = self.settings.store_address
         if address is None:
             raise RigError("this run has no store")
@@ -211,7 +225,7 @@ class Rig:
 
 @contextmanager
 def interruptible(rig: Rig) -> Iterator[Rig]:
-    """The rig, ended in order when a signal to terminate comes."""
+    """The rig, stopped in order on SIGTERM as on SIGINT."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -224,19 +238,21 @@ def interruptible(rig: Rig) -> Iterator[Rig]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _unlinked(path: str, flags: int) -> int:
+def _open_without_links(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o644)
 
 
-def _of_store(address: StoreAddress) -> dict[str, Any]:
+def _store_settings(address: StoreAddress) -> dict[str, Any]:
     return {"store": str(address), "store_password": SecretStr(address.password)}
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Settings as the environment of a process that reads them back; secrets among them."""
-    found = {}
+    """Settings as the environment of a process that reads them back, secrets included."""
+    environment = {}
     for name, value in settings.model_dump(exclude_none=True).items():
         secret = getattr(value, "get_secret_value", None)
         plain = secret() if secret is not None else value
-        found[f"HOMEROOM_{name.upper()}"] = str(plain) if isinstance(plain, str | Path) else json.dumps(plain)
-    return found
+        environment[f"HOMEROOM_{name.upper()}"] = (
+            str(plain) if isinstance(plain, str | Path) else json.dumps(plain)
+        )
+    return environment

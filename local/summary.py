@@ -1,4 +1,4 @@
-"""What a run came to, in words and tables that a person reads: read back from the store it wrote to."""
+"""A run's results as text and tables, read back from the store that it wrote to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ LEVELS = ("low", "medium", "high")
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """How well a run's estimates, as of a day, told the lost from the others."""
+class EstimateQuality:
+    """How well the estimates of a course run in a week separate lost learners from others."""
 
     course_run: str
     week: int
@@ -32,7 +32,7 @@ class Judged:
 
 
 def show(console: Console, reader: StoreReader, progress: Progress, folder: Path) -> None:
-    """Counts, levels, changes, decisions and the model's own progressive figures."""
+    """Print counts, levels, changes, decisions and the model's progressive metrics."""
     seconds = max(progress.elapsed_s, 1e-9)
     console.rule(Text("What happened", "bold"))
     lines = [
@@ -40,7 +40,7 @@ def show(console: Console, reader: StoreReader, progress: Progress, folder: Path
         ("applied", f"{progress.applied:,}"),
         ("repeats dropped", f"{progress.duplicates:,}"),
         ("dead letters", f"{progress.dead_letters:,}"),
-        ("events a second", f"{progress.done / seconds:,.0f} (publishing included, {seconds:,.0f} s)"),
+        ("events a second", f"{progress.processed / seconds:,.0f} (publishing included, {seconds:,.0f} s)"),
     ]
     lines += [(f"learners at {level} risk", f"{count:,}") for level, count in _levels(reader)]
     lines += [("risk changes", _listed(reader, "level", "risk_changes"))]
@@ -56,8 +56,8 @@ def show(console: Console, reader: StoreReader, progress: Progress, folder: Path
 
 def _levels(reader: StoreReader) -> list[tuple[str, int]]:
     rows = reader.query("SELECT level, count() FROM risk_now GROUP BY level").rows
-    found = {str(level): int(count) for level, count in rows}
-    return [(level, found.get(level, 0)) for level in LEVELS]
+    counts = {str(level): int(count) for level, count in rows}
+    return [(level, counts.get(level, 0)) for level in LEVELS]
 
 
 def _listed(reader: StoreReader, column: str, table: str) -> str:
@@ -73,12 +73,12 @@ def _decisions(reader: StoreReader) -> list[tuple[str, str]]:
     lines = []
     titles = (("send", "nudges sent"), ("hold", "nudges held back"), ("cancel", "nudges taken back"))
     for decision, title in titles:
-        found = [
+        counts = [
             (str(reason).replace("_", " "), int(count)) for kind, reason, count in rows if kind == decision
         ]
-        total = sum(count for _, count in found)
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in found)
-        lines.append((title, f"{total:,}" + (f" ({reasons})" if found else "")))
+        total = sum(count for _, count in counts)
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts)
+        lines.append((title, f"{total:,}" + (f" ({reasons})" if counts else "")))
     return lines
 
 
@@ -88,13 +88,13 @@ def _show_reasons(console: Console, reader: StoreReader) -> None:
         "WHERE level = 'high' AND model_state = 'serving' ORDER BY day DESC, probability DESC LIMIT 3"
     ).rows
     for learner, course_run, probability, reasons in rows:
-        why = "; ".join(reasons)
-        told = f" in {course_run} is at {probability:.0%}: {why}"
-        console.print(styled("bold", str(learner), told), highlight=False)
+        reason_text = "; ".join(reasons)
+        sentence = f" in {course_run} is at {probability:.0%}: {reason_text}"
+        console.print(styled("bold", str(learner), sentence), highlight=False)
 
 
 def _show_model(console: Console, reader: StoreReader) -> None:
-    """The newest figures of the whole model; single runs and the challenger have their boards."""
+    """Print the newest metrics of the whole model, without those of single runs and of the challenger."""
     rows = reader.query(
         "SELECT metric, argMax(value, day) FROM model_metrics "
         "WHERE position(metric, '/') = 0 AND NOT startsWith(metric, 'challenger') "
@@ -109,25 +109,27 @@ def _show_model(console: Console, reader: StoreReader) -> None:
 # -- against the simulator's truth ------------------------------------------------------------------
 
 
-def judge(
+def estimate_qualities(
     reader: StoreReader, plan: SimulationPlan, identity: Identity, weeks: Sequence[int]
-) -> list[Judged]:
-    """Estimates in the store against what the simulator hid, for the runs that a model served."""
-    hidden = truth(plan)
-    found = []
+) -> list[EstimateQuality]:
+    """Compare estimates in the store with the simulator's truth, for runs that a model served."""
+    hidden_truth = truth(plan)
+    qualities = []
     for run in plan.runs:
-        lost = _lost(hidden, run.course_run, identity)
+        lost = _lost(hidden_truth, run.course_run, identity)
         for week in weeks:
             day = run.starts_on + 7 * week
             estimates = _estimates(reader, run.course_run, day)
-            known = [(lost[learner], probability) for learner, probability in estimates if learner in lost]
-            if len({label for label, _ in known}) == 2:
-                labels = np.array([label for label, _ in known])
-                scores = np.array([probability for _, probability in known])
-                found.append(
-                    Judged(run.course_run, week, len(known), float(labels.mean()), auc(labels, scores))
+            labelled = [(lost[learner], probability) for learner, probability in estimates if learner in lost]
+            if len({label for label, _ in labelled}) == 2:
+                labels = np.array([label for label, _ in labelled])
+                scores = np.array([probability for _, probability in labelled])
+                qualities.append(
+                    EstimateQuality(
+                        run.course_run, week, len(labelled), float(labels.mean()), auc(labels, scores)
+                    )
                 )
-    return found
+    return qualities
 
 
 def _lost(hidden: Truth, course_run: str, identity: Identity) -> dict[str, bool]:
@@ -139,7 +141,7 @@ def _lost(hidden: Truth, course_run: str, identity: Identity) -> dict[str, bool]
 
 
 def _estimates(reader: StoreReader, course_run: str, day: int) -> list[tuple[str, float]]:
-    """The newest estimate of each enrolment on a day; those not estimated for over a week have left."""
+    """(learner, probability): each enrolment's newest estimate as of a day, from the week before it."""
     sql = (
         "SELECT learner, argMax(probability, day) FROM risk_history "
         "WHERE course_run = %(run)s AND model_state = 'serving' "
@@ -150,7 +152,7 @@ def _estimates(reader: StoreReader, course_run: str, day: int) -> list[tuple[str
 
 
 def auc(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """Area under the ROC curve: how often a lost learner is scored above another, ties half."""
+    """Area under the ROC curve: how often a lost learner is scored above another, ties counting half."""
     order = np.argsort(scores, kind="stable")
     _, inverse, counts = np.unique(scores[order], return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
@@ -160,16 +162,20 @@ def auc(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
     return float((ranks[labels[order]].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def show_judged(console: Console, judged: Sequence[Judged]) -> None:
-    """A table of runs by week."""
-    if not judged:
+def show_qualities(console: Console, qualities: Sequence[EstimateQuality]) -> None:
+    """Print a table of course runs by week."""
+    if not qualities:
         console.print("\nNo model has served yet: estimates so far are the recency prior, and say so.")
         return
     table = Table(title="Estimates against the simulator's truth", title_justify="left")
     for title in ("course run", "week", "estimated", "lost in the end", "AUC"):
         table.add_column(title, justify="left" if title == "course run" else "right")
-    for one in judged:
+    for quality in qualities:
         table.add_row(
-            one.course_run, str(one.week), f"{one.enrolments:,}", f"{one.lost:.0%}", f"{one.auc:.3f}"
+            quality.course_run,
+            str(quality.week),
+            f"{quality.enrolments:,}",
+            f"{quality.lost:.0%}",
+            f"{quality.auc:.3f}",
         )
     console.print(table)

@@ -1,8 +1,8 @@
 """The native source: one JSON message of the events topic a line, from a file or standard input.
 
-Every line is checked against the contract before it is published, and the first bad one stops the
-source: a file is something that its owner can mend. (What arrives over Kafka is judged by the
-worker, which keeps bad records as dead letters and runs on.)
+Every line is validated against the contract before it is published, and the first invalid one stops the
+source: whoever owns a file can correct it. (What arrives over Kafka is validated by the worker, which
+turns invalid records into dead letters and goes on.)
 """
 
 import codecs
@@ -22,72 +22,71 @@ from pydantic_core import ErrorDetails
 
 from schemas.errors import HomeroomError
 from schemas.inbound import event_adapter
-from sources.stream import Published, with_ticks
+from sources.stream import SourceMessage, with_ticks
 
 BROADCAST = frozenset({"calendar", "tick"})
-SHOWN = 80
-"""Characters of a bad value that an error quotes."""
-
+QUOTED = 80
+"""Characters of an invalid value that an error quotes."""
 
 MAX_LINE = 1_048_576
-"""Bytes: no broker takes a larger message as it comes, and no line is read that would not end."""
+"""Bytes of the longest line: Kafka's default limit of a message, and a bound for a file without line ends."""
 
-_BROKEN = (OSError, EOFError, zlib.error)
-"""What reading a file raises that is not there, is a folder, or is packed wrongly or not to its end."""
+_READ_ERRORS = (OSError, EOFError, zlib.error)
+"""Raised for a file that is missing or a folder, and for one whose compression is wrong or truncated."""
 
 
 class NativeError(HomeroomError, ValueError):
-    """A file or line that cannot be read: says which line and field, the value, and what was expected."""
+    """A file or line cannot be read; the message names line, field, value and what was expected."""
 
 
-def read(path: Path | str, ticks: bool = False) -> Iterator[Published]:
-    """Messages of the JSON lines file at `path`; ``-`` is standard input, ``.gz`` is unpacked.
+def read(path: Path | str, ticks: bool = False) -> Iterator[SourceMessage]:
+    """Messages of the JSON lines file at `path`; ``-`` is standard input, ``.gz`` is decompressed.
 
-    With `ticks`, the file must be in order of time, and clock ticks are added.
+    With `ticks`, clock ticks are added, and the file must be in event-time order. The file is opened and
+    its first bytes are read by this call, not by the first iteration.
 
-    The file is opened, and its first bytes are read, when this is called, not when the first message is.
-
-    :raises NativeError: the file cannot be read, or not to its end; on the first line that breaks the
-        contract, or the order where `ticks`
+    Raises:
+        NativeError: the file cannot be read to its end, or a line breaks the contract (or, with `ticks`,
+            the order).
     """
     name = "stdin" if str(path) == "-" else str(path)
-    messages = _parsed(_opened(path), name)
-    return _ticked(messages, str(path)) if ticks else messages
+    messages = _messages(_open(path), name)
+    return _add_ticks(messages, str(path)) if ticks else messages
 
 
-def parse(lines: Iterable[bytes], name: str = "input") -> Iterator[Published]:
-    """Messages of `lines`; empty lines are passed over, errors name the line as ``name:number``."""
+def parse(lines: Iterable[bytes], name: str = "input") -> Iterator[SourceMessage]:
+    """Messages of `lines`; empty lines are skipped, errors name the line as ``name:number``."""
     for number, line in enumerate(lines, 1):
         text = line.strip()
         if text:
-            yield _published(text, f"{name}:{number}")
+            yield _message(text, f"{name}:{number}")
 
 
-def _opened(path: Path | str) -> BufferedIOBase:
-    """The file, of which something could be read. Raises ``NativeError``."""
+def _open(path: Path | str) -> BufferedIOBase:
+    """The file, opened, its first bytes readable."""
     if str(path) == "-":
         return cast(BufferedIOBase, sys.stdin.buffer)
     try:
-        file = open(path, "rb")  # noqa: SIM115 - whoever reads the lines closes it
-        found = gzip.GzipFile(fileobj=file) if Path(path).suffix == ".gz" else file
-        found.peek(1)
-    except (*_BROKEN, ValueError) as error:
-        raise NativeError(f"{str(path)!r}: {_words(error)}") from None
-    return cast(BufferedIOBase, found)
+        file = open(path, "rb")  # noqa: SIM115 - closed by the generator that reads the lines
+        unpacked = gzip.GzipFile(fileobj=file) if Path(path).suffix == ".gz" else file
+        unpacked.peek(1)
+    except (*_READ_ERRORS, ValueError) as error:
+        raise NativeError(f"{str(path)!r}: {_file_fault(error)}") from None
+    return cast(BufferedIOBase, unpacked)
 
 
-def _parsed(file: BufferedIOBase, name: str) -> Iterator[Published]:
+def _messages(file: BufferedIOBase, name: str) -> Iterator[SourceMessage]:
     with contextlib.nullcontext() if name == "stdin" else file:
         yield from parse(_lines(file, name), name)
 
 
 def _lines(file: BufferedIOBase, name: str) -> Iterator[bytes]:
-    """Lines without a byte order mark before the first. Raises ``NativeError``."""
+    """The file's lines, the first without its byte order mark."""
     for number in itertools.count(1):
         try:
             line = file.readline(MAX_LINE + 1)
-        except _BROKEN as error:
-            raise NativeError(f"{name}:{number}: {_words(error)}") from None
+        except _READ_ERRORS as error:
+            raise NativeError(f"{name}:{number}: {_file_fault(error)}") from None
         if len(line) > MAX_LINE:
             raise NativeError(
                 f"{name}:{number}: is longer than {MAX_LINE:,} bytes; expected a message a line"
@@ -97,14 +96,14 @@ def _lines(file: BufferedIOBase, name: str) -> Iterator[bytes]:
         yield line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
 
 
-def _words(error: Exception) -> str:
-    """What is wrong with a file, and what was expected."""
+def _file_fault(error: Exception) -> str:
+    """What is wrong with a file and what was expected, as a phrase."""
     if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
         return f"is not packed as its name says, or not to its end ({error}); expected gzip"
     return f"cannot be read: {getattr(error, 'strerror', None) or error}; expected a file of JSON lines"
 
 
-def _ticked(messages: Iterator[Published], name: str) -> Iterator[Published]:
+def _add_ticks(messages: Iterator[SourceMessage], name: str) -> Iterator[SourceMessage]:
     try:
         yield from with_ticks(messages, "native")
     except NativeError:
@@ -113,23 +112,23 @@ def _ticked(messages: Iterator[Published], name: str) -> Iterator[Published]:
         raise NativeError(f"{name}: {error}, or no ticks") from None
 
 
-def _published(text: bytes, where: str) -> Published:
+def _message(text: bytes, where: str) -> SourceMessage:
     try:
-        # TypedDict validation hands back a plain dict; the union's type is known by its tag only.
+        # TypedDict validation returns a plain dict, whose type in the union only its tag shows.
         message: dict[str, Any] = cast(dict[str, Any], event_adapter.validate_json(text))
     except ValidationError as error:
         raise NativeError(f"{where}: {_reason(error.errors(include_url=False)[0])}") from None
     occurred_at: datetime = message["occurred_at"]
     everybody = message["type"] in BROADCAST
     key = None if everybody else cast(str, message["learner"])
-    return Published(key, text, everybody, int(occurred_at.timestamp()))
+    return SourceMessage(key, text, everybody, int(occurred_at.timestamp()))
 
 
 def _reason(error: ErrorDetails) -> str:
-    # The first part of a place in a tagged union is the tag itself.
-    place = ".".join(str(part) for part in error["loc"][1:]) or "message"
+    # In a tagged union the first part of an error's location is the tag.
+    field = ".".join(str(part) for part in error["loc"][1:]) or "message"
     if error["type"] == "missing":
-        return f"{place}: missing, expected it to be there"
+        return f"{field}: missing, expected it to be there"
     value = repr(error["input"])
-    cut = value if len(value) <= SHOWN else value[:SHOWN] + "…"
-    return f"{place}: {cut}, expected: {error['msg']}"
+    quoted = value if len(value) <= QUOTED else value[:QUOTED] + "…"
+    return f"{field}: {quoted}, expected: {error['msg']}"

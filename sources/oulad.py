@@ -1,21 +1,21 @@
 """OULAD as one time-ordered stream of messages, over all presentations of a folder.
 
 The Open University Learning Analytics Dataset (Kuzilek, Hlosta, Zdrahal, *Scientific Data* 4:170171,
-2017, CC BY 4.0) counts whole days from each presentation's start and has no dates. What is made of it:
+2017, CC BY 4.0) counts whole days from each presentation's start and has no dates. The conversion:
 
 * **Start**: B presentations on 1 February, J on 1 October of their year, so that runs follow each
   other as they did. Day *u* of a presentation is the UTC day start + *u*.
-* **Time within a day** is unknown, so it is fixed: calendar 00:00, enrolled 08:00, clicks 12:00,
+* **Time within a day** is unknown and therefore fixed: calendar 00:00, enrolled 08:00, clicks 12:00,
   submissions 13:00, withdrawn 20:00, completed 21:00.
-* **Ids** are made of the presentation and the row's number in it (clicks) or its key (all others):
-  exact duplicate rows are events of their own, and ids do not depend on which presentations are read.
+* **Ids** consist of the presentation and the row's number in it (clicks) or its key (all others):
+  exact duplicate rows are separate events, and ids do not depend on which presentations are read.
 * **Registration**: a missing day is day −30 (or the day of unregistration, where that is earlier).
 * **Unregistration** on day *u* is `withdrawn` at 20:00 of day *u*, so that an estimate for day *u*,
-  which rests on earlier days, does not know it. Clicks and submissions from day *u* on are cut, as the
-  learner has left. It ends the enrolment also where the final result says Fail (9 such), but not where
-  it says Pass or Distinction: who completed has come back.
-* **End**: the day after which the presentation is over is start + its length. Final results come that
-  evening; so does `withdrawn` for a Withdrawn without a day, or with one after the end: nobody knew
+  which uses earlier days only, does not contain it. Clicks and submissions from day *u* on are cut, as
+  the learner has left. It ends the enrolment also where the final result is Fail (9 such), but not where
+  it is Pass or Distinction: a learner who completed has come back.
+* **End**: the last day of the presentation is start + its length. Final results are published that
+  evening; so is `withdrawn` for a Withdrawn without a day, or with one after the end, as it was not known
   before. Submissions after that day (up to a year late) are left out, as the run is over.
 * **Deadlines** end with their day: due at 00:00 of the day after. Exams without a day are left out.
 * **Submissions** carried over from an earlier run (`is_banked`) are skipped.
@@ -24,7 +24,6 @@ The Open University Learning Analytics Dataset (Kuzilek, Hlosta, Zdrahal, *Scien
 import heapq
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -34,21 +33,24 @@ import numpy as np
 import orjson
 
 from schemas.activity import ActivityKind
-from sources.oulad_tables import Clicks, OuladError, OuladTables, Presentation, numbers, whole
-from sources.stream import CLOSING_DAYS, DAY, Published, broadcast, instant, with_ticks
+from sources.oulad_columns import (
+    NEVER,
+    UNKNOWN_REGISTRATION,
+    Ints,
+    Submissions,
+    read_roster,
+    read_submissions,
+)
+from sources.oulad_tables import Clicks, OuladError, OuladTables, Presentation, numbers, whole_numbers
+from sources.stream import CLOSING_DAYS, DAY, SourceMessage, broadcast, instant, with_ticks
 
-__all__ = ["KINDS", "OuladError", "OuladFolder", "Presentation"]
+__all__ = ["KINDS", "UNKNOWN_REGISTRATION", "OuladError", "OuladFolder", "Presentation"]
 
 HOUR = 3_600
 ENROLLED_AT, CLICKS_AT, SUBMISSIONS_AT, WITHDRAWN_AT, COMPLETED_AT = (
     hour * HOUR for hour in (8, 12, 13, 20, 21)
 )
-UNKNOWN_REGISTRATION = -30
-NEVER = 1 << 30
-"""A day that no presentation reaches."""
-
 START_MONTHS = {"B": 2, "J": 10}
-RESULTS = {"Pass": "pass", "Distinction": "distinction", "Fail": "fail"}
 
 KINDS: dict[str, ActivityKind] = {
     "homepage": "home",
@@ -72,89 +74,86 @@ KINDS: dict[str, ActivityKind] = {
     "ouelluminate": "other",
     "repeatactivity": "other",
 }
-"""OULAD's activity types in our vocabulary; a type or site that is not listed is `other`."""
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
+"""OULAD's activity type → the contract's kind; a type or site that is not listed is `other`."""
 
 
 class Block(NamedTuple):
-    """Messages of one presentation and one instant: the unit in which presentations are merged."""
+    """Messages of one presentation with one timestamp: the unit in which presentations are merged."""
 
-    at: int
+    timestamp: int
     course_run: str
-    messages: Iterable[Published]
-    """Made while they are read: waiting blocks hold columns, not messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Roster:
-    """The enrolments of a presentation, ordered by student; all columns [n], days from its start."""
-
-    student: Ints
-    registered: Ints
-    withdrawn: Ints
-    """Day on which the stream says `withdrawn`; NEVER where it does not."""
-    left: Ints
-    """Day from which the learner's own events are cut; NEVER where none are."""
-    result: list[str | None]
-    """What `completed` says; None where it is not sent."""
+    messages: Iterable[SourceMessage]
+    """Lazy: a block that waits in the merge holds columns, not messages."""
 
 
 class OuladFolder:
-    """A folder with the OULAD tables, any subset of the presentations, as a stream of messages."""
+    """A folder of OULAD tables, with any subset of the presentations, as a stream of messages."""
 
     def __init__(self, path: Path | str) -> None:
-        """:raises OuladError: the folder, a table or a column is missing, and which one"""
+        """Open the folder; columns are checked when their table is read.
+
+        Raises:
+            OuladError: the folder or a table is missing.
+        """
         self._tables = OuladTables(Path(path))
 
     @property
     def presentations(self) -> tuple[Presentation, ...]:
-        """Those listed in ``courses`` that have clicks, alphabetically."""
+        """The presentations of ``courses`` that have clicks, in alphabetical order."""
         return self._tables.presentations
 
     def stream(
         self, presentations: Sequence[Presentation] | None = None, ticks: bool = True
-    ) -> Iterator[Published]:
-        """Messages in event-time order; at one instant, presentations in alphabetical order.
+    ) -> Iterator[SourceMessage]:
+        """Messages in event-time order; presentations in alphabetical order where times are equal.
 
-        :raises OuladError: a presentation is not in the folder, or a value is not what it must be
+        Raises:
+            OuladError: a presentation is not in the folder, or a column or value is invalid.
         """
-        runs = [_Run(self._tables, each) for each in self._chosen(presentations)]
-        blocks = heapq.merge(*(run.blocks() for run in runs), key=lambda block: (block.at, block.course_run))
+        runs = [_Run(self._tables, presentation) for presentation in self._select(presentations)]
+        blocks = heapq.merge(
+            *(run.blocks() for run in runs), key=lambda block: (block.timestamp, block.course_run)
+        )
         messages = chain.from_iterable(block.messages for block in blocks)
         return with_ticks(messages, "oulad") if ticks else messages
 
     def total(self, presentations: Sequence[Presentation] | None = None) -> int:
-        """About how many messages the stream has, for a progress bar: what is cut is still counted.
+        """An upper bound of the stream's messages, for a progress bar: events that are cut are counted.
 
-        Never less than there are, at most some thousandths more on the whole data.
+        On the whole dataset it is some thousandths too high.
         """
-        chosen = self._chosen(presentations)
-        clicks = sum(self._tables.click_rows(each) for each in chosen)
-        return clicks + sum(_Run(self._tables, each).facts() for each in chosen) + self._days(chosen)
+        selected = self._select(presentations)
+        clicks = sum(self._tables.click_rows(presentation) for presentation in selected)
+        return (
+            clicks
+            + sum(_Run(self._tables, presentation).fact_count() for presentation in selected)
+            + self._days(selected)
+        )
 
-    def _days(self, chosen: Sequence[Presentation]) -> int:
-        runs = [_Run(self._tables, each) for each in chosen]
+    def _days(self, selected: Sequence[Presentation]) -> int:
+        runs = [_Run(self._tables, presentation) for presentation in selected]
         if not runs:
             return 0
         first = min(run.start + int(run.roster.registered.min(initial=0)) for run in runs)
         return max(run.end for run in runs) - first + 1 + CLOSING_DAYS
 
-    def _chosen(self, presentations: Sequence[Presentation] | None) -> tuple[Presentation, ...]:
+    def _select(self, presentations: Sequence[Presentation] | None) -> tuple[Presentation, ...]:
         if presentations is None:
             return self.presentations
-        for each in presentations:
-            if each not in self.presentations:
-                known = ", ".join(known.course_run for known in self.presentations)
-                raise OuladError(f"presentations: {each.course_run} is not in the folder, found {known}")
+        for presentation in presentations:
+            if presentation not in self.presentations:
+                available = ", ".join(run.course_run for run in self.presentations)
+                raise OuladError(
+                    f"presentations: {presentation.course_run} is not in the folder, found {available}"
+                )
         return tuple(sorted(set(presentations)))
 
 
 def start_day(code: str) -> int:
     """The nominal first day (UTC, since 1970) of a presentation code such as 2014B.
 
-    :raises OuladError: not a year and B or J
+    Raises:
+        OuladError: the code is not a year and B or J.
     """
     if re.fullmatch(r"[12][0-9]{3}[BJ]", code) is None:
         raise OuladError(f"code_presentation: {code!r}, expected a year and B or J, such as 2014B")
@@ -162,7 +161,7 @@ def start_day(code: str) -> int:
 
 
 class _Run:
-    """One presentation: its small tables as columns, and its blocks of messages in order of time."""
+    """One presentation: its small tables as columns, and its blocks of messages in event-time order."""
 
     def __init__(self, tables: OuladTables, presentation: Presentation) -> None:
         self.presentation = presentation
@@ -170,24 +169,30 @@ class _Run:
         self.start = start_day(presentation.code)
         self._tables = tables
         courses = tables.table("courses", presentation)
-        self.length = int(whole(courses, "module_presentation_length", "courses")[0])
+        self.length = int(whole_numbers(courses, "module_presentation_length", "courses")[0])
         self.end = self.start + self.length
-        self.roster = _roster(tables, presentation, self.length)
+        self.roster = read_roster(tables, presentation, self.length)
 
-    def facts(self) -> int:
-        """Messages besides clicks and ticks, at most: calendar, enrolments, ends, submissions."""
-        return 1 + 2 * len(self.roster.student) + len(_submissions(self._tables, self.presentation).day)
+    def fact_count(self) -> int:
+        """An upper bound of the messages besides clicks and ticks."""
+        return 1 + 2 * len(self.roster.student) + len(read_submissions(self._tables, self.presentation).day)
 
     def blocks(self) -> Iterator[Block]:
-        # The calendar stands alone before the merge: heapq.merge reads each part's first block at
+        # The calendar is yielded before the merge: heapq.merge reads the first block of each part at
         # once, and that of the clicks opens files, which can wait until the presentation begins.
         yield self._calendar()
-        parts = (self._enrolled(), self._clicks(), self._submitted(), self._withdrawn(), self._completed())
-        yield from heapq.merge(*parts, key=lambda block: block.at)
+        parts = (
+            self._enrolment_blocks(),
+            self._click_blocks(),
+            self._submission_blocks(),
+            self._withdrawal_blocks(),
+            self._completion_blocks(),
+        )
+        yield from heapq.merge(*parts, key=lambda block: block.timestamp)
 
     def _calendar(self) -> Block:
         first = min(0, int(self.roster.registered.min(initial=0)))
-        at = (self.start + first) * DAY
+        timestamp = (self.start + first) * DAY
         message = {
             "type": "calendar",
             "event_id": f"{self.course_run}/calendar",
@@ -198,105 +203,115 @@ class _Run:
             "deadlines": self._deadlines(),
             "source": "oulad",
         }
-        return Block(at, self.course_run, [broadcast(message, at)])
+        return Block(timestamp, self.course_run, [broadcast(message, timestamp)])
 
     def _deadlines(self) -> list[dict[str, Any]]:
         table = self._tables.table("assessments", self.presentation)
-        ids = whole(table, "id_assessment", "assessments")
+        ids = whole_numbers(table, "id_assessment", "assessments")
         days, weights = numbers(table, "date"), numbers(table, "weight")
-        dated = [place for place in np.lexsort((ids, days)) if np.isfinite(days[place])]
+        dated = [index for index in np.lexsort((ids, days)) if np.isfinite(days[index])]
         return [
             {
-                "assessment": str(ids[place]),
-                "due_at": instant((self.start + int(days[place]) + 1) * DAY),
-                "weight": float(weights[place]) / 100,
+                "assessment": str(ids[index]),
+                "due_at": instant((self.start + int(days[index]) + 1) * DAY),
+                "weight": float(weights[index]) / 100,
             }
-            for place in dated
+            for index in dated
         ]
 
-    def _enrolled(self) -> Iterator[Block]:
-        return self._of_learners("enrolled", "e", self.roster.registered, ENROLLED_AT)
+    def _enrolment_blocks(self) -> Iterator[Block]:
+        return self._fact_blocks("enrolled", "e", self.roster.registered, ENROLLED_AT)
 
-    def _withdrawn(self) -> Iterator[Block]:
-        return self._of_learners("withdrawn", "w", self.roster.withdrawn, WITHDRAWN_AT)
+    def _withdrawal_blocks(self) -> Iterator[Block]:
+        return self._fact_blocks("withdrawn", "w", self.roster.withdrawn, WITHDRAWN_AT)
 
-    def _of_learners(self, kind: str, letter: str, days: Ints, second: int) -> Iterator[Block]:
-        """One fact a learner, on the day given; NEVER is left out."""
-        for day, places in _runs(days, np.argsort(days, kind="stable")):
+    def _fact_blocks(self, kind: str, letter: str, days: Ints, second: int) -> Iterator[Block]:
+        """One fact for each learner on their day of `days` at `second`; NEVER is left out."""
+        for day, indices in _split_by_day(days, np.argsort(days, kind="stable")):
             if day == NEVER:
                 return
-            at = (self.start + day) * DAY + second
-            yield Block(at, self.course_run, self._facts(kind, letter, at, places))
+            timestamp = (self.start + day) * DAY + second
+            yield Block(timestamp, self.course_run, self._fact_messages(kind, letter, timestamp, indices))
 
-    def _completed(self) -> Iterator[Block]:
-        places = np.array(
-            [place for place, result in enumerate(self.roster.result) if result], dtype=np.int64
+    def _completion_blocks(self) -> Iterator[Block]:
+        indices = np.array(
+            [index for index, result in enumerate(self.roster.result) if result], dtype=np.int64
         )
-        at = self.end * DAY + COMPLETED_AT
-        yield Block(at, self.course_run, self._facts("completed", "c", at, places))
+        timestamp = self.end * DAY + COMPLETED_AT
+        yield Block(timestamp, self.course_run, self._fact_messages("completed", "c", timestamp, indices))
 
-    def _facts(self, kind: str, letter: str, at: int, places: Ints) -> Iterator[Published]:
-        moment = instant(at)
-        for place in places.tolist():
-            student = self.roster.student[place]
+    def _fact_messages(
+        self, kind: str, letter: str, timestamp: int, indices: Ints
+    ) -> Iterator[SourceMessage]:
+        occurred_at = instant(timestamp)
+        for index in indices.tolist():
+            student = self.roster.student[index]
             learner = f"oulad-{student}"
             message = {
                 "type": kind,
                 "event_id": f"{self.course_run}/{letter}{student}",
                 "learner": learner,
                 "course_run": self.course_run,
-                "occurred_at": moment,
+                "occurred_at": occurred_at,
                 "source": "oulad",
             }
             if kind == "completed":
-                message["result"] = self.roster.result[place]
-            yield Published(learner, orjson.dumps(message), False, at)
+                message["result"] = self.roster.result[index]
+            yield SourceMessage(learner, orjson.dumps(message), False, timestamp)
 
-    def _submitted(self) -> Iterator[Block]:
-        rows = _submissions(self._tables, self.presentation)
-        kept = (rows.day < self._left(rows.student)) & (rows.day <= self.length)
-        order = np.lexsort((rows.student, rows.assessment, rows.day))
-        for day, places in _runs(rows.day, order[kept[order]]):
-            at = (self.start + day) * DAY + SUBMISSIONS_AT
-            yield Block(at, self.course_run, self._submission_messages(at, rows, places))
+    def _submission_blocks(self) -> Iterator[Block]:
+        submissions = read_submissions(self._tables, self.presentation)
+        in_force = (submissions.day < self._cut_off_days(submissions.student)) & (
+            submissions.day <= self.length
+        )
+        order = np.lexsort((submissions.student, submissions.assessment, submissions.day))
+        for day, indices in _split_by_day(submissions.day, order[in_force[order]]):
+            timestamp = (self.start + day) * DAY + SUBMISSIONS_AT
+            yield Block(
+                timestamp, self.course_run, self._submission_messages(timestamp, submissions, indices)
+            )
 
-    def _submission_messages(self, at: int, rows: "Submissions", places: Ints) -> Iterator[Published]:
-        moment = instant(at)
-        for place in places:
-            learner, assessment = f"oulad-{rows.student[place]}", str(rows.assessment[place])
+    def _submission_messages(
+        self, timestamp: int, submissions: Submissions, indices: Ints
+    ) -> Iterator[SourceMessage]:
+        occurred_at = instant(timestamp)
+        for index in indices:
+            learner, assessment = f"oulad-{submissions.student[index]}", str(submissions.assessment[index])
             message: dict[str, Any] = {
                 "type": "activity",
-                "event_id": f"{self.course_run}/s{assessment}-{rows.student[place]}",
+                "event_id": f"{self.course_run}/s{assessment}-{submissions.student[index]}",
                 "learner": learner,
                 "course_run": self.course_run,
                 "kind": "submission",
-                "occurred_at": moment,
+                "occurred_at": occurred_at,
                 "object": assessment,
                 "source": "oulad",
             }
-            if np.isfinite(rows.score[place]):
-                message["score"] = float(rows.score[place]) / 100
-            yield Published(learner, orjson.dumps(message), False, at)
+            if np.isfinite(submissions.score[index]):
+                message["score"] = float(submissions.score[index]) / 100
+            yield SourceMessage(learner, orjson.dumps(message), False, timestamp)
 
-    def _clicks(self) -> Iterator[Block]:
+    def _click_blocks(self) -> Iterator[Block]:
         kinds = self._kinds()
         for batch in self._tables.clicks(self.presentation):
-            kept = np.flatnonzero(batch.day < self._left(batch.student))
-            # Batches come in the order of their day, so a day's rows lie together.
-            for day, places in _runs(batch.day, kept):
-                at = (self.start + day) * DAY + CLICKS_AT
-                yield Block(at, self.course_run, self._click_messages(at, batch, places, kinds))
+            in_force = np.flatnonzero(batch.day < self._cut_off_days(batch.student))
+            # Batches are ordered by day, so a day's rows are adjacent.
+            for day, indices in _split_by_day(batch.day, in_force):
+                timestamp = (self.start + day) * DAY + CLICKS_AT
+                yield Block(
+                    timestamp, self.course_run, self._click_messages(timestamp, batch, indices, kinds)
+                )
 
     def _click_messages(
-        self, at: int, batch: Clicks, places: Ints, kinds: dict[int, str]
-    ) -> Iterator[Published]:
-        moment = instant(at)
+        self, timestamp: int, batch: Clicks, indices: Ints, kinds: dict[int, str]
+    ) -> Iterator[SourceMessage]:
+        occurred_at = instant(timestamp)
         run, prefix, dumps = self.course_run, f"{self.course_run}/", orjson.dumps
         for row, student, site, count in zip(
-            batch.row[places].tolist(),
-            batch.student[places].tolist(),
-            batch.site[places].tolist(),
-            batch.count[places].tolist(),
+            batch.row[indices].tolist(),
+            batch.student[indices].tolist(),
+            batch.site[indices].tolist(),
+            batch.count[indices].tolist(),
             strict=True,
         ):
             learner = f"oulad-{student}"
@@ -307,91 +322,32 @@ class _Run:
                     "learner": learner,
                     "course_run": run,
                     "kind": kinds.get(site, "other"),
-                    "occurred_at": moment,
+                    "occurred_at": occurred_at,
                     "object": str(site),
                     "count": count,
                     "source": "oulad",
                 }
             )
-            yield Published(learner, value, False, at)
+            yield SourceMessage(learner, value, False, timestamp)
 
     def _kinds(self) -> dict[int, str]:
         table = self._tables.table("vle", self.presentation)
-        sites = whole(table, "id_site", "vle").tolist()
+        sites = whole_numbers(table, "id_site", "vle").tolist()
         types = table["activity_type"].to_pylist()
         return {site: KINDS.get(name, "other") for site, name in zip(sites, types, strict=True)}
 
-    def _left(self, students: Ints) -> Ints:
-        """Day [n] from which each student's events are cut; NEVER for who stayed or is not enrolled."""
-        known = self.roster.student
-        if not len(known):
+    def _cut_off_days(self, students: Ints) -> Ints:
+        """Day [n] from which each student's events are left out; NEVER without withdrawal or enrolment."""
+        enrolled = self.roster.student
+        if not len(enrolled):
             return np.full(len(students), NEVER)
-        place = np.minimum(np.searchsorted(known, students), len(known) - 1)
-        return np.where(known[place] == students, self.roster.left[place], NEVER)
+        index = np.minimum(np.searchsorted(enrolled, students), len(enrolled) - 1)
+        return np.where(enrolled[index] == students, self.roster.cut_off[index], NEVER)
 
 
-class Submissions(NamedTuple):
-    """Work handed in, not carried over; columns [n], days from the start, score 0–100 or NaN."""
-
-    assessment: Ints
-    student: Ints
-    day: Ints
-    score: Floats
-
-
-def _submissions(tables: OuladTables, presentation: Presentation) -> Submissions:
-    mine = whole(tables.table("assessments", presentation), "id_assessment", "assessments")
-    table = tables.table("studentAssessment")
-    assessment = whole(table, "id_assessment", "studentAssessment")
-    kept = np.isin(assessment, mine) & (numbers(table, "is_banked") != 1)
-    table = table.filter(kept)
-    score = numbers(table, "score")
-    bad = np.flatnonzero((score < 0) | (score > 100))
-    if bad.size:
-        raise OuladError(f"studentAssessment.score: {score[bad[0]]}, expected 0 to 100, or missing")
-    return Submissions(
-        assessment[kept],
-        whole(table, "id_student", "studentAssessment"),
-        whole(table, "date_submitted", "studentAssessment"),
-        score,
-    )
-
-
-def _roster(tables: OuladTables, presentation: Presentation, length: int) -> Roster:
-    table = tables.table("studentRegistration", presentation)
-    student = whole(table, "id_student", "studentRegistration")
-    order = np.argsort(student, kind="stable")
-    student = student[order]
-    unregistered = numbers(table, "date_unregistration")[order]
-    registered = numbers(table, "date_registration")[order]
-    registered = np.where(np.isnan(registered), np.fmin(UNKNOWN_REGISTRATION, unregistered), registered)
-    final = _final_results(tables, presentation)
-    results = [final.get(each) for each in student.tolist()]
-    completed = np.array([result in ("Pass", "Distinction") for result in results], dtype=bool)
-    gone = np.array([result == "Withdrawn" for result in results], dtype=bool)
-    left = np.where(np.isnan(unregistered) | completed, NEVER, unregistered).astype(np.int64)
-    withdrawn = np.where(left < NEVER, np.minimum(left, length), np.where(gone, length, NEVER))
-    sent = [
-        RESULTS.get(result or "") if day == NEVER else None
-        for result, day in zip(results, withdrawn.tolist(), strict=True)
-    ]
-    return Roster(student, registered.astype(np.int64), withdrawn, left, sent)
-
-
-def _final_results(tables: OuladTables, presentation: Presentation) -> dict[int, str | None]:
-    table = tables.table("studentInfo", presentation)
-    names = table["final_result"].to_pylist()
-    for name in names:
-        if name not in RESULTS and name not in ("Withdrawn", None):
-            raise OuladError(
-                f"studentInfo.final_result: {name!r}, expected Pass, Distinction, Fail or Withdrawn"
-            )
-    return dict(zip(whole(table, "id_student", "studentInfo").tolist(), names, strict=True))
-
-
-def _runs(days: Ints, places: Ints) -> Iterator[tuple[int, Ints]]:
-    """`places`, which are in the order of their `days`, cut where the day changes."""
-    cuts = np.flatnonzero(np.diff(days[places])) + 1
-    for part in np.split(places, cuts):
+def _split_by_day(days: Ints, indices: Ints) -> Iterator[tuple[int, Ints]]:
+    """`indices`, sorted by their `days`, split where the day changes: (day, indices of that day)."""
+    cuts = np.flatnonzero(np.diff(days[indices])) + 1
+    for part in np.split(indices, cuts):
         if len(part):
             yield int(days[part[0]]), part

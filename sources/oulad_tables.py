@@ -1,11 +1,11 @@
 """Reading the OULAD tables: official CSV files or parquet, a presentation at a time, bounded memory.
 
-Only columns and rows; what they mean as events is said in ``sources.oulad``. The six small tables
-are held whole (a few MB). Clicks are read in batches in the order of their day: files that are in
-that order (parquet as published here is) are read as they lie; else each presentation is sorted once
-into a temporary file. The bound is one batch (16,384 rows, < 1 MB) a presentation while streaming,
-and one presentation (1.2 million rows are ≈ 50 MB) while sorting.
-Measured on seven million rows in 15 presentations: 240 MB in all, from either form.
+Only columns and rows; ``sources.oulad`` turns them into events. The six small tables are held in memory
+(a few MB). Clicks are read in batches ordered by day: files that are in that order (parquet as published
+here is) are read directly; otherwise each presentation is sorted once into a temporary file. Memory is
+bounded by one batch (16,384 rows, < 1 MB) a presentation while streaming, and by one presentation
+(1.2 million rows are ≈ 50 MB) while sorting.
+Measured on seven million rows in 15 presentations: 240 MB in all, from either format.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ from schemas.errors import HomeroomError
 BATCH_ROWS = 16_384
 CSV_BLOCK_BYTES = 1 << 20
 MISSING = ["", "?"]
-"""How the CSV form writes a missing value."""
+"""Missing values in the CSV files."""
 
 TABLES: dict[str, tuple[str, ...]] = {
     "courses": ("code_module", "code_presentation", "module_presentation_length"),
@@ -42,14 +42,14 @@ TABLES: dict[str, tuple[str, ...]] = {
     "studentInfo": ("code_module", "code_presentation", "id_student", "final_result"),
     "studentAssessment": ("id_assessment", "id_student", "date_submitted", "is_banked", "score"),
 }
-"""The columns that are read. Demographics are not: they are used nowhere."""
+"""The columns that are read. The stream uses no demographics, so they are not among them."""
 
 CLICKS = ("id_student", "id_site", "date", "sum_click")
-WORDS = frozenset({"code_module", "code_presentation", "activity_type", "final_result"})
+TEXT_COLUMNS = frozenset({"code_module", "code_presentation", "activity_type", "final_result"})
 
 
 class OuladError(HomeroomError, ValueError):
-    """The folder is not OULAD: names the table and column, what was found and what was expected."""
+    """The folder is not OULAD; the message names table and column, the value and what was expected."""
 
 
 class Presentation(NamedTuple):
@@ -65,7 +65,7 @@ class Presentation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Clicks:
-    """Click rows of one presentation, all columns [n]: days since its start, 1-based row of the file."""
+    """Click rows of one presentation, all columns [n]; days since its start, rows of the file from 1."""
 
     row: np.ndarray[Any, np.dtype[np.int64]]
     student: np.ndarray[Any, np.dtype[np.int64]]
@@ -75,10 +75,14 @@ class Clicks:
 
 
 class OuladTables:
-    """The tables of one folder. Temporary files, where any are needed, go with the object."""
+    """The tables of one folder. Temporary files, where any are needed, are deleted with the object."""
 
     def __init__(self, folder: Path) -> None:
-        """:raises OuladError: the folder or a table is missing; columns are checked when read"""
+        """Locate the tables; columns are checked when a table is read.
+
+        Raises:
+            OuladError: the folder or a table is missing.
+        """
         if not folder.is_dir():
             raise OuladError(f"{folder}: no such folder, expected one with the OULAD tables")
         self.folder = folder
@@ -87,37 +91,38 @@ class OuladTables:
         self._click_form = self._find_clicks()
 
     def table(self, name: str, presentation: Presentation | None = None) -> pa.Table:
-        """The read columns of a small table; only `presentation`'s rows where one is given."""
-        whole = self._tables[name]
+        """The columns of a small table that ``TABLES`` lists; all rows, or those of `presentation`."""
+        table = self._tables[name]
         if presentation is None:
-            return whole
+            return table
         mask = pc.and_(
-            pc.equal(whole["code_module"], presentation.module),
-            pc.equal(whole["code_presentation"], presentation.code),
+            pc.equal(table["code_module"], presentation.module),
+            pc.equal(table["code_presentation"], presentation.code),
         )
-        return whole.filter(mask)
+        return table.filter(mask)
 
     def columns(self, name: str, columns: tuple[str, ...]) -> pa.Table:
-        """Any columns of a small table, as it has them; for audits beside the stream.
+        """Any columns of a small table with their own types, for audits that need more than the stream.
 
-        :raises OuladError: a column is missing
+        Raises:
+            OuladError: a column is missing.
         """
         path = self._path(name)
-        found = (
+        table = (
             pq.read_table(path)
             if path.suffix == ".parquet"
             else pv.read_csv(
                 path, convert_options=pv.ConvertOptions(null_values=MISSING, strings_can_be_null=True)
             )
         )
-        _require(name, found.column_names, columns)
-        return found.select(list(columns))
+        _require(name, table.column_names, columns)
+        return table.select(list(columns))
 
     @cached_property
     def presentations(self) -> tuple[Presentation, ...]:
-        """Those that ``courses`` lists and that have clicks, in alphabetical order.
+        """The presentations of ``courses`` that have clicks, in alphabetical order.
 
-        With unpartitioned clicks the first look reads them all once, to split them.
+        The first access reads all clicks once, to split them, where they are not partitioned.
         """
         courses = self.table("courses")
         listed = zip(
@@ -126,11 +131,11 @@ class OuladTables:
         return tuple(sorted({Presentation(*pair) for pair in listed} & set(self._click_files)))
 
     def click_rows(self, presentation: Presentation) -> int:
-        """Rows of clicks, from the files' own counts."""
+        """The number of click rows, from the files' metadata."""
         return sum(pq.ParquetFile(path).metadata.num_rows for path in self._click_files[presentation])
 
     def clicks(self, presentation: Presentation) -> Iterator[Clicks]:
-        """Click rows in batches, in the order of their day, within a day in the order of the file."""
+        """Click rows in batches, ordered by day and within a day as in the file."""
         files = self._click_files[presentation]
         if not _in_order(files):
             files = [self._sorted_file(presentation, files)]
@@ -172,7 +177,7 @@ class OuladTables:
     @cached_property
     def _click_files(self) -> dict[Presentation, list[Path]]:
         if self._click_form.is_dir():
-            return _partitions(self._click_form)
+            return _partition_files(self._click_form)
         return self._split(_unsplit_batches(self._click_form))
 
     @cached_property
@@ -180,7 +185,7 @@ class OuladTables:
         return TemporaryDirectory(prefix="oulad-")
 
     def _split(self, batches: Iterable[pa.RecordBatch]) -> dict[Presentation, list[Path]]:
-        """One pass over all clicks: a file for each presentation, rows in the order they came."""
+        """One pass over all clicks: a file for each presentation, its rows in their original order."""
         writers: dict[Presentation, pq.ParquetWriter] = {}
         files: dict[Presentation, list[Path]] = {}
         try:
@@ -198,7 +203,7 @@ class OuladTables:
 
     def _sorted_file(self, presentation: Presentation, files: list[Path]) -> Path:
         table = pa.concat_tables(pq.read_table(path, partitioning=None) for path in files)
-        # The row's number is part of the event's id, so it is that of the file as it came.
+        # The row's number is part of the event's id, so it is the number in the original file.
         table = table.append_column("row", pa.array(np.arange(1, table.num_rows + 1)))
         order = np.argsort(table["date"].to_numpy(), kind="stable")
         path = Path(self._scratch.name) / f"{presentation.module}-{presentation.code}-sorted.parquet"
@@ -207,35 +212,38 @@ class OuladTables:
 
 
 def numbers(table: pa.Table, column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """A column [rows] as doubles, NaN where missing."""
+    """A column [rows] as float64, NaN where missing."""
     return np.asarray(table[column].to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def whole(table: pa.Table | pa.RecordBatch, column: str, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """A column [rows] of whole numbers, stored as doubles as they are.
+def whole_numbers(
+    table: pa.Table | pa.RecordBatch, column: str, name: str
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """A column [rows] of whole numbers as int64; the tables store them as floats.
 
-    :raises OuladError: a value is missing or not whole
+    Raises:
+        OuladError: a value is missing or not whole.
     """
     values = np.asarray(table[column].to_numpy(zero_copy_only=False), dtype=np.float64)
-    bad = np.flatnonzero(~(values == np.floor(values)))  # NaN equals nothing, so it is bad too
-    if bad.size:
-        found = "missing" if np.isnan(values[bad[0]]) else repr(float(values[bad[0]]))
-        raise OuladError(f"{name}.{column}: {found} in row {bad[0] + 1}, expected a whole number")
+    wrong = np.flatnonzero(~(values == np.floor(values)))  # NaN equals nothing, so it is bad too
+    if wrong.size:
+        shown = "missing" if np.isnan(values[wrong[0]]) else repr(float(values[wrong[0]]))
+        raise OuladError(f"{name}.{column}: {shown} in row {wrong[0] + 1}, expected a whole number")
     return values.astype(np.int64)
 
 
 def _schema(columns: Iterable[str]) -> pa.Schema:
-    return pa.schema([(name, pa.string() if name in WORDS else pa.float64()) for name in columns])
+    return pa.schema([(name, pa.string() if name in TEXT_COLUMNS else pa.float64()) for name in columns])
 
 
-def _require(name: str, found: Iterable[str], columns: Iterable[str]) -> None:
+def _require(name: str, present: Iterable[str], columns: Iterable[str]) -> None:
     for column in columns:
-        if column not in found:
-            raise OuladError(f"{name}: column {column} is missing, found {', '.join(found)}")
+        if column not in present:
+            raise OuladError(f"{name}: column {column} is missing, found {', '.join(present)}")
 
 
 def _csv_batches(path: Path, name: str, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-    """Only one block of the file is in memory at a time."""
+    """The file's batches; only one block of it is in memory at a time."""
     schema = _schema(columns)
     with path.open(encoding="utf-8-sig") as lines:
         _require(name, [word.strip().strip('"') for word in lines.readline().split(",")], columns)
@@ -275,15 +283,15 @@ def _by_presentation(table: pa.Table) -> Iterator[tuple[Presentation, pa.Table]]
         yield presentation, table.filter(mask).select(list(CLICKS))
 
 
-def _partitions(folder: Path) -> dict[Presentation, list[Path]]:
-    found: dict[Presentation, list[Path]] = {}
+def _partition_files(folder: Path) -> dict[Presentation, list[Path]]:
+    files: dict[Presentation, list[Path]] = {}
     for path in sorted(folder.glob("code_module=*/code_presentation=*/*.parquet")):
         module, code = (part.partition("=")[2] for part in path.parts[-3:-1])
         _require(f"studentVle {module}/{code}", pq.read_schema(path).names, CLICKS)
-        found.setdefault(Presentation(module, code), []).append(path)
-    if not found:
+        files.setdefault(Presentation(module, code), []).append(path)
+    if not files:
         raise OuladError(f"{folder}: no parquet files in code_module=…/code_presentation=…/, expected some")
-    return found
+    return files
 
 
 def _batches(files: Iterable[Path]) -> Iterator[pa.RecordBatch]:
@@ -297,7 +305,7 @@ def _in_order(files: Iterable[Path]) -> bool:
     latest = -np.inf
     for path in files:
         for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS, use_threads=False, columns=["date"]):
-            days = whole(batch, "date", "studentVle")
+            days = whole_numbers(batch, "date", "studentVle")
             if len(days) and (days[0] < latest or (np.diff(days) < 0).any()):
                 return False
             latest = float(days[-1]) if len(days) else latest
@@ -306,15 +314,15 @@ def _in_order(files: Iterable[Path]) -> bool:
 
 def _click_columns(batch: pa.RecordBatch, first: int) -> Clicks:
     row = (
-        whole(batch, "row", "studentVle")
+        whole_numbers(batch, "row", "studentVle")
         if "row" in batch.schema.names
         else np.arange(first, first + batch.num_rows, dtype=np.int64)
     )
-    student, site, day, count = (whole(batch, column, "studentVle") for column in CLICKS)
-    bad = np.flatnonzero((count < 1) | (count > 100_000))
-    if bad.size:
+    student, site, day, count = (whole_numbers(batch, column, "studentVle") for column in CLICKS)
+    out_of_range = np.flatnonzero((count < 1) | (count > 100_000))
+    if out_of_range.size:
         raise OuladError(
-            f"studentVle.sum_click: {count[bad[0]]} in row {row[bad[0]]} of its presentation, "
-            "expected 1 to 100,000"
+            f"studentVle.sum_click: {count[out_of_range[0]]} in row {row[out_of_range[0]]} "
+            "of its presentation, expected 1 to 100,000"
         )
     return Clicks(row, student, site, day, count)

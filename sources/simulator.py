@@ -1,12 +1,12 @@
 """The learner simulator: seeded terms with hidden truth, resembling OULAD, of any number of learners.
 
-Every learner has a latent engagement that wanders, recovers or ebbs away, habits (hours, kinds,
-diligence, ability) and a fate that the stream reveals only when it happens: to pass, with distinction
-or not, to fail, often in silence, or to withdraw. ``python -m sources.simulator --marginals`` prints
-how much it resembles OULAD; ``sources.simulation`` has the parts.
+Every learner has a latent engagement that wanders, recovers or declines, habits (hours, kinds, diligence,
+ability) and an outcome that the stream reveals only when it happens: a pass, with distinction or not, a
+fail, often after a silence, or a withdrawal. ``python -m sources.simulator --marginals`` compares it with
+OULAD; ``sources.simulation`` has the parts.
 
-Not a model of people. Nudges change nothing in :func:`stream`; :class:`AnsweringTerm` is the same term of
-learners who answer to them, by responses that are drawn and hidden like the fates.
+Not a model of people. In :func:`stream` nudges change nothing; :class:`RespondingTerm` is the same term
+with learners who respond to them, by responses that are drawn and hidden like the outcomes.
 """
 
 import argparse
@@ -20,15 +20,15 @@ import numpy as np
 
 from sources.simulation import engagement, marginals, messages
 from sources.simulation.cohort import FAIL, NEVER, OUTCOMES, Bools, Cohort, Ints, draw
-from sources.simulation.plan import FIRST_DAY, Draws, Run, SimulationPlan
+from sources.simulation.plan import FIRST_DAY, Run, RunGenerators, SimulationPlan
 from sources.simulation.responses import ResponsePlan
 from sources.simulation.sessions import KINDS
 from sources.simulation.world import World
-from sources.stream import CLOSING_DAYS, DAY, Published, with_ticks
+from sources.stream import CLOSING_DAYS, DAY, SourceMessage, with_ticks
 
 __all__ = [
     "NO_EXIT",
-    "AnsweringTerm",
+    "RespondingTerm",
     "ResponsePlan",
     "Run",
     "SimulationPlan",
@@ -40,87 +40,93 @@ __all__ = [
 
 NO_EXIT = -1
 EVENTS_A_LEARNER_DAY = {"sessions": 1.55, "clicks": 8.5}
-"""In the first days of a run, found by counting; only for progress bars."""
+"""Measured rate in the first days of a run; only for progress bars."""
 FADING = 0.43
-"""How the events of a run become fewer: a share x of it has x − FADING × x² of the first days' rate."""
+"""Decline of the rate: a share x of a run has x − FADING × x² times the events of the initial rate."""
 SILENCE = 28
-"""Days without activity at the end, from which a fail counts as silent and has an exit."""
+"""Days without activity before the end from which on a fail is silent and has an exit day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the stream hides, a row an enrolment, in the order of the plan's runs; columns [n]."""
+    """What the stream hides: one row for each enrolment, in the order of the plan's runs; columns [n]."""
 
     learner: list[str]
     course_run: list[str]
     outcome: list[str]
     """pass, distinction, fail or withdrawn."""
     lost: Bools
-    """Failed or withdrawn: what the risk is of."""
+    """Failed or withdrawn: the label that risk estimates predict."""
     exit_day: Ints
     """Event day (UTC, since 1970) of the withdrawal; for a fail without activity in the last four weeks
-    the day after the last one; else NO_EXIT."""
+    the day after the last activity; else NO_EXIT."""
     never_started: Bools
-    """Not active on a single day."""
+    """Not active on any day."""
 
 
-def stream(plan: SimulationPlan, ticks: bool = True) -> Iterator[Published]:
-    """Messages of all runs in event-time order, with clock ticks; up to `plan.until` where set.
+def stream(plan: SimulationPlan, ticks: bool = True) -> Iterator[SourceMessage]:
+    """Messages of all runs in event-time order, with clock ticks; up to `plan.until` where it is set.
 
-    Holds one day of each run in memory. The same plan gives the same messages.
+    Holds one day of each run in memory. Equal plans give equal messages.
     """
     runs = [
-        messages.of_run(run, *_hidden(plan, run), plan.detail == "clicks", plan.trackers) for run in plan.runs
+        messages.of_run(run, *_hidden_state(plan, run), plan.detail == "clicks", plan.trackers)
+        for run in plan.runs
     ]
     return _merged(plan, runs, ticks)
 
 
-class AnsweringTerm:
-    """The same term, of learners who answer to nudges as their hidden responses have it.
+class RespondingTerm:
+    """The same term, with learners who respond to nudges according to their hidden responses.
 
-    Read :meth:`stream` and call :meth:`nudge` in turns: a nudge acts from the first day on whose messages
-    have not been made yet, the one after that of the newest message. Without nudges the stream is that of
-    the plan, byte for byte.
+    Alternate between reading :meth:`stream` and calling :meth:`nudge`: a nudge takes effect on the day
+    after that of the newest message read. Without nudges the stream equals that of the plan, byte for byte.
     """
 
     def __init__(self, plan: SimulationPlan, responses: ResponsePlan) -> None:
         self.plan = plan
         self.worlds = {run.course_run: World(run, plan.seed, responses) for run in plan.runs}
-        self._places = {
-            (learner, run.course_run): place
+        self._indices = {
+            (learner, run.course_run): index
             for run in plan.runs
-            for place, learner in enumerate(messages.learner_ids(run))
+            for index, learner in enumerate(messages.learner_ids(run))
         }
 
-    def stream(self, ticks: bool = True) -> Iterator[Published]:
-        """As :func:`stream`; to be read once."""
+    def stream(self, ticks: bool = True) -> Iterator[SourceMessage]:
+        """As :func:`stream`; can be read once only."""
         plan, clicks = self.plan, self.plan.detail == "clicks"
         runs = [
-            messages.of_run(one.run, one.cohort, one.draws, clicks, plan.trackers, one.days())
-            for one in self.worlds.values()
+            messages.of_run(world.run, world.cohort, world.draws, clicks, plan.trackers, world.days())
+            for world in self.worlds.values()
         ]
         return _merged(plan, runs, ticks)
 
     def nudge(self, learner: str, course_run: str, variant: int) -> None:
-        """A nudge reaches a learner; raises ``KeyError`` for an enrolment that the plan does not have."""
-        place = self._places[learner, course_run]
-        self.worlds[course_run].nudge(np.array([place]), np.array([variant]))
+        """Send a nudge of a variant to a learner.
+
+        Raises:
+            KeyError: the plan has no such enrolment.
+        """
+        index = self._indices[learner, course_run]
+        self.worlds[course_run].nudge(np.array([index]), np.array([variant]))
 
 
-def _merged(plan: SimulationPlan, runs: list[Iterator[Published]], ticks: bool) -> Iterator[Published]:
+def _merged(
+    plan: SimulationPlan, runs: list[Iterator[SourceMessage]], ticks: bool
+) -> Iterator[SourceMessage]:
     merged = heapq.merge(*runs, key=lambda message: message.occurred_at)
     cut = _before(merged, plan.until) if plan.until is not None else merged
     return with_ticks(cut, messages.SOURCE) if ticks else cut
 
 
 def truth(plan: SimulationPlan) -> Truth:
-    """Every enrolment's fate, what happens after `plan.until` included: a look into the future."""
+    """Every enrolment's outcome, including what happens after `plan.until`."""
     fates = [_fate(plan, run) for run in plan.runs]
     outcome = np.concatenate([fate.outcome for fate in fates])
     return Truth(
         learner=[learner for run in plan.runs for learner in messages.learner_ids(run)],
         course_run=[run.course_run for run in plan.runs for _ in range(run.learners)],
-        outcome=[OUTCOMES[place] for place in outcome],
+        outcome=[OUTCOMES[code] for code in outcome],
         lost=outcome >= FAIL,
         exit_day=np.concatenate([fate.exit_day for fate in fates]),
         never_started=np.concatenate([fate.never_started for fate in fates]),
@@ -128,7 +134,7 @@ def truth(plan: SimulationPlan) -> Truth:
 
 
 def total(plan: SimulationPlan) -> int:
-    """About how many messages the stream has, within a tenth, for a progress bar."""
+    """The approximate number of the stream's messages, within a tenth, for a progress bar."""
     rate = EVENTS_A_LEARNER_DAY[plan.detail]
     until = plan.until if plan.until is not None else NEVER
     messages_of = 0.0
@@ -149,7 +155,7 @@ class _Fate(NamedTuple):
 
 
 def _fate(plan: SimulationPlan, run: Run) -> _Fate:
-    cohort, draws = _hidden(plan, run)
+    cohort, draws = _hidden_state(plan, run)
     last = np.full(run.learners, -NEVER)
     for today in engagement.days(run, cohort, draws):
         last[today.active] = today.day
@@ -159,12 +165,12 @@ def _fate(plan: SimulationPlan, run: Run) -> _Fate:
     return _Fate(cohort.outcome, np.where(exits < NEVER, run.starts_on + exits, NO_EXIT), never)
 
 
-def _hidden(plan: SimulationPlan, run: Run) -> tuple[Cohort, Draws]:
-    draws = Draws(plan.seed, run)
+def _hidden_state(plan: SimulationPlan, run: Run) -> tuple[Cohort, RunGenerators]:
+    draws = RunGenerators(plan.seed, run)
     return draw(run, draws, len(KINDS), plan.shift_of(run)), draws
 
 
-def _before(merged: Iterator[Published], until: int) -> Iterator[Published]:
+def _before(merged: Iterator[SourceMessage], until: int) -> Iterator[SourceMessage]:
     for message in merged:
         if message.occurred_at >= until * DAY:
             return
@@ -179,19 +185,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--detail", choices=("sessions", "clicks"), default="sessions")
     parser.add_argument("--marginals", action="store_true", help="print simulated figures beside OULAD's")
-    chosen = parser.parse_args()
-    if chosen.marginals:
+    options = parser.parse_args()
+    if options.marginals:
         run = Run(
             "course-a",
             "like-oulad",
             int(datetime(2026, 2, 2, tzinfo=UTC).timestamp()) // DAY,
             34,
-            chosen.learners,
+            options.learners,
         )
-        plan = SimulationPlan((run,), chosen.seed, chosen.detail)
+        plan = SimulationPlan((run,), options.seed, options.detail)
         print(marginals.table(marginals.measure(stream(plan, ticks=False), run)))
         return
-    for message in stream(SimulationPlan.term(chosen.learners, seed=chosen.seed, detail=chosen.detail)):
+    for message in stream(SimulationPlan.term(options.learners, seed=options.seed, detail=options.detail)):
         print(message.value.decode())
 
 

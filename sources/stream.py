@@ -1,7 +1,7 @@
-"""What a source hands on: published messages in event-time order, with clock ticks and pacing.
+"""What a source yields: messages of the events topic in event-time order, with clock ticks and pacing.
 
-A source is an iterable of :class:`Published`. It knows the contract, and nothing of brokers: who
-sends it decides where a key goes and how often to retry.
+A source is an iterable of :class:`SourceMessage`. It knows the contract and nothing of brokers: the
+publisher decides about partitions and retries.
 """
 
 import time
@@ -20,11 +20,11 @@ CLOSING_DAYS = 3
 """Ticks after the last event's day: with up to 24 h of lateness, the last day still closes."""
 
 
-class Published(NamedTuple):
-    """One message as it goes to the broker. Bytes and a place in time, nothing more."""
+class SourceMessage(NamedTuple):
+    """One message of the events topic, serialized, with its key and its event time."""
 
     key: str | None
-    """The learner, whose order Kafka keeps; None for what is sent to every partition."""
+    """The learner, so that Kafka keeps each learner's order; None for a broadcast."""
     value: bytes
     """JSON of a message of the events topic."""
     broadcast: bool
@@ -33,45 +33,47 @@ class Published(NamedTuple):
     """Epoch seconds, UTC, the same instant as in `value`."""
 
 
-def instant(at: int) -> str:
-    """RFC 3339 of epoch seconds: ``2014-02-01T12:00:00Z``. Slow; sources keep one per day or block."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def instant(epoch_s: int) -> str:
+    """Epoch seconds as RFC 3339: ``2014-02-01T12:00:00Z``. Slow, so sources format once a day or block."""
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def keyed(message: dict[str, Any], at: int) -> Published:
-    """A learner's message, keyed by its `learner`; `occurred_at` is written here, from `at`."""
-    message["occurred_at"] = instant(at)
-    return Published(message["learner"], orjson.dumps(message), False, at)
+def keyed(message: dict[str, Any], epoch_s: int) -> SourceMessage:
+    """A learner's message, keyed by its `learner`; sets its `occurred_at` to `epoch_s`."""
+    message["occurred_at"] = instant(epoch_s)
+    return SourceMessage(message["learner"], orjson.dumps(message), False, epoch_s)
 
 
-def broadcast(message: dict[str, Any], at: int) -> Published:
-    """A message for everybody, such as a calendar; `occurred_at` is written here, from `at`."""
-    message["occurred_at"] = instant(at)
-    return Published(None, orjson.dumps(message), True, at)
+def broadcast(message: dict[str, Any], epoch_s: int) -> SourceMessage:
+    """A message for every partition, such as a calendar; sets its `occurred_at` to `epoch_s`."""
+    message["occurred_at"] = instant(epoch_s)
+    return SourceMessage(None, orjson.dumps(message), True, epoch_s)
 
 
-def tick(day: int, source: str) -> Published:
+def tick(day: int, source: str) -> SourceMessage:
     """The clock tick at the start of `day`: everything before it has been sent."""
     return broadcast({"type": "tick", "source": source}, day * DAY)
 
 
-def with_ticks(stream: Iterable[Published], source: str) -> Iterator[Published]:
-    """`stream` with a tick before the first event of each day, silent days and the end included.
+def with_ticks(stream: Iterable[SourceMessage], source: str) -> Iterator[SourceMessage]:
+    """`stream` with a tick before the first event of each day, and for days without events and the end.
 
-    The stream must be in event-time order: a tick promises that nothing before it will follow.
-    :raises ValueError: an event lies before a tick that was already given
+    The stream must be in event-time order: a tick promises that no earlier event follows.
+
+    Raises:
+        ValueError: an event is earlier than a tick that was already yielded.
     """
     midnight = tomorrow = 0
     for message in stream:
-        at = message.occurred_at
-        if at >= tomorrow:
-            today = at // DAY
+        occurred_at = message.occurred_at
+        if occurred_at >= tomorrow:
+            today = occurred_at // DAY
             for day in range(tomorrow // DAY if tomorrow else today, today + 1):
                 yield tick(day, source)
             midnight, tomorrow = today * DAY, (today + 1) * DAY
-        elif at < midnight:
+        elif occurred_at < midnight:
             raise ValueError(
-                f"occurred_at: {instant(at)} follows the tick of {instant(midnight)}, "
+                f"occurred_at: {instant(occurred_at)} follows the tick of {instant(midnight)}, "
                 "expected events in order of time"
             )
         yield message
@@ -81,16 +83,17 @@ def with_ticks(stream: Iterable[Published], source: str) -> Iterator[Published]:
 
 
 def paced(
-    stream: Iterable[Published],
+    stream: Iterable[SourceMessage],
     speed_up: float | None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Published]:
-    """`stream` at `speed_up` seconds of event time a second; None is as fast as it is read.
+) -> Iterator[SourceMessage]:
+    """`stream` at `speed_up` seconds of event time per second; None does not wait at all.
 
-    Where the reader is slower than the pace, at most a second is caught up: no bursts after a stall.
+    A reader that is slower than the pace catches up by one second at most: no bursts after a stall.
 
-    :raises ValueError: `speed_up` is not positive
+    Raises:
+        ValueError: `speed_up` is not positive.
     """
     if speed_up is None:
         yield from stream
@@ -99,12 +102,12 @@ def paced(
         raise ValueError(f"speed_up: {speed_up!r}, expected a number above 0, or None")
     latest, due = None, 0.0
     for message in stream:
-        at = message.occurred_at
+        occurred_at = message.occurred_at
         if latest is None:
-            latest, due = at, clock()
-        elif at > latest:
-            due = max(due + (at - latest) / speed_up, clock() - 1.0)
-            latest = at
+            latest, due = occurred_at, clock()
+        elif occurred_at > latest:
+            due = max(due + (occurred_at - latest) / speed_up, clock() - 1.0)
+            latest = occurred_at
             if (wait := due - clock()) > 0:
                 sleep(wait)
         yield message

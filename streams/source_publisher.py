@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from schemas.topics import EVENTS
-from sources.stream import Published
+from sources.stream import SourceMessage
 from streams.publisher import Publisher
 from streams.settings import Settings
 
@@ -21,7 +21,7 @@ class Sent:
 
 
 def publish(
-    stream: Iterable[Published],
+    stream: Iterable[SourceMessage],
     settings: Settings,
     progress: Callable[[Sent], None] = lambda _: None,
 ) -> Sent:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from local.brokers import ApacheKafka, BrokerUnavailableError, EmbeddedBroker, answers, free_port
+from local.brokers import ApacheKafka, BrokerUnavailableError, EmbeddedBroker, free_port, is_up
 from tests.required import is_required
 
 CONTAINER_IMAGE = "apache/kafka:4.4.0"
@@ -42,7 +42,7 @@ def chosen() -> Iterator[TestBroker]:
     """
     named = os.environ.get("HOMEROOM_TEST_BROKER")
     if named:
-        if not answers(named):
+        if not is_up(named):
             raise BrokerUnavailableError(f"HOMEROOM_TEST_BROKER={named} does not answer")
         yield TestBroker(named, True, f"the broker of HOMEROOM_TEST_BROKER, {named}, taken for Apache Kafka")
     elif _docker_answers():
@@ -92,7 +92,7 @@ def _container() -> Iterator[str]:
     with DockerContainer(CONTAINER_IMAGE).with_bind_ports(9092, port).with_envs(**_one_broker(port)):
         address = f"127.0.0.1:{port}"
         deadline = time.monotonic() + 120
-        while not answers(address):
+        while not is_up(address):
             if time.monotonic() > deadline:
                 raise BrokerUnavailableError(f"{CONTAINER_IMAGE} did not answer in two minutes")
             time.sleep(0.5)

@@ -26,17 +26,17 @@ def main(task: dict[str, Any]) -> None:
         **settings,
     )
     counts = app.Table("counts", default=int, partitions=task["partitions"])
-    started, done = 0.0, 0
+    started, counted = 0.0, 0
 
     async def count(stream: Any) -> None:
-        nonlocal started, done
+        nonlocal started, counted
         async for event in stream:
             started = started or time.perf_counter()
             if "learner" in event:
                 counts[event["learner"]] += 1
-            done += 1
-            if done == task["records"]:
-                print(json.dumps({"records": done, "seconds": time.perf_counter() - started}), flush=True)
+            counted += 1
+            if counted == task["records"]:
+                print(json.dumps({"records": counted, "seconds": time.perf_counter() - started}), flush=True)
 
     app.agent(app.topic(task["topic"], value_serializer="json", partitions=task["partitions"]))(count)
     logging.basicConfig(level="WARNING", stream=sys.stderr)

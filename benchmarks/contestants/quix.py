@@ -1,7 +1,7 @@
 """Quix Streams counts one tumbling window of a day a learner, with its changelog.
 
-Imports nothing of homeroom: it runs in an environment of its own, since Quix Streams asks for an older
-confluent-kafka. Records without a key are parsed and left out, as it cannot keep state for them.
+Imports nothing of homeroom: it runs in an environment of its own, as Quix Streams needs an older
+confluent-kafka. Records without a key are parsed and filtered out, as they can have no state.
 """
 
 import json

@@ -1,13 +1,13 @@
-"""Campaigns that wait for an instructor's yes: the arms are those that were drawn, whatever was answered.
+"""Campaigns that need an instructor's approval: arms are compared as drawn, whatever the answer.
 
-The instructor sees more than chance does: who is to stop mostly gets a *no* or no answer. So those with
-a *yes* would have done better without any nudge, and comparing them with the holdout finds an effect where
-there is none. Compared as they were drawn (*intention to treat*) it finds what proposing does, refusals
-included, which is also what an instructor's campaign is worth.
+The instructor knows more than the random draw: learners who are going to stop mostly get a *no* or no answer.
+So approved learners would have done better without a nudge, too, and comparing them with the holdout shows an
+effect where there is none. Comparing the arms as drawn (*intention to treat*) measures the effect of
+proposing, refusals included, which is also what an instructor's campaign is worth.
 
 First decisions and answers go through the product: :func:`nudges.decisions.decide` and ``apply_message``, and
-:func:`nudges.experiments.exposure.exposure_of` says who is compared. Beside its arms stand those without the
-unanswered and declined, the error that this is to guard against.
+:func:`nudges.experiments.exposure.exposure_of` determines who is compared. The biased comparison, without
+unanswered and declined proposals, is shown beside it.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.experiments.intervals import HOLDOUT, LEARNERS, POPULATION, Counts, plans
-from benchmarks.experiments.trials import RUN_NAME, Policy, Trial, live, nobody, world
+from benchmarks.experiments.trials import RUN_NAME, Policy, Trial, new_world, nobody, run_trial
 from nudges.decisions import decide
 from nudges.experiments.effects import Arm, fixed
 from nudges.experiments.exposure import Exposure, exposure_of
@@ -36,31 +36,31 @@ DAY_S = 86_400
 NOON_S = 12 * 3600
 
 YES, UNANSWERED = (0.9, 0.25), (0.05, 0.35)
-"""Shares of the proposals for a learner who is to stay, and for one who is to stop; the rest is a *no*."""
+"""Shares of the proposals for a learner who is going to stay, and for one who is not; the rest is a *no*."""
 
 
-def answers(lived: World, seed: int) -> tuple[Bools, Bools]:
-    """What the instructor would answer for each learner today: (yes, no) bool [n]; neither is no answer."""
-    draw = np.random.default_rng([seed, lived.today, 7]).random(lived.run.learners)
-    stops = (lived.cohort.stops < NEVER).astype(np.int64)
-    yes = draw < np.array(YES)[stops]
-    return yes, ~yes & (draw >= np.array(YES)[stops] + np.array(UNANSWERED)[stops])
+def instructor_answers(world: World, seed: int) -> tuple[Bools, Bools]:
+    """The instructor's answers for each learner today: (yes, no), bool [n]; neither means no answer."""
+    draws = np.random.default_rng([seed, world.today, 7]).random(world.run.learners)
+    stops = (world.cohort.stops < NEVER).astype(np.int64)
+    yes = draws < np.array(YES)[stops]
+    return yes, ~yes & (draws >= np.array(YES)[stops] + np.array(UNANSWERED)[stops])
 
 
 def everybody(seed: int) -> Policy:
-    """Proposed for all that are due, with the instructor's answers; what the truth is read off."""
+    """A policy that proposes for all that are due, with the instructor's answers; it gives the truth."""
 
-    def policy(lived: World, due: Ints) -> tuple[Ints, Ints]:
-        yes, _ = answers(lived, seed)
-        who = due[yes[due]]
-        return who, np.zeros(len(who), np.int64)
+    def policy(world: World, due: Ints) -> tuple[Ints, Ints]:
+        yes, _ = instructor_answers(world, seed)
+        nudged = due[yes[due]]
+        return nudged, np.zeros(len(nudged), np.int64)
 
     return policy
 
 
 @dataclass
-class Asking:
-    """The campaign as the product runs it, with its ledger. Called as a trial's policy."""
+class ApprovalCampaign:
+    """The campaign as the product runs it, with its exposures; a trial's policy."""
 
     key: str
     seed: int
@@ -77,38 +77,42 @@ class Asking:
             holdout_key=self.key,
         )
 
-    def __call__(self, lived: World, due: Ints) -> tuple[Ints, Ints]:
-        yes, no = answers(lived, self.seed)
-        for one in due.tolist():
-            if one not in self.exposures:
-                self._first(one, lived, "approved" if yes[one] else "declined" if no[one] else None)
-        proposed = np.array([self.exposures[one].arm == "nudged" for one in due.tolist()], bool)
-        who = due[proposed & yes[due]]
-        return who, np.zeros(len(who), np.int64)
+    def __call__(self, world: World, due: Ints) -> tuple[Ints, Ints]:
+        yes, no = instructor_answers(world, self.seed)
+        for learner in due.tolist():
+            if learner not in self.exposures:
+                self._decide_first(
+                    learner, world, "approved" if yes[learner] else "declined" if no[learner] else None
+                )
+        proposed = np.array([self.exposures[learner].arm == "nudged" for learner in due.tolist()], bool)
+        nudged = due[proposed & yes[due]]
+        return nudged, np.zeros(len(nudged), np.int64)
 
-    def _first(self, learner: int, lived: World, answer: str | None) -> None:
-        at = (lived.run.starts_on + lived.today) * DAY_S + NOON_S
-        done = decide(_change(learner, at), Learner(), self.rules, at)
-        rows = list(done.decisions)
+    def _decide_first(self, learner: int, world: World, answer: str | None) -> None:
+        timestamp = (world.run.starts_on + world.today) * DAY_S + NOON_S
+        result = decide(_change(learner, timestamp), Learner(), self.rules, timestamp)
+        rows = list(result.decisions)
         if answer is not None:
-            done = apply_message(_said(learner, at, answer, rows[-1]), done.learner, self.rules, at)
-            rows += done.decisions
-        if any(isinstance(message, Nudge) for message in done.messages):
+            result = apply_message(
+                _feedback(learner, timestamp, answer, rows[-1]), result.learner, self.rules, timestamp
+            )
+            rows += result.decisions
+        if any(isinstance(message, Nudge) for message in result.messages):
             self.sent.add(learner)
-        found: list[Exposure] = []
+        exposures: list[Exposure] = []
         for row in rows:
-            exposure = exposure_of(row, found)
-            found += [] if exposure is None else [exposure]
-        (self.exposures[learner],) = found
+            exposure = exposure_of(row, exposures)
+            exposures += [] if exposure is None else [exposure]
+        (self.exposures[learner],) = exposures
 
 
-def _change(learner: int, at: int) -> RiskChange:
+def _change(learner: int, timestamp: int) -> RiskChange:
     return RiskChange(
-        risk_change_id=f"{learner}/{at}",
+        risk_change_id=f"{learner}/{timestamp}",
         learner=str(learner),
         course_run=RUN_NAME,
-        occurred_at=datetime.fromtimestamp(at, UTC),
-        day=at // DAY_S,
+        occurred_at=datetime.fromtimestamp(timestamp, UTC),
+        day=timestamp // DAY_S,
         previous_level="low",
         level="high",
         probability=0.9,
@@ -121,61 +125,71 @@ def _change(learner: int, at: int) -> RiskChange:
     )
 
 
-def _said(learner: int, at: int, answer: str, row: NudgeDecision) -> dict[str, Any]:
+def _feedback(learner: int, timestamp: int, answer: str, row: NudgeDecision) -> dict[str, Any]:
     return {
         "type": "feedback",
         "kind": answer,
         "nudge_id": row.nudge_id,
         "learner": str(learner),
         "event_id": f"{learner}/{answer}",
-        "occurred_at": datetime.fromtimestamp(at + 3600, UTC),
+        "occurred_at": datetime.fromtimestamp(timestamp + 3600, UTC),
     }
 
 
 @dataclass(slots=True)
-class Found:
-    """What both comparisons found over many trials of one outcome."""
+class Comparison:
+    """Counts of both comparisons over many trials of one outcome."""
 
     drawn: Counts = field(default_factory=Counts)
     answered: Counts = field(default_factory=Counts)
-    """Without those to whom nothing was sent."""
+    """Without those to whom nothing was sent: biased."""
 
 
-def coverage(worlds: int, seed: int = 1) -> dict[OutcomeName, Found]:
-    """Worlds whose nudges do something, against the truth: what proposing to everybody does."""
-    found = {name: Found() for name in OUTCOMES}
+def coverage(worlds: int, seed: int = 1) -> dict[OutcomeName, Comparison]:
+    """Worlds with effects of nudges, against the true effect of proposing to everybody."""
+    comparisons = {name: Comparison() for name in OUTCOMES}
     for number, plan in enumerate(plans(worlds, seed)):
         base = 2 * number + 3_000_000 * seed
-        asked = live(world(POPULATION, base, plan), everybody(base))
-        alone = live(world(POPULATION, base, plan), nobody)
-        truth = {name: float(asked.outcomes[name].mean() - alone.outcomes[name].mean()) for name in OUTCOMES}
-        _judge(found, plan, base + 1, f"asked-{seed}-{number}", truth)
-    return found
+        proposed = run_trial(new_world(POPULATION, base, plan), everybody(base))
+        untreated = run_trial(new_world(POPULATION, base, plan), nobody)
+        truth = {
+            name: float(proposed.outcomes[name].mean() - untreated.outcomes[name].mean()) for name in OUTCOMES
+        }
+        _count_trial(comparisons, plan, base + 1, f"asked-{seed}-{number}", truth)
+    return comparisons
 
 
-def false_alarms(worlds: int, seed: int = 1) -> dict[OutcomeName, Found]:
-    """A/A: the instructor answers, and nudges do nothing."""
-    found = {name: Found() for name in OUTCOMES}
+def false_alarms(worlds: int, seed: int = 1) -> dict[OutcomeName, Comparison]:
+    """A/A: the instructor answers, but nudges have no effect."""
+    comparisons = {name: Comparison() for name in OUTCOMES}
     for number in range(worlds):
         base = number + 4_000_000 * seed
-        _judge(found, NO_RESPONSE, base, f"asked-a/a-{seed}-{number}", dict.fromkeys(OUTCOMES, 0.0))
-    return found
+        _count_trial(
+            comparisons, NO_RESPONSE, base, f"asked-a/a-{seed}-{number}", dict.fromkeys(OUTCOMES, 0.0)
+        )
+    return comparisons
 
 
-def _judge(
-    found: dict[OutcomeName, Found], plan: ResponsePlan, seed: int, key: str, truth: dict[OutcomeName, float]
+def _count_trial(
+    comparisons: dict[OutcomeName, Comparison],
+    plan: ResponsePlan,
+    seed: int,
+    key: str,
+    truth: dict[OutcomeName, float],
 ) -> None:
-    asking = Asking(key, seed)
-    trial = live(world(LEARNERS, seed, plan), asking)
+    campaign = ApprovalCampaign(key, seed)
+    trial = run_trial(new_world(LEARNERS, seed, plan), campaign)
     learners = trial.learner.tolist()
-    nudged = np.array([asking.exposures[one].arm == "nudged" for one in learners], bool)
-    reached = np.array([one in asking.sent for one in learners], bool)
+    nudged = np.array([campaign.exposures[learner].arm == "nudged" for learner in learners], bool)
+    reached = np.array([learner in campaign.sent for learner in learners], bool)
     for name in OUTCOMES:
-        _note(found[name].drawn, trial, name, nudged, ~nudged, truth[name])
-        _note(found[name].answered, trial, name, reached, ~nudged, truth[name])
+        _count_interval(comparisons[name].drawn, trial, name, nudged, ~nudged, truth[name])
+        _count_interval(comparisons[name].answered, trial, name, reached, ~nudged, truth[name])
 
 
-def _note(counts: Counts, trial: Trial, name: OutcomeName, arm: Bools, holdout: Bools, truth: float) -> None:
+def _count_interval(
+    counts: Counts, trial: Trial, name: OutcomeName, arm: Bools, holdout: Bools, truth: float
+) -> None:
     happened = trial.outcomes[name]
     effect = fixed(
         Arm(int(arm.sum()), int(happened[arm].sum())),
@@ -184,4 +198,4 @@ def _note(counts: Counts, trial: Trial, name: OutcomeName, arm: Bools, holdout: 
     counts.trials += 1
     counts.truths.append(truth)
     counts.differences.append(effect.difference)
-    counts.found["once"] += truth in effect.interval
+    counts.occurrences["once"] += truth in effect.interval

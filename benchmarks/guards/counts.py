@@ -1,4 +1,4 @@
-"""What an audit counts."""
+"""The counts of an audit."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,27 +7,27 @@ from typing import Any, Self
 
 @dataclass
 class Audit:
-    """What was counted. ``violations`` by guard; there should be none."""
+    """Counts of decisions, messages and violations by guard; there should be no violations."""
 
     decisions: int = 0
     sent: int = 0
     cancelled: int = 0
     together: int = 0
-    """Nudges that came with an earlier one, in one digest."""
+    """Nudges that were sent in one digest with an earlier one."""
     crashes: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     violations: Counter[str] = field(default_factory=Counter)
     violated: list[str] = field(default_factory=list)
-    """Learners with a violation, so that each can be looked at again."""
+    """Learners with a violation, so that each can be audited again."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Self:
-        """What ``vars`` gave, by way of JSON."""
+        """An audit from the JSON of its ``vars``."""
         reasons, violations = Counter(data.pop("reasons")), Counter(data.pop("violations"))
         return cls(**data, reasons=reasons, violations=violations)
 
     def add(self, other: Self) -> None:
-        """Count what another audit counted."""
+        """Add another audit's counts."""
         for name in ("decisions", "sent", "cancelled", "together", "crashes"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons.update(other.reasons)

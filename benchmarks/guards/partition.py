@@ -1,4 +1,4 @@
-"""A partition that decides on one learner's logs, through crashes, and what it sent."""
+"""A partition that processes one learner's logs, with crashes, and what it sent."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 import orjson
 
 from benchmarks.guards.counts import Audit
-from benchmarks.guards.lives import HOUR, POLICY, START, Life, event_time
+from benchmarks.guards.learner_logs import HOUR, POLICY, START, LearnerLogs, event_time
 from nudges.decisions import decide
 from nudges.learners import Learner
 from nudges.ledger import DecisionResult
@@ -16,7 +16,7 @@ from schemas.nudge import Nudge, NudgeCancelled
 
 @dataclass(frozen=True)
 class SentMessage:
-    """A message that left, and how many messages had been read when it was decided."""
+    """A message that was sent, and how many messages had been read when it was decided."""
 
     messages_read: int
     message: Nudge | NudgeCancelled
@@ -24,10 +24,10 @@ class SentMessage:
 
 @dataclass
 class Partition:
-    """One learner's part of a partition, from the first record to the last, through its crashes."""
+    """One learner's part of a partition, from the first record to the last, with crashes."""
 
-    life: Life
-    draw: Random
+    logs: LearnerLogs
+    rng: Random
     audit: Audit
     learner: Learner = field(default_factory=Learner)
     changes: int = 0
@@ -35,21 +35,23 @@ class Partition:
     at_once: bool = False
     sent: list[SentMessage] = field(default_factory=list)
     read_at: dict[int, int] = field(default_factory=dict)
-    """The newest event time known when each message was read, in the life that lasted."""
+    """The newest event time when each message was read, for the last time after crashes."""
 
     def run(self) -> None:
-        """Read both logs to their ends."""
+        """Process both logs to their ends."""
         safe, waiting = self._checkpoint(), list[SentMessage]()
-        while not self._done:
-            decided = self._step()
+        while not self._finished:
+            new_messages = self._step()
             if self.at_once:
                 self.sent += [
-                    one for one in decided if one.message not in [sent.message for sent in self.sent]
+                    sent_message
+                    for sent_message in new_messages
+                    if sent_message.message not in [earlier.message for earlier in self.sent]
                 ]
             else:
-                waiting += decided
-            fate = self.draw.random()
-            if fate < 0.2 or self._done:
+                waiting += new_messages
+            fate = self.rng.random()
+            if fate < 0.2 or self._finished:
                 safe = self._checkpoint()
                 self.sent += waiting
                 waiting = []
@@ -59,35 +61,35 @@ class Partition:
                 self.learner, waiting = Learner.from_record(record), []
 
     @property
-    def _done(self) -> bool:
-        return (self.changes, self.messages_read) == (len(self.life.changes), len(self.life.messages))
+    def _finished(self) -> bool:
+        return (self.changes, self.messages_read) == (len(self.logs.changes), len(self.logs.messages))
 
     def _checkpoint(self) -> bytes:
         return orjson.dumps([self.learner.to_record(), self.changes, self.messages_read])
 
     def _step(self) -> list[SentMessage]:
-        """Apply the next record of one log or the other; the logs' readers drift by some hours."""
-        changes, messages = self.life.changes, self.life.messages
-        drift = self.draw.randrange(-3 * HOUR, 3 * HOUR)
+        """Process the next record of one of the logs, whose readers drift apart by some hours."""
+        changes, messages = self.logs.changes, self.logs.messages
+        drift = self.rng.randrange(-3 * HOUR, 3 * HOUR)
         reads_message = self.messages_read < len(messages) and (
             self.changes == len(changes)
             or messages[self.messages_read][0] + drift <= changes[self.changes][0]
         )
-        done = self._read_message() if reads_message else self._decide()
-        self.learner = done.learner
-        self.audit.decisions += len(done.decisions)
-        self.audit.reasons.update(f"{one.decision} {one.reason}" for one in done.decisions)
-        return [SentMessage(self.messages_read, message) for message in done.messages]
+        result = self._read_message() if reads_message else self._decide()
+        self.learner = result.learner
+        self.audit.decisions += len(result.decisions)
+        self.audit.reasons.update(f"{decision.decision} {decision.reason}" for decision in result.decisions)
+        return [SentMessage(self.messages_read, message) for message in result.messages]
 
-    def _read_message(self) -> DecisionResult:
-        now = self.life.changes[self.changes - 1][0] if self.changes else START
-        message = self.life.messages[self.messages_read][1]
+    def _read_message(self) -> Decided:
+        watermark = self.logs.changes[self.changes - 1][0] if self.changes else START
+        message = self.logs.messages[self.messages_read][1]
         before = self.read_at.get(self.messages_read - 1, START)  # time does not run backwards
-        self.read_at[self.messages_read] = max(now, event_time(message), before)
+        self.read_at[self.messages_read] = max(watermark, event_time(message), before)
         self.messages_read += 1
-        return apply_message(message, self.learner, POLICY, now)
+        return apply_message(message, self.learner, POLICY, watermark)
 
-    def _decide(self) -> DecisionResult:
-        at, change, situation = self.life.changes[self.changes]
+    def _decide(self) -> Decided:
+        timestamp, change, situation = self.logs.changes[self.changes]
         self.changes += 1
-        return decide(change, self.learner, POLICY, at, situation)
+        return decide(change, self.learner, POLICY, timestamp, situation)

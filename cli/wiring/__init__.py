@@ -1,1 +1,1 @@
-"""Puts services together with what they may not import: brokers, models, settings."""
+"""Composition roots: connects services with the brokers, models and settings that they may not import."""

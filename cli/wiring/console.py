@@ -1,4 +1,4 @@
-"""Puts the console together with what it may not import: the broker, the model, and who is who."""
+"""Connects the console with what it may not import: broker, model and the learners' identities."""
 
 import logging
 import socket
@@ -34,10 +34,10 @@ from streams.settings import Settings, SettingsError
 log = logging.getLogger(__name__)
 
 PUBLISH_S = 10.0
-"""How long a click may take until it is said that it did not work."""
+"""Seconds until a publish, and with it the user's action, fails."""
 
 FIRST_PACKAGE_S = 2.0
-"""How long the start waits for a model to ask. Without a broker there is none yet, and all else to show."""
+"""Seconds that the start waits for a day package; without one all but the what-if works."""
 
 SERVER: Mapping[str, Any] = {
     "log_level": "warning",
@@ -49,11 +49,11 @@ SERVER: Mapping[str, Any] = {
     "timeout_keep_alive": 5,
     "timeout_graceful_shutdown": 5,
 }
-"""How uvicorn serves the console, alone and inside a worker."""
+"""Options of uvicorn for the console, on its own and inside a worker."""
 
 
 class FeedbackOutbox:
-    """See :class:`console.ports.Outbox`: publishes to the feedback topic, keyed by the learner."""
+    """Implements :class:`console.ports.Outbox`: publishes to the feedback topic, keyed by the learner."""
 
     def __init__(self, address: str, topic: str, patience_s: float = PUBLISH_S) -> None:
         self._address = address
@@ -63,7 +63,11 @@ class FeedbackOutbox:
         self._publisher = Publisher(address)
 
     def publish(self, message: Feedback) -> None:
-        """Return once the broker has it. A publisher that failed once is not asked again."""
+        """Publish and return once the broker has acknowledged; a publisher that failed is replaced.
+
+        Raises:
+            OutboxDownError: the broker did not acknowledge in time.
+        """
         with self._lock:
             value = feedback_adapter.dump_json(message)
             try:
@@ -75,8 +79,8 @@ class FeedbackOutbox:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the console listens."""
+class ListenAddress:
+    """Host and port on which the console listens."""
 
     host: str
     port: int
@@ -86,7 +90,11 @@ class Place:
         return f"http://{self.host}:{self.port}"
 
     def check(self) -> None:
-        """Raises ``SettingsError`` where nothing can listen there: said before anything else is started."""
+        """Check, before anything else is started, that the address can be listened on.
+
+        Raises:
+            SettingsError: it is taken, or not an address of this machine.
+        """
         try:
             with socket.create_server((self.host, self.port)):
                 pass
@@ -99,7 +107,11 @@ class Place:
 
 
 def site_of(settings: Settings) -> Site:
-    """How browsers come to the console. Raises ``SettingsError`` for a secret that is too short."""
+    """How browsers reach the console: public URL and secret.
+
+    Raises:
+        SettingsError: the secret is too short.
+    """
     secret = settings.console_secret.get_secret_value()
     if secret and len(secret) < MIN_SECRET_LENGTH:
         raise SettingsError(
@@ -110,19 +122,23 @@ def site_of(settings: Settings) -> Site:
 
 
 def server_options(settings: Settings) -> dict[str, Any]:
-    """How uvicorn serves the console under these settings."""
+    """Options of uvicorn for the console under these settings."""
     return {**SERVER, "forwarded_allow_ips": settings.console_proxies}
 
 
 @contextmanager
-def assembled(
+def console_app(
     settings: Settings, keys: Iterable[ApiKey] | KeyRing, names: Mapping[str, str] | None = None
 ) -> Iterator[FastAPI]:
-    """The app with everything that it needs, which is let go of afterwards.
+    """The console's app with its readers and threads, which are stopped afterwards.
 
-    names: learner id → what to call them; the roster of the settings if not given. Raises ``SettingsError``
-    where there is no store, ``RosterError`` for a roster that is none, ``PolicyFileError`` for a
-    wrong policy. A broker or a store that is away is none: what needs it says so, and comes back by itself.
+    names: learner id → display name; the roster of the settings if None. A broker or store that is
+    unavailable is no error: the requests that need it fail, and recover by themselves.
+
+    Raises:
+        SettingsError: the settings name no store.
+        RosterError: the roster is invalid.
+        PolicyFileError: the policy is invalid.
     """
     address = settings.reader_address
     if address is None:
@@ -154,34 +170,41 @@ def assembled(
         readers.close()
 
 
-def cohosted(settings: Settings, keys: Iterable[ApiKey] | KeyRing) -> CohostedApp:
-    """The console for a worker to serve.
+def cohosted_console(settings: Settings, keys: Iterable[ApiKey] | KeyRing) -> CohostedApp:
+    """The console as an app that a worker serves.
 
-    Raises ``SettingsError`` where its port is taken, or a setting of it is wrong.
+    Raises:
+        SettingsError: its port is taken, or one of its settings is wrong.
     """
     site_of(settings)
-    place = Place(settings.console_host, settings.console_port)
-    place.check()
-    return CohostedApp(lambda: assembled(settings, keys), place.host, place.port, server_options(settings))
+    address = ListenAddress(settings.console_host, settings.console_port)
+    address.check()
+    return CohostedApp(
+        lambda: console_app(settings, keys), address.host, address.port, server_options(settings)
+    )
 
 
 def serve(
     settings: Settings,
     keys: Iterable[ApiKey] | KeyRing,
-    place: Place,
+    address: ListenAddress,
     names: Mapping[str, str] | None = None,
 ) -> None:
-    """Serve until Ctrl-C, or until asked to terminate. Raises ``SettingsError`` where the port is taken."""
-    place.check()
-    with assembled(settings, keys, names) as app:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        SettingsError: the port is taken, or ``console_app`` finds a setting wrong.
+    """
+    address.check()
+    with console_app(settings, keys, names) as app:
         try:
-            _Server(uvicorn.Config(app, place.host, place.port, **server_options(settings))).run()
+            _ConsoleServer(uvicorn.Config(app, address.host, address.port, **server_options(settings))).run()
         except KeyboardInterrupt:
             log.info("the console has stopped")
 
 
-class _Server(uvicorn.Server):
-    """Lets open pages go before it waits for them to end."""
+class _ConsoleServer(uvicorn.Server):
+    """Closes live updates of open pages before it waits for connections to end."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         app: Any = self.config.app

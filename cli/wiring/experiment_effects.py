@@ -10,22 +10,22 @@ from nudges.experiments.outcomes import OutcomeName
 
 
 class HoldoutEffects:
-    """See :class:`console.ports.Effects`; intervals stay valid however often the page is looked at."""
+    """Implements :class:`console.ports.Effects`; intervals stay valid however often they are looked at."""
 
-    def differences(self, counts: Sequence[OutcomeCount]) -> list[Difference]:
-        """See :meth:`console.ports.Effects.differences`."""
-        found = report.effect_lines(
-            report.OutcomeCount(
-                one.campaign,
-                one.variant,
-                cast(Arm, one.arm),
-                cast(OutcomeName, one.outcome),
-                one.known,
-                one.happened,
+    def of(self, counted: Sequence[Counted]) -> list[Difference]:
+        """See :meth:`console.ports.Effects.of`."""
+        lines = report.lines(
+            report.Counted(
+                count.campaign,
+                count.variant,
+                cast(Arm, count.arm),
+                cast(OutcomeName, count.outcome),
+                count.known,
+                count.happened,
             )
-            for one in counts
+            for count in counted
         )
-        return [_difference(line) for line in found]
+        return [_difference(line) for line in lines]
 
 
 def _difference(line: report.EffectLine) -> Difference:

@@ -1,8 +1,8 @@
-"""Who is behind a pseudonym: what the console shows an instructor, who has to write to somebody.
+"""Learners by pseudonym, so that the console can show instructors whom to contact.
 
-Pseudonyms cannot be turned back; but who has the key can make one of every id they come by. Ids come
-from two places: the keys of the risk changes' topic (everybody an instructor may be asked to write to),
-and a roster, a CSV file with the columns ``learner`` and ``name``. Without a roster the id is the name.
+Pseudonyms cannot be inverted, but whoever has the key can compute that of every known id. Ids come from the
+keys of the risk changes' topic, and from a roster, a CSV file with the columns ``learner`` and ``name``.
+Without a roster the id is the name.
 """
 
 import csv
@@ -26,11 +26,15 @@ BATCH = 1000
 
 
 class RosterError(HomeroomError, ValueError):
-    """The roster is not as it should be. The message is one readable line."""
+    """The roster cannot be read or lacks a column; the message is one line."""
 
 
 def read_roster(path: Path) -> dict[str, str]:
-    """Learner id → name. Raises ``RosterError``."""
+    """Read a roster: learner id → name.
+
+    Raises:
+        RosterError: the file cannot be read, or a column is missing.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
@@ -43,16 +47,16 @@ def read_roster(path: Path) -> dict[str, str]:
 
 
 class LearnerDirectory:
-    """Learners by their pseudonyms. Grows; thread-safe, as one assignment at a time is."""
+    """Learners by their pseudonyms. Only grows; thread-safe, as single assignments are."""
 
     def __init__(self, identity: Identity, names: Mapping[str, str] | None = None) -> None:
         self._identity = identity
         self._names = dict(names or {})
         self._learners: dict[str, str] = {}
-        self.learn(self._names)
+        self.add(self._names)
 
-    def learn(self, learners: Iterable[str]) -> None:
-        """Come by some ids."""
+    def add(self, learners: Iterable[str]) -> None:
+        """Add learners' ids, in any order and repeatedly."""
         for learner in learners:
             self._learners[self._identity.learner(learner)] = learner
 
@@ -63,7 +67,7 @@ class LearnerDirectory:
 
 
 class KeyFollower:
-    """Tells a directory the keys of a topic, from its beginning, in a thread of its own."""
+    """Adds the keys of a topic, from its beginning, to a directory; in its own thread."""
 
     def __init__(self, directory: LearnerDirectory, address: str, topic: str) -> None:
         self._directory = directory
@@ -73,11 +77,11 @@ class KeyFollower:
         self._thread = threading.Thread(target=self._follow, name="directory", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Read no more."""
+        """Stop the thread and wait for it."""
         self._stop.set()
         self._thread.join(5.0)
 
@@ -88,25 +92,28 @@ class KeyFollower:
             while not self._stop.is_set():
                 records = consumer.consume(BATCH, POLL_S)
                 keys = {record.key() for record in records if record.error() is None}
-                self._directory.learn(key.decode(errors="replace") for key in keys if key)
+                self._directory.add(key.decode(errors="replace") for key in keys if key)
         except KafkaException:
             log.exception("learners' ids can no longer be read from %s", self._topic)
         finally:
             consumer.close()
 
     def _partitions(self, consumer: Consumer) -> list[TopicPartition]:
-        """Those of the topic, asked for until there are some: the broker may be away, the topic not made."""
-        told = False
+        """The topic's partitions; polls until there are some, as broker or topic may not be there yet."""
+        warned = False
         while not self._stop.is_set():
             try:
-                found = consumer.list_topics(self._topic, timeout=LOOK_UP_S).topics[self._topic]
-                if found.partitions:
-                    return [TopicPartition(self._topic, one, OFFSET_BEGINNING) for one in found.partitions]
-                why = "it is not there"
+                topic = consumer.list_topics(self._topic, timeout=LOOK_UP_S).topics[self._topic]
+                if topic.partitions:
+                    return [
+                        TopicPartition(self._topic, partition, OFFSET_BEGINNING)
+                        for partition in topic.partitions
+                    ]
+                problem = "it is not there"
             except KafkaException as error:
-                why = error.args[0].str()
-            if not told:
-                log.warning("learners' ids cannot be read from %s yet: %s", self._topic, why)
-            told = True
+                problem = error.args[0].str()
+            if not warned:
+                log.warning("learners' ids cannot be read from %s yet: %s", self._topic, problem)
+            warned = True
             self._stop.wait(POLL_S)
         return []

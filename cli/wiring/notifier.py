@@ -1,4 +1,4 @@
-"""Runs the notifier: gives it Kafka, a publisher, the log and a port for its metrics."""
+"""Runs the notifier with Kafka, a publisher, logging and a metrics port."""
 
 import asyncio
 
@@ -14,12 +14,21 @@ from streams.settings import Settings, load_kind
 
 
 def load_notifier() -> NotifierSettings:
-    """The notifier's settings in force. Raises ``SettingsError`` with one line for each that is wrong."""
+    """The notifier's settings in force.
+
+    Raises:
+        SettingsError: settings are wrong; one line for each.
+    """
     return load_kind(NotifierSettings, {})
 
 
 def run(settings: Settings, own: NotifierSettings) -> None:
-    """Deliver nudges until told to stop. Raises ``NotifierError``, ``SettingsError`` where it cannot."""
+    """Deliver nudges until SIGTERM.
+
+    Raises:
+        NotifierError: the notifier cannot start or go on.
+        SettingsError: a setting is wrong.
+    """
     configure_logging(settings.log_level)
     metrics = Metrics()
     host, port = settings.metrics_host, own.metrics_port
@@ -28,12 +37,12 @@ def run(settings: Settings, own: NotifierSettings) -> None:
 
 
 def show(settings: Settings, own: NotifierSettings, *, once: bool) -> None:
-    """Print what would be sent, a line of JSON each; only what is there already where ``once``."""
+    """Print what would be sent as JSON lines; with ``once``, end after what is in the topic already."""
     configure_logging(settings.log_level)
     asyncio.run(preview(composer_of(own), place_of(settings), print, once=once))
 
 
-def place_of(settings: Settings, session_timeout_s: float | None = None) -> KafkaSettings:
-    """Where Kafka is; what librdkafka says of it goes to our log, a line now and then."""
+def place_of(settings: Settings, session_timeout_s: float | None = None) -> Place:
+    """Kafka's address and names for the notifier; librdkafka's messages go to our log, rate-limited."""
     silent_s = settings.session_timeout_s if session_timeout_s is None else session_timeout_s
     return KafkaSettings(settings.broker, settings.prefix, settings.group, BROKERS_WORDS, silent_s)

@@ -1,8 +1,8 @@
-"""Scores described learners with the newest day package: what the console's what-if asks.
+"""Scores hypothetical learners with the newest day package, for the console's what-if.
 
-The learner to start from is the middle of the course run's cohort, feature by feature; what is asked
-replaces some of them. The store keeps nobody's features, so a real learner cannot be the start. Packages
-do not say when a run began, so the level of its season is left out.
+The baseline is the median of the course run's cohort, feature by feature; a request replaces some of the
+features. The store keeps no learner's features, so the baseline cannot be a real learner. Packages do not
+contain a run's start, so the seasonal level is left out.
 """
 
 import time
@@ -24,15 +24,15 @@ from online_models.feature_wording import View
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 
-FRESH_S = 5.0
-"""How long a package is taken for the newest before it is asked for again: parsing one takes a while."""
+CACHE_S = 5.0
+"""Seconds for which a package is reused before the newest is requested again, as parsing takes a while."""
 
 Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """A package, ready to score with."""
+class _ScoringPackage:
+    """A day package with its scorer and profiles unpacked."""
 
     package: DayPackage
     scorer: Scorer
@@ -41,67 +41,73 @@ class _Ready:
 
 
 class PackageWhatIf:
-    """See :class:`console.ports.WhatIf`. ``newest`` gives the newest day package, if there is one."""
+    """Implements :class:`console.ports.WhatIf`; ``newest`` returns the newest package, if any."""
 
     def __init__(
         self, newest: Callable[[], DayPackage | None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._newest = newest
         self._clock = clock
-        self._kept: tuple[float, _Ready | None] = (-FRESH_S, None)
+        self._cached: tuple[float, _ScoringPackage | None] = (-CACHE_S, None)
 
     def estimate(self, course_run: str, features: Mapping[str, float]) -> Estimate:
         """See :meth:`console.ports.WhatIf.estimate`."""
-        ready = self._ready()
-        profile = ready.profiles.get(course_run)
-        base = _middle(profile)
-        asked = _replaced(base, features)
-        both = np.stack([base, asked], axis=1)
-        ranks = np.full_like(both, MIDDLE) if profile is None else ranks_of(both, profile)
-        start, then = (Seen.of_run(both[:, [at]], ranks[:, [at]], course_run, None) for at in (0, 1))
-        scorer = ready.scorer.at(ready.package.intercepts.get(course_run, 0.0))
-        moved = scorer.changes(start, then)[:, 0]
-        before, after = (View(both[:, at], ranks[:, at]) for at in (0, 1))
-        probability = [float(scorer.estimate(seen).lost[0]) for seen in (start, then)]
+        current = self._current()
+        profile = current.profiles.get(course_run)
+        base = _middle_codes(profile)
+        changed = _with_values(base, features)
+        columns = np.stack([base, changed], axis=1)
+        ranks = np.full_like(columns, MIDDLE) if profile is None else ranks_of(columns, profile)
+        start, end = (
+            Seen.of_run(columns[:, [index]], ranks[:, [index]], course_run, None) for index in (0, 1)
+        )
+        scorer = current.scorer.at(current.package.intercepts.get(course_run, 0.0))
+        moved = scorer.changes(start, end)[:, 0]
+        before, after = (View(columns[:, index], ranks[:, index]) for index in (0, 1))
+        probability = [float(scorer.estimate(inputs).lost[0]) for inputs in (start, end)]
         return Estimate(
             probability=probability[1],
             base_probability=probability[0],
             effects=tuple(
-                Effect(one.feature, one.text, one.contribution)
-                for one in main_reasons(before, after, moved, 5)
+                Effect(reason.feature, reason.text, reason.contribution)
+                for reason in main_reasons(before, after, moved, 5)
             ),
-            model_version=ready.package.model.model_version,
-            model_state=ready.scorer.state,
-            day=date(1970, 1, 1) + timedelta(days=ready.package.day),
+            model_version=current.package.model.model_version,
+            model_state=current.scorer.state,
+            day=date(1970, 1, 1) + timedelta(days=current.package.day),
         )
 
-    def _ready(self) -> _Ready:
-        at, ready = self._kept
-        if ready is None or self._clock() - at >= FRESH_S:
+    def _current(self) -> _ScoringPackage:
+        loaded_at, current = self._cached
+        if current is None or self._clock() - loaded_at >= CACHE_S:
             package = self._newest()
             if package is None:
                 raise NoModelError("no day package has come yet")
-            if ready is None or package.day != ready.package.day:
+            if current is None or package.day != current.package.day:
                 profiles = {run: unpack(packed) for run, packed in package.cohorts.items()}
-                ready = _Ready(package, scorer_of(package.model), profiles)
-            self._kept = self._clock(), ready
-        return ready
+                current = _ScoringPackage(package, scorer_of(package.model), profiles)
+            self._cached = self._clock(), current
+        return current
 
 
-def _middle(profile: Bytes | None) -> Bytes:
-    """The bin of the middle rank of each feature; the lowest bin where the run has no cohort yet."""
+def _middle_codes(profile: Bytes | None) -> Bytes:
+    """The bin of the middle rank of each feature; the lowest bin for a run without a cohort."""
     return np.zeros(len(FEATURES), np.uint8) if profile is None else middle_of(profile).codes
 
 
-def _replaced(base: Bytes, features: Mapping[str, float]) -> Bytes:
-    """``base`` with some features by their values."""
-    asked = base.copy()
+def _with_values(base: Bytes, features: Mapping[str, float]) -> Bytes:
+    """A copy of ``base`` with the bins of the given feature values.
+
+    Raises:
+        UnknownFeatureError: a feature is unknown, or its value out of range.
+    """
+    changed = base.copy()
     for name, value in features.items():
-        place = INDEX.get(name)
-        if place is None:
+        index = INDEX.get(name)
+        if index is None:
             raise UnknownFeatureError(f"features: {name!r} is not known; expected names of docs/features.md")
-        low, high = value_range(FEATURES[place])
+        low, high = span(FEATURES[index])
         if not low <= value <= high:  # nor is NaN
             raise UnknownFeatureError(f"features: {name} is {value:g}; expected {low:g} to {high:g}")
-        asked[place] = bins_of(FEATURES[place], np.array([value]))[0]
-    return asked
+        changed[index] = code(FEATURES[index], np.array([value]))[0]
+    return changed

@@ -29,7 +29,7 @@ from nudges.experiments.report import ALL, EffectLine, OutcomeCount, effect_line
 from nudges.policy import Policy
 from schemas.nudge import Nudge, NudgeDecision
 from schemas.topics import FEEDBACK
-from sources.simulator import AnsweringTerm, ResponsePlan, SimulationPlan
+from sources.simulator import RespondingTerm, ResponsePlan, SimulationPlan
 
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
@@ -57,7 +57,7 @@ class _Life:
     """One life of the term under one policy."""
 
     policy: Policy
-    term: AnsweringTerm
+    term: RespondingTerm
     approving: float
     trial: Trial = field(default_factory=Trial)
     counted: list[OutcomeCount] = field(default_factory=list)
@@ -143,7 +143,7 @@ def on_term(policy: Policy, rules: Rules, plan: SimulationPlan, strength: Streng
 
     def life(holdout: float) -> _Life:
         other = policy.model_copy(update={"holdout_share": holdout})
-        return _Life(other, AnsweringTerm(plan, responses(strength, policy)), approving).live(rules)
+        return _Life(other, RespondingTerm(plan, responses(strength, policy)), approving).live(rules)
 
     lived = life(policy.holdout_share)
     everybody, nobody = _happened(life(0.0).counted), _happened(life(1.0).counted)

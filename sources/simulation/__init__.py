@@ -1,4 +1,4 @@
-"""The learner simulator's parts, in the order of the way: plan, cohort, engagement, sessions, messages.
+"""The learner simulator's parts, in the order of use: plan, cohort, engagement, sessions, messages.
 
-Beside it a run that answers to nudges: responses, the hidden truth, and world.
+For runs whose learners respond to nudges also responses (the hidden truth) and world.
 """

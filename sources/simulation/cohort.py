@@ -1,7 +1,7 @@
-"""Who the learners of a run are: hidden traits and fate, drawn once, as columns.
+"""The learners of a run: hidden traits and outcomes, drawn once, as columns.
 
-The fate is drawn first, from the OULAD marginals (field notes), and the traits to fit it; the days
-then follow from the traits. So the truth is known exactly, and its marginals hold by construction.
+Outcomes are drawn first, from the OULAD marginals (field notes), then traits given the outcome; the days
+follow from the traits. So the truth is known exactly, and its marginals hold by construction.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sources.simulation.plan import FIRST_DAY, OULAD_DAYS, Draws, Run, Shift
+from sources.simulation.plan import FIRST_DAY, OULAD_DAYS, Run, RunGenerators, Shift
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -37,24 +37,24 @@ REGISTRATION = ((0, 0.05, 0.25, 0.5, 0.75, 0.95, 1), (FIRST_DAY, -40, -28, -17, 
 
 BEFORE_START = 0.26
 ABSENT, ABSENCE = 0.13, (15, 45)
-"""Share of the learners who are away once for weeks and come back, and how long, in days."""
+"""Share of the learners with one absence of several weeks, and its length in days."""
 SPIKE_DAY, SPIKE = 12, 0.05
 SILENT_AMONG_FAIL = 0.70
 NEVER_STARTED = {"before": 0.15, WITHDRAWN: 0.02, FAIL: 0.04}
 
 # By outcome: PASS, DISTINCTION, FAIL, WITHDRAWN.
 DRIVE = np.array([-0.70, -0.25, -1.25, -1.2])
-"""Mean log-odds to be active on a day, before everything that moves it."""
+"""Mean log-odds to be active on a day, before all other effects."""
 ABILITY = np.array([0.78, 0.93, 0.65, 0.65])
 """Mean of a learner's mean score."""
 DILIGENCE = np.array([0.955, 0.975, 0.76, 0.76])
-"""Share of the work handed in while the learner is there."""
+"""Share of the assessments that a present learner hands in."""
 
 LESS_DRIVE, FEWER_CLICKS = 0.8, 0.7
-"""What a shift of the behaviour takes away, in log-odds and in log clicks."""
+"""Decrease by a shift of the behaviour, in log-odds and in log clicks."""
 
 EXCHANGED = np.array([FAIL, WITHDRAWN, PASS, DISTINCTION])
-"""Whose habits an outcome has where the outcomes shifted."""
+"""Outcome → the outcome whose habits its learners have where the outcomes shifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +64,31 @@ class Cohort:
     outcome: Ints
     registered: Ints
     withdrawn: Ints
-    """Day of the withdrawal; NEVER for who stays."""
+    """Day of the withdrawal; NEVER without one."""
     stops: Ints
-    """First day on which nothing is done any more: before a withdrawal, or in silence; NEVER."""
+    """First day from which the learner is inactive for good, before a withdrawal or a fail; NEVER."""
     declines: Ints
-    """Days over which the engagement ebbs before it stops."""
+    """Days over which the engagement declines before it stops."""
     never_started: Bools
     away: Ints
-    """[n, 2] first day of a long absence and the day of return; NEVER where there is none."""
+    """[n, 2] first day of a long absence and the day of return; NEVER without one."""
     drive: Floats
-    """Log-odds to be active, the learner's own level."""
+    """The learner's own log-odds to be active."""
     intensity: Floats
-    """Log of clicks on an active day, against the mean."""
+    """Log of clicks on an active day, relative to the mean."""
     ability: Floats
     hour: Floats
-    """Shift of the learner's day against the common one, hours, time zone included."""
+    """Offset of the learner's hours from the common ones, in hours, time zone included."""
     zone: Ints
-    """Place in ZONES."""
+    """Index in ZONES."""
     tastes: Floats
-    """[n, kinds] how much more than others a learner uses a kind."""
+    """[n, kinds] factor by which a learner uses a kind more than others."""
     submits_on: Ints
-    """[n, deadlines] day on which the work is handed in, if the learner is still there; NEVER."""
+    """[n, deadlines] day on which the work is handed in, if the learner is still present; NEVER."""
 
 
-def draw(run: Run, draws: Draws, kinds: int, shift: Shift | None = None) -> Cohort:
-    """The cohort of `run`; `kinds` is how many kinds of activity tastes are drawn for."""
+def draw(run: Run, draws: RunGenerators, kinds: int, shift: Shift | None = None) -> Cohort:
+    """Draw the cohort of `run`, with tastes for a number of `kinds` of activity."""
     rng, n = draws.cohort(), run.learners
     outcome = rng.choice(4, n, p=SHARES)
     registered = _days(rng, n, REGISTRATION, 1.0)
@@ -133,14 +133,14 @@ def _withdrawals(rng: np.random.Generator, run: Run, outcome: Ints, registered: 
     before = rng.random(n) < BEFORE_START
     # Between the day after registration and the last day before the start.
     early = registered + 1 + np.floor(rng.random(n) * (-1 - registered)).astype(np.int64)
-    gone = outcome == WITHDRAWN
-    return np.where(gone, np.where(before, early, day), NEVER), gone & before
+    withdrew = outcome == WITHDRAWN
+    return np.where(withdrew, np.where(before, early, day), NEVER), withdrew & before
 
 
 def _never_started(rng: np.random.Generator, outcome: Ints, before: Bools) -> Bools:
     chance = np.zeros(len(outcome))
-    for place in (WITHDRAWN, FAIL):
-        chance[outcome == place] = NEVER_STARTED[place]
+    for code in (WITHDRAWN, FAIL):
+        chance[outcome == code] = NEVER_STARTED[code]
     chance[before] = NEVER_STARTED["before"]
     return rng.random(len(outcome)) < chance
 
@@ -148,7 +148,7 @@ def _never_started(rng: np.random.Generator, outcome: Ints, before: Bools) -> Bo
 def _stops(rng: np.random.Generator, run: Run, outcome: Ints, withdrawn: Ints, never: Bools) -> Ints:
     n, scale = len(outcome), run.days / OULAD_DAYS
     silence = _days(rng, n, SILENCE_BEFORE_WITHDRAWAL, scale)
-    # Who withdraws in the first days does so out of activity, not out of a long silence.
+    # A withdrawal in the first days follows activity, not a long silence.
     silence = np.minimum(silence, np.maximum(withdrawn, 0) // 2)
     silent = (outcome == FAIL) & (rng.random(n) < SILENT_AMONG_FAIL)
     stops = np.where(silent, _days(rng, n, SILENT_FAIL, scale), NEVER)
@@ -162,7 +162,7 @@ def _absences(rng: np.random.Generator, run: Run, n: int) -> Ints:
 
 
 def _submissions(rng: np.random.Generator, run: Run, outcome: Ints) -> Ints:
-    """Most hand in on the last days; tests that are open all term are done early by many."""
+    """Days of submission [n, deadlines]: mostly just before the deadline; often early for open tests."""
     due = np.array(run.deadlines)
     n, m = len(outcome), len(due)
     lag = np.round(

@@ -1,7 +1,7 @@
-"""How much a simulated run resembles OULAD: the same figures of both, side by side.
+"""How closely a simulated run resembles OULAD: the same figures of both, side by side.
 
-Measured from messages and nothing else, so that the figures are of what is published. The OULAD
-column is that of the project's field notes; weekly figures are of the enrolments then in force.
+Measured from messages alone, so that the figures describe what is published. The OULAD column is from the
+project's field notes; weekly figures are over the enrolments in force in that week.
 """
 
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ import numpy as np
 import orjson
 
 from sources.simulation.plan import Run
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Marginal:
-    """One figure of OULAD, and how far from it the simulator may be."""
+    """One figure of OULAD, and how far the simulator may deviate from it."""
 
     name: str
     oulad: float
@@ -27,11 +27,11 @@ class Marginal:
 
 
 def _row(
-    name: str, places: str, values: Iterable[float], tolerance: float, relative: bool = False
+    name: str, labels: str, values: Iterable[float], tolerance: float, relative: bool = False
 ) -> list[Marginal]:
-    pairs = zip(places.split("/"), values, strict=True)
+    pairs = zip(labels.split("/"), values, strict=True)
     return [
-        Marginal(f"{name} {place}", value, tolerance * (value if relative else 1)) for place, value in pairs
+        Marginal(f"{name} {label}", value, tolerance * (value if relative else 1)) for label, value in pairs
     ]
 
 
@@ -69,25 +69,25 @@ MARGINALS: tuple[Marginal, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """What one run's messages say. Days are relative to its start; columns [n] or [n, days]."""
+class ObservedRun:
+    """One run, as read from its messages. Days are relative to its start; columns [n] or [n, days]."""
 
     clicks: Array
     """[n, days] clicks on each day from the start."""
     withdrawn: Array
-    """[n] day, NaN where none."""
+    """[n] day, NaN without one."""
     results: list[str]
     kinds: dict[str, int]
     lags: Array
     scores: Array
     deadlines: int
     last: Array
-    """[n] day of the last click, NaN where none."""
+    """[n] day of the last click, NaN without any."""
 
 
-def observe(messages: Iterable[Published], run: Run) -> Observed:
-    """Read a run's messages back; those of other runs are passed over."""
-    place: dict[str, int] = {}
+def observe(messages: Iterable[SourceMessage], run: Run) -> ObservedRun:
+    """Collect a run's messages; those of other runs are skipped."""
+    indices: dict[str, int] = {}
     clicks = np.zeros((run.learners, run.days + 1), dtype=np.int64)
     withdrawn, last = np.full(run.learners, np.nan), np.full(run.learners, np.nan)
     results = ["withdrawn"] * run.learners
@@ -103,7 +103,7 @@ def observe(messages: Iterable[Published], run: Run) -> Observed:
             for deadline in body["deadlines"]:
                 due[deadline["assessment"]] = _day(deadline["due_at"]) - 1 - run.starts_on
             continue
-        learner = place.setdefault(body["learner"], len(place))
+        learner = indices.setdefault(body["learner"], len(indices))
         if body["type"] == "withdrawn":
             withdrawn[learner] = day
         elif body["type"] == "completed":
@@ -116,35 +116,37 @@ def observe(messages: Iterable[Published], run: Run) -> Observed:
             kinds[body["kind"]] = kinds.get(body["kind"], 0) + body["count"]
             if day >= 0:
                 clicks[learner, day] += body["count"]
-    return Observed(clicks, withdrawn, results, kinds, np.array(lags), np.array(scores), len(due), last)
+    return ObservedRun(clicks, withdrawn, results, kinds, np.array(lags), np.array(scores), len(due), last)
 
 
-def measure(messages: Iterable[Published], run: Run) -> dict[str, float]:
+def measure(messages: Iterable[SourceMessage], run: Run) -> dict[str, float]:
     """Every figure of MARGINALS, by its name, from the messages of `run`."""
-    seen = observe(messages, run)
-    active = seen.clicks > 0
-    ever = ~np.isnan(seen.last)
+    observed = observe(messages, run)
+    active = observed.clicks > 0
+    ever = ~np.isnan(observed.last)
     return {
-        **_outcomes(seen, run),
-        **_click_figures(seen, active),
-        **_weeks(active, seen.withdrawn, run),
+        **_outcomes(observed, run),
+        **_click_figures(observed, active),
+        **_weeks(active, observed.withdrawn, run),
         **_gaps(active),
-        **_submissions(seen, run),
+        **_submissions(observed, run),
         "never active": 1 - float(ever.mean()),
         "active days an enrolment, median": float(np.median(active[ever].sum(axis=1))),
-        "clicks an enrolment, median": float(np.median(seen.clicks[ever].sum(axis=1))),
-        "clicks an enrolment, Gini": _gini(seen.clicks[ever].sum(axis=1)),
+        "clicks an enrolment, median": float(np.median(observed.clicks[ever].sum(axis=1))),
+        "clicks an enrolment, Gini": _gini(observed.clicks[ever].sum(axis=1)),
         **{f"autocorrelation at days {lag}": _autocorrelation(active, lag) for lag in (1, 7, 14)},
     }
 
 
 def table(measured: dict[str, float]) -> str:
-    """Simulated beside OULAD, a line a figure; ``!`` marks what is out of its tolerance."""
+    """Simulated figures beside OULAD's, one per line; ``!`` marks those outside their tolerance."""
     lines = [f"{'figure':<36}{'OULAD':>9}{'simulated':>11}{'±':>8}"]
-    for each in MARGINALS:
-        value = measured.get(each.name, float("nan"))
-        mark = "" if abs(value - each.oulad) <= each.tolerance else "  !"
-        lines.append(f"{each.name:<36}{each.oulad:>9.3g}{value:>11.3g}{each.tolerance:>8.2g}{mark}")
+    for marginal in MARGINALS:
+        value = measured.get(marginal.name, float("nan"))
+        mark = "" if abs(value - marginal.oulad) <= marginal.tolerance else "  !"
+        lines.append(
+            f"{marginal.name:<36}{marginal.oulad:>9.3g}{value:>11.3g}{marginal.tolerance:>8.2g}{mark}"
+        )
     return "\n".join(lines)
 
 
@@ -152,43 +154,43 @@ def _day(text: str) -> int:
     return int(np.datetime64(text.removesuffix("Z"), "D").astype(np.int64))
 
 
-def _outcomes(seen: Observed, run: Run) -> dict[str, float]:
-    results = np.array(seen.results)
-    found = {
+def _outcomes(observed: ObservedRun, run: Run) -> dict[str, float]:
+    results = np.array(observed.results)
+    figures = {
         f"outcome {name}": float((results == name).mean())
         for name in ("pass", "distinction", "fail", "withdrawn")
     }
-    gone = seen.withdrawn[~np.isnan(seen.withdrawn)]
-    found["withdrawn before day 0"] = float((gone < 0).mean())
-    found |= _quantiles("withdrawal day", gone[gone >= 0], (10, 25, 50, 75, 90))
-    silence = run.days - np.nan_to_num(seen.last[results == "fail"], nan=-1.0)
-    found["silent fails (≥ 28 days)"] = float((silence >= 28).mean())
-    return found
+    withdrawal_days = observed.withdrawn[~np.isnan(observed.withdrawn)]
+    figures["withdrawn before day 0"] = float((withdrawal_days < 0).mean())
+    figures |= _quantiles("withdrawal day", withdrawal_days[withdrawal_days >= 0], (10, 25, 50, 75, 90))
+    silence = run.days - np.nan_to_num(observed.last[results == "fail"], nan=-1.0)
+    figures["silent fails (≥ 28 days)"] = float((silence >= 28).mean())
+    return figures
 
 
-def _click_figures(seen: Observed, active: Array) -> dict[str, float]:
-    daily = seen.clicks[active]
-    by_day = np.array([seen.clicks[:, day::7].sum() for day in range(7)]) / daily.sum()
-    whole = sum(seen.kinds.values())
+def _click_figures(observed: ObservedRun, active: Array) -> dict[str, float]:
+    daily = observed.clicks[active]
+    by_day = np.array([observed.clicks[:, day::7].sum() for day in range(7)]) / daily.sum()
+    total = sum(observed.kinds.values())
     return {
         "clicks an active day mean": float(daily.mean()),
         **_quantiles("clicks an active day", daily, (25, 50, 75, 90, 95, 99)),
         "clicks, log mean": float(np.log(daily).mean()),
         "clicks, log sd": float(np.log(daily).std()),
         **{f"clicks by day mod 7 {day}": float(share) for day, share in enumerate(by_day)},
-        **{f"clicks by kind {kind}": clicks / whole for kind, clicks in seen.kinds.items()},
+        **{f"clicks by kind {kind}": clicks / total for kind, clicks in observed.kinds.items()},
     }
 
 
 def _weeks(active: Array, withdrawn: Array, run: Run) -> dict[str, float]:
-    counts, found = np.zeros(8), {}
+    counts, figures = np.zeros(8), {}
     for week in range(run.weeks):
         in_force = ~(withdrawn < 7 * week)
         active_days = active[in_force, 7 * week : 7 * week + 7].sum(axis=1)
         counts += np.bincount(active_days, minlength=8)
-        found[f"active in week {week}"] = float((active_days > 0).mean())
+        figures[f"active in week {week}"] = float((active_days > 0).mean())
     shares = counts / counts.sum()
-    return found | {f"active days of a week {days}": float(share) for days, share in enumerate(shares)}
+    return figures | {f"active days of a week {days}": float(share) for days, share in enumerate(shares)}
 
 
 def _gaps(active: Array) -> dict[str, float]:
@@ -198,13 +200,13 @@ def _gaps(active: Array) -> dict[str, float]:
     return exact | {f"gaps between active days {days}+": float((gaps >= days).mean()) for days in (7, 14, 28)}
 
 
-def _submissions(seen: Observed, run: Run) -> dict[str, float]:
+def _submissions(observed: ObservedRun, run: Run) -> dict[str, float]:
     return {
-        "assignments handed in": len(seen.lags) / (seen.deadlines * run.learners),
-        **_quantiles("days late", seen.lags, (5, 25, 50, 75, 95)),
-        "handed in late": float((seen.lags > 0).mean()),
-        "score mean": float(seen.scores.mean()),
-        "score sd": float(seen.scores.std()),
+        "assignments handed in": len(observed.lags) / (observed.deadlines * run.learners),
+        **_quantiles("days late", observed.lags, (5, 25, 50, 75, 95)),
+        "handed in late": float((observed.lags > 0).mean()),
+        "score mean": float(observed.scores.mean()),
+        "score sd": float(observed.scores.std()),
     }
 
 
@@ -218,9 +220,9 @@ def _gini(values: Array) -> float:
 
 
 def _autocorrelation(active: Array, lag: int) -> float:
-    """Mean over learners of a learner's own correlation of days `lag` apart."""
-    now, then = active[:, lag:].astype(float), active[:, :-lag].astype(float)
-    now, then = now - now.mean(axis=1, keepdims=True), then - then.mean(axis=1, keepdims=True)
-    spread = np.sqrt((now**2).sum(axis=1) * (then**2).sum(axis=1))
-    kept = spread > 0
-    return float(((now * then).sum(axis=1)[kept] / spread[kept]).mean())
+    """Mean over learners of the correlation between a learner's days that are `lag` apart."""
+    later, earlier = active[:, lag:].astype(float), active[:, :-lag].astype(float)
+    later, earlier = later - later.mean(axis=1, keepdims=True), earlier - earlier.mean(axis=1, keepdims=True)
+    spread = np.sqrt((later**2).sum(axis=1) * (earlier**2).sum(axis=1))
+    defined = spread > 0
+    return float(((later * earlier).sum(axis=1)[defined] / spread[defined]).mean())

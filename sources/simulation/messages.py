@@ -1,4 +1,4 @@
-"""A run's messages in event-time order: calendar, registrations, the days' events, and the ends."""
+"""A run's messages in event-time order: calendar, enrolments, daily activity, withdrawals and results."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,45 +11,45 @@ import orjson
 
 from sources.simulation import engagement, sessions
 from sources.simulation.cohort import FAIL, NEVER, OUTCOMES, ZONES, Cohort, Ints
-from sources.simulation.engagement import Today
-from sources.simulation.plan import FIRST_DAY, Draws, Run
-from sources.stream import DAY, Published, broadcast, instant, keyed
+from sources.simulation.engagement import SimulatedDay
+from sources.simulation.plan import FIRST_DAY, Run, RunGenerators
+from sources.stream import DAY, SourceMessage, broadcast, instant, keyed
 
 SOURCE = "simulator"
 CLOCK = [f"T{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}Z" for s in range(DAY)]
-"""The rest of an RFC 3339 instant for each second of a day: formatting once, not per event."""
+"""The time part of RFC 3339 for each second of a day: formatted once, not per event."""
 
 WITHDRAWN_AT, COMPLETED_AT = 20 * 3600, 21 * 3600
 CONTENT_OF_A_COURSE = 350.0
-"""Content clicks after which 63 % of a course has been seen: what `progress` reports."""
+"""Content clicks after which `progress` is 63 %."""
 ENROLLED_FROM, ENROLLED_FOR = 7 * 3600, 12 * 3600
 
 
 def of_run(
     run: Run,
     cohort: Cohort,
-    draws: Draws,
+    draws: RunGenerators,
     single_clicks: bool,
     trackers: tuple[str, ...] = (SOURCE,),
-    lived: Iterator[Today] | None = None,
-) -> Iterator[Published]:
-    """Everything about one run, in order of time.
+    simulated_days: Iterator[SimulatedDay] | None = None,
+) -> Iterator[SourceMessage]:
+    """All messages of one run, in event-time order.
 
-    ``lived`` are the days from the platform's opening on, where they do not follow from the cohort alone.
-    Each is taken, and the cohort's fates are read, when the messages of the day before have been.
+    ``simulated_days``: the days from the platform's opening on, where they do not follow from the cohort
+    alone. A day is requested, and the cohort read, once the messages of the day before are consumed.
     """
     learners = learner_ids(run)
     habits = [crc32(learner.encode()) for learner in learners]
     yield _calendar(run)
     registered = _by_day(cohort.registered)
-    lived = lived or engagement.days(run, cohort, draws)
+    simulated_days = simulated_days or engagement.days(run, cohort, draws)
     progress = np.zeros(run.learners).tolist()
     for day in range(FIRST_DAY, run.days):
         messages = list(_enrolments(run, cohort, learners, registered.get(day, []), day))
         if day >= engagement.STUDY_FROM:
-            # The day's second generator: engagement has taken its numbers from the first.
+            # The day's second generator: engagement uses the first.
             rng = draws.day(day).spawn(1)[0]
-            events = sessions.of_day(run, cohort, next(lived), rng, single_clicks)
+            events = sessions.of_day(run, cohort, next(simulated_days), rng, single_clicks)
             messages += _activity(run, learners, progress, day, events, _Trackers(trackers, habits))
         withdrawn = np.flatnonzero(cohort.withdrawn == day).tolist()
         messages += _withdrawals(run, learners, withdrawn, day)
@@ -60,33 +60,33 @@ def of_run(
 
 @dataclass(frozen=True, slots=True)
 class _Trackers:
-    """Which source sees a learner on a day: the learner's own, and on one day in eight another."""
+    """The source that a learner uses on a day: the learner's own, and on one day in eight another."""
 
     names: tuple[str, ...]
     habits: list[int]
 
-    def of(self, place: int, day: int) -> str:
-        habit = self.habits[place]
-        away = (habit // 64 + day * 37) % 8 == 0
-        return self.names[(habit + away) % len(self.names)]
+    def of(self, index: int, day: int) -> str:
+        habit = self.habits[index]
+        uses_other = (habit // 64 + day * 37) % 8 == 0
+        return self.names[(habit + uses_other) % len(self.names)]
 
 
 def learner_ids(run: Run) -> list[str]:
-    """Learner ids [n] of a run: numbers that say nothing of the fate."""
-    return [f"sim-{run.course}-{run.name}-{place:06}" for place in range(run.learners)]
+    """Learner ids [n] of a run: numbers that reveal nothing of the outcome."""
+    return [f"sim-{run.course}-{run.name}-{index:06}" for index in range(run.learners)]
 
 
 def _by_day(days: Ints) -> dict[int, list[int]]:
-    places: dict[int, list[int]] = {}
-    for place, day in enumerate(days.tolist()):
+    indices: dict[int, list[int]] = {}
+    for index, day in enumerate(days.tolist()):
         if day < NEVER:
-            places.setdefault(day, []).append(place)
-    return places
+            indices.setdefault(day, []).append(index)
+    return indices
 
 
-def _calendar(run: Run) -> Published:
+def _calendar(run: Run) -> SourceMessage:
     due = run.deadlines
-    at = (run.starts_on + FIRST_DAY) * DAY
+    timestamp = (run.starts_on + FIRST_DAY) * DAY
     message = {
         "type": "calendar",
         "event_id": f"{run.course_run}/calendar",
@@ -96,22 +96,22 @@ def _calendar(run: Run) -> Published:
         "ends_at": instant((run.starts_on + run.days) * DAY),
         "deadlines": [
             {
-                "assessment": _assessment(place),
+                "assessment": _assessment(index),
                 "due_at": instant((run.starts_on + day + 1) * DAY),
                 "weight": round(1 / len(due), 4),
             }
-            for place, day in enumerate(due)
+            for index, day in enumerate(due)
         ],
         "source": SOURCE,
     }
-    return broadcast(message, at)
+    return broadcast(message, timestamp)
 
 
-def _assessment(place: int) -> str:
-    return f"assessment-{place + 1}"
+def _assessment(index: int) -> str:
+    return f"assessment-{index + 1}"
 
 
-def _fact(run: Run, kind: str, learner: str, at: int, **more: Any) -> Published:
+def _fact(run: Run, kind: str, learner: str, timestamp: int, **more: Any) -> SourceMessage:
     message = {
         "type": kind,
         "event_id": f"{run.course_run}/{kind[0]}/{learner}",
@@ -120,27 +120,27 @@ def _fact(run: Run, kind: str, learner: str, at: int, **more: Any) -> Published:
         **more,
         "source": SOURCE,
     }
-    return keyed(message, at)
+    return keyed(message, timestamp)
 
 
 def _enrolments(
-    run: Run, cohort: Cohort, learners: list[str], places: list[int], day: int
-) -> Iterator[Published]:
-    for nth, place in enumerate(places):
-        at = (run.starts_on + day) * DAY + ENROLLED_FROM + nth * ENROLLED_FOR // len(places)
-        yield _fact(run, "enrolled", learners[place], at, timezone=ZONES[cohort.zone[place]][0])
+    run: Run, cohort: Cohort, learners: list[str], indices: list[int], day: int
+) -> Iterator[SourceMessage]:
+    for nth, index in enumerate(indices):
+        timestamp = (run.starts_on + day) * DAY + ENROLLED_FROM + nth * ENROLLED_FOR // len(indices)
+        yield _fact(run, "enrolled", learners[index], timestamp, timezone=ZONES[cohort.zone[index]][0])
 
 
-def _withdrawals(run: Run, learners: list[str], places: list[int], day: int) -> Iterator[Published]:
-    for place in places:
-        yield _fact(run, "withdrawn", learners[place], (run.starts_on + day) * DAY + WITHDRAWN_AT)
+def _withdrawals(run: Run, learners: list[str], indices: list[int], day: int) -> Iterator[SourceMessage]:
+    for index in indices:
+        yield _fact(run, "withdrawn", learners[index], (run.starts_on + day) * DAY + WITHDRAWN_AT)
 
 
-def _results(run: Run, cohort: Cohort, learners: list[str]) -> Iterator[Published]:
-    at = (run.starts_on + run.days) * DAY + COMPLETED_AT
+def _results(run: Run, cohort: Cohort, learners: list[str]) -> Iterator[SourceMessage]:
+    timestamp = (run.starts_on + run.days) * DAY + COMPLETED_AT
     for learner, outcome in zip(learners, cohort.outcome.tolist(), strict=True):
         if outcome <= FAIL:
-            yield _fact(run, "completed", learner, at, result=OUTCOMES[outcome])
+            yield _fact(run, "completed", learner, timestamp, result=OUTCOMES[outcome])
 
 
 def _activity(
@@ -150,31 +150,31 @@ def _activity(
     day: int,
     events: sessions.Events,
     trackers: "_Trackers",
-) -> Iterator[Published]:
-    """Messages of a day's events; `progress` [n] counts content clicks and is moved on."""
+) -> Iterator[SourceMessage]:
+    """Messages of a day's events; `progress` [n] counts content clicks and is updated in place."""
     midnight = (run.starts_on + day) * DAY
     date = instant(midnight)[:10]
     course_run, dumps = run.course_run, orjson.dumps
     ids = f"{course_run}/{run.starts_on + day}/"
     rows = zip(*(column.tolist() for column in events), strict=True)
-    for nth, (at, place, kind, thing, count, duration, session, score) in enumerate(rows):
-        learner = learners[place]
+    for nth, (second, index, kind, object_number, count, duration, session, score) in enumerate(rows):
+        learner = learners[index]
         message: dict[str, Any] = {
             "type": "activity",
             "event_id": f"{ids}{nth}",
             "learner": learner,
             "course_run": course_run,
             "kind": "submission" if kind < 0 else sessions.KINDS[kind],
-            "occurred_at": date + CLOCK[at],
-            "object": _assessment(thing) if kind < 0 else f"{sessions.KINDS[kind]}-{thing}",
+            "occurred_at": date + CLOCK[second],
+            "object": _assessment(object_number) if kind < 0 else f"{sessions.KINDS[kind]}-{object_number}",
             "duration_s": duration,
-            "session": f"{place}-{day}-{session}",
+            "session": f"{index}-{day}-{session}",
             "count": count,
-            "source": trackers.of(place, day),
+            "source": trackers.of(index, day),
         }
         if kind < 0:
             message["score"] = score
         elif kind == sessions.CONTENT:
-            progress[place] += count
-            message["progress"] = round(-expm1(-progress[place] / CONTENT_OF_A_COURSE), 3)
-        yield Published(learner, dumps(message), False, midnight + at)
+            progress[index] += count
+            message["progress"] = round(-expm1(-progress[index] / CONTENT_OF_A_COURSE), 3)
+        yield SourceMessage(learner, dumps(message), False, midnight + second)

@@ -1,4 +1,4 @@
-"""What to simulate: course runs with their learners, weeks and starts, and how fine the clicks are."""
+"""What to simulate: course runs with their learners, lengths and starts, and the granularity of clicks."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ import numpy as np
 from sources.stream import DAY
 
 OULAD_DAYS = 240
-"""Length of the presentations that the marginals were taken from; other lengths scale their times."""
+"""Length of the presentations behind the marginals; times are scaled to other lengths."""
 
 LEAST_WEEKS = 4
 FIRST_DAY = -42
@@ -20,10 +20,10 @@ FIRST_DAY = -42
 Detail = Literal["clicks", "sessions"]
 
 Shift = Literal[
-    "behaviour",  # everybody does less, and it takes fewer clicks: a platform that was redesigned
-    "outcomes",  # who fails is as busy and diligent as who passes was, and the other way round
+    "behaviour",  # learners are less active, with fewer clicks: a platform that was redesigned
+    "outcomes",  # failing learners are as busy and diligent as passing ones were, and vice versa
 ]
-"""How the world is another one for runs that start late."""
+"""A distribution shift of the runs that start late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Run:
     def deadlines(self) -> tuple[int, ...]:
         """Days of the run (relative) on which assessed work is due, at the end of the day.
 
-        About one in four weeks; as many of the last third as there are belong to tests that are
-        open all term and are due together near the end.
+        About one in four weeks; the last third belong to tests that are open all term and are due close
+        together near the end.
         """
         count = max(3, round(9 * self.days / OULAD_DAYS))
         tests = count // 3
@@ -59,13 +59,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class SimulationPlan:
-    """Runs, a seed, and the finest unit of clicks. The same plan gives the same bytes.
+    """Runs, a seed, and the granularity of clicks. Equal plans give equal bytes.
 
-    `detail` is ``clicks`` (an event a click, about 22 an active day, as a platform's log has them)
-    or ``sessions`` (an event a kind and session with its `count`, about 5 an active day).
-    `until` is the event day at whose start the stream ends, so that a run is left in its middle.
+    `detail` is ``clicks`` (one event per click, about 22 an active day, as a platform's log has them)
+    or ``sessions`` (one event per kind and session with its `count`, about 5 an active day).
+    `until` is the event day at whose start the stream ends, so that a run can stop in its middle.
     `trackers` are the sources of the activity; each learner mostly uses one, by the learner's hash.
-    Runs that start on event day `shifts_on` or later are of the world that `shift` says.
+    `shift` applies to runs that start on event day `shifts_on` or later.
     """
 
     runs: tuple[Run, ...]
@@ -77,7 +77,11 @@ class SimulationPlan:
     shifts_on: int = 0
 
     def __post_init__(self) -> None:
-        """:raises ValueError: naming the field, its value and what was expected"""
+        """Check the fields.
+
+        Raises:
+            ValueError: a field is invalid; the message names it, its value and what was expected.
+        """
         if not self.runs:
             raise ValueError("runs: (), expected at least one run")
         names = [run.course_run for run in self.runs]
@@ -92,7 +96,7 @@ class SimulationPlan:
             raise ValueError("trackers: (), expected at least one name")
 
     def shift_of(self, run: Run) -> Shift | None:
-        """What is different in a run."""
+        """The distribution shift of a run, if it has one."""
         return self.shift if run.starts_on >= self.shifts_on else None
 
     @classmethod
@@ -108,14 +112,15 @@ class SimulationPlan:
         elapsed: float = 1.0,
         detail: Detail = "sessions",
     ) -> "SimulationPlan":
-        """Every course with a past run, which teaches, and a present one, which is judged.
+        """A plan in which every course has a past run, to learn from, and a present run, to estimate.
 
         A share `past` of the learners is in the past runs. These end two weeks after the present ones
-        start (at `starts_at`), so outcomes are known before the present run is under way; courses start
-        a week apart. The stream ends when a share `elapsed` of the last present run has gone by.
+        start (at `starts_at`), so outcomes are known early in the present run; courses start a week
+        apart. The stream ends when a share `elapsed` of the last present run is over.
 
-        :raises ValueError: a share is outside (0, 1], the runs are too short, or there are fewer learners
-            than runs
+        Raises:
+            ValueError: a share is outside (0, 1], the runs are too short, or there are fewer learners
+                than runs.
         """
         if not (0 < past < 1 and 0 < elapsed <= 1):
             raise ValueError(f"past, elapsed: {past}, {elapsed}, expected shares above 0 and up to 1")
@@ -126,9 +131,9 @@ class SimulationPlan:
         start = int(starts_at.timestamp()) // DAY
         sizes = _shares(round(learners * past), courses), _shares(learners - round(learners * past), courses)
         runs = []
-        for place in range(courses):
-            course, begins = f"course-{chr(97 + place % 26)}{place // 26 or ''}", start + 7 * place
-            for size, shift in ((sizes[0][place], -7 * (weeks - 2)), (sizes[1][place], 0)):
+        for number in range(courses):
+            course, begins = f"course-{chr(97 + number % 26)}{number // 26 or ''}", start + 7 * number
+            for size, shift in ((sizes[0][number], -7 * (weeks - 2)), (sizes[1][number], 0)):
                 day = begins + shift
                 runs.append(Run(course, _run_name(day), day, weeks, max(1, size)))
         last = start + 7 * (courses - 1)
@@ -137,11 +142,11 @@ class SimulationPlan:
 
 
 @dataclass(frozen=True)
-class Draws:
-    """Random generators of one run: for its cohort, its responses, each day. None shares another's numbers.
+class RunGenerators:
+    """Independent random generators of one run: for its cohort, its responses and each day.
 
-    A day's numbers depend on the seed, the run and the day alone, so a stream that is cut short is
-    the beginning of the longer one, and a run is the same whichever others are in the plan.
+    A day's numbers depend on seed, run and day alone, so a stream that is cut short is a prefix of the
+    longer one, and a run does not depend on the other runs of the plan.
     """
 
     seed: int
@@ -154,7 +159,7 @@ class Draws:
         return np.random.default_rng([self.seed, self._run, 1 + day - FIRST_DAY])
 
     def responses(self) -> np.random.Generator:
-        """What nudges do to whom: of no day, and not of the cohort, which must not change by it."""
+        """For the responses to nudges: separate, so that they do not change the cohort."""
         return np.random.default_rng([self.seed, self._run, 0, 1])
 
     @cached_property
@@ -162,8 +167,8 @@ class Draws:
         return crc32(self.run.course_run.encode())
 
 
-def _shares(whole: int, parts: int) -> list[int]:
-    return [whole // parts + (place < whole % parts) for place in range(parts)]
+def _shares(total: int, parts: int) -> list[int]:
+    return [total // parts + (index < total % parts) for index in range(parts)]
 
 
 def _run_name(day: int) -> str:

@@ -1,11 +1,11 @@
-"""What a nudge does to whom: each simulated learner's true response, hidden from everybody else.
+"""The effect of nudges: each simulated learner's true response, hidden from the pipeline.
 
-Most learners do not care (zero), some come back for it (positive), and some are put off (negative). A
-response has a size for each variant of the message, in log-odds to be active on the day after; it fades
-over the days, and each further nudge to the same learner has a fraction of the effect of the one before.
-Which variant fits depends on the learner's *situation*, which the stream shows; how much it moves the one
-learner, only this module knows. A strong enough response also changes the fate: who was going to stop
-stays, or, where it is negative, who was going to stay leaves.
+Most learners do not respond (zero), some become more active (positive), some less (negative). A response
+has a size for each variant of the message, in log-odds to be active on the next day; it decays over the
+days, and each further nudge to the same learner has a fraction of the previous one's effect. Which variant
+fits depends on the learner's *situation*, which the stream shows; the size of a learner's response is
+hidden. A strong enough response also changes the outcome: a learner who was going to stop stays, or, where
+it is negative, a learner who was going to stay leaves.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ import numpy as np
 from sources.simulation.cohort import Floats, Ints
 
 SITUATIONS = 2
-"""0: faded out; 1: a deadline has been missed."""
+"""0: no missed deadline; 1: the newest deadline was missed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponsePlan:
-    """How the learners of a world respond.
+    """Distribution of the learners' responses in a world.
 
-    ``positive``, ``negative``: shares of the learners, the rest is zero; ``size``: mean log-odds of a
-    response to a variant that fits; ``fit``: [situation][variant], the part of it that a variant has there;
-    ``decay``: what a further nudge keeps of the effect of the one before; ``half_life``: days in which an
-    effect halves; ``rescue``: probability that a response of log-odds 1 changes the fate.
+    ``positive``, ``negative``: shares of the learners with such a response; ``size``: mean log-odds of a
+    response to a variant that fits; ``fit``: [situation][variant], the share of it that a variant has there;
+    ``decay``: effect of a further nudge relative to the previous one; ``half_life``: days in which an
+    effect halves; ``rescue``: probability that a response of log-odds 1 changes the outcome.
     """
 
     positive: float = 0.3
@@ -37,7 +37,11 @@ class ResponsePlan:
     rescue: float = 0.1
 
     def __post_init__(self) -> None:
-        """Raises ``ValueError`` naming what is out of its range."""
+        """Check the ranges.
+
+        Raises:
+            ValueError: a field is out of its range; the message names it.
+        """
         if not (self.positive >= 0 and self.negative >= 0 and self.positive + self.negative <= 1):
             raise ValueError(
                 f"positive and negative are {self.positive} and {self.negative}; expected shares of a whole"
@@ -59,15 +63,15 @@ class ResponsePlan:
 
 
 NO_RESPONSE = ResponsePlan(positive=0.0, negative=0.0)
-"""A world in which nudges do nothing at all."""
+"""A world in which nudges have no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """The truth, columns over n learners.
+    """The learners' true responses, columns over n learners.
 
-    ``sign``: int64 [n], −1, 0 or 1; ``size``: float64 [n], log-odds of the first nudge that fits wholly;
-    ``threshold``: float64 [n], uniform: how much it takes to change the learner's fate.
+    ``sign``: int64 [n], −1, 0 or 1; ``size``: float64 [n], log-odds of a first nudge with a fit of 1;
+    ``threshold``: float64 [n], uniform in [0, 1): the effect above which the learner's outcome changes.
     """
 
     sign: Ints
@@ -76,19 +80,19 @@ class Responses:
 
 
 def draw(plan: ResponsePlan, n: int, rng: np.random.Generator) -> Responses:
-    """The learners' responses. Uses the same random numbers for every plan."""
-    place, size, threshold = rng.random(n), rng.gamma(4.0, 0.25, n), rng.random(n)
-    sign = np.where(place < plan.positive, 1, np.where(place >= 1 - plan.negative, -1, 0))
+    """Draw the responses of n learners. Uses the same random numbers for every plan."""
+    position, size, threshold = rng.random(n), rng.gamma(4.0, 0.25, n), rng.random(n)
+    sign = np.where(position < plan.positive, 1, np.where(position >= 1 - plan.negative, -1, 0))
     return Responses(sign, plan.size * size, threshold)
 
 
 def first_effect(
     plan: ResponsePlan, truth: Responses, situation: Ints, variant: Ints, before: Ints
 ) -> Floats:
-    """Log-odds that a nudge adds on its first day, float64 [k]; ``before``: nudges the learner had, [k].
+    """Log-odds that a nudge adds on its first day, float64 [k]; ``before``: earlier nudges, int64 [k].
 
     ``truth`` has the k learners' rows; ``situation`` and ``variant`` are int64 [k].
     """
     fit = np.array(plan.fit)[situation, variant]
-    found: Floats = truth.sign * truth.size * fit * plan.decay**before
-    return found
+    effect: Floats = truth.sign * truth.size * fit * plan.decay**before
+    return effect

@@ -1,10 +1,10 @@
-"""A course run that answers: nudges go in, and the days after them are other days.
+"""A course run whose learners respond to nudges.
 
-:class:`World` moves one run day by day. Between two days its caller may send nudges; those learners'
-log-odds to be active, and sometimes their fate, change from the next day on, by the hidden responses of
-:mod:`sources.simulation.responses`. A world to which nothing is sent is the run that the simulator streams,
-day for day; and two worlds with one seed differ only by what was sent to them, so the true effect of a
-nudge is seen by living the same days twice.
+:class:`World` simulates one run day by day. Between two days its caller may send nudges; from the next day
+on they change those learners' log-odds to be active, and sometimes their outcome, by the hidden responses
+of :mod:`sources.simulation.responses`. Without nudges a world is the run that the simulator streams, day
+for day. Two worlds with one seed differ only by their nudges, so simulating the same days twice gives the
+true effect of a nudge.
 """
 
 from collections.abc import Iterator
@@ -14,27 +14,27 @@ import numpy as np
 
 from sources.simulation import engagement, responses
 from sources.simulation.cohort import NEVER, PASS, WITHDRAWN, Bools, Cohort, Floats, Ints, draw
-from sources.simulation.engagement import STUDY_FROM, Today
-from sources.simulation.plan import Draws, Run
+from sources.simulation.engagement import STUDY_FROM, SimulatedDay
+from sources.simulation.plan import Run, RunGenerators
 from sources.simulation.responses import ResponsePlan, Responses
 from sources.simulation.sessions import KINDS
 
-FAREWELL = 3
-"""Days from a nudge that puts a learner off for good to the withdrawal."""
+WITHDRAWAL_DELAY = 3
+"""Days from a nudge that makes a learner leave to the withdrawal."""
 
 
 class World:
     """One run with its learners, from the platform's opening to the end.
 
-    ``today`` is the next day to be lived, relative to the run's start. What a platform could see:
-    ``last_active`` int64 [n], ``−NEVER`` before the first activity; ``enrolled`` and ``situation``. What
-    it could not: ``truth`` and ``cohort``, whose fates nudges change.
+    ``today`` is the next day to be simulated, relative to the run's start. Observable by a platform:
+    ``last_active`` int64 [n], ``−NEVER`` before the first activity; ``enrolled`` and ``situation``. Hidden
+    from it: ``truth`` and ``cohort``, whose outcomes nudges change.
     """
 
     def __init__(self, run: Run, seed: int, plan: ResponsePlan) -> None:
         self.run, self.plan, self.today = run, plan, STUDY_FROM
-        self.draws = Draws(seed, run)
-        self.cohort = _own(draw(run, self.draws, len(KINDS)))
+        self.draws = RunGenerators(seed, run)
+        self.cohort = _with_own_fates(draw(run, self.draws, len(KINDS)))
         self.truth: Responses = responses.draw(plan, run.learners, self.draws.responses())
         self.last_active: Ints = np.full(run.learners, -NEVER)
         self.nudges: Ints = np.zeros(run.learners, np.int64)
@@ -43,64 +43,72 @@ class World:
         self._days = engagement.days(run, self.cohort, self.draws, self._lift)
 
     @property
-    def over(self) -> bool:
-        """Whether the last day has been lived."""
+    def finished(self) -> bool:
+        """Whether the last day has been simulated."""
         return self.today >= self.run.days
 
-    def live(self) -> Today:
-        """Live one day: who was active on it."""
-        lived = next(self._days)
-        self.last_active[lived.active] = lived.day
+    def simulate_day(self) -> SimulatedDay:
+        """Simulate the next day; returns who was active on it."""
+        day = next(self._days)
+        self.last_active[day.active] = day.day
         self._lift *= self._fading
         self.today += 1
-        return lived
+        return day
 
-    def days(self) -> Iterator[Today]:
-        """Live the days that are left, each when it is asked for."""
-        while not self.over:
-            yield self.live()
+    def days(self) -> Iterator[SimulatedDay]:
+        """Simulate the remaining days lazily."""
+        while not self.finished:
+            yield self.simulate_day()
 
     def enrolled(self) -> Bools:
-        """Who has registered and not withdrawn, bool [n]."""
-        found: Bools = (self.cohort.registered < self.today) & (self.cohort.withdrawn >= self.today)
-        return found
+        """Whether each learner has registered and not withdrawn, bool [n]."""
+        enrolled: Bools = (self.cohort.registered < self.today) & (self.cohort.withdrawn >= self.today)
+        return enrolled
 
     def situation(self) -> Ints:
-        """1 where the newest deadline passed without the learner's work, else 0; int64 [n]."""
-        past = [place for place, due in enumerate(self.run.deadlines) if due < self.today]
+        """1 where the learner missed the newest deadline, else 0; int64 [n]."""
+        past = [index for index, due in enumerate(self.run.deadlines) if due < self.today]
         if not past:
             return np.zeros(self.run.learners, np.int64)
         handed_in = self.cohort.submits_on[:, past[-1]]
-        done = (handed_in < self.today) & (handed_in < self.cohort.stops)
-        return (~done).astype(np.int64)
+        handed_in_time = (handed_in < self.today) & (handed_in < self.cohort.stops)
+        return (~handed_in_time).astype(np.int64)
 
-    def nudge(self, who: Ints, variants: Ints) -> None:
-        """Send nudges now, before ``today``: places of learners int64 [k], each once, and their variants."""
-        truth = Responses(self.truth.sign[who], self.truth.size[who], self.truth.threshold[who])
-        effect = responses.first_effect(self.plan, truth, self.situation()[who], variants, self.nudges[who])
-        self._lift[who] += effect
-        self.nudges[who] += 1
-        turned = truth.threshold < 1 - (1 - self.plan.rescue) ** np.abs(effect)
-        self._stay(who[turned & (effect > 0)])
-        self._leave(who[turned & (effect < 0)])
+    def nudge(self, learners: Ints, variants: Ints) -> None:
+        """Send nudges for ``today``: indices of distinct learners int64 [k], and their variants int64 [k]."""
+        truth = Responses(
+            self.truth.sign[learners], self.truth.size[learners], self.truth.threshold[learners]
+        )
+        effect = responses.first_effect(
+            self.plan, truth, self.situation()[learners], variants, self.nudges[learners]
+        )
+        self._lift[learners] += effect
+        self.nudges[learners] += 1
+        fate_changes = truth.threshold < 1 - (1 - self.plan.rescue) ** np.abs(effect)
+        self._stay(learners[fate_changes & (effect > 0)])
+        self._leave(learners[fate_changes & (effect < 0)])
 
-    def _stay(self, who: Ints) -> None:
-        """They would have stopped, and do not."""
-        lost = who[(self.cohort.stops[who] < NEVER) & (self.cohort.withdrawn[who] >= self.today)]
-        self.cohort.stops[lost] = NEVER
-        self.cohort.withdrawn[lost] = NEVER
-        self.cohort.outcome[lost] = PASS
+    def _stay(self, learners: Ints) -> None:
+        """Let learners stay who would have stopped."""
+        leavers = learners[
+            (self.cohort.stops[learners] < NEVER) & (self.cohort.withdrawn[learners] >= self.today)
+        ]
+        self.cohort.stops[leavers] = NEVER
+        self.cohort.withdrawn[leavers] = NEVER
+        self.cohort.outcome[leavers] = PASS
 
-    def _leave(self, who: Ints) -> None:
-        """They stop now and withdraw, if they have not."""
-        there = who[self.cohort.withdrawn[who] >= self.today]
-        self.cohort.stops[there] = np.minimum(self.cohort.stops[there], self.today)
-        self.cohort.withdrawn[there] = np.minimum(self.cohort.withdrawn[there], self.today + FAREWELL)
-        self.cohort.outcome[there] = WITHDRAWN
+    def _leave(self, learners: Ints) -> None:
+        """Let learners stop now and withdraw, unless they already have."""
+        enrolled = learners[self.cohort.withdrawn[learners] >= self.today]
+        self.cohort.stops[enrolled] = np.minimum(self.cohort.stops[enrolled], self.today)
+        self.cohort.withdrawn[enrolled] = np.minimum(
+            self.cohort.withdrawn[enrolled], self.today + WITHDRAWAL_DELAY
+        )
+        self.cohort.outcome[enrolled] = WITHDRAWN
 
 
-def _own(cohort: Cohort) -> Cohort:
-    """The cohort with fates that can be changed without changing anybody else's."""
+def _with_own_fates(cohort: Cohort) -> Cohort:
+    """The cohort with copies of the columns that a world changes."""
     return replace(
         cohort,
         outcome=cohort.outcome.copy(),

@@ -9,7 +9,7 @@ from streams.settings import Settings
 
 
 def test_the_pages_are_up_to_date() -> None:
-    assert document.differences() == [], "run python -m cli.document"
+    assert document.outdated_pages() == [], "run python -m cli.document"
 
 
 def test_every_setting_has_a_row_and_no_secret_a_value() -> None:
@@ -32,10 +32,10 @@ def test_metrics_have_the_names_that_prometheus_stores() -> None:
 
 def test_a_page_that_is_old_or_missing_is_told(tmp_path: Path) -> None:
     document.write(tmp_path)
-    assert document.differences(tmp_path) == []
+    assert document.outdated_pages(tmp_path) == []
     (tmp_path / "settings.md").write_text("old", encoding="utf-8")
     (tmp_path / "metrics.md").unlink()
-    assert document.differences(tmp_path) == ["settings.md", "metrics.md"]
+    assert document.outdated_pages(tmp_path) == ["settings.md", "metrics.md"]
 
 
 def test_an_unknown_argument_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

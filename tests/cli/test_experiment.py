@@ -80,10 +80,10 @@ def test_effects_come_from_first_exposures_and_say_what_they_are_worth(outcomes:
     write(outcomes, "nudged", 1_000, 300, outcome="exit")
     write(outcomes, "holdout", 1_000, 310, outcome="exit")
     shown = RUNNER.invoke(cli.app, ["experiment", "show"]).output
-    found = cells(shown, "reach-out", "all", "active_7")
-    assert found[3:6] == ["56.0% of 1,000", "44.0% of 1,000", "+12.0"]
-    assert found[7] == "helps"
-    assert cells(shown, "reach-out", "plain", "active_7")[3:] == found[3:]
+    row = cells(shown, "reach-out", "all", "active_7")
+    assert row[3:6] == ["56.0% of 1,000", "44.0% of 1,000", "+12.0"]
+    assert row[7] == "helps"
+    assert cells(shown, "reach-out", "plain", "active_7")[3:] == row[3:]
     assert cells(shown, "reach-out", "all", "active_14")[3:] == [
         "100.0% of 50",
         "nobody yet",
@@ -99,7 +99,7 @@ def test_effects_come_from_first_exposures_and_say_what_they_are_worth(outcomes:
     assert cells(shown, "reach-out", "all", "active_7")[3] == "54.3% of 1,400"
     assert "learned" not in shown, "it went to other learners than its siblings"
     once = RUNNER.invoke(cli.app, ["experiment", "show", "--at-the-end"]).output
-    assert cells(once, "reach-out", "plain", "active_7")[6] != found[6]
+    assert cells(once, "reach-out", "plain", "active_7")[6] != row[6]
 
 
 def test_outcomes_can_be_told_apart_on_a_narrow_terminal(
@@ -117,11 +117,11 @@ def test_a_a_splits_the_nudged_and_finds_nothing(outcomes: ClickHouseWriter) -> 
     write(outcomes, "nudged", 2_000, 900)
     write(outcomes, "holdout", 500, 0)
     shown = RUNNER.invoke(cli.app, ["experiment", "show", "--a-a"]).output
-    found = cells(shown, "reach-out", "all", "active_7")
-    halves = [int(cell.split(" of ")[1].replace(",", "")) for cell in found[3:5]]
+    row = cells(shown, "reach-out", "all", "active_7")
+    halves = [int(cell.split(" of ")[1].replace(",", "")) for cell in row[3:5]]
     assert sum(halves) == 2_000
     assert min(halves) > 900
-    assert found[7] == "not yet known"
+    assert row[7] == "not yet known"
 
 
 def test_what_if_everybody_had_got_one_variant(outcomes: ClickHouseWriter) -> None:

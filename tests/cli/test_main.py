@@ -8,17 +8,20 @@ import sys
 import tomllib
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from cli import experiment, policy, sources
 from cli import main as cli
-from cli import sources
 from engine.batch.unknown_fields import rows as unknown_rows
+from evaluation.policies import recorded_past
 from local.brokers import Broker
 from local.rig import Rig
 from notifier import topic_reader
 from notifier.settings import NotifierSettings
+from nudges.experiments import effects, size
 from output import screen
 from output.folders import taken
 from schemas.inbound import event_adapter
@@ -70,9 +73,9 @@ def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     with pytest.raises(SystemExit) as ended:
         cli.main(lambda: cli.app(arguments))
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert "Traceback" not in told
-    return told
+    output = capsys.readouterr().err
+    assert "Traceback" not in output
+    return output
 
 
 def unused_port() -> int:
@@ -83,8 +86,12 @@ def unused_port() -> int:
 
 def test_these_are_all_commands() -> None:
     commands = cli.app.registered_commands
-    single = [one.name or one.callback.__name__ for one in commands if one.callback is not None]
-    assert sorted([*single, *(str(one.name) for one in cli.app.registered_groups)]) == sorted(COMMANDS)
+    single = [
+        command.name or command.callback.__name__ for command in commands if command.callback is not None
+    ]
+    assert sorted([*single, *(str(command.name) for command in cli.app.registered_groups)]) == sorted(
+        COMMANDS
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,11 +111,36 @@ def test_every_command_explains_itself(arguments: list[str]) -> None:
     assert len(result.output.splitlines()) > 3
 
 
-def test_whoever_asks_for_help_does_not_wait_for_what_takes_long_to_import() -> None:
+HEAVY = {
+    *("apprise", "asyncio", "clickhouse_driver", "confluent_kafka", "fastapi", "faust", "jinja2", "numpy"),
+    *("matplotlib", "pyarrow", "pydantic_settings", "rich", "river", "scipy", "uvicorn"),
+}
+"""What commands import in their bodies. (Typer imports pydantic by itself for options of some types.)"""
+
+HELP = f"""
+import sys
+import cli.main
+sys.argv = ["homeroom", *sys.argv[1:], "--help"]
+try:
+    cli.main.main()
+finally:
+    print(*sorted({HEAVY} & sys.modules.keys()), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["experiment", "size"], ["policy", "simulate"]])
+def test_whoever_asks_for_help_does_not_wait_for_what_takes_long_to_import(arguments: list[str]) -> None:
     """In a process of its own: this one has imported everything."""
-    told = "import sys, cli.main; print(*{'river', 'faust', 'fastapi', 'apprise'} & {*sys.modules})"
-    found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == []
+    result = subprocess.run(
+        [sys.executable, "-c", HELP, *arguments], capture_output=True, text=True, check=True
+    )
+    assert "Usage: " in result.stdout
+    assert result.stderr.split() == []
+
+
+def test_defaults_that_help_shows_are_those_of_the_modules_that_compute() -> None:
+    assert (experiment.POWER, experiment.LEVEL) == (size.POWER, effects.LEVEL)
+    assert get_args(policy.Strength) == get_args(recorded_past.Strength)
 
 
 def test_a_simulated_term_is_written_as_valid_lines(tmp_path: Path) -> None:
@@ -153,11 +185,11 @@ def test_settings_are_listed_and_secrets_are_not(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HOMEROOM_PSEUDONYM_KEY", secret)
     monkeypatch.setenv("HOMEROOM_STORE", f"clickhouse://me:{secret}@host/db")
     monkeypatch.setenv("HOMEROOM_PARTITIONS", "11")
-    told = invoke("settings").output
-    assert "HOMEROOM_PARTITIONS" in told
-    assert "11" in told
-    assert secret not in told
-    assert "hunter2" not in told
+    output = invoke("settings").output
+    assert "HOMEROOM_PARTITIONS" in output
+    assert "11" in output
+    assert secret not in output
+    assert "hunter2" not in output
 
 
 def test_the_doctor_says_what_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,8 +210,8 @@ def test_a_store_that_another_process_has_open_is_told_in_a_line(
 ) -> None:
     """As while `homeroom demo --serve` runs."""
     with EmbeddedStore(tmp_path / "store"):
-        told = fails(capsys, "query", "SELECT 1", "--folder", str(tmp_path))
-    assert "in use by another process" in told
+        output = fails(capsys, "query", "SELECT 1", "--folder", str(tmp_path))
+    assert "in use by another process" in output
 
 
 def test_a_command_without_a_broker_or_a_store_says_only_its_own_line(tmp_path: Path) -> None:
@@ -212,8 +244,8 @@ def test_a_worker_without_its_topics_says_which_and_what_to_do(
     monkeypatch.setenv("HOMEROOM_BROKER", broker.address)
     monkeypatch.setenv("HOMEROOM_PREFIX", "absent.")
     monkeypatch.setenv("HOMEROOM_PSEUDONYM_KEY", "a secret of the tests")
-    told = fails(capsys, "worker")
-    assert "absent.homeroom.events does not exist, and 10 more; see `homeroom topics show`" in told
+    output = fails(capsys, "worker")
+    assert "absent.homeroom.events does not exist, and 10 more; see `homeroom topics show`" in output
 
 
 def test_a_notifier_without_a_broker_is_told_in_a_line(
@@ -221,10 +253,10 @@ def test_a_notifier_without_a_broker_is_told_in_a_line(
 ) -> None:
     address = f"127.0.0.1:{unused_port()}"
     monkeypatch.setenv("HOMEROOM_BROKER", address)
-    monkeypatch.setattr(topic_reader, "BROKER_TIMEOUT_S", 1.0)
-    told = fails(capsys, "notifier", "--once")
-    assert "homeroom.nudges" in told
-    assert "transport failure" in told
+    monkeypatch.setattr(following, "ANSWER_S", 1.0)
+    output = fails(capsys, "notifier", "--once")
+    assert "homeroom.nudges" in output
+    assert "transport failure" in output
 
 
 @pytest.fixture(scope="module")
@@ -235,16 +267,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("HOMEROOM_STORE", address.url())
         assert "up to date" not in invoke("migrate").output
         assert invoke("migrate").output == "up to date\n"
-        told = invoke("doctor").output
-        assert f"answers on {address}" in told
-        assert "migrations: up to date" in told
+        output = invoke("doctor").output
+        assert f"answers on {address}" in output
+        assert "migrations: up to date" in output
         assert "risk_now" in invoke("query", "SHOW TABLES").output
         with ClickHouseWriter(address) as writer:
             counts = {"activity.grade": 1_200, "calendar.room": 3}
             writer.write("unknown_fields", unknown_rows(counts, date(2024, 2, 1), 0, 1))
-        told = invoke("doctor").output
-        assert "field activity.grade: 1,200 records within a week, the last on 2024-02-01" in told
-        assert told.index("field activity.grade") < told.index("field calendar.room")
+        output = invoke("doctor").output
+        assert "field activity.grade: 1,200 records within a week, the last on 2024-02-01" in output
+        assert output.index("field activity.grade") < output.index("field calendar.room")
     return folder
 
 
@@ -254,8 +286,8 @@ def test_a_stopped_store_can_still_be_asked(folder: Path) -> None:
 
 
 def test_nothing_can_be_changed_by_a_query(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = fails(capsys, "query", "DROP TABLE risk_changes", "--folder", str(folder))
-    assert told.startswith("homeroom: ")
+    output = fails(capsys, "query", "DROP TABLE risk_changes", "--folder", str(folder))
+    assert output.startswith("homeroom: ")
 
 
 def test_a_policy_is_checked_with_the_line_of_every_mistake(
@@ -265,18 +297,18 @@ def test_a_policy_is_checked_with_the_line_of_every_mistake(
     file.write_text("name: mine\neffective_from: 2026-02-01\n", encoding="utf-8")
     assert "campaigns reach-out, in force from 2026-02-01" in invoke("policy", "check", str(file)).output
     file.write_text("name: mine\ncaps:\n  - {most: 0, days: 7}\nquite_hours: null\n", encoding="utf-8")
-    told = fails(capsys, "policy", "check", str(file)).splitlines()
-    assert "line 3, column 12: caps[0].most: found '0'" in told[0]
-    assert "line 4, column 1: quite_hours: is no setting" in told[1]
+    output = fails(capsys, "policy", "check", str(file)).splitlines()
+    assert "line 3, column 12: caps[0].most: found '0'" in output[0]
+    assert "line 4, column 1: quite_hours: is no setting" in output[1]
 
 
 def test_a_policy_is_tried_on_a_simulated_term(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text("name: mine\nnudge_while_warming_up: true\nholdout_share: 0\n", encoding="utf-8")
-    told = invoke("policy", "simulate", str(file), "--learners", "40").output
-    assert "policy mine-" in told
-    assert "level not nudged" in told
-    assert "reach-out" in told
+    output = invoke("policy", "simulate", str(file), "--learners", "40").output
+    assert "policy mine-" in output
+    assert "level not nudged" in output
+    assert "reach-out" in output
 
 
 def test_nobody_knows_a_learner_of_an_empty_store(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -291,9 +323,9 @@ def test_a_folder_with_somebody_s_papers_is_left_alone(
     (tmp_path / "papers" / "store").mkdir(parents=True)
     (tmp_path / "papers" / "store" / "thesis.txt").write_text("years of work")
     (tmp_path / "events.jsonl").write_bytes(b"")
-    told = fails(capsys, *arguments, "--folder", "papers")
-    assert told.count("\n") == 1
-    assert "--folder papers: holds things that homeroom did not put there" in told
+    output = fails(capsys, *arguments, "--folder", "papers")
+    assert output.count("\n") == 1
+    assert "--folder papers: holds things that homeroom did not put there" in output
     assert [path.name for path in (tmp_path / "papers").rglob("*")] == ["store", "thesis.txt"]
     assert (tmp_path / "papers" / "store" / "thesis.txt").read_text() == "years of work"
 
@@ -316,8 +348,8 @@ def test_a_demo_that_cannot_be_leaves_the_one_before(
         (tmp_path / "demo" / "store").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         monkeypatch.setenv("HOMEROOM_CONSOLE_PORT", str(occupied.getsockname()[1]))
-        told = " ".join(fails(capsys, *arguments, "--folder", "demo").replace("│", " ").split())
-    assert words in told
+        output = " ".join(fails(capsys, *arguments, "--folder", "demo").replace("│", " ").split())
+    assert words in output
     assert (tmp_path / "demo" / "store").is_dir()
 
 
@@ -342,9 +374,9 @@ def test_no_command_writes_over_what_is_there_and_says_so_before_the_work(
     for name in ("thesis", "thesis.csv"):
         (tmp_path / name).write_text("years of work")
     before = sorted(tmp_path.rglob("*"))
-    told = fails(capsys, *arguments)
-    assert "is there already; expected a new file; --force replaces it" in told
-    assert told.count("\n") == 1
+    output = fails(capsys, *arguments)
+    assert "is there already; expected a new file; --force replaces it" in output
+    assert output.count("\n") == 1
     assert (tmp_path / "thesis").read_text() == (tmp_path / "thesis.csv").read_text() == "years of work"
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -362,8 +394,8 @@ def test_migrations_are_not_taken_back_without_a_word(
     with EmbeddedStore(tmp_path / "store") as address:
         monkeypatch.setenv("HOMEROOM_STORE", address.url())
         assert invoke("migrate").exit_code == 0
-        told = fails(capsys, "migrate", "--target", "1")
-        assert "drops their tables and columns with all that is in them; expected --force with it" in told
+        output = fails(capsys, "migrate", "--target", "1")
+        assert "drops their tables and columns with all that is in them; expected --force with it" in output
         assert invoke("migrate").output == "up to date\n"
         assert "down" in invoke("migrate", "--target", "0", "--force").output
 
@@ -372,11 +404,11 @@ def test_a_result_is_shown_as_it_is_and_whole(folder: Path, monkeypatch: pytest.
     """What Rich would take for its own words, and more than a line of 80 columns."""
     monkeypatch.setattr(screen.console, "width", 80)
     sql = f"SELECT '[x] [/red] :x:' AS `[bold]`, '{'long ' * 30}' AS b, char(27) || '[2J' AS c"
-    told = invoke("query", sql, "--folder", str(folder)).output
+    output = invoke("query", sql, "--folder", str(folder)).output
     for words in ("[x] [/red] :x:", "[bold]", ("long " * 30).strip(), "\\x1b[2J"):
-        assert words in told
-    assert "\x1b" not in told
-    assert "…" not in told
+        assert words in output
+    assert "\x1b" not in output
+    assert "…" not in output
 
 
 def test_a_query_is_answered_in_the_form_that_it_names(
@@ -394,11 +426,11 @@ def test_a_query_is_answered_in_the_form_that_it_names(
 def test_settings_are_listed_whole_on_a_narrow_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screen.console, "_width", width)
     monkeypatch.setattr(screen.console, "_force_terminal", True)
-    told = invoke("settings").output
+    output = invoke("settings").output
     for part in (Settings, NotifierSettings):
         for name in part.model_fields:
-            assert f"{part.model_config['env_prefix']}{name.upper()} " in told
-    assert "…" not in told
+            assert f"{part.model_config['env_prefix']}{name.upper()} " in output
+    assert "…" not in output
 
 
 def test_the_release_is_told() -> None:
@@ -413,8 +445,8 @@ def test_what_the_system_refuses_is_told_in_a_line(
         raise OSError(28, "No space left on device", "out")
 
     monkeypatch.setattr(sources, "_write_lines", full)
-    told = fails(capsys, "simulate", "--learners", "4", "--out", "out")
-    assert told == "homeroom: out: No space left on device\n"
+    output = fails(capsys, "simulate", "--learners", "4", "--out", "out")
+    assert output == "homeroom: out: No space left on device\n"
 
 
 def test_a_replay_of_what_is_no_file_or_no_presentation_starts_nothing(
@@ -428,5 +460,5 @@ def test_a_replay_of_what_is_no_file_or_no_presentation_starts_nothing(
     (tmp_path / "false.gz").write_text("{}")
     assert "'gone.jsonl': cannot be read: No such file" in fails(capsys, "replay", "--events", "gone.jsonl")
     assert "expected gzip" in fails(capsys, "replay", "--events", "false.gz")
-    told = fails(capsys, "replay", "--oulad", "oulad", "--presentations", "BBB/2099J")
-    assert "is not in the folder; expected some of" in " ".join(told.replace("│", " ").split())
+    output = fails(capsys, "replay", "--oulad", "oulad", "--presentations", "BBB/2099J")
+    assert "is not in the folder; expected some of" in " ".join(output.replace("│", " ").split())

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import typer
 
-from cli import console, doctor, experiment, sources, store
+from cli import console, doctor, stores
 from cli import main as cli
-from cli import policy as policy_commands
 from cli.wiring import notifier as notifying
 from local.rig import Rig
 from notifier import service
-from streams import topics
+from sinks import store
+from streams import source_publisher, topics
 from streams.settings import SettingsError
 from tests.evaluation.folders import write
 
@@ -82,9 +82,9 @@ def _options() -> Iterator[tuple[str, str]]:
         for name, inner in getattr(command, "commands", {}).items():
             yield from walk(inner, f"{path} {name}".strip())
         if not hasattr(command, "commands"):
-            for one in command.params:
-                if one.name != "help" and not getattr(one, "is_flag", False):
-                    yield path, one.opts[0] if one.param_type_name == "option" else ""
+            for parameter in command.params:
+                if parameter.name != "help" and not getattr(parameter, "is_flag", False):
+                    yield path, parameter.opts[0] if parameter.param_type_name == "option" else ""
 
     yield from walk(typer.main.get_command(cli.app), "")
 
@@ -93,7 +93,7 @@ OPTIONS = list(_options())
 
 
 @pytest.fixture(autouse=True)
-def _place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _folder_and_wall(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A working folder with odd things in it, and the wall."""
     for name in os.environ:
         if name.startswith("HOMEROOM_"):
@@ -118,14 +118,12 @@ def _place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(work)
     monkeypatch.setattr(Rig, "__enter__", _wall)
     for module, name in (
-        (sources, "publish"),
+        (source_publisher, "publish"),
         (store, "wait_until_up"),
         (console, "console_keys"),
-        (store, "store_reader"),
-        (console, "store_at"),
-        (doctor, "examine"),
-        (experiment, "store_reader"),
-        (policy_commands, "store_reader"),
+        (stores, "store_reader"),
+        (stores, "store_at"),
+        (doctor, "run_checks"),
         (notifying, "show"),
         (topics, "require"),
         (topics, "create"),
@@ -133,13 +131,13 @@ def _place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (service, "serve"),
     ):
         monkeypatch.setattr(module, name, _wall)
-    for place in (
+    for path in (
         "evaluation.command.estimate",
         "evaluation.causality.stream",
         "evaluation.new_course.compare",
         "evaluation.policies.simulated_term.on_term",
     ):
-        monkeypatch.setattr(place, _wall)
+        monkeypatch.setattr(path, _wall)
 
 
 OULAD: list[Path] = []
@@ -154,28 +152,28 @@ def answer(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[in
     """The exit code and what is said, through the console script's own main."""
     with pytest.raises(SystemExit) as ended:
         cli.main(lambda: cli.app(arguments))
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     assert isinstance(ended.value.code, int)
-    return ended.value.code, told.err
+    return ended.value.code, output.err
 
 
 def with_value(command: str, option: str, odd: str) -> list[str]:
     """The command's good call with one value replaced; the option added where the call has none of it."""
-    given = list(GOOD[command])
-    if option in given:
-        place = given.index(option)
-        del given[place : place + 2]
-    elif not option and given:
-        del given[0]
-    return [*command.split(), *([f"{option}={odd}", *given] if option else [*given, "--", odd])]
+    arguments = list(GOOD[command])
+    if option in arguments:
+        index = arguments.index(option)
+        del arguments[index : index + 2]
+    elif not option and arguments:
+        del arguments[0]
+    return [*command.split(), *([f"{option}={odd}", *arguments] if option else [*arguments, "--", odd])]
 
 
 def test_the_calls_are_of_all_commands_and_reach_the_wall(capsys: pytest.CaptureFixture[str]) -> None:
     assert {command for command, _ in OPTIONS} <= GOOD.keys()
     reached = {}
     for command, arguments in GOOD.items():
-        code, told = answer(capsys, [*command.split(), *arguments])
-        reached[command] = code == 0 or "as far as the wall" in told
+        code, output = answer(capsys, [*command.split(), *arguments])
+        reached[command] = code == 0 or "as far as the wall" in output
     assert [command for command, there in reached.items() if not there] == ["fairness"], (
         "it reads its table first"
     )
@@ -186,10 +184,10 @@ def test_an_odd_value_is_an_answer_in_words(
     command: str, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for odd in ODD:
-        code, told = answer(capsys, with_value(command, option, odd))
-        assert code in (0, 1, 2), (odd, told)
-        assert (code == 0) or told.strip(), f"{odd!r}: not a word"
-    kept = {name: Path(name).read_bytes() for name in ("file", "folder/mine", "policy.yaml")}
-    assert kept == {"file": b"mine", "folder/mine": b"mine", "policy.yaml": b"name: mine\n"}
+        code, output = answer(capsys, with_value(command, option, odd))
+        assert code in (0, 1, 2), (odd, output)
+        assert (code == 0) or output.strip(), f"{odd!r}: not a word"
+    contents = {name: Path(name).read_bytes() for name in ("file", "folder/mine", "policy.yaml")}
+    assert contents == {"file": b"mine", "folder/mine": b"mine", "policy.yaml": b"name: mine\n"}
     assert Path("link").is_symlink()
     assert Path("dangling").is_symlink()

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from cli.result_formats import FormatError, form_of
+from cli.result_formats import FormatError, format_of
 from sinks.statements import asked_format
 from sinks.store import Result
 
@@ -18,7 +18,7 @@ ANSWER = Result(
 
 
 def written(sql: str) -> list[str]:
-    form = form_of(sql)
+    form = format_of(sql)
     assert form is not None
     return list(form(ANSWER))
 
@@ -39,7 +39,7 @@ def written(sql: str) -> list[str]:
 )
 def test_the_form_that_a_query_asks_for_is_found(sql: str, name: str | None) -> None:
     assert asked_format(sql) == name
-    assert (form_of(sql) is None) == (name is None)
+    assert (format_of(sql) is None) == (name is None)
 
 
 def test_csv_can_be_read_back() -> None:
@@ -63,14 +63,14 @@ def test_json_lines_are_json() -> None:
     assert lines[1] == {"name": "[x]", "n": None}
     assert lines[3] == {"name": ["x", "y"], "n": "2026-02-03"}
     odd = Result(("at", "m"), ("", ""), [(datetime(2026, 2, 3, tzinfo=UTC), {1: float("inf")})])
-    form = form_of("SELECT 1", as_json=True)
+    form = format_of("SELECT 1", as_json=True)
     assert form is not None
     assert json.loads(next(form(odd))) == {"at": "2026-02-03 00:00:00+00:00", "m": {"1": None}}
 
 
 def test_a_form_that_is_not_written_is_refused_with_those_that_are() -> None:
     with pytest.raises(FormatError, match=r"FORMAT Parquet: expected one of CSV, .*Pretty"):
-        form_of("SELECT 1 FORMAT Parquet")
+        format_of("SELECT 1 FORMAT Parquet")
     with pytest.raises(FormatError, match="FORMAT CSV and --json: expected one of them"):
-        form_of("SELECT 1 FORMAT CSV", as_json=True)
-    assert form_of("SELECT 1 FORMAT Pretty") is None
+        format_of("SELECT 1 FORMAT CSV", as_json=True)
+    assert format_of("SELECT 1 FORMAT Pretty") is None

@@ -17,14 +17,14 @@ import uvicorn
 from fastapi import FastAPI
 from rich.console import Console as Terminal
 
-from cli.wiring.console import SERVER, assembled
+from cli.wiring.console import SERVER, console_app
 from console.access import ApiKey, make_key
 from console.app import create_app
 from console.live import STATE_QUERY
 from console.parts import Parts
 from console.readers import Readers
 from local.brokers import free_port
-from local.demo import stream_through, unfinished
+from local.demo import stream_through, truncated_stream
 from local.demo_names import simulated_names
 from local.rig import Rig
 from sinks.address import StoreAddress
@@ -86,10 +86,10 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The console over a term that real workers have followed up to its fifth week."""
     settings = settings_of("none:0", "", None, partitions=2, batch_records=2000, backlog_records=8000)
     with Rig(tmp_path_factory.mktemp("console"), settings) as rig:
-        stream_through(rig, unfinished(PLAN), simulator.total(PLAN), Terminal(quiet=True))
+        stream_through(rig, truncated_stream(PLAN), simulator.total(PLAN), Terminal(quiet=True))
         _settle(rig.store_address)
         names = simulated_names(simulator.truth(PLAN).learner)
-        with assembled(rig.settings, keys(), names) as app, served(app) as url:
+        with console_app(rig.settings, keys(), names) as app, served(app) as url:
             yield Served(url, rig.store_address, app, rig)
 
 

@@ -16,9 +16,9 @@ from schemas.learning import DayPackage
 from schemas.nudge import Nudge
 from schemas.quality import DataQualityEvent, DayQuality
 from schemas.risk import RiskChange
-from sources.simulation.faults import Breakdown, broken
+from sources.simulation.faults import Breakdown, with_breakdowns
 from sources.simulator import Run, SimulationPlan, stream
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 from tests.streams.pipeline import IDENTITY, REPLAY, START, logs_of, play
 
 PAST, NOW = Run("a", "past", START, 5, 150), Run("b", "now", START + 28, 7, 160)
@@ -29,9 +29,9 @@ LEVELS = ("low", "medium", "high")
 
 
 @cache
-def term() -> list[Published]:
+def term() -> list[SourceMessage]:
     """The app sends nothing for a week."""
-    return list(broken(stream(PLAN), [Breakdown("cut", SINCE * DAY, UNTIL * DAY, source="app")]))
+    return list(with_breakdowns(stream(PLAN), [Breakdown("cut", SINCE * DAY, UNTIL * DAY, source="app")]))
 
 
 @dataclass

@@ -24,7 +24,7 @@ from schemas.learning import DayPackage
 from schemas.nudge import Nudge
 from schemas.risk import RiskChange
 from sources.simulator import Run, SimulationPlan, stream
-from sources.stream import Published
+from sources.stream import SourceMessage
 from tests.streams.pipeline import IDENTITY, REPLAY, START, Moment, Said, logs_of, play, term
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -35,7 +35,7 @@ few = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck
 
 
 @cache
-def messages() -> list[Published]:
+def messages() -> list[SourceMessage]:
     return term()
 
 
@@ -137,7 +137,7 @@ def test_disorder_within_the_lateness_changes_no_estimate(seed: int) -> None:
     assert _hours(outputs) == _hours(reference()), "hourly counts add up to the same"
 
 
-def suggestions(messages: list[Published], partitions: int) -> dict[str, str | None]:
+def suggestions(messages: list[SourceMessage], partitions: int) -> dict[str, str | None]:
     """Nudge → what it suggests, of a pass in which every rise is answered."""
     outputs = Said()
     rules = replace(
@@ -205,7 +205,7 @@ def test_what_is_served_is_steadied_by_the_days_before_and_the_parts_say_so() ->
 
 
 @cache
-def leavers() -> list[Published]:
+def leavers() -> list[SourceMessage]:
     """A term of which more is served than of the tiny one, and withdrawals come all the time."""
     return list(stream(LEAVERS))
 

@@ -5,7 +5,7 @@ from functools import cache
 from evaluation.backtest import Backtest
 from evaluation.estimates import Estimates
 from sources.simulator import Run, SimulationPlan, stream, truth
-from sources.stream import Published, with_ticks
+from sources.stream import SourceMessage, with_ticks
 from tests.streams.pipeline import IDENTITY, REPLAY, START, tiny
 
 Row = tuple[str, str, int, int, float, int]
@@ -14,11 +14,11 @@ STARTS = {"a/past": START, "a/now": START + 21}
 
 
 @cache
-def messages() -> list[Published]:
+def messages() -> list[SourceMessage]:
     return list(stream(tiny()))
 
 
-def table_of(found: list[Published], partitions: int = 1) -> Estimates:
+def table_of(found: list[SourceMessage], partitions: int = 1) -> Estimates:
     estimates = Estimates(CODES)
     Backtest(REPLAY, IDENTITY, partitions, say=estimates.hear, watch=estimates.watch).run(found)
     return estimates

@@ -13,7 +13,7 @@ from local.demo import stream_through
 from local.rig import Rig
 from sinks.address import StoreAddress
 from sinks.store import StoreReader
-from sources.stream import Published
+from sources.stream import SourceMessage
 from tests.grafana.macros import View
 from tests.stores import fresh_database, real_server_or_embedded
 from tests.streams.pipelines import settings_of, stream
@@ -25,9 +25,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]:
     two records that are none of it."""
     folder = tmp_path_factory.mktemp("boards")
     messages = list(stream())
-    at, first = next((at, one) for at, one in enumerate(messages) if b'"activity"' in one.value)
-    messages[at] = first._replace(value=orjson.dumps({**orjson.loads(first.value), "mood": "cheerful"}))
-    broken = [Published("l", value, False, messages[-1].occurred_at) for value in (b"{", b"{}")]
+    index, first = next(
+        (index, message) for index, message in enumerate(messages) if b'"activity"' in message.value
+    )
+    messages[index] = first._replace(value=orjson.dumps({**orjson.loads(first.value), "mood": "cheerful"}))
+    broken = [SourceMessage("l", value, False, messages[-1].occurred_at) for value in (b"{", b"{}")]
     with real_server_or_embedded(folder / "store") as server, fresh_database(server) as address:
         settings = settings_of("127.0.0.1:9", "boards.", address)
         with Rig(folder / "rig", settings, store=False) as rig:
@@ -37,8 +39,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]:
 
 @pytest.fixture(scope="session")
 def reader(filled: StoreAddress) -> Iterator[StoreReader]:
-    with StoreReader(filled) as found:
-        yield found
+    with StoreReader(filled) as store_reader:
+        yield store_reader
 
 
 @pytest.fixture(scope="session")
@@ -59,13 +61,13 @@ def just_now() -> View:
 @pytest.fixture(scope="session")
 def learner(reader: StoreReader) -> str:
     """One of whom there is everything to tell: a nudge, several changes, and how it ended."""
-    found = reader.query(
+    result = reader.query(
         "SELECT learner FROM nudge_ledger "
         "WHERE decision = 'send' AND learner IN (SELECT learner FROM outcomes) "
         "AND learner IN (SELECT learner FROM risk_changes GROUP BY learner HAVING count() > 1) "
         "ORDER BY learner LIMIT 1"
     )
-    return str(found.rows[0][0])
+    return str(result.rows[0][0])
 
 
 @pytest.fixture(scope="session")

@@ -35,8 +35,8 @@ def expand(sql: str, view: View) -> str:
         ValueError: a macro or a variable that is not known here.
     """
     sql = _conditional_all(sql, view)
-    sql = re.sub(r"\$\{(\w+):singlequote\}", lambda found: _quoted(view.values(found[1])), sql)
-    sql = re.sub(r"\$\{(\w+):percentencode\}", lambda found: quote(view.values(found[1])[0], ""), sql)
+    sql = re.sub(r"\$\{(\w+):singlequote\}", lambda match: _quoted(view.values(match[1])), sql)
+    sql = re.sub(r"\$\{(\w+):percentencode\}", lambda match: quote(view.values(match[1])[0], ""), sql)
     start, end = (f"toDateTime({int(moment.timestamp())})" for moment in (view.start, view.end))
     first, last = (f"toDate('{moment:%Y-%m-%d}')" for moment in (view.start, view.end))
     for pattern, text in (
@@ -66,12 +66,12 @@ def _conditional_all(sql: str, view: View) -> str:
     return sql
 
 
-def _closing(sql: str, place: int) -> int:
+def _closing(sql: str, position: int) -> int:
     depth = 1
     while depth:
-        depth += {"(": 1, ")": -1}.get(sql[place], 0)
-        place += 1
-    return place - 1
+        depth += {"(": 1, ")": -1}.get(sql[position], 0)
+        position += 1
+    return position - 1
 
 
 def _quoted(values: Sequence[str]) -> str:

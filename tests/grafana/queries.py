@@ -47,31 +47,37 @@ def panels(board: str) -> list[Query]:
 def annotations(board: str) -> list[Query]:
     """The queries of a board's annotations."""
     return [
-        Query(board, "annotation", one["name"], one["target"]["rawSql"], Shape(one["target"]["format"]))
-        for one in BOARDS[board]["annotations"]["list"]
-        if "target" in one
+        Query(
+            board,
+            "annotation",
+            annotation["name"],
+            annotation["target"]["rawSql"],
+            Shape(annotation["target"]["format"]),
+        )
+        for annotation in BOARDS[board]["annotations"]["list"]
+        if "target" in annotation
     ]
 
 
 def variables(board: str) -> list[Query]:
     """The queries of a board's variables, in the order in which Grafana asks them."""
     return [
-        Query(board, "variable", one["name"], one["query"], Shape.TABLE)
-        for one in BOARDS[board]["templating"]["list"]
-        if one["type"] == "query"
+        Query(board, "variable", variable["name"], variable["query"], Shape.TABLE)
+        for variable in BOARDS[board]["templating"]["list"]
+        if variable["type"] == "query"
     ]
 
 
 def offered(board: str, reader: StoreReader, view: View) -> View:
     """The view with the values that every variable offers in it; those of a list come from the board."""
-    known: dict[str, tuple[str, ...]] = {}
-    for one in BOARDS[board]["templating"]["list"]:
-        if one["type"] == "custom":
-            known[one["name"]] = tuple(one["query"].split(","))
-        elif one["type"] == "textbox":
-            known[one["name"]] = (one["query"],)
+    values: dict[str, tuple[str, ...]] = {}
+    for variable in BOARDS[board]["templating"]["list"]:
+        if variable["type"] == "custom":
+            values[variable["name"]] = tuple(variable["query"].split(","))
+        elif variable["type"] == "textbox":
+            values[variable["name"]] = (variable["query"],)
     for query in variables(board):
-        seen = View(view.start, view.end, view.interval, {"learner": ("",)} | dict(view.chosen), known)
-        known[query.title] = tuple(str(row[0]) for row in query.run(reader, seen).rows)
-    chosen = {name: view.chosen.get(name, (ALL,)) for name in known}
-    return View(view.start, view.end, view.interval, chosen, known)
+        sub_view = View(view.start, view.end, view.interval, {"learner": ("",)} | dict(view.chosen), values)
+        values[query.title] = tuple(str(row[0]) for row in query.run(reader, sub_view).rows)
+    chosen = {name: view.chosen.get(name, (ALL,)) for name in values}
+    return View(view.start, view.end, view.interval, chosen, values)

@@ -98,19 +98,19 @@ def change(store: StoreAddress, statements: tuple[str, ...]) -> None:
 
 def ringing(store: StoreAddress) -> dict[str, list[tuple[Any, ...]]]:
     """Title → the rows that are beyond the rule's threshold."""
-    found = {}
+    rows_by_title = {}
     with StoreReader(store) as reader:
         for title, rule in RULES.items():
             query, condition = (part["model"] for part in rule["data"])
             result = reader.query(query["rawSql"])
-            numbers = [place for place, kind in enumerate(result.types) if "String" not in kind]
+            numbers = [index for index, kind in enumerate(result.types) if "String" not in kind]
             assert len(numbers) == 1, "one number, and text for labels"
-            (evaluator,) = (one["evaluator"] for one in condition["conditions"])
+            (evaluator,) = (condition_part["evaluator"] for condition_part in condition["conditions"])
             beyond = {"gt": float.__gt__, "lt": float.__lt__}[evaluator["type"]]
-            found[title] = [
+            rows_by_title[title] = [
                 row for row in result.rows if beyond(float(row[numbers[0]]), float(evaluator["params"][0]))
             ]
-    return {title: rows for title, rows in found.items() if rows}
+    return {title: rows for title, rows in rows_by_title.items() if rows}
 
 
 def test_an_empty_store_is_quiet(store: StoreAddress) -> None:

@@ -116,19 +116,19 @@ def view(worker: str = ALL) -> View:
     return View(NOW - timedelta(hours=1), ahead, 10, {"worker": [worker]}, {"worker": ["worker-1", "o'hara"]})
 
 
-def value(store: StoreAddress, title: str, seen: View) -> object:
-    (query,) = (one for one in panels("pipeline") if (one.title, one.kind) == (title, "stat"))
+def value(store: StoreAddress, title: str, view_: View) -> object:
+    (query,) = (panel for panel in panels("pipeline") if (panel.title, panel.kind) == (title, "stat"))
     with StoreReader(store) as reader:
-        return query.run(reader, seen).rows[0][0]
+        return query.run(reader, view_).rows[0][0]
 
 
 def test_the_overview_says_what_happened(store: StoreAddress) -> None:
-    seen = view()
-    assert value(store, "Lag", seen) == 5 + (5 + 60 % 7)
-    assert value(store, "Watermark age", seen) == 6 * 3600
-    assert value(store, "Dead letters", seen) == 2
-    assert value(store, "Raised to high", seen) == 3
-    assert value(store, "Nudges sent", seen) == 2
+    overview = view()
+    assert value(store, "Lag", overview) == 5 + (5 + 60 % 7)
+    assert value(store, "Watermark age", overview) == 6 * 3600
+    assert value(store, "Dead letters", overview) == 2
+    assert value(store, "Raised to high", overview) == 3
+    assert value(store, "Nudges sent", overview) == 2
     to_now = View(NOW - timedelta(hours=1), NOW, 10, {"worker": [ALL]}, {})
     assert value(store, "Throughput", to_now) == 2 * 6 * 600 / 60
 
@@ -152,7 +152,7 @@ def test_an_unknown_macro_is_an_error() -> None:
 
 
 def test_the_files_are_what_the_code_makes() -> None:
-    assert build.stale() == []
+    assert build.outdated_files() == []
 
 
 SHOWN = {
@@ -216,7 +216,7 @@ def test_a_board_shows_what_it_is_there_for(name: str) -> None:
     assert SHOWN[name] <= {panel["title"] for panel in board["panels"]}
     chosen = {variable["name"] for variable in board["templating"]["list"]}
     assert chosen == CHOICES[name] | {"datasource"}
-    marks = {one["name"] for one in board["annotations"]["list"]}
+    marks = {annotation["name"] for annotation in board["annotations"]["list"]}
     assert {"Model drifts or is replaced", "Policy reloaded"} <= marks
     assert ("Worker started" in marks) == (name == "pipeline")
 
@@ -254,9 +254,9 @@ class TestLinterRules:
         assert 0 not in ids
         cells = [
             (x, y)
-            for place in (panel["gridPos"] for panel in board["panels"])
-            for x in range(place["x"], place["x"] + place["w"])
-            for y in range(place["y"], place["y"] + place["h"])
+            for position in (panel["gridPos"] for panel in board["panels"])
+            for x in range(position["x"], position["x"] + position["w"])
+            for y in range(position["y"], position["y"] + position["h"])
         ]
         assert len(set(cells)) == len(cells), "panels overlap"
         assert max(x for x, _ in cells) < 24
@@ -282,9 +282,9 @@ class TestLinterRules:
         assert len({panel["gridPos"]["y"] for panel in first}) == 1
 
     def test_annotations_and_links(self, board: dict[str, Any]) -> None:
-        for one in board["annotations"]["list"]:
-            assert one["datasource"]["uid"] == "${datasource}"
-            assert one["target"]["rawSql"]
+        for annotation in board["annotations"]["list"]:
+            assert annotation["datasource"]["uid"] == "${datasource}"
+            assert annotation["target"]["rawSql"]
         (link,) = board["links"]
         assert link["tags"] == board["tags"] == ["homeroom"]
 
@@ -323,7 +323,11 @@ class TestAlertRules:
     def test_it_leads_to_its_page_and_its_panel(self, rule: dict[str, Any]) -> None:
         page = ROOT / rule["annotations"]["runbook"]
         assert page.read_text("utf-8").startswith(f"# {rule['title']}\n")
-        (board,) = (one for one in BOARDS.values() if one["uid"] == rule["annotations"]["__dashboardUid__"])
+        (board,) = (
+            candidate
+            for candidate in BOARDS.values()
+            if candidate["uid"] == rule["annotations"]["__dashboardUid__"]
+        )
         assert int(rule["annotations"]["__panelId__"]) in {panel["id"] for panel in board["panels"]}
 
 
@@ -353,11 +357,11 @@ def test_boards_are_read_from_files() -> None:
 
 
 def test_the_stack_sets_every_variable_that_provisioning_asks_for() -> None:
-    asked = {
+    required = {
         name
         for file in PROVISIONING.rglob("*.yaml")
         for name in re.findall(r"\$\{?(\w+)", file.read_text("utf-8"))
     }
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
-    assert asked
-    assert asked <= set(compose["services"]["grafana"]["environment"])
+    assert required
+    assert required <= set(compose["services"]["grafana"]["environment"])

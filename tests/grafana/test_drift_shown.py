@@ -39,7 +39,7 @@ def shown(store: StoreAddress, packages: list[DayPackage], chosen: str) -> list[
         view = View(first, last + timedelta(hours=23), 86_400)
         with StoreReader(address) as reader:
             queries = [*q.panels("model"), *q.annotations("model")]
-            (query,) = (one for one in queries if one.title == chosen)
+            (query,) = (query_ for query_ in queries if query_.title == chosen)
             return [*query.run(reader, q.offered("model", reader, view)).rows]
 
 
@@ -52,17 +52,17 @@ def test_inputs_that_shift_in_the_simulator_are_shown_and_marked(store: StoreAdd
     backtest.run(
         stream(SimulationPlan(runs, seed=3, shift="behaviour", shifts_on=shifted, until=shifted + 9))
     )
-    told = [event for package in packages for event in package.events]
-    assert [(event.what, event.of) for event in told] == [("inputs_shifted", "a/run-2")]
-    assert shifted <= told[0].day < shifted + 9
+    events = [event for package in packages for event in package.events]
+    assert [(event.what, event.of) for event in events] == [("inputs_shifted", "a/run-2")]
+    assert shifted <= events[0].day < shifted + 9
 
-    day = str(datetime.fromtimestamp(told[0].day * DAY, UTC).date())
+    day = str(datetime.fromtimestamp(events[0].day * DAY, UTC).date())
     ((on, what, of, figure),) = shown(store, packages, "Told of the model")
     assert (on, what, of, figure) == (
         day,
         "inputs_shifted",
         "a/run-2",
-        pytest.approx(told[0].value, abs=1e-3),
+        pytest.approx(events[0].value, abs=1e-3),
     )
     ((_, title, text, _),) = shown(store, packages, "Model drifts or is replaced")
     assert (title, text) == ("inputs shifted", "a/run-2")
@@ -81,19 +81,23 @@ def test_a_challenger_that_wins_is_told_recorded_and_shown(store: StoreAddress) 
             examples=labelled(120, day, turned=day >= 8),
         )
         packages += trainer.receive(report)
-    told = [event for package in packages for event in package.events if event.what == "challenger_promoted"]
-    assert told
-    won = next(package for package in packages if package.day == told[0].day)
-    assert won.model.model_version == told[0].of
-    assert told[0].of.endswith("-p1")
+    promotions = [
+        event for package in packages for event in package.events if event.what == "challenger_promoted"
+    ]
+    assert promotions
+    won = next(package for package in packages if package.day == promotions[0].day)
+    assert won.model.model_version == promotions[0].of
+    assert promotions[0].of.endswith("-p1")
     assert won.metrics["promotions"] == 1
     evidence = [package.metrics["challenger_evidence"] for package in packages if package.day < won.day]
     assert max(evidence) < 2
     assert won.metrics["challenger_rounds"] == 0, "the contest begins anew"
 
     rows = shown(store, packages, "Told of the model")
-    assert [row[2] for row in rows if row[1] == "challenger_promoted"] == [one.of for one in reversed(told)]
+    assert [row[2] for row in rows if row[1] == "challenger_promoted"] == [
+        promotion.of for promotion in reversed(promotions)
+    ]
     marks = [row[1:3] for row in shown(store, packages, "Model drifts or is replaced")]
-    assert ("challenger promoted", told[0].of) in marks
+    assert ("challenger promoted", promotions[0].of) in marks
     curve = [row[-1] for row in shown(store, packages, "Evidence for the challenger")]
     assert len(curve) == len(packages)

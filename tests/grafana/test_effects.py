@@ -22,7 +22,7 @@ CASES = {
 
 
 def rows(campaign: str, name: str, arm: Arm) -> dict[str, list[Any]]:
-    one: dict[str, Any] = {
+    row: dict[str, Any] = {
         "outcome": "active_7",
         "course_run": "a/1",
         "campaign": campaign,
@@ -35,7 +35,7 @@ def rows(campaign: str, name: str, arm: Arm) -> dict[str, list[Any]]:
         "decision_id": [f"{campaign}-{name}-{number}" for number in range(arm.known)],
         "happened": [number < arm.happened for number in range(arm.known)],
     }
-    return held | {column: [value] * arm.known for column, value in one.items()}
+    return held | {column: [value] * arm.known for column, value in row.items()}
 
 
 @pytest.fixture(scope="module")

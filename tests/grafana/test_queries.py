@@ -155,7 +155,7 @@ def test_tables_have_the_columns_that_their_settings_name(
 def test_the_figures_are_those_of_the_run(reader: StoreReader, base: Callable[[str], View]) -> None:
     outcome, packages = p.straight().outcome, p.straight().packages
     raised = sum(p.field_of(value, "level") == "high" for value in outcome.risk_changes.values())
-    reasons, said = (
+    reasons, decisions = (
         [p.field_of(value, field) for value in outcome.decisions.values()] for field in ("reason", "decision")
     )
     model = json.loads(packages[max(packages)])["metrics"]
@@ -163,8 +163,8 @@ def test_the_figures_are_those_of_the_run(reader: StoreReader, base: Callable[[s
     kinds = [message["type"] for message in messages]
     expected = {
         ("risk", "Raised to high"): raised,
-        ("interventions", "Sent"): said.count("send"),
-        ("interventions", "Held back"): said.count("hold"),
+        ("interventions", "Sent"): decisions.count("send"),
+        ("interventions", "Held back"): decisions.count("hold"),
         ("interventions", "Holdout"): reasons.count("holdout"),
         ("engagement", "New"): kinds.count("enrolled"),
         ("engagement", "Withdrawn"): kinds.count("withdrawn"),
@@ -174,12 +174,12 @@ def test_the_figures_are_those_of_the_run(reader: StoreReader, base: Callable[[s
         ("pipeline", "Raised to high"): raised,
         ("pipeline", "Dead letters"): 2,
     }
-    found = {}
+    shown = {}
     for (board, title), value in expected.items():
         view = q.offered(board, reader, base(board))
-        (query,) = (one for one in q.panels(board) if (one.title, one.kind) == (title, "stat"))
-        found[board, title] = query.run(reader, view).rows[0][0]
-        assert value == found[board, title], (board, title)
+        (query,) = (panel for panel in q.panels(board) if (panel.title, panel.kind) == (title, "stat"))
+        shown[board, title] = query.run(reader, view).rows[0][0]
+        assert value == shown[board, title], (board, title)
 
 
 @pytest.mark.parametrize(("board", "title"), [("risk", "Movers of the day"), ("learner", "What was said")])
@@ -190,16 +190,16 @@ def test_a_rise_is_shown_with_what_would_bring_it_down(
     changes = [json.loads(value)["reasons"] for value in p.straight().outcome.risk_changes.values()]
     expected: dict[str, set[str]] = {}
     for reasons in changes:
-        told = "; ".join(one["text"] for one in reasons)
-        helps = "; ".join(one["relief"] for one in reasons if one["relief"])
-        expected.setdefault(told, set()).add(helps)
-    (query,) = (one for one in q.panels(board) if one.title == title)
+        text = "; ".join(reason["text"] for reason in reasons)
+        helps = "; ".join(reason["relief"] for reason in reasons if reason["relief"])
+        expected.setdefault(text, set()).add(helps)
+    (query,) = (panel for panel in q.panels(board) if panel.title == title)
     helped = (
         "SELECT max(occurred_at) FROM risk_changes WHERE notEmpty(arrayFilter(one -> one != '', reliefs))"
     )
     view = replace(base(board), end=reader.query(helped).rows[0][0]) if board == "risk" else base(board)
-    found = query.run(reader, q.offered(board, reader, view))
-    shown = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    result = query.run(reader, q.offered(board, reader, view))
+    shown = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
     assert all(row["would_help"] in expected[row["reasons"]] for row in shown)
     assert any(row["would_help"] for row in shown)
 
@@ -254,10 +254,12 @@ def test_another_policy_is_marked_on_its_day(reader: StoreReader, filled: StoreA
     with ClickHouseWriter(filled) as writer:
         row = {"decision_id": "x", "decided_at": day, "policy_version": "second-1", "decision": "hold"}
         writer.write("nudge_ledger", {name: [value] for name, value in row.items()})
-    (query,) = (one for one in q.annotations("interventions") if one.title == "Policy reloaded")
+    (query,) = (
+        annotation for annotation in q.annotations("interventions") if annotation.title == "Policy reloaded"
+    )
     later = replace(whole, end=whole.end + timedelta(days=7))
-    ((at, _, policy, _),) = query.run(reader, q.offered("interventions", reader, later)).rows
-    assert (at, policy) == (day, "second-1")
+    ((marked_on, _, policy, _),) = query.run(reader, q.offered("interventions", reader, later)).rows
+    assert (marked_on, policy) == (day, "second-1")
 
 
 def test_drift_is_shown_and_marked(reader: StoreReader, filled: StoreAddress, whole: View) -> None:
@@ -273,35 +275,43 @@ def test_drift_is_shown_and_marked(reader: StoreReader, filled: StoreAddress, wh
         columns: dict[str, list[Any]] = {"metric": [*metrics], "value": [*metrics.values()]}
         writer.write("model_metrics", columns | {"day": days, "model_version": models})
     view = q.offered("model", reader, whole)
-    found = {
+    rows_by_title = {
         query.title: query.run(reader, view).rows for query in (*q.panels("model"), *q.annotations("model"))
     }
-    assert found["Inputs unlike what was learned"][-1][1:] == ("course-a/2026-02-02", 0.12)
-    foretold = [row[1:] for row in found["Course runs above or below what was foretold"]]
+    assert rows_by_title["Inputs unlike what was learned"][-1][1:] == ("course-a/2026-02-02", 0.12)
+    foretold = [row[1:] for row in rows_by_title["Course runs above or below what was foretold"]]
     assert ("course-a/2026-02-02", -0.3) in foretold
-    features = [(feature, shift) for _, feature, shift in found["Features unlike what was learned"]]
+    features = [(feature, shift) for _, feature, shift in rows_by_title["Features unlike what was learned"]]
     assert features == sorted((f"f{number}", number / 100) for number in range(4, 12))
-    assert found["Told of the model"][0] == (str(day), "inputs_shifted", "course-a/2026-02-02", 0.12)
-    ((_, title, text, _),) = found["Model drifts or is replaced"]
+    assert rows_by_title["Told of the model"][0] == (str(day), "inputs_shifted", "course-a/2026-02-02", 0.12)
+    ((_, title, text, _),) = rows_by_title["Model drifts or is replaced"]
     assert (title, text) == ("inputs shifted", "course-a/2026-02-02")
 
 
 def test_a_source_that_is_quiet_is_marked(reader: StoreReader, filled: StoreAddress, whole: View) -> None:
-    at = whole.start + timedelta(days=9)
-    row = {"event_id": "x", "occurred_at": at, "alarm": "opened", "problem": "quiet", "source": "lms"}
+    occurred_at = whole.start + timedelta(days=9)
+    row = {
+        "event_id": "x",
+        "occurred_at": occurred_at,
+        "alarm": "opened",
+        "problem": "quiet",
+        "source": "lms",
+    }
     with ClickHouseWriter(filled) as writer:
         writer.write("data_quality", {name: [value] for name, value in row.items()})
-    (query,) = (one for one in q.annotations("risk") if one.title == "Source quiet or mad")
+    (query,) = (
+        annotation for annotation in q.annotations("risk") if annotation.title == "Source quiet or mad"
+    )
     ((time, title, text, _),) = query.run(reader, q.offered("risk", reader, whole)).rows
-    assert (time, title) == (at, "A source: quiet")
+    assert (time, title) == (occurred_at, "A source: quiet")
     assert "lms" in text
 
 
 def test_all_means_what_the_variable_offers(reader: StoreReader, base: Callable[[str], View]) -> None:
     """A course that is chosen alone leaves only its runs, also where all runs are chosen."""
     every = q.offered("risk", reader, base("risk"))
-    one = q.offered("risk", reader, replace(base("risk"), chosen={"course": ("course-a",)}))
-    assert every.chosen["course_run"] == one.chosen["course_run"] == (ALL,)
-    assert set(one.offered["course_run"]) < set(every.offered["course_run"])
-    (query,) = (found for found in q.panels("risk") if found.title == "Learners estimated")
-    assert query.run(reader, one).rows[0][0] < query.run(reader, every).rows[0][0]
+    single_course = q.offered("risk", reader, replace(base("risk"), chosen={"course": ("course-a",)}))
+    assert every.chosen["course_run"] == single_course.chosen["course_run"] == (ALL,)
+    assert set(single_course.offered["course_run"]) < set(every.offered["course_run"])
+    (query,) = (panel for panel in q.panels("risk") if panel.title == "Learners estimated")
+    assert query.run(reader, single_course).rows[0][0] < query.run(reader, every).rows[0][0]

@@ -28,9 +28,9 @@ def test_no_query_reads_much_of_a_table_that_grows_with_the_learners(large: Stor
     with StoreReader(large) as reader:
         for name in ("risk_history", "pipeline_health"):
             assert reader.query(f"SELECT count() FROM {name}").rows[0][0] > 4 * boards.GRANULES
-        found = list(boards.costs(reader))
-        assert len(found) > 100
-        assert boards.beyond(reader, found) == {}
+        measured = list(boards.costs(reader))
+        assert len(measured) > 100
+        assert boards.over_bound(reader, measured) == {}
 
 
 def test_one_that_does_is_named(large: StoreAddress) -> None:
@@ -38,4 +38,4 @@ def test_one_that_does_is_named(large: StoreAddress) -> None:
     whole = Query("risk", "table", "All", sql, Shape.TABLE)
     with StoreReader(large) as reader:
         cost = boards.Cost(whole, reader.query(whole.sql).rows_read, 0.0)
-        assert list(boards.beyond(reader, [cost])) == ["risk: All (table)"]
+        assert list(boards.over_bound(reader, [cost])) == ["risk: All (table)"]

@@ -11,15 +11,15 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from local import brokers
-from local.brokers import ApacheKafka, BrokerUnavailableError, EmbeddedBroker, answers
+from local.brokers import ApacheKafka, BrokerUnavailableError, EmbeddedBroker, is_up
 from tests.brokers import TestBroker
 from tests.required import lacking
 
 
 def test_the_embedded_broker_answers_until_it_is_stopped() -> None:
     with EmbeddedBroker() as broker:
-        assert answers(broker.address)
-    assert not answers(broker.address)
+        assert is_up(broker.address)
+    assert not is_up(broker.address)
     assert not broker.folder.exists()
 
 
@@ -31,10 +31,10 @@ def test_a_broker_ends_with_the_process_that_started_it() -> None:
     with subprocess.Popen((sys.executable, "-c", code), stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         address = parent.stdout.readline().strip()
-        assert answers(address)
+        assert is_up(address)
         parent.send_signal(signal.SIGKILL)
     time.sleep(0.2)
-    assert not answers(address)
+    assert not is_up(address)
 
 
 def test_missing_java_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_killed_kafka_goes_on_with_its_data(broker: TestBroker, tmp_path: Path
         producer.produce("kept", b"value")
         assert producer.flush(15) == 0
         kafka.kill()
-        assert not answers(kafka.address)
+        assert not is_up(kafka.address)
         kafka.start()
         consumer = Consumer(
             {"bootstrap.servers": kafka.address, "group.id": "g", "auto.offset.reset": "earliest"}

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.guards.counts import Audit
-from benchmarks.guards.runs import Log, audited, blocks, run
+from benchmarks.guards.runs import Log, audit_blocks, audit_learner, run
 from nudges import guards, judging
 from nudges.learners import Learner
 from nudges.policy import Policy
@@ -43,7 +43,7 @@ def test_everything_occurs_in_it() -> None:
 
 
 def one_learner(number: int) -> Audit:
-    return audited(number, 3)
+    return audit_learner(number, 3)
 
 
 def test_processes_and_a_log_add_up_to_the_same(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_learner_with_a_violation_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(judging, "held_out", never)
     found = run(6_000, 1)
     assert 0 < len(found.violated) <= found.violations.total()
-    again = audited(int(found.violated[0].removeprefix("learner-")), 1)
+    again = audit_learner(int(found.violated[0].removeprefix("learner-")), 1)
     assert again.violations["holdout"] > 0
 
 

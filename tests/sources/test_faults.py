@@ -9,9 +9,9 @@ import pytest
 
 from engine.batch.activities import Activity
 from engine.batch.decoding import decode_events
-from sources.simulation.faults import Breakdown, broken
+from sources.simulation.faults import Breakdown, with_breakdowns
 from sources.simulator import Run, SimulationPlan, stream
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 from tests.streams.pipeline import batch_of
 
 START = 20_000
@@ -19,32 +19,34 @@ PLAN = replace(SimulationPlan((Run("a", "now", START, 4, 40),), seed=3), tracker
 SINCE, UNTIL = (START + 5) * DAY, (START + 8) * DAY
 
 
-def arrives(**more: Any) -> list[Published]:
-    return list(broken(stream(PLAN), [Breakdown(**({"since": SINCE, "until": UNTIL} | more))]))
+def arrives(**more: Any) -> list[SourceMessage]:
+    return list(with_breakdowns(stream(PLAN), [Breakdown(**({"since": SINCE, "until": UNTIL} | more))]))
 
 
-def activity(messages: list[Published]) -> list[tuple[int, dict[str, Any]]]:
-    found = [(message.occurred_at, orjson.loads(message.value)) for message in messages]
-    return [(at, body) for at, body in found if body["type"] == "activity"]
+def activity(messages: list[SourceMessage]) -> list[tuple[int, dict[str, Any]]]:
+    events = [(message.occurred_at, orjson.loads(message.value)) for message in messages]
+    return [(timestamp, body) for timestamp, body in events if body["type"] == "activity"]
 
 
 WELL = activity(list(stream(PLAN)))
-HIT = [(at, body) for at, body in WELL if SINCE <= at < UNTIL and body["source"] == "app"]
+HIT = [
+    (timestamp, body) for timestamp, body in WELL if SINCE <= timestamp < UNTIL and body["source"] == "app"
+]
 
 
 def test_learners_have_a_source_of_their_own_and_now_and_then_the_other() -> None:
     of: dict[str, Counter[str]] = {}
     for _, body in WELL:
         of.setdefault(body["learner"], Counter())[body["source"]] += 1
-    assert {source for one in of.values() for source in one} == {"web", "app"}
-    main = sum(one.most_common(1)[0][1] for one in of.values())
+    assert {source for counts in of.values() for source in counts} == {"web", "app"}
+    main = sum(counts.most_common(1)[0][1] for counts in of.values())
     assert 0.75 < main / len(WELL) < 0.98
 
 
 def test_a_cut_takes_the_sources_activity_and_nothing_else() -> None:
     assert len(HIT) > 20
-    assert activity(arrives(what="cut", source="app")) == [one for one in WELL if one not in HIT]
-    everything = arrives(what="cut", since=0, until=2 * SINCE)
+    assert activity(arrives(fault="cut", source="app")) == [event for event in WELL if event not in HIT]
+    everything = arrives(fault="cut", since=0, until=2 * SINCE)
     assert {orjson.loads(message.value)["type"] for message in everything} == {
         "calendar",
         "tick",
@@ -55,44 +57,44 @@ def test_a_cut_takes_the_sources_activity_and_nothing_else() -> None:
 
 
 def test_a_share_is_the_same_records_each_time() -> None:
-    some = activity(arrives(what="cut", source="app", share=0.5))
-    assert some == activity(arrives(what="cut", source="app", share=0.5))
+    some = activity(arrives(fault="cut", source="app", share=0.5))
+    assert some == activity(arrives(fault="cut", source="app", share=0.5))
     assert 0.25 < (len(WELL) - len(some)) / len(HIT) < 0.75
 
 
 def test_repeats_follow_what_they_repeat() -> None:
-    found = activity(arrives(what="repeat", source="app"))
-    assert len(found) == len(WELL) + len(HIT)
-    assert {body["event_id"] for _, body in found} == {body["event_id"] for _, body in WELL}
+    events = activity(arrives(fault="repeat", source="app"))
+    assert len(events) == len(WELL) + len(HIT)
+    assert {body["event_id"] for _, body in events} == {body["event_id"] for _, body in WELL}
 
 
 def test_a_wrong_clock_shows_against_the_arrival() -> None:
-    found = dict(
+    by_id = dict(
         zip(
             [b["event_id"] for _, b in WELL],
-            activity(arrives(what="skew", source="app", shift_s=7200)),
+            activity(arrives(fault="skew", source="app", shift_s=7200)),
             strict=True,
         )
     )
-    for at, body in HIT:
+    for timestamp, body in HIT:
         later = orjson.loads(orjson.dumps(body))["occurred_at"]
-        arrived, shifted = found[body["event_id"]]
-        assert arrived == at
+        arrived, shifted = by_id[body["event_id"]]
+        assert arrived == timestamp
         assert shifted["occurred_at"] > later
 
 
 def test_what_is_garbled_is_refused_and_what_is_stripped_is_not() -> None:
-    garbled = [message for message in arrives(what="garble", source="app") if message.key is not None]
+    garbled = [message for message in arrives(fault="garble", source="app") if message.key is not None]
     decoded = decode_events(batch_of([(m.key.encode() if m.key else None, m.value) for m in garbled]))
     assert Counter(letter.reason for letter in decoded.letters) == {"unknown_kind": len(HIT)}
-    stripped = [m for m in arrives(what="strip", source="app") if m.key is not None]
+    stripped = [m for m in arrives(fault="strip", source="app") if m.key is not None]
     decoded = decode_events(batch_of([(m.key.encode() if m.key else None, m.value) for m in stripped]))
     assert decoded.letters == []
     assert sum(m.object is None for m in decoded.messages if isinstance(m, Activity)) == len(HIT)
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ({"until": SINCE}, "until: "),
         ({"share": 0.0}, "share: 0.0, expected"),
@@ -100,6 +102,6 @@ def test_what_is_garbled_is_refused_and_what_is_stripped_is_not() -> None:
         ({"shift_s": 5}, "shift_s: 5, expected a number of seconds for a skew, else 0"),
     ],
 )
-def test_wrong_breakdowns_are_refused(more: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        arrives(what="cut", **more)
+def test_wrong_breakdowns_are_refused(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        arrives(fault="cut", **more)

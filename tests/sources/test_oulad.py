@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.inbound import event_adapter
 from sources.oulad import KINDS, OuladError, OuladFolder, Presentation, start_day
 from sources.oulad_tables import OuladTables
-from sources.stream import DAY, Published, instant
+from sources.stream import DAY, SourceMessage, instant
 from tests.required import lacking
 from tests.sources.oulad_folder import CLICKS_HEADER, TABLES, write_csv, write_parquet
 
@@ -27,19 +27,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_parquet(tmp_path_factory.mktemp("parquet"))
 
 
-def bodies(messages: list[Published]) -> list[dict[str, Any]]:
+def bodies(messages: list[SourceMessage]) -> list[dict[str, Any]]:
     return [orjson.loads(message.value) for message in messages]
 
 
 def of(folder: Path, kind: str, run: str = "AAA/2013J") -> list[dict[str, Any]]:
-    found = bodies(list(OuladFolder(folder).stream(ticks=False)))
-    return [body for body in found if body["type"] == kind and body["course_run"] == run]
+    all_bodies = bodies(list(OuladFolder(folder).stream(ticks=False)))
+    return [body for body in all_bodies if body["type"] == kind and body["course_run"] == run]
 
 
 def days(messages: list[dict[str, Any]]) -> dict[str, int]:
     """Learner → day since the start of 2013J."""
-    at = {body["learner"]: event_adapter.validate_python(body)["occurred_at"] for body in messages}
-    return {learner: int(moment.timestamp()) // DAY - START for learner, moment in at.items()}
+    times = {body["learner"]: event_adapter.validate_python(body)["occurred_at"] for body in messages}
+    return {learner: int(time.timestamp()) // DAY - START for learner, time in times.items()}
 
 
 def test_csv_and_parquet_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_exact_duplicates_are_events_of_their_own(folder: Path) -> None:
 
 
 def test_the_learners_events_are_cut_on_the_day_of_unregistration(folder: Path) -> None:
-    mine = [body for body in of(folder, "activity") if body["learner"] == "oulad-2"]
-    assert [body["occurred_at"] for body in mine] == [instant((START + 14) * DAY + 12 * 3600)]
+    own_events = [body for body in of(folder, "activity") if body["learner"] == "oulad-2"]
+    assert [body["occurred_at"] for body in own_events] == [instant((START + 14) * DAY + 12 * 3600)]
 
 
 def test_who_passed_in_the_end_has_come_back(folder: Path) -> None:
@@ -110,17 +110,17 @@ def test_results_come_on_the_evening_of_the_last_day(folder: Path) -> None:
 
 
 def test_registration_without_a_day_is_day_minus_30_or_the_unregistration(folder: Path) -> None:
-    found = days(of(folder, "enrolled"))
-    assert (found["oulad-1"], found["oulad-3"], found["oulad-8"]) == (-50, -30, -44)
+    registered = days(of(folder, "enrolled"))
+    assert (registered["oulad-1"], registered["oulad-3"], registered["oulad-8"]) == (-50, -30, -44)
 
 
 def test_submissions_carried_over_or_after_the_end_are_left_out(folder: Path) -> None:
-    found = [body for body in of(folder, "activity") if body["kind"] == "submission"]
-    assert [(body["object"], body["learner"], body.get("score")) for body in found] == [
+    submissions = [body for body in of(folder, "activity") if body["kind"] == "submission"]
+    assert [(body["object"], body["learner"], body.get("score")) for body in submissions] == [
         ("11", "oulad-1", 0.78),
         ("12", "oulad-1", None),
     ]
-    assert "score" not in found[1]
+    assert "score" not in submissions[1]
 
 
 def test_the_calendar_precedes_everything_and_leaves_out_exams_without_a_day(folder: Path) -> None:
@@ -160,11 +160,11 @@ def test_ticks_are_at_each_days_start_and_pass_the_end(folder: Path) -> None:
 @given(chosen=st.sets(st.sampled_from([AAA, BBB, OLD_BBB])))
 def test_any_subset_is_the_whole_stream_filtered(folder: Path, chosen: set[Presentation]) -> None:
     source = OuladFolder(folder)
-    runs = {each.course_run for each in chosen}
-    kept = [
+    runs = {presentation.course_run for presentation in chosen}
+    expected = [
         message for message in source.stream(ticks=False) if orjson.loads(message.value)["course_run"] in runs
     ]
-    assert list(source.stream(sorted(chosen), ticks=False)) == kept
+    assert list(source.stream(sorted(chosen), ticks=False)) == expected
 
 
 def test_the_folder_has_the_presentations_whose_clicks_are_there(tmp_path: Path) -> None:
@@ -253,15 +253,15 @@ def real() -> OuladFolder:
 
 @pytest.mark.oulad
 def test_a_real_presentation_keeps_the_contract(real: OuladFolder) -> None:
-    smallest = min(real.presentations, key=lambda each: real.total([each]))
-    latest, count, seen = 0, 0, set()
+    smallest = min(real.presentations, key=lambda presentation: real.total([presentation]))
+    latest, count, ids = 0, 0, set()
     for message in real.stream([smallest]):
         assert message.occurred_at >= latest
         latest, count = message.occurred_at, count + 1
         body: Any = event_adapter.validate_json(message.value)
         if body["type"] != "tick":
-            assert body["event_id"] not in seen
-            seen.add(body["event_id"])
+            assert body["event_id"] not in ids
+            ids.add(body["event_id"])
     assert 0.97 * real.total([smallest]) <= count <= real.total([smallest])
 
 

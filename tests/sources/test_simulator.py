@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.inbound import event_adapter
 from sources.simulator import NO_EXIT, Run, SimulationPlan, stream, total, truth
-from sources.stream import DAY, Published
+from sources.stream import DAY, SourceMessage
 
 START = 20_000
 RUN = Run("maths", "spring", START, 10, 150)
@@ -22,16 +22,16 @@ PLAN = SimulationPlan((RUN, OTHER), seed=5)
 
 
 @pytest.fixture(scope="module")
-def messages() -> list[Published]:
+def messages() -> list[SourceMessage]:
     return list(stream(PLAN))
 
 
 @pytest.fixture(scope="module")
-def bodies(messages: list[Published]) -> list[dict[str, Any]]:
+def bodies(messages: list[SourceMessage]) -> list[dict[str, Any]]:
     return [orjson.loads(message.value) for message in messages]
 
 
-def test_every_message_keeps_the_contract_and_its_own_record(messages: list[Published]) -> None:
+def test_every_message_keeps_the_contract_and_its_own_record(messages: list[SourceMessage]) -> None:
     for message in messages:
         body: Any = event_adapter.validate_json(message.value)
         assert int(body["occurred_at"].timestamp()) == message.occurred_at
@@ -40,7 +40,7 @@ def test_every_message_keeps_the_contract_and_its_own_record(messages: list[Publ
 
 
 def test_time_never_goes_back_and_ids_are_unique(
-    messages: list[Published], bodies: list[dict[str, Any]]
+    messages: list[SourceMessage], bodies: list[dict[str, Any]]
 ) -> None:
     times = [message.occurred_at for message in messages]
     assert times == sorted(times)
@@ -48,12 +48,12 @@ def test_time_never_goes_back_and_ids_are_unique(
     assert len(ids) == len(set(ids))
 
 
-def test_the_seed_decides(messages: list[Published]) -> None:
+def test_the_seed_decides(messages: list[SourceMessage]) -> None:
     assert list(stream(PLAN)) == messages
     assert list(islice(stream(replace(PLAN, seed=6)), 500)) != messages[:500]
 
 
-def test_a_run_is_the_same_whichever_others_are_in_the_plan(messages: list[Published]) -> None:
+def test_a_run_is_the_same_whichever_others_are_in_the_plan(messages: list[SourceMessage]) -> None:
     alone = [message.value for message in stream(SimulationPlan((RUN,), seed=5), ticks=False)]
     among = [message.value for message in messages if b'"course_run":"maths/spring"' in message.value]
     assert alone == among
@@ -87,21 +87,21 @@ def test_single_clicks_are_the_sessions_clicks_one_by_one() -> None:
 
 def test_the_stream_reveals_the_truth_and_nothing_contradicts_it(bodies: list[dict[str, Any]]) -> None:
     hidden = truth(PLAN)
-    fate = {learner: place for place, learner in enumerate(hidden.learner)}
-    said: dict[str, str] = {}
+    fate = {learner: index for index, learner in enumerate(hidden.learner)}
+    endings: dict[str, str] = {}
     last: dict[str, int] = {}
     for body in bodies:
-        moment: Any = event_adapter.validate_python(body)["occurred_at"]
-        day = int(moment.timestamp()) // DAY
+        occurred_at: Any = event_adapter.validate_python(body)["occurred_at"]
+        day = int(occurred_at.timestamp()) // DAY
         if body["type"] == "activity":
-            assert body["learner"] not in said, "active after leaving"
+            assert body["learner"] not in endings, "active after leaving"
             last[body["learner"]] = day
         elif body["type"] == "withdrawn":
-            said[body["learner"]] = "withdrawn"
+            endings[body["learner"]] = "withdrawn"
             assert hidden.exit_day[fate[body["learner"]]] == day
         elif body["type"] == "completed":
-            said[body["learner"]] = body["result"]
-    assert [said[learner] for learner in hidden.learner] == hidden.outcome
+            endings[body["learner"]] = body["result"]
+    assert [endings[learner] for learner in hidden.learner] == hidden.outcome
     assert [learner not in last for learner in hidden.learner] == hidden.never_started.tolist()
     for learner, outcome, exit_day in zip(hidden.learner, hidden.outcome, hidden.exit_day, strict=True):
         if outcome == "fail" and exit_day != NO_EXIT:

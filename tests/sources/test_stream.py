@@ -8,28 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.inbound import event_adapter
-from sources.stream import CLOSING_DAYS, DAY, Published, paced, tick, with_ticks
+from sources.stream import CLOSING_DAYS, DAY, SourceMessage, paced, tick, with_ticks
 
 
-def event(at: int) -> Published:
-    return Published("learner", b"{}", False, at)
+def event(timestamp: int) -> SourceMessage:
+    return SourceMessage("learner", b"{}", False, timestamp)
 
 
-def is_tick(message: Published) -> bool:
+def is_tick(message: SourceMessage) -> bool:
     return message.broadcast
 
 
 @given(st.lists(st.integers(DAY * 15_000, DAY * 15_040), min_size=1))
 def test_every_day_has_its_tick_before_its_events(times: list[int]) -> None:
-    out = list(with_ticks([event(at) for at in sorted(times)], "test"))
+    out = list(with_ticks([event(timestamp) for timestamp in sorted(times)], "test"))
     ticks = [message.occurred_at for message in out if is_tick(message)]
     first, last = min(times) // DAY, max(times) // DAY
     assert ticks == [day * DAY for day in range(first, last + CLOSING_DAYS + 1)]
     assert [message.occurred_at for message in out if not is_tick(message)] == sorted(times)
-    assert all(one.occurred_at <= two.occurred_at for one, two in pairwise(out))
-    for one, two in pairwise(out):
+    assert all(earlier.occurred_at <= later.occurred_at for earlier, later in pairwise(out))
+    for earlier, later in pairwise(out):
         # At midnight itself, the tick comes first: a day's events are those at or after its start.
-        assert not (one.occurred_at == two.occurred_at and is_tick(two) and not is_tick(one))
+        assert not (earlier.occurred_at == later.occurred_at and is_tick(later) and not is_tick(earlier))
 
 
 def test_the_last_tick_passes_the_last_day_by_a_day_of_lateness() -> None:
@@ -67,15 +67,15 @@ class Clock:
 
 def test_pace_is_event_time_by_speed_up() -> None:
     clock = Clock()
-    stream = [event(at) for at in (1_000, 1_000, 1_600, 4_600)]
-    seen = [(message.occurred_at, clock.now) for message in paced(stream, 60, clock.sleep, clock.time)]
-    assert seen == [(1_000, 0.0), (1_000, 0.0), (1_600, 10.0), (4_600, 60.0)]
+    stream = [event(timestamp) for timestamp in (1_000, 1_000, 1_600, 4_600)]
+    times = [(message.occurred_at, clock.now) for message in paced(stream, 60, clock.sleep, clock.time)]
+    assert times == [(1_000, 0.0), (1_000, 0.0), (1_600, 10.0), (4_600, 60.0)]
 
 
 def test_a_stalled_reader_does_not_get_a_burst() -> None:
     clock = Clock()
     times = []
-    for message in paced([event(at) for at in range(0, 600, 60)], 60, clock.sleep, clock.time):
+    for message in paced([event(timestamp) for timestamp in range(0, 600, 60)], 60, clock.sleep, clock.time):
         times.append(clock.now)
         if message.occurred_at == 120:
             clock.now += 100

@@ -24,7 +24,7 @@ from online_models.trainer import Trainer
 from schemas.learning import DayPackage
 from schemas.topics import EVENTS
 from sources.simulator import Run, SimulationPlan, stream
-from sources.stream import Published
+from sources.stream import SourceMessage
 
 IDENTITY = Identity(b"of the tests")
 START = 20_000
@@ -90,7 +90,7 @@ def tiny(learners: int = 12, seed: int = 3) -> SimulationPlan:
     )
 
 
-def logs_of(messages: Iterable[Published], partitions: int = 1) -> list[list[Record]]:
+def logs_of(messages: Iterable[SourceMessage], partitions: int = 1) -> list[list[Record]]:
     """Each partition's log: learners by their key, broadcasts to all."""
     logs: list[list[Record]] = [[] for _ in range(partitions)]
     for message in messages:
@@ -199,6 +199,6 @@ def record(message: dict[str, Any]) -> Record:
     return (None if learner is None else learner.encode(), orjson.dumps(message))
 
 
-def term() -> list[Published]:
+def term() -> list[SourceMessage]:
     """The messages of the tiny plan."""
     return list(stream(tiny()))

@@ -32,7 +32,7 @@ from sinks.address import StoreAddress
 from sinks.store import StoreReader
 from sources import simulator
 from sources.simulator import SimulationPlan
-from sources.stream import Published
+from sources.stream import SourceMessage
 from streams.checkpoints import StateTopic
 from streams.publisher import Publisher
 from streams.settings import Settings
@@ -44,7 +44,7 @@ PATIENCE_S = 240.0
 
 
 @functools.cache
-def stream() -> tuple[Published, ...]:
+def stream() -> tuple[SourceMessage, ...]:
     """The term's messages, in order of event time."""
     return tuple(simulator.stream(PLAN))
 
@@ -77,7 +77,7 @@ def straight() -> Straight:
     return straight_of(stream())
 
 
-def straight_of(messages: Iterable[Published]) -> Straight:
+def straight_of(messages: Iterable[SourceMessage]) -> Straight:
     """What must come out of a stream."""
     messages = list(messages)
     said: list[Outputs] = []
@@ -106,18 +106,18 @@ def straight_of(messages: Iterable[Published]) -> Straight:
 # -- variants of the stream -----------------------------------------------------------------------------
 
 
-def shuffled(messages: Iterable[Published], seed: int = 1) -> list[Published]:
+def shuffled(messages: Iterable[SourceMessage], seed: int = 1) -> list[SourceMessage]:
     """Every message but the ticks comes up to the lateness later than it happened."""
     draw = random.Random(seed)
 
-    def arrives(message: Published) -> float:
+    def arrives(message: SourceMessage) -> float:
         late = 0.0 if message.key is None and is_tick(message) else draw.random() * (LATENESS_S - 1)
         return message.occurred_at + late
 
     return sorted(messages, key=arrives)
 
 
-def doubled(messages: Iterable[Published], share: float = 0.1, seed: int = 2) -> list[Published]:
+def doubled(messages: Iterable[SourceMessage], share: float = 0.1, seed: int = 2) -> list[SourceMessage]:
     """A share of the learners' messages comes a second time, up to twelve hours later."""
     draw = random.Random(seed)
     arriving = [(float(place), message) for place, message in enumerate(messages)]
@@ -134,7 +134,7 @@ def doubled(messages: Iterable[Published], share: float = 0.1, seed: int = 2) ->
     return [message for _, message in sorted(arriving + copies, key=lambda one: one[0])]
 
 
-def is_tick(message: Published) -> bool:
+def is_tick(message: SourceMessage) -> bool:
     return b'"tick"' in message.value
 
 

@@ -37,4 +37,4 @@ if __name__ == "__main__":
     slow_down(float(sys.argv[1]))
     settings = load()
     keys = KeyRing.of_file(Path(settings.console_keys))
-    run(settings, console.cohosted(settings, keys))
+    run(settings, console.cohosted_console(settings, keys))

@@ -13,7 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from cli.doctor import examine
+from cli.doctor import run_checks
 from engine.pieces import RECORD_BYTES
 from schemas.topics import EVENTS, FEEDBACK, STATE, TOPICS
 from streams.topics import TopicsError, create, describe, require
@@ -64,7 +64,7 @@ def test_a_topic_that_takes_too_little_is_told_at_the_start(broker: TestBroker, 
     assert {one.limit for one in describe(broker.address, prefix=prefix)} == {1_048_588, 2_097_152}
     require(broker.address, 2, prefix)
     settings = settings_of(broker.address, prefix, None)
-    told = [one.words for one in examine(settings) if one.what == "records"]
+    told = [one.message for one in run_checks(settings) if one.subject == "records"]
     assert told == [f"of 1,048,588 bytes fit into every topic; ours have {RECORD_BYTES:,} at most"]
     admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
     name = prefix + STATE.name
@@ -77,8 +77,10 @@ def test_a_topic_that_takes_too_little_is_told_at_the_start(broker: TestBroker, 
     )
     (state,) = [one for one in describe(broker.address, prefix=prefix) if one.name == name]
     assert state.faults == (expected,)
-    assert [one.words for one in examine(settings) if one.wrong and one.what == "topics"] == [expected]
-    assert [one for one in examine(settings) if one.what == "records"] == []
+    assert [one.message for one in run_checks(settings) if one.is_error and one.subject == "topics"] == [
+        expected
+    ]
+    assert [one for one in run_checks(settings) if one.subject == "records"] == []
     with pytest.raises(TopicsError, match="takes records of 100,000 bytes at most"):
         require(broker.address, 2, prefix)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from cli.wiring.console import FeedbackOutbox, assembled
+from cli.wiring.console import FeedbackOutbox, console_app
 from cli.wiring.learner_directory import KeyFollower, LearnerDirectory, RosterError, read_roster
-from cli.wiring.what_if import FRESH_S, PackageWhatIf
+from cli.wiring.what_if import CACHE_S, PackageWhatIf
 from console.access import make_key
 from console.ports import NoModelError, OutboxDownError, Person, UnknownFeatureError
 from engine.pseudonyms import Identity
@@ -45,23 +45,23 @@ IDENTITY = Identity(b"of the tests")
 @pytest.fixture(scope="module")
 def package() -> DayPackage:
     """A day on which the model serves and the run has a cohort."""
-    found = [DayPackage.model_validate_json(raw) for raw in p.straight().packages.values()]
-    return [one for one in found if not one.model.warming_up and RUN in one.cohorts][-1]
+    packages = [DayPackage.model_validate_json(raw) for raw in p.straight().packages.values()]
+    return [package for package in packages if not package.model.warming_up and RUN in package.cohorts][-1]
 
 
 def test_the_start_is_the_middle_of_the_cohort(package: DayPackage) -> None:
     """And it is estimated as the run's learners are: moved by what its withdrawals say."""
-    found = PackageWhatIf(lambda: package).estimate(RUN, {})
+    estimate = PackageWhatIf(lambda: package).estimate(RUN, {})
     ranks = unpack(package.cohorts[RUN])
     codes = np.abs(ranks.astype(int) - 127).argmin(axis=1).astype(np.uint8)
     ranked = ranks[np.arange(len(codes)), codes].astype(np.uint8)
-    seen = Seen.of_run(codes[:, None], ranked[:, None], RUN, None)
+    features = Seen.of_run(codes[:, None], ranked[:, None], RUN, None)
     shift = package.intercepts[RUN]
-    expected = scorer_of(package.model).at(shift).estimate(seen).lost
+    expected = scorer_of(package.model).at(shift).estimate(features).lost
     assert shift
-    assert found.probability == found.base_probability == expected[0]
-    assert found.effects == ()
-    assert found.model_state == "serving"
+    assert estimate.probability == estimate.base_probability == expected[0]
+    assert estimate.effects == ()
+    assert estimate.model_state == "serving"
 
 
 def test_each_feature_can_be_asked_in_its_own_unit(package: DayPackage) -> None:
@@ -75,7 +75,10 @@ def test_each_feature_can_be_asked_in_its_own_unit(package: DayPackage) -> None:
     assert moved > len(FEATURES) // 2
     several = what_if.estimate(RUN, {"silence": 25, "clicks_7": 0, "active_days_14": 0})
     parts = sum(effect.contribution for effect in several.effects)
-    odds = [np.log(one / (1 - one)) for one in (several.base_probability, several.probability)]
+    odds = [
+        np.log(probability / (1 - probability))
+        for probability in (several.base_probability, several.probability)
+    ]
     assert parts == pytest.approx(odds[1] - odds[0], abs=1e-3)  # all that changed, and nothing else
 
 
@@ -101,8 +104,8 @@ def test_a_larger_value_is_never_taken_for_a_smaller_one(package: DayPackage) ->
     """Up to the last value that may be asked, whatever a float's size does to whole numbers."""
     what_if = PackageWhatIf(lambda: package)
     for feature in FEATURES:
-        low, high = value_range(feature)
-        codes = [int(bins_of(feature, np.array([one]))[0]) for one in np.linspace(low, high, 9)]
+        low, high = span(feature)
+        codes = [int(code(feature, np.array([sample]))[0]) for sample in np.linspace(low, high, 9)]
         assert codes == sorted(codes)
         assert what_if.estimate(RUN, {feature.name: high}).probability == pytest.approx(
             what_if.estimate(RUN, {feature.name: bin_start(feature, 63)}).probability
@@ -116,15 +119,15 @@ def test_no_package_and_no_cohort_yet(package: DayPackage) -> None:
 
 
 def test_the_newest_package_is_asked_for_now_and_then(package: DayPackage) -> None:
-    now, asked = [0.0], []
+    now, requested_at = [0.0], []
 
     def newest() -> DayPackage:
-        asked.append(now[0])
-        return package.model_copy(update={"day": package.day + len(asked)})
+        requested_at.append(now[0])
+        return package.model_copy(update={"day": package.day + len(requested_at)})
 
     what_if = PackageWhatIf(newest, lambda: now[0])
-    days = [what_if.estimate(RUN, {}).day for now[0] in (0.0, FRESH_S - 1, FRESH_S, FRESH_S + 1)]
-    assert asked == [0.0, FRESH_S]
+    days = [what_if.estimate(RUN, {}).day for now[0] in (0.0, CACHE_S - 1, CACHE_S, CACHE_S + 1)]
+    assert requested_at == [0.0, CACHE_S]
     assert days[0] == days[1] < days[2] == days[3]
 
 
@@ -133,7 +136,7 @@ def test_the_newest_package_is_asked_for_now_and_then(package: DayPackage) -> No
 
 def test_a_directory_knows_whom_it_was_told_of() -> None:
     directory = LearnerDirectory(IDENTITY, {"u1": "Ada", "u2": ""})
-    directory.learn(["u3"])
+    directory.add(["u3"])
     assert directory.person(IDENTITY.learner("u1")) == Person("u1", "Ada")
     assert directory.person(IDENTITY.learner("u2")) == Person("u2", "u2")
     assert directory.person(IDENTITY.learner("u3")) == Person("u3", "u3")
@@ -223,7 +226,7 @@ def test_a_console_shows_the_store_while_the_broker_is_away_and_learns_the_rest_
         settings = p.settings_of(broker.address, "", store)
         pseudonym = settings.identity.learner("learner-1")
         began = time.monotonic()
-        with assembled(settings, [key]) as app, served(app) as url:
+        with console_app(settings, [key]) as app, served(app) as url:
             asking = {"Authorization": f"Bearer {shown}"}
             assert httpx.get(f"{url}/api/v1/risks", headers=asking).json()["items"] == []
             assert time.monotonic() - began < 15

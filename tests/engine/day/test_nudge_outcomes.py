@@ -18,7 +18,7 @@ from nudges.levels import LevelSettings
 from nudges.policy import REACH_OUT, Policy, Variant
 from online_models.labels import SILENCE_HORIZON
 from schemas.nudge import Nudge
-from sources.simulator import AnsweringTerm, ResponsePlan, Run, SimulationPlan, stream
+from sources.simulator import RespondingTerm, ResponsePlan, Run, SimulationPlan, stream
 from tests.engine.test_processor import EAGER, Bench, calendar, click, fact, sorted_by_time, ticks
 from tests.streams.pipeline import IDENTITY, START, Record, batch_of, logs_of, play, tiny
 

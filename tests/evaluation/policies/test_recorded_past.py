@@ -84,12 +84,12 @@ def test_a_nudges_life_is_told_from_the_risk_change_on(
 ) -> None:
     nudge = said.nudges[0]
     with StoreReader(store) as reader:
-        moments = history.of_learner(reader, IDENTITY.learner(nudge.learner))
-        assert history.of_learner(reader, "nobody") == []
+        moments = history.history_of(reader, IDENTITY.learner(nudge.learner))
+        assert history.history_of(reader, "nobody") == []
         relieved = next(one for one in said.risk_changes if any(why.relief for why in one.reasons))
-        theirs = history.of_learner(reader, IDENTITY.learner(relieved.learner))
-    assert any("; would help: as for a typical learner of the course (" in one.words for one in theirs)
-    words = [one.words for one in moments]
+        theirs = history.history_of(reader, IDENTITY.learner(relieved.learner))
+    assert any("; would help: as for a typical learner of the course (" in one.text for one in theirs)
+    words = [one.text for one in moments]
     assert words[0] == "enrolled"
     seen = [place for place, one in enumerate(words) if one.startswith("active for the first time")]
     change = next(place for place, one in enumerate(words) if one.startswith("risk low → "))
@@ -97,9 +97,9 @@ def test_a_nudges_life_is_told_from_the_risk_change_on(
     assert seen[0] < change < decision
     assert any("for the last time" in one for one in words)
     assert words[decision + 1] == "to be sent by email"
-    assert moments[decision].about == nudge.nudge_id
-    known = [one for one in moments if one.words.startswith("outcome active_7: ")]
-    assert nudge.nudge_id in {one.about for one in known}
+    assert moments[decision].nudge_id == nudge.nudge_id
+    known = [one for one in moments if one.text.startswith("outcome active_7: ")]
+    assert nudge.nudge_id in {one.nudge_id for one in known}
     monkeypatch.setenv("HOMEROOM_STORE", store.url())
     told = CliRunner().invoke(cli.app, ["why", IDENTITY.learner(nudge.learner)]).output
     assert f"({nudge.nudge_id[:8]})" in told

@@ -29,8 +29,8 @@ class NotInstalledError(Exception):
 def version() -> str:
     """Of Grafana, whose code it is."""
     packages = json.loads((HERE / "package.json").read_text("utf-8"))["devDependencies"]
-    (found,) = {text for name, text in packages.items() if name.startswith("@grafana/")}
-    return str(found)
+    (release,) = {text for name, text in packages.items() if name.startswith("@grafana/")}
+    return str(release)
 
 
 def bundle() -> Path:

@@ -21,7 +21,7 @@ Field = dict[str, Any]
 
 def frames(result: Result, shape: Shape) -> list[dict[str, Any]]:
     """What a panel receives: one frame."""
-    columns = [[row[at] for row in result.rows] for at in range(len(result.columns))]
+    columns = [[row[column] for row in result.rows] for column in range(len(result.columns))]
     fields: list[tuple[Field, list[Any]]] = [
         ({"name": name, "type": kind(of)}, [plain(cell) for cell in cells])
         for name, of, cells in zip(result.columns, result.types, columns, strict=True)
@@ -40,7 +40,7 @@ def kind(of: str) -> str:
     """A ClickHouse type as Grafana's."""
     while inner := WRAPPED.match(of):
         of = inner[1]
-    return next((found for prefix, found in KINDS if of.startswith(prefix)), "string")
+    return next((name for prefix, name in KINDS if of.startswith(prefix)), "string")
 
 
 def plain(cell: Any) -> Any:
@@ -59,15 +59,15 @@ def wide(fields: Sequence[tuple[Field, list[Any]]]) -> list[tuple[Field, list[An
     (time, times), *others = fields
     texts = [(field["name"], values) for field, values in others if field["type"] == "string"]
     instants = list(dict.fromkeys(times))
-    place = {instant: at for at, instant in enumerate(instants)}
-    found: dict[tuple[str, ...], tuple[Field, list[Any]]] = {}
+    indices = {instant: index for index, instant in enumerate(instants)}
+    series: dict[tuple[str, ...], tuple[Field, list[Any]]] = {}
     for field, values in others:
         if field["type"] == "string":
             continue
         for row, value in enumerate(values):
             labels = {name: cells[row] for name, cells in texts}
             key = (field["name"], *labels.values())
-            if key not in found:
-                found[key] = ({**field, "labels": labels}, [None] * len(instants))
-            found[key][1][place[times[row]]] = value
-    return [(time, instants), *(found[key] for key in sorted(found))]
+            if key not in series:
+                series[key] = ({**field, "labels": labels}, [None] * len(instants))
+            series[key][1][indices[times[row]]] = value
+    return [(time, instants), *(series[key] for key in sorted(series))]

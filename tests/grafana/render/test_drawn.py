@@ -62,7 +62,7 @@ def answer(route: Route) -> None:
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     """A page with Grafana's code. For this module alone: Playwright's loop must not meet other tests'."""
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    path = next((executable for name in BROWSERS if (executable := shutil.which(name))), None)
     if path is None:
         lacking("browser", f"none of {', '.join(BROWSERS)} is installed")
     try:
@@ -96,17 +96,17 @@ Draw = Callable[..., list[Drawn]]
 
 def asked(panel: dict[str, Any], view: View, result: Result, width: int) -> dict[str, Any]:
     """A panel with its rows and its place, as the page takes it."""
-    place = panel["gridPos"]
+    position = panel["gridPos"]
     column = (width - AROUND + GAP) / COLUMNS
     return {
         "panel": panel,
         "frames": frames(result, Shape(panel["targets"][0]["format"])),
         "from": view.start.timestamp() * 1000,
         "to": view.end.timestamp() * 1000,
-        "left": place["x"] * column,
-        "top": place["y"] * (CELL + GAP),
-        "width": place["w"] * column - GAP,
-        "height": place["h"] * (CELL + GAP) - GAP,
+        "left": position["x"] * column,
+        "top": position["y"] * (CELL + GAP),
+        "width": position["w"] * column - GAP,
+        "height": position["h"] * (CELL + GAP) - GAP,
     }
 
 
@@ -117,9 +117,9 @@ def draw(page: Page) -> Draw:
     def of(panels: list[dict[str, Any]], width: int, picture: str = "") -> list[Drawn]:
         errors: list[str] = []
         page.on("pageerror", note := lambda error: errors.append(str(error)))
-        height = max(one["top"] + one["height"] for one in panels)
+        height = max(panel["top"] + panel["height"] for panel in panels)
         page.set_viewport_size({"width": width - AROUND, "height": round(height)})
-        found = page.evaluate(
+        results = page.evaluate(
             "board => window.draw(board)",
             {"width": width - AROUND, "height": height, "meanings": MEANINGS, "panels": panels},
         )
@@ -127,14 +127,16 @@ def draw(page: Page) -> Draw:
             page.screenshot(path=Path(folder) / f"{picture}-{width}.png")
         page.remove_listener("pageerror", note)
         assert errors == []
-        return [Drawn(**one) for one in found]
+        return [Drawn(**panel) for panel in results]
 
     return of
 
 
-def wrong(found: list[Drawn]) -> str:
+def wrong(drawn: list[Drawn]) -> str:
     """A line for each problem."""
-    return "\n".join(f"{one.title} ({one.type}): {problem}" for one in found for problem in one.problems)
+    return "\n".join(
+        f"{panel.title} ({panel.type}): {problem}" for panel in drawn for problem in panel.problems
+    )
 
 
 def shown(board: str, reader: StoreReader, view: View, width: int) -> list[dict[str, Any]]:
@@ -153,9 +155,9 @@ def test_a_board_is_drawn_as_it_is_meant(
     draw: Draw, reader: StoreReader, base: Callable[[str], View], board: str, width: int
 ) -> None:
     panels = shown(board, reader, base(board), width)
-    found = draw([one for one in panels if one["panel"]["title"] not in RARE], width, board)
-    assert {one.type for one in found if not one.drawn} <= NOT_IN_PACKAGES
-    assert wrong(found) == ""
+    drawn_panels = draw([panel for panel in panels if panel["panel"]["title"] not in RARE], width, board)
+    assert {panel.type for panel in drawn_panels if not panel.drawn} <= NOT_IN_PACKAGES
+    assert wrong(drawn_panels) == ""
 
 
 OF_A_MODEL = {"Inputs unlike what was learned", "Features unlike what was learned", "Told of the model"}
@@ -193,13 +195,15 @@ def test_what_a_good_run_does_not_have_is_drawn_too(
             writer.write("model_metrics", columns | {"model_version": ["m"] * len(rows)})
         with StoreReader(address) as reader:
             panels = shown("model", reader, whole, width)
-    found = draw([one for one in panels if one["frames"][0]["data"]["values"][0]], width, "model-rare")
-    drawn = {one.title for one in found}
+    drawn_panels = draw(
+        [panel for panel in panels if panel["frames"][0]["data"]["values"][0]], width, "model-rare"
+    )
+    drawn = {panel.title for panel in drawn_panels}
     assert drawn >= OF_A_MODEL | {
         "Course runs above or below what was foretold",
         "Evidence for the challenger",
     }
-    assert wrong([one for one in found if one.type != "stat"]) == ""
+    assert wrong([panel for panel in drawn_panels if panel.type != "stat"]) == ""
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -220,8 +224,8 @@ def test_a_break_of_a_log_is_drawn(draw: Draw, tmp_path: Path, just_now: View, w
             writer.write("log_breaks", {name: [value] for name, value in row.items()})
         with StoreReader(address) as reader:
             panels = shown("pipeline", reader, just_now, width)
-    (found,) = draw([one for one in panels if one["panel"]["title"] == BREAKS], width)
-    assert wrong([found]) == ""
+    (drawn_panel,) = draw([panel for panel in panels if panel["panel"]["title"] == BREAKS], width)
+    assert wrong([drawn_panel]) == ""
 
 
 @pytest.mark.parametrize("board", q.BOARDS)
@@ -229,11 +233,11 @@ def test_a_board_without_rows_says_so(
     draw: Draw, reader: StoreReader, base: Callable[[str], View], board: str
 ) -> None:
     panels = shown(board, reader, base(board), WIDTHS[0])
-    for one in panels:
-        one["frames"][0]["data"]["values"] = [[] for _ in one["frames"][0]["data"]["values"]]
-    found = draw(panels, WIDTHS[0])
-    assert all("No data" in one.problems for one in found if one.drawn)
-    assert "crash" not in wrong(found)
+    for panel in panels:
+        panel["frames"][0]["data"]["values"] = [[] for _ in panel["frames"][0]["data"]["values"]]
+    drawn_panels = draw(panels, WIDTHS[0])
+    assert all("No data" in panel.problems for panel in drawn_panels if panel.drawn)
+    assert "crash" not in wrong(drawn_panels)
 
 
 def series(**columns: list[float | None]) -> list[dict[str, Any]]:
@@ -258,8 +262,8 @@ def broken(
     }
     if kind == "stat":
         panel["options"] = {"reduceOptions": {"calcs": ["lastNotNull"], "values": False}}
-    place = {"from": -DAY_MS, "to": 9 * DAY_MS, "left": 0, "top": 0, "width": 300, "height": 300}
-    return {"panel": panel, "frames": values, **place}
+    position = {"from": -DAY_MS, "to": 9 * DAY_MS, "left": 0, "top": 0, "width": 300, "height": 300}
+    return {"panel": panel, "frames": values, **position}
 
 
 def override(name: str, **settings: Any) -> dict[str, Any]:

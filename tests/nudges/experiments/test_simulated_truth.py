@@ -13,10 +13,10 @@ BINOMIAL = 3.0
 def test_intervals_contain_the_truth() -> None:
     worlds = 6
     found = intervals.coverage(worlds)
-    hits = sum(found[name].found["once"] for name in OUTCOMES)
+    hits = sum(found[name].occurrences["once"] for name in OUTCOMES)
     # Outcomes of a world hang together; two independent ones a world is a cautious count.
     assert hits / (4 * worlds) >= 0.95 - BINOMIAL * np.sqrt(0.95 * 0.05 / (2 * worlds))
-    assert sum(found[name].found["always"] for name in OUTCOMES) >= 4 * worlds - 4
+    assert sum(found[name].occurrences["always"] for name in OUTCOMES) >= 4 * worlds - 4
     effects = [abs(truth) for truth in found["active_7"].truths]
     assert max(effects) > 0.02, "worlds whose nudges do nothing prove nothing"
 
@@ -36,8 +36,8 @@ def test_an_instructors_answers_do_not_change_who_is_compared() -> None:
     """Nudges do nothing here. Without the declined, the instructor's knowledge passes for an effect."""
     worlds = 8
     found = approvals.false_alarms(worlds)
-    alarms = sum(worlds - one.drawn.found["once"] for one in found.values())
-    biased = sum(worlds - one.answered.found["once"] for one in found.values())
+    alarms = sum(worlds - one.drawn.occurrences["once"] for one in found.values())
+    biased = sum(worlds - one.answered.occurrences["once"] for one in found.values())
     # Outcomes of a world hang together; two independent ones a world is a cautious count.
     assert alarms / (4 * worlds) <= 0.05 + BINOMIAL * np.sqrt(0.95 * 0.05 / (2 * worlds))
     assert biased / (4 * worlds) > 0.7
@@ -59,5 +59,5 @@ def test_the_bandit_learns_and_what_it_logged_judges_another_policy() -> None:
     assert 0.8 * gain["oracle"] < gain["bandit"] <= gain["oracle"]
     truth = variants.oracles_reward(worlds, oracle)
     for world, run in zip(worlds, runs, strict=True):
-        for error, width, _ in variants.judged(world, run, oracle, truth).values():
+        for error, width, _ in variants.policy_estimates(world, run, oracle, truth).values():
             assert abs(error) < width
