@@ -19,7 +19,7 @@ from pathlib import Path
 
 import orjson
 
-from online_models.recommender import Recommender, Table, Trail, Transitions, learn, popular
+from online_models.recommender import Recommender, Table, Trail, Transitions, item_shares, learn
 from schemas.fields import DAY_S
 from sources.oulad import OuladFolder
 
@@ -67,10 +67,10 @@ def judged(steps: Iterable[Step], seed: int = 1) -> Judge:
     for day, found in groupby(steps, key=lambda step: step[0]):
         today = set()
         for place, (_, run, learner, item) in enumerate(found):
-            trails.setdefault((run, learner), Trail()).take(day, place, item)
+            trails.setdefault((run, learner), Trail()).add_step(day, place, item)
             today.add((run, learner, item))
         recommender, made = Recommender(table), Transitions()
-        most = {run: popular(successors) for run, successors in table.items()}
+        most = {run: item_shares(successors) for run, successors in table.items()}
         everything = {run: sorted(names) for run, names in items.items()}
         for run, learner in sorted({(run, learner) for run, learner, _ in today}):
             trail = trails[run, learner]
@@ -83,7 +83,7 @@ def judged(steps: Iterable[Step], seed: int = 1) -> Judge:
                 fresh = [item for item in most[run] if not before.has_done(item)]
                 chance = [item for item in everything[run] if not before.has_done(item)]
                 judge.returns += 1
-                judge.see("recommender", recommender.ranked(run, before), transition[1])
+                judge.see("recommender", recommender.ranked_items(run, before), transition[1])
                 judge.see("most frequent", fresh, transition[1])
                 judge.see("by chance", draw.sample(chance, min(3, len(chance))), transition[1])
         table = learn(table, made)

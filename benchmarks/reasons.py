@@ -19,8 +19,8 @@ from engine.outputs import Outputs
 from engine.pseudonyms import Identity
 from engine.rules import Rules
 from evaluation.backtest import Backtest
-from online_models.explanations import NOT_NEW
-from online_models.scoring import ABSOLUTE
+from online_models.explanations import NON_FEATURE_PARTS
+from online_models.scoring import MIN_PROBABILITY
 from schemas.risk import RISK_LEVELS, RiskChange
 from sources.oulad import OuladFolder
 from sources.simulator import SimulationPlan, stream
@@ -54,7 +54,7 @@ def rose(change: RiskChange) -> bool:
 
 
 def _log_odds(probability: float) -> float:
-    held = min(max(probability, ABSOLUTE), 1 - ABSOLUTE)
+    held = min(max(probability, MIN_PROBABILITY), 1 - MIN_PROBABILITY)
     return math.log(held / (1 - held))
 
 
@@ -83,7 +83,7 @@ def _line(name: str, changes: list[RiskChange]) -> None:
     rises = [change for change in changes if rose(change)]
     reasoned = sum(bool(one.reasons) for one in changes)
     cohort = sum("than for" in text for text in texts)
-    not_new = sum(any(one.feature in NOT_NEW for one in change.reasons) for change in changes)
+    not_new = sum(any(one.feature in NON_FEATURE_PARTS for one in change.reasons) for change in changes)
     relieved = sum(any(one.relief for one in change.reasons) for change in rises)
     print(
         f"{name:22} {len(changes):8,} {max(map(apart, changes), default=0):10.1e} {reasoned:14,}"

@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from engine.processor import PartitionProcessor
-from online_models.design import Seen
-from online_models.memory import NOTHING, steady
+from online_models.design import FeatureBatch
+from online_models.memory import NO_MEMORY, smooth
 from online_models.mixture import EXPERTS
 from online_models.scoring import MixedScorer, scorer_of
 from schemas.learning import DayPackage
@@ -33,21 +33,21 @@ class Alone:
         model = scorer_of(package.model)
         if not isinstance(model, MixedScorer):
             return
-        scorer = model.at(package.intercepts.get(self.course_run, 0.0))
+        scorer = model.with_intercept(package.intercepts.get(self.course_run, 0.0))
         for processor in processors:
             for scored in processor.scored:
                 run = scored.cohort.run
                 if run.name == self.course_run:
                     keys = (processor.state.keys[slot] for slot in scored.cohort.slots.tolist())
                     learners = [key[0] for key in keys if key is not None]
-                    seen = Seen.of_run(scored.cohort.codes, scored.ranks, run.name, run.start)
-                    said = self._steady(learners, scorer.experts(seen).T)
+                    seen = FeatureBatch.of_run(scored.cohort.codes, scored.ranks, run.name, run.start)
+                    said = self._steady(learners, scorer.expert_probabilities(seen).T)
                     students = [int(learner.rpartition("-")[2]) for learner in learners]
                     self._days.append((day - run.start, students, said))
 
     def _steady(self, learners: list[str], own: NDArray[np.float64]) -> NDArray[np.float64]:
-        none = np.full(len(EXPERTS), NOTHING)
-        after, served = steady(np.array([self._memory.get(one, none) for one in learners]), own)
+        none = np.full(len(EXPERTS), NO_MEMORY)
+        after, served = smooth(np.array([self._memory.get(one, none) for one in learners]), own)
         self._memory.update(zip(learners, after, strict=True))
         return served
 

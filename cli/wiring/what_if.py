@@ -18,9 +18,9 @@ from features.bins import code, span
 from features.catalogue import FEATURES, INDEX
 from features.packed_arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
-from online_models.design import Seen
-from online_models.explanations import main_reasons, middle_of
-from online_models.feature_wording import View
+from online_models.design import FeatureBatch
+from online_models.explanations import cohort_median, main_reasons
+from online_models.feature_wording import FeatureVector
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 
@@ -58,10 +58,10 @@ class PackageWhatIf:
         asked = _replaced(base, features)
         both = np.stack([base, asked], axis=1)
         ranks = np.full_like(both, MIDDLE) if profile is None else ranks_of(both, profile)
-        start, then = (Seen.of_run(both[:, [at]], ranks[:, [at]], course_run, None) for at in (0, 1))
-        scorer = ready.scorer.at(ready.package.intercepts.get(course_run, 0.0))
-        moved = scorer.changes(start, then)[:, 0]
-        before, after = (View(both[:, at], ranks[:, at]) for at in (0, 1))
+        start, then = (FeatureBatch.of_run(both[:, [at]], ranks[:, [at]], course_run, None) for at in (0, 1))
+        scorer = ready.scorer.with_intercept(ready.package.intercepts.get(course_run, 0.0))
+        moved = scorer.contributions(start, then)[:, 0]
+        before, after = (FeatureVector(both[:, at], ranks[:, at]) for at in (0, 1))
         probability = [float(scorer.estimate(seen).lost[0]) for seen in (start, then)]
         return Estimate(
             probability=probability[1],
@@ -90,7 +90,7 @@ class PackageWhatIf:
 
 def _middle(profile: Bytes | None) -> Bytes:
     """The bin of the middle rank of each feature; the lowest bin where the run has no cohort yet."""
-    return np.zeros(len(FEATURES), np.uint8) if profile is None else middle_of(profile).codes
+    return np.zeros(len(FEATURES), np.uint8) if profile is None else cohort_median(profile).codes
 
 
 def _replaced(base: Bytes, features: Mapping[str, float]) -> Bytes:

@@ -93,7 +93,7 @@ class ActivityCounting:
         for position in positions[activities.works].tolist():
             activity = cast(Activity, work.messages[position])
             state.add_fact(fact_of_activity(activity, int(work.times[position]), work.offset(position)))
-        state.trails.take(slots, times, days, activities.items, state.clock.today)
+        state.trails.add_steps(slots, times, days, activities.items, state.clock.today)
         count(state.rows, slots, times, activities.kinds, activities.clicks, activities.seconds)
         seen = state.rows["seen"]
         seen[slots] = np.where(seen[slots] == NEVER, days, seen[slots])

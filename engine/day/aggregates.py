@@ -16,7 +16,7 @@ from engine.outputs import Outputs
 from engine.state.partition_state import PartitionState
 from features.coursework import NOT_SUBMITTED, Run
 from features.ring import NEVER, RING, Ints, last_active
-from online_models.labels import FAILED, NO_EXIT, PASSED, WITHDRAWN, exits
+from online_models.labels import FAILED, NO_EXIT, PASSED, WITHDRAWN, exit_days
 from schemas.activity import ACTIVITY_KINDS
 from schemas.risk import RiskChange
 
@@ -135,7 +135,7 @@ def _outcomes(
     # NEVER where no calendar says: silence is none then
     ends = np.array([run.end if run.ends else NEVER for run in runs], np.int64)
     outcomes, happened = state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64)
-    left = exits(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
+    left = exit_days(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
     told = (outcomes != PASSED) & (left != NO_EXIT) & (left != NEVER + 1)  # never active: no day to name
     for place, (slot, run) in enumerate(zip(slots.tolist(), runs, strict=True)):
         outputs.add_row(

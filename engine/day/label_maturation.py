@@ -16,15 +16,15 @@ from online_models.design import season_of
 from online_models.labels import (
     EXIT_DAYS,
     FORGOTTEN_AFTER,
-    KEEP,
     LOST,
     NO_EXIT,
+    PENDING,
+    RETAINED,
     SILENCE_HORIZON,
-    WAIT,
     WITHDRAWN,
     example_weight,
-    exits,
-    verdicts,
+    exit_days,
+    label_statuses,
 )
 from schemas.learning import TrainingExample
 
@@ -59,12 +59,12 @@ class Maturing:
         slots = state.of_run(index)
         ends = np.full(len(slots), run.end, np.int64)
         last = last_known(state.rows, slots, state.unseen.of(run.name), run.end, today)
-        certain = verdicts(state.rows["outcome"][slots], ends, last, today)
-        done = slots[certain != WAIT]
-        left = exits(
+        certain = label_statuses(state.rows["outcome"][slots], ends, last, today)
+        done = slots[certain != PENDING]
+        left = exit_days(
             state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64), ends, last
         )
-        lost, kept = certain == LOST, certain == KEEP
+        lost, kept = certain == LOST, certain == RETAINED
         gone = (
             lost & (state.rows["probability"][slots] > NOT_ESTIMATED) & (left > run.start) & (left < NO_EXIT)
         )

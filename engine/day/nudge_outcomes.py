@@ -32,7 +32,7 @@ from nudges.experiments.outcomes import (
     windows_closing,
 )
 from nudges.experiments.training import NOT_NUDGED, Nudged
-from online_models.labels import CENSORED, NO_EXIT, PASSED, WAIT, exits, verdicts
+from online_models.labels import CENSORED, NO_EXIT, PASSED, PENDING, exit_days, label_statuses
 from schemas.nudge import NudgeDecision
 
 Enrolment = tuple[str, str]
@@ -139,11 +139,11 @@ class Following:
         outcomes = self._state.rows["outcome"][slots]
         last = last_known(self._state.rows, slots, self._state.unseen.of(run), end, today)
         ends = np.full(len(slots), end, np.int64)
-        certain = verdicts(outcomes, ends, last, today)
+        certain = label_statuses(outcomes, ends, last, today)
         happened = self._state.rows["outcome_day"][slots].astype(np.int64)
-        left = exits(outcomes, happened, ends, last) != NO_EXIT
+        left = exit_days(outcomes, happened, ends, last) != NO_EXIT
         for place, enrolment in enumerate(there):
-            if certain[place] == WAIT:
+            if certain[place] == PENDING:
                 continue
             passed = bool(outcomes[place] == PASSED)
             if certain[place] != CENSORED:

@@ -10,7 +10,7 @@ from features.coursework import Run
 from features.packed_arrays import unpack
 from nudges.levels import LevelSettings, agreed, moving
 from online_models.cohorts import MIDDLE, ranks_of
-from online_models.design import Seen
+from online_models.design import FeatureBatch
 from online_models.scoring import log_odds_of, logistic
 from schemas.learning import DayPackage
 
@@ -57,9 +57,9 @@ class CohortEstimator:
         return believed
 
 
-def seen_of_run(run: Run, codes: Codes, ranks: Codes) -> Seen:
+def seen_of_run(run: Run, codes: Codes, ranks: Codes) -> FeatureBatch:
     """What a model is given of enrolments of a run. codes, ranks: uint8 [features, n]."""
-    return Seen.of_run(codes, ranks, run.name, run.start if run.known else None)
+    return FeatureBatch.of_run(codes, ranks, run.name, run.start if run.known else None)
 
 
 def _ranks(run: Run, codes: Codes, package: DayPackage) -> Codes:

@@ -14,7 +14,7 @@ from engine.state.row_layout import NOT_ESTIMATED
 from features.packed_arrays import unpack
 from features.ring import Ints
 from nudges.levels import Levels, LevelSettings, name, step
-from online_models.explanations import Why, confirmed, explain, typical_of
+from online_models.explanations import Explanation, confirmation_reason, explain, typical_learner
 from online_models.scoring import DECIMALS
 from schemas.fields import DAY_S
 from schemas.risk import RiskChange
@@ -62,7 +62,7 @@ class LevelChanges:
         rows["written_day"][slots[changed]] = day.day - WRITE_EVERY  # due: the store has the old level
         return changes
 
-    def _explain(self, scored: ScoredCohort, places: list[int], day: ScoringDay) -> list[Why]:
+    def _explain(self, scored: ScoredCohort, places: list[int], day: ScoringDay) -> list[Explanation]:
         """Why each estimate differs from the last one reported, both as the scorer of the day sees them."""
         reported, run = self._state.rows[scored.cohort.slots[places]], scored.cohort.run
         profile = day.package.cohorts.get(run.name)
@@ -72,12 +72,14 @@ class LevelChanges:
             seen_of_run(run, scored.cohort.codes[:, places], scored.ranks[:, places]),
             [_reported(estimate) for estimate in reported["told"].tolist()],
             scored.probability[places].tolist(),
-            None if profile is None else typical_of(unpack(profile)),
+            None if profile is None else typical_learner(unpack(profile)),
             (scored.remembered[places] - reported["told_memory"]).tolist(),
             (scored.shift - reported["told_shift"]).tolist(),
         )
 
-    def _change(self, scored: ScoredCohort, place: int, before: int, day: ScoringDay, why: Why) -> RiskChange:
+    def _change(
+        self, scored: ScoredCohort, place: int, before: int, day: ScoringDay, why: Explanation
+    ) -> RiskChange:
         """The change of the enrolment at a place of its cohort. before: its level until now."""
         slot = int(scored.cohort.slots[place])
         key = self._state.key(slot)
@@ -97,7 +99,7 @@ class LevelChanges:
             model_state=day.model_state,
             model_version=day.package.model.model_version,
             data_quality="suspect" if key[1] in day.suspect else "ok",
-            reasons=[*confirmed(name(before), name(level), was, now), *why.reasons],
+            reasons=[*confirmation_reason(name(before), name(level), was, now), *why.reasons],
             parts=why.parts,
         )
 

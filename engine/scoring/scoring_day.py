@@ -12,7 +12,7 @@ from features.packed_arrays import unpack
 from features.ring import Ints
 from nudges.experiments.learned import stages
 from online_models.design import Estimate
-from online_models.memory import Memory, steadied
+from online_models.memory import Memory, smooth_estimate
 from online_models.recommender import Recommender
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
@@ -54,11 +54,11 @@ class ScoringDay:
 
     def scorer_of(self, run: Run) -> Scorer:
         """What to score a run with."""
-        return self.scorer.at(self.shift(run))
+        return self.scorer.with_intercept(self.shift(run))
 
     def serve(self, memory: Memory, own: Estimate) -> tuple[Memory, Estimate]:
         """What is remembered after the day's own estimates, and what is served; while no model does, they."""
-        return (memory, own) if self.scorer.state == "warming_up" else steadied(memory, own)
+        return (memory, own) if self.scorer.state == "warming_up" else smooth_estimate(memory, own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from features import coursework, ring
 from features.catalogue import FEATURES
 from features.ring import NEVER
 from online_models import memory
-from online_models.labels import KEPT
+from online_models.labels import RESERVOIR_SIZE
 
 F = len(FEATURES)
 VERSION = 6
@@ -38,11 +38,11 @@ ROW = np.dtype(
         ("written", "<f4"),  # the estimate last written to the store, and when
         ("written_day", "<i4"),
         ("taken", "u1"),  # snapshots offered to the reservoir so far
-        ("snap_day", "<i4", (KEPT,)),  # pending training snapshots; NEVER where none
-        ("snap_probability", "<f4", (KEPT,)),
-        ("snap_served", "u1", (KEPT,)),
-        ("snap_codes", "u1", (KEPT, F)),
-        ("snap_ranks", "u1", (KEPT, F)),
+        ("snap_day", "<i4", (RESERVOIR_SIZE,)),  # pending training snapshots; NEVER where none
+        ("snap_probability", "<f4", (RESERVOIR_SIZE,)),
+        ("snap_served", "u1", (RESERVOIR_SIZE,)),
+        ("snap_codes", "u1", (RESERVOIR_SIZE, F)),
+        ("snap_ranks", "u1", (RESERVOIR_SIZE, F)),
     ]
 )
 """One enrolment. Packed, little-endian; its layout is guarded by ``VERSION`` and the fingerprint."""
@@ -68,7 +68,7 @@ def new_row() -> Any:
     coursework.clear(row, place)
     for name in ("seen", "outcome_day", "written_day", "snap_day"):
         row[name] = NEVER
-    row["memory"] = memory.NOTHING
+    row["memory"] = memory.NO_MEMORY
     return row[0]
 
 

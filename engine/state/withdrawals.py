@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from online_models.design import Floats
-from online_models.intercepts import COUNTED, Counts, foretold
+from online_models.intercepts import COUNT_NAMES, Counts, exit_millionths
 
-_FORETOLD, _WITHDRAWN, _LEFT, _LEFT_BY_WITHDRAWAL = range(len(COUNTED))
+_FORETOLD, _WITHDRAWN, _LEFT, _LEFT_BY_WITHDRAWAL = range(len(COUNT_NAMES))
 
 
 class Leaving:
@@ -18,7 +18,7 @@ class Leaving:
 
     def foretell(self, run: str, exits: Floats) -> None:
         """The day begins: P(exit) of each enrolment of a run, as the model says without any shift, [n]."""
-        self._of(run)[_FORETOLD] += foretold(exits)
+        self._of(run)[_FORETOLD] += exit_millionths(exits)
 
     def withdrawn(self, run: str) -> None:
         """One of those has withdrawn. It counts for nothing where the model foretold nothing."""
@@ -36,7 +36,7 @@ class Leaving:
         return found
 
     def _of(self, run: str) -> Counts:
-        return self._counts.setdefault(run, np.zeros(len(COUNTED), np.int64))
+        return self._counts.setdefault(run, np.zeros(len(COUNT_NAMES), np.int64))
 
     def stored(self) -> dict[str, list[int]]:
         """All counts, as JSON."""

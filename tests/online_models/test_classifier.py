@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from online_models import committee, network
-from online_models.calibration import FIRST
-from online_models.classifier import ENOUGH, RiskClassifier
-from online_models.design import SIZE, TERMS, inputs, tables
+from online_models.calibration import INITIAL_SLOPE
+from online_models.classifier import MIN_EXAMPLES_PER_CLASS, RiskClassifier
+from online_models.design import SIZE, TERMS, inputs, lookup_tables
 from online_models.scoring import MixedScorer, logistic, scorer_of
 from online_models.warming import RecencyPrior
 from schemas.learning import ModelSnapshot
@@ -39,8 +39,8 @@ def test_numpy_scores_as_river_does(found: Rows) -> None:
     """The additive expert, and the mixture of what both experts say."""
     codes, ranks = found
     seen, classifier = seen_of(codes, ranks), learned()
-    additive = tables(np.array(classifier.weights())).log_odds(seen)
-    net = committee.log_odds(committee.joined(classifier.networks), seen)
+    additive = lookup_tables(np.array(classifier.weights())).log_odds(seen)
+    net = committee.log_odds(committee.as_one_network(classifier.networks), seen)
     mixing, slope = classifier.mixture._regression, classifier.slope.value
     estimate = MixedScorer.from_snapshot(through_json(classifier)).estimate(seen)
     for n in range(codes.shape[1]):
@@ -59,7 +59,7 @@ def test_parts_add_up_to_the_change_in_log_odds(found: Rows) -> None:
     codes, ranks = found
     scorer = MixedScorer.from_snapshot(learned().snapshot("test"))
     before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
-    parts = scorer.changes(before, after)
+    parts = scorer.contributions(before, after)
     assert parts.shape == codes.shape
     change = scorer.log_odds(after)[0] - scorer.log_odds(before)[0]
     np.testing.assert_allclose(parts.sum(axis=0), change, rtol=0, atol=1e-9)
@@ -69,19 +69,19 @@ def test_a_shift_moves_both_log_odds_of_everybody_and_no_part() -> None:
     scorer = MixedScorer.from_snapshot(learned().snapshot("test"))
     seen = seen_of(*rows(50, np.random.default_rng(4)))
     other = seen_of(*rows(50, np.random.default_rng(5)))
-    shifted = scorer.at(0.3)
+    shifted = scorer.with_intercept(0.3)
     np.testing.assert_allclose(shifted.log_odds(seen), scorer.log_odds(seen) + 0.3, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(shifted.changes(seen, other), scorer.changes(seen, other))
-    np.testing.assert_array_equal(scorer.at(0.0).estimate(seen).lost, scorer.estimate(seen).lost)
+    np.testing.assert_array_equal(shifted.contributions(seen, other), scorer.contributions(seen, other))
+    np.testing.assert_array_equal(scorer.with_intercept(0.0).estimate(seen).lost, scorer.estimate(seen).lost)
     prior = RecencyPrior()
-    np.testing.assert_array_equal(prior.at(0.3).estimate(seen).lost, prior.estimate(seen).lost)
+    np.testing.assert_array_equal(prior.with_intercept(0.3).estimate(seen).lost, prior.estimate(seen).lost)
 
 
 def test_the_slope_is_learned_and_every_estimate_is_believed_by_it() -> None:
     classifier = RiskClassifier()
     for seed in range(3):
         classifier.learn(seeded(1000, seed=seed))
-    assert classifier.slope.value not in (1.0, FIRST), "the later two days judged the first"
+    assert classifier.slope.value not in (1.0, INITIAL_SLOPE), "the later two days judged the first"
     seen = seen_of(*rows(50, np.random.default_rng(4)))
     snapshot = through_json(classifier)
     plain = snapshot.model_copy(update={"state": snapshot.state | {"slope": [1.0, 400.0]}})
@@ -160,8 +160,8 @@ def test_a_misshapen_example_is_refused(codes: bytes, ranks: bytes, complaint: s
 def test_until_enough_of_both_classes_the_prior_serves() -> None:
     example = seeded(1)[0]
     classifier = RiskClassifier()
-    classifier.learn([example.model_copy(update={"label": True})] * (ENOUGH + 50))
-    classifier.learn([example.model_copy(update={"label": False})] * (ENOUGH - 1))
+    classifier.learn([example.model_copy(update={"label": True})] * (MIN_EXAMPLES_PER_CLASS + 50))
+    classifier.learn([example.model_copy(update={"label": False})] * (MIN_EXAMPLES_PER_CLASS - 1))
     assert classifier.snapshot("test").warming_up
     assert isinstance(scorer_of(classifier.snapshot("test")), RecencyPrior)
     classifier.learn([example.model_copy(update={"label": False})])

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from features.catalogue import FEATURES
 from online_models import committee, network
-from online_models.committee import MEMBERS, joined
-from online_models.network import GRID, LARGEST, LOST, Weights
+from online_models.committee import MEMBERS, as_one_network
+from online_models.network import GRID, LOST, MAX_WEIGHT, Weights
 from tests.online_models.examples import enrolments, rows, seeded, seen_of
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-LEARNED = committee.learn(committee.beginning(), seeded(3000))
+LEARNED = committee.learn(committee.initial_members(), seeded(3000))
 
 
 @settings(deadline=None, max_examples=20)
@@ -22,7 +22,7 @@ def test_it_says_the_mean_of_its_members_bit_for_bit(found: Rows) -> None:
     seen = seen_of(*found)
     said = [network.log_odds(weights, seen) for weights in LEARNED]
     for order in (said, said[::-1]):
-        np.testing.assert_array_equal(committee.log_odds(joined(LEARNED), seen), sum(order) / MEMBERS)
+        np.testing.assert_array_equal(committee.log_odds(as_one_network(LEARNED), seen), sum(order) / MEMBERS)
 
 
 def test_no_order_of_addition_changes_a_bit() -> None:
@@ -31,22 +31,22 @@ def test_no_order_of_addition_changes_a_bit() -> None:
     edge = tuple(
         Weights(
             **{
-                name: draw.choice([-1, 1], shape) * (LARGEST - GRID * draw.integers(1, 1000, shape))
+                name: draw.choice([-1, 1], shape) * (MAX_WEIGHT - GRID * draw.integers(1, 1000, shape))
                 for name, shape in network.SHAPES.items()
             }
         )
         for _ in range(MEMBERS)
     )
     seen = seen_of(*rows(50, draw))
-    together = committee.log_odds(joined(edge), seen)
-    np.testing.assert_array_equal(committee.log_odds(joined(edge[::-1]), seen), together)
+    together = committee.log_odds(as_one_network(edge), seen)
+    np.testing.assert_array_equal(committee.log_odds(as_one_network(edge[::-1]), seen), together)
     for n in range(50):
         alone = seen_of(seen.codes[:, [n]], seen.ranks[:, [n]])
-        np.testing.assert_array_equal(committee.log_odds(joined(edge), alone)[:, 0], together[:, n])
+        np.testing.assert_array_equal(committee.log_odds(as_one_network(edge), alone)[:, 0], together[:, n])
 
 
 def test_members_differ_and_their_mean_errs_less() -> None:
-    seen = network.seen_in(held := seeded(2000, seed=5))
+    seen = network.example_batch(held := seeded(2000, seed=5))
     lost = np.array([example.label for example in held])
 
     def loss(log_odds: NDArray[np.float64]) -> float:
@@ -54,7 +54,9 @@ def test_members_differ_and_their_mean_errs_less() -> None:
 
     said = [network.log_odds(weights, seen)[LOST] for weights in LEARNED]
     assert all(np.abs(said[0] - other).mean() > 0.01 for other in said[1:])
-    assert loss(committee.log_odds(joined(LEARNED), seen)[LOST]) < np.mean([loss(one) for one in said])
+    assert loss(committee.log_odds(as_one_network(LEARNED), seen)[LOST]) < np.mean(
+        [loss(one) for one in said]
+    )
 
 
 @settings(deadline=None, max_examples=20)
@@ -62,8 +64,8 @@ def test_members_differ_and_their_mean_errs_less() -> None:
 def test_parts_add_up_to_the_change(found: Rows) -> None:
     codes, ranks = found
     before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
-    joint = joined(LEARNED)
-    parts = committee.changes(joint, before, after)
+    joint = as_one_network(LEARNED)
+    parts = committee.contributions(joint, before, after)
     assert parts.shape == (len(FEATURES), codes.shape[1])
     change = committee.log_odds(joint, after)[LOST] - committee.log_odds(joint, before)[LOST]
     np.testing.assert_allclose(parts.sum(axis=0), change, rtol=0, atol=1e-9)

@@ -14,27 +14,27 @@ from online_models.classifier import RiskClassifier
 from online_models.cohorts import rank_table
 from online_models.explanations import (
     GROUPS,
-    NOT_NEW,
+    NON_FEATURE_PARTS,
     _as_typical,
-    confirmed,
+    cohort_median,
+    confirmation_reason,
     explain,
     main_reasons,
-    middle_of,
-    typical_of,
+    typical_learner,
 )
-from online_models.feature_wording import WORDS, View, describe, sentence
+from online_models.feature_wording import WORDS, FeatureVector, describe, describe_change
 from online_models.scoring import MixedScorer, log_odds_of
 from schemas.risk import MEMORY, MODEL, RUN
 from tests.online_models.examples import F, enrolments, seeded, seen_of
 
 
-def view(**values: float) -> View:
+def view(**values: float) -> FeatureVector:
     """An ordinary enrolment, with the given values."""
     ordinary = {"clicks_all": 300, "due": 4, "ahead": 0, "missed": 0.25, "score_mean": 0.7} | values
     codes = np.zeros(F, np.uint8)
     for name, number in ordinary.items():
         codes[INDEX[name]] = code(FEATURES[INDEX[name]], np.array([number]))[0]
-    return View(codes, np.full(F, 127, np.uint8))
+    return FeatureVector(codes, np.full(F, 127, np.uint8))
 
 
 def moved(**contributions: float) -> NDArray[np.float64]:
@@ -128,7 +128,7 @@ def test_a_fall_is_told_by_what_lowered_it() -> None:
 
 def test_an_unchanged_value_is_told_by_its_place_in_the_course() -> None:
     before = view(clicks_7=12)
-    after = View(before.codes, np.full(F, 26, np.uint8))
+    after = FeatureVector(before.codes, np.full(F, 26, np.uint8))
     (reason,) = main_reasons(before, after, moved(clicks_7=0.4))
     assert (
         reason.text
@@ -146,8 +146,10 @@ def test_reasons_of_a_real_model_go_the_way_of_the_change(
     found: tuple[NDArray[np.uint8], NDArray[np.uint8]], limit: int
 ) -> None:
     codes, ranks = found
-    before, after = (View(codes[:, n], ranks[:, n]) for n in (0, -1))
-    parts = SCORER.changes(seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, -1:], ranks[:, -1:]))[:, 0]
+    before, after = (FeatureVector(codes[:, n], ranks[:, n]) for n in (0, -1))
+    parts = SCORER.contributions(seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, -1:], ranks[:, -1:]))[
+        :, 0
+    ]
     change = parts.sum()
     reasons = main_reasons(before, after, parts, limit)
     assert len(reasons) <= limit
@@ -190,8 +192,8 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     crowd[INDEX["clicks_all"]] = 30
     crowd[INDEX["silence"]] = np.random.default_rng(1).integers(0, 6, 400)
     counts = np.stack([np.bincount(row, minlength=BINS) for row in crowd]).astype(np.int32)
-    assert middle_of(rank_table(counts)).codes[INDEX["silence"]] in {2, 3}
-    typical = typical_of(rank_table(counts))
+    assert cohort_median(rank_table(counts)).codes[INDEX["silence"]] in {2, 3}
+    typical = typical_learner(rank_table(counts))
     assert typical.codes[INDEX["silence"]] == 0
     codes, ranks = crowd[:, :1].copy(), np.full((F, 1), 127, np.uint8)
     before, silent = seen_of(codes.copy(), ranks), codes.copy()
@@ -253,7 +255,7 @@ def test_a_rise_is_never_told_by_what_lowered_it() -> None:
         for kind in ("codes", "ranks")
     )
     before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
-    changes = SCORER.changes(before, after)[:, 0]
+    changes = SCORER.contributions(before, after)[:, 0]
     for was, now in ((0.5, 0.7), (0.5, 0.3)):
         (why,) = explain(SCORER, before, after, [was], [now], None)
         assert why.reasons
@@ -266,7 +268,7 @@ def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
     then, now = (view(silence=silence) for silence in (0, 4))
     codes, ranks = (np.stack([getattr(one, kind) for one in (then, now)], 1) for kind in ("codes", "ranks"))
     before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
-    moved = float(SCORER.changes(before, after)[:, 0].sum())
+    moved = float(SCORER.contributions(before, after)[:, 0].sum())
     was = 0.4
     for remembered, shifted, learned, told in (
         (0.0, 0.0, 0.0, []),
@@ -277,7 +279,7 @@ def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
         sum_ = log_odds_of(np.array(was)) + moved + remembered + shifted + learned
         probability = float(1 / (1 + np.exp(-sum_)))
         (why,) = explain(SCORER, before, after, [was], [probability], None, [remembered], [shifted])
-        not_new = [reason for reason in why.reasons if reason.feature in NOT_NEW]
+        not_new = [reason for reason in why.reasons if reason.feature in NON_FEATURE_PARTS]
         assert [reason.feature for reason in not_new] == told
         assert why.reasons[-len(not_new) or None :] == not_new or not told
         assert [reason.contribution for reason in not_new] == [why.parts[part] for part in told]
@@ -295,7 +297,7 @@ def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
 def test_a_level_that_follows_the_estimate_late_says_so(
     before: str, level: str, was: float, now: float, text: str | None
 ) -> None:
-    found = confirmed(before, level, was, now)
+    found = confirmation_reason(before, level, was, now)
     assert [one.text for one in found] == ([text] if text else [])
     assert all(one.contribution == 0 for one in found), "the parts add up without it"
 
@@ -306,7 +308,7 @@ def test_where_nothing_new_speaks_for_it_earlier_days_do() -> None:
         for kind in ("codes", "ranks")
     )
     before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
-    fell = float(SCORER.changes(before, after)[:, 0].sum())
+    fell = float(SCORER.contributions(before, after)[:, 0].sum())
     assert fell < 0
     now = float(1 / (1 + np.exp(-(fell + 4.0))))
     (why,) = explain(SCORER, before, after, [0.5], [now], None, [4.0])
@@ -317,8 +319,8 @@ def test_where_nothing_new_speaks_for_it_earlier_days_do() -> None:
 
 def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course_too() -> None:
     before, after = view(clicks_7=12), view(clicks_7=20)
-    behind = View(after.codes, np.full(F, 51, np.uint8))
-    assert sentence(INDEX["clicks_7"], before, behind) == (
+    behind = FeatureVector(after.codes, np.full(F, 51, np.uint8))
+    assert describe_change(INDEX["clicks_7"], before, behind) == (
         "18 clicks in the last 7 days, more than for 20 % of the course's learners "
         "(before: 12 clicks in the last 7 days, 50 %)"
     )
@@ -326,8 +328,8 @@ def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course_too() -
 
 def test_a_silence_that_grew_is_said_to_have_though_the_course_fell_silent_too() -> None:
     before, after = view(silence=30), view(silence=60)
-    silent = View(after.codes, np.full(F, 100, np.uint8))
-    told = sentence(INDEX["silence"], before, silent)
+    silent = FeatureVector(after.codes, np.full(F, 100, np.uint8))
+    told = describe_change(INDEX["silence"], before, silent)
     assert told == (
         "no activity for 55 days, longer than for 39 % of the course's learners "
         "(before: no activity for 27 days, 50 %)"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from online_models.mixture import FIRST, Mixture, mixture_weights
+from online_models.mixture import INITIAL_WEIGHTS, Mixture, parse_weights
 
 
 def test_it_comes_to_believe_the_expert_that_is_right() -> None:
@@ -26,10 +26,10 @@ def test_it_goes_on_from_its_state() -> None:
     before.learn(said[:, :90], labels[:90], counts[:90])
     after = Mixture.from_state(list(before.weights))
     after.learn(said[:, 90:], labels[90:], counts[90:])
-    assert after.weights == straight.weights != FIRST
+    assert after.weights == straight.weights != INITIAL_WEIGHTS
 
 
 @pytest.mark.parametrize("state", [None, [0.5], [0.5, 0.5, 0.5], [0.5, float("nan")], ["a", "b"], {"a": 1}])
 def test_a_strange_state_is_refused(state: object) -> None:
     with pytest.raises(ValueError, match=r"mixture|valid"):
-        mixture_weights(state)  # type: ignore[arg-type]
+        parse_weights(state)  # type: ignore[arg-type]

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from features.catalogue import BINS, FEATURES
 from features.packed_arrays import pack
 from online_models import network
-from online_models.design import CONTEXT_WEIGHT, RANKED, TERMS, Seen
+from online_models.design import CONTEXT_WEIGHT, RANKED, TERMS, FeatureBatch
 from online_models.network import EXITS, GRID, LOST, Weights
 from tests.online_models.examples import enrolments, rows, seeded, seen_of, truth
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-LEARNED = network.learn(network.beginning(), seeded(6000))
+LEARNED = network.learn(network.initial_weights(), seeded(6000))
 
 
-def plain(weights: Weights, seen: Seen) -> NDArray[np.float64]:
+def plain(weights: Weights, seen: FeatureBatch) -> NDArray[np.float64]:
     """The same network, one product after the other and without the rounding of its hidden layer."""
     places = np.concatenate(
         [seen.codes / (BINS / 2) - (BINS - 1) / BINS, seen.ranks[list(RANKED)] / 128 - 255 / 256]
@@ -45,7 +45,7 @@ def test_no_order_of_addition_changes_a_bit() -> None:
     """Weights at the edge of what they may be, inputs as they are: what makes sums inexact elsewhere."""
     draw = np.random.default_rng(4)
     edge = {
-        name: draw.choice([-1, 1], shape) * (network.LARGEST - GRID * draw.integers(1, 1000, shape))
+        name: draw.choice([-1, 1], shape) * (network.MAX_WEIGHT - GRID * draw.integers(1, 1000, shape))
         for name, shape in network.SHAPES.items()
     }
     seen = seen_of(*rows(50, draw))
@@ -88,10 +88,10 @@ def test_it_learns_what_features_mean_together() -> None:
         codes[first], codes[second] = draw.choice([5, 58], 2)
         label = bool((codes[first] > 32) != (codes[second] > 32))
         changed.append(example.model_copy(update={"codes": codes.tobytes(), "label": label, "weight": 1.0}))
-    weights = network.beginning()
+    weights = network.initial_weights()
     for day in range(6):
         weights = network.learn(weights, changed[day * 2000 : (day + 1) * 2000])
-    seen = network.seen_in(changed)
+    seen = network.example_batch(changed)
     right = (network.log_odds(weights, seen)[LOST] > 0) == np.array([one.label for one in changed])
     assert right.mean() > 0.99
 
@@ -103,11 +103,11 @@ def test_a_course_and_a_season_have_levels_of_their_own() -> None:
         for number, example in enumerate(seeded(4000))
         for run, season, lost in ((("A/1", 0, True), ("B/1", 1, False))[number % 2],)
     ]
-    weights = network.learn(network.beginning(), examples)
+    weights = network.learn(network.initial_weights(), examples)
     codes, ranks = rows(100, np.random.default_rng(2))
 
     def level(run: str, start: int) -> float:
-        return float(network.log_odds(weights, Seen.of_run(codes, ranks, run, start))[LOST].mean())
+        return float(network.log_odds(weights, FeatureBatch.of_run(codes, ranks, run, start))[LOST].mean())
 
     spring, summer, autumn = 16_100, 16_200, 16_350
     assert level("A/2", spring) > level("A/2", autumn) > level("NEW/1", autumn)
@@ -164,7 +164,7 @@ def test_a_strange_state_is_refused(change: dict[str, object], complaint: str) -
 def test_parts_add_up_to_the_change(found: Rows) -> None:
     codes, ranks = found
     before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
-    parts = network.changes(LEARNED, before, after)
+    parts = network.contributions(LEARNED, before, after)
     assert parts.shape == (len(FEATURES), codes.shape[1])
     change = network.log_odds(LEARNED, after)[LOST] - network.log_odds(LEARNED, before)[LOST]
     np.testing.assert_allclose(parts.sum(axis=0), change, rtol=0, atol=1e-9)

@@ -59,5 +59,5 @@ def test_silence_and_phase_explain_all_of_it(found: tuple[NDArray[np.uint8], NDA
     before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
     was, now = prior.estimate(before).lost, prior.estimate(after).lost
     change = np.log(now / (1 - now)) - np.log(was / (1 - was))
-    np.testing.assert_allclose(prior.changes(before, after).sum(axis=0), change, atol=1e-9)
+    np.testing.assert_allclose(prior.contributions(before, after).sum(axis=0), change, atol=1e-9)
     assert prior.state == "warming_up"

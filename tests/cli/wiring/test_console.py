@@ -20,7 +20,7 @@ from features.catalogue import FEATURES
 from features.packed_arrays import unpack
 from local.brokers import EmbeddedBroker, free_port
 from local.demo_names import simulated_names
-from online_models.design import Seen
+from online_models.design import FeatureBatch
 from online_models.scoring import scorer_of
 from schemas.inbound import feedback_adapter
 from schemas.learner import NudgeFeedback
@@ -55,9 +55,9 @@ def test_the_start_is_the_middle_of_the_cohort(package: DayPackage) -> None:
     ranks = unpack(package.cohorts[RUN])
     codes = np.abs(ranks.astype(int) - 127).argmin(axis=1).astype(np.uint8)
     ranked = ranks[np.arange(len(codes)), codes].astype(np.uint8)
-    seen = Seen.of_run(codes[:, None], ranked[:, None], RUN, None)
+    seen = FeatureBatch.of_run(codes[:, None], ranked[:, None], RUN, None)
     shift = package.intercepts[RUN]
-    expected = scorer_of(package.model).at(shift).estimate(seen).lost
+    expected = scorer_of(package.model).with_intercept(shift).estimate(seen).lost
     assert shift
     assert found.probability == found.base_probability == expected[0]
     assert found.effects == ()
