@@ -88,7 +88,7 @@ class Term:
     def begin(cls) -> "Term":
         heard = Heard()
         backtest = Backtest(
-            RULES, Identity(b"data quality"), say=heard.hear, watch=heard.watch, amend=heard.amend
+            RULES, Identity(b"data quality"), on_outputs=heard.hear, on_day=heard.watch, amend=heard.amend
         )
         return cls(heard, backtest)
 

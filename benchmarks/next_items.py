@@ -1,12 +1,11 @@
-"""How often learners of OULAD who came back did what the recommender would have suggested to them.
+"""Hit rate of the recommender on OULAD: how often returning learners did the recommended item.
 
     python -m benchmarks.next_items DIR [RUN …]
 
-Test then train, day by day: each return of a day is judged with the table of the day before, and only then
-learned from. A hit is the very item that was the learner's first new one. Beside it what follows most often
-anywhere in the run, and one of the run's items by chance; all three leave out what the learner has done.
-OULAD has days without hours, so a day's order is that of its items' names, in the learner's and in the
-suggestion's favour alike.
+Test then train, day by day: each return of a day is compared with the table of the day before, and only then
+learned from. A hit is the learner's first new item. Baselines are the most frequent next items of the run,
+and random items of the run; all three omit items that the learner has done. OULAD has days without hours, so
+the steps of a day are ordered by the names of their items.
 """
 
 import random
@@ -25,33 +24,33 @@ from sources.oulad import OuladFolder
 
 PRESENTATIONS = ("AAA/2013J", "BBB/2013J", "CCC/2014B", "DDD/2013J", "EEE/2013J", "FFF/2013J", "GGG/2013J")
 """One run of each module."""
-WAYS = ("recommender", "most frequent", "by chance")
+METHODS = ("recommender", "most frequent", "by chance")
 Step = tuple[int, str, str, str]
 """Day, course run, learner, item."""
 
 
 @dataclass
-class Judge:
-    """Hits of the first, and of the first three, by way of suggesting."""
+class Hits:
+    """Hits of the first, and of the first three recommendations, by method."""
 
     returns: int = 0
     first: Counter[str] = field(default_factory=Counter)
     three: Counter[str] = field(default_factory=Counter)
 
-    def see(self, way: str, suggested: Iterable[str], done: str) -> None:
-        found = list(islice(dict.fromkeys(suggested), 3))
-        self.first[way] += found[:1] == [done]
-        self.three[way] += done in found
+    def add(self, method: str, suggested: Iterable[str], done: str) -> None:
+        top = list(islice(dict.fromkeys(suggested), 3))
+        self.first[method] += top[:1] == [done]
+        self.three[method] += done in top
 
 
-def steps_of(folder: Path, presentation: str) -> Iterator[Step]:
+def steps_of(folder: Path, course_run: str) -> Iterator[Step]:
     """Learners' steps in a course run, day by day."""
     oulad = OuladFolder(folder)
-    chosen = [one for one in oulad.presentations if one.course_run == presentation]
-    if not chosen:
-        there = ", ".join(one.course_run for one in oulad.presentations)
-        raise SystemExit(f"{presentation}: no such run in {folder}; there are {there}")
-    for message in oulad.stream(chosen):
+    presentations = [run for run in oulad.presentations if run.course_run == course_run]
+    if not presentations:
+        names = ", ".join(presentation.course_run for presentation in oulad.presentations)
+        raise SystemExit(f"{course_run}: no such run in {folder}; there are {names}")
+    for message in oulad.stream(presentations):
         if b'"object"' in message.value:
             content = orjson.loads(message.value)
             if content["type"] == "activity":
@@ -59,56 +58,58 @@ def steps_of(folder: Path, presentation: str) -> Iterator[Step]:
                 yield day, content["course_run"], content["learner"], content["object"]
 
 
-def judged(steps: Iterable[Step], seed: int = 1) -> Judge:
-    """The whole of a stream, each day judged before it is learned from."""
-    judge, table, draw = Judge(), Table(), random.Random(seed)
+def evaluate(steps: Iterable[Step], seed: int = 1) -> Hits:
+    """The hits on a whole stream, each day evaluated before it is learned from."""
+    hits, table, rng = Hits(), Table(), random.Random(seed)
     trails: dict[tuple[str, str], Trail] = {}
     items: dict[str, set[str]] = {}
-    for day, found in groupby(steps, key=lambda step: step[0]):
+    for day, steps_of_day in groupby(steps, key=lambda step: step[0]):
         today = set()
-        for place, (_, run, learner, item) in enumerate(found):
-            trails.setdefault((run, learner), Trail()).add_step(day, place, item)
+        for position, (_, run, learner, item) in enumerate(steps_of_day):
+            trails.setdefault((run, learner), Trail()).add_step(day, position, item)
             today.add((run, learner, item))
-        recommender, made = Recommender(table), Transitions()
-        most = {run: item_shares(successors) for run, successors in table.items()}
-        everything = {run: sorted(names) for run, names in items.items()}
+        recommender, transitions = Recommender(table), Transitions()
+        shares = {run: item_shares(successors) for run, successors in table.items()}
+        all_items = {run: sorted(names) for run, names in items.items()}
         for run, learner in sorted({(run, learner) for run, learner, _ in today}):
             trail = trails[run, learner]
             before = Trail(trail.last, trail.done)
             transition = trail.close(day)
             if transition is None:
                 continue
-            made[run, *transition] += 1
+            transitions[run, *transition] += 1
             if run in table:
-                fresh = [item for item in most[run] if not before.has_done(item)]
-                chance = [item for item in everything[run] if not before.has_done(item)]
-                judge.returns += 1
-                judge.see("recommender", recommender.ranked_items(run, before), transition[1])
-                judge.see("most frequent", fresh, transition[1])
-                judge.see("by chance", draw.sample(chance, min(3, len(chance))), transition[1])
-        table = learn(table, made)
+                not_done = [item for item in shares[run] if not before.has_done(item)]
+                candidates = [item for item in all_items[run] if not before.has_done(item)]
+                hits.returns += 1
+                hits.add("recommender", recommender.ranked_items(run, before), transition[1])
+                hits.add("most frequent", not_done, transition[1])
+                hits.add("by chance", rng.sample(candidates, min(3, len(candidates))), transition[1])
+        table = learn(table, transitions)
         for run, _, item in today:
             items.setdefault(run, set()).add(item)
-    return judge
+    return hits
 
 
 def main(arguments: list[str]) -> None:
     folder, *named = arguments
-    print("| run | returns | " + " | ".join(f"{way}: first | three" for way in WAYS) + " |")
-    print("|---" * (2 + 2 * len(WAYS)) + "|")
-    whole = Judge()
+    print("| run | returns | " + " | ".join(f"{method}: first | three" for method in METHODS) + " |")
+    print("|---" * (2 + 2 * len(METHODS)) + "|")
+    total = Hits()
     for run in named or PRESENTATIONS:
-        judge = judged(steps_of(Path(folder), run))
-        _row(run, judge)
-        whole.returns += judge.returns
-        whole.first.update(judge.first)
-        whole.three.update(judge.three)
-    _row("all", whole)
+        hits = evaluate(steps_of(Path(folder), run))
+        _row(run, hits)
+        total.returns += hits.returns
+        total.first.update(hits.first)
+        total.three.update(hits.three)
+    _row("all", total)
 
 
-def _row(name: str, judge: Judge) -> None:
-    shares = (f"{counted[way] / judge.returns:.1%}" for way in WAYS for counted in (judge.first, judge.three))
-    print(f"| {name} | {judge.returns:,} | " + " | ".join(shares) + " |", flush=True)
+def _row(name: str, hits: Hits) -> None:
+    shares = (
+        f"{counted[method] / hits.returns:.1%}" for method in METHODS for counted in (hits.first, hits.three)
+    )
+    print(f"| {name} | {hits.returns:,} | " + " | ".join(shares) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def replay(learners: int, partitions: int, note: Callable[[int], None] = lambda 
     rules = replace(Rules(Timing(clock="replay")), policy=policy)
     found = Digests()
     backtest = Backtest(
-        rules, Identity(b"replay-digest"), partitions, say=found.add_outputs, watch=found.add_day
+        rules, Identity(b"replay-digest"), partitions, on_outputs=found.add_outputs, on_day=found.add_day
     )
     for count, message in enumerate(simulator.stream(SimulationPlan.term(learners, seed=7)), start=1):
         backtest.feed(message)

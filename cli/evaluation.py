@@ -32,7 +32,7 @@ def evaluate(
     """One pass over OULAD in time order, test then train; writes a table of estimates and alerts."""
     from evaluation import command  # noqa: PLC0415
 
-    wanted = command.Wanted(report, figures, baselines, force)
+    wanted = command.OutputOptions(report, figures, baselines, force)
     command.evaluate(oulad, test, out, load(clock="replay").rules, console, wanted)
 
 

@@ -57,13 +57,13 @@ def simulate(
 
         plan = term(learners, seed=seed)
         with console.status("living the term three times: under the policy, with all nudged, with nobody"):
-            lived = trial_term.on_term(chosen, rules, plan, responding, approving)
+            lived = trial_term.simulate_term(chosen, rules, plan, responding, approving)
         trial.show(console, chosen, lived.trial)
         trial_term.show(console, lived)
         return
     with store_reader(folder) as reader:
-        found = trial.on_store(chosen, reader, rules.timing.lateness)
+        found = trial.replay_store(chosen, reader, rules.timing.lateness)
         trial.show(console, chosen, found)
-        trial_past.show(console, trial_past.estimates(chosen, found, reader))
+        trial_past.show(console, trial_past.estimate_outcomes(chosen, found, reader))
         console.print("\nWhat the nudges of the recorded past did, under the policies that sent them:")
         experiment.show_effects(reader)

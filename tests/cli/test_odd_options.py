@@ -137,7 +137,7 @@ def _place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "evaluation.command.estimate",
         "evaluation.causality.stream",
         "evaluation.new_course.compare",
-        "evaluation.policies.simulated_term.on_term",
+        "evaluation.policies.simulated_term.simulate_term",
     ):
         monkeypatch.setattr(place, _wall)
 

@@ -61,7 +61,9 @@ class Heard:
 @cache
 def heard(watched: bool = True) -> Heard:
     found = Heard(watched)
-    backtest = Backtest(RULES, IDENTITY, say=found.outputs.extend, watch=found.watch, amend=found.amend)
+    backtest = Backtest(
+        RULES, IDENTITY, on_outputs=found.outputs.extend, on_day=found.watch, amend=found.amend
+    )
     backtest.run(term())
     return found
 

@@ -3,7 +3,7 @@
 from functools import cache
 
 from evaluation.backtest import Backtest
-from evaluation.estimates import Estimates
+from evaluation.estimates import EstimateCollector
 from sources.simulator import Run, SimulationPlan, stream, truth
 from sources.stream import Published, with_ticks
 from tests.streams.pipeline import IDENTITY, REPLAY, START, tiny
@@ -18,13 +18,15 @@ def messages() -> list[Published]:
     return list(stream(tiny()))
 
 
-def table_of(found: list[Published], partitions: int = 1) -> Estimates:
-    estimates = Estimates(CODES)
-    Backtest(REPLAY, IDENTITY, partitions, say=estimates.hear, watch=estimates.watch).run(found)
+def table_of(found: list[Published], partitions: int = 1) -> EstimateCollector:
+    estimates = EstimateCollector(CODES)
+    Backtest(REPLAY, IDENTITY, partitions, on_outputs=estimates.on_outputs, on_day=estimates.on_day).run(
+        found
+    )
     return estimates
 
 
-def rows(estimates: Estimates) -> dict[tuple[str, int, int], tuple[float, int]]:
+def rows(estimates: EstimateCollector) -> dict[tuple[str, int, int], tuple[float, int]]:
     """(run, learner, event day) → estimate and alert."""
     return {
         (row["code_presentation"], row["id_student"], row["day"] + STARTS["a/" + row["code_presentation"]]): (
@@ -97,8 +99,8 @@ def test_who_never_started_is_scored_from_the_first_day() -> None:
         if none and outcome == "fail"
     }
     assert never, "the plan has some"
-    estimates = Estimates(CODES)
-    Backtest(REPLAY, IDENTITY, say=estimates.hear, watch=estimates.watch).run(stream(plan))
+    estimates = EstimateCollector(CODES)
+    Backtest(REPLAY, IDENTITY, on_outputs=estimates.on_outputs, on_day=estimates.on_day).run(stream(plan))
     found = [row for row in estimates.table(STARTS).to_pylist() if row["id_student"] in never]
     scored = {learner: [row["day"] for row in found if row["id_student"] == learner] for learner in never}
     assert all(days[-1] == 28 and len(days) >= 20 for days in scored.values())

@@ -12,7 +12,7 @@ from evaluation.backtest import Backtest
 from evaluation.figures import figures
 from evaluation.outcomes import Bools, Outcomes
 from evaluation.ranking import auc
-from evaluation.snapshots import Collector, Snapshots
+from evaluation.snapshots import SnapshotCollector, Snapshots
 from features.catalogue import FEATURES, INDEX
 from online_models.design import RANKED
 from schemas.learning import DayPackage
@@ -84,20 +84,20 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_pass_leaves_weekly_features_of_every_enrolment_in_force() -> None:
-    collector = Collector()
+    collector = SnapshotCollector()
     scored: dict[int, int] = {}
 
     def watch(day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
-        collector.watch(day, processors, package)
+        collector.on_day(day, processors, package)
         scored[day] = sum(len(one.probability) for each in processors for one in each.scored)
 
-    Backtest(REPLAY, IDENTITY, partitions=2, watch=watch).run(stream(tiny()))
+    Backtest(REPLAY, IDENTITY, partitions=2, on_day=watch).run(stream(tiny()))
     found = collector.snapshots()
-    past = found.of(["past"])
+    past = found.with_codes(["past"])
     assert sorted(set(past.day.tolist())) == [7, 14, 21, 28]
     assert set(past.module.tolist()) == {"a"}
-    assert (past.at - past.day == START).all()
-    assert (past.over == START + 28).all()
+    assert (past.event_day - past.day == START).all()
+    assert (past.end_day == START + 28).all()
     first = START + 7
-    assert int((found.at == first).sum()) == scored[first], "both partitions, whoever was scored"
+    assert int((found.event_day == first).sum()) == scored[first], "both partitions, whoever was scored"
     assert found.inputs.shape == (len(found), len(FEATURES) + len(RANKED))

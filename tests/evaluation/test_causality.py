@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from evaluation.causality import Said, check, compare
-from evaluation.cutting import cut
+from evaluation.causality import PassRecord, check, compare
 from evaluation.errors import CausalityError
 from evaluation.one_pass import stream
+from evaluation.truncation import truncate
 from sources.oulad import OuladFolder, start_day
 from tests.evaluation.folders import CODES, LENGTH, write
 from tests.sources.oulad_folder import write_csv, write_parquet
@@ -22,9 +22,9 @@ from tests.streams.pipeline import REPLAY
 QUIET = Console(file=io.StringIO(), width=200)
 
 
-def said_of(folder: Path, until: int) -> Said:
-    said = Said(until)
-    stream(OuladFolder(folder), REPLAY, QUIET, hear=said.hear, watch=said.watch)
+def said_of(folder: Path, until: int) -> PassRecord:
+    said = PassRecord(until)
+    stream(OuladFolder(folder), REPLAY, QUIET, on_outputs=said.on_outputs, on_day=said.on_day)
     return said
 
 
@@ -64,7 +64,7 @@ def test_a_difference_is_found_and_named(tmp_path: Path) -> None:
 def test_the_cut_folder_holds_nothing_of_later_days(tmp_path: Path) -> None:
     at = start_day("2014B") + 30
     whole, short = write(tmp_path / "whole"), tmp_path / "short"
-    cut(whole, at, short)
+    truncate(whole, at, short)
     begun = {code: at - start_day(code) for code in CODES}
 
     def rows(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -93,7 +93,7 @@ def test_the_cut_folder_holds_nothing_of_later_days(tmp_path: Path) -> None:
     }
     assert max(handed_in) < 30
     early = tmp_path / "early"
-    cut(whole, start_day("2014B") - 10, early)
+    truncate(whole, start_day("2014B") - 10, early)
     assert len(OuladFolder(early).presentations) == 4, "also those of which there are no clicks yet"
     registered = np.array(
         [

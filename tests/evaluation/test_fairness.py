@@ -14,7 +14,7 @@ from rich.console import Console
 from evaluation import fairness_report
 from evaluation.demographics import ATTRIBUTES, demographics
 from evaluation.errors import EstimatesError
-from evaluation.fairness import LEAST, Audit, audit, differing, show
+from evaluation.fairness import MIN_ENROLMENTS, Audit, audit, differing_groups, show
 from evaluation.outcomes import read_outcomes
 from evaluation.page import render
 from evaluation.saving import save
@@ -66,7 +66,7 @@ def test_groups_that_do_not_differ_do_not_seem_to(folder: Path, tmp_path: Path) 
             assert one.auc_low < one.auc < one.auc_high
         for one in others:
             assert one.abroca > 0
-    assert len(differing(found)) <= 2, "of twelve, by chance"
+    assert len(differing_groups(found)) <= 2, "of twelve, by chance"
 
 
 def test_a_group_that_is_not_understood_is_found(folder: Path, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_group_that_is_not_understood_is_found(folder: Path, tmp_path: Path) -
     (other,) = (one for one in gender.values() if not one.reference)
     assert other.differs
     assert other.abroca > 3 * other.abroca_by_chance
-    assert ("gender", other) in differing(found)
+    assert ("gender", other) in differing_groups(found)
     bands = {one.group: one.enrolments for one in found.attributes[4].groups}
     assert set(bands) == {"0-10%", "10-20%", "not stated"}
     assert sum(bands.values()) == found.enrolments
@@ -94,7 +94,7 @@ def test_small_groups_are_left_out_and_it_is_said(tmp_path: Path) -> None:
     assert [one.group for one in age.groups] == ["0-35"]
     told = io.StringIO()
     show(found, Console(file=told, width=200))
-    assert f"55<=: left out, 20 enrolments; expected {LEAST} lost" in told.getvalue()
+    assert f"55<=: left out, 20 enrolments; expected {MIN_ENROLMENTS} lost" in told.getvalue()
     assert "55&lt;= (age band, 20)" in render(fairness_report.page(found))
 
 
@@ -104,7 +104,7 @@ def test_the_audit_is_shown_and_saved(folder: Path, tmp_path: Path) -> None:
     show(found, Console(file=told, width=80))
     assert "…" not in told.getvalue(), "it fits a terminal"
     starred = [line.split()[0] for line in told.getvalue().splitlines() if line.rstrip().endswith("*")]
-    assert starred == [one.group.split()[0] for _, one in differing(found)]
+    assert starred == [one.group.split()[0] for _, one in differing_groups(found)]
     save(found, fairness_report.page(found), tmp_path / "f.html", tmp_path / "f.json")
     assert json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))["enrolments"] == found.enrolments
     html = (tmp_path / "f.html").read_text(encoding="utf-8")

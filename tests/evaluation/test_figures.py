@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evaluation.alerts import alert_figures, burden, by_lead, first_days
-from evaluation.budget import budgeted
+from evaluation.alerts import alert_figures, burden, figures_by_lead, first_alert_days
+from evaluation.budget import evaluate_budget
 from evaluation.calibration import calibration_error, reliability
 from evaluation.errors import EstimatesError
 from evaluation.figures import figures
-from evaluation.judged import judge, weekly
+from evaluation.labelled_estimates import label_estimates, weekly_estimates
 from evaluation.outcomes import Outcomes, read_outcomes
-from evaluation.ranking import abroca, area, auc, recall_at, tally
-from evaluation.saving import plain
+from evaluation.ranking import abroca, auc, auc_of_counts, count_by_estimate, recall_on_grid
+from evaluation.saving import to_json_value
 from tests.evaluation.tables import outcomes_of, table_of
 from tests.required import lacking
 from tests.sources.oulad_folder import write_csv, write_parquet
@@ -43,19 +43,19 @@ def test_auc_is_the_share_of_pairs_in_the_right_order_and_ties_count_half() -> N
 def test_auc_is_the_area_under_the_roc_curve() -> None:
     rng = np.random.default_rng(1)
     lost, risk = rng.random(500) < 0.4, rng.random(500).round(2)
-    assert recall_at(*tally(lost, risk)).mean() == pytest.approx(auc(lost, risk), abs=2e-3)
+    assert recall_on_grid(*count_by_estimate(lost, risk)).mean() == pytest.approx(auc(lost, risk), abs=2e-3)
 
 
 def test_counts_of_many_resamples_give_many_areas() -> None:
     positive, negative = np.array([[0.0, 1], [1, 0], [1, 1]]), np.array([[1.0, 0], [0, 1], [1, 1]])
-    assert area(positive, negative).tolist() == [1.0, 0.0, 0.5]
+    assert auc_of_counts(positive, negative).tolist() == [1.0, 0.0, 0.5]
 
 
 def test_abroca_is_the_area_between_and_does_not_cancel_out() -> None:
-    perfect = recall_at(*tally(truths(0, 1), np.array([0.0, 1.0])))
-    coin = recall_at(*tally(truths(0, 1), np.array([0.5, 0.5])))
+    perfect = recall_on_grid(*count_by_estimate(truths(0, 1), np.array([0.0, 1.0])))
+    coin = recall_on_grid(*count_by_estimate(truths(0, 1), np.array([0.5, 0.5])))
     assert abroca(perfect, coin) == pytest.approx(0.5)
-    early = recall_at(*tally(truths(1, 1, 0, 0), np.array([0.9, 0.1, 0.5, 0.5])))
+    early = recall_on_grid(*count_by_estimate(truths(1, 1, 0, 0), np.array([0.9, 0.1, 0.5, 0.5])))
     late = 1 - early[::-1]
     assert early.mean() == pytest.approx(late.mean())
     assert abroca(early, coin) == pytest.approx(0.25, abs=1e-3), "same area, other shape"
@@ -87,7 +87,7 @@ def test_alerts_are_judged_by_the_first_one() -> None:
 
 
 def test_precision_and_recall_fall_with_the_lead_asked_for() -> None:
-    points = {point.days: point for point in by_lead(np.array([20.0, 30, 45, nan, 10, nan]), LEAVING)}
+    points = {point.days: point for point in figures_by_lead(np.array([20.0, 30, 45, nan, 10, nan]), LEAVING)}
     assert [points[days].precision for days in (1, 11, 21)] == pytest.approx([2 / 3, 1 / 2, 0])
     assert [points[days].recall for days in (1, 11, 21)] == pytest.approx([2 / 3, 1 / 3, 0])
 
@@ -95,7 +95,7 @@ def test_precision_and_recall_fall_with_the_lead_asked_for() -> None:
 def test_the_burden_counts_every_alert_and_the_first_counts_once() -> None:
     row, day = np.array([0, 0, 1]), np.array([3, 9, 9])
     raised = truths(1, 1, 1)
-    assert first_days(row, day, raised, 2).tolist() == [3, 9]
+    assert first_alert_days(row, day, raised, 2).tolist() == [3, 9]
     weeks = burden(day, raised, outcomes_of([True, False]))
     assert [(week.day, week.alerts, week.alerts_per_100) for week in weeks[:3]] == [
         (7, 1, 50.0),
@@ -109,21 +109,21 @@ def test_a_budget_is_spent_on_the_most_urgent_and_on_nobody_twice_in_four_weeks(
     exits = [40.0, 40.0] + [nan] * 98
     outcomes = outcomes_of([True] * 2 + [False] * 98, exits)
     rows = [(who, day, (100 - who) / 100) for who in range(100) for day in range(7, 50, 7)]
-    view = weekly(judge(table_of(rows), outcomes))
-    found = budgeted(view, outcomes.exit)
+    view = weekly_estimates(label_estimates(table_of(rows), outcomes))
+    found = evaluate_budget(view, outcomes.exit)
     assert found.recall_14_42 == 1.0, "alarms on day 7, 33 days before"
     # Seven weeks, two alarms each; the leavers' turn comes on day 7 and, after 28 days, on day 42: too late.
     assert found.ppv_0_42 == pytest.approx(2 / 14)
-    assert 0 <= budgeted(view, outcomes.exit, rng=np.random.default_rng(0)).recall_14_42 < 1
+    assert 0 <= evaluate_budget(view, outcomes.exit, rng=np.random.default_rng(0)).recall_14_42 < 1
 
 
 def test_exit_risk_ranks_the_alarms_where_there_is_one() -> None:
     outcomes = outcomes_of([True] + [False] * 99, [40.0] + [nan] * 99)
     rows = [(who, day, 0.9 if who else 0.1, 0.1 if who else 0.9) for who in range(100) for day in (7, 14, 21)]
-    with_exit = weekly(judge(table_of(rows, "exit_risk"), outcomes))
-    without = weekly(judge(table_of(rows, "other"), outcomes))
-    assert budgeted(with_exit, outcomes.exit, 0.01).recall_14_42 == 1.0
-    assert budgeted(without, outcomes.exit, 0.01).recall_14_42 == 0.0
+    with_exit = weekly_estimates(label_estimates(table_of(rows, "exit_risk"), outcomes))
+    without = weekly_estimates(label_estimates(table_of(rows, "other"), outcomes))
+    assert evaluate_budget(with_exit, outcomes.exit, 0.01).recall_14_42 == 1.0
+    assert evaluate_budget(without, outcomes.exit, 0.01).recall_14_42 == 0.0
     assert with_exit.risk.tolist() == without.risk.tolist()
 
 
@@ -140,19 +140,21 @@ def test_exit_risk_is_judged_by_who_exits_within_three_weeks() -> None:
 
 def test_the_newest_estimate_of_the_week_counts_and_who_has_none_is_not_covered() -> None:
     outcomes = outcomes_of([True, False])
-    view = weekly(judge(table_of([(0, 1, 0.9), (0, 6, 0.2), (0, 8, 0.4), (1, 14, 0.6)]), outcomes))
+    view = weekly_estimates(
+        label_estimates(table_of([(0, 1, 0.9), (0, 6, 0.2), (0, 8, 0.4), (1, 14, 0.6)]), outcomes)
+    )
     assert list(zip(view.day.tolist(), view.row.tolist(), view.risk.tolist(), strict=True)) == [
         (7, 0, 0.2),
         (14, 0, 0.4),
         (14, 1, 0.6),
     ]
-    assert view.wanted == 2 * len(range(7, 50, 7))
+    assert view.in_force == 2 * len(range(7, 50, 7))
 
 
 def test_who_has_left_or_not_begun_does_not_count() -> None:
     outcomes = replace(outcomes_of([True, True]), start=np.array([10.0, -5]), end=np.array([np.inf, 12]))
     rows = [(who, day, 0.5) for who in (0, 1) for day in range(0, 20)]
-    judged = judge(table_of(rows), outcomes)
+    judged = label_estimates(table_of(rows), outcomes)
     assert judged.day[judged.row == 0].tolist() == list(range(11, 20))
     assert judged.day[judged.row == 1].tolist() == list(range(1, 13))
 
@@ -161,7 +163,7 @@ def test_active_is_a_click_in_the_seven_days_before() -> None:
     outcomes = outcomes_of([True, False, True])
     outcomes.active[0, 0] = outcomes.active[1, 1] = outcomes.active[2, 1] = True
     rows = [(who, day, 0.5) for who in range(3) for day in (7, 14)]
-    view = weekly(judge(table_of(rows), outcomes))
+    view = weekly_estimates(label_estimates(table_of(rows), outcomes))
     assert view.active.tolist() == [True, False, False, False, True, True]
 
 
@@ -187,7 +189,7 @@ def test_modules_are_told_apart() -> None:
 )
 def test_what_is_no_table_of_estimates_is_refused(table: pa.Table, words: str) -> None:
     with pytest.raises(EstimatesError, match=words):
-        judge(table, outcomes_of([True]))
+        label_estimates(table, outcomes_of([True]))
 
 
 def test_outcomes_are_read_from_both_forms(tmp_path: Path) -> None:
@@ -209,7 +211,7 @@ def test_outcomes_are_read_from_both_forms(tmp_path: Path) -> None:
 def test_nan_becomes_null() -> None:
     found = figures(table_of([(0, day, 0.5) for day in range(1, 50)]), outcomes_of([True]))
     assert isnan(found.auc_weekly)
-    text = json.dumps(plain(found), allow_nan=False)
+    text = json.dumps(to_json_value(found), allow_nan=False)
     assert json.loads(text)["auc_weekly"] is None
 
 
@@ -239,7 +241,7 @@ def test_the_judge_of_the_project_says_the_same(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "estimates.parquet")
     command = [sys.executable, str(JUDGE), str(REAL), str(tmp_path / "estimates.parquet")]
     told = subprocess.run([*command, "--presentations", "2013B"], capture_output=True, text=True, check=True)
-    theirs, ours = json.loads(told.stdout), plain(figures(table, outcomes))
+    theirs, ours = json.loads(told.stdout), to_json_value(figures(table, outcomes))
     curve, raised = theirs.pop("curve"), theirs.pop("alerts_raised")
     for name, value in theirs.items():
         assert ours[name] == pytest.approx(value, rel=1e-9), name

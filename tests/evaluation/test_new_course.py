@@ -8,16 +8,16 @@ from rich.console import Console
 
 from evaluation import new_course_report
 from evaluation.errors import NewCourseError
-from evaluation.figures import by_week
-from evaluation.judged import judge, weekly
+from evaluation.figures import figures_by_week
+from evaluation.labelled_estimates import label_estimates, weekly_estimates
 from evaluation.new_course import (
-    ALLOWED,
-    ALLOWED_TO_EXPERT,
+    MAX_AUC_LOSS,
+    MAX_LOSS_TO_BEST_EXPERT,
     Comparison,
-    Trial,
+    Split,
     compare,
+    leave_one_module_out,
     show,
-    trials,
 )
 from evaluation.one_pass import estimate
 from evaluation.outcomes import read_outcomes
@@ -36,9 +36,9 @@ def test_each_module_s_last_run_is_tried_without_its_earlier_ones() -> None:
         Presentation(*one.split("/"))
         for one in ("A/2013J", "A/2014B", "A/2013B", "B/2014B", "C/2013J", "C/2014J")
     ]
-    assert trials(runs) == [
-        Trial(Presentation("A", "2014B"), (Presentation("A", "2013B"), Presentation("A", "2013J"))),
-        Trial(Presentation("C", "2014J"), (Presentation("C", "2013J"),)),
+    assert leave_one_module_out(runs) == [
+        Split(Presentation("A", "2014B"), (Presentation("A", "2013B"), Presentation("A", "2013J"))),
+        Split(Presentation("C", "2014J"), (Presentation("C", "2013J"),)),
     ]
 
 
@@ -60,11 +60,11 @@ def test_known_and_new_are_compared_from_the_fourth_week_on(
         assert 0.6 < one.new < 1
         assert one.difference == one.new - one.known
         assert one.low <= one.difference <= one.high
-        assert one.within == (one.difference >= -ALLOWED)
+        assert one.within == (one.difference >= -MAX_AUC_LOSS)
         assert set(one.experts) == set(EXPERTS)
         assert len(set(one.experts.values())) == 2, "they are not the same"
         assert one.beyond_best == one.new - max(one.experts.values())
-        assert one.mixed_well == (one.beyond_best >= -ALLOWED_TO_EXPERT)
+        assert one.mixed_well == (one.beyond_best >= -MAX_LOSS_TO_BEST_EXPERT)
         assert [week.day for week in one.new_by_week] == list(range(7, 43, 7))
         assert [week.auc for week in one.new_by_week] != [week.auc for week in one.known_by_week]
     assert "pass 3 of 3" in told
@@ -79,8 +79,8 @@ def test_a_trial_is_a_pass_over_the_stream_without_the_runs(
     runs = [one for one in folder.presentations if one.course_run != "AAA/2013J"]
     table, _ = estimate(folder, frozenset({"2014B"}), REPLAY, QUIET, runs=runs)
     outcomes = read_outcomes(found[0], ["2014B"])
-    outcomes = outcomes.of(outcomes.module == "AAA")
-    assert by_week(weekly(judge(table, outcomes))) == found[1][0].new_by_week
+    outcomes = outcomes.select(outcomes.module == "AAA")
+    assert figures_by_week(weekly_estimates(label_estimates(table, outcomes))) == found[1][0].new_by_week
 
 
 def test_the_comparison_is_shown(found: tuple[Path, list[Comparison], str]) -> None:
@@ -88,7 +88,7 @@ def test_the_comparison_is_shown(found: tuple[Path, list[Comparison], str]) -> N
     show(found[1], Console(file=told, width=80))
     assert "AAA/2014B" in told.getvalue()
     assert "…" not in told.getvalue(), "it fits a terminal"
-    assert f"of 2 modules lose no more than {ALLOWED}" in " ".join(told.getvalue().split())
+    assert f"of 2 modules lose no more than {MAX_AUC_LOSS}" in " ".join(told.getvalue().split())
     assert render(new_course_report.page(found[1])).count("<svg") == 3
 
 

@@ -199,7 +199,7 @@ def test_learners_who_answer_show_in_the_outcomes() -> None:
             if first:
                 rows.append(Counted(campaign, variant, arm, outcome, 1, int(happened)))
 
-    Backtest(learning(), IDENTITY, say=hear, batch=200).run(term.stream())
+    Backtest(learning(), IDENTITY, on_outputs=hear, batch=200).run(term.stream())
     (effect,) = (line.effect for line in lines(rows) if (line.variant, line.outcome) == ("all", "active_7"))
     assert min(effect.nudged.known, effect.holdout.known) > 50
     assert effect.difference > 0.1

@@ -15,7 +15,7 @@ from engine.outputs import Outputs
 from evaluation.backtest import Backtest
 from evaluation.policies import off_policy as trial_past
 from evaluation.policies import recorded_past as trial
-from evaluation.policies.off_policy import Draws
+from evaluation.policies.off_policy import RecordedDraws
 from nudges.choosing import by_weight
 from nudges.decisions import decide
 from nudges.experiments.retrospect import action
@@ -43,7 +43,7 @@ POLICY = Policy(
 def said() -> Outputs:
     """What a small term under the policy comes to, of learners enough for some to meet the cap."""
     found = Outputs()
-    Backtest(replace(REPLAY, policy=POLICY), IDENTITY, say=found.extend).run(stream(tiny(30)))
+    Backtest(replace(REPLAY, policy=POLICY), IDENTITY, on_outputs=found.extend).run(stream(tiny(30)))
     return found
 
 
@@ -65,7 +65,7 @@ def test_the_recorded_past_under_the_same_policy_gives_the_same_decisions(
     expected = Counter((one.decision, one.reason) for one in said.decisions)
     assert {("send", "sent"), ("hold", "level_not_nudged"), ("hold", "cap_reached")} <= set(expected)
     with StoreReader(store) as reader:
-        found = trial.on_store(POLICY, reader, REPLAY.timing.lateness)
+        found = trial.replay_store(POLICY, reader, REPLAY.timing.lateness)
     assert found.decided == expected
     assert sum(found.sent.values()) == len(said.nudges)
     assert len(found.changed) == len({one.learner for one in said.decisions})
@@ -74,7 +74,7 @@ def test_the_recorded_past_under_the_same_policy_gives_the_same_decisions(
 def test_a_stricter_policy_sends_less_and_says_why(said: Outputs, store: StoreAddress) -> None:
     strict = POLICY.model_copy(update={"campaigns": (REACH_OUT,)})
     with StoreReader(store) as reader:
-        found = trial.on_store(strict, reader, REPLAY.timing.lateness)
+        found = trial.replay_store(strict, reader, REPLAY.timing.lateness)
     assert found.decided["hold", "level_not_nudged"] > 0
     assert sum(found.sent.values()) < len(said.nudges)
 
@@ -122,7 +122,7 @@ DRAWN = POLICY.model_copy(
 )
 
 
-def recorded(count: int) -> Draws:
+def recorded(count: int) -> RecordedDraws:
     """Draws of ``DRAWN``, where *good* brings back 80 %, *bad* 20 % and nothing 40 %."""
     learners = [f"learner-{number}" for number in range(count)]
     decisions = [
@@ -132,7 +132,7 @@ def recorded(count: int) -> Draws:
     chance = {"good": 0.8, "bad": 0.2, "": 0.4}
     rng = np.random.default_rng(1)
     happened = rng.random(count) < [chance[one.variant] for one in decisions]
-    return Draws(
+    return RecordedDraws(
         [one.risk_change_id for one in decisions],
         [one.campaign for one in decisions],
         [action(one.campaign, one.variant) for one in decisions],
@@ -143,12 +143,12 @@ def recorded(count: int) -> Draws:
     )
 
 
-def decided(policy: Policy, draws: Draws) -> trial.Trial:
+def decided(policy: Policy, draws: RecordedDraws) -> trial.Trial:
     """The policy in question on the same changes, with draws of its own."""
     found = trial.Trial()
     for name in draws.changes:
         who = name.split(":")[0]
-        found.note(decide(risk_change(learner=who), Learner(), policy, NOON).decisions)
+        found.add(decide(risk_change(learner=who), Learner(), policy, NOON).decisions)
     return found
 
 
@@ -168,7 +168,7 @@ def test_what_a_policy_would_have_earned_is_estimated_from_the_draws(
 ) -> None:
     draws = recorded(4_000)
     policy = weighing(good, bad)
-    found = trial_past.instead(policy, decided(policy, draws), draws, "active_7")
+    found = trial_past.estimate_outcome(policy, decided(policy, draws), draws, "active_7")
     assert (found.draws, found.tried) == (4_000, 4_000)
     assert found.policy is not None
     assert found.nobody is not None
@@ -185,16 +185,16 @@ def test_what_was_never_tried_is_not_yet_known() -> None:
     (campaign,) = DRAWN.campaigns
     new = campaign.model_copy(update={"name": "another"})
     policy = DRAWN.model_copy(update={"campaigns": (new,), "holdout_share": 0.0})
-    found = trial_past.instead(policy, decided(policy, draws), draws, "active_7")
+    found = trial_past.estimate_outcome(policy, decided(policy, draws), draws, "active_7")
     assert (found.draws, found.tried, found.policy, found.gained) == (1_000, 0, None, None)
     few = recorded(60)
-    assert trial_past.instead(DRAWN, decided(DRAWN, few), few, "active_7").policy is None
+    assert trial_past.estimate_outcome(DRAWN, decided(DRAWN, few), few, "active_7").policy is None
 
 
 def test_a_policy_that_nudges_nobody_gains_nothing() -> None:
     draws = recorded(1_000)
     strict = DRAWN.model_copy(update={"campaigns": (REACH_OUT.model_copy(update={"reasons": ("score",)}),)})
-    found = trial_past.instead(strict, decided(strict, draws), draws, "active_7")
+    found = trial_past.estimate_outcome(strict, decided(strict, draws), draws, "active_7")
     assert found.gained is not None
     assert (found.gained.value, found.gained.interval.low, found.gained.interval.high) == (0, 0, 0)
 

@@ -23,8 +23,8 @@ EAGER = Policy(
 )
 
 
-def term(strength: Strength, policy: Policy = EAGER, approving: float = 1.0) -> trial_term.Term:
-    return trial_term.on_term(policy, RULES, PLAN, strength, approving)
+def term(strength: Strength, policy: Policy = EAGER, approving: float = 1.0) -> trial_term.TermResult:
+    return trial_term.simulate_term(policy, RULES, PLAN, strength, approving)
 
 
 def test_the_truth_stands_beside_what_is_seen() -> None:
