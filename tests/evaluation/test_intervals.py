@@ -16,8 +16,8 @@ from evaluation.ranking import auc
 
 def test_classes_keep_the_order_and_ties_together() -> None:
     risk = np.array([0.9, 0.1, 0.1, 0.5])
-    found = quantile_classes(risk)
-    assert found[1] == found[2] < found[3] < found[0] < CLASSES
+    result = quantile_classes(risk)
+    assert result[1] == result[2] < result[3] < result[0] < CLASSES
     assert len(quantile_classes(np.zeros(0))) == 0
 
 
@@ -30,8 +30,8 @@ def test_a_draw_takes_as_many_as_there_are_always_the_same() -> None:
 def test_taking_everybody_once_gives_the_auc_itself() -> None:
     rng = np.random.default_rng(2)
     lost, risk, row = rng.random(4000) < 0.3, rng.random(4000), np.arange(4000) % 100
-    found = resampled_aucs(row, lost, risk, np.ones((1, 100)))
-    assert found[0] == pytest.approx(auc(lost, risk), abs=1e-3)
+    result = resampled_aucs(row, lost, risk, np.ones((1, 100)))
+    assert result[0] == pytest.approx(auc(lost, risk), abs=1e-3)
 
 
 def test_many_rows_of_one_enrolment_make_nothing_surer() -> None:

@@ -57,13 +57,13 @@ def some(*more: str) -> Figures:
     rng = np.random.default_rng(3)
     lost = (rng.random(60) < 0.5).tolist()
     outcomes = outcomes_of(lost, [40.0 if one else np.nan for one in lost], ["AAA", "BBB"] * 30)
-    found = []
+    rows = []
     for who in range(60):
         risk = np.clip(rng.normal(0.3 + 0.4 * lost[who], 0.2, 50), 0, 1).tolist()
-        found += [(who, day, risk[day], int(risk[day] > 0.7)) for day in range(1, 50)]
-    mine = [row for row in found if row[0] % 2 == 0]
+        rows += [(who, day, risk[day], int(risk[day] > 0.7)) for day in range(1, 50)]
+    mine = [row for row in rows if row[0] % 2 == 0]
     names = more or ("alert",)
-    both = [table_of(mine, *names), table_of([row for row in found if row[0] % 2], *names, module="BBB")]
+    both = [table_of(mine, *names), table_of([row for row in rows if row[0] % 2], *names, module="BBB")]
     return figures(pa.concat_tables(both), outcomes)
 
 

@@ -22,9 +22,9 @@ OFF = np.array([-1.5, 0.3, 0.0, 1.0, -0.4])
 
 def day(slope: float, count: int, seed: int = 1) -> Day:
     draw = np.random.default_rng(seed)
-    said, run = draw.normal(0, 2, count), draw.integers(0, len(OFF), count)
-    labels = draw.random(count) < 1 / (1 + np.exp(-(OFF[run] + slope * said)))
-    return said, labels, draw.uniform(1, 5, count), [f"course-{number}/a" for number in run.tolist()]
+    log_odds, run = draw.normal(0, 2, count), draw.integers(0, len(OFF), count)
+    labels = draw.random(count) < 1 / (1 + np.exp(-(OFF[run] + slope * log_odds)))
+    return log_odds, labels, draw.uniform(1, 5, count), [f"course-{number}/a" for number in run.tolist()]
 
 
 @pytest.mark.parametrize("true", [0.7, 0.9, 1.0, 1.2])
@@ -67,13 +67,13 @@ def test_one_sided_outcomes_leave_it_finite_and_within_its_bounds(
 
 
 def test_it_goes_on_from_its_state() -> None:
-    straight, before = CalibrationSlope(), CalibrationSlope()
-    for one in (straight, before):
-        one.learn(*day(0.8, 3000))
+    uninterrupted, before = CalibrationSlope(), CalibrationSlope()
+    for slope_ in (uninterrupted, before):
+        slope_.learn(*day(0.8, 3000))
     after = CalibrationSlope.from_state(before.state())
-    for one in (straight, after):
-        one.learn(*day(0.8, 3000, 2))
-    assert after == straight
+    for slope_ in (uninterrupted, after):
+        slope_.learn(*day(0.8, 3000, 2))
+    assert after == uninterrupted
     assert after.value != INITIAL_SLOPE
 
 

@@ -10,11 +10,11 @@ from tests.online_models.examples import seeded
 
 def labelled(count: int, seed: int, *, turned: bool) -> list[TrainingExample]:
     """Examples whose label is in their first feature; ``turned`` is the other way round."""
-    found: list[TrainingExample] = []
-    for one in seeded(count, seed=seed):
-        label = (one.codes[0] > 31) != turned
-        found.append(one.model_copy(update={"label": label, "enrolment": f"{seed}-{len(found)}"}))
-    return found
+    examples: list[TrainingExample] = []
+    for example in seeded(count, seed=seed):
+        label = (example.codes[0] > 31) != turned
+        examples.append(example.model_copy(update={"label": label, "enrolment": f"{seed}-{len(examples)}"}))
+    return examples
 
 
 def package_of(pair: ChampionChallenger, day: int) -> DayPackage:

@@ -18,11 +18,13 @@ LEARNED = committee.learn(committee.initial_members(), seeded(3000))
 
 @settings(deadline=None, max_examples=20)
 @given(enrolments)
-def test_it_says_the_mean_of_its_members_bit_for_bit(found: Rows) -> None:
-    seen = seen_of(*found)
-    said = [network.log_odds(weights, seen) for weights in LEARNED]
-    for order in (said, said[::-1]):
-        np.testing.assert_array_equal(committee.log_odds(as_one_network(LEARNED), seen), sum(order) / MEMBERS)
+def test_it_says_the_mean_of_its_members_bit_for_bit(columns: Rows) -> None:
+    batch = seen_of(*columns)
+    by_member = [network.log_odds(weights, batch) for weights in LEARNED]
+    for order in (by_member, by_member[::-1]):
+        np.testing.assert_array_equal(
+            committee.log_odds(as_one_network(LEARNED), batch), sum(order) / MEMBERS
+        )
 
 
 def test_no_order_of_addition_changes_a_bit() -> None:
@@ -37,32 +39,32 @@ def test_no_order_of_addition_changes_a_bit() -> None:
         )
         for _ in range(MEMBERS)
     )
-    seen = seen_of(*rows(50, draw))
-    together = committee.log_odds(as_one_network(edge), seen)
-    np.testing.assert_array_equal(committee.log_odds(as_one_network(edge[::-1]), seen), together)
+    batch = seen_of(*rows(50, draw))
+    together = committee.log_odds(as_one_network(edge), batch)
+    np.testing.assert_array_equal(committee.log_odds(as_one_network(edge[::-1]), batch), together)
     for n in range(50):
-        alone = seen_of(seen.codes[:, [n]], seen.ranks[:, [n]])
+        alone = seen_of(batch.codes[:, [n]], batch.ranks[:, [n]])
         np.testing.assert_array_equal(committee.log_odds(as_one_network(edge), alone)[:, 0], together[:, n])
 
 
 def test_members_differ_and_their_mean_errs_less() -> None:
-    seen = network.example_batch(held := seeded(2000, seed=5))
-    lost = np.array([example.label for example in held])
+    batch = network.example_batch(test_examples := seeded(2000, seed=5))
+    lost = np.array([example.label for example in test_examples])
 
     def loss(log_odds: NDArray[np.float64]) -> float:
         return float(np.mean(np.logaddexp(0.0, np.where(lost, -log_odds, log_odds))))
 
-    said = [network.log_odds(weights, seen)[LOST] for weights in LEARNED]
-    assert all(np.abs(said[0] - other).mean() > 0.01 for other in said[1:])
-    assert loss(committee.log_odds(as_one_network(LEARNED), seen)[LOST]) < np.mean(
-        [loss(one) for one in said]
+    by_member = [network.log_odds(weights, batch)[LOST] for weights in LEARNED]
+    assert all(np.abs(by_member[0] - other).mean() > 0.01 for other in by_member[1:])
+    assert loss(committee.log_odds(as_one_network(LEARNED), batch)[LOST]) < np.mean(
+        [loss(log_odds_of_member) for log_odds_of_member in by_member]
     )
 
 
 @settings(deadline=None, max_examples=20)
 @given(enrolments)
-def test_parts_add_up_to_the_change(found: Rows) -> None:
-    codes, ranks = found
+def test_parts_add_up_to_the_change(columns: Rows) -> None:
+    codes, ranks = columns
     before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
     joint = as_one_network(LEARNED)
     parts = committee.contributions(joint, before, after)
@@ -72,10 +74,10 @@ def test_parts_add_up_to_the_change(found: Rows) -> None:
 
 
 def test_its_state_is_all_there_is_to_it() -> None:
-    again = committee.from_state(committee.state(LEARNED))
+    restored = committee.from_state(committee.state(LEARNED))
     examples = seeded(300, seed=6)
-    straight, resumed = committee.learn(LEARNED, examples), committee.learn(again, examples)
-    assert committee.state(resumed) == committee.state(straight) != committee.state(LEARNED)
+    uninterrupted, resumed = committee.learn(LEARNED, examples), committee.learn(restored, examples)
+    assert committee.state(resumed) == committee.state(uninterrupted) != committee.state(LEARNED)
 
 
 def test_a_strange_state_is_refused() -> None:

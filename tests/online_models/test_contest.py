@@ -40,7 +40,7 @@ def test_it_goes_on_from_its_state() -> None:
 
 
 def test_an_enrolment_is_one_round() -> None:
-    found = loss_differences(
+    differences = loss_differences(
         ["a", "b", "a"], [True, False, True], np.array([0.5, 0.5, 0.25]), np.array([1.0, 0.5, 0.5])
     )
-    assert found == pytest.approx([np.log(2), 0.0])
+    assert differences == pytest.approx([np.log(2), 0.0])

@@ -23,11 +23,11 @@ PHASE = 40
 def examples(count: int, *, shift: int = 0, error: float = 0.2, seed: int = 1) -> list[TrainingExample]:
     """Enrolments of one run, at one phase; bins that lie higher by ``shift``."""
     rng = np.random.default_rng(seed)
-    found = []
+    examples_ = []
     for number, codes in enumerate(codes_of(count, shift, rng).T):
         label = bool(rng.random() < 0.4)
         apart = min(max(rng.normal(error, 0.1), 0.0), 1.0)
-        found.append(
+        examples_.append(
             TrainingExample.model_construct(
                 enrolment=f"e{seed}-{number}",
                 course_run=RUN,
@@ -42,7 +42,7 @@ def examples(count: int, *, shift: int = 0, error: float = 0.2, seed: int = 1) -
                 season=0,
             )
         )
-    return found
+    return examples_
 
 
 def codes_of(
@@ -64,15 +64,15 @@ def test_the_index_is_nothing_by_chance_and_something_by_a_shift() -> None:
     assert population_stability(rng.multinomial(200, shares[:, ::-1]), rng.multinomial(600, shares))[0] > 1
 
 
-@pytest.mark.parametrize(("shift", "told"), [(0, []), (8, ["inputs_shifted"])])
-def test_a_run_unlike_those_learned_from_is_told_once(shift: int, told: list[str]) -> None:
+@pytest.mark.parametrize(("shift", "kinds"), [(0, []), (8, ["inputs_shifted"])])
+def test_a_run_unlike_those_learned_from_is_told_once(shift: int, kinds: list[str]) -> None:
     drift, events = DriftMonitor(), list[ModelEvent]()
     drift.update(DAY, examples(600))
     rng = np.random.default_rng(5)
     for day in range(DAY + 1, DAY + 30):
         events += drift.compare_inputs(day, {"AAA/2015B": histogram(codes_of(200, shift, rng))})
-    assert [event.what for event in events] == told
-    assert (drift.metrics()["input_shift/AAA/2015B"] >= ALARM_OPENS) == bool(told)
+    assert [event.what for event in events] == kinds
+    assert (drift.metrics()["input_shift/AAA/2015B"] >= ALARM_OPENS) == bool(kinds)
     drift.compare_inputs(DAY + 31, {})
     assert drift.metrics() == {}
 
@@ -98,15 +98,15 @@ def test_few_enrolments_and_courses_never_learned_from_say_nothing() -> None:
     assert drift.metrics() == {}
 
 
-@pytest.mark.parametrize(("error", "told"), [(0.2, []), (0.5, ["loss_rose"]), (0.05, ["loss_fell"])])
-def test_a_loss_that_changes_is_told(error: float, told: list[str]) -> None:
+@pytest.mark.parametrize(("error", "kinds"), [(0.2, []), (0.5, ["loss_rose"]), (0.05, ["loss_fell"])])
+def test_a_loss_that_changes_is_told(error: float, kinds: list[str]) -> None:
     drift, events = DriftMonitor(), list[ModelEvent]()
     for number in range(4):
         events += drift.update(DAY + number, examples(300, seed=number))
     assert events == []
     for number in range(4, 6):
         events += drift.update(DAY + number, examples(300, seed=number, error=error))
-    assert [event.what for event in events] == told
+    assert [event.what for event in events] == kinds
     assert all(event.of == "AAA" for event in events)
 
 

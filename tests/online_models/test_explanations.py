@@ -205,9 +205,9 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     assert rise.reasons[0].feature == "silence"
     assert rise.reasons[0].relief is not None
     assert rise.reasons[0].relief.startswith("active again: ")
-    told = float(rise.reasons[0].relief.rpartition(": ")[2].removesuffix(" %")) / 100
-    assert told < now[0] - 0.01
-    assert told == pytest.approx(was[0], abs=0.1)
+    relieved = float(rise.reasons[0].relief.rpartition(": ")[2].removesuffix(" %")) / 100
+    assert relieved < now[0] - 0.01
+    assert relieved == pytest.approx(was[0], abs=0.1)
     never = silent.copy()
     never[INDEX["clicks_all"]] = 0
     likely = SCORER.estimate(seen_of(never, ranks)).lost.tolist()
@@ -215,7 +215,7 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     assert any((reason.relief or "").startswith("a first activity: ") for reason in unseen.reasons)
     (fall,) = explain(SCORER, after, before, now, was, typical)
     assert fall.reasons[0].relief is None
-    between = (was[0] + told) / 2  # an estimate that follows the scorer's, and is not there yet
+    between = (was[0] + relieved) / 2  # an estimate that follows the scorer's, and is not there yet
     (steadied,) = explain(SCORER, before, after, [between - 0.05], [between], typical)
     assert steadied.reasons[0].feature == "silence"
     assert steadied.reasons[0].relief is None, "no help brings down to more than is told"
@@ -223,17 +223,17 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
 
 def test_what_would_help_reads_as_other_than_what_there_is() -> None:
     """Half an active day more is none in words: another feature of the group tells, or nothing does."""
-    told, other = INDEX["active_days_3"], INDEX["active_days_7"]
-    assert FEATURES[told].group == FEATURES[other].group
-    places = GROUPS[FEATURES[told].group]
-    seen, typical = view(), view()
-    typical.codes[told] = seen.codes[told] + 1
-    assert describe(told, seen) == describe(told, typical), "the bin is finer than the words"
-    assert _as_typical(told, seen, typical) == ""
-    typical.ranks[places[0]] += 9  # differs most, and reads the same
+    feature, other = INDEX["active_days_3"], INDEX["active_days_7"]
+    assert FEATURES[feature].group == FEATURES[other].group
+    group = GROUPS[FEATURES[feature].group]
+    learner, typical = view(), view()
+    typical.codes[feature] = learner.codes[feature] + 1
+    assert describe(feature, learner) == describe(feature, typical), "the bin is finer than the words"
+    assert _as_typical(feature, learner, typical) == ""
+    typical.ranks[group[0]] += 9  # differs most, and reads the same
     typical.codes[other] = code(FEATURES[other], np.array([4.0]))[0]
     typical.ranks[other] += 5
-    assert _as_typical(told, seen, typical) == (
+    assert _as_typical(feature, learner, typical) == (
         "as for a typical learner of the course (active on 4 of the last 7 days)"
     )
 
@@ -251,26 +251,28 @@ def test_a_rise_is_never_told_by_what_lowered_it() -> None:
     """Where everything new about the learner speaks the other way, what is left is the model."""
     assert main_reasons(view(silence=12), view(silence=0), moved(silence=-0.9), towards=0.2) == []
     codes, ranks = (
-        np.stack([getattr(view(**one), kind) for one in ({"silence": 12}, {})], 1)
+        np.stack([getattr(view(**values), kind) for values in ({"silence": 12}, {})], 1)
         for kind in ("codes", "ranks")
     )
     before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
     changes = SCORER.contributions(before, after)[:, 0]
     for was, now in ((0.5, 0.7), (0.5, 0.3)):
-        (why,) = explain(SCORER, before, after, [was], [now], None)
-        assert why.reasons
-        assert all(reason.contribution * (now - was) > 0 for reason in why.reasons)
+        (explanation,) = explain(SCORER, before, after, [was], [now], None)
+        assert explanation.reasons
+        assert all(reason.contribution * (now - was) > 0 for reason in explanation.reasons)
     assert changes.any()
 
 
 def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
     """The model learned, or earlier days still count: after the learner's own reasons, by its own part."""
     then, now = (view(silence=silence) for silence in (0, 4))
-    codes, ranks = (np.stack([getattr(one, kind) for one in (then, now)], 1) for kind in ("codes", "ranks"))
+    codes, ranks = (
+        np.stack([getattr(vector, kind) for vector in (then, now)], 1) for kind in ("codes", "ranks")
+    )
     before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
     moved = float(SCORER.contributions(before, after)[:, 0].sum())
     was = 0.4
-    for remembered, shifted, learned, told in (
+    for remembered, shifted, learned, expected in (
         (0.0, 0.0, 0.0, []),
         (2.0, 0.0, 0.0, [MEMORY]),
         (0.0, 2.0, 0.0, [RUN]),
@@ -278,11 +280,11 @@ def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
     ):
         sum_ = log_odds_of(np.array(was)) + moved + remembered + shifted + learned
         probability = float(1 / (1 + np.exp(-sum_)))
-        (why,) = explain(SCORER, before, after, [was], [probability], None, [remembered], [shifted])
-        not_new = [reason for reason in why.reasons if reason.feature in NON_FEATURE_PARTS]
-        assert [reason.feature for reason in not_new] == told
-        assert why.reasons[-len(not_new) or None :] == not_new or not told
-        assert [reason.contribution for reason in not_new] == [why.parts[part] for part in told]
+        (explanation,) = explain(SCORER, before, after, [was], [probability], None, [remembered], [shifted])
+        not_new = [reason for reason in explanation.reasons if reason.feature in NON_FEATURE_PARTS]
+        assert [reason.feature for reason in not_new] == expected
+        assert explanation.reasons[-len(not_new) or None :] == not_new or not expected
+        assert [reason.contribution for reason in not_new] == [explanation.parts[part] for part in expected]
 
 
 @pytest.mark.parametrize(
@@ -297,24 +299,24 @@ def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
 def test_a_level_that_follows_the_estimate_late_says_so(
     before: str, level: str, was: float, now: float, text: str | None
 ) -> None:
-    found = confirmation_reason(before, level, was, now)
-    assert [one.text for one in found] == ([text] if text else [])
-    assert all(one.contribution == 0 for one in found), "the parts add up without it"
+    reasons = confirmation_reason(before, level, was, now)
+    assert [reason.text for reason in reasons] == ([text] if text else [])
+    assert all(reason.contribution == 0 for reason in reasons), "the parts add up without it"
 
 
 def test_where_nothing_new_speaks_for_it_earlier_days_do() -> None:
     codes, ranks = (
-        np.stack([getattr(view(**one), kind) for one in ({"silence": 12}, {})], 1)
+        np.stack([getattr(view(**values), kind) for values in ({"silence": 12}, {})], 1)
         for kind in ("codes", "ranks")
     )
     before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
     fell = float(SCORER.contributions(before, after)[:, 0].sum())
     assert fell < 0
     now = float(1 / (1 + np.exp(-(fell + 4.0))))
-    (why,) = explain(SCORER, before, after, [0.5], [now], None, [4.0])
+    (explanation,) = explain(SCORER, before, after, [0.5], [now], None, [4.0])
     assert now > 0.5
-    assert why.reasons[0].contribution > 0
-    assert MEMORY in {reason.feature for reason in why.reasons}
+    assert explanation.reasons[0].contribution > 0
+    assert MEMORY in {reason.feature for reason in explanation.reasons}
 
 
 def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course_too() -> None:
@@ -329,8 +331,8 @@ def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course_too() -
 def test_a_silence_that_grew_is_said_to_have_though_the_course_fell_silent_too() -> None:
     before, after = view(silence=30), view(silence=60)
     silent = FeatureVector(after.codes, np.full(F, 100, np.uint8))
-    told = describe_change(INDEX["silence"], before, silent)
-    assert told == (
+    text = describe_change(INDEX["silence"], before, silent)
+    assert text == (
         "no activity for 55 days, longer than for 39 % of the course's learners "
         "(before: no activity for 27 days, 50 %)"
     )
@@ -338,8 +340,8 @@ def test_a_silence_that_grew_is_said_to_have_though_the_course_fell_silent_too()
 
 def test_four_times_less_is_said_of_who_did_something() -> None:
     less = view(trend_7=-2.0, clicks_7=3, clicks_28=40)
-    told = "4 times less activity in the last week than in the three weeks before"
-    assert describe(INDEX["trend_7"], less) == told
+    text = "4 times less activity in the last week than in the three weeks before"
+    assert describe(INDEX["trend_7"], less) == text
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,9 @@ END = 1000
 
 
 def verdict(outcome: int, day: int, last_active: int = END - 1, end: int = END) -> int:
-    one = label_statuses(np.array([outcome], np.uint8), np.array([end]), np.array([last_active]), day)
-    assert one.dtype == np.int8
-    return int(one[0])
+    status = label_statuses(np.array([outcome], np.uint8), np.array([end]), np.array([last_active]), day)
+    assert status.dtype == np.int8
+    return int(status[0])
 
 
 @pytest.mark.parametrize("outcome", [OPEN, WITHDRAWN, FAILED, PASSED])
@@ -97,26 +97,26 @@ def test_the_days_of_a_week_share_the_snapshots() -> None:
 
 def final_slots(hashes: NDArray[np.uint64], weeks: int) -> NDArray[np.int64]:
     """Which week is in each slot at the end, [n, RESERVOIR_SIZE]."""
-    held = np.full((len(hashes), RESERVOIR_SIZE), -1)
+    slots_held = np.full((len(hashes), RESERVOIR_SIZE), -1)
     for week in range(weeks):
         slots = reservoir_slots(np.full(len(hashes), week), hashes)
         taken = slots >= 0
-        held[np.flatnonzero(taken), slots[taken]] = week
-    return held
+        slots_held[np.flatnonzero(taken), slots[taken]] = week
+    return slots_held
 
 
 def test_those_that_wait_are_a_uniform_sample_of_all() -> None:
     hashes = np.random.default_rng(1).integers(0, 2**64, 20_000, dtype=np.uint64)
-    held = final_slots(hashes, 33)
-    counts = np.bincount(held.ravel(), minlength=33)
-    assert held.min() == 0
+    slots_held = final_slots(hashes, 33)
+    counts = np.bincount(slots_held.ravel(), minlength=33)
+    assert slots_held.min() == 0
     assert counts / len(hashes) == pytest.approx(RESERVOIR_SIZE / 33, abs=0.015)
-    assert (np.diff(np.sort(held, axis=1), axis=1) > 0).all()
+    assert (np.diff(np.sort(slots_held, axis=1), axis=1) > 0).all()
 
 
 def test_fewer_than_the_slots_are_all_kept() -> None:
-    held = final_slots(np.arange(5, dtype=np.uint64), RESERVOIR_SIZE)
-    assert (held == np.arange(RESERVOIR_SIZE)).all()
+    slots_held = final_slots(np.arange(5, dtype=np.uint64), RESERVOIR_SIZE)
+    assert (slots_held == np.arange(RESERVOIR_SIZE)).all()
 
 
 def test_a_slot_depends_on_the_enrolment_alone() -> None:

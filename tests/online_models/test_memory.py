@@ -33,9 +33,9 @@ def test_the_first_day_is_served_as_it_is(lost: list[float]) -> None:
 def test_it_is_the_weighted_mean_of_all_days_and_the_day_itself(lost: list[float]) -> None:
     """Against the sum over days, written out."""
     memory, days = nothing(1), []
-    for one in lost:
-        memory, served = smooth_estimate(memory, both([one]))
-        days.append(log_odds_of(np.array([one]))[0])
+    for probability in lost:
+        memory, served = smooth_estimate(memory, both([probability]))
+        days.append(log_odds_of(np.array([probability]))[0])
     ages = np.arange(len(days))[::-1]
     weights = 0.5 ** (ages / HALF_LIFE_DAYS) * (1 - 0.5 ** (1 / HALF_LIFE_DAYS))
     weights[0] = 0.5 ** (ages[0] / HALF_LIFE_DAYS)  # the first day stands for all before it
@@ -48,19 +48,19 @@ def test_it_is_the_weighted_mean_of_all_days_and_the_day_itself(lost: list[float
 def test_each_enrolment_stands_for_itself(lost: list[float]) -> None:
     memory, _ = smooth_estimate(nothing(len(lost)), both(lost[::-1]))
     together = smooth_estimate(memory, both(lost))
-    for at, one in enumerate(lost):
-        alone = smooth_estimate(memory[[at]], both([one]))
-        np.testing.assert_array_equal(alone[0][0], together[0][at])
-        assert (alone[1].lost[0], alone[1].exits[0]) == (together[1].lost[at], together[1].exits[at])
+    for index, probability in enumerate(lost):
+        alone = smooth_estimate(memory[[index]], both([probability]))
+        np.testing.assert_array_equal(alone[0][0], together[0][index])
+        assert (alone[1].lost[0], alone[1].exits[0]) == (together[1].lost[index], together[1].exits[index])
 
 
 def test_a_change_shows_by_more_than_half_at_once_and_by_three_quarters_in_a_week() -> None:
     memory, _ = smooth_estimate(nothing(1), both([0.2]))
-    told: list[NDArray[np.float64]] = []
+    served_log_odds: list[NDArray[np.float64]] = []
     for _ in range(7):
         memory, served = smooth_estimate(memory, both([0.8]))
-        told.append(log_odds_of(served.lost))
-    share = (np.array(told)[:, 0] - log_odds_of(np.array(0.2))) / (2 * log_odds_of(np.array(0.8)))
+        served_log_odds.append(log_odds_of(served.lost))
+    share = (np.array(served_log_odds)[:, 0] - log_odds_of(np.array(0.2))) / (2 * log_odds_of(np.array(0.8)))
     assert 0.5 < share[0] < 0.6
     assert share[6] == pytest.approx(0.75, abs=1e-4)
     assert (np.diff(share) > 0).all()

@@ -35,8 +35,8 @@ def test_the_figures_are_rivers() -> None:
     progress.update(examples)
     for example in examples:
         if example.served:
-            said = min(max(example.probability, 1e-6), 1 - 1e-6)
-            log_loss.update(example.label, said, example.weight)
+            estimated = min(max(example.probability, 1e-6), 1 - 1e-6)
+            log_loss.update(example.label, estimated, example.weight)
             auc.update(example.label, example.probability, example.weight)
     figures = progress.metrics()
     assert figures["served"] == 1000
@@ -50,14 +50,14 @@ def test_calibration_and_brier_by_hand() -> None:
     progress.update(served)
     weight = np.array([example.weight for example in served])
     label = np.array([example.label for example in served], float)
-    said = np.array([example.probability for example in served])
-    bins = np.minimum((said * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = [abs((weight * (label - said))[bins == one].sum()) for one in range(CALIBRATION_BINS)]
+    estimated = np.array([example.probability for example in served])
+    bins = np.minimum((estimated * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gaps = [abs((weight * (label - estimated))[bins == one].sum()) for one in range(CALIBRATION_BINS)]
     figures = progress.metrics()
     assert figures["ece"] == pytest.approx(sum(gaps) / weight.sum(), abs=1e-3)
-    assert figures["brier"] == pytest.approx((weight * (label - said) ** 2).sum() / weight.sum())
+    assert figures["brier"] == pytest.approx((weight * (label - estimated) ** 2).sum() / weight.sum())
     assert figures["lost"] == pytest.approx((weight * label).sum() / weight.sum())
-    assert figures["estimated"] == pytest.approx((weight * said).sum() / weight.sum())
+    assert figures["estimated"] == pytest.approx((weight * estimated).sum() / weight.sum())
 
 
 def test_estimates_of_the_prior_do_not_count() -> None:
@@ -77,12 +77,12 @@ def test_one_class_alone_has_no_auc() -> None:
 
 def test_it_goes_on_exactly_from_its_state() -> None:
     examples = telling(900, 6)
-    straight, before = ProgressiveValidation(), ProgressiveValidation()
-    straight.update(examples)
+    uninterrupted, before = ProgressiveValidation(), ProgressiveValidation()
+    uninterrupted.update(examples)
     before.update(examples[:400])
     after = ProgressiveValidation.from_state(json.loads(json.dumps(before.state())))
     after.update(examples[400:])
-    assert after == straight
+    assert after == uninterrupted
 
 
 @pytest.mark.parametrize(

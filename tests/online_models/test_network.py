@@ -17,28 +17,28 @@ Rows = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 LEARNED = network.learn(network.initial_weights(), seeded(6000))
 
 
-def plain(weights: Weights, seen: FeatureBatch) -> NDArray[np.float64]:
+def plain(weights: Weights, batch: FeatureBatch) -> NDArray[np.float64]:
     """The same network, one product after the other and without the rounding of its hidden layer."""
-    places = np.concatenate(
-        [seen.codes / (BINS / 2) - (BINS - 1) / BINS, seen.ranks[list(RANKED)] / 128 - 255 / 256]
+    inputs = np.concatenate(
+        [batch.codes / (BINS / 2) - (BINS - 1) / BINS, batch.ranks[list(RANKED)] / 128 - 255 / 256]
     )
     hidden = np.array(
         [
-            [sum(w * x for w, x in zip(row, places[:, n], strict=True)) for row in weights.hidden]
-            for n in range(places.shape[1])
+            [sum(w * x for w, x in zip(row, inputs[:, n], strict=True)) for row in weights.hidden]
+            for n in range(inputs.shape[1])
         ]
     ).T
     active = np.maximum(hidden + weights.hidden_bias[:, None], 0)
-    context = CONTEXT_WEIGHT * weights.context[:, seen.context].sum(axis=1)
-    said: NDArray[np.float64] = weights.out @ active + weights.line @ places + context
-    return said + weights.out_bias[:, None]
+    context = CONTEXT_WEIGHT * weights.context[:, batch.context].sum(axis=1)
+    log_odds: NDArray[np.float64] = weights.out @ active + weights.line @ inputs + context
+    return log_odds + weights.out_bias[:, None]
 
 
 @settings(deadline=None, max_examples=20)
 @given(enrolments)
-def test_it_is_the_network_that_it_says(found: Rows) -> None:
-    seen = seen_of(*found)
-    np.testing.assert_allclose(network.log_odds(LEARNED, seen), plain(LEARNED, seen), rtol=0, atol=2e-3)
+def test_it_is_the_network_that_it_says(columns: Rows) -> None:
+    batch = seen_of(*columns)
+    np.testing.assert_allclose(network.log_odds(LEARNED, batch), plain(LEARNED, batch), rtol=0, atol=2e-3)
 
 
 def test_no_order_of_addition_changes_a_bit() -> None:
@@ -48,8 +48,8 @@ def test_no_order_of_addition_changes_a_bit() -> None:
         name: draw.choice([-1, 1], shape) * (network.MAX_WEIGHT - GRID * draw.integers(1, 1000, shape))
         for name, shape in network.SHAPES.items()
     }
-    seen = seen_of(*rows(50, draw))
-    inputs = network.positions(seen)
+    batch = seen_of(*rows(50, draw))
+    inputs = network.positions(batch)
     for weights in (Weights(**edge), LEARNED):
         straight = weights.hidden @ inputs
         for _ in range(5):
@@ -60,19 +60,19 @@ def test_no_order_of_addition_changes_a_bit() -> None:
             np.testing.assert_array_equal(added, straight)
             one = np.stack(
                 [
-                    network.log_odds(weights, seen_of(seen.codes[:, [n]], seen.ranks[:, [n]]))[:, 0]
+                    network.log_odds(weights, seen_of(batch.codes[:, [n]], batch.ranks[:, [n]]))[:, 0]
                     for n in range(50)
                 ],
                 axis=1,
             )
-            np.testing.assert_array_equal(one, network.log_odds(weights, seen))
+            np.testing.assert_array_equal(one, network.log_odds(weights, batch))
 
 
 def test_it_learns_the_truth_and_who_leaves_soon() -> None:
     codes, ranks = rows(2000, np.random.default_rng(9))
-    said = network.log_odds(LEARNED, seen_of(codes, ranks))
-    assert np.corrcoef(1 / (1 + np.exp(-said[LOST])), truth(codes))[0, 1] > 0.9
-    soon = 1 / (1 + np.exp(-said[EXITS]))
+    log_odds = network.log_odds(LEARNED, seen_of(codes, ranks))
+    assert np.corrcoef(1 / (1 + np.exp(-log_odds[LOST])), truth(codes))[0, 1] > 0.9
+    soon = 1 / (1 + np.exp(-log_odds[EXITS]))
     assert 0.5 < soon.mean() / (truth(codes).mean() / 5) < 2
     assert np.corrcoef(soon, truth(codes))[0, 1] > 0.5
 
@@ -91,8 +91,8 @@ def test_it_learns_what_features_mean_together() -> None:
     weights = network.initial_weights()
     for day in range(6):
         weights = network.learn(weights, changed[day * 2000 : (day + 1) * 2000])
-    seen = network.example_batch(changed)
-    right = (network.log_odds(weights, seen)[LOST] > 0) == np.array([one.label for one in changed])
+    batch = network.example_batch(changed)
+    right = (network.log_odds(weights, batch)[LOST] > 0) == np.array([one.label for one in changed])
     assert right.mean() > 0.99
 
 
@@ -125,10 +125,10 @@ def test_no_examples_change_nothing() -> None:
 
 def test_its_state_is_all_there_is_to_it() -> None:
     examples = seeded(400, seed=6)
-    again = Weights.from_state(LEARNED.state())
+    restored = Weights.from_state(LEARNED.state())
     for name in network.SHAPES:
-        np.testing.assert_array_equal(getattr(again, name), getattr(LEARNED, name))
-    straight, resumed = network.learn(LEARNED, examples), network.learn(again, examples)
+        np.testing.assert_array_equal(getattr(restored, name), getattr(LEARNED, name))
+    straight, resumed = network.learn(LEARNED, examples), network.learn(restored, examples)
     assert resumed.state() == straight.state() != LEARNED.state()
 
 
@@ -161,8 +161,8 @@ def test_a_strange_state_is_refused(change: dict[str, object], complaint: str) -
 
 @settings(deadline=None, max_examples=50)
 @given(enrolments)
-def test_parts_add_up_to_the_change(found: Rows) -> None:
-    codes, ranks = found
+def test_parts_add_up_to_the_change(columns: Rows) -> None:
+    codes, ranks = columns
     before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
     parts = network.contributions(LEARNED, before, after)
     assert parts.shape == (len(FEATURES), codes.shape[1])

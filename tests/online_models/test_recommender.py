@@ -28,24 +28,24 @@ STEPS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 50), st.sampled_fro
 
 def trail_of(*days: str) -> tuple[Trail, list[tuple[str, str] | None]]:
     """A trail whose days are strings of items, a letter each; a space is an hour without any."""
-    trail, made = Trail(), []
+    trail, transitions = Trail(), []
     for day, items in enumerate(days):
         for hour, item in enumerate(items):
             if item != " ":
                 trail.add_step(day, hour, item)
-        made.append(trail.close(day))
-    return trail, made
+        transitions.append(trail.close(day))
+    return trail, transitions
 
 
 def test_a_return_leads_from_the_last_item_to_the_first_new_one() -> None:
-    _, made = trail_of("ab", "", "bacd", "d", "  ae")
-    assert made == [(START, "a"), None, ("b", "c"), None, ("d", "e")]
+    _, transitions = trail_of("ab", "", "bacd", "d", "  ae")
+    assert transitions == [(START, "a"), None, ("b", "c"), None, ("d", "e")]
 
 
 def test_where_somebody_stopped_for_good_leads_nowhere() -> None:
-    trail, made = trail_of("ab", "cz")
+    trail, transitions = trail_of("ab", "cz")
     assert trail.last == "z"
-    assert all(start != "z" for start, _ in filter(None, made))
+    assert all(start != "z" for start, _ in filter(None, transitions))
 
 
 @given(STEPS, st.randoms(use_true_random=False))
@@ -153,17 +153,20 @@ def test_weights_halve_in_a_week_and_go_in_the_end() -> None:
 @given(
     st.lists(st.tuples(st.sampled_from("rs"), st.sampled_from("abc"), st.sampled_from("xyz")), max_size=80)
 )
-def test_the_partitions_do_not_matter(seen: list[tuple[str, str, str]]) -> None:
-    whole: Transitions = Counter(seen)
-    parts: list[Transitions] = [Counter(seen[at::3]) for at in range(3)]
-    told = [transitions_by_run(part) for part in reversed(parts)]
+def test_the_partitions_do_not_matter(steps: list[tuple[str, str, str]]) -> None:
+    whole: Transitions = Counter(steps)
+    parts: list[Transitions] = [Counter(steps[offset::3]) for offset in range(3)]
+    reports = [transitions_by_run(part) for part in reversed(parts)]
     table: Table = {"s": {"a": {"x": 1.5}}}
-    assert learn(table, whole) == learn(table, merge_transitions(told))
+    assert learn(table, whole) == learn(table, merge_transitions(reports))
 
 
 def test_the_table_is_bounded() -> None:
     many: Transitions = Counter(
-        {(f"r{at % 3}", f"from-{at % 700}", f"to-{at}"): 1 + at % 17 for at in range(40_000)}
+        {
+            (f"r{number % 3}", f"from-{number % 700}", f"to-{number}"): 1 + number % 17
+            for number in range(40_000)
+        }
     )
     table = learn({}, many)
     assert sum(len(after) for run in table.values() for after in run.values()) <= MAX_PAIRS
