@@ -106,17 +106,17 @@ def audit(oulad: Path, estimates: Path) -> Audit:
     return Audit(codes, len(outcomes), attributes)
 
 
-def show(audited: Audit, console: Console) -> None:
+def show(result: Audit, console: Console) -> None:
     """Print one table of all groups, in eighty columns; groups that differ have an asterisk."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("", "n", "lost", "AUC", "alerted", "gap", "ABROCA", "chance", ""):
         table.add_column(name, no_wrap=True)
-    for attribute in audited.attributes:
+    for attribute in result.attributes:
         table.add_row(Text(attribute.attribute, "bold"))
         for group_figures in attribute.groups:
             table.add_row(*_cells(group_figures))
     console.print(table)
-    for attribute in audited.attributes:
+    for attribute in result.attributes:
         for group, count in attribute.left_out.items():
             console.print(
                 f"{group}: left out, {count} enrolments; "
@@ -158,7 +158,7 @@ class _Sample:
     @classmethod
     def from_estimates(cls, labelled: LabelledEstimates) -> "_Sample":
         outcomes, view = labelled.outcomes, weekly_estimates(labelled)
-        count, step = len(outcomes), quantile_classes(view.risk)
+        count, class_of_row = len(outcomes), quantile_classes(view.risk)
         if labelled.alert is None:
             alerted = np.full(count, np.nan)
         else:
@@ -169,8 +169,8 @@ class _Sample:
             view,
             alerted,
             outcomes.lost & enrolled_during_run(outcomes),
-            class_counts(view.row, step, view.lost, count),
-            class_counts(view.row, step, ~view.lost, count),
+            class_counts(view.row, class_of_row, view.lost, count),
+            class_counts(view.row, class_of_row, ~view.lost, count),
             bootstrap_weights(count),
         )
 
@@ -268,7 +268,7 @@ def _read(path: Path) -> pyarrow.Table:
     read = pyarrow.parquet.read_table if path.suffix == ".parquet" else pyarrow.csv.read_csv
     try:
         table = read(path)
-        _ = table.column_names  # decoded when asked for: a file in another encoding is found out here
+        _ = table.column_names  # decoded lazily: a file in another encoding raises here
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise EstimatesError(
             f"{path}: cannot be read: {error}; expected a table that homeroom evaluate wrote"
@@ -276,11 +276,11 @@ def _read(path: Path) -> pyarrow.Table:
     return table
 
 
-def differing_groups(audited: Audit) -> Sequence[tuple[str, GroupFigures]]:
+def differing_groups(result: Audit) -> Sequence[tuple[str, GroupFigures]]:
     """Attribute and figures of the groups that differ by more than chance."""
     return [
         (attribute.attribute, group)
-        for attribute in audited.attributes
+        for attribute in result.attributes
         for group in attribute.groups
         if group.differs
     ]

@@ -80,44 +80,29 @@ def _by_week(ours: Figures, baselines: Mapping[str, Figures]) -> Section:
         Line(f"{OURS}, active learners", days, [week.auc_active for week in ours.by_week], Colour.OURS, 1),
     ]
     for index, (name, figures) in enumerate(baselines.items()):
-        colour = COMPARED_COLOURS[index % len(COMPARED_COLOURS)]
+        colour, weeks = COMPARED_COLOURS[index % len(COMPARED_COLOURS)], figures.by_week
         lines.append(
-            Line(
-                name,
-                [week.day for week in figures.by_week],
-                [week.auc for week in figures.by_week],
-                colour,
-                index % 4 + 1,
-            )
+            Line(name, [week.day for week in weeks], [week.auc for week in weeks], colour, index % 4 + 1)
         )
     first, last = ours.by_week[0], ours.by_week[-1]
     columns = [[week.auc for week in figures.by_week] for figures in baselines.values()]
+    rows = [
+        [week.day, week.enrolments, week.active, week.auc, week.auc_active, *(aucs[row] for aucs in columns)]
+        for row, week in enumerate(ours.by_week)
+    ]
     return Section(
         "Does it rank the right people first?",
         f"From {number(first.auc)} on day {first.day} to {number(last.auc)} on day {last.day}.",
         "AUC: the chance that of two learners, one lost and one not, the lost one has the higher estimate; "
         ".5 is a coin. On every seventh day, over everybody in force; active: with a click in the last "
         "seven days.",
-        Table(
-            ["day", "in force", "active", "AUC", "AUC, active", *baselines],
-            [
-                [
-                    week.day,
-                    week.enrolments,
-                    week.active,
-                    week.auc,
-                    week.auc_active,
-                    *(column[row] for column in columns),
-                ]
-                for row, week in enumerate(ours.by_week)
-            ],
-        ),
+        Table(["day", "in force", "active", "AUC", "AUC, active", *baselines], rows),
         line_plot(lines, Axis("day of the run"), Axis("AUC", None, 1)),
     )
 
 
 def _lead(ours: Figures) -> Section:
-    assert ours.alerts_raised is not None  # noqa: S101 - asked for only where there are alerts
+    assert ours.alerts_raised is not None  # noqa: S101 - called only where there are alerts
     points = ours.alerts_raised.by_lead
     days = [point.days for point in points]
     alerts = ours.alerts_raised.figures
@@ -143,7 +128,7 @@ def _lead(ours: Figures) -> Section:
 
 
 def _burden(ours: Figures) -> Section:
-    assert ours.alerts_raised is not None  # noqa: S101 - asked for only where there are alerts
+    assert ours.alerts_raised is not None  # noqa: S101 - called only where there are alerts
     weeks = ours.alerts_raised.burden
     most = max(weeks, key=lambda week: 0.0 if isnan(week.alerts_per_100) else week.alerts_per_100)
     return Section(

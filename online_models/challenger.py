@@ -42,7 +42,7 @@ class ChampionChallenger:
         """Compare both on the examples, then learn from them; True where the challenger was promoted."""
         if not examples:
             return False
-        promoted = self._judge(examples)
+        promoted = self._compare(examples)
         if promoted:
             self.champion, self.challenger = self.challenger, self.champion
         self._snapshots = None
@@ -51,7 +51,7 @@ class ChampionChallenger:
         self.challenger.learn(examples)
         return promoted
 
-    def _judge(self, examples: Sequence[TrainingExample]) -> bool:
+    def _compare(self, examples: Sequence[TrainingExample]) -> bool:
         if self.champion.warming_up or self.challenger.warming_up:
             return False
         enrolments = [(example.enrolment, example.course_run) for example in examples]

@@ -103,9 +103,7 @@ def loss_differences(
         enrolments, labels, champion.tolist(), challenger.tolist(), strict=True
     ):
         sums.setdefault(enrolment, []).append(_loss(label, by_champion) - _loss(label, by_challenger))
-    return [
-        sum(enrolment_differences) / len(enrolment_differences) for enrolment_differences in sums.values()
-    ]
+    return [sum(differences) / len(differences) for differences in sums.values()]
 
 
 def _loss(label: bool, probability: float) -> float:

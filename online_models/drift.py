@@ -95,7 +95,7 @@ class DriftMonitor:
         learned = self.learned.get(course_of(run))
         if learned is None:
             return None
-        reference = learned[_tenth(phase_of(int(cohort[_PHASE].argmax())))][list(MONITORED)]
+        reference = learned[_phase_index(phase_of(int(cohort[_PHASE].argmax())))][list(MONITORED)]
         current = _group_bins(cohort)[list(MONITORED)]
         sizes = float(current[0].sum()), float(reference[0].sum())
         if min(sizes) < MIN_ENROLMENTS:
@@ -121,9 +121,9 @@ class DriftMonitor:
             -1, len(FEATURES)
         )
         counts = self.learned.setdefault(course, np.zeros((PHASES, len(FEATURES), GROUPS), np.int64))
-        tenths = [_tenth(phase_of(code)) for code in codes[:, _PHASE].tolist()]
+        phase_indexes = [_phase_index(phase_of(code)) for code in codes[:, _PHASE].tolist()]
         features = np.arange(len(FEATURES))
-        np.add.at(counts, (np.array(tenths)[:, None], features[None], codes // (BINS // GROUPS)), 1)
+        np.add.at(counts, (np.array(phase_indexes)[:, None], features[None], codes // (BINS // GROUPS)), 1)
 
     def metrics(self) -> dict[str, float]:
         """The index of every run that has one, and the day's index of every feature."""
@@ -221,7 +221,7 @@ def _group_bins(cohort: Histogram) -> Counts:
     return groups
 
 
-def _tenth(phase: float) -> int:
+def _phase_index(phase: float) -> int:
     return min(max(int(phase * PHASES), 0), PHASES - 1)
 
 

@@ -9,8 +9,8 @@ Biometrika 45, 1958), learned from the part of the outcome that does not wait fo
   ``EXIT_DAYS``), divided by that number of days, by the model without this correction: otherwise there would
   be a feedback loop.
 * **Only a share of the learners who leave withdraws**, the others fall silent. The share is estimated by
-  course, from runs that have ended, shrunk towards that of all courses, and that towards zero. Where nobody
-  ever withdraws, missing withdrawals are no evidence.
+  course, from runs that have ended, shrunk towards that of all courses, and that towards zero. In a course
+  without withdrawals, missing withdrawals are no evidence.
 * **A registry is trusted up to its last report.** Expected exits are pending until a withdrawal of the run is
   observed, on the same day or later, and count from then on. So withdrawals that are reported once a month
   are compared with a month, and a registry that has stopped reporting, or reports nothing before the run's
@@ -69,7 +69,7 @@ class RunIntercepts:
     def update(self, counts: Mapping[str, Counts], active_runs: Collection[str]) -> None:
         """Add a day's counts, by run; runs that are not among ``active_runs`` are dropped."""
         for run, day_counts in counts.items():
-            self.runs[run] = _after(self.runs.get(run, np.zeros(3, np.int64)), *day_counts[:2].tolist())
+            self.runs[run] = _add_day(self.runs.get(run, np.zeros(3, np.int64)), *day_counts[:2].tolist())
             if day_counts[2:].any():
                 course = course_of(run)
                 self.courses[course] = day_counts[2:] + self.courses.get(course, np.int64(0))
@@ -104,7 +104,7 @@ def _shift(sums: Counts, share: float) -> float:
     return round(min(max(SHIFT_WEIGHT * log(ratio), -MAX_SHIFT), MAX_SHIFT), 6)
 
 
-def _after(sums: Counts, exits: int, withdrawn: int) -> Counts:
+def _add_day(sums: Counts, exits: int, withdrawn: int) -> Counts:
     """A run's sums after a day."""
     expected, withdrawals, pending = sums.tolist()
     pending += exits

@@ -211,14 +211,14 @@ def learn(weights: Weights, examples: Sequence[TrainingExample], member: int = 0
     sample_weights = np.array([example.weight for example in examples])[:, None]
     adam = _Adam(weights, LEARNING_RATE * min(1.0, len(examples) / FULL_RATE_EXAMPLES))
     for epoch in range(EPOCHS):
-        order = _order(len(examples), member * EPOCHS + epoch)
+        order = _shuffle(len(examples), member * EPOCHS + epoch)
         for start in range(0, len(order), BATCH_SIZE):
             chosen = order[start : start + BATCH_SIZE]
             adam.step(inputs[chosen], context[chosen], labels[chosen], sample_weights[chosen])
     return Weights(**{name: _round_to_grid(array) for name, array in adam.weights.items()})
 
 
-def _order(count: int, epoch: int) -> NDArray[np.intp]:
+def _shuffle(count: int, epoch: int) -> NDArray[np.intp]:
     """A shuffle of a day's examples for an epoch; independent of any library's random generator."""
     numbers = np.arange(count, dtype=np.uint64) + np.uint64(epoch << 32)
     return np.argsort(splitmix64(numbers), kind="stable")

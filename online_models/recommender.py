@@ -201,9 +201,9 @@ def learn(table: Table, transitions: Transitions, days: int = 1) -> Table:
     for (run, start, next_item), count in transitions.items():
         after = weights.setdefault(run, {}).setdefault(start, {})
         after[next_item] = after.get(next_item, 0.0) + count
-    table_of_run = {run: _top_successors(weights[run]) for run in sorted(weights)}
-    alive = [run for run in table_of_run if table_of_run[run]]
-    return {run: _top_pairs(table_of_run[run], MAX_PAIRS // len(alive)) for run in alive}
+    successors_of_run = {run: _top_successors(weights[run]) for run in sorted(weights)}
+    alive = [run for run in successors_of_run if successors_of_run[run]]
+    return {run: _top_pairs(successors_of_run[run], MAX_PAIRS // len(alive)) for run in alive}
 
 
 def _top_successors(weights: Successors) -> Successors:

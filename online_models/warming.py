@@ -4,7 +4,7 @@ P(lost) = 1 − P(returns | days silent) × P(not lost | still enrolled at this 
 A learner who does not return is lost; one who does has the base rate of those still enrolled.
 
 The figures are those of the Open University Learning Analytics Dataset (Kuzilek, Hlosta, Zdrahal,
-Scientific Data 4:170171, 2017): after 7/14/21/28/42 silent days 94/87/78/67/43 % are seen again;
+Scientific Data 4:170171, 2017): after 7/14/21/28/42 silent days 94/87/78/67/43 % return;
 37.9 % pass, 9.3 % with distinction, 21.6 % fail, 31.2 % withdraw, a quarter of them before the
 start and the others on the days below. On its presentations of 2014B, weekly, the prior has an AUC
 of .79 (days of silence alone: .75) and an expected calibration error of .10.

@@ -149,7 +149,7 @@ def show(console: Console, outcomes: Iterable[OutcomeEstimate]) -> None:
         cells = [""] * 3 if outcome.policy is None else [_share(estimate) for estimate in outcome.policy]
         nobody = "" if outcome.nobody is None else _share(outcome.nobody[2])
         difference = "" if outcome.gained is None or judgement is None else _points(outcome.gained)
-        table.add_row(outcome.outcome, *cells, nobody, difference, judgement or _unknown_because(outcome))
+        table.add_row(outcome.outcome, *cells, nobody, difference, judgement or _unknown_reason(outcome))
     console.print(table)
 
 
@@ -160,7 +160,7 @@ def _judgement(outcome: OutcomeEstimate) -> str | None:
     return "more" if interval.low > 0 else "less" if interval.high < 0 else "not yet known"
 
 
-def _unknown_because(outcome: OutcomeEstimate) -> str:
+def _unknown_reason(outcome: OutcomeEstimate) -> str:
     if outcome.tried < outcome.draws - outcome.tried:
         untried = outcome.draws - outcome.tried
         return f"not yet known: at {untried:,} of {outcome.draws:,} draws it does what was never tried"
