@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from online_models.drift import WATCHED
+from online_models.drift import MONITORED
 from sinks.address import StoreAddress
 from sinks.embedded import EmbeddedStore
 from sinks.migrate import migrate
@@ -165,7 +165,7 @@ def daily(learners: int) -> Iterator[str]:
         f"FROM {ALL_RUNS} AS runs CROSS JOIN numbers({8 * 26 * PARTITIONS}) AS weeks"
     )
     metrics = "['auc', 'ece', 'log_loss', 'brier', 'examples', 'positives', 'served', 'lost', 'estimated']"
-    shifts = f"arrayMap(n -> concat('feature_shift/', toString(n)), range({len(WATCHED)}))"
+    shifts = f"arrayMap(n -> concat('feature_shift/', toString(n)), range({len(MONITORED)}))"
     yield (
         f"model_metrics (day, model_version, metric, value) SELECT today() - number, toString(number), "
         f"arrayJoin(arrayConcat({metrics}, {shifts})), 1 - number / 1000 FROM numbers(365)"

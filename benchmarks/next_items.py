@@ -18,13 +18,13 @@ from pathlib import Path
 
 import orjson
 
-from online_models.recommender import Recommender, Table, Trail, Transitions, learn, popular
+from online_models.recommender import Recommender, Table, Trail, Transitions, item_shares, learn
 from schemas.fields import DAY_S
 from sources.oulad import OuladFolder
 
 PRESENTATIONS = ("AAA/2013J", "BBB/2013J", "CCC/2014B", "DDD/2013J", "EEE/2013J", "FFF/2013J", "GGG/2013J")
 """One run of each module."""
-WAYS = ("recommender", "most frequent", "by chance")
+METHODS = ("recommender", "most frequent", "by chance")
 Step = tuple[int, str, str, str]
 """Day, course run, learner, item."""
 
@@ -43,7 +43,7 @@ class Hits:
         self.three[way] += actual in top
 
 
-def steps_of(folder: Path, presentation: str) -> Iterator[Step]:
+def steps_of(folder: Path, course_run: str) -> Iterator[Step]:
     """Learners' steps in a course run, day by day."""
     oulad = OuladFolder(folder)
     presentations = [run for run in oulad.presentations if run.course_run == presentation]

@@ -1,4 +1,4 @@
-"""Checks and shows the reasons of every risk change of a whole run: ``python -m benchmarks.reasons``.
+"""Checks and prints the reasons of every risk change of a backtest: ``python -m benchmarks.reasons``.
 
 The parts of each change must add up to its change in log-odds. Printed are, by course run, their largest
 error, the shares of reasons that compare with the learner's own past or with the cohort, the share of rises
@@ -19,8 +19,8 @@ from engine.outputs import Outputs
 from engine.pseudonyms import Identity
 from engine.rules import Rules
 from evaluation.backtest import Backtest
-from online_models.explanations import NOT_NEW
-from online_models.scoring import ABSOLUTE
+from online_models.explanations import NON_FEATURE_PARTS
+from online_models.scoring import MIN_PROBABILITY
 from schemas.risk import RISK_LEVELS, RiskChange
 from sources.oulad import OuladFolder
 from sources.simulator import SimulationPlan, stream

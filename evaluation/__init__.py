@@ -1,1 +1,1 @@
-"""Backtests and their tables: the production path without Kafka."""
+"""Backtests and their figures: the production code without Kafka, on recorded or simulated learners."""

@@ -1,7 +1,7 @@
-"""Alerts against exits: how often they are right, how early they come, how many there are.
+"""Figures of alerts against exits: precision, recall, lead and burden.
 
 An enrolment is *alerted* from its first alert on. A *leaver* is lost and exits on day 21 or later; the
-*lead* is the days from the first alert to the exit.
+*lead* is the number of days from the first alert to the exit.
 """
 
 from collections.abc import Iterator
@@ -17,26 +17,26 @@ LEADS = range(1, 71)
 
 @dataclass(frozen=True, slots=True)
 class AlertFigures:
-    """What a way to raise alerts gives."""
+    """The figures of a set of first alerts."""
 
     precision: float
     """Of the enrolments alerted, the share lost."""
     precision_actionable: float
-    """The same without those alerted on the day of their exit or later."""
+    """Precision without the enrolments alerted on the day of their exit or later."""
     recall: float
     """Of the lost, the share alerted."""
     recall_lead14: float
     """Of the leavers, the share alerted at least 14 days before the exit."""
     recall_lead21: float
     median_lead: float
-    """Days, of the leavers alerted."""
+    """Median lead of the leavers alerted, in days."""
     alerts_per_100_per_week: float
-    """Enrolments alerted of 100, by the weeks of a run."""
+    """Enrolments alerted of 100, divided by the weeks of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThresholdFigures:
-    """What alerts at a threshold would give."""
+    """The figures of alerts at a threshold of the estimate."""
 
     threshold: float
     figures: AlertFigures
@@ -44,7 +44,7 @@ class ThresholdFigures:
 
 @dataclass(frozen=True, slots=True)
 class LeadPoint:
-    """Alerts that leave at least so many days: precision without later ones, recall of leavers."""
+    """Alerts with a lead of at least ``days``: precision without later ones, recall of leavers."""
 
     days: int
     precision: float
@@ -61,27 +61,30 @@ class BurdenWeek:
     alerts_per_100: float
 
 
-def first_days(rows: Ints, days: Ints, raised: Bools, count: int) -> Floats:
-    """Each enrolment's first day with an alert, NaN where there is none, [count]; rows and days in order."""
-    found = np.full(count, np.nan)
-    at, where = np.unique(rows[raised], return_index=True)
-    found[at] = days[raised][where]
-    return found
+def first_alert_days(rows: Ints, days: Ints, raised: Bools, count: int) -> Floats:
+    """The day of each enrolment's first alert, NaN without one, [count].
+
+    rows, days: the enrolment and day of each estimate, sorted; raised: whether it is an alert, [m] each.
+    """
+    first = np.full(count, np.nan)
+    row_numbers, positions = np.unique(rows[raised], return_index=True)
+    first[row_numbers] = days[raised][positions]
+    return first
 
 
-def counted(outcomes: Outcomes) -> Bools:
-    """Enrolments that were there during the run, [n]."""
-    there: Bools = (outcomes.end > 1) & (outcomes.start < outcomes.length)
-    return there
+def enrolled_during_run(outcomes: Outcomes) -> Bools:
+    """Whether each enrolment was in force on some day of the run, [n]."""
+    present: Bools = (outcomes.end > 1) & (outcomes.start < outcomes.length)
+    return present
 
 
 def alert_figures(first: Floats, outcomes: Outcomes) -> AlertFigures:
-    """The figures of alerts that came first on the days given, NaN for none, [n]."""
-    there, weeks = counted(outcomes), float(outcomes.length.mean() / 7)
-    first, lost, leaving = first[there], outcomes.lost[there], outcomes.exit[there]
-    alerted, lead = ~np.isnan(first), leaving - first
-    leavers = lost & (leaving >= EARLIEST_EXIT)
-    in_time = alerted & ~(lost & (first >= leaving))
+    """The figures of alerts. first: the day of each enrolment's first alert, NaN without one, [n]."""
+    present, weeks = enrolled_during_run(outcomes), float(outcomes.length.mean() / 7)
+    first, lost, exits = first[present], outcomes.lost[present], outcomes.exit[present]
+    alerted, lead = ~np.isnan(first), exits - first
+    leavers = lost & (exits >= EARLIEST_EXIT)
+    in_time = alerted & ~(lost & (first >= exits))
     return AlertFigures(
         precision=_mean(lost[alerted]),
         precision_actionable=_mean(lost[in_time]),
@@ -93,43 +96,49 @@ def alert_figures(first: Floats, outcomes: Outcomes) -> AlertFigures:
     )
 
 
-def by_lead(first: Floats, outcomes: Outcomes) -> list[LeadPoint]:
-    """Precision and recall of alerts that leave at least so many days to act."""
-    there = counted(outcomes)
-    first, lost, leaving = first[there], outcomes.lost[there], outcomes.exit[there]
-    alerted, lead = ~np.isnan(first), leaving - first
-    leavers = lost & (leaving >= EARLIEST_EXIT)
+def figures_by_lead(first: Floats, outcomes: Outcomes) -> list[LeadPoint]:
+    """Precision and recall of alerts by minimal lead."""
+    present = enrolled_during_run(outcomes)
+    first, lost, exits = first[present], outcomes.lost[present], outcomes.exit[present]
+    alerted, lead = ~np.isnan(first), exits - first
+    leavers = lost & (exits >= EARLIEST_EXIT)
     return [
         LeadPoint(days, _mean(lost[alerted & ~(lost & (lead < days))]), _mean(lead[leavers] >= days))
         for days in LEADS
     ]
 
 
-def by_threshold(rows: Ints, days: Ints, risk: Floats, outcomes: Outcomes) -> Iterator[ThresholdFigures]:
-    """What would be if an estimate at or above a threshold were an alert; thresholds by quantiles of risk."""
+def figures_by_threshold(
+    rows: Ints, days: Ints, risk: Floats, outcomes: Outcomes
+) -> Iterator[ThresholdFigures]:
+    """The figures if estimates at or above a threshold were alerts; thresholds are quantiles of risk."""
     for threshold in np.unique(np.round(np.quantile(risk, np.linspace(0.3, 0.999, 140)), 6)).tolist():
-        first = first_days(rows, days, risk >= threshold, len(outcomes))
+        first = first_alert_days(rows, days, risk >= threshold, len(outcomes))
         yield ThresholdFigures(threshold, alert_figures(first, outcomes))
 
 
-def best_at(curve: list[ThresholdFigures], level: float, *, actionable: bool) -> ThresholdFigures | None:
-    """The threshold of most recall with lead 14 whose precision is at least ``level``. It flatters: it is
-    picked on what is judged."""
+def best_threshold(
+    curve: list[ThresholdFigures], level: float, *, actionable: bool
+) -> ThresholdFigures | None:
+    """The threshold of the highest recall with lead 14 whose precision is at least ``level``, or None.
 
-    def precision(one: ThresholdFigures) -> float:
-        return one.figures.precision_actionable if actionable else one.figures.precision
+    It is chosen on the test data, and therefore optimistic.
+    """
 
-    good = [one for one in curve if precision(one) >= level]
-    return max(good, key=lambda one: one.figures.recall_lead14, default=None)
+    def precision(point: ThresholdFigures) -> float:
+        return point.figures.precision_actionable if actionable else point.figures.precision
+
+    precise_enough = [point for point in curve if precision(point) >= level]
+    return max(precise_enough, key=lambda point: point.figures.recall_lead14, default=None)
 
 
 def burden(days: Ints, raised: Bools, outcomes: Outcomes) -> list[BurdenWeek]:
-    """Every alert raised, repeated ones too, week by week."""
+    """The number of alerts raised, repeated ones included, week by week."""
     weeks = []
     for day in range(7, outcomes.last_week, 7):
-        force = int(outcomes.in_force(day).sum())
+        in_force = int(outcomes.in_force(day).sum())
         alerts = int((raised & (days > day - 7) & (days <= day)).sum())
-        weeks.append(BurdenWeek(day, force, alerts, 100 * alerts / force if force else np.nan))
+        weeks.append(BurdenWeek(day, in_force, alerts, 100 * alerts / in_force if in_force else np.nan))
     return weeks
 
 

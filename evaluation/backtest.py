@@ -1,7 +1,7 @@
-"""Streams events through the very processors and trainer of the worker, in one process and one pass.
+"""Streams events through the worker's own processors and trainer, in one process and one pass.
 
-What the worker does with topics is done here with calls: a day closes in every partition, the trainer
-answers with a package, every partition advances. Nothing else differs, so the outputs are the same.
+Function calls replace the worker's topics: a day closes in every partition, the trainer returns a package,
+every partition advances. Nothing else differs, so the outputs are the same.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,83 +21,86 @@ from sources.stream import SourceMessage
 
 BATCH = 4000
 
-Watcher = Callable[[int, list[PartitionProcessor], DayPackage], None]
-"""Called after every scored day, with the day, the processors and the package."""
+DayCallback = Callable[[int, list[PartitionProcessor], DayPackage], None]
+"""Called after every scored day with the day, the processors that scored it and the package."""
 
-Hearer = Callable[[Outputs], None]
-"""Called with everything that is said."""
+OutputsCallback = Callable[[Outputs], None]
+"""Called with all outputs of the processors."""
 
 
 @dataclass(slots=True)
-class _Open:
-    """A batch that is being filled."""
+class _Buffer:
+    """The buffered records of a partition."""
 
     keys: list[bytes | None] = field(default_factory=list)
     values: list[bytes | None] = field(default_factory=list)
 
 
 class Backtest:
-    """A pipeline without Kafka. ``feed`` and ``finish``; outputs go to ``say``."""
+    """A pipeline without Kafka. Call ``feed`` for each message, then ``finish``; or ``run``."""
 
     def __init__(
         self,
         rules: Rules,
         identity: Identity,
         partitions: int = 1,
-        say: Hearer = lambda _: None,
-        watch: Watcher = lambda *_: None,
+        on_outputs: OutputsCallback = lambda _: None,
+        on_day: DayCallback = lambda *_: None,
         batch: int = BATCH,
         amend: Callable[[DayPackage], DayPackage] = lambda package: package,
     ) -> None:
-        """amend: what the partitions are given instead of a package, to see what a part of it is worth."""
+        """on_outputs, on_day: callbacks. batch: records by batch. amend: replaces each package before the
+        partitions advance with it, to measure the effect of a part of it.
+        """
         self.processors = [
             PartitionProcessor(number, rules, PartitionState(identity)) for number in range(partitions)
         ]
         self._trainer = Trainer(partitions)
-        self._say = say
-        self._watch = watch
+        self._on_outputs = on_outputs
+        self._on_day = on_day
         self._batch = batch
         self._amend = amend
-        self._open = [_Open() for _ in range(partitions)]
+        self._buffers = [_Buffer() for _ in range(partitions)]
         self._offsets = [0] * partitions
 
-    def run(self, stream: Iterable[SourceMessage]) -> None:
-        """Everything of a stream, to its end."""
+    def run(self, stream: Iterable[Published]) -> None:
+        """Feed a whole stream and finish."""
         for message in stream:
             self.feed(message)
         self.finish()
 
-    def feed(self, message: SourceMessage) -> None:
-        """One message, to its partition or to all of them."""
+    def feed(self, message: Published) -> None:
+        """Buffer a message for its partition, or for all of them if it has no key."""
         count = len(self.processors)
         key = None if message.key is None else message.key.encode()
         chosen = range(count) if key is None else (crc32(key) % count,)
         for number in chosen:
-            open_ = self._open[number]
-            open_.keys.append(key)
-            open_.values.append(message.value)
-            if len(open_.values) >= self._batch:
+            buffer = self._buffers[number]
+            buffer.keys.append(key)
+            buffer.values.append(message.value)
+            if len(buffer.values) >= self._batch:
                 self._apply(number)
                 self._close_days()
 
     def finish(self) -> None:
-        """Apply what is left."""
+        """Apply the remaining records and close the days that are due."""
         self._apply_rest()
         self._close_days()
 
     def _apply(self, number: int) -> None:
-        """Give a partition the batch that was being filled for it."""
-        open_, self._open[number] = self._open[number], _Open()
-        count = len(open_.values)
+        """Apply the buffered batch of a partition."""
+        buffer, self._buffers[number] = self._buffers[number], _Buffer()
+        count = len(buffer.values)
         if count:
             first = self._offsets[number]
             self._offsets[number] += count
             offsets = list(range(first, first + count))
-            batch = RecordBatch(EVENTS.name, number, offsets, open_.keys, open_.values, [0] * count)
-            self._say(self.processors[number].apply(batch))
+            batch = RecordBatch(EVENTS.name, number, offsets, buffer.keys, buffer.values, [0] * count)
+            self._on_outputs(self.processors[number].apply(batch))
 
     def _close_days(self) -> None:
-        """Close days for as long as every partition is due; who is not is given what it has first."""
+        """Close days while every partition is due; partitions that are not due get their buffered batch
+        first."""
         while any(processor.due is not None for processor in self.processors):
             self._apply_rest(only_not_due=True)
             if any(processor.due is None for processor in self.processors):
@@ -118,5 +121,5 @@ class Backtest:
                 packages += self._trainer.receive(report)
         package = packages[-1]
         for processor in behind:
-            self._say(processor.advance(self._amend(package)))
-        self._watch(day + 1, behind, package)
+            self._on_outputs(processor.advance(self._amend(package)))
+        self._on_day(day + 1, behind, package)

@@ -1,14 +1,14 @@
-"""What other methods make of the same features on the same days: what ours is compared with.
+"""Baselines: other methods on the same features and days.
 
-* **Recency**: the share lost among learners of earlier presentations who had been silent for as long.
-* **Stock River**: ``StandardScaler | LogisticRegression`` as River gives it, taught a run's examples when the
-  run has ended, as ours is.
+* **Recency**: the share lost among learners of earlier presentations with the same days of silence.
+* **Stock River**: ``StandardScaler | LogisticRegression`` with River's defaults, which learns a run's
+  examples when the run has ended, as ours does.
 * **Logistic regression** (scikit-learn) and **LightGBM**, *batch*: trained once, on all presentations that
   began before the test, with all their outcomes. Some of those were not known yet when the test began, which
-  flatters them.
+  favours them.
 
-All see the bins and cohort ranks that ours sees, on every seventh day of a run. scikit-learn and LightGBM
-come with the dependency group ``baselines`` and are loaded only when asked for.
+Their inputs are the bins and cohort ranks of our model, on every seventh day of a run. scikit-learn and
+LightGBM come with the dependency group ``baselines`` and are imported only when needed.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,11 +25,15 @@ LIBRARIES = ("sklearn", "lightgbm")
 SEED = 1
 
 Method = Callable[[Snapshots, Bools, Snapshots], Floats]
-"""Teaching snapshots, who of them was lost, and snapshots to estimate → estimates."""
+"""(training snapshots, their labels, test snapshots) → P(lost) of the test snapshots."""
 
 
 def check() -> None:
-    """Raises ``ImportError``, saying what to do, where a library cannot be loaded."""
+    """Check that the libraries can be imported.
+
+    Raises:
+        ImportError: if not, with the command that installs them.
+    """
     for name in LIBRARIES:
         try:
             import_module(name)
@@ -41,63 +45,63 @@ def check() -> None:
 
 
 def estimates(snapshots: Snapshots, earlier: Outcomes, tested: Outcomes) -> Iterator[tuple[str, pa.Table]]:
-    """Each method's name and its weekly table of estimates, as ``figures`` reads them.
+    """The name of each method and its weekly table of estimates, as ``figures`` reads it.
 
-    earlier: outcomes that teach; tested: those of the presentations to estimate.
+    earlier: outcomes of the training presentations; tested: those of the presentations to estimate.
     """
-    teach = snapshots.of(np.unique(earlier.presentation).tolist())
-    test = snapshots.of(np.unique(tested.presentation).tolist())
-    place = earlier.places(teach.module, teach.presentation, teach.student)
-    lost = earlier.lost[place]
+    train_set = snapshots.with_codes(np.unique(earlier.presentation).tolist())
+    test = snapshots.with_codes(np.unique(tested.presentation).tolist())
+    index = earlier.indexes(train_set.module, train_set.presentation, train_set.student)
+    labels = earlier.lost[index]
     for name, method in METHODS.items():
-        risk = np.clip(method(teach, lost, test), 0.0, 1.0)
+        risk = np.clip(method(train_set, labels, test), 0.0, 1.0)
         columns = (test.module, test.presentation, test.student, test.day, risk)
         names = ("code_module", "code_presentation", "id_student", "day", "risk")
         yield name, pa.table(dict(zip(names, columns, strict=True)))
 
 
-def recency(teach: Snapshots, lost: Bools, test: Snapshots) -> Floats:
-    """The share lost at each bin of silence."""
+def recency(train_set: Snapshots, labels: Bools, test: Snapshots) -> Floats:
+    """The share lost by bin of silence."""
     column = INDEX["silence"]
-    bins = teach.inputs[:, column]
-    seen = np.bincount(bins, minlength=256)
-    share = np.bincount(bins, lost, minlength=256) / np.maximum(seen, 1)
-    found: Floats = np.where(seen > 0, share, lost.mean())[test.inputs[:, column]]
-    return found
+    bins = train_set.inputs[:, column]
+    counts = np.bincount(bins, minlength=256)
+    share = np.bincount(bins, labels, minlength=256) / np.maximum(counts, 1)
+    estimates: Floats = np.where(counts > 0, share, labels.mean())[test.inputs[:, column]]
+    return estimates
 
 
-def stock_river(teach: Snapshots, lost: Bools, test: Snapshots) -> Floats:
-    """Learns what is known by a day before it estimates that day; a run's examples in a random order."""
+def stock_river(train_set: Snapshots, labels: Bools, test: Snapshots) -> Floats:
+    """Learns the runs that have ended before it estimates a day; a run's examples in a random order."""
     from river import linear_model, preprocessing  # noqa: PLC0415
 
     model = preprocessing.StandardScaler() | linear_model.LogisticRegression()
-    waiting = np.random.default_rng(SEED).permutation(len(teach))
-    waiting = waiting[np.argsort(teach.over[waiting], kind="stable")]
-    found, learned = np.full(len(test), np.nan), 0
-    for day in np.unique(test.at).tolist():
-        while learned < len(waiting) and teach.over[waiting[learned]] <= day:
-            one = waiting[learned]
-            model.learn_one(dict(enumerate(teach.inputs[one].tolist())), bool(lost[one]))
+    order = np.random.default_rng(SEED).permutation(len(train_set))
+    order = order[np.argsort(train_set.end_day[order], kind="stable")]
+    estimates, learned = np.full(len(test), np.nan), 0
+    for day in np.unique(test.event_day).tolist():
+        while learned < len(order) and train_set.end_day[order[learned]] <= day:
+            index = order[learned]
+            model.learn_one(dict(enumerate(train_set.inputs[index].tolist())), bool(labels[index]))
             learned += 1
-        for one in np.flatnonzero(test.at == day).tolist():
-            found[one] = model.predict_proba_one(dict(enumerate(test.inputs[one].tolist())))[True]
-    return found
+        for index in np.flatnonzero(test.event_day == day).tolist():
+            estimates[index] = model.predict_proba_one(dict(enumerate(test.inputs[index].tolist())))[True]
+    return estimates
 
 
-def logistic_regression(teach: Snapshots, lost: Bools, test: Snapshots) -> Floats:
-    """scikit-learn's, on standardised inputs."""
+def logistic_regression(train_set: Snapshots, labels: Bools, test: Snapshots) -> Floats:
+    """scikit-learn's logistic regression, on standardised inputs."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
 
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500, random_state=SEED))
-    model.fit(teach.inputs.astype(np.float32), lost)
-    found: Floats = model.predict_proba(test.inputs.astype(np.float32))[:, 1].astype(np.float64)
-    return found
+    model.fit(train_set.inputs.astype(np.float32), labels)
+    estimates: Floats = model.predict_proba(test.inputs.astype(np.float32))[:, 1].astype(np.float64)
+    return estimates
 
 
-def lightgbm(teach: Snapshots, lost: Bools, test: Snapshots) -> Floats:
-    """Gradient boosting on the inputs as they are."""
+def lightgbm(train_set: Snapshots, labels: Bools, test: Snapshots) -> Floats:
+    """Gradient boosting on the inputs without scaling."""
     from lightgbm import Dataset, train  # noqa: PLC0415
 
     settings = {
@@ -109,7 +113,7 @@ def lightgbm(teach: Snapshots, lost: Bools, test: Snapshots) -> Floats:
         "seed": SEED,
         "verbosity": -1,
     }
-    model = train(settings, Dataset(teach.inputs, label=lost.astype(np.float32)), num_boost_round=300)
+    model = train(settings, Dataset(train_set.inputs, label=labels.astype(np.float32)), num_boost_round=300)
     return np.asarray(model.predict(test.inputs), dtype=np.float64)
 
 

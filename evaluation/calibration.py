@@ -1,4 +1,4 @@
-"""Whether estimates mean what they say: of those given .3, three in ten should be lost."""
+"""Calibration of estimates: of the learners with an estimate of .3, three in ten should be lost."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """Estimates of one bin, and what became of them."""
+class ReliabilityBin:
+    """The estimates of one bin, and the share lost among them."""
 
     low: float
     high: float
@@ -22,14 +22,14 @@ class Bin:
     """Share lost."""
 
 
-def reliability(lost: NDArray[np.bool_], risk: NDArray[np.float64]) -> list[Bin]:
-    """The bins that are not empty, in their order."""
-    place = np.minimum((risk * BINS).astype(np.int64), BINS - 1)
-    found = []
-    for number in np.unique(place).tolist():
-        inside = place == number
-        found.append(
-            Bin(
+def reliability(lost: NDArray[np.bool_], risk: NDArray[np.float64]) -> list[ReliabilityBin]:
+    """The bins of the reliability diagram in ascending order, without the empty ones."""
+    bin_of_estimate = np.minimum((risk * BINS).astype(np.int64), BINS - 1)
+    bins = []
+    for number in np.unique(bin_of_estimate).tolist():
+        inside = bin_of_estimate == number
+        bins.append(
+            ReliabilityBin(
                 low=number / BINS,
                 high=(number + 1) / BINS,
                 estimates=int(inside.sum()),
@@ -37,10 +37,12 @@ def reliability(lost: NDArray[np.bool_], risk: NDArray[np.float64]) -> list[Bin]
                 observed=float(lost[inside].mean()),
             )
         )
-    return found
+    return bins
 
 
-def calibration_error(bins: list[Bin]) -> float:
-    """Expected calibration error: how far expected and observed lie apart, over all estimates."""
-    total = sum(one.estimates for one in bins)
-    return sum(abs(one.observed - one.expected) * one.estimates for one in bins) / total if total else np.nan
+def calibration_error(bins: list[ReliabilityBin]) -> float:
+    """Expected calibration error: the mean of |observed − expected| over all estimates; NaN without any."""
+    total = sum(bin_.estimates for bin_ in bins)
+    return (
+        sum(abs(bin_.observed - bin_.expected) * bin_.estimates for bin_ in bins) / total if total else np.nan
+    )

@@ -1,7 +1,7 @@
-"""``homeroom causality``: cut the data off at a day; what was said up to it must not change by a bit.
+"""``homeroom causality``: estimates up to a day must not depend on later data.
 
-A pass over the whole folder, and for each day one over the folder as it looked on it (``cutting``). Every
-estimate of every run and every alert up to the day is compared, bit by bit.
+A pass over the whole folder is compared with a pass over the folder truncated at the day (``truncation``),
+for each day. Every estimate of every run and every alert up to the day must be equal, bit by bit.
 """
 
 from collections.abc import Sequence
@@ -18,98 +18,102 @@ from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
 from engine.rules import Rules
 from engine.scoring.scoring_day import ScoredCohort
-from evaluation.cutting import cut
 from evaluation.errors import CausalityError
 from evaluation.one_pass import stream
+from evaluation.truncation import truncate
 from schemas.learning import DayPackage
 from sources.oulad import OuladFolder, start_day
 from sources.stream import CLOSING_DAYS
 
 
 @dataclass(slots=True)
-class Said:
-    """What was said up to a day: estimates by run and day, and risk changes."""
+class PassRecord:
+    """The estimates by run and day, and the risk changes, of a pass up to a day."""
 
     until: int
     estimates: dict[tuple[str, int], bytes] = field(default_factory=dict)
-    """(run, event day) → learners and the bits of their estimates, as one digest."""
+    """(run, event day) → digest of learners and the bits of their estimates."""
     count: int = 0
-    """Estimates."""
+    """Number of estimates."""
     changes: set[tuple[str, int, float]] = field(default_factory=set)
     """Id, event day and probability of every risk change."""
 
-    def hear(self, outputs: Outputs) -> None:
-        """Note risk changes."""
+    def on_outputs(self, outputs: Outputs) -> None:
+        """Record risk changes."""
         for change in outputs.risk_changes:
             if change.day <= self.until:
                 self.changes.add((change.risk_change_id, change.day, change.probability))
 
-    def watch(self, day: int, processors: list[PartitionProcessor], _package: DayPackage) -> None:
-        """Note the estimates of a day."""
+    def on_day(self, day: int, processors: list[PartitionProcessor], _package: DayPackage) -> None:
+        """Record the estimates of a day."""
         if day > self.until:
             return
         for processor in processors:
             for scored in processor.scored:
                 keys = [processor.state.keys[slot] for slot in scored.cohort.slots.tolist()]
                 learners = [key[0] for key in keys if key is not None]
-                said = sorted(zip(learners, _bits(scored).tolist(), strict=True))
-                digest = blake2b(repr(said).encode(), digest_size=16).digest()
+                estimates = sorted(zip(learners, _bits(scored).tolist(), strict=True))
+                digest = blake2b(repr(estimates).encode(), digest_size=16).digest()
                 self.estimates[scored.cohort.run.name, day] = digest
-                self.count += len(said)
+                self.count += len(estimates)
 
 
 def _bits(scored: ScoredCohort) -> NDArray[np.uint64]:
-    """Every kind of estimate there is and what it rests on, of the run or of each, [enrolments, kinds]."""
-    kinds = [one.name for one in fields(scored) if one.name not in ("cohort", "ranks")]
-    found = [np.asarray(getattr(scored, name), dtype=np.float64) for name in kinds]
-    columns = [np.full(len(scored.probability), one) if one.ndim == 0 else one for one in found]
+    """The bits of every field of the scores, by enrolment or by run, [enrolments, kinds]."""
+    kinds = [kind.name for kind in fields(scored) if kind.name not in ("cohort", "ranks")]
+    arrays = [np.asarray(getattr(scored, name), dtype=np.float64) for name in kinds]
+    columns = [np.full(len(scored.probability), kind) if kind.ndim == 0 else kind for kind in arrays]
     return np.column_stack(columns).view(np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the two passes said differently."""
+    """The differences between two passes."""
 
     presentation: str
     day: int
-    """Of that presentation: at its start the data were cut."""
+    """Day of that presentation at whose start the data were truncated."""
     estimates: int
-    """Compared."""
+    """Estimates compared."""
     changes: int
     """Risk changes compared."""
     differing: tuple[tuple[str, int], ...]
-    """Runs and event days whose estimates differ, or are there in one pass only."""
+    """Runs and event days whose estimates differ, or exist in one pass only."""
     differing_changes: int
 
     def __bool__(self) -> bool:
         return bool(self.differing or self.differing_changes)
 
 
-def compare(whole: Said, short: Said, test: str, day: int) -> Difference:
-    """Where two passes differ, in order of day; ``test`` and ``day`` say where the data were cut."""
-    places = whole.estimates.keys() | short.estimates.keys()
-    differing = [place for place in places if whole.estimates.get(place) != short.estimates.get(place)]
-    differing.sort(key=lambda place: (place[1], place[0]))
-    changes = len(whole.changes ^ short.changes)
-    return Difference(test, day, whole.count, len(whole.changes), tuple(differing), changes)
+def compare(full: PassRecord, truncated: PassRecord, test: str, day: int) -> Difference:
+    """The differences of two passes, in order of day. test, day: where the data were truncated."""
+    run_days = full.estimates.keys() | truncated.estimates.keys()
+    differing = [
+        run_day for run_day in run_days if full.estimates.get(run_day) != truncated.estimates.get(run_day)
+    ]
+    differing.sort(key=lambda run_day: (run_day[1], run_day[0]))
+    changes = len(full.changes ^ truncated.changes)
+    return Difference(test, day, full.count, len(full.changes), tuple(differing), changes)
 
 
 def check(oulad: Path, test: str, days: Sequence[int], rules: Rules, console: Console) -> list[Difference]:
-    """Compare for each day of the presentations with code ``test``; all other runs are cut on the same date.
+    """Compare passes for each day of the presentation ``test``; all other runs are truncated on the same
+    date.
 
-    Raises ``CausalityError`` for a code or a day that the folder lacks, and where anything differs.
+    Raises:
+        CausalityError: for a code that the folder lacks, a day below 1, or a difference.
     """
     folder = OuladFolder(oulad)
-    codes = sorted({one.code for one in folder.presentations})
+    codes = sorted({presentation.code for presentation in folder.presentations})
     if test not in codes:
         raise CausalityError(f"test: {test!r} is not in the folder; expected one of {', '.join(codes)}")
     if min(days) < 1:
         raise CausalityError(f"day: found {min(days)}; expected 1 or more")
-    ats = {day: start_day(test) + day for day in days}
-    wholes = _whole(folder, sorted({*ats.values()}), rules, console)
-    found = []
-    for day, at in ats.items():
-        difference = compare(wholes[at], _short(oulad, at, rules, console), test, day)
+    cut_days = {day: start_day(test) + day for day in days}
+    full_passes = _full_pass(folder, sorted({*cut_days.values()}), rules, console)
+    differences = []
+    for day, cut_day in cut_days.items():
+        difference = compare(full_passes[cut_day], _truncated_pass(oulad, cut_day, rules, console), test, day)
         console.print(
             f"cut at the start of day {day} of {test}: {difference.estimates:,} estimates and "
             f"{difference.changes:,} risk changes up to it, "
@@ -118,29 +122,31 @@ def check(oulad: Path, test: str, days: Sequence[int], rules: Rules, console: Co
         if difference:
             first = f", first in {difference.differing[0][0]}" if difference.differing else ""
             raise CausalityError(f"day {day}: what was said before the cut changed{first}")
-        found.append(difference)
-    return found
+        differences.append(difference)
+    return differences
 
 
-def _whole(folder: OuladFolder, ats: Sequence[int], rules: Rules, console: Console) -> dict[int, Said]:
-    """What is said up to each of the event days, in one pass."""
-    found = {at: Said(at) for at in ats}
+def _full_pass(
+    folder: OuladFolder, cut_days: Sequence[int], rules: Rules, console: Console
+) -> dict[int, PassRecord]:
+    """The records up to each of the event days, from one pass."""
+    records = {cut_day: PassRecord(cut_day) for cut_day in cut_days}
 
-    def hear(outputs: Outputs) -> None:
-        for said in found.values():
-            said.hear(outputs)
+    def on_outputs(outputs: Outputs) -> None:
+        for record in records.values():
+            record.on_outputs(outputs)
 
-    def watch(day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
-        for said in found.values():
-            said.watch(day, processors, package)
+    def on_day(day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
+        for record in records.values():
+            record.on_day(day, processors, package)
 
-    stream(folder, rules, console, hear=hear, watch=watch, until=max(ats) + CLOSING_DAYS)
-    return found
+    stream(folder, rules, console, on_outputs=on_outputs, on_day=on_day, until=max(cut_days) + CLOSING_DAYS)
+    return records
 
 
-def _short(oulad: Path, at: int, rules: Rules, console: Console) -> Said:
-    said = Said(at)
-    with TemporaryDirectory(prefix="homeroom-cut-") as short:
-        cut(oulad, at, Path(short))
-        stream(OuladFolder(short), rules, console, hear=said.hear, watch=said.watch)
-    return said
+def _truncated_pass(oulad: Path, cut_day: int, rules: Rules, console: Console) -> PassRecord:
+    record = PassRecord(cut_day)
+    with TemporaryDirectory(prefix="homeroom-cut-") as folder:
+        truncate(oulad, cut_day, Path(folder))
+        stream(OuladFolder(folder), rules, console, on_outputs=record.on_outputs, on_day=record.on_day)
+    return record

@@ -1,4 +1,4 @@
-"""``homeroom evaluate``: one pass over OULAD, the table of its estimates, and what they are worth."""
+"""``homeroom evaluate``: one pass over OULAD, the table of its estimates, and their figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from evaluation.figures import Figures, figures
 from evaluation.one_pass import estimate
 from evaluation.outcomes import read_outcomes
 from evaluation.saving import save
-from evaluation.snapshots import Collector
+from evaluation.snapshots import SnapshotCollector
 from output import files
 from sources.oulad import OuladFolder, start_day
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is made of the estimates besides their table: an HTML report, its numbers as JSON, baselines."""
+class OutputOptions:
+    """Outputs besides the table of estimates: an HTML report, its figures as JSON, baselines."""
 
     report: Path | None = None
     figures: Path | None = None
     baselines: bool = False
     force: bool = False
-    """Whether files that are there already may be replaced."""
+    """Whether existing files may be replaced."""
 
 
 def evaluate(
@@ -36,71 +36,81 @@ def evaluate(
     out: Path,
     rules: Rules,
     console: Console,
-    wanted: Wanted = Wanted(),
+    options: OutputOptions = OutputOptions(),
 ) -> None:
     """Stream every presentation of a folder in time order, and write the estimates of those in ``test``.
 
-    test: presentation codes such as 2014B. Raises ``EvaluationError`` for a code that the folder lacks, for
-    an ``out`` that is neither parquet nor CSV, and for baselines without their libraries, and ``OutputError``
-    for a file that must not be written, before anything is streamed.
+    test: presentation codes such as 2014B. All errors are raised before anything is streamed.
+
+    Raises:
+        EvaluationError: for a code that the folder lacks, an ``out`` that is neither parquet nor CSV, and
+            baselines without their libraries.
+        OutputError: for a file that must not be written.
     """
     folder = OuladFolder(oulad)
-    _check(folder, test, out, wanted)
-    codes, collector = frozenset(test), Collector()
-    watch = collector.watch if wanted.baselines else None
-    table, streamed = estimate(folder, codes, rules, console, watch=watch)
-    write(table, out, force=wanted.force)
+    _check(folder, test, out, options)
+    codes, collector = frozenset(test), SnapshotCollector()
+    on_day = collector.on_day if options.baselines else None
+    table, statistics = estimate(folder, codes, rules, console, on_day=on_day)
+    write(table, out, force=options.force)
     alerts = sum(table["alert"].to_pylist())
     console.print(
-        f"{streamed.events:,} events in {streamed.seconds:.0f} s "
-        f"({streamed.events / streamed.seconds:,.0f}/s); "
+        f"{statistics.events:,} events in {statistics.seconds:.0f} s "
+        f"({statistics.events / statistics.seconds:,.0f}/s); "
         f"{table.num_rows:,} estimates and {alerts:,} alerts of {', '.join(sorted(test))} in {out}"
     )
-    if not (wanted.report or wanted.figures or wanted.baselines):
+    if not (options.report or options.figures or options.baselines):
         return
     outcomes = read_outcomes(oulad, sorted(codes))
-    others = {}
-    if wanted.baselines:
+    baseline_figures = {}
+    if options.baselines:
         earlier = read_outcomes(oulad, _earlier(folder, test))
-        for name, theirs in baselines.estimates(collector.snapshots(), earlier, outcomes):
-            others[name] = figures(theirs, outcomes)
-    _tell(figures(table, outcomes), others, sorted(codes), wanted, console)
+        for name, baseline_table in baselines.estimates(collector.snapshots(), earlier, outcomes):
+            baseline_figures[name] = figures(baseline_table, outcomes)
+    _report(figures(table, outcomes), baseline_figures, sorted(codes), options, console)
 
 
-def _check(folder: OuladFolder, test: Sequence[str], out: Path, wanted: Wanted) -> None:
-    files.check(out, wanted.report, wanted.figures, force=wanted.force)
+def _check(folder: OuladFolder, test: Sequence[str], out: Path, options: OutputOptions) -> None:
+    files.check(out, options.report, options.figures, force=options.force)
     try:
         check_name(out)
-        if wanted.baselines:
+        if options.baselines:
             baselines.check()
     except (ValueError, ImportError) as error:
         raise EvaluationError(str(error)) from None
-    codes = {one.code for one in folder.presentations}
+    codes = {presentation.code for presentation in folder.presentations}
     for code in test:
         if code not in codes:
             raise EvaluationError(
                 f"test: {code!r} is not in the folder; expected some of {', '.join(sorted(codes))}"
             )
-    if wanted.baselines and not _earlier(folder, test):
+    if options.baselines and not _earlier(folder, test):
         raise EvaluationError("baselines: no presentation of the folder began before those tested")
 
 
 def _earlier(folder: OuladFolder, test: Sequence[str]) -> list[str]:
     """Codes of the presentations that began before those tested."""
     first = min(start_day(code) for code in test)
-    return sorted({one.code for one in folder.presentations if start_day(one.code) < first})
+    return sorted(
+        {presentation.code for presentation in folder.presentations if start_day(presentation.code) < first}
+    )
 
 
-def _tell(
-    ours: Figures, others: dict[str, Figures], codes: Sequence[str], wanted: Wanted, console: Console
+def _report(
+    ours: Figures,
+    baseline_figures: dict[str, Figures],
+    codes: Sequence[str],
+    options: OutputOptions,
+    console: Console,
 ) -> None:
-    for name, one in {report.OURS: ours, **others}.items():
+    for name, method in {report.OURS: ours, **baseline_figures}.items():
         console.print(
-            f"{name}: AUC weekly {one.auc_weekly:.3f}, active {one.auc_weekly_active:.3f}, ECE {one.ece:.3f}"
+            f"{name}: AUC weekly {method.auc_weekly:.3f}, active {method.auc_weekly_active:.3f}, "
+            f"ECE {method.ece:.3f}"
         )
-    shown = report.page(ours, others, codes) if wanted.report else None
-    found = {"presentations": codes, "homeroom": ours, "baselines": others}
-    save(found, shown, wanted.report, wanted.figures, force=wanted.force)
-    for path in (wanted.figures, wanted.report):
+    shown = report.page(ours, baseline_figures, codes) if options.report else None
+    results = {"presentations": codes, "homeroom": ours, "baselines": baseline_figures}
+    save(results, shown, options.report, options.figures, force=options.force)
+    for path in (options.figures, options.report):
         if path is not None:
             console.print(f"written: {path}")

@@ -23,17 +23,17 @@ What each figure means is said in [Evaluation](evaluation.md). DIR is a folder o
 presentations 2013B, 2013J and 2014B.
 """
 
-Found = Any
+Json = Any
 """Parsed JSON."""
 
 
-def evaluated(found: Found) -> str:
-    """What the estimates are worth, beside other methods, and module by module."""
-    ours, codes = found["homeroom"], " ".join(f"--test {code}" for code in found["presentations"])
-    everybody = {"**homeroom**": ours, **found["baselines"]}
-    rows = [_contestant(name, one) for name, one in everybody.items()]
+def evaluation_section(results: Json) -> str:
+    """Figures of the estimates, compared with other methods, and by module."""
+    ours, codes = results["homeroom"], " ".join(f"--test {code}" for code in results["presentations"])
+    by_method = {"**homeroom**": ours, **results["baselines"]}
+    rows = [_method_row(name, figures) for name, figures in by_method.items()]
     text = _section(
-        f"Estimates of {', '.join(found['presentations'])}",
+        f"Estimates of {', '.join(results['presentations'])}",
         f"homeroom evaluate --oulad DIR {codes} --out F --report H --json evaluate.json --baselines",
         [
             "",
@@ -51,39 +51,40 @@ def evaluated(found: Found) -> str:
         f"{number(ours['budgeted_random']['recall_14_42'])} and PPV "
         f"{number(ours['budgeted_random']['ppv_0_42'])}.",
     )
-    return text + _raised(ours) + _modules(ours)
+    return text + _alerts_text(ours) + _module_table(ours)
 
 
-def _contestant(name: str, one: Found) -> list[Any]:
-    best, budget = one["best"], one["budgeted"]
+def _method_row(name: str, figures: Json) -> list[Any]:
+    best, budget = figures["best"], figures["budgeted"]
     recall = [
         best.get(key, {}).get("figures", {}).get("recall_lead14")
         for key in ("precision_0.85", "precision_actionable_0.85")
     ]
-    ranking = [one["auc_weekly"], one["auc_weekly_active"], one["ece"]]
+    ranking = [figures["auc_weekly"], figures["auc_weekly_active"], figures["ece"]]
     return [name, *ranking, *recall, budget["recall_14_42"], budget["ppv_0_42"]]
 
 
-def _raised(ours: Found) -> str:
+def _alerts_text(ours: Json) -> str:
     if ours["alerts_raised"] is None:
         return ""
-    one = ours["alerts_raised"]["figures"]
+    figures = ours["alerts_raised"]["figures"]
     return (
-        f"\nAlerts really raised: precision {number(one['precision'])} (actionable "
-        f"{number(one['precision_actionable'])}), recall {number(one['recall'])}, with lead 14 "
-        f"{number(one['recall_lead14'])}, with lead 21 {number(one['recall_lead21'])}, median lead "
-        f"{number(one['median_lead'])} days, {number(one['alerts_per_100_per_week'])} per 100 enrolments "
-        "and week.\n"
+        f"\nAlerts really raised: precision {number(figures['precision'])} (actionable "
+        f"{number(figures['precision_actionable'])}), recall {number(figures['recall'])}, with lead 14 "
+        f"{number(figures['recall_lead14'])}, with lead 21 {number(figures['recall_lead21'])}, median lead "
+        f"{number(figures['median_lead'])} days, {number(figures['alerts_per_100_per_week'])} per 100 "
+        "enrolments and week.\n"
     )
 
 
-def _modules(ours: Found) -> str:
+def _module_table(ours: Json) -> str:
     rows = []
-    for one in ours["by_module"]:
-        raised = one["alerts_raised"] or {}
+    for module in ours["by_module"]:
+        raised = module["alerts_raised"] or {}
         rows.append([
-            one["module"], one["enrolments"], one["auc_weekly"], one["auc_weekly_active"], one["ece"],
-            one["observed_over_expected"], raised.get("precision"), raised.get("recall_lead14"),
+            module["module"], module["enrolments"], module["auc_weekly"], module["auc_weekly_active"],
+            module["ece"], module["observed_over_expected"], raised.get("precision"),
+            raised.get("recall_lead14"),
         ])  # fmt: skip
     head = [
         "module",
@@ -98,17 +99,17 @@ def _modules(ours: Found) -> str:
     return f"\n{_table(head, rows)}"
 
 
-def new_courses(found: Found) -> str:
-    """Known and new courses."""
+def new_course_section(comparisons: Json) -> str:
+    """Comparison of known and new courses."""
     rows = [
         [
-            f"{one['module']}/{one['presentation']}", " ".join(one["left_out"]), one["enrolments"],
-            f"{one['known']:.4f}", f"{one['new']:.4f}", f"{one['difference']:+.4f}",
-            f"{one['low']:+.4f} to {one['high']:+.4f}", "yes" if one["within"] else "no",
-            f"{max(one['experts'].values()):.4f}", f"{one['beyond_best']:+.4f}",
-            "yes" if one["mixed_well"] else "no",
+            f"{run['module']}/{run['presentation']}", " ".join(run["left_out"]), run["enrolments"],
+            f"{run['known']:.4f}", f"{run['new']:.4f}", f"{run['difference']:+.4f}",
+            f"{run['low']:+.4f} to {run['high']:+.4f}", "yes" if run["within"] else "no",
+            f"{max(run['experts'].values()):.4f}", f"{run['beyond_best']:+.4f}",
+            "yes" if run["mixed_well"] else "no",
         ]
-        for one in found
+        for run in comparisons
     ]  # fmt: skip
     return _section(
         "A new course: one module left out, each in turn",
@@ -133,12 +134,12 @@ def new_courses(found: Found) -> str:
     )
 
 
-def audited(found: Found) -> str:
-    """Fairness, an attribute after the other."""
+def fairness_section(audit: Json) -> str:
+    """Fairness, by attribute."""
     rows: list[list[Any]] = []
-    for attribute in found["attributes"]:
+    for attribute in audit["attributes"]:
         title = attribute["attribute"]
-        rows += [[title, *_group(one)] for one in attribute["groups"]]
+        rows += [[title, *_group_row(group)] for group in attribute["groups"]]
         rows += [
             [title, f"{group}: too few", count, *[None] * 7] for group, count in attribute["left_out"].items()
         ]
@@ -164,30 +165,39 @@ def audited(found: Found) -> str:
     )
 
 
-def _group(one: Found) -> list[Any]:
+def _group_row(figures: Json) -> list[Any]:
     gap = "reference"
-    if not one["reference"] and one["gap"] is not None:
-        gap = f"{one['gap']:+.3f} ({one['gap_low']:+.3f} to {one['gap_high']:+.3f})"
+    if not figures["reference"] and figures["gap"] is not None:
+        gap = f"{figures['gap']:+.3f} ({figures['gap_low']:+.3f} to {figures['gap_high']:+.3f})"
     return [
-        one["group"],
-        one["enrolments"],
-        one["lost"],
-        f"{number(one['auc'])} ({number(one['auc_low'])}–{number(one['auc_high'])})",
-        one["true_positive_rate"],
+        figures["group"],
+        figures["enrolments"],
+        figures["lost"],
+        f"{number(figures['auc'])} ({number(figures['auc_low'])}–{number(figures['auc_high'])})",
+        figures["true_positive_rate"],
         gap,
-        one["abroca"],
-        one["abroca_by_chance"],
-        "yes" if one["differs"] else "",
+        figures["abroca"],
+        figures["abroca_by_chance"],
+        "yes" if figures["differs"] else "",
     ]
 
 
-def causal(found: Found) -> str:
-    """Cuts and what they changed."""
+def causality_section(differences: Json) -> str:
+    """Truncations of the data, and the differences they made."""
     rows = [
-        [one["day"], one["estimates"], one["changes"], len(one["differing"]), one["differing_changes"]]
-        for one in found
+        [
+            difference["day"],
+            difference["estimates"],
+            difference["changes"],
+            len(difference["differing"]),
+            difference["differing_changes"],
+        ]
+        for difference in differences
     ]
-    code, days = found[0]["presentation"], " ".join(f"--day {one['day']}" for one in found)
+    code, days = (
+        differences[0]["presentation"],
+        " ".join(f"--day {difference['day']}" for difference in differences),
+    )
     return _section(
         "Causality",
         f"homeroom causality --oulad DIR --test {code} {days} --json causality.json",
@@ -203,17 +213,17 @@ def causal(found: Found) -> str:
     )
 
 
-SECTIONS: dict[str, Callable[[Found], str]] = {
-    "evaluate": evaluated,
-    "new-course": new_courses,
-    "fairness": audited,
-    "causality": causal,
+SECTIONS: dict[str, Callable[[Json], str]] = {
+    "evaluate": evaluation_section,
+    "new-course": new_course_section,
+    "fairness": fairness_section,
+    "causality": causality_section,
 }
 """Name of the JSON file → its section."""
 
 
 def document(folder: Path) -> str:
-    """The whole page; a section for each file that is there."""
+    """The whole page, with a section for each JSON file in the folder."""
     text = HEAD
     for name, section in SECTIONS.items():
         path = folder / f"{name}.json"

@@ -1,22 +1,22 @@
-"""What an evaluation answers instead of a result, each message one readable line.
+"""Errors of the evaluation commands; each message is one readable line.
 
-Apart from the modules that raise it, so that the command line knows it without importing a model.
+They have a module of their own so that the command line can catch them without importing a model.
 """
 
 from schemas.errors import HomeroomError
 
 
 class EvaluationError(HomeroomError, ValueError):
-    """The evaluation was asked for something that cannot be."""
+    """An option of ``homeroom evaluate`` is invalid."""
 
 
 class EstimatesError(HomeroomError, ValueError):
-    """A table is not one of estimates. The message names the column and what was found."""
+    """A table is no table of estimates. The message names the column and the value found."""
 
 
 class NewCourseError(HomeroomError, ValueError):
-    """There is nothing to compare."""
+    """The folder has no module with two runs to compare."""
 
 
 class CausalityError(HomeroomError, ValueError):
-    """The comparison was asked for something that cannot be, or it found a difference."""
+    """An option of ``homeroom causality`` is invalid, or the passes differ."""

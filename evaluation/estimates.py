@@ -1,8 +1,8 @@
-"""A table of the estimates of a backtest: one row an enrolment and day, with the alerts really raised.
+"""The table of a backtest's estimates: one row for each enrolment and day, with the alerts raised.
 
 The columns are those that ``tools/score_risk.py`` of the project's evaluation reads: code_module,
 code_presentation, id_student, day, risk, exit_risk, alert. ``day`` counts from the run's start, and both
-estimates rest on events of days before it. ``alert`` is 1 on the day of a risk change to *high*.
+estimates use events of earlier days only. ``alert`` is 1 on the day of a risk change to *high*.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from engine.processor import PartitionProcessor
 from output.files import written
 from schemas.learning import DayPackage
 
-NAMES = ("code_module", "code_presentation", "id_student", "day", "risk", "exit_risk", "alert")
+COLUMNS = ("code_module", "code_presentation", "id_student", "day", "risk", "exit_risk", "alert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +36,22 @@ class _Block:
 
 
 @dataclass(slots=True)
-class Estimates:
-    """Collects the estimates of runs whose presentation code is among ``codes``."""
+class EstimateCollector:
+    """Collects the estimates of runs whose presentation code is among ``codes``, as callbacks of a
+    backtest."""
 
     codes: frozenset[str]
     _blocks: list[_Block] = field(default_factory=list)
     _alerts: set[tuple[str, str, int]] = field(default_factory=set)
 
-    def hear(self, outputs: Outputs) -> None:
-        """Note the alerts."""
+    def on_outputs(self, outputs: Outputs) -> None:
+        """Record the alerts."""
         for change in outputs.risk_changes:
             if change.level == "high":
                 self._alerts.add((change.course_run, change.learner, change.day))
 
-    def watch(self, day: int, processors: list[PartitionProcessor], _package: DayPackage) -> None:
-        """Note the estimates of a day."""
+    def on_day(self, day: int, processors: list[PartitionProcessor], _package: DayPackage) -> None:
+        """Record the estimates of a day."""
         for processor in processors:
             for scored in processor.scored:
                 run = scored.cohort.run
@@ -62,8 +63,9 @@ class Estimates:
                     )
 
     def table(self, starts: dict[str, int]) -> pa.Table:
-        """The table, in order of run, learner and day. ``starts``: the event day on which a run begins."""
-        columns: dict[str, list[Any]] = {name: [] for name in NAMES}
+        """The table, sorted by run, learner and day. starts: course run → the event day on which it
+        begins."""
+        columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         for block in self._blocks:
             module, _, presentation = block.course_run.partition("/")
             count = len(block.learners)
@@ -74,7 +76,7 @@ class Estimates:
             columns["risk"] += block.risk.tolist()
             columns["exit_risk"] += block.exit_risk.tolist()
             columns["alert"] += self._alerted(block)
-        return pa.table(columns).sort_by([(name, "ascending") for name in NAMES[:4]])
+        return pa.table(columns).sort_by([(name, "ascending") for name in COLUMNS[:4]])
 
     def _alerted(self, block: _Block) -> Iterator[int]:
         return (int((block.course_run, learner, block.day) in self._alerts) for learner in block.learners)
@@ -87,15 +89,21 @@ _WRITERS: dict[str, Callable[[pa.Table, IO[bytes]], None]] = {
 
 
 def check_name(path: Path) -> None:
-    """Raises ``ValueError`` for a file that ``write`` could not write; ask before the work, not after it."""
+    """Check a file's name before the work that :func:`write` follows.
+
+    Raises:
+        ValueError: if it ends neither in .parquet nor in .csv.
+    """
     if path.suffix not in _WRITERS:
         raise ValueError(f"out: found {path.name!r}; expected a name ending in .parquet or .csv")
 
 
 def write(table: pa.Table, path: Path, *, force: bool = False) -> None:
-    """As parquet or CSV, by the file's ending.
+    """Write the table as parquet or CSV, by the file's ending.
 
-    Raises ``ValueError`` for another one, ``OutputError`` for a file that must not be written.
+    Raises:
+        ValueError: for another ending.
+        OutputError: for a file that must not be written.
     """
     check_name(path)
     with written(path, force=force) as file:

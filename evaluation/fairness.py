@@ -1,19 +1,19 @@
-"""``homeroom fairness``: are the estimates as good, and the alerts as fair, for every group of learners?
+"""``homeroom fairness``: are estimates and alerts equally good for every group of learners?
 
-An audit outside the online path: it reads a table of estimates that ``homeroom evaluate`` wrote and, beside
-it, OULAD's demographics, which no part of the pipeline ever sees. Each group of an attribute is compared
-with the attribute's largest, the *reference*:
+An offline audit: it reads a table of estimates that ``homeroom evaluate`` wrote, and OULAD's demographics,
+which no part of the pipeline reads. Each group of an attribute is compared with the attribute's largest, the
+*reference*:
 
 * **AUC** of the group's weekly estimates, with a 95 % interval (enrolments resampled).
 * **True positive rate**: of the group's lost enrolments, the share alerted, with its interval; the *gap* is
-  to the reference's (equal opportunity; Hardt, Price and Srebro, NeurIPS 2016). Its interval tells whether
-  there is one.
+  its difference to the reference's (equal opportunity; Hardt, Price and Srebro, NeurIPS 2016), with its
+  interval.
 * **ABROCA**: the area between the group's ROC curve and the reference's (Gardner, Brooks and Baker, LAK
-  2019). It is never negative, so groups that do not differ at all have some too: beside it stands the value
-  below which 95 % of random groups of the same sizes stay (permutation; see Borchers and Baker, LAK 2025).
+  2019). It is never negative, so groups without any difference have a positive one too: beside it stands the
+  95 % quantile of random groups of the same sizes (permutation test; see Borchers and Baker, LAK 2025).
 
-Groups with too few learners of either outcome are left out, and it is said that they were. Groups are spread
-unevenly over modules, and modules differ; what the audit finds may be the module's.
+Groups with too few learners of either outcome are omitted, and listed. Groups are distributed unevenly over
+modules, and modules differ; a difference may be the module's.
 """
 
 from collections.abc import Sequence
@@ -27,22 +27,27 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evaluation.alerts import counted, first_days
+from evaluation.alerts import enrolled_during_run, first_alert_days
 from evaluation.demographics import ATTRIBUTES, demographics
 from evaluation.errors import EstimatesError
-from evaluation.intervals import DRAWS, SEED, classes, draws, interval, tallies
-from evaluation.judged import Judged, Weekly, judge, weekly
-from evaluation.outcomes import Bools, Floats, Ints, Outcomes, Words, read_outcomes
+from evaluation.intervals import RESAMPLES, SEED, bootstrap_weights, class_counts, interval, quantile_classes
+from evaluation.labelled_estimates import (
+    LabelledEstimates,
+    WeeklyEstimates,
+    label_estimates,
+    weekly_estimates,
+)
+from evaluation.outcomes import Bools, Floats, Ints, Outcomes, Strings, read_outcomes
 from evaluation.page import number
-from evaluation.ranking import abroca, area, auc, recall_at
+from evaluation.ranking import abroca, auc, auc_of_counts, recall_on_grid
 
-LEAST = 30
-"""Enrolments lost, and enrolments not lost, below which nothing is said of a group."""
+MIN_ENROLMENTS = 30
+"""Enrolments lost, and enrolments not lost, below which a group is omitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupFigures:
-    """A group of learners beside the reference. Intervals are of 95 %."""
+    """A group of learners compared with the reference. Intervals are of 95 %."""
 
     group: str
     reference: bool
@@ -59,9 +64,9 @@ class GroupFigures:
     gap_high: float
     abroca: float
     abroca_by_chance: float
-    """Of random groups of these sizes, 95 % have less."""
+    """The 95 % quantile of random groups of these sizes."""
     differs: bool
-    """Whether the gap or the area is more than chance gives."""
+    """Whether the gap or the area is larger than by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class AttributeFigures:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the audit found."""
+    """The result of an audit."""
 
     presentations: list[str]
     enrolments: int
@@ -86,7 +91,9 @@ class Audit:
 def audit(oulad: Path, estimates: Path) -> Audit:
     """Audit a table of estimates.
 
-    Raises ``EstimatesError`` where it is not one, ``OuladError`` for a folder that is not OULAD.
+    Raises:
+        EstimatesError: if it is no table of estimates.
+        OuladError: for a folder that is not OULAD.
     """
     table = _read(estimates)
     if "code_presentation" not in table.column_names or not table.num_rows:
@@ -94,25 +101,26 @@ def audit(oulad: Path, estimates: Path) -> Audit:
     codes = sorted({str(code) for code in table["code_presentation"].unique().to_pylist()})
     outcomes = read_outcomes(oulad, codes)
     groups = demographics(oulad, outcomes)
-    sample = _Sample.of(judge(table, outcomes))
-    found = [_attribute(title, groups[name], sample) for name, title in ATTRIBUTES.items()]
-    return Audit(codes, len(outcomes), found)
+    sample = _Sample.from_estimates(label_estimates(table, outcomes))
+    attributes = [_attribute(title, groups[name], sample) for name, title in ATTRIBUTES.items()]
+    return Audit(codes, len(outcomes), attributes)
 
 
-def show(found: Audit, console: Console) -> None:
-    """One table of all groups, in eighty columns; what differs bears an asterisk."""
+def show(result: Audit, console: Console) -> None:
+    """Print one table of all groups, in eighty columns; groups that differ have an asterisk."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("", "n", "lost", "AUC", "alerted", "gap", "ABROCA", "chance", ""):
         table.add_column(name, no_wrap=True)
-    for attribute in found.attributes:
+    for attribute in result.attributes:
         table.add_row(Text(attribute.attribute, "bold"))
-        for one in attribute.groups:
-            table.add_row(*_cells(one))
+        for group_figures in attribute.groups:
+            table.add_row(*_cells(group_figures))
     console.print(table)
-    for attribute in found.attributes:
+    for attribute in result.attributes:
         for group, count in attribute.left_out.items():
             console.print(
-                f"{group}: left out, {count} enrolments; expected {LEAST} lost and {LEAST} not, or more"
+                f"{group}: left out, {count} enrolments; "
+                f"expected {MIN_ENROLMENTS} lost and {MIN_ENROLMENTS} not, or more"
             )
     console.print(
         "AUC and gap with half their 95 % intervals. alerted: of the lost, the share; the gap is to the "
@@ -120,130 +128,138 @@ def show(found: Audit, console: Console) -> None:
     )
 
 
-def _cells(one: GroupFigures) -> list[str]:
-    half = (one.auc_high - one.auc_low) / 2
-    ranking = [f"{one.enrolments:,}", number(one.lost), f"{number(one.auc)} ±{number(half)}"]
-    cells = [one.group, *ranking, number(one.true_positive_rate)]
-    if one.reference:
+def _cells(figures: GroupFigures) -> list[str]:
+    half = (figures.auc_high - figures.auc_low) / 2
+    ranking = [f"{figures.enrolments:,}", number(figures.lost), f"{number(figures.auc)} ±{number(half)}"]
+    cells = [figures.group, *ranking, number(figures.true_positive_rate)]
+    if figures.reference:
         return cells
-    half = (one.gap_high - one.gap_low) / 2
-    areas = [number(one.abroca), number(one.abroca_by_chance), "*" if one.differs else ""]
-    return [*cells, f"{one.gap:+.3f} ±{number(half)}", *areas]
+    half = (figures.gap_high - figures.gap_low) / 2
+    areas = [number(figures.abroca), number(figures.abroca_by_chance), "*" if figures.differs else ""]
+    return [*cells, f"{figures.gap:+.3f} ±{number(half)}", *areas]
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Everything that groups are cut from, counted once."""
+    """The arrays of all enrolments from which the figures of a group are computed."""
 
     outcomes: Outcomes
-    view: Weekly
+    view: WeeklyEstimates
     alerted: Floats
     """1 for an enrolment that was alerted, NaN without alerts, [n]."""
-    judged: Bools
-    """Lost enrolments that were there during the run: of whom the rate is told, [n]."""
+    lost_enrolled: Bools
+    """Lost enrolments that were enrolled during the run: the denominator of the true positive rate, [n]."""
     positive: Floats
     negative: Floats
-    """Weekly estimates per enrolment and class of estimate: of the lost, and of the others, [n, classes]."""
+    """Weekly estimates by enrolment and quantile class: of the lost, and of the others, [n, classes]."""
     weights: Floats
-    """Bootstrap, [draws, n]."""
+    """Bootstrap weights, [RESAMPLES, n]."""
 
     @classmethod
-    def of(cls, judged: Judged) -> "_Sample":
-        outcomes, view = judged.outcomes, weekly(judged)
-        count, step = len(outcomes), classes(view.risk)
-        if judged.alert is None:
+    def from_estimates(cls, labelled: LabelledEstimates) -> "_Sample":
+        outcomes, view = labelled.outcomes, weekly_estimates(labelled)
+        count, class_of_row = len(outcomes), quantile_classes(view.risk)
+        if labelled.alert is None:
             alerted = np.full(count, np.nan)
         else:
-            first = first_days(judged.row, judged.day, judged.alert, count)
+            first = first_alert_days(labelled.row, labelled.day, labelled.alert, count)
             alerted = (~np.isnan(first)).astype(np.float64)
         return cls(
             outcomes,
             view,
             alerted,
-            outcomes.lost & counted(outcomes),
-            tallies(view.row, step, view.lost, count),
-            tallies(view.row, step, ~view.lost, count),
-            draws(count),
+            outcomes.lost & enrolled_during_run(outcomes),
+            class_counts(view.row, class_of_row, view.lost, count),
+            class_counts(view.row, class_of_row, ~view.lost, count),
+            bootstrap_weights(count),
         )
 
-    def curve(self, mine: Bools) -> Floats:
-        """The ROC curve of some enrolments."""
-        return recall_at(self.positive[mine].sum(axis=0), self.negative[mine].sum(axis=0))
+    def curve(self, group: Bools) -> Floats:
+        """The ROC curve of a group, bool [n], on the grid of false positive rates."""
+        return recall_on_grid(self.positive[group].sum(axis=0), self.negative[group].sum(axis=0))
 
-    def auc(self, mine: Bools) -> tuple[float, tuple[float, float]]:
-        """AUC and its interval."""
-        rows = mine[self.view.row]
-        drawn = area(self.weights[:, mine] @ self.positive[mine], self.weights[:, mine] @ self.negative[mine])
-        return auc(self.view.lost[rows], self.view.risk[rows]), interval(np.asarray(drawn))
+    def auc(self, group: Bools) -> tuple[float, tuple[float, float]]:
+        """AUC of a group and its interval."""
+        rows = group[self.view.row]
+        resampled = auc_of_counts(
+            self.weights[:, group] @ self.positive[group], self.weights[:, group] @ self.negative[group]
+        )
+        return auc(self.view.lost[rows], self.view.risk[rows]), interval(np.asarray(resampled))
 
-    def rate(self, mine: Bools) -> tuple[float, Floats]:
-        """Of the lost, the share alerted, and the same of each draw."""
-        lost = mine & self.judged
+    def rate(self, group: Bools) -> tuple[float, Floats]:
+        """The true positive rate of a group, and that of each resample."""
+        lost = group & self.lost_enrolled
         weights = self.weights[:, lost]
         with np.errstate(invalid="ignore"):
-            drawn: Floats = weights @ self.alerted[lost] / weights.sum(axis=1)
-        return float(self.alerted[lost].mean()), drawn
+            resampled: Floats = weights @ self.alerted[lost] / weights.sum(axis=1)
+        return float(self.alerted[lost].mean()), resampled
 
 
-def _attribute(title: str, groups: Words, sample: _Sample) -> AttributeFigures:
+def _attribute(title: str, groups: Strings, sample: _Sample) -> AttributeFigures:
     names, sizes = np.unique(groups, return_counts=True)
     lost = sample.outcomes.lost
-    enough = [
-        min(int((lost & (groups == name)).sum()), int((~lost & (groups == name)).sum())) >= LEAST
+    large_enough = [
+        min(int((lost & (groups == name)).sum()), int((~lost & (groups == name)).sum())) >= MIN_ENROLMENTS
         for name in names
     ]
-    kept = [str(name) for name, one in zip(names, enough, strict=True) if one]
-    left_out = {str(name): int(size) for name, size, one in zip(names, sizes, enough, strict=True) if not one}
-    reference = max(kept, key=lambda name: int((groups == name).sum()), default=None)
+    large_groups = [str(name) for name, is_large in zip(names, large_enough, strict=True) if is_large]
+    left_out = {
+        str(name): int(size)
+        for name, size, is_large in zip(names, sizes, large_enough, strict=True)
+        if not is_large
+    }
+    reference = max(large_groups, key=lambda name: int((groups == name).sum()), default=None)
     if reference is None:
         return AttributeFigures(title, [], left_out)
-    ordered = [reference, *(name for name in kept if name != reference)]
+    ordered = [reference, *(name for name in large_groups if name != reference)]
     return AttributeFigures(
         title, [_group(name, groups == name, groups == reference, sample) for name in ordered], left_out
     )
 
 
-def _group(name: str, mine: Bools, reference: Bools, sample: _Sample) -> GroupFigures:
-    value, (low, high) = sample.auc(mine)
-    rate, drawn = sample.rate(mine)
-    theirs, theirs_drawn = sample.rate(reference)
-    itself = bool((mine & reference).any())
-    gap_low, gap_high = (np.nan, np.nan) if itself else interval(drawn - theirs_drawn)
-    between = np.nan if itself else abroca(sample.curve(mine), sample.curve(reference))
-    by_chance = np.nan if itself else _by_chance(mine, reference, sample)
+def _group(name: str, group: Bools, reference: Bools, sample: _Sample) -> GroupFigures:
+    value, (low, high) = sample.auc(group)
+    rate, resampled = sample.rate(group)
+    reference_rate, reference_resampled = sample.rate(reference)
+    is_reference = bool((group & reference).any())
+    gap_low, gap_high = (np.nan, np.nan) if is_reference else interval(resampled - reference_resampled)
+    gap_between_curves = np.nan if is_reference else abroca(sample.curve(group), sample.curve(reference))
+    by_chance = np.nan if is_reference else _abroca_by_chance(group, reference, sample)
     return GroupFigures(
         group=name,
-        reference=itself,
-        enrolments=int(mine.sum()),
-        lost=float(sample.outcomes.lost[mine].mean()),
+        reference=is_reference,
+        enrolments=int(group.sum()),
+        lost=float(sample.outcomes.lost[group].mean()),
         auc=value,
         auc_low=low,
         auc_high=high,
         true_positive_rate=rate,
-        gap=np.nan if itself else rate - theirs,
+        gap=np.nan if is_reference else rate - reference_rate,
         gap_low=gap_low,
         gap_high=gap_high,
-        abroca=between,
+        abroca=gap_between_curves,
         abroca_by_chance=by_chance,
-        differs=bool(gap_low > 0 or gap_high < 0 or between > by_chance),
+        differs=bool(gap_low > 0 or gap_high < 0 or gap_between_curves > by_chance),
     )
 
 
-def _by_chance(mine: Bools, reference: Bools, sample: _Sample) -> float:
-    """The ABROCA below which 95 % of random groups stay: the two groups' enrolments, dealt anew."""
-    both: Ints = np.flatnonzero(mine | reference)
-    rng, size = np.random.default_rng(SEED), int(mine.sum())
+def _abroca_by_chance(group: Bools, reference: Bools, sample: _Sample) -> float:
+    """The 95 % quantile of ABROCA when the two groups' enrolments are permuted."""
+    both: Ints = np.flatnonzero(group | reference)
+    rng, size = np.random.default_rng(SEED), int(group.sum())
     positive, negative = sample.positive[both], sample.negative[both]
-    whole = positive.sum(axis=0), negative.sum(axis=0)
-    chosen = np.zeros((DRAWS, len(both)))
+    totals = positive.sum(axis=0), negative.sum(axis=0)
+    chosen = np.zeros((RESAMPLES, len(both)))
     for draw in chosen:
         draw[rng.permutation(len(both))[:size]] = 1
-    ones, others = chosen @ positive, chosen @ negative
-    found = [
-        abroca(recall_at(one, other), recall_at(whole[0] - one, whole[1] - other))
-        for one, other in zip(ones, others, strict=True)
+    positive_draws, negative_draws = chosen @ positive, chosen @ negative
+    areas = [
+        abroca(
+            recall_on_grid(positives, negatives), recall_on_grid(totals[0] - positives, totals[1] - negatives)
+        )
+        for positives, negatives in zip(positive_draws, negative_draws, strict=True)
     ]
-    return float(np.quantile(found, 0.95))
+    return float(np.quantile(areas, 0.95))
 
 
 def _read(path: Path) -> pyarrow.Table:
@@ -252,7 +268,7 @@ def _read(path: Path) -> pyarrow.Table:
     read = pyarrow.parquet.read_table if path.suffix == ".parquet" else pyarrow.csv.read_csv
     try:
         table = read(path)
-        _ = table.column_names  # decoded when asked for: a file in another encoding is found out here
+        _ = table.column_names  # decoded lazily: a file in another encoding raises here
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise EstimatesError(
             f"{path}: cannot be read: {error}; expected a table that homeroom evaluate wrote"
@@ -260,11 +276,11 @@ def _read(path: Path) -> pyarrow.Table:
     return table
 
 
-def differing(found: Audit) -> Sequence[tuple[str, GroupFigures]]:
-    """Attribute and group of what differs by more than chance."""
+def differing_groups(result: Audit) -> Sequence[tuple[str, GroupFigures]]:
+    """Attribute and figures of the groups that differ by more than chance."""
     return [
-        (attribute.attribute, one)
-        for attribute in found.attributes
-        for one in attribute.groups
-        if one.differs
+        (attribute.attribute, group)
+        for attribute in result.attributes
+        for group in attribute.groups
+        if group.differs
     ]

@@ -1,9 +1,8 @@
-"""``homeroom new-course``: how good are the estimates of a course that the model has never seen?
+"""``homeroom new-course``: how good are the estimates of a course that is new to the model?
 
-Leave one module out, each in turn: the stream without the module's earlier runs, judged on its last run,
-beside the model that knew them. Every pass is a whole backtest of its own, and nothing is shared but
-processors of the machine: whatever the model learns from whom, the answer is what an installation would give
-that adds a course.
+Leave-one-module-out cross-validation: a pass over the stream without a module's earlier runs is evaluated on
+the module's last run, and compared with the pass that includes them. Every pass is a complete backtest in a
+process of its own: so the result is what an installation would get that adds a course.
 """
 
 import io
@@ -22,28 +21,28 @@ from rich.table import Table
 
 from engine.rules import Rules
 from evaluation.errors import NewCourseError
-from evaluation.experts import Alone
-from evaluation.figures import WeekFigures, by_week
-from evaluation.intervals import auc_draws, draws, interval
-from evaluation.judged import Weekly, judge, weekly
+from evaluation.experts import ExpertEstimates
+from evaluation.figures import WeekFigures, figures_by_week
+from evaluation.intervals import bootstrap_weights, interval, resampled_aucs
+from evaluation.labelled_estimates import WeeklyEstimates, label_estimates, weekly_estimates
 from evaluation.one_pass import estimate
 from evaluation.outcomes import Outcomes, read_outcomes
 from evaluation.ranking import auc
 from sources.oulad import OuladFolder, Presentation, start_day
 
-SETTLED = 28
-"""Days of the run after which the new course is compared: by then its own weeks tell."""
+FIRST_DAY_COMPARED = 28
+"""Day of the run from which on the new course is compared: by then its own weeks are informative."""
 
-ALLOWED = 0.01
-"""AUC that a course nobody knew may lose."""
+MAX_AUC_LOSS = 0.01
+"""AUC that a new course may lose."""
 
-ALLOWED_TO_EXPERT = 0.005
-"""AUC by which the mixture may be worse than its best expert alone, in a course nobody knew."""
+MAX_LOSS_TO_BEST_EXPERT = 0.005
+"""AUC by which the mixture may be worse than its best expert alone, in a new course."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """A module's last run, and the earlier ones that are left out."""
+class Split:
+    """A module's last run, which is tested, and the earlier ones, which are left out."""
 
     last: Presentation
     earlier: tuple[Presentation, ...]
@@ -51,7 +50,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A module's last run, estimated by who knew the module and by who did not."""
+    """A module's last run, estimated with and without the module's earlier runs."""
 
     module: str
     presentation: str
@@ -64,153 +63,160 @@ class Comparison:
     """New less known."""
     low: float
     high: float
-    """95 % interval of the difference: enrolments resampled, the same for both."""
+    """95 % interval of the difference: enrolments resampled, paired."""
     within: bool
-    """Whether the new course lost no more than is allowed."""
+    """Whether the new course lost no more than ``MAX_AUC_LOSS``."""
     experts: dict[str, float]
-    """AUC of each expert alone, where the course was new."""
+    """AUC of each expert alone, in the pass where the course was new."""
     beyond_best: float
     """New less the best of them."""
     mixed_well: bool
-    """Whether the mixture was no worse than the best expert by more than is allowed."""
+    """Whether the mixture was worse than the best expert by no more than ``MAX_LOSS_TO_BEST_EXPERT``."""
     known_by_week: list[WeekFigures]
     new_by_week: list[WeekFigures]
 
 
-def trials(presentations: Sequence[Presentation]) -> list[Trial]:
-    """Every module that has an earlier run than its last."""
-    found = []
-    for module in sorted({one.module for one in presentations}):
+def leave_one_module_out(presentations: Sequence[Presentation]) -> list[Split]:
+    """A split for every module with more than one run."""
+    result = []
+    for module in sorted({presentation.module for presentation in presentations}):
         runs = sorted(
-            (one for one in presentations if one.module == module), key=lambda one: start_day(one.code)
+            (presentation for presentation in presentations if presentation.module == module),
+            key=lambda presentation: start_day(presentation.code),
         )
         if len(runs) > 1:
-            found.append(Trial(runs[-1], tuple(runs[:-1])))
-    return found
+            result.append(Split(runs[-1], tuple(runs[:-1])))
+    return result
 
 
 def compare(oulad: Path, rules: Rules, console: Console) -> list[Comparison]:
-    """Run every pass, as many at once as there are processors, and compare module by module.
+    """Run every pass, one process for each processor of the machine, and compare module by module.
 
-    Raises ``OuladError`` for a folder that is not OULAD, ``NewCourseError`` where no module has two.
+    Raises:
+        OuladError: for a folder that is not OULAD.
+        NewCourseError: if no module has two runs.
     """
-    tried = trials(OuladFolder(oulad).presentations)
-    if not tried:
+    splits = leave_one_module_out(OuladFolder(oulad).presentations)
+    if not splits:
         raise NewCourseError("oulad: no module of the folder has an earlier run to leave out")
-    passes = _passes(oulad, tried, rules, console)
-    found = []
-    for number, trial in enumerate(tried):
-        outcomes = read_outcomes(oulad, [trial.last.code])
-        outcomes = outcomes.of(outcomes.module == trial.last.module)
-        found.append(_compared(trial, outcomes, _only(passes[-1].ours, trial.last), passes[number]))
-    return found
+    passes = _passes(oulad, splits, rules, console)
+    comparisons = []
+    for number, split in enumerate(splits):
+        outcomes = read_outcomes(oulad, [split.last.code])
+        outcomes = outcomes.select(outcomes.module == split.last.module)
+        comparisons.append(
+            _comparison(split, outcomes, _estimates_of_run(passes[-1].ours, split.last), passes[number])
+        )
+    return comparisons
 
 
-def show(found: Sequence[Comparison], console: Console) -> None:
-    """The table, and whether all of it holds."""
+def show(comparisons: Sequence[Comparison], console: Console) -> None:
+    """Print the table, and how many modules are within the bounds."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("run", "n", "known", "new", "difference, 95 %", "", "best expert", ""):
         table.add_column(name, no_wrap=True)
-    for one in found:
+    for comparison in comparisons:
         table.add_row(
-            f"{one.module}/{one.presentation}",
-            f"{one.enrolments:,}",
-            f"{one.known:.4f}",
-            f"{one.new:.4f}",
-            f"{one.difference:+.4f} ({one.low:+.3f} to {one.high:+.3f})",
-            "" if one.within else "*",
-            f"{max(one.experts.values()):.4f}",
-            "" if one.mixed_well else "*",
+            f"{comparison.module}/{comparison.presentation}",
+            f"{comparison.enrolments:,}",
+            f"{comparison.known:.4f}",
+            f"{comparison.new:.4f}",
+            f"{comparison.difference:+.4f} ({comparison.low:+.3f} to {comparison.high:+.3f})",
+            "" if comparison.within else "*",
+            f"{max(comparison.experts.values()):.4f}",
+            "" if comparison.mixed_well else "*",
         )
     console.print(table)
     console.print(
-        f"AUC of the weekly estimates from day {SETTLED} of the run on; "
-        f"{sum(one.within for one in found)} of {len(found)} modules lose no more than {ALLOWED}, and "
-        f"{sum(one.mixed_well for one in found)} are no more than {ALLOWED_TO_EXPERT} below the best single "
-        "expert; the others bear an asterisk"
+        f"AUC of the weekly estimates from day {FIRST_DAY_COMPARED} of the run on; "
+        f"{sum(comparison.within for comparison in comparisons)} of {len(comparisons)} modules lose no more "
+        f"than {MAX_AUC_LOSS}, and {sum(comparison.mixed_well for comparison in comparisons)} are no more "
+        f"than {MAX_LOSS_TO_BEST_EXPERT} below the best single expert; the others bear an asterisk"
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """The estimates of one pass; those of each expert alone where a course was new."""
+class PassEstimates:
+    """The estimates of one pass, and those of each expert alone in a pass with a new course."""
 
     ours: pa.Table
     experts: dict[str, pa.Table]
 
 
-def _passes(oulad: Path, tried: Sequence[Trial], rules: Rules, console: Console) -> dict[int, Pass]:
-    """By trial; at −1 the pass over everything."""
-    codes = frozenset(trial.last.code for trial in tried)
+def _passes(oulad: Path, splits: Sequence[Split], rules: Rules, console: Console) -> dict[int, PassEstimates]:
+    """The estimates by number of the split; at −1 those of the pass over all runs."""
+    codes = frozenset(split.last.code for split in splits)
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ProcessPoolExecutor(min(processors, len(tried) + 1), mp_context=get_context("spawn")) as pool:
-        jobs: dict[Future[Pass], int] = {pool.submit(_estimate, oulad, None, codes, rules): -1}
-        for number, trial in enumerate(tried):
-            jobs[pool.submit(_estimate, oulad, trial, codes, rules)] = number
-        return dict(_told(jobs, tried, console))
+    with ProcessPoolExecutor(min(processors, len(splits) + 1), mp_context=get_context("spawn")) as pool:
+        jobs: dict[Future[PassEstimates], int] = {pool.submit(_estimate, oulad, None, codes, rules): -1}
+        for number, split in enumerate(splits):
+            jobs[pool.submit(_estimate, oulad, split, codes, rules)] = number
+        return dict(_completed(jobs, splits, console))
 
 
-def _told(
-    jobs: dict[Future[Pass], int], tried: Sequence[Trial], console: Console
-) -> Iterator[tuple[int, Pass]]:
+def _completed(
+    jobs: dict[Future[PassEstimates], int], splits: Sequence[Split], console: Console
+) -> Iterator[tuple[int, PassEstimates]]:
     for done, job in enumerate(as_completed(jobs), start=1):
         number = jobs[job]
-        what = "everything" if number < 0 else f"without earlier runs of {tried[number].last.module}"
-        console.print(f"pass {done} of {len(jobs)}: {what}")
+        description = "everything" if number < 0 else f"without earlier runs of {splits[number].last.module}"
+        console.print(f"pass {done} of {len(jobs)}: {description}")
         yield number, job.result()
 
 
-def _estimate(oulad: Path, trial: Trial | None, codes: frozenset[str], rules: Rules) -> Pass:
-    """In a process of its own; the estimates of the trial's last run, or of all."""
+def _estimate(oulad: Path, split: Split | None, codes: frozenset[str], rules: Rules) -> PassEstimates:
+    """Run one pass, in a worker process; the estimates of the split's last run, or of all."""
     folder = OuladFolder(oulad)
     quiet = Console(file=io.StringIO())
-    if trial is None:
-        return Pass(estimate(folder, codes, rules, quiet)[0], {})
-    runs = [one for one in folder.presentations if one not in trial.earlier]
-    alone, code = Alone(trial.last.course_run), frozenset({trial.last.code})
-    table, _ = estimate(folder, code, rules, quiet, runs=runs, watch=alone.watch)
-    return Pass(_only(table, trial.last), alone.tables())
+    if split is None:
+        return PassEstimates(estimate(folder, codes, rules, quiet)[0], {})
+    runs = [presentation for presentation in folder.presentations if presentation not in split.earlier]
+    experts, code = ExpertEstimates(split.last.course_run), frozenset({split.last.code})
+    table, _ = estimate(folder, code, rules, quiet, runs=runs, on_day=experts.on_day)
+    return PassEstimates(_estimates_of_run(table, split.last), experts.tables())
 
 
-def _only(table: pa.Table, run: Presentation) -> pa.Table:
-    mine = pc.and_(pc.equal(table["code_module"], run.module), pc.equal(table["code_presentation"], run.code))
-    return table.filter(mine)
+def _estimates_of_run(table: pa.Table, run: Presentation) -> pa.Table:
+    in_run = pc.and_(
+        pc.equal(table["code_module"], run.module), pc.equal(table["code_presentation"], run.code)
+    )
+    return table.filter(in_run)
 
 
-def _compared(trial: Trial, outcomes: Outcomes, known: pa.Table, new: Pass) -> Comparison:
-    views = [weekly(judge(table, outcomes)) for table in (known, new.ours)]
-    weeks = [by_week(view) for view in views]
-    settled = [view.of(view.day >= SETTLED) for view in views]
-    first, second = (auc(view.lost, view.risk) for view in settled)
+def _comparison(split: Split, outcomes: Outcomes, known: pa.Table, new: PassEstimates) -> Comparison:
+    views = [weekly_estimates(label_estimates(table, outcomes)) for table in (known, new.ours)]
+    weeks = [figures_by_week(view) for view in views]
+    settled = [view.select(view.day >= FIRST_DAY_COMPARED) for view in views]
+    known_auc, new_auc = (auc(view.lost, view.risk) for view in settled)
     low, high = _interval(settled, len(outcomes))
-    experts = {name: _settled(table, outcomes) for name, table in new.experts.items()}
-    beyond = second - max(experts.values())
+    experts = {name: _auc_when_settled(table, outcomes) for name, table in new.experts.items()}
+    beyond_best = new_auc - max(experts.values())
     return Comparison(
-        module=trial.last.module,
-        presentation=trial.last.code,
+        module=split.last.module,
+        presentation=split.last.code,
         enrolments=len(outcomes),
-        left_out=tuple(one.code for one in trial.earlier),
-        known=first,
-        new=second,
-        difference=second - first,
+        left_out=tuple(presentation.code for presentation in split.earlier),
+        known=known_auc,
+        new=new_auc,
+        difference=new_auc - known_auc,
         low=low,
         high=high,
-        within=second - first >= -ALLOWED,
+        within=new_auc - known_auc >= -MAX_AUC_LOSS,
         experts=experts,
-        beyond_best=beyond,
-        mixed_well=beyond >= -ALLOWED_TO_EXPERT,
+        beyond_best=beyond_best,
+        mixed_well=beyond_best >= -MAX_LOSS_TO_BEST_EXPERT,
         known_by_week=weeks[0],
         new_by_week=weeks[1],
     )
 
 
-def _settled(table: pa.Table, outcomes: Outcomes) -> float:
-    view = weekly(judge(table, outcomes))
-    view = view.of(view.day >= SETTLED)
+def _auc_when_settled(table: pa.Table, outcomes: Outcomes) -> float:
+    view = weekly_estimates(label_estimates(table, outcomes))
+    view = view.select(view.day >= FIRST_DAY_COMPARED)
     return auc(view.lost, view.risk)
 
 
-def _interval(views: Sequence[Weekly], count: int) -> tuple[float, float]:
-    weights = draws(count)
-    known, new = (auc_draws(view.row, view.lost, view.risk, weights) for view in views)
+def _interval(views: Sequence[WeeklyEstimates], count: int) -> tuple[float, float]:
+    weights = bootstrap_weights(count)
+    known, new = (resampled_aucs(view.row, view.lost, view.risk, weights) for view in views)
     return interval(np.asarray(new - known))

@@ -13,8 +13,8 @@ from engine.garbage_collection import collect_seldom
 from engine.processor import PartitionProcessor
 from engine.pseudonyms import Identity
 from engine.rules import Rules
-from evaluation.backtest import Backtest, Hearer, Watcher
-from evaluation.estimates import Estimates
+from evaluation.backtest import Backtest, DayCallback, OutputsCallback
+from evaluation.estimates import EstimateCollector
 from schemas.learning import DayPackage
 from sources.oulad import OuladFolder, Presentation, start_day
 from sources.stream import DAY
@@ -26,8 +26,8 @@ IDENTITY = Identity(b"homeroom-evaluation")
 
 
 @dataclass(frozen=True, slots=True)
-class Streamed:
-    """How much went through, and how long it took."""
+class PassStatistics:
+    """The number of events of a pass, and its duration."""
 
     events: int
     seconds: float
@@ -40,22 +40,24 @@ def estimate(
     console: Console,
     *,
     runs: Sequence[Presentation] | None = None,
-    watch: Watcher | None = None,
-) -> tuple[pa.Table, Streamed]:
-    """Stream the runs given, or all, and return the estimates of those whose code is among ``codes``.
+    on_day: DayCallback | None = None,
+) -> tuple[pa.Table, PassStatistics]:
+    """Stream ``runs``, by default all; returns the table of the estimates of those with one of the codes.
 
-    watch: is shown every scored day too.
+    on_day: an additional callback after every scored day.
     """
-    estimates = Estimates(codes)
+    estimates = EstimateCollector(codes)
 
-    def both(day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
-        estimates.watch(day, processors, package)
-        if watch is not None:
-            watch(day, processors, package)
+    def on_scored_day(day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
+        estimates.on_day(day, processors, package)
+        if on_day is not None:
+            on_day(day, processors, package)
 
-    streamed = stream(folder, rules, console, runs=runs, hear=estimates.hear, watch=both)
-    starts = {one.course_run: start_day(one.code) for one in folder.presentations}
-    return estimates.table(starts), streamed
+    statistics = stream(
+        folder, rules, console, runs=runs, on_outputs=estimates.on_outputs, on_day=on_scored_day
+    )
+    starts = {presentation.course_run: start_day(presentation.code) for presentation in folder.presentations}
+    return estimates.table(starts), statistics
 
 
 def stream(
@@ -63,17 +65,19 @@ def stream(
     rules: Rules,
     console: Console,
     *,
-    hear: Hearer,
-    watch: Watcher,
+    on_outputs: OutputsCallback,
+    on_day: DayCallback,
     runs: Sequence[Presentation] | None = None,
     until: int | None = None,
-) -> Streamed:
-    """Stream the runs given, or all; only what happens before the event day ``until`` where one is given.
+) -> PassStatistics:
+    """Stream ``runs``, by default all, through a backtest; until: the event day before which to stop.
 
-    Nudges are decided but reached nobody: these learners lived before them.
+    Nudges are decided but not delivered: the recorded learners did not receive them.
     """
     collect_seldom()
-    backtest = Backtest(replace(rules, nudges_delivered=False), IDENTITY, say=hear, watch=watch)
+    backtest = Backtest(
+        replace(rules, nudges_delivered=False), IDENTITY, on_outputs=on_outputs, on_day=on_day
+    )
     messages = folder.stream(runs)
     if until is not None:
         messages = takewhile(lambda message: message.occurred_at < until * DAY, messages)
@@ -86,7 +90,7 @@ def stream(
                 bar.update(task, completed=count)
         backtest.finish()
         bar.update(task, completed=count, total=count)
-    return Streamed(count, time.monotonic() - started)
+    return PassStatistics(count, time.monotonic() - started)
 
 
 def _bar(console: Console) -> Progress:

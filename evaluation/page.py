@@ -1,7 +1,7 @@
-"""A report as one HTML file that loads nothing: plates of a plot, what it means, and its numbers as a table.
+"""A report as one HTML file without external resources: sections of a plot, its meaning and a table.
 
-Readable in light and dark, on a phone and on paper, and without seeing: a plot is a picture with a text
-alternative, and every number in it stands in the table below it. Knows nothing of what is reported.
+It is readable in light and dark, on a phone, on paper and with a screen reader: a plot is an image with a
+text alternative, and every number in it is in the table below. Independent of the content of the report.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A figure to be seen first."""
+    """A figure at the top of the page."""
 
     value: str
     name: str
@@ -23,22 +23,22 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns by name; the first one names the row. None and NaN are shown as a dash."""
+    """A table whose first column is the row's header. None and NaN are shown as a dash."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
 
 
 @dataclass(frozen=True, slots=True)
-class Plate:
-    """A question, what the data say to it, how the figure is defined, the plot and its numbers."""
+class Section:
+    """A question, its answer, the definition of the figure, a plot and a table of its numbers."""
 
     question: str
     answer: str
     definition: str
     table: Table
     plot: str | None = None
-    """SVG; without one, the table is shown in its place."""
+    """SVG; if None, the table is shown in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +47,16 @@ class Page:
 
     title: str
     about: str
-    plates: Sequence[Plate]
+    sections: Sequence[Section]
     tiles: Sequence[Tile] = ()
     notes: Sequence[str] = field(default=())
-    """What the figures do not say."""
+    """Limitations of the figures."""
 
 
 def render(page: Page) -> str:
-    """The whole file."""
+    """The HTML file of a page."""
     tiles = "".join(_tile(tile) for tile in page.tiles)
-    plates = "".join(_plate(plate, number) for number, plate in enumerate(page.plates))
+    sections = "".join(_section(section, number) for number, section in enumerate(page.sections))
     notes = "".join(f"<li>{escape(note)}</li>" for note in page.notes)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -65,7 +65,7 @@ def render(page: Page) -> str:
         f"<header><p class=brand>homeroom</p><h1>{escape(page.title)}</h1>"
         f"<p class=about>{escape(page.about)}</p></header>\n<main>\n"
         + (f'<section class=tiles aria-label="Main figures">{tiles}</section>\n' if tiles else "")
-        + f"<div class=plates>\n{plates}</div>\n"
+        + f"<div class=plates>\n{sections}</div>\n"
         + (
             f"<section class=notes><h2>What these figures do not say</h2><ul>{notes}</ul></section>\n"
             if notes
@@ -76,7 +76,7 @@ def render(page: Page) -> str:
 
 
 def number(value: Cell) -> str:
-    """As the tables show it: shares and areas without the leading zero, whole numbers in groups."""
+    """A cell as text: fractions without the leading zero, integers with thousands separators."""
     if value is None or (isinstance(value, float) and isnan(value)):
         return "–"
     if isinstance(value, int):
@@ -96,16 +96,18 @@ def _tile(tile: Tile) -> str:
     )
 
 
-def _plate(plate: Plate, place: int) -> str:
-    table = _table(plate.table)
-    answer = f'<p class=answer id="answer-{place}">{escape(plate.answer)}</p>'
-    definition = f"<p class=definition>{escape(plate.definition)}</p>"
-    if plate.plot is None:
-        return f"<article class=wide><h2>{escape(plate.question)}</h2>{answer}{table}{definition}</article>\n"
-    picture = f'<div class=plot role=img aria-labelledby="answer-{place}">{plate.plot}</div>'
+def _section(section: Section, index: int) -> str:
+    table = _table(section.table)
+    answer = f'<p class=answer id="answer-{index}">{escape(section.answer)}</p>'
+    definition = f"<p class=definition>{escape(section.definition)}</p>"
+    if section.plot is None:
+        return (
+            f"<article class=wide><h2>{escape(section.question)}</h2>{answer}{table}{definition}</article>\n"
+        )
+    picture = f'<div class=plot role=img aria-labelledby="answer-{index}">{section.plot}</div>'
     return (
-        f"<article><h2>{escape(plate.question)}</h2>{answer}<figure>{picture}"
-        f"<figcaption class=definition>{escape(plate.definition)}</figcaption></figure>"
+        f"<article><h2>{escape(section.question)}</h2>{answer}<figure>{picture}"
+        f"<figcaption class=definition>{escape(section.definition)}</figcaption></figure>"
         f"<details><summary>The numbers</summary>{table}</details></article>\n"
     )
 

@@ -1,7 +1,7 @@
-"""How well estimates put those who were lost above those who were not: ROC curves and their areas.
+"""Ranking of lost above not lost enrolments by their estimates: ROC curves and their areas.
 
-Everything is computed from counts per distinct estimate, ascending: how many of those with it were lost, and
-how many were not. That gives ties their half, and lets one sort serve many resamples.
+Everything is computed from the numbers of lost and not lost by distinct estimate, ascending: so ties count
+half, and many resamples need only one sort.
 """
 
 from typing import Any
@@ -15,25 +15,25 @@ GRID = (np.arange(1000) + 0.5) / 1000
 
 
 def auc(lost: NDArray[np.bool_], risk: Floats) -> float:
-    """The chance that of two, one lost and one not, the lost one has the higher estimate; ties count half.
+    """P(a lost enrolment has a higher estimate than one not lost); ties count half.
 
-    NaN where there is only one kind.
+    NaN where there is only one class.
     """
-    return float(area(*tally(lost, risk)))
+    return float(auc_of_counts(*count_by_estimate(lost, risk)))
 
 
-def tally(lost: NDArray[np.bool_], risk: Floats) -> tuple[Floats, Floats]:
-    """Lost and not lost per distinct estimate, ascending: [k] twice."""
-    distinct, place = np.unique(risk, return_inverse=True)
+def count_by_estimate(lost: NDArray[np.bool_], risk: Floats) -> tuple[Floats, Floats]:
+    """Numbers of lost and not lost by distinct estimate, ascending: [k] twice."""
+    distinct, index = np.unique(risk, return_inverse=True)
     size = len(distinct)
     return (
-        np.bincount(place[lost], minlength=size).astype(np.float64),
-        np.bincount(place[~lost], minlength=size).astype(np.float64),
+        np.bincount(index[lost], minlength=size).astype(np.float64),
+        np.bincount(index[~lost], minlength=size).astype(np.float64),
     )
 
 
-def area(positive: Floats, negative: Floats) -> Any:
-    """AUC of counts per distinct estimate, [..., k] twice → [...]; NaN where there is only one kind."""
+def auc_of_counts(positive: Floats, negative: Floats) -> Any:
+    """AUC of counts by distinct estimate, [..., k] twice → [...]; NaN where there is only one class."""
     below = np.cumsum(negative, axis=-1) - negative / 2
     pairs = positive.sum(axis=-1) * negative.sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -47,17 +47,17 @@ def roc(positive: Floats, negative: Floats) -> tuple[Floats, Floats]:
     return fall_out, recall
 
 
-def recall_at(positive: Floats, negative: Floats) -> Floats:
-    """True positive rates at the false positive rates of ``GRID``; NaN where there is only one kind."""
+def recall_on_grid(positive: Floats, negative: Floats) -> Floats:
+    """True positive rates at the false positive rates of ``GRID``; NaN where there is only one class."""
     if not positive.sum() or not negative.sum():
         return np.full(len(GRID), np.nan)
     return np.interp(GRID, *roc(positive, negative))
 
 
-def abroca(one: Floats, other: Floats) -> float:
-    """The area between two ROC curves, whichever is above; both from ``recall_at``.
+def abroca(first: Floats, second: Floats) -> float:
+    """The absolute area between two ROC curves, both from ``recall_on_grid``.
 
     Gardner, Brooks and Baker, Evaluating the Fairness of Predictive Student Models Through Slicing
     Analysis, LAK 2019.
     """
-    return float(np.abs(one - other).mean())
+    return float(np.abs(first - second).mean())

@@ -1,18 +1,18 @@
-"""What ``homeroom evaluate`` reports: which figures, how each is defined, and in what words."""
+"""The report of ``homeroom evaluate``: its figures, their definitions and texts."""
 
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 
 from evaluation.alerts import AlertFigures, ThresholdFigures
 from evaluation.figures import ExitFigures, Figures, ModuleFigures
-from evaluation.page import Page, Plate, Table, Tile, number
+from evaluation.page import Page, Section, Table, Tile, number
 from evaluation.plots import (
-    OTHERS,
+    COMPARED_COLOURS,
     Axis,
+    Colour,
+    DotRow,
     Line,
-    Span,
-    Spot,
-    Tone,
+    Marker,
     bar_plot,
     calibration_plot,
     dot_plot,
@@ -31,17 +31,17 @@ NOTES = (
 
 
 def page(ours: Figures, baselines: Mapping[str, Figures], codes: Sequence[str]) -> Page:
-    """The whole report. baselines: name → figures, none where they were not asked for."""
-    plates = [_by_week(ours, baselines)]
+    """The whole report. baselines: name → figures, empty without baselines."""
+    sections = [_by_week(ours, baselines)]
     if ours.alerts_raised is not None:
-        plates += [_lead(ours), _burden(ours)]
-    plates += [_trade(ours, baselines), _calibration(ours), _budget(ours)]
+        sections += [_lead(ours), _burden(ours)]
+    sections += [_thresholds(ours, baselines), _calibration(ours), _budget(ours)]
     if ours.exit_risk is not None:
-        plates.append(_exits(ours.exit_risk))
-    plates += [_module_ranks(ours.by_module), _module_ratios(ours.by_module)]
-    plates += [_module_table(ours.by_module)]
+        sections.append(_exits(ours.exit_risk))
+    sections += [_module_ranks(ours.by_module), _module_ratios(ours.by_module)]
+    sections += [_module_table(ours.by_module)]
     if baselines:
-        plates.append(_baselines(ours, baselines))
+        sections.append(_baselines(ours, baselines))
     runs = ", ".join(codes)
     return Page(
         title="How good are the estimates?",
@@ -49,66 +49,64 @@ def page(ours: Figures, baselines: Mapping[str, Figures], codes: Sequence[str]) 
         f"enrolments, of whom {ours.lost:.0%} withdrew or failed. {ours.estimates:,} estimates in one "
         "pass in time order: each rests on events of earlier days and on a model that had learned "
         "only from outcomes known by then.",
-        plates=plates,
+        sections=sections,
         tiles=_tiles(ours),
         notes=NOTES,
     )
 
 
 def _tiles(ours: Figures) -> list[Tile]:
-    found = [
+    tiles = [
         Tile(number(ours.auc_weekly), "AUC, weekly", "of all in force"),
         Tile(number(ours.auc_weekly_active), "AUC, active", "in the last 7 days"),
         Tile(number(ours.ece), "calibration error", "0 is perfect"),
     ]
     if ours.alerts_raised is not None:
         alerts = ours.alerts_raised.figures
-        found += [
+        tiles += [
             Tile(_percent(alerts.precision), "of alerts were right", "alerted learners lost"),
             Tile(_percent(alerts.recall_lead14), "of leavers alerted", "14 days ahead or more"),
             Tile(f"{alerts.alerts_per_100_per_week:.1f}", "alerts a week", "per 100 enrolments"),
         ]
     chance = number(ours.budgeted_random.recall_14_42)
-    found.append(Tile(number(ours.budgeted.recall_14_42), "budgeted recall", f"14–42 days; chance {chance}"))
-    return found
+    tiles.append(Tile(number(ours.budgeted.recall_14_42), "budgeted recall", f"14–42 days; chance {chance}"))
+    return tiles
 
 
-def _by_week(ours: Figures, baselines: Mapping[str, Figures]) -> Plate:
+def _by_week(ours: Figures, baselines: Mapping[str, Figures]) -> Section:
     days = [week.day for week in ours.by_week]
     lines = [
-        Line(OURS, days, [week.auc for week in ours.by_week], Tone.OURS),
-        Line(f"{OURS}, active learners", days, [week.auc_active for week in ours.by_week], Tone.OURS, 1),
+        Line(OURS, days, [week.auc for week in ours.by_week], Colour.OURS),
+        Line(f"{OURS}, active learners", days, [week.auc_active for week in ours.by_week], Colour.OURS, 1),
     ]
-    for place, (name, theirs) in enumerate(baselines.items()):
-        tone = OTHERS[place % len(OTHERS)]
+    for index, (name, figures) in enumerate(baselines.items()):
+        colour, weeks = COMPARED_COLOURS[index % len(COMPARED_COLOURS)], figures.by_week
         lines.append(
-            Line(name, [w.day for w in theirs.by_week], [w.auc for w in theirs.by_week], tone, place % 4 + 1)
+            Line(name, [week.day for week in weeks], [week.auc for week in weeks], colour, index % 4 + 1)
         )
     first, last = ours.by_week[0], ours.by_week[-1]
-    columns = [[week.auc for week in theirs.by_week] for theirs in baselines.values()]
-    return Plate(
+    columns = [[week.auc for week in figures.by_week] for figures in baselines.values()]
+    rows = [
+        [week.day, week.enrolments, week.active, week.auc, week.auc_active, *(aucs[row] for aucs in columns)]
+        for row, week in enumerate(ours.by_week)
+    ]
+    return Section(
         "Does it rank the right people first?",
         f"From {number(first.auc)} on day {first.day} to {number(last.auc)} on day {last.day}.",
         "AUC: the chance that of two learners, one lost and one not, the lost one has the higher estimate; "
         ".5 is a coin. On every seventh day, over everybody in force; active: with a click in the last "
         "seven days.",
-        Table(
-            ["day", "in force", "active", "AUC", "AUC, active", *baselines],
-            [
-                [week.day, week.enrolments, week.active, week.auc, week.auc_active, *(c[at] for c in columns)]
-                for at, week in enumerate(ours.by_week)
-            ],
-        ),
+        Table(["day", "in force", "active", "AUC", "AUC, active", *baselines], rows),
         line_plot(lines, Axis("day of the run"), Axis("AUC", None, 1)),
     )
 
 
-def _lead(ours: Figures) -> Plate:
-    assert ours.alerts_raised is not None  # noqa: S101 - asked for only where there are alerts
+def _lead(ours: Figures) -> Section:
+    assert ours.alerts_raised is not None  # noqa: S101 - called only where there are alerts
     points = ours.alerts_raised.by_lead
     days = [point.days for point in points]
     alerts = ours.alerts_raised.figures
-    return Plate(
+    return Section(
         "How early do alerts come, and how often are they right?",
         f"{_percent(alerts.precision)} of those alerted were lost. {_percent(alerts.recall_lead14)} of "
         f"leavers were alerted at least 14 days ahead, {_percent(alerts.recall_lead21)} at least 21; the "
@@ -120,8 +118,8 @@ def _lead(ours: Figures) -> Plate:
         Table(["lead, days", "precision", "recall"], [[p.days, p.precision, p.recall] for p in points]),
         line_plot(
             [
-                Line("precision", days, [point.precision for point in points], Tone.OURS),
-                Line("recall of leavers", days, [point.recall for point in points], Tone.SECOND, 1),
+                Line("precision", days, [point.precision for point in points], Colour.OURS),
+                Line("recall of leavers", days, [point.recall for point in points], Colour.SECOND, 1),
             ],
             Axis("lead at least, days", 0, days[-1]),
             Axis("", 0, 1, percent=True),
@@ -129,11 +127,11 @@ def _lead(ours: Figures) -> Plate:
     )
 
 
-def _burden(ours: Figures) -> Plate:
-    assert ours.alerts_raised is not None  # noqa: S101 - asked for only where there are alerts
+def _burden(ours: Figures) -> Section:
+    assert ours.alerts_raised is not None  # noqa: S101 - called only where there are alerts
     weeks = ours.alerts_raised.burden
     most = max(weeks, key=lambda week: 0.0 if isnan(week.alerts_per_100) else week.alerts_per_100)
-    return Plate(
+    return Section(
         "How many alerts is that?",
         f"{ours.alerts_raised.figures.alerts_per_100_per_week:.1f} enrolments of 100 are alerted in a mean "
         f"week; the most alerts, {most.alerts_per_100:.1f}, come in the week before day {most.day}.",
@@ -153,62 +151,66 @@ def _burden(ours: Figures) -> Plate:
     )
 
 
-def _trade(ours: Figures, baselines: Mapping[str, Figures]) -> Plate:
-    lines = [_trade_line(OURS, ours.by_threshold, Tone.OURS, 0)]
-    for place, (name, theirs) in enumerate(baselines.items()):
-        lines.append(_trade_line(name, theirs.by_threshold, OTHERS[place % len(OTHERS)], place % 4 + 1))
-    spots = []
+def _thresholds(ours: Figures, baselines: Mapping[str, Figures]) -> Section:
+    lines = [_threshold_line(OURS, ours.by_threshold, Colour.OURS, 0)]
+    for index, (name, figures) in enumerate(baselines.items()):
+        lines.append(
+            _threshold_line(
+                name, figures.by_threshold, COMPARED_COLOURS[index % len(COMPARED_COLOURS)], index % 4 + 1
+            )
+        )
+    markers = []
     if ours.alerts_raised is not None:
         raised = ours.alerts_raised.figures
-        spots.append(Spot("alerts raised", raised.recall_lead14, raised.precision))
+        markers.append(Marker("alerts raised", raised.recall_lead14, raised.precision))
     best = ours.best.get("precision_0.85")
-    told = (
+    answer = (
         f"At a precision of 85 % or more, a threshold reaches {_percent(best.figures.recall_lead14)} of "
         "leavers."
         if best
         else "No threshold reaches a precision of 85 %."
     )
-    return Plate(
+    return Section(
         "What would another threshold give?",
-        told,
+        answer,
         "Every threshold as if an estimate at or above it were an alert. The thresholds are read off what is "
         "judged, so the curve flatters; the spot, alerts really raised with bounds fixed before, does not.",
         Table(
             ["threshold", "precision", "actionable", "recall", "recall, 14 days", "alerts per 100 a week"],
             [
                 [
-                    one.threshold,
-                    one.figures.precision,
-                    one.figures.precision_actionable,
-                    one.figures.recall,
-                    one.figures.recall_lead14,
-                    one.figures.alerts_per_100_per_week,
+                    point.threshold,
+                    point.figures.precision,
+                    point.figures.precision_actionable,
+                    point.figures.recall,
+                    point.figures.recall_lead14,
+                    point.figures.alerts_per_100_per_week,
                 ]
-                for one in ours.by_threshold
+                for point in ours.by_threshold
             ],
         ),
         line_plot(
             lines,
             Axis("leavers alerted 14 days ahead", 0, None, percent=True),
             Axis("precision", None, 1, percent=True),
-            spots,
+            markers,
         ),
     )
 
 
-def _trade_line(name: str, curve: Sequence[ThresholdFigures], tone: Tone, dash: int) -> Line:
+def _threshold_line(name: str, curve: Sequence[ThresholdFigures], colour: Colour, dash: int) -> Line:
     return Line(
         name,
-        [one.figures.recall_lead14 for one in curve],
-        [one.figures.precision for one in curve],
-        tone,
+        [point.figures.recall_lead14 for point in curve],
+        [point.figures.precision for point in curve],
+        colour,
         dash,
     )
 
 
-def _calibration(ours: Figures) -> Plate:
+def _calibration(ours: Figures) -> Section:
     bins = ours.reliability
-    return Plate(
+    return Section(
         "Do the estimates mean what they say?",
         f"On average they are {100 * ours.ece:.1f} points off (expected calibration error "
         f"{number(ours.ece)}; Brier score {number(ours.brier)}).",
@@ -217,34 +219,35 @@ def _calibration(ours: Figures) -> Plate:
         "estimates.",
         Table(
             ["from", "to", "estimates", "mean estimate", "share lost"],
-            [[f"{one.low:.2f}", one.high, one.estimates, one.expected, one.observed] for one in bins],
+            [[f"{bin_.low:.2f}", bin_.high, bin_.estimates, bin_.expected, bin_.observed] for bin_ in bins],
         ),
         calibration_plot(bins, "share lost"),
     )
 
 
-def _exits(found: ExitFigures) -> Plate:
-    return Plate(
+def _exits(figures: ExitFigures) -> Section:
+    return Section(
         "Does exit risk say who leaves soon?",
-        f"AUC {number(found.auc)}, among the active {number(found.auc_active)}; the mean error is "
-        f"{100 * found.ece:.1f} points. {100 * found.exits:.1f} % of the estimates are followed by an exit.",
+        f"AUC {number(figures.auc)}, among the active {number(figures.auc_active)}; the mean error is "
+        f"{100 * figures.ece:.1f} points. {100 * figures.exits:.1f} % of the estimates are followed by an "
+        "exit.",
         "Weekly estimates that somebody exits within 21 days, in 15 equal bins: share who did against mean "
         "estimate, over everybody in force. Exits are rare, so nearly all estimates are low.",
         Table(
             ["from", "to", "estimates", "mean estimate", "share who left"],
             [
-                [f"{one.low:.2f}", one.high, one.estimates, one.expected, one.observed]
-                for one in found.reliability
+                [f"{bin_.low:.2f}", bin_.high, bin_.estimates, bin_.expected, bin_.observed]
+                for bin_ in figures.reliability
             ],
         ),
-        calibration_plot(found.reliability, "share who left"),
+        calibration_plot(figures.reliability, "share who left"),
     )
 
 
-def _budget(ours: Figures) -> Plate:
+def _budget(ours: Figures) -> Section:
     points = ours.by_budget
     budgets = [point.per_100_a_week for point in points]
-    return Plate(
+    return Section(
         "Who is reached with few alarms?",
         f"With two alarms a week per 100 enrolments, {_percent(ours.budgeted.recall_14_42)} of leavers get "
         f"one 14 to 42 days before; by chance {_percent(ours.budgeted_random.recall_14_42)}. "
@@ -256,21 +259,21 @@ def _budget(ours: Figures) -> Plate:
             ["per 100 a week", "recall 14–42", "by chance", "alarms right", "by chance"],
             [
                 [
-                    f"{one.per_100_a_week:g}",
-                    one.ours.recall_14_42,
-                    one.random.recall_14_42,
-                    one.ours.ppv_0_42,
-                    one.random.ppv_0_42,
+                    f"{point.per_100_a_week:g}",
+                    point.ours.recall_14_42,
+                    point.random.recall_14_42,
+                    point.ours.ppv_0_42,
+                    point.random.ppv_0_42,
                 ]
-                for one in points
+                for point in points
             ],
         ),
         line_plot(
             [
-                Line("recall 14–42", budgets, [one.ours.recall_14_42 for one in points], Tone.OURS),
-                Line("by chance", budgets, [one.random.recall_14_42 for one in points], Tone.OURS, 3),
-                Line("alarms right", budgets, [one.ours.ppv_0_42 for one in points], Tone.SECOND, 1),
-                Line("by chance", budgets, [one.random.ppv_0_42 for one in points], Tone.SECOND, 3),
+                Line("recall 14–42", budgets, [point.ours.recall_14_42 for point in points], Colour.OURS),
+                Line("by chance", budgets, [point.random.recall_14_42 for point in points], Colour.OURS, 3),
+                Line("alarms right", budgets, [point.ours.ppv_0_42 for point in points], Colour.SECOND, 1),
+                Line("by chance", budgets, [point.random.ppv_0_42 for point in points], Colour.SECOND, 3),
             ],
             Axis("alarms a week per 100 enrolments", 0),
             Axis("", 0, None, percent=True),
@@ -278,32 +281,32 @@ def _budget(ours: Figures) -> Plate:
     )
 
 
-def _module_ranks(modules: Sequence[ModuleFigures]) -> Plate:
-    best, worst = (pick(modules, key=lambda one: one.auc_weekly) for pick in (max, min))
-    return Plate(
+def _module_ranks(modules: Sequence[ModuleFigures]) -> Section:
+    best, worst = (pick(modules, key=lambda module: module.auc_weekly) for pick in (max, min))
+    return Section(
         "Is it as good in every module?",
         f"AUC from {number(worst.auc_weekly)} in {worst.module} "
         f"to {number(best.auc_weekly)} in {best.module}.",
         "AUC of all weekly estimates of a module, everybody in force.",
         Table(
             ["module", "AUC", "AUC, active"],
-            [[one.module, one.auc_weekly, one.auc_weekly_active] for one in modules],
+            [[module.module, module.auc_weekly, module.auc_weekly_active] for module in modules],
         ),
-        dot_plot([Span(one.module, one.auc_weekly, nan, nan) for one in modules], Axis("AUC")),
+        dot_plot([DotRow(module.module, module.auc_weekly, nan, nan) for module in modules], Axis("AUC")),
     )
 
 
-def _module_ratios(modules: Sequence[ModuleFigures]) -> Plate:
-    rows = [Span(one.module, one.observed_over_expected, nan, nan) for one in modules]
+def _module_ratios(modules: Sequence[ModuleFigures]) -> Section:
+    rows = [DotRow(module.module, module.observed_over_expected, nan, nan) for module in modules]
     ratios = [row.value for row in rows]
-    return Plate(
+    return Section(
         "Is any module told too high or too low?",
         f"Losses seen over losses estimated lie between {number(min(ratios))} and {number(max(ratios))}.",
         "Over all weekly estimates of a module: share lost over mean estimate. 1 is right; more means that "
         "losses were estimated too low, less that they were estimated too high.",
         Table(
             ["module", "observed / expected", "calibration error"],
-            [[one.module, one.observed_over_expected, one.ece] for one in modules],
+            [[module.module, module.observed_over_expected, module.ece] for module in modules],
         ),
         dot_plot(
             rows, Axis("losses observed over expected", min(0.8, *ratios) - 0.05, max(1.2, *ratios) + 0.05), 1
@@ -311,24 +314,24 @@ def _module_ratios(modules: Sequence[ModuleFigures]) -> Plate:
     )
 
 
-def _module_table(modules: Sequence[ModuleFigures]) -> Plate:
-    return Plate(
+def _module_table(modules: Sequence[ModuleFigures]) -> Section:
+    return Section(
         "Module by module",
-        f"{len(modules)} modules, {min(one.enrolments for one in modules):,} to "
-        f"{max(one.enrolments for one in modules):,} enrolments each.",
+        f"{len(modules)} modules, {min(module.enrolments for module in modules):,} to "
+        f"{max(module.enrolments for module in modules):,} enrolments each.",
         "Each figure as above, of the module's runs alone.",
         Table(
             ["module", "enrolments", "lost", "AUC", "AUC, active", *ALERT_HEAD],
             [
                 [
-                    one.module,
-                    one.enrolments,
-                    one.lost,
-                    one.auc_weekly,
-                    one.auc_weekly_active,
-                    *_alert_cells(one.alerts_raised),
+                    module.module,
+                    module.enrolments,
+                    module.lost,
+                    module.auc_weekly,
+                    module.auc_weekly_active,
+                    *_alert_cells(module.alerts_raised),
                 ]
-                for one in modules
+                for module in modules
             ],
         ),
     )
@@ -343,9 +346,9 @@ def _alert_cells(alerts: AlertFigures | None) -> list[float]:
     return [alerts.precision, alerts.recall_lead14, alerts.alerts_per_100_per_week]
 
 
-def _baselines(ours: Figures, baselines: Mapping[str, Figures]) -> Plate:
+def _baselines(ours: Figures, baselines: Mapping[str, Figures]) -> Section:
     best = max(baselines, key=lambda name: baselines[name].auc_weekly)
-    return Plate(
+    return Section(
         "What do other methods reach on the same features?",
         f"The best of them by AUC is {best}: {number(baselines[best].auc_weekly)}, ours "
         f"{number(ours.auc_weekly)}.",
@@ -364,22 +367,22 @@ def _baselines(ours: Figures, baselines: Mapping[str, Figures]) -> Plate:
                 "budgeted recall",
                 "alarms right",
             ],
-            [_contestant(name, one) for name, one in {OURS: ours, **baselines}.items()],
+            [_method_row(name, figures) for name, figures in {OURS: ours, **baselines}.items()],
         ),
     )
 
 
-def _contestant(name: str, one: Figures) -> list[str | float]:
-    best, actionable = one.best.get("precision_0.85"), one.best.get("precision_actionable_0.85")
+def _method_row(name: str, figures: Figures) -> list[str | float]:
+    best, actionable = figures.best.get("precision_0.85"), figures.best.get("precision_actionable_0.85")
     return [
         name,
-        one.auc_weekly,
-        one.auc_weekly_active,
-        one.ece,
+        figures.auc_weekly,
+        figures.auc_weekly_active,
+        figures.ece,
         best.figures.recall_lead14 if best else nan,
         actionable.figures.recall_lead14 if actionable else nan,
-        one.budgeted.recall_14_42,
-        one.budgeted.ppv_0_42,
+        figures.budgeted.recall_14_42,
+        figures.budgeted.ppv_0_42,
     ]
 
 

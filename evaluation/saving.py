@@ -1,4 +1,4 @@
-"""Writing what was found: figures as JSON, a page as HTML."""
+"""Writes results: figures as JSON, a page as HTML."""
 
 import json
 from dataclasses import asdict
@@ -11,25 +11,28 @@ from output import files
 
 
 def save(
-    found: Any, page: Page | None, report: Path | None, figures: Path | None, *, force: bool = False
+    results: Any, page: Page | None, report: Path | None, figures: Path | None, *, force: bool = False
 ) -> None:
-    """Write figures (a dataclass, or anything of dataclasses) and a page, each where a path is given.
+    """Write results as JSON to ``figures`` and the page as HTML to ``report``, each if there is a path.
 
-    Raises ``OutputError`` for a path that must not be written, see :mod:`output.files`.
+    results: a dataclass, or a dict or list of them.
+
+    Raises:
+        OutputError: for a path that must not be written, see :mod:`output.files`.
     """
     if figures is not None:
-        text = json.dumps(plain(found), indent=2, allow_nan=False) + "\n"
+        text = json.dumps(to_json_value(results), indent=2, allow_nan=False) + "\n"
         files.write(figures, text, force=force)
     if page is not None and report is not None:
         files.write(report, render(page), force=force)
 
 
-def plain(value: Any) -> Any:
-    """As JSON can hold it: dataclasses as objects, NaN as null."""
+def to_json_value(value: Any) -> Any:
+    """A value that JSON can represent: dataclasses as objects, NaN as null."""
     if hasattr(value, "__dataclass_fields__"):
-        return plain(asdict(value))
+        return to_json_value(asdict(value))
     if isinstance(value, dict):
-        return {name: plain(one) for name, one in value.items()}
+        return {name: to_json_value(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [to_json_value(item) for item in value]
     return None if isinstance(value, float) and isnan(value) else value

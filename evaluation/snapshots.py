@@ -1,4 +1,4 @@
-"""The features of a pass, week by week, for those who train or look at other models than ours."""
+"""The weekly feature snapshots of a pass, on which baselines are trained."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,26 +7,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.processor import PartitionProcessor
-from evaluation.outcomes import Ints, Words
+from evaluation.outcomes import Ints, Strings
 from online_models.design import RANKED
 from schemas.learning import DayPackage
 
-EVERY = 7
-"""Days, from the start of a run."""
+SNAPSHOT_INTERVAL_DAYS = 7
+"""Days between snapshots, from the start of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshots:
-    """Enrolments in force on the weekly days of their runs; columns [n], in the order of the days."""
+    """Snapshots of enrolments in force on the weekly days of their runs; columns [n], in the order of
+    days."""
 
-    module: Words
-    presentation: Words
+    module: Strings
+    presentation: Strings
     student: Ints
     day: Ints
-    """Of the run."""
-    at: Ints
-    """Event day."""
-    over: Ints
+    """Day of the run."""
+    event_day: Ints
+    """Days since the epoch."""
+    end_day: Ints
     """Event day on which the run ends."""
     inputs: NDArray[np.uint8]
     """[n, features + ranked features]: the bins of all features, then the cohort ranks of the ranked."""
@@ -34,32 +35,32 @@ class Snapshots:
     def __len__(self) -> int:
         return len(self.student)
 
-    def of(self, codes: Sequence[str]) -> "Snapshots":
-        """Those of presentations with one of the codes."""
-        kept = np.isin(self.presentation, list(codes))
+    def with_codes(self, codes: Sequence[str]) -> "Snapshots":
+        """The snapshots of presentations with one of the codes."""
+        chosen = np.isin(self.presentation, list(codes))
         return Snapshots(
-            self.module[kept],
-            self.presentation[kept],
-            self.student[kept],
-            self.day[kept],
-            self.at[kept],
-            self.over[kept],
-            self.inputs[kept],
+            self.module[chosen],
+            self.presentation[chosen],
+            self.student[chosen],
+            self.day[chosen],
+            self.event_day[chosen],
+            self.end_day[chosen],
+            self.inputs[chosen],
         )
 
 
 @dataclass(slots=True)
-class Collector:
-    """Watches a backtest and keeps what ``Snapshots`` holds: about 110 bytes an enrolment and week."""
+class SnapshotCollector:
+    """Collects snapshots, as a callback of a backtest: about 110 bytes for each enrolment and week."""
 
     _blocks: list[Snapshots] = field(default_factory=list)
 
-    def watch(self, day: int, processors: list[PartitionProcessor], _package: DayPackage) -> None:
-        """Note the runs whose weekly day it is."""
+    def on_day(self, day: int, processors: list[PartitionProcessor], _package: DayPackage) -> None:
+        """Record the runs that have a weekly day."""
         for processor in processors:
             for scored in processor.scored:
                 run = scored.cohort.run
-                if run.is_known and (day - run.start) % EVERY == 0:
+                if run.known and (day - run.start) % SNAPSHOT_INTERVAL_DAYS == 0:
                     keys = (processor.state.keys[slot] for slot in scored.cohort.slots.tolist())
                     students = [int(key[0].rpartition("-")[2]) for key in keys if key is not None]
                     module, _, code = run.name.partition("/")
@@ -76,16 +77,20 @@ class Collector:
                     self._blocks.append(block)
 
     def snapshots(self) -> Snapshots:
-        """Everything noted. Raises ``ValueError`` where that is nothing."""
+        """All snapshots recorded.
+
+        Raises:
+            ValueError: if there are none.
+        """
         blocks = self._blocks
         if not blocks:
             raise ValueError("no run had a weekly day")
         return Snapshots(
-            np.concatenate([one.module for one in blocks]),
-            np.concatenate([one.presentation for one in blocks]),
-            np.concatenate([one.student for one in blocks]),
-            np.concatenate([one.day for one in blocks]),
-            np.concatenate([one.at for one in blocks]),
-            np.concatenate([one.over for one in blocks]),
-            np.concatenate([one.inputs for one in blocks]),
+            np.concatenate([block.module for block in blocks]),
+            np.concatenate([block.presentation for block in blocks]),
+            np.concatenate([block.student for block in blocks]),
+            np.concatenate([block.day for block in blocks]),
+            np.concatenate([block.event_day for block in blocks]),
+            np.concatenate([block.end_day for block in blocks]),
+            np.concatenate([block.inputs for block in blocks]),
         )

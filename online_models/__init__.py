@@ -1,6 +1,6 @@
-"""Labels, the online classifier, its scores and reasons, the trainer. Pure: data in, data out.
+"""Labels, the online classifier, its estimates and explanations, the trainer. Pure: data in, data out.
 
-A day's way through it: ``labels`` says which snapshots have become certain, ``trainer`` collects the
-partitions' reports, ``classifier`` learns with River, ``scoring`` turns the learned numbers into
-estimates and ``explanations`` turns a change of estimate into words.
+In the order of a day: ``labels`` decides which snapshots get their final label, ``trainer`` collects the
+partitions' reports, ``classifier`` learns with River, ``scoring`` computes estimates from a model snapshot,
+and ``explanations`` puts the change of an estimate into words.
 """

@@ -1,11 +1,11 @@
-"""How far to believe estimates: the calibration slope, learned from outcomes.
+"""The online calibrator: a calibration slope, learned from outcomes.
 
-A model that fits its past too well is too sure of itself: its log-odds ought to be nearer to nought by a
-factor, Cox's calibration slope (Biometrika 45, 1958). It is learned as everything is, from estimates made
-before the model has learned from the outcomes that judge them. How far a whole run was off is no
-business of the slope's: an intercept for each run is fitted beside it, and forgotten.
+An overfitted model is overconfident: its log-odds should be shrunk towards zero by a factor, Cox's
+calibration slope (Biometrika 45, 1958). The slope is learned by test, then train: from estimates that were
+made before the model learned from the outcomes. An intercept for each run is fitted beside it and
+discarded, so that a bias of a whole run does not move the slope.
 
-One fit by Newton's method a day, over that day's examples, with the slope so far as its prior (Laplace's
+One fit by Newton's method a day, over that day's examples, with the current slope as its prior (Laplace's
 approximation; Spiegelhalter and Lauritzen, Networks 20, 1990).
 """
 
@@ -18,55 +18,66 @@ from pydantic import JsonValue, TypeAdapter
 
 from online_models.design import Floats
 
-FIRST, FIRST_PRECISION = 0.9, 400.0
-"""What 2013J of the Open University data says of models that have learned one term; some thousand examples
-of one's own say more."""
-MOST_PRECISION = 5000.0
-"""The past counts for no more than this, about ten thousand examples: models change."""
-LEAST, MOST = 0.5, 1.5
+INITIAL_SLOPE, INITIAL_PRECISION = 0.9, 400.0
+"""Fitted on 2013J of the Open University data for models that had learned one term; some thousand own
+examples outweigh it."""
+MAX_PRECISION = 5000.0
+"""Upper bound of the prior's precision, about ten thousand examples: models change."""
+MIN_SLOPE, MAX_SLOPE = 0.5, 1.5
 RUN_PRECISION = 0.01
-"""Of a run's intercept about nought: next to nothing is known of it."""
-ROUNDS = 20
-_numbers: TypeAdapter[list[float]] = TypeAdapter(list[float])
+"""Prior precision of a run's intercept about zero: weak."""
+NEWTON_STEPS = 20
+_FLOATS: TypeAdapter[list[float]] = TypeAdapter(list[float])
 
 
 @dataclass(slots=True)
-class Slope:
-    """What log-odds are multiplied by, and how sure that is."""
+class CalibrationSlope:
+    """The factor that log-odds are multiplied by, and its precision."""
 
-    value: float = FIRST
-    precision: float = FIRST_PRECISION
+    value: float = INITIAL_SLOPE
+    precision: float = INITIAL_PRECISION
 
-    def learn(self, log_odds: Floats, labels: NDArray[np.bool_], counts: Floats, runs: Sequence[str]) -> None:
-        """A day's examples, [n] each: what was said, what came, what each stands for, and its course run."""
+    def learn(
+        self, log_odds: Floats, labels: NDArray[np.bool_], sample_weights: Floats, runs: Sequence[str]
+    ) -> None:
+        """Learn from a day's examples: estimated log-odds, labels, weights and course runs, [n] each."""
         _, run = np.unique(np.array(runs), return_inverse=True)
-        weights = counts / counts.mean()
+        weights = sample_weights / sample_weights.mean()
         intercepts, slope = np.zeros(int(run.max()) + 1), self.value
-        prior = min(self.precision, MOST_PRECISION)
-        for _ in range(ROUNDS):
-            said = 1 / (1 + np.exp(-np.clip(intercepts[run] + slope * log_odds, -30, 30)))
-            wrong, bend = weights * (labels - said), weights * said * (1 - said)
-            pull = np.bincount(run, wrong) - RUN_PRECISION * intercepts
-            own = np.bincount(run, bend) + RUN_PRECISION
-            shared = np.bincount(run, bend * log_odds)
+        prior = min(self.precision, MAX_PRECISION)
+        for _ in range(NEWTON_STEPS):
+            predicted = 1 / (1 + np.exp(-np.clip(intercepts[run] + slope * log_odds, -30, 30)))
+            residuals, curvature = weights * (labels - predicted), weights * predicted * (1 - predicted)
+            intercept_gradient = np.bincount(run, residuals) - RUN_PRECISION * intercepts
+            intercept_curvature = np.bincount(run, curvature) + RUN_PRECISION
+            cross_curvature = np.bincount(run, curvature * log_odds)
             # The intercepts are independent of one another given the slope: their part is eliminated first.
-            precision = prior + float((bend * log_odds**2).sum() - (shared**2 / own).sum())
-            gradient = float((wrong * log_odds).sum() - (shared * pull / own).sum())
+            precision = prior + float(
+                (curvature * log_odds**2).sum() - (cross_curvature**2 / intercept_curvature).sum()
+            )
+            gradient = float(
+                (residuals * log_odds).sum()
+                - (cross_curvature * intercept_gradient / intercept_curvature).sum()
+            )
             step = (gradient - prior * (slope - self.value)) / precision
-            slope = min(max(slope + step, LEAST), MOST)
-            intercepts += (pull - shared * step) / own
+            slope = min(max(slope + step, MIN_SLOPE), MAX_SLOPE)
+            intercepts += (intercept_gradient - cross_curvature * step) / intercept_curvature
         self.value, self.precision = slope, precision
 
     def state(self) -> list[JsonValue]:
-        """As data."""
+        """Value and precision, for a snapshot."""
         return [self.value, self.precision]
 
     @classmethod
-    def from_state(cls, state: JsonValue) -> "Slope":
-        """Raises ValueError where it is no pair of a slope within its bounds and a positive precision."""
-        found = _numbers.validate_python(state)
-        if len(found) != 2 or not (LEAST <= found[0] <= MOST and 0 < found[1] < np.inf):
+    def from_state(cls, state: JsonValue) -> "CalibrationSlope":
+        """The slope of a snapshot.
+
+        Raises:
+            ValueError: if it is no pair of a slope within its bounds and a positive precision.
+        """
+        numbers = _FLOATS.validate_python(state)
+        if len(numbers) != 2 or not (MIN_SLOPE <= numbers[0] <= MAX_SLOPE and 0 < numbers[1] < np.inf):
             raise ValueError(
-                f"slope: {found}, expected a value of {LEAST} to {MOST} and a positive precision"
+                f"slope: {numbers}, expected a value of {MIN_SLOPE} to {MAX_SLOPE} and a positive precision"
             )
-        return cls(*found)
+        return cls(*numbers)

@@ -1,7 +1,7 @@
-"""Cohort ranks: where an enrolment stands among those of its course run on the same day.
+"""Cohort ranks: an enrolment's rank among those of its course run on the same day, by feature.
 
-A partition sees only a sample of a cohort, so ranks are read from the histograms of all partitions
-together. Histograms are whole numbers: the order in which they are added does not matter.
+A partition holds only a sample of a cohort, so ranks are read from the sum of all partitions' histograms.
+Histograms are whole numbers: the order in which they are added does not matter.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from features.bins import bin_start
 from features.catalogue import BINS, FEATURES, INDEX
 
 MIDDLE = 127
-"""The rank in an empty cohort: nobody to compare with."""
+"""The rank in an empty cohort."""
 
 Histogram = NDArray[np.int32]
 """Enrolments of a cohort by bin, [features, bins]."""
@@ -23,9 +23,10 @@ RankTable = NDArray[np.uint8]
 
 
 def merge(histograms: Iterable[NDArray[np.int32]]) -> Histogram:
-    """The histogram of all partitions from that of each.
+    """The sum of the partitions' histograms.
 
-    Raises ValueError for another shape than [features, bins] or a negative count.
+    Raises:
+        ValueError: for another shape than [features, bins] or a negative count.
     """
     total = np.zeros((len(FEATURES), BINS), np.int64)
     for histogram in histograms:
@@ -38,19 +39,19 @@ def merge(histograms: Iterable[NDArray[np.int32]]) -> Histogram:
 
 
 def phase(histogram: Histogram) -> float:
-    """The share of the run gone by, which the whole cohort shares."""
+    """The elapsed share of the run, which is the same for the whole cohort."""
     return phase_of(int(histogram[INDEX["phase"]].argmax()))
 
 
 def phase_of(code: int) -> float:
-    """The share of a run gone by, from the bin of its feature."""
-    return bin_start(FEATURES[INDEX["phase"]], code)
+    """The elapsed share of a run, from the bin of the feature ``phase``."""
+    return value(FEATURES[INDEX["phase"]], code)
 
 
 def rank_table(histogram: Histogram) -> RankTable:
     """Mid-ranks × 255, rounded: (those below + half of those in the bin) / all.
 
-    A feature that nobody has gets ``MIDDLE`` everywhere.
+    Features of an empty cohort get ``MIDDLE`` everywhere.
     """
     counts = histogram.astype(np.int64)
     total = counts.sum(axis=1, keepdims=True)
@@ -66,6 +67,6 @@ def ranks_of(codes: NDArray[np.uint8], table: RankTable) -> NDArray[np.uint8]:
     Features that are not ranked get ``MIDDLE``: the whole cohort shares their value.
     """
     ranks = np.empty_like(codes)
-    for place, feature in enumerate(FEATURES):
-        ranks[place] = table[place][codes[place]] if feature.ranked else MIDDLE
+    for index, feature in enumerate(FEATURES):
+        ranks[index] = table[index][codes[index]] if feature.ranked else MIDDLE
     return ranks

@@ -1,16 +1,16 @@
-"""Drift: whether what the model is given, or how well it does, is no longer what it learned from.
+"""Drift detection: whether inputs or losses differ from those that the model learned from.
 
 **Inputs.** The bins of a course run's enrolments on a day are compared with those of the examples that the
 model learned from, of the same course at the same tenth of the run: the population stability index of each
-feature, Σ (p − q) ln(p / q), less what chance alone would give samples of that size. The figure of a run is
-the mean over the ranked features, smoothed over a week; .1 and more is a shift that somebody should see.
+feature, Σ (p − q) ln(p / q), less its expectation for samples of that size without a shift. The index of a
+run is the mean over the ranked features, smoothed over a week; .1 and more is a shift worth an alarm.
 
-**Losses.** Of every enrolment whose outcome became certain: the mean squared error of the estimates that
-were served to it (test, then train). Per course these go through River's ADWIN (Bifet and Gavaldà, SDM
-2007), which keeps the longest window in which nothing changed and says when it had to drop the older part.
-The window is kept as whole numbers and ADWIN is rebuilt from it every time: a restart changes nothing.
+**Losses.** The mean squared error of the estimates that were served for each enrolment whose label became
+final (test, then train). Per course these go through River's ADWIN (Bifet and Gavaldà, SDM 2007), which keeps
+the longest window without a change and signals when it drops the older part. The window is stored as whole
+numbers and ADWIN is rebuilt from it every time: a restart changes nothing.
 
-Outcomes become certain when a run ends, so inputs tell of a shift within the run, losses after it.
+Labels become final when a run ends, so inputs show a shift within the run, losses after it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,35 +29,35 @@ from schemas.learning import ModelEvent, TrainingExample
 from schemas.packed import PackedArray
 
 GROUPS = 8
-"""Bins are compared in that many groups: more would measure chance in a cohort of some hundreds."""
+"""Groups of bins that are compared: more would measure noise in a cohort of some hundreds."""
 
 PHASES = 10
-ENOUGH = 100
-"""Enrolments on either side before their shares say anything."""
+MIN_ENROLMENTS = 100
+"""Enrolments on either side below which their shares are not compared."""
 
-SHIFTED, SETTLED = 0.10, 0.05
+ALARM_OPENS, ALARM_CLOSES = 0.10, 0.05
 """Index at which an alarm opens, and below which it closes; .1 is the usual bound."""
 
-WEEK = 1 / 7
+SMOOTHING = 1 / 7
 
-STEPS = 255
-"""A squared error in [0, 1] is kept in that many steps."""
+LOSS_STEPS = 255
+"""Quantisation of a squared error in [0, 1]."""
 
-LONGEST = 4_000
-"""Enrolments of a course that ADWIN looks back on at most."""
+MAX_WINDOW = 4_000
+"""Enrolments of a course in ADWIN's window, at most."""
 
-CONFIDENCE = 0.002
+ADWIN_DELTA = 0.002
 """ADWIN's delta."""
 
-WATCHED = tuple(place for place, feature in enumerate(FEATURES) if feature.ranked)
+MONITORED = tuple(index for index, feature in enumerate(FEATURES) if feature.ranked)
 _PHASE = INDEX["phase"]
 
 Counts = NDArray[np.int64]
 
 
 @dataclass(slots=True)
-class Drift:
-    """What was learned from, and how it went; by course. Runs: the smoothed index and whether it is high."""
+class DriftMonitor:
+    """Drift detectors: counts of the inputs learned and losses by course, smoothed index and alarm by run."""
 
     learned: dict[str, Counts] = field(default_factory=dict)
     """[PHASES, features, GROUPS]"""
@@ -65,90 +65,96 @@ class Drift:
     indices: dict[str, float] = field(default_factory=dict)
     shifted: set[str] = field(default_factory=set)
     by_feature: dict[str, float] = field(default_factory=dict)
-    """Of the day at hand, and not kept: each watched feature's index, the mean over runs that have one."""
+    """The day's index of each monitored feature, the mean over runs that have one; not part of the state."""
 
-    def inputs(self, day: int, cohorts: Mapping[str, Histogram]) -> list[ModelEvent]:
-        """Compare a day's cohorts with what was learned; runs whose alarm opened or closed."""
+    def compare_inputs(self, day: int, cohorts: Mapping[str, Histogram]) -> list[ModelEvent]:
+        """Compare a day's cohorts with the inputs learned; an event for each alarm that opens or closes."""
         for run in self.indices.keys() - cohorts.keys():
             del self.indices[run]
             self.shifted.discard(run)
         events, compared = [], []
         for run, cohort in cohorts.items():
-            found = self._by_feature(run, cohort)
-            if found is None:
+            indices = self._by_feature(run, cohort)
+            if indices is None:
                 continue
-            compared.append(found)
-            before = self.indices.get(run, 0.0)
-            self.indices[run] = index = before + WEEK * (float(found.mean()) - before)
-            if run not in self.shifted and index >= SHIFTED:
+            compared.append(indices)
+            previous = self.indices.get(run, 0.0)
+            self.indices[run] = index = previous + SMOOTHING * (float(indices.mean()) - previous)
+            if run not in self.shifted and index >= ALARM_OPENS:
                 self.shifted.add(run)
                 events.append(ModelEvent(day=day, what="inputs_shifted", of=run, value=round(index, 6)))
-            elif run in self.shifted and index < SETTLED:
+            elif run in self.shifted and index < ALARM_CLOSES:
                 self.shifted.discard(run)
                 events.append(ModelEvent(day=day, what="inputs_settled", of=run, value=round(index, 6)))
         means = np.mean(compared, axis=0).tolist() if compared else []
-        self.by_feature = {FEATURES[place].name: mean for place, mean in zip(WATCHED, means, strict=False)}
+        self.by_feature = {FEATURES[index].name: mean for index, mean in zip(MONITORED, means, strict=False)}
         return events
 
     def _by_feature(self, run: str, cohort: Histogram) -> NDArray[np.float64] | None:
-        """The index of each watched feature, none below 0; None where too little is known."""
+        """The index of each monitored feature, at least 0; None where there are too few enrolments."""
         learned = self.learned.get(course_of(run))
         if learned is None:
             return None
-        reference = learned[_tenth(phase_of(int(cohort[_PHASE].argmax())))][list(WATCHED)]
-        present = _grouped(cohort)[list(WATCHED)]
-        sizes = float(present[0].sum()), float(reference[0].sum())
-        if min(sizes) < ENOUGH:
+        reference = learned[_phase_index(phase_of(int(cohort[_PHASE].argmax())))][list(MONITORED)]
+        current = _group_bins(cohort)[list(MONITORED)]
+        sizes = float(current[0].sum()), float(reference[0].sum())
+        if min(sizes) < MIN_ENROLMENTS:
             return None
-        return np.maximum(stability(present, reference), 0.0)
+        return np.maximum(population_stability(current, reference), 0.0)
 
-    def take(self, day: int, examples: Sequence[TrainingExample]) -> list[ModelEvent]:
-        """Take examples in before they are learned from; courses whose loss changed."""
+    def update(self, day: int, examples: Sequence[TrainingExample]) -> list[ModelEvent]:
+        """Add examples before the model learns from them; an event for each course whose loss changed."""
         events = []
-        for course, own in _by_course(examples).items():
-            losses = squared_errors(own)
+        for course, course_examples in _group_by_course(examples).items():
+            losses = squared_errors_by_enrolment(course_examples)
             if len(losses):
-                kept, worse = _watch(self.losses.get(course, np.empty(0, np.uint8)), losses)
-                self.losses[course] = kept
-                if worse is not None:
-                    what = "loss_rose" if worse > 0 else "loss_fell"
-                    events.append(ModelEvent(day=day, what=what, of=course, value=round(worse, 6)))
-            self._count(course, own)
+                window, change = _update_window(self.losses.get(course, np.empty(0, np.uint8)), losses)
+                self.losses[course] = window
+                if change is not None:
+                    kind = "loss_rose" if change > 0 else "loss_fell"
+                    events.append(ModelEvent(day=day, what=kind, of=course, value=round(change, 6)))
+            self._count(course, course_examples)
         return events
 
     def _count(self, course: str, examples: Sequence[TrainingExample]) -> None:
-        codes = np.frombuffer(b"".join(one.codes for one in examples), np.uint8).reshape(-1, len(FEATURES))
+        codes = np.frombuffer(b"".join(example.codes for example in examples), np.uint8).reshape(
+            -1, len(FEATURES)
+        )
         counts = self.learned.setdefault(course, np.zeros((PHASES, len(FEATURES), GROUPS), np.int64))
-        tenths = [_tenth(phase_of(code)) for code in codes[:, _PHASE].tolist()]
-        places = np.arange(len(FEATURES))
-        np.add.at(counts, (np.array(tenths)[:, None], places[None], codes // (BINS // GROUPS)), 1)
+        phase_indexes = [_phase_index(phase_of(code)) for code in codes[:, _PHASE].tolist()]
+        features = np.arange(len(FEATURES))
+        np.add.at(counts, (np.array(phase_indexes)[:, None], features[None], codes // (BINS // GROUPS)), 1)
 
-    def figures(self) -> dict[str, float]:
-        """The index of every run that has one, and today's of every feature."""
-        of = {"input_shift": self.indices, "feature_shift": self.by_feature}
+    def metrics(self) -> dict[str, float]:
+        """The index of every run that has one, and the day's index of every feature."""
+        by_metric = {"input_shift": self.indices, "feature_shift": self.by_feature}
         return {
-            f"{what}/{name}": round(index, 6)
-            for what, indices in of.items()
+            f"{metric}/{name}": round(index, 6)
+            for metric, indices in by_metric.items()
             for name, index in sorted(indices.items())
         }
 
     def state(self) -> dict[str, JsonValue]:
-        """As data."""
+        """The state for a day package."""
         return {
             "learned": {
                 course: pack(counts.reshape(PHASES, -1).astype(np.int32)).model_dump(mode="json")
                 for course, counts in sorted(self.learned.items())
             },
             "losses": {
-                course: pack(kept).model_dump(mode="json") for course, kept in sorted(self.losses.items())
+                course: pack(window).model_dump(mode="json") for course, window in sorted(self.losses.items())
             },
             "indices": dict(sorted(self.indices.items())),
             "shifted": [*sorted(self.shifted)],
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, JsonValue]) -> "Drift":
-        """Go on from ``state``. Raises ValueError where it is not one."""
+    def from_state(cls, state: Mapping[str, JsonValue]) -> "DriftMonitor":
+        """The detectors as they were at ``state``; new ones where that is empty.
+
+        Raises:
+            ValueError: if it is no state.
+        """
         if not state:
             return cls()
         parts = {name: state.get(name) for name in ("learned", "losses", "indices")}
@@ -159,70 +165,72 @@ class Drift:
         learned, losses, indices = (dict(part) for part in parts.values() if isinstance(part, dict))
         shifted = state.get("shifted")
         return cls(
-            {course: _unpacked(one).astype(np.int64).reshape(shape) for course, one in learned.items()},
-            {course: _unpacked(one) for course, one in losses.items()},
+            {course: _unpack(packed).astype(np.int64).reshape(shape) for course, packed in learned.items()},
+            {course: _unpack(packed) for course, packed in losses.items()},
             {run: float(str(index)) for run, index in indices.items()},
             {str(run) for run in shifted} if isinstance(shifted, list) else set(),
         )
 
 
 def course_of(run: str) -> str:
-    """The course of a run, by the convention of its name."""
+    """The course of a run: the part of its name before the slash."""
     return run.partition("/")[0]
 
 
-def stability(present: Counts, reference: Counts) -> NDArray[np.float64]:
-    """The population stability index of each feature less its expectation by chance, [features].
+def population_stability(current: Counts, reference: Counts) -> NDArray[np.float64]:
+    """The population stability index of each feature less its expectation without a shift, [features].
 
-    Counts: int64 [features, groups]. Half an enrolment is added to every group.
+    current, reference: int64 [features, groups]. Half an enrolment is added to every group.
     """
-    shares = [(counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True) for counts in (present, reference)]
+    shares = [(counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True) for counts in (current, reference)]
     index = ((shares[0] - shares[1]) * np.log(shares[0] / shares[1])).sum(axis=1)
-    occupied = ((present + reference) > 0).sum(axis=1)
-    chance = (occupied - 1) * (1 / present.sum(axis=1) + 1 / reference.sum(axis=1))
-    found: NDArray[np.float64] = index - chance
-    return found
+    occupied = ((current + reference) > 0).sum(axis=1)
+    chance = (occupied - 1) * (1 / current.sum(axis=1) + 1 / reference.sum(axis=1))
+    corrected: NDArray[np.float64] = index - chance
+    return corrected
 
 
-def squared_errors(examples: Iterable[TrainingExample]) -> NDArray[np.uint8]:
-    """Of each enrolment that a model served: the mean over its examples, in ``STEPS``, in their order."""
+def squared_errors_by_enrolment(examples: Iterable[TrainingExample]) -> NDArray[np.uint8]:
+    """The mean squared error of each enrolment that a model served, in ``LOSS_STEPS``, uint8 [enrolments]."""
     sums: dict[tuple[str, str], list[float]] = {}
     for example in examples:
         if example.served:
             error = (example.label - example.probability) ** 2
             sums.setdefault((example.enrolment, example.course_run), []).append(error)
-    return np.array([round(STEPS * sum(errors) / len(errors)) for errors in sums.values()], np.uint8)
+    return np.array([round(LOSS_STEPS * sum(errors) / len(errors)) for errors in sums.values()], np.uint8)
 
 
-def _watch(kept: NDArray[np.uint8], new: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float | None]:
-    """The window after new losses, and by how much they changed where ADWIN says that they did."""
-    window = np.concatenate([kept, new])[-LONGEST:]
-    adwin: Any = ADWIN(delta=CONFIDENCE, clock=1)  # type: ignore[no-untyped-call,unused-ignore]
+def _update_window(
+    previous: NDArray[np.uint8], losses: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], float | None]:
+    """The window after new losses, and the change of their mean if ADWIN detects one, else None."""
+    window = np.concatenate([previous, losses])[-MAX_WINDOW:]
+    adwin: Any = ADWIN(delta=ADWIN_DELTA, clock=1)  # type: ignore[no-untyped-call,unused-ignore]
     changed = False
-    for place, loss in enumerate((window / STEPS).tolist()):
+    for index, loss in enumerate((window / LOSS_STEPS).tolist()):
         adwin.update(loss)
-        changed |= adwin.drift_detected and place >= len(window) - len(new)
+        changed |= adwin.drift_detected and index >= len(window) - len(losses)
     if not changed:
         return window, None
     recent = window[-max(int(adwin.width), 1) :]
-    return recent, float(recent.mean() - window[: len(window) - len(recent)].mean()) / STEPS
+    return recent, float(recent.mean() - window[: len(window) - len(recent)].mean()) / LOSS_STEPS
 
 
-def _grouped(cohort: Histogram) -> Counts:
-    found: Counts = cohort.astype(np.int64).reshape(len(FEATURES), GROUPS, BINS // GROUPS).sum(axis=2)
-    return found
+def _group_bins(cohort: Histogram) -> Counts:
+    groups: Counts = cohort.astype(np.int64).reshape(len(FEATURES), GROUPS, BINS // GROUPS).sum(axis=2)
+    return groups
 
 
-def _tenth(phase: float) -> int:
+def _phase_index(phase: float) -> int:
     return min(max(int(phase * PHASES), 0), PHASES - 1)
 
 
-def _by_course(examples: Iterable[TrainingExample]) -> dict[str, list[TrainingExample]]:
-    found: dict[str, list[TrainingExample]] = {}
+def _group_by_course(examples: Iterable[TrainingExample]) -> dict[str, list[TrainingExample]]:
+    by_course: dict[str, list[TrainingExample]] = {}
     for example in examples:
-        found.setdefault(course_of(example.course_run), []).append(example)
-    return dict(sorted(found.items()))
+        by_course.setdefault(course_of(example.course_run), []).append(example)
+    return dict(sorted(by_course.items()))
 
 
-def _unpacked(packed: JsonValue) -> NDArray[np.uint8]:
+def _unpack(packed: JsonValue) -> NDArray[np.uint8]:
     return unpack(PackedArray.model_validate(packed))

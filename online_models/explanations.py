@@ -1,8 +1,8 @@
-"""Why an estimate changed, in words that an instructor can check against the course page.
+"""Explanations of a changed estimate, in words that an instructor can check against the course page.
 
-A scorer says what each feature contributes to the change of the log-odds, and these parts add up to the
-change, whatever the model is. Features that say nearly the same (clicks in 3, 7, 14 days) share one
-reason: the change is summed by the catalogue's group and told by the feature that moved most.
+A scorer gives each feature's contribution to the change of the log-odds; contributions add up to the change,
+for every model. Correlated features (clicks in 3, 7, 14 days) share one reason: contributions are summed by
+the catalogue's group, and the reason's text is that of the feature with the largest contribution.
 """
 
 from collections.abc import Sequence
@@ -13,29 +13,29 @@ from numpy.typing import NDArray
 
 from features.catalogue import FEATURES, INDEX
 from online_models.cohorts import MIDDLE
-from online_models.design import Floats, Seen
-from online_models.feature_wording import View, describe, percentage, sentence
+from online_models.design import FeatureBatch, Floats
+from online_models.feature_wording import FeatureVector, describe, describe_change, percentage
 from online_models.scoring import Scorer, log_odds_of
 from schemas.risk import CONFIRMED, MEMORY, MODEL, RISK_LEVELS, RUN, Reason
 
 GROUPS: dict[str, list[int]] = {}
-"""Each group's features, by their places."""
-for _place, _feature in enumerate(FEATURES):
-    GROUPS.setdefault(_feature.group, []).append(_place)
+"""Group → the indexes of its features."""
+for _index, _feature in enumerate(FEATURES):
+    GROUPS.setdefault(_feature.group, []).append(_index)
 
-NOT_NEW = {
+NON_FEATURE_PARTS = {
     MODEL: "the model has learned from course runs that ended since the last change",
     MEMORY: "earlier days still count: an estimate follows what is new over some days",
     RUN: "withdrawals from the course run differ from those foretold, which is told of everybody in it",
 }
-"""What these parts are called where they moved an estimate more than anything about the learner."""
+"""Part → its reason's text, given where it moved an estimate more than every group of features."""
 
-OTHER_WAY = "; what is new about the learner speaks the other way"
+OPPOSITE_NOTE = "; what is new about the learner speaks the other way"
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
-    """Why one estimate changed."""
+class Explanation:
+    """Why one estimate changed: its main reasons, and the contributions of all parts in log-odds."""
 
     reasons: list[Reason]
     parts: dict[str, float]
@@ -43,69 +43,79 @@ class Why:
 
 def explain(
     scorer: Scorer,
-    before: Seen,
-    after: Seen,
-    was: list[float],
-    now: list[float],
-    typical: View | None,
-    remembered: Sequence[float] | None = None,
-    shifted: Sequence[float] | None = None,
-) -> list[Why]:
-    """Why n estimates of a run changed since they were last told: from ``was`` to ``now``.
+    before: FeatureBatch,
+    after: FeatureBatch,
+    previous: list[float],
+    current: list[float],
+    typical: FeatureVector | None,
+    memory_changes: Sequence[float] | None = None,
+    run_changes: Sequence[float] | None = None,
+) -> list[Explanation]:
+    """Why n estimates of a run changed since they were last reported.
 
-    before, after: what was seen then and now. typical: a typical learner of the cohort, None where nobody
-    knows. remembered: of the change, in log-odds, what the memory of earlier days makes; shifted: what the
-    intercept of the course run makes; nothing where left out.
+    before, after: inputs then and now. previous, current: the probabilities reported then, and now. typical:
+    a typical learner of the cohort; None omits reliefs. memory_changes, run_changes: the contributions, in
+    log-odds, of the memory of earlier days and of the run's intercept; zero by default.
     """
-    moved = scorer.changes(before, after)
-    views = [
-        [View(seen.codes[:, at], seen.ranks[:, at]) for seen in (before, after)] for at in range(len(now))
+    moved = scorer.contributions(before, after)
+    zeros = [0.0] * len(current)
+    memory = zeros if memory_changes is None else memory_changes
+    run = zeros if run_changes is None else run_changes
+    explanations = []
+    for index, (old, new) in enumerate(zip(previous, current, strict=True)):
+        parts = change_parts(moved[:, index], old, new, memory[index], run[index])
+        then, now = (FeatureVector(batch.codes[:, index], batch.ranks[:, index]) for batch in (before, after))
+        reasons = main_reasons(then, now, moved[:, index], towards=new - old)
+        reasons += _non_feature_reasons(parts, reasons, towards=new - old)
+        explanations.append(Explanation(reasons, parts))
+    if typical is None:
+        return explanations
+    rising = [
+        [reason.feature for reason in explanation.reasons if reason.feature not in NON_FEATURE_PARTS]
+        if new > old
+        else []
+        for explanation, old, new in zip(explanations, previous, current, strict=True)
     ]
-    memory, run = ([0.0] * len(now) if part is None else part for part in (remembered, shifted))
-    added = [parts(moved[:, at], was[at], now[at], memory[at], run[at]) for at in range(len(now))]
-    reasons = []
-    for at, (then, since) in enumerate(views):
-        towards = now[at] - was[at]
-        told = main_reasons(then, since, moved[:, at], towards=towards)
-        reasons.append([*told, *_not_new(added[at], told, towards)])
-    if typical is not None:
-        rising = [
-            [reason.feature for reason in told if reason.feature not in NOT_NEW] if now[at] > was[at] else []
-            for at, told in enumerate(reasons)
-        ]
-        found = reliefs(scorer, after, typical, rising, now)
-        reasons = [
-            [reason.model_copy(update={"relief": words.get(reason.feature)}) for reason in told]
-            for told, words in zip(reasons, found, strict=True)
-        ]
-    return [Why(told, one) for told, one in zip(reasons, added, strict=True)]
-
-
-def _not_new(added: dict[str, float], told: list[Reason], towards: float) -> list[Reason]:
-    """Parts that are not new about the learner, where they moved the estimate more than all that is."""
-    direction = 1.0 if towards > 0 else -1.0
-    most = max((reason.contribution * direction for reason in told), default=0.0)
     return [
-        Reason(feature=part, text=words if told else words + OTHER_WAY, contribution=added[part])
-        for part, words in NOT_NEW.items()
-        if added[part] * direction > most
+        _with_reliefs(explanation, texts)
+        for explanation, texts in zip(
+            explanations, reliefs(scorer, after, typical, rising, current), strict=True
+        )
     ]
 
 
-def parts(
+def _with_reliefs(explanation: Explanation, texts: dict[str, str]) -> Explanation:
+    reasons = [
+        reason.model_copy(update={"relief": texts.get(reason.feature)}) for reason in explanation.reasons
+    ]
+    return Explanation(reasons, explanation.parts)
+
+
+def _non_feature_reasons(parts: dict[str, float], reasons: list[Reason], towards: float) -> list[Reason]:
+    """Reasons for the parts of no feature that moved the estimate more than every group of features."""
+    direction = 1.0 if towards > 0 else -1.0
+    strongest = max((reason.contribution * direction for reason in reasons), default=0.0)
+    return [
+        Reason(feature=part, text=words if reasons else words + OPPOSITE_NOTE, contribution=parts[part])
+        for part, words in NON_FEATURE_PARTS.items()
+        if parts[part] * direction > strongest
+    ]
+
+
+def change_parts(
     moved: Floats, before: float, after: float, memory: float = 0.0, run: float = 0.0
 ) -> dict[str, float]:
-    """What each group contributed to the change from one probability to another, in log-odds.
+    """The contribution of each part to the change from one probability to another, in log-odds.
 
-    moved: of each feature, by the newest model, [features]. memory: of earlier days; run: of the run's
-    intercept. What they leave over is what the model learned in the meantime. All parts, which have six
-    decimals, add up to the change.
+    moved: contributions of the features by the newest model, [features]. memory, run: contributions of the
+    memory of earlier days and of the run's intercept. The remainder is what the model learned in the
+    meantime. All parts, rounded to six decimals, add up to the change.
     """
-    found = {group: round(float(moved[places].sum()), 6) for group, places in GROUPS.items()}
-    found[MEMORY] = round(memory, 6)
-    found[RUN] = round(run, 6)
-    found[MODEL] = round(_log_odds(after) - _log_odds(before) - sum(found.values()), 6)
-    return found
+    parts = {group: round(float(moved[features].sum()), 6) for group, features in GROUPS.items()}
+    parts[MEMORY] = round(memory, 6)
+    parts[RUN] = round(run, 6)
+    parts[MODEL] = round(_log_odds(after) - _log_odds(before) - sum(parts.values()), 6)
+    return parts
 
 
 def _log_odds(probability: float) -> float:
@@ -113,110 +123,126 @@ def _log_odds(probability: float) -> float:
 
 
 def reliefs(
-    scorer: Scorer, seen: Seen, typical: View, wanted: Sequence[Sequence[str]], told: Sequence[float]
+    scorer: Scorer,
+    batch: FeatureBatch,
+    typical: FeatureVector,
+    features: Sequence[Sequence[str]],
+    reported: Sequence[float],
 ) -> list[dict[str, str]]:
-    """What would bring each of n estimates down: feature → words.
+    """Counterfactuals that would lower each of n estimates: feature → text.
 
-    typical: a typical learner of the cohort. wanted: the features that reasons are told by, of each of the n;
-    all of a feature's group would be as theirs. told: the probabilities that readers are told, which follow
-    the scorer's over some days. One is left out that nobody can change by what they do, that would not lower
-    the estimate, neither the scorer's nor the one told, or that would read as what there is.
+    typical: a typical learner of the cohort. features: those of the reasons, of each of the n; a
+    counterfactual sets the feature's whole group to the typical learner's. reported: the probabilities
+    served, which follow the scorer's over some days. A relief is omitted if learners cannot act on the group,
+    if it does not lower both the scorer's estimate and the reported one, or if its text equals the present
+    one.
     """
-    asked = [
-        (at, name)
-        for at, names in enumerate(wanted)
+    candidates = [
+        (enrolment, name)
+        for enrolment, names in enumerate(features)
         for name in names
-        if FEATURES[INDEX[name]].group not in _NOT_THEIRS
+        if FEATURES[INDEX[name]].group not in _NOT_ACTIONABLE
     ]
-    found: list[dict[str, str]] = [{} for _ in wanted]
-    if not asked:
-        return found
-    columns = [at for at, _ in asked]
-    codes, ranks = seen.codes[:, columns], seen.ranks[:, columns]
-    for column, (_, name) in enumerate(asked):
-        places = GROUPS[FEATURES[INDEX[name]].group]
-        codes[places, column], ranks[places, column] = typical.codes[places], typical.ranks[places]
-    then = scorer.estimate(Seen(codes, ranks, seen.context[:, columns])).lost
-    now = scorer.estimate(seen).lost
-    for (at, name), probability in zip(asked, then.tolist(), strict=True):
-        if min(now[at], told[at]) - probability < WORTH_SAYING:
+    reliefs: list[dict[str, str]] = [{} for _ in features]
+    if not candidates:
+        return reliefs
+    columns = [enrolment for enrolment, _ in candidates]
+    codes, ranks = batch.codes[:, columns], batch.ranks[:, columns]
+    for column, (_, name) in enumerate(candidates):
+        group = GROUPS[FEATURES[INDEX[name]].group]
+        codes[group, column], ranks[group, column] = typical.codes[group], typical.ranks[group]
+    estimates = scorer.estimate(FeatureBatch(codes, ranks, batch.context[:, columns])).lost
+    current = scorer.estimate(batch).lost
+    for (enrolment, name), probability in zip(candidates, estimates.tolist(), strict=True):
+        if min(current[enrolment], reported[enrolment]) - probability < MIN_RELIEF:
             continue
-        like = _as_typical(INDEX[name], View(seen.codes[:, at], seen.ranks[:, at]), typical)
-        if like:
-            found[at][name] = f"{like}: {percentage(probability)}"
-    return found
+        text = _as_typical(
+            INDEX[name], FeatureVector(batch.codes[:, enrolment], batch.ranks[:, enrolment]), typical
+        )
+        if text:
+            reliefs[enrolment][name] = f"{text}: {percentage(probability)}"
+    return reliefs
 
 
-def _as_typical(told: int, seen: View, typical: View) -> str:
-    """What a learner would be to be as the typical one in the group of a reason; empty where it has no words.
+def _as_typical(feature: int, learner: FeatureVector, typical: FeatureVector) -> str:
+    """The text of a counterfactual: the typical learner's value in the group of a feature; empty without one.
 
-    By the feature of the reason, where that reads differently, else by the one that differs most and does.
+    It names the reason's own feature if its text differs, else the group's feature whose rank differs most.
     """
-    group = FEATURES[told].group
+    group = FEATURES[feature].group
     if group == "silence":
-        return "active again" if seen.codes[INDEX["clicks_all"]] else "a first activity"
-    apart = {place: abs(int(typical.ranks[place]) - int(seen.ranks[place])) for place in GROUPS[group]}
-    for place in sorted(apart, key=lambda place: (place != told, -apart[place])):
-        words = describe(place, typical)
-        if words != describe(place, seen):
+        return "active again" if learner.codes[INDEX["clicks_all"]] else "a first activity"
+    distances = {index: abs(int(typical.ranks[index]) - int(learner.ranks[index])) for index in GROUPS[group]}
+    for index in sorted(distances, key=lambda index: (index != feature, -distances[index])):
+        words = describe(index, typical)
+        if words != describe(index, learner):
             return f"as for a typical learner of the course ({words})"
     return ""
 
 
-WORTH_SAYING = 0.01
-"""A relief that lowers the estimate by less is none."""
+MIN_RELIEF = 0.01
+"""Reliefs that lower the estimate by less are omitted."""
 
-_NOT_THEIRS = frozenset({"course"})
+_NOT_ACTIONABLE = frozenset({"course"})
 
 
-def middle_of(profile: NDArray[np.uint8]) -> View:
-    """The middle of a cohort from its ranks by bin, [features, bins]: for each feature its bin."""
+def cohort_median(profile: NDArray[np.uint8]) -> FeatureVector:
+    """The median learner of a cohort, feature by feature. profile: its ranks by bin, [features, bins]."""
     codes = np.abs(profile.astype(np.int64) - MIDDLE).argmin(axis=1).astype(np.uint8)
-    return View(codes, profile[np.arange(len(profile)), codes])
+    return FeatureVector(codes, profile[np.arange(len(profile)), codes])
 
 
-def typical_of(profile: NDArray[np.uint8]) -> View:
-    """Whose example a relief takes: the middle of a cohort, but active on the last day.
+def typical_learner(profile: NDArray[np.uint8]) -> FeatureVector:
+    """The reference of reliefs: the median learner of a cohort, but active on the last day.
 
-    A cohort may be silent for weeks, and to be so as well helps nobody.
+    A whole cohort may be silent for weeks, and its silence is no advice. profile: as for ``cohort_median``.
     """
-    middle, silence = middle_of(profile), GROUPS["silence"]
+    middle, silence = cohort_median(profile), GROUPS["silence"]
     middle.codes[silence], middle.ranks[silence] = 0, profile[silence, 0]
     return middle
 
 
-def confirmed(before: str, level: str, was: float, now: float) -> list[Reason]:
-    """The first reason of a level that moved where the estimate had been before, and no further.
+def confirmation_reason(before: str, level: str, previous: float, current: float) -> list[Reason]:
+    """The first reason of a level change whose estimate moved the other way, or not at all; else none.
 
-    before, level: of ``RISK_LEVELS``. was, now: the probabilities told with them.
+    before, level: of ``RISK_LEVELS``. previous, current: the probabilities reported with them.
     """
     rose = RISK_LEVELS.index(level) > RISK_LEVELS.index(before)
-    if (now > was) == rose:
+    if (current > previous) == rose:
         return []
     text = f"the estimate was as {'high' if rose else 'low'} before, and is confirmed by the days since"
     return [Reason(feature=CONFIRMED, text=text, contribution=0.0)]
 
 
 def main_reasons(
-    before: View, after: View, moved: Floats, limit: int = 3, *, towards: float | None = None
+    before: FeatureVector,
+    after: FeatureVector,
+    moved: Floats,
+    limit: int = 3,
+    *,
+    towards: float | None = None,
 ) -> list[Reason]:
-    """The groups of features that moved the estimate most in the direction in which it moved.
+    """Reasons for the groups with the largest contributions in the direction of the change.
 
-    towards: that direction, by its sign; that of all features together where nobody says another.
-    moved: what each feature contributes to the change by one and the same scorer, in log-odds [features];
-    between two scorers the model's own change would be told as the learner's. A reason's contribution is its
-    group's. None where no group moved that way.
+    moved: the contribution of each feature to the change, in log-odds [features], by one scorer: with two, a
+    change of the model would be attributed to the learner. limit: the number of reasons. towards: its sign is
+    the direction; by default that of the sum of ``moved``. A reason's contribution is that of its group. The
+    list is empty where no group moved in that direction.
     """
     direction = 1.0 if (moved.sum() if towards is None else towards) > 0 else -1.0
-    sums = [(float(moved[places].sum()), places) for places in GROUPS.values()]
-    told = sorted((one for one in sums if one[0] * direction > 0), key=lambda one: -abs(one[0]))
-    return [_reason(before, after, moved, total, places) for total, places in told[:limit]]
+    sums = [(float(moved[indexes].sum()), indexes) for indexes in GROUPS.values()]
+    strongest = sorted(
+        (group for group in sums if group[0] * direction > 0), key=lambda group: -abs(group[0])
+    )
+    return [_reason(before, after, moved, total, indexes) for total, indexes in strongest[:limit]]
 
 
-def _reason(before: View, after: View, moved: Floats, total: float, places: list[int]) -> Reason:
-    strongest = max(places, key=lambda place: moved[place] * np.sign(total))
+def _reason(
+    before: FeatureVector, after: FeatureVector, moved: Floats, total: float, indexes: list[int]
+) -> Reason:
+    strongest = max(indexes, key=lambda index: moved[index] * np.sign(total))
     return Reason(
         feature=FEATURES[strongest].name,
-        text=sentence(strongest, before, after),
+        text=describe_change(strongest, before, after),
         contribution=round(total, 6),
     )

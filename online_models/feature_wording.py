@@ -1,6 +1,6 @@
-"""What a feature's value says, in words that an instructor can check against the course page.
+"""The value of a feature in words that an instructor can check against the course page.
 
-Every feature of the catalogue has a clause in ``WORDS``; :func:`sentence` adds what is new about the value.
+Every feature of the catalogue has a clause in ``WORDS``; :func:`describe_change` adds the previous value.
 """
 
 from collections.abc import Callable
@@ -13,31 +13,32 @@ from features.bins import bin_start
 from features.catalogue import FEATURES, INDEX, KIND_GROUPS, WINDOWS, Linear
 
 Words = Callable[[float], str]
-"""From a feature's value to what it means, in a clause without a full stop."""
+"""A feature's value → a clause without a full stop."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What was seen in one enrolment at one time; each [features]."""
+class FeatureVector:
+    """The bins and cohort ranks of one enrolment at one time, [features] each."""
 
     codes: NDArray[np.uint8]
     ranks: NDArray[np.uint8]
 
 
-def sentence(place: int, before: View, after: View) -> str:
-    """A feature's value, and what is new about it: its value before, or its place in the course, or both.
+def describe_change(index: int, before: FeatureVector, after: FeatureVector) -> str:
+    """A feature's value in words with its previous value, or its rank in the course, or both.
 
-    Both where the course moved faster than the learner: neither alone would say why the estimate moved.
+    The rank is added if the value reads as before, or if value and rank moved in opposite directions. index:
+    of the feature in the catalogue.
     """
-    now, was = describe(place, after), describe(place, before)
-    ahead = int(after.codes[place]) - int(before.codes[place])
-    climbed = int(after.ranks[place]) - int(before.ranks[place])
-    past = [was] if was != now else []
-    if FEATURES[place].ranked and climbed and (was == now or ahead * climbed < 0):
-        more = _COMPARED.get(FEATURES[place].name, "more")
-        now += f", {more} than for {_percent(after.ranks[place])} of the course's learners"
-        past.append(_percent(before.ranks[place]))
-    return f"{now} (before: {', '.join(past)})" if past else now
+    current, previous = describe(index, after), describe(index, before)
+    bin_change = int(after.codes[index]) - int(before.codes[index])
+    rank_change = int(after.ranks[index]) - int(before.ranks[index])
+    past = [previous] if previous != current else []
+    if FEATURES[index].ranked and rank_change and (previous == current or bin_change * rank_change < 0):
+        more = _COMPARED.get(FEATURES[index].name, "more")
+        current += f", {more} than for {_percent(after.ranks[index])} of the course's learners"
+        past.append(_percent(before.ranks[index]))
+    return f"{current} (before: {', '.join(past)})" if past else current
 
 
 _COMPARED = {
@@ -45,20 +46,20 @@ _COMPARED = {
     **dict.fromkeys(("score_mean", "score_last"), "higher"),
     **dict.fromkeys(("early", "lead"), "earlier"),
 }
-"""What a higher rank is where it is not *more*."""
+"""The comparative of a higher rank, for features of which it is not *more*."""
 
 
-def describe(place: int, view: View) -> str:
-    """A feature's value in words."""
-    name = FEATURES[place].name
-    if name in {"silence", "silence_own"} and view.codes[INDEX["clicks_all"]] == 0:
+def describe(index: int, vector: FeatureVector) -> str:
+    """A feature's value in words. index: of the feature in the catalogue."""
+    name = FEATURES[index].name
+    if name in {"silence", "silence_own"} and vector.codes[INDEX["clicks_all"]] == 0:
         return "no activity yet"
-    if name in _NEED_SUBMISSION and _nothing_handed_in(view):
+    if name in _NEED_SUBMISSION and _nothing_handed_in(vector):
         return "nothing handed in yet"
     for clicks, words in _NO_TREND.get(name, {}).items():
-        if view.codes[INDEX[clicks]] == 0:
+        if vector.codes[INDEX[clicks]] == 0:
             return words
-    return WORDS[name](_value(place, int(view.codes[place])))
+    return WORDS[name](_value(index, int(vector.codes[index])))
 
 
 _NO_TREND = {
@@ -68,14 +69,14 @@ _NO_TREND = {
     },
     "trend_own": {"clicks_14": "no activity in the last two weeks"},
 }
-"""Nobody who did nothing is *about as active as before*: feature → the first count that is 0 → words."""
+"""Texts of a trend without activity: feature → the first count that is 0 → text."""
 
 
-def _nothing_handed_in(view: View) -> bool:
-    """Everything that was due is missed, and nothing was handed in ahead."""
+def _nothing_handed_in(vector: FeatureVector) -> bool:
+    """Whether everything due was missed, and nothing was handed in ahead."""
     return bool(
-        view.codes[INDEX["ahead"]] == 0
-        and (view.codes[INDEX["due"]] == 0 or view.codes[INDEX["missed"]] == _ALL)
+        vector.codes[INDEX["ahead"]] == 0
+        and (vector.codes[INDEX["due"]] == 0 or vector.codes[INDEX["missed"]] == _ALL)
     )
 
 
@@ -86,9 +87,9 @@ _NEED_SUBMISSION = frozenset(
 )
 
 
-def _value(place: int, bin_: int) -> float:
-    """A bin's value as a reader is told it. The last linear bin holds the upper bound, and means it."""
-    feature = FEATURES[place]
+def _value(index: int, bin_: int) -> float:
+    """A bin's value for a reader: the last bin of a linear scale stands for its upper bound."""
+    feature = FEATURES[index]
     if isinstance(feature.scale, Linear) and bin_ == _ALL:
         return feature.scale.high
     return bin_start(feature, bin_)
@@ -98,15 +99,16 @@ def _percent(rank: np.uint8) -> str:
     return f"{round(int(rank) / 255 * 100)} %"
 
 
-def _count(number: float, one: str, many: str | None = None) -> str:
+def _count(number: float, singular: str, plural: str | None = None) -> str:
     """'no clicks', '1 click', '12 clicks'."""
     whole = round(number)
     if whole == 1:
-        return f"1 {one}"
-    return f"{whole or 'no'} {many or one + 's'}"
+        return f"1 {singular}"
+    return f"{whole or 'no'} {plural or singular + 's'}"
 
 
 def percentage(number: float) -> str:
+    """A share in whole per cent: '12 %'."""
     return f"{round(number * 100)} %"
 
 
@@ -131,13 +133,13 @@ def _habit(half_life: int) -> Words:
     return lambda n: f"active on {percentage(n)} of the days of the last {over}"
 
 
-def _trend(now: str, then: str) -> Words:
+def _trend(recent: str, earlier: str) -> Words:
     def words(octaves: float) -> str:
         if abs(octaves) < 0.5:
-            return f"about as active in {now} as {then}"
+            return f"about as active in {recent} as {earlier}"
         times = 2 ** abs(octaves)
         factor = f"{times:.0f} times" if times >= 1.75 else "one and a half times"
-        return f"{factor} {'more' if octaves > 0 else 'less'} activity in {now} than {then}"
+        return f"{factor} {'more' if octaves > 0 else 'less'} activity in {recent} than {earlier}"
 
     return words
 

@@ -1,33 +1,35 @@
-"""Labels: what *lost* means, when it is certain, and which snapshots wait for it.
+"""Labels: what *lost* means, when a label is final, and which snapshots wait for theirs.
 
-**Lost** is whoever withdrew or failed. Silence is not a label: after 14 silent days 87 % come back.
+**Lost** means that the learner withdrew or failed. Silence alone is no label: after 14 silent days
+87 % come back.
 
-**Certain is not the same as known.** A withdrawal is known on its day; that somebody stayed is
-known only when the run has ended. A model that learns each outcome as soon as it is known sees
-nothing but losses from the first day of a run to its last, and calls everybody lost: on the Open
-University data (one pass in time order, weekly estimates on 2014B) that costs .14 of AUC and puts
-the mean estimate at .87 where .43 are lost; a small weight for the early ones only softens it (.853
-and .55 with a twentieth). So **a snapshot is held until its course run has ended**, whatever is
-known before: the examples of a run come as they are, losses and successes together. The price is
-that a run teaches nothing about itself, and that a new installation serves the recency prior until
-its first run ends (or until earlier runs are replayed).
+**Labels are delayed until the course run has ended.** A withdrawal is known on its day, but that a
+learner stayed is known only at the end. A model that learns each outcome as soon as it is known
+gets nothing but losses from the first day of a run to its last, and estimates everybody as lost: on
+the Open University data (one pass in time order, weekly estimates on 2014B) that costs .14 of AUC
+and puts the mean estimate at .87 where .43 are lost; a small weight for the early losses only
+softens it (.853 and .55 with a twentieth). So **a snapshot is held until its course run has
+ended**, and the examples of a run are learned together, losses and successes. The price is that a
+run teaches nothing about itself, and that a new installation serves the recency prior until its
+first run ends (or until earlier runs are replayed).
 
-**Exit** is the second label: whether the learner leaves within ``EXIT_DAYS`` of the snapshot. Who
-withdrew left on the day of it; who failed after more than ``SILENT_BEFORE_END`` silent days left on
-the day after the last one active; who was there at the end did not leave, nor did who passed. When
-silence was for good is known as late as who failed, so this label waits for the run's end too.
+**Exit** is the second label: whether the learner leaves within ``EXIT_DAYS`` of the snapshot. A
+learner who withdrew left on the day of the withdrawal. One who failed after more than
+``SILENT_BEFORE_END`` silent days left on the day after the last active day. One who was active at
+the end, or passed, did not leave. Whether a silence lasted is known only at the end of the run, so
+this label waits for it too.
 
-**When no result ever comes**, the silence horizon decides: ``SILENCE_HORIZON`` days after the end,
-whoever was silent for more than ``SILENT_BEFORE_END`` days before it is lost (this is how
-evaluation counts the exit of those who fail in silence; 75 % of them do). Of the others nothing is
-known: censored, learned neither way. Days on which a tracker was broken are no silence: the caller moves the
-last activity on by as many.
+**If no result is ever recorded**, the silence horizon decides: ``SILENCE_HORIZON`` days after the
+end, an enrolment that was silent for more than ``SILENT_BEFORE_END`` days before the end is lost
+(the evaluation dates the exit of silent failures in the same way; 75 % of failures are silent). The
+others are censored: they are not learned from. Days on which a tracker was broken do not count as
+silence: the caller moves the last activity forward by their number.
 
-**Which snapshots.** A snapshot is due every seventh day of the run, on a day that the enrolment's
-hash picks. At most ``KEPT`` wait per enrolment: a uniform sample of all that were due (Algorithm R;
-Vitter, ACM TOMS 11, 1985), drawn by the hash, so that the same events leave the same sample. An
-example weighs as many as it stands for; without that, those who stay long, and pass, would count
-less than those who leave early.
+**Sampling.** A snapshot is due every seventh day of the run, on a weekday that the enrolment's hash
+picks. At most ``RESERVOIR_SIZE`` wait per enrolment: a uniform sample of all that were due
+(Algorithm R; Vitter, ACM TOMS 11, 1985), drawn by the hash, so that the same events leave the same
+sample. An example's weight is the number of snapshots that it stands for; without weights, learners
+who stay long, and pass, would count less than those who leave early.
 """
 
 import numpy as np
@@ -36,106 +38,110 @@ from numpy.typing import NDArray
 from schemas.enrolment import Completed
 
 SILENCE_HORIZON = 60
-"""Days after the end of a run during which a late result is waited for."""
+"""Days after the end of a run during which a late result is accepted."""
 
 FORGOTTEN_AFTER = 365
-"""Days without any activity, result or registration after which an enrolment is let go where no calendar says
-when its run ends."""
+"""Days without any activity, result or registration after which an enrolment is dropped if its run has no
+calendar."""
 
 SILENT_BEFORE_END = 28
-"""Days: more than that without activity before the end counts as lost where no result came."""
+"""Days: an enrolment without a result is lost if it was silent for longer than this before the end."""
 
-EVERY = 7
+SNAPSHOT_INTERVAL_DAYS = 7
 """Days between the snapshots of an enrolment."""
 
-KEPT = 6
-"""Snapshots that wait per enrolment. Six fill the 1.5 KB of state that an enrolment may take; eight win
+RESERVOIR_SIZE = 6
+"""Snapshots that wait per enrolment. Six fill the 1.5 KB of state that an enrolment may occupy; eight gain
 less than .001 of AUC, four cost .002."""
 
 EXIT_DAYS = 21
-"""Within how many days of a snapshot an exit counts, its own day included."""
+"""Horizon of the exit label in days, the snapshot's own day included."""
 
 NO_EXIT = 2**31 - 1
-"""The exit of who did not leave."""
+"""The exit day of a learner who did not leave."""
 
 NO_END = 2**31 - 1
-"""The end of a run without a calendar. Its snapshots wait for ever: nobody can say who stayed."""
+"""The end of a run without a calendar. Its labels stay pending for ever."""
 
 # Outcomes of an enrolment, as columns hold them.
 OPEN, WITHDRAWN, FAILED, PASSED = 0, 1, 2, 3
 
-# What becomes of its snapshots.
-WAIT, KEEP, LOST, CENSORED = 0, 1, 2, 3
+# Label status of an enrolment's snapshots.
+PENDING, RETAINED, LOST, CENSORED = 0, 1, 2, 3
 
 Days = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
-Verdicts = NDArray[np.int8]
+LabelStatuses = NDArray[np.int8]
 
 
 def outcome_of(event: Completed) -> int:
-    """The outcome that a final result stands for."""
+    """The outcome code of a final result."""
     return FAILED if event["result"] == "fail" else PASSED
 
 
-def verdicts(outcomes: NDArray[np.uint8], ends: Days, last_active: Days, day: int) -> Verdicts:
-    """What is certain at the end of ``day``: WAIT, KEEP, LOST or CENSORED, int8 [n].
+def label_statuses(outcomes: NDArray[np.uint8], ends: Days, last_active: Days, day: int) -> LabelStatuses:
+    """The label status at the end of ``day``: PENDING, RETAINED, LOST or CENSORED, int8 [n].
 
-    outcomes: OPEN, WITHDRAWN, FAILED or PASSED, as known by then, [n]
-    ends: the day on which the course run ends, ``NO_END`` where no calendar says, [n]
-    last_active: the last day with activity, any smaller number where there was none, [n]
+    outcomes: OPEN, WITHDRAWN, FAILED or PASSED, as recorded by then, [n]
+    ends: the day on which the course run ends, ``NO_END`` without a calendar, [n]
+    last_active: the last day with activity; any smaller number if there was none, [n]
     """
-    over = ends <= day
-    given_up = ends <= day - SILENCE_HORIZON
-    silent = ends - last_active > SILENT_BEFORE_END
-    found = np.where(given_up, np.where(silent, LOST, CENSORED), WAIT)
-    found = np.where(over & (outcomes == PASSED), KEEP, found)
-    found = np.where(over & ((outcomes == WITHDRAWN) | (outcomes == FAILED)), LOST, found)
-    return found.astype(np.int8)
+    run_ended = ends <= day
+    horizon_passed = ends <= day - SILENCE_HORIZON
+    silent_at_end = ends - last_active > SILENT_BEFORE_END
+    statuses = np.where(horizon_passed, np.where(silent_at_end, LOST, CENSORED), PENDING)
+    statuses = np.where(run_ended & (outcomes == PASSED), RETAINED, statuses)
+    statuses = np.where(run_ended & ((outcomes == WITHDRAWN) | (outcomes == FAILED)), LOST, statuses)
+    return statuses.astype(np.int8)
 
 
-def exits(outcomes: NDArray[np.uint8], outcome_days: Days, ends: Days, last_active: Days) -> Days:
-    """The day on which each of those who are lost left, ``NO_EXIT`` where they were there to the end.
+def exit_days(outcomes: NDArray[np.uint8], outcome_days: Days, ends: Days, last_active: Days) -> Days:
+    """The day on which each lost enrolment left, ``NO_EXIT`` where it stayed to the end, [n].
 
-    As for ``verdicts``; outcome_days: the day of withdrawal, [n]. Who was never active is as if gone long
-    before.
+    Arguments as for ``label_statuses``; outcome_days: the day of withdrawal, [n]. An enrolment that was never
+    active left on the day after its ``last_active``, which lies before the run.
     """
-    silent = ends - last_active > SILENT_BEFORE_END
-    by_silence = np.where(silent, last_active + 1, NO_EXIT)
-    found: Days = np.where(outcomes == WITHDRAWN, outcome_days, by_silence)
-    return found
+    silent_at_end = ends - last_active > SILENT_BEFORE_END
+    by_silence = np.where(silent_at_end, last_active + 1, NO_EXIT)
+    days: Days = np.where(outcomes == WITHDRAWN, outcome_days, by_silence)
+    return days
 
 
 def is_due(hashes: Hashes, day: int, start: int, end: int) -> NDArray[np.bool_]:
-    """Whether a snapshot is taken at the start of ``day``, for enrolments of one run, bool [n].
+    """Whether a snapshot is due at the start of ``day``, for enrolments in force of one run, bool [n].
 
-    Only in force ones are asked for; nothing is due before the run's start or from its end on.
+    Nothing is due before the run's start or from its end on.
     """
     if not start <= day < end:
         return np.zeros(len(hashes), np.bool_)
-    due: NDArray[np.bool_] = hashes % np.uint64(EVERY) == np.uint64((day - start) % EVERY)
+    due: NDArray[np.bool_] = hashes % np.uint64(SNAPSHOT_INTERVAL_DAYS) == np.uint64(
+        (day - start) % SNAPSHOT_INTERVAL_DAYS
+    )
     return due
 
 
-def reservoir_slots(seen: NDArray[np.integer], hashes: Hashes, kept: int = KEPT) -> NDArray[np.int8]:
-    """The slot that the next snapshot of each enrolment goes to, −1 where it is dropped, int8 [n].
+def reservoir_slots(
+    due_before: NDArray[np.integer], hashes: Hashes, size: int = RESERVOIR_SIZE
+) -> NDArray[np.int8]:
+    """The reservoir slot for the next snapshot of each enrolment, −1 where it is dropped, int8 [n].
 
-    seen: snapshots due before this one, [n]; hashes: of the enrolments, [n]
+    due_before: snapshots due before this one, [n]; hashes: of the enrolments, [n]; size: of the reservoir
     """
-    count = seen.astype(np.uint64)
-    drawn = mix(hashes + (count + np.uint64(1)) * _GOLDEN) % (count + np.uint64(1))
-    slot = np.where(count < kept, count, drawn)
-    return np.where(slot < kept, slot, -1).astype(np.int8)
+    count = due_before.astype(np.uint64)
+    drawn = splitmix64(hashes + (count + np.uint64(1)) * _GOLDEN_GAMMA) % (count + np.uint64(1))
+    slot = np.where(count < size, count, drawn)
+    return np.where(slot < size, slot, -1).astype(np.int8)
 
 
-def example_weight(seen: int, kept: int = KEPT) -> float:
-    """How many of ``seen`` snapshots each of those kept stands for."""
-    return max(1.0, seen / kept)
+def example_weight(due: int, size: int = RESERVOIR_SIZE) -> float:
+    """How many of the ``due`` snapshots each one in the reservoir stands for."""
+    return max(1.0, due / size)
 
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
-def mix(numbers: Hashes) -> Hashes:
+def splitmix64(numbers: Hashes) -> Hashes:
     """The finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), modulo 2^64."""
     mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,11 +1,11 @@
-"""Progressive validation: how good were the estimates that were served, now that outcomes are known.
+"""Progressive validation: metrics of the estimates that were served, once their labels are final.
 
-Test, then train: each example carries the probability that the serving model gave on the snapshot's
-day, long before anything could be learned from it. Examples count with their weight, so that the
-figures are those of all weekly estimates, not of the sample that waited.
+Test, then train: each example carries the probability that was served on the snapshot's day, long before
+anything could be learned from it. Examples count with their weight, so that the metrics are those of all
+weekly estimates, not of the sample in the reservoir.
 
-The state is counts and sums over ``BUCKETS`` of probability: small, exact to go on from, and close
-enough (AUC to .001) whatever the number of examples.
+The state consists of counts and sums by bucket of probability: small, exact to resume from, and accurate
+(AUC to .001) for any number of examples.
 """
 
 import math
@@ -19,12 +19,12 @@ from schemas.learning import TrainingExample
 
 BUCKETS = 300
 CALIBRATION_BINS = 15
-"""As tools for evaluation use; divides BUCKETS."""
+"""The usual number of bins of reliability diagrams; divides BUCKETS."""
 
-FLOOR = 1e-6
-"""Log loss takes no probability for more certain than this: estimates have six decimals."""
+MIN_PROBABILITY = 1e-6
+"""Probabilities are clipped to this for the log loss: estimates have six decimals."""
 
-_lists: TypeAdapter[list[float]] = TypeAdapter(list[float])
+_FLOATS: TypeAdapter[list[float]] = TypeAdapter(list[float])
 
 
 def _zeros() -> list[float]:
@@ -32,8 +32,8 @@ def _zeros() -> list[float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
-    """Examples whose estimates lie together: the mean of these, the share that was lost, and the weight."""
+class CalibrationBin:
+    """The examples of a range of estimates: mean estimate, share lost, and weight."""
 
     bin: int
     estimated: float
@@ -42,84 +42,97 @@ class Bin:
 
 
 @dataclass(slots=True)
-class Progress:
-    """Sums over the served examples so far."""
+class ProgressiveValidation:
+    """Sums over all examples whose estimates were served by a model."""
 
-    kept: list[float] = field(default_factory=_zeros)
+    retained: list[float] = field(default_factory=_zeros)
     """Weight of examples not lost, by bucket of the probability."""
     lost: list[float] = field(default_factory=_zeros)
-    said: list[float] = field(default_factory=_zeros)
+    estimated: list[float] = field(default_factory=_zeros)
     """Weight × probability, by bucket."""
     log_loss: float = 0.0
     brier: float = 0.0
     served: int = 0
 
     def update(self, examples: Iterable[TrainingExample]) -> None:
-        """Count those examples whose probability was a model's."""
+        """Add the examples that a model served, not the recency prior."""
         for example in examples:
             if example.served:
                 self._add(example.label, example.probability, example.weight)
 
     def _add(self, label: bool, probability: float, weight: float) -> None:
         bucket = min(int(probability * BUCKETS), BUCKETS - 1)
-        (self.lost if label else self.kept)[bucket] += weight
-        self.said[bucket] += weight * probability
+        (self.lost if label else self.retained)[bucket] += weight
+        self.estimated[bucket] += weight * probability
         likely = probability if label else 1.0 - probability
-        self.log_loss -= weight * math.log(max(likely, FLOOR))
+        self.log_loss -= weight * math.log(max(likely, MIN_PROBABILITY))
         self.brier += weight * (1.0 - likely) ** 2
         self.served += 1
 
-    def figures(self) -> dict[str, float]:
-        """Log loss, Brier score, expected calibration error, and AUC once both classes were seen."""
-        found = {"served": float(self.served)}
-        kept, lost, said = (np.array(sums) for sums in (self.kept, self.lost, self.said))
-        total = float(kept.sum() + lost.sum())
+    def metrics(self) -> dict[str, float]:
+        """Log loss, Brier score, expected calibration error, and AUC once there are both classes."""
+        metrics = {"served": float(self.served)}
+        retained, lost, estimated = (np.array(sums) for sums in (self.retained, self.lost, self.estimated))
+        total = float(retained.sum() + lost.sum())
         if total == 0:
-            return found
-        found["log_loss"] = self.log_loss / total
-        found["brier"] = self.brier / total
-        found["lost"] = float(lost.sum()) / total
-        found["estimated"] = float(said.sum()) / total
-        gaps = np.abs((lost - said).reshape(CALIBRATION_BINS, -1).sum(axis=1))
-        found["ece"] = float(gaps.sum()) / total
-        if lost.any() and kept.any():
-            below = kept.cumsum() - kept / 2
-            found["auc"] = float((lost * below).sum() / (lost.sum() * kept.sum()))
-        return found
+            return metrics
+        metrics["log_loss"] = self.log_loss / total
+        metrics["brier"] = self.brier / total
+        metrics["lost"] = float(lost.sum()) / total
+        metrics["estimated"] = float(estimated.sum()) / total
+        gaps = np.abs((lost - estimated).reshape(CALIBRATION_BINS, -1).sum(axis=1))
+        metrics["ece"] = float(gaps.sum()) / total
+        if lost.any() and retained.any():
+            below = retained.cumsum() - retained / 2
+            metrics["auc"] = float((lost * below).sum() / (lost.sum() * retained.sum()))
+        return metrics
 
-    def calibration(self) -> list[Bin]:
-        """What was estimated and what came, bin by bin from the lowest; empty ones are left out."""
-        kept, lost, said = (
+    def calibration(self) -> list[CalibrationBin]:
+        """The reliability diagram: bins in ascending order, without the empty ones."""
+        retained, lost, estimated = (
             np.array(sums).reshape(CALIBRATION_BINS, -1).sum(axis=1)
-            for sums in (self.kept, self.lost, self.said)
+            for sums in (self.retained, self.lost, self.estimated)
         )
         return [
-            Bin(place, float(said[place] / weight), float(lost[place] / weight), float(weight))
-            for place, weight in enumerate(kept + lost)
+            CalibrationBin(
+                index, float(estimated[index] / weight), float(lost[index] / weight), float(weight)
+            )
+            for index, weight in enumerate(retained + lost)
             if weight > 0
         ]
 
     def state(self) -> dict[str, JsonValue]:
-        """All sums, as JSON."""
+        """All sums as JSON, for the model snapshot; the keys are part of its format."""
         return {
-            "kept": list(self.kept),
+            "kept": list(self.retained),
             "lost": list(self.lost),
-            "said": list(self.said),
+            "said": list(self.estimated),
             "log_loss": self.log_loss,
             "brier": self.brier,
             "served": self.served,
         }
 
     @classmethod
-    def from_state(cls, state: JsonValue) -> "Progress":
-        """Go on from ``state``. Raises ValueError where it is not one."""
+    def from_state(cls, state: JsonValue) -> "ProgressiveValidation":
+        """Continue from ``state``.
+
+        Raises:
+            ValueError: if a sum is missing or has another number of buckets.
+        """
         if not isinstance(state, dict):
             raise ValueError(f"progress: expected an object, got {type(state).__name__}")
-        sums = {name: _lists.validate_python(state.get(name)) for name in ("kept", "lost", "said")}
+        sums = {name: _FLOATS.validate_python(state.get(name)) for name in ("kept", "lost", "said")}
         for name, values in sums.items():
             if len(values) != BUCKETS:
                 raise ValueError(f"progress: {name} has {len(values)} buckets, expected {BUCKETS}")
-        log_loss, brier, served = _lists.validate_python(
+        log_loss, brier, served = _FLOATS.validate_python(
             [state.get(name) for name in ("log_loss", "brier", "served")]
         )
-        return cls(**sums, log_loss=log_loss, brier=brier, served=int(served))
+        return cls(
+            retained=sums["kept"],
+            lost=sums["lost"],
+            estimated=sums["said"],
+            log_loss=log_loss,
+            brier=brier,
+            served=int(served),
+        )

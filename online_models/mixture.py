@@ -1,8 +1,8 @@
-"""How far to believe each expert: one River logistic regression over the experts' log-odds.
+"""The mixture of the experts: one River logistic regression over their log-odds.
 
-Experts are combined by weights on their log-odds (stacking; Wolpert, Neural Networks 5, 1992), which
-are learned as everything is: on each example, what the experts say before they have learned from it is
-judged first. There is no intercept: it would only repeat the last run's error in the next one.
+Experts are combined by weights on their log-odds (stacking; Wolpert, Neural Networks 5, 1992). The weights
+are learned by test, then train: from the experts' estimates of each example before they learn from it.
+There is no intercept: it would only carry the last run's bias into the next one.
 """
 
 from collections.abc import Sequence
@@ -16,42 +16,50 @@ from online_models.design import Floats
 
 EXPERTS = ("additive", "networks")
 
-FIRST = (0.2, 0.8)
+INITIAL_WEIGHTS = (0.2, 0.8)
 """On 2013J, with one term learned before: AUC .8796 by networks alone, .8795 with a fifth of the additive
 expert (the better of the two on 2014B, by .0003), .8787 with half of it."""
 
-RATE = 1e-4
-_numbers: TypeAdapter[list[float]] = TypeAdapter(list[float])
+LEARNING_RATE = 1e-4
+_FLOATS: TypeAdapter[list[float]] = TypeAdapter(list[float])
 
 
 class Mixture:
-    """The experts' weights; at first as another term taught them."""
+    """The experts' weights, which start from those learned on another term."""
 
-    def __init__(self, weights: Sequence[float] = FIRST) -> None:
-        self._regression = linear_model.LogisticRegression(optim.SGD(RATE), intercept_lr=0.0)
+    def __init__(self, weights: Sequence[float] = INITIAL_WEIGHTS) -> None:
+        self._regression = linear_model.LogisticRegression(optim.SGD(LEARNING_RATE), intercept_lr=0.0)
         self._regression._weights.update(dict(enumerate(weights)))
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """Of each expert, in their order."""
+        """The weight of each expert, in the order of ``EXPERTS``."""
         learned = self._regression.weights
         return tuple(float(learned[number]) for number in range(len(EXPERTS)))
 
-    def learn(self, log_odds: Floats, labels: NDArray[np.bool_], counts: Floats) -> None:
-        """One example after the other: what each expert said of it, [experts, n]; [n]; [n]."""
-        said = log_odds.T.tolist()
-        for one, label, count in zip(said, labels.tolist(), counts.tolist(), strict=True):
-            self._regression.learn_one(dict(enumerate(one)), label, w=count)
+    def learn(self, log_odds: Floats, labels: NDArray[np.bool_], sample_weights: Floats) -> None:
+        """Learn from examples in their order: the experts' log-odds [experts, n], labels [n], weights [n]."""
+        examples = log_odds.T.tolist()
+        for by_expert, label, weight in zip(examples, labels.tolist(), sample_weights.tolist(), strict=True):
+            self._regression.learn_one(dict(enumerate(by_expert)), label, w=weight)
 
     @classmethod
     def from_state(cls, state: JsonValue) -> "Mixture":
-        """Raises ValueError where it is no list of one finite number an expert."""
-        return cls(mixture_weights(state))
+        """The mixture of a snapshot.
+
+        Raises:
+            ValueError: if it is no list of one finite number an expert.
+        """
+        return cls(parse_weights(state))
 
 
-def mixture_weights(state: JsonValue) -> list[float]:
-    """The weights of a snapshot. Raises ValueError where it is no list of one finite number an expert."""
-    found = _numbers.validate_python(state)
-    if len(found) != len(EXPERTS) or not np.isfinite(found).all():
-        raise ValueError(f"mixture: {len(found)} weights, expected {len(EXPERTS)} finite ones")
-    return found
+def parse_weights(state: JsonValue) -> list[float]:
+    """The weights of a snapshot.
+
+    Raises:
+        ValueError: if it is no list of one finite number an expert.
+    """
+    weights = _FLOATS.validate_python(state)
+    if len(weights) != len(EXPERTS) or not np.isfinite(weights).all():
+        raise ValueError(f"mixture: {len(weights)} weights, expected {len(EXPERTS)} finite ones")
+    return weights

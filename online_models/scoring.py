@@ -1,8 +1,8 @@
 """Estimates for many enrolments at once, from a model snapshot and nothing else.
 
-An enrolment's estimate does not depend on which others are scored with it, nor on how they are spread
-over partitions: the additive expert adds its features up elementwise and in their order, the network's
-sums are exact in any order.
+An enrolment's estimate depends neither on the batch that it is scored in, nor on how enrolments are
+distributed over partitions: the additive expert adds contributions elementwise in a fixed order, the
+network's sums are exact in any order.
 """
 
 from typing import Protocol, Self
@@ -10,53 +10,53 @@ from typing import Protocol, Self
 import numpy as np
 
 from online_models import committee, network
-from online_models.calibration import Slope
-from online_models.classifier import check, numbers
-from online_models.design import Estimate, Floats, Seen, Tables, tables
-from online_models.mixture import mixture_weights
+from online_models.calibration import CalibrationSlope
+from online_models.classifier import check_snapshot, state_vector
+from online_models.design import Estimate, FeatureBatch, Floats, LookupTables, lookup_tables
+from online_models.mixture import parse_weights
 from online_models.warming import RecencyPrior
 from schemas.learning import ModelSnapshot
 from schemas.risk import ModelState
 
 DECIMALS = 6
-"""Of a probability: what differs later is not knowledge, and would differ between machines."""
+"""Decimals of a probability: further ones carry no information, and would differ between machines."""
 
 
-ABSOLUTE = 10.0**-DECIMALS
-"""Nothing is more certain than this."""
+MIN_PROBABILITY = 10.0**-DECIMALS
+"""Probabilities are clipped to this before they become log-odds."""
 
 
 class Scorer(Protocol):
-    """Says how likely enrolments are lost, how soon they leave, and what makes the difference."""
+    """Estimates P(lost) and P(exit) of enrolments, and the contributions of features to a change."""
 
     @property
     def state(self) -> ModelState: ...
 
-    def at(self, shift: float) -> Self:
-        """The same, of a course run whose log-odds are all off by ``shift``."""
+    def with_intercept(self, shift: float) -> Self:
+        """The scorer for a course run whose intercept, added to all log-odds, is ``shift``."""
         ...
 
-    def estimate(self, seen: Seen) -> Estimate:
+    def estimate(self, batch: FeatureBatch) -> Estimate:
         """Both estimates of n enrolments."""
         ...
 
-    def changes(self, before: Seen, after: Seen) -> Floats:
-        """What each feature contributes to the change of the log-odds of being lost, [features, n].
+    def contributions(self, before: FeatureBatch, after: FeatureBatch) -> Floats:
+        """The contribution of each feature to the change of the log-odds of being lost, [features, n].
 
-        The features' parts add up to the change.
+        Contributions add up to the change.
         """
         ...
 
 
 class MixedScorer:
-    """Scores as the classifier of the snapshot would; tests prove both the same."""
+    """Scores as the classifier of the snapshot would; tests compare both."""
 
     state: ModelState = "serving"
 
     def __init__(
-        self, additive: Tables, networks: network.Weights, mixture: list[float], shift: float = 0.0
+        self, additive: LookupTables, networks: network.Weights, mixture: list[float], shift: float = 0.0
     ) -> None:
-        """networks: of the whole committee, joined. mixture: times the calibration slope."""
+        """networks: from ``committee.as_one_network``. mixture: weights times the calibration slope."""
         self._additive = additive
         self._networks = networks
         self._mixture = mixture
@@ -64,63 +64,70 @@ class MixedScorer:
 
     @classmethod
     def from_snapshot(cls, snapshot: ModelSnapshot) -> "MixedScorer":
-        """Raises ValueError for the snapshot of another model or other features."""
-        check(snapshot)
-        additive = tables(numbers(snapshot, "weights"))
-        networks = committee.joined(committee.from_state(snapshot.state.get("networks")))
-        mixture = mixture_weights(snapshot.state.get("mixture"))
-        slope = Slope.from_state(snapshot.state.get("slope")).value
+        """The scorer of a snapshot.
+
+        Raises:
+            ValueError: for the snapshot of another model or other features.
+        """
+        check_snapshot(snapshot)
+        additive = lookup_tables(state_vector(snapshot, "weights"))
+        networks = committee.as_one_network(committee.from_state(snapshot.state.get("networks")))
+        mixture = parse_weights(snapshot.state.get("mixture"))
+        slope = CalibrationSlope.from_state(snapshot.state.get("slope")).value
         return cls(additive, networks, [slope * weight for weight in mixture])
 
-    def at(self, shift: float) -> "MixedScorer":
-        """Both log-odds are moved."""
+    def with_intercept(self, shift: float) -> "MixedScorer":
+        """The scorer with ``shift`` added to the log-odds of both estimates."""
         return MixedScorer(self._additive, self._networks, self._mixture, shift)
 
-    def estimate(self, seen: Seen) -> Estimate:
+    def estimate(self, batch: FeatureBatch) -> Estimate:
         """Both estimates of n enrolments."""
-        lost, exits = np.round(logistic(self.log_odds(seen)), DECIMALS)
+        lost, exits = np.round(logistic(self.log_odds(batch)), DECIMALS)
         return Estimate(lost, exits)
 
-    def log_odds(self, seen: Seen) -> Floats:
-        """Of being lost, by both experts, and of leaving soon, by the networks, [2, n]."""
-        found = committee.log_odds(self._networks, seen)
+    def log_odds(self, batch: FeatureBatch) -> Floats:
+        """Log-odds of being lost, by both experts, and of an exit, by the networks, [2, n]."""
+        log_odds = committee.log_odds(self._networks, batch)
         by_additive, by_network = self._mixture
-        found[network.LOST] = by_additive * self._additive.log_odds(seen) + by_network * found[network.LOST]
-        return found + self._shift
+        log_odds[network.LOST] = (
+            by_additive * self._additive.log_odds(batch) + by_network * log_odds[network.LOST]
+        )
+        return log_odds + self._shift
 
-    def experts(self, seen: Seen) -> Floats:
+    def expert_probabilities(self, batch: FeatureBatch) -> Floats:
         """P(lost) by each expert alone, in the order of ``mixture.EXPERTS``, [experts, n]."""
-        networks = committee.log_odds(self._networks, seen)[network.LOST]
-        return logistic(np.stack([self._additive.log_odds(seen), networks]) + self._shift)
+        networks = committee.log_odds(self._networks, batch)[network.LOST]
+        return logistic(np.stack([self._additive.log_odds(batch), networks]) + self._shift)
 
-    def changes(self, before: Seen, after: Seen) -> Floats:
-        """Each expert's parts, as far as the mixture believes it."""
+    def contributions(self, before: FeatureBatch, after: FeatureBatch) -> Floats:
+        """The experts' contributions, weighted by the mixture, [features, n]."""
         by_additive, by_network = self._mixture
-        additive = self._additive.parts(after) - self._additive.parts(before)
-        parts = committee.changes(self._networks, before, after)
+        additive = self._additive.contributions(after) - self._additive.contributions(before)
+        parts = committee.contributions(self._networks, before, after)
         return by_additive * additive + by_network * parts
 
 
 def logistic(log_odds: Floats) -> Floats:
     """1 / (1 + exp(−x)), without overflow."""
-    small = np.exp(-np.abs(log_odds))
-    probability: Floats = np.where(log_odds >= 0, 1.0, small) / (1.0 + small)
+    decayed = np.exp(-np.abs(log_odds))
+    probability: Floats = np.where(log_odds >= 0, 1.0, decayed) / (1.0 + decayed)
     return probability
 
 
 def log_odds_of(probability: Floats) -> Floats:
-    """log(p / (1 − p)), of probabilities that are held within what six decimals can say."""
-    held = np.clip(probability, ABSOLUTE, 1 - ABSOLUTE)
-    odds: Floats = np.log(held / (1 - held))
+    """log(p / (1 − p)), of probabilities clipped to the range of six decimals."""
+    clipped = np.clip(probability, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    odds: Floats = np.log(clipped / (1 - clipped))
     return odds
 
 
 def scorer_of(snapshot: ModelSnapshot | None) -> Scorer:
-    """What to score with: the model, or the recency prior while it is warming up or there is none.
+    """The scorer of a snapshot; the recency prior while the model warms up, or without a snapshot.
 
-    Raises ValueError for the snapshot of another model or other features.
+    Raises:
+        ValueError: for the snapshot of another model or other features.
     """
     if snapshot is None:
         return RecencyPrior()
-    check(snapshot)
+    check_snapshot(snapshot)
     return RecencyPrior() if snapshot.warming_up else MixedScorer.from_snapshot(snapshot)

@@ -1,16 +1,16 @@
-"""The trainer: one clock for many partitions. Merges their day reports, learns, answers with day
-packages.
+"""The trainer: merges the partitions' day reports, learns from them, and publishes day packages.
 
-What it publishes depends on the events alone. Cohorts are sums of whole numbers; examples are put
-into an order of their own, whatever partition they came from; a report that came twice counts once.
-The order is a shuffle by hash: in order of event time every run's last days would be learned last
-and overwrite what its first weeks taught (that costs .01 of AUC and triples the calibration error).
+The result depends on the events alone. Cohorts are sums of whole numbers; examples are sorted
+independently of their partition; a report that arrives twice counts once. The order of examples is
+a shuffle by hash: in order of event time every run's last days would be learned last and overwrite
+what was learned from its first weeks (that costs .01 of AUC and triples the calibration error).
 
-The contract towards the shell:
-- ``receive`` takes every report in the order of its partition; records may repeat. It returns the
-  packages that became complete, oldest first; publish them before acknowledging the report.
-- After a restart, ``resume`` with the newest published package, then feed the reports again from any
-  earlier point: those of published days are ignored.
+Contract for the caller:
+- Pass every report to ``receive``, in the order of its partition; records may be repeated. It
+  returns the packages that became complete, oldest first; publish them before acknowledging the
+  report.
+- After a restart, call ``resume`` with the newest published package, then pass the reports again
+  from any earlier offset: those of published days are ignored.
 """
 
 from collections.abc import Iterable
@@ -27,76 +27,86 @@ from features.catalogue import FINGERPRINT
 from features.packed_arrays import pack, unpack
 from features.ring import HOURS
 from features.yardsticks import COUNTED, Counts
-from online_models.challenger import Pair
+from online_models.challenger import ChampionChallenger
 from online_models.cohorts import Histogram, merge, phase, rank_table
 from online_models.design import check_example
-from online_models.drift import Drift
-from online_models.intercepts import Intercepts, check_counts
-from online_models.metrics import Progress
-from online_models.recommender import Table, learn, merged
+from online_models.drift import DriftMonitor
+from online_models.intercepts import RunIntercepts, check_counts
+from online_models.metrics import ProgressiveValidation
+from online_models.recommender import Table, learn, merge_transitions
 from schemas.learning import DayPackage, DayReport, ModelEvent, ModelSnapshot, TrainingExample
 from schemas.packed import PackedArray
 
 Parts = dict[int, DayReport]
-Whole = TypeVar("Whole", np.int32, np.int64)
+Count = TypeVar("Count", np.int32, np.int64)
 
 
 @dataclass(slots=True)
 class _Partition:
-    """What one partition has said about days not yet published."""
+    """The reports of one partition for days not yet published."""
 
     days: dict[int, dict[int, Parts]] = field(default_factory=dict)
-    """Parts by day and by how many there are: a report that a crash cut off may come again in other parts."""
+    """Parts by day and number of parts: a report that a crash cut off may be sent again in another number."""
     closed: int | None = None
-    """The newest day of which all parts came."""
+    """The newest day of which all parts have arrived."""
 
-    def take(self, day: int) -> list[DayReport]:
-        """The report of a day, no longer kept; none where this partition had nothing to say."""
-        found = [parts for count, parts in sorted(self.days.pop(day, {}).items()) if len(parts) == count]
-        return list(found[0].values()) if found else []
+    def pop_reports(self, day: int) -> list[DayReport]:
+        """Remove and return the parts of a day's report; none where this partition has not reported the
+        day."""
+        complete = [parts for count, parts in sorted(self.days.pop(day, {}).items()) if len(parts) == count]
+        return list(complete[0].values()) if complete else []
 
 
 class Trainer:
     """Waits until every partition has closed a day, then learns from it and publishes its package."""
 
     def __init__(self, partitions: int, fingerprint: str = FINGERPRINT) -> None:
-        """partitions: of the input topic. Raises ValueError for none, or for features that are not ours."""
+        """partitions: their number in the input topic; fingerprint: of the features.
+
+        Raises:
+            ValueError: for no partition, or for features of another release.
+        """
         if partitions < 1:
             raise ValueError(f"trainer: {partitions} partitions, expected at least 1")
         if fingerprint != FINGERPRINT:
             raise ValueError(f"trainer: features {fingerprint}, this release has {FINGERPRINT}")
         self.published: int | None = None
         self._partitions = [_Partition() for _ in range(partitions)]
-        self._models = Pair()
-        self._drift = Drift()
-        self._progress = Progress()
+        self._models = ChampionChallenger()
+        self._drift = DriftMonitor()
+        self._progress = ProgressiveValidation()
         self._quality = QualityWatch()
         self._choices: dict[str, NDArray[np.int32]] = {}
         self._next_items: Table = {}
-        self._intercepts = Intercepts()
+        self._intercepts = RunIntercepts()
 
     @classmethod
     def resume(cls, package: DayPackage, partitions: int) -> "Trainer":
-        """The trainer as it was after ``package``. Raises ValueError where it was made by another model."""
-        found = cls(partitions, package.features)
-        found.published = package.day
-        found._models = Pair.from_package(package)
-        found._drift = Drift.from_state(package.drift)
-        found._progress = Progress.from_state(package.model.state.get("progress"))
-        found._quality = QualityWatch.from_state(package.quality.rhythm)
-        found._choices = {name: unpack(sums) for name, sums in package.choices.items()}
-        found._next_items = package.next_items
-        found._intercepts = Intercepts(
+        """The trainer as it was after ``package``.
+
+        Raises:
+            ValueError: if another model or other features made the package.
+        """
+        trainer = cls(partitions, package.features)
+        trainer.published = package.day
+        trainer._models = ChampionChallenger.from_package(package)
+        trainer._drift = DriftMonitor.from_state(package.drift)
+        trainer._progress = ProgressiveValidation.from_state(package.model.state.get("progress"))
+        trainer._quality = QualityWatch.from_state(package.quality.rhythm)
+        trainer._choices = {name: unpack(sums) for name, sums in package.choices.items()}
+        trainer._next_items = package.next_items
+        trainer._intercepts = RunIntercepts(
             {run: unpack(sums) for run, sums in package.leaving.items()},
             {course: unpack(sums) for course, sums in package.left.items()},
         )
-        return found
+        return trainer
 
     def receive(self, report: DayReport) -> list[DayPackage]:
-        """Take in a part of a report; the packages that are complete with it.
+        """Add a part of a report; returns the packages that it completes, oldest first.
 
-        Raises ValueError for a report that does not fit ours: partition, features, number of its part, or the
-        shape of its cohorts and examples. Nothing of it has been taken in then.
+        Raises:
+            ValueError: for an unknown partition, other features, a wrong number of the part, or a wrong shape
+                of the content. Nothing of the report has been added then.
         """
         self._check(report)
         if self.published is not None and report.day <= self.published:
@@ -112,37 +122,41 @@ class Trainer:
         return [self._publish(day) for day in self._complete()]
 
     def waiting_for(self) -> list[int]:
-        """Partitions that hold back the oldest day that another one has reported."""
+        """The partitions that have not closed the oldest day that another one has reported."""
         days = [day for partition in self._partitions for day in partition.days]
         if not days:
             return []
-        return [number for number, found in enumerate(self._partitions) if not _has_closed(found, min(days))]
+        return [
+            number
+            for number, partition in enumerate(self._partitions)
+            if not _has_closed(partition, min(days))
+        ]
 
     def _check(self, report: DayReport) -> None:
-        where = f"day report {report.day} of partition {report.partition}"
+        name = f"day report {report.day} of partition {report.partition}"
         if report.partition >= len(self._partitions):
-            raise ValueError(f"{where}: there are {len(self._partitions)} partitions")
+            raise ValueError(f"{name}: there are {len(self._partitions)} partitions")
         if report.features != FINGERPRINT:
-            raise ValueError(f"{where}: features {report.features}, expected {FINGERPRINT}")
+            raise ValueError(f"{name}: features {report.features}, expected {FINGERPRINT}")
         if report.part >= report.parts:
-            raise ValueError(f"{where}: part {report.part} of {report.parts}, expected a smaller one")
+            raise ValueError(f"{name}: part {report.part} of {report.parts}, expected a smaller one")
 
     def _complete(self) -> list[int]:
         """Reported days that every partition has closed, oldest first."""
         days = sorted({day for partition in self._partitions for day in partition.days})
-        found: list[int] = []
+        complete: list[int] = []
         for day in days:
             if not all(_has_closed(partition, day) for partition in self._partitions):
                 break
-            found.append(day)
-        return found
+            complete.append(day)
+        return complete
 
     def _publish(self, day: int) -> DayPackage:
-        reports = [report for partition in self._partitions for report in partition.take(day)]
+        reports = [report for partition in self._partitions for report in partition.pop_reports(day)]
         examples = shuffled(example for report in reports for example in report.examples)
         self._progress.update(examples)
         cohorts = _cohorts(reports)
-        events = [*self._drift.take(day, examples), *self._drift.inputs(day, cohorts)]
+        events = [*self._drift.update(day, examples), *self._drift.compare_inputs(day, cohorts)]
         promoted = self._models.learn(examples)
         champion, challenger = self._models.snapshots(day)
         if promoted:
@@ -157,11 +171,11 @@ class Trainer:
             )
         self._add_choices(reports)
         leaving: dict[str, NDArray[np.int64]] = {}
-        _add(leaving, (report.leaving for report in reports))
-        self._intercepts.take(leaving, cohorts)
+        _add_sums(leaving, (report.leaving for report in reports))
+        self._intercepts.update(leaving, cohorts)
         shifts = self._intercepts.shifts()
         days = 1 if self.published is None else day - self.published
-        transitions = merged(report.transitions for report in reports)
+        transitions = merge_transitions(report.transitions for report in reports)
         self._next_items = learn(self._next_items, transitions, days)
         self.published = day
         counts = merge_counts(source for report in reports for source in report.sources)
@@ -173,13 +187,13 @@ class Trainer:
             cohorts={run: pack(rank_table(cohort)) for run, cohort in cohorts.items()},
             deadlines=_deadlines(reports),
             choices={name: pack(self._choices[name]) for name in sorted(self._choices)},
-            early=_early(reports),
+            early=_early_outcomes(reports),
             intercepts=shifts,
             leaving={run: pack(sums) for run, sums in sorted(self._intercepts.runs.items())},
             left={course: pack(sums) for course, sums in sorted(self._intercepts.courses.items())},
             hours=_hours(reports),
             model=self._with_progress(champion),
-            metrics=self._figures(events, shifts),
+            metrics=self._metrics(events, shifts),
             next_items=self._next_items,
             quality=self._quality.close(day, counts, phases, together),
             challenger=challenger,
@@ -188,40 +202,45 @@ class Trainer:
         )
 
     def _add_choices(self, reports: Iterable[DayReport]) -> None:
-        """Add up what outcomes teach about variants; sums of other inputs than before begin anew."""
-        _add(self._choices, (report.choices for report in reports))
+        """Add the reports' sums of the outcomes of variants."""
+        _add_sums(self._choices, (report.choices for report in reports))
 
     def _with_progress(self, snapshot: ModelSnapshot) -> ModelSnapshot:
         return snapshot.model_copy(update={"state": {**snapshot.state, "progress": self._progress.state()}})
 
-    def _figures(self, events: Iterable[ModelEvent], shifts: dict[str, float]) -> dict[str, float]:
+    def _metrics(self, events: Iterable[ModelEvent], shifts: dict[str, float]) -> dict[str, float]:
         champion = self._models.champion
         learned = {"examples": float(champion.examples), "positives": float(champion.positives)}
         learned["slope"] = champion.slope.value
         learned |= {f"intercept/{run}": shift for run, shift in shifts.items()}
-        told = {f"event/{event.what}/{event.of}": event.value for event in events}
+        event_values = {f"event/{event.what}/{event.of}": event.value for event in events}
         return (
-            learned | self._progress.figures() | self._models.contest.figures() | self._drift.figures() | told
+            learned
+            | self._progress.metrics()
+            | self._models.contest.metrics()
+            | self._drift.metrics()
+            | event_values
         )
 
 
-def _early(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
-    """What is seen of decisions whose outcome is not known: of today alone, since tomorrow it is more."""
-    found: dict[str, NDArray[np.int32]] = {}
-    _add(found, (report.early for report in reports))
-    return {name: pack(found[name]) for name in sorted(found)}
+def _early_outcomes(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
+    """Sums of the early outcomes of decisions; of this day alone, since each report contains them in full."""
+    sums: dict[str, NDArray[np.int32]] = {}
+    _add_sums(sums, (report.early for report in reports))
+    return {name: pack(sums[name]) for name in sorted(sums)}
 
 
-def _add(sums: dict[str, NDArray[Whole]], told: Iterable[dict[str, PackedArray]]) -> None:
-    """Add what reports told to sums by name; those of another shape than before begin anew."""
-    for arrays in told:
+def _add_sums(sums: dict[str, NDArray[Count]], by_report: Iterable[dict[str, PackedArray]]) -> None:
+    """Add the arrays of reports to sums by name; a sum starts anew at an array of another shape."""
+    for arrays in by_report:
         for name, packed in arrays.items():
-            new, old = unpack(packed), sums.get(name)
-            sums[name] = new if old is None or old.shape != new.shape else old + new
+            addend, total = unpack(packed), sums.get(name)
+            sums[name] = addend if total is None or total.shape != addend.shape else total + addend
 
 
 def _check_content(report: DayReport) -> None:
-    """Now, so that a bad report cannot stop a day half learned."""
+    """Check arrays and examples on arrival, so that an invalid report cannot interrupt the learning of a
+    day."""
     for counts in report.cohorts.values():
         merge([unpack(counts)])
     merge_counts(report.sources)
@@ -247,7 +266,7 @@ def _check_deadlines(counts: NDArray[np.generic]) -> None:
 
 
 def shuffled(examples: Iterable[TrainingExample]) -> list[TrainingExample]:
-    """The examples in the order of a hash of what identifies them: any mixture gives the same order."""
+    """The examples in the order of a hash of enrolment, run and day: independent of the order of arrival."""
 
     def key(example: TrainingExample) -> tuple[bytes, str, str, int]:
         name = f"{example.enrolment}\0{example.course_run}\0{example.day}"
@@ -262,15 +281,15 @@ def shuffled(examples: Iterable[TrainingExample]) -> list[TrainingExample]:
 
 
 def _has_closed(partition: _Partition, day: int) -> bool:
-    """Whether a partition said all it will of ``day``: all its parts, or a later day's and none of it."""
+    """Whether a partition's report of ``day`` is complete, or a later one's is and ``day`` has none."""
     if partition.closed is None or partition.closed < day:
         return False
-    forms = partition.days.get(day)
-    return forms is None or any(len(parts) == count for count, parts in forms.items())
+    by_part_count = partition.days.get(day)
+    return by_part_count is None or any(len(parts) == count for count, parts in by_part_count.items())
 
 
 def _cohorts(reports: Iterable[DayReport]) -> dict[str, Histogram]:
-    """Per course run in order of its name, whatever partition reported it first."""
+    """The cohort histogram by course run, sorted by name."""
     histograms: dict[str, list[PackedArray]] = {}
     for report in reports:
         for run, counts in report.cohorts.items():
@@ -279,23 +298,26 @@ def _cohorts(reports: Iterable[DayReport]) -> dict[str, Histogram]:
 
 
 def _deadlines(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
-    """What each run's enrolments did with its deadlines, added up over the partitions.
+    """The counts of submissions by deadline of each run, summed over the partitions.
 
-    A partition that has not heard of a run's newest calendar counts other deadlines; those of most are taken.
+    A partition that has not received a run's newest calendar counts fewer deadlines; the counts with the most
+    deadlines are published.
     """
-    found: dict[str, dict[int, Counts]] = {}
+    totals: dict[str, dict[int, Counts]] = {}
     for report in reports:
         for run, packed in report.deadlines.items():
             counts = unpack(packed)
-            of_run = found.setdefault(run, {})
-            of_run[counts.shape[1]] = counts + of_run.get(counts.shape[1], np.int64(0))
-    return {run: pack(max(found[run].values(), key=lambda one: one.shape[1])) for run in sorted(found)}
+            run_totals = totals.setdefault(run, {})
+            run_totals[counts.shape[1]] = counts + run_totals.get(counts.shape[1], np.int64(0))
+    return {
+        run: pack(max(totals[run].values(), key=lambda counts: counts.shape[1])) for run in sorted(totals)
+    }
 
 
 def _hours(reports: Iterable[DayReport]) -> dict[str, PackedArray]:
-    """Active hours per course run, added up over the partitions."""
-    found: dict[str, NDArray[np.int32]] = {}
+    """Active hours of the week by course run, summed over the partitions."""
+    totals: dict[str, NDArray[np.int32]] = {}
     for report in reports:
         for run, hours in report.hours.items():
-            found[run] = unpack(hours).astype(np.int32) + found.get(run, np.int32(0))
-    return {run: pack(found[run]) for run in sorted(found)}
+            totals[run] = unpack(hours).astype(np.int32) + totals.get(run, np.int32(0))
+    return {run: pack(totals[run]) for run in sorted(totals)}

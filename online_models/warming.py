@@ -1,10 +1,10 @@
-"""The recency prior: the estimate while no model has learned enough. Documented figures, no guess.
+"""The recency prior: the estimate served while the model warms up, from published statistics.
 
-P(lost) = 1 − P(seen again | days silent) × P(not lost | still enrolled at this point of the run).
-Who does not come back is lost; who does is as safe as anybody still enrolled.
+P(lost) = 1 − P(returns | days silent) × P(not lost | still enrolled at this point of the run).
+A learner who does not return is lost; one who does has the base rate of those still enrolled.
 
 The figures are those of the Open University Learning Analytics Dataset (Kuzilek, Hlosta, Zdrahal,
-Scientific Data 4:170171, 2017): after 7/14/21/28/42 silent days 94/87/78/67/43 % are seen again;
+Scientific Data 4:170171, 2017): after 7/14/21/28/42 silent days 94/87/78/67/43 % return;
 37.9 % pass, 9.3 % with distinction, 21.6 % fail, 31.2 % withdraw, a quarter of them before the
 start and the others on the days below. On its presentations of 2014B, weekly, the prior has an AUC
 of .79 (days of silence alone: .75) and an expected calibration error of .10.
@@ -14,13 +14,13 @@ import numpy as np
 
 from features.bins import bin_start
 from features.catalogue import BINS, FEATURES, INDEX
-from online_models.design import Estimate, Floats, Seen
+from online_models.design import Estimate, FeatureBatch, Floats
 from schemas.risk import ModelState
 
-SEEN_AGAIN = ((0, 1.0), (7, 0.94), (14, 0.87), (21, 0.78), (28, 0.67), (42, 0.43), (67, 0.0))
-"""Days silent and the share seen again. After 42 the line goes on as it fell before, to zero."""
+RETURN_SHARES = ((0, 1.0), (7, 0.94), (14, 0.87), (21, 0.78), (28, 0.67), (42, 0.43), (67, 0.0))
+"""Days silent → share of learners who return. After 42 the line is extrapolated to zero."""
 
-EXIT_SOON = (
+EXIT_SHARES = (
     (0, 0.021),
     (1, 0.026),
     (4, 0.037),
@@ -30,7 +30,7 @@ EXIT_SOON = (
     (33, 0.087),
     (106, 0.034),
 )
-"""Days silent and the share that leaves within the next 21: the long silent have left already."""
+"""Days silent → share of learners who leave within the next 21: after long silence most have left already."""
 
 PASSED, FAILED, WITHDRAWN = 0.472, 0.216, 0.312
 WITHDRAWN_BEFORE_START = 0.26
@@ -43,39 +43,39 @@ WITHDRAWN_BY = (
     (0.732, 0.90),
     (1.0, 1.0),
 )
-"""Share of the run gone by, and of the withdrawals after its start: days 8, 17, 66, 137, 183 of 250."""
+"""Elapsed share of the run → share of the withdrawals after its start: days 8, 17, 66, 137, 183 of 250."""
 
 LIMITS = (0.001, 0.999)
-"""A prior is never certain."""
+"""Bounds of the prior's probability."""
 
 _PHASE, _SILENCE = INDEX["phase"], INDEX["silence"]
 
 
-def _between(points: tuple[tuple[float, float], ...], at: float) -> float:
-    """Linear between the points, constant beyond them."""
-    places, heights = np.array(points).T
-    return float(np.interp(at, places, heights))
+def _interpolate(points: tuple[tuple[float, float], ...], x: float) -> float:
+    """Linear interpolation between the points, constant beyond them."""
+    xs, ys = np.array(points).T
+    return float(np.interp(x, xs, ys))
 
 
 def base_rate(phase: float) -> float:
-    """P(lost) of those still enrolled when this share of the run has gone by; below 0 before its start."""
+    """P(lost) of those still enrolled. phase: the elapsed share of the run, below 0 before its start."""
     if phase < 0:
         return FAILED + WITHDRAWN
-    gone = _between(WITHDRAWN_BY, phase)
-    to_withdraw = WITHDRAWN * (1 - WITHDRAWN_BEFORE_START) * (1 - gone)
+    withdrawn_share = _interpolate(WITHDRAWN_BY, phase)
+    to_withdraw = WITHDRAWN * (1 - WITHDRAWN_BEFORE_START) * (1 - withdrawn_share)
     return (FAILED + to_withdraw) / (FAILED + to_withdraw + PASSED)
 
 
 def recency_prior(silence: float, phase: float) -> float:
     """P(lost) after ``silence`` days without activity."""
-    seen_again = _between(SEEN_AGAIN, silence)
-    return float(np.clip(1 - seen_again * (1 - base_rate(phase)), *LIMITS))
+    returning = _interpolate(RETURN_SHARES, silence)
+    return float(np.clip(1 - returning * (1 - base_rate(phase)), *LIMITS))
 
 
 def _table() -> Floats:
-    """[phase bins, silence bins]"""
-    phases = [bin_start(FEATURES[_PHASE], bin_) for bin_ in range(BINS)]
-    silences = [bin_start(FEATURES[_SILENCE], bin_) for bin_ in range(BINS)]
+    """The prior by bins of phase and silence, [phase bins, silence bins]."""
+    phases = [value(FEATURES[_PHASE], bin_) for bin_ in range(BINS)]
+    silences = [value(FEATURES[_SILENCE], bin_) for bin_ in range(BINS)]
     return np.array([[round(recency_prior(silence, phase), 6) for silence in silences] for phase in phases])
 
 
@@ -88,32 +88,32 @@ _PRIOR = _table()
 _LOG_ODDS = _logit(_PRIOR)
 _NO_SILENCE = _LOG_ODDS[:, 0]
 _EXITS = np.array(
-    [round(_between(EXIT_SOON, bin_start(FEATURES[_SILENCE], bin_)), 6) for bin_ in range(BINS)]
+    [round(_interpolate(EXIT_SHARES, value(FEATURES[_SILENCE], bin_)), 6) for bin_ in range(BINS)]
 )
 
 
 class RecencyPrior:
-    """Scores like a model does, and says of itself that it is none."""
+    """A ``Scorer`` that has learned nothing; its state is ``warming_up``."""
 
     state: ModelState = "warming_up"
 
-    def at(self, shift: float) -> "RecencyPrior":  # noqa: ARG002  for a model it matters
-        """The prior is what it is, whatever a run does."""
+    def with_intercept(self, shift: float) -> "RecencyPrior":  # noqa: ARG002  for a model it matters
+        """The prior itself: it has no intercept by run."""
         return self
 
-    def estimate(self, seen: Seen) -> Estimate:
-        """By phase and silence alone."""
-        phase, silence = seen.codes[_PHASE], seen.codes[_SILENCE]
+    def estimate(self, batch: FeatureBatch) -> Estimate:
+        """Both estimates of n enrolments, from phase and silence alone."""
+        phase, silence = batch.codes[_PHASE], batch.codes[_SILENCE]
         return Estimate(_PRIOR[phase, silence], _EXITS[silence])
 
-    def changes(self, before: Seen, after: Seen) -> Floats:
-        """What each feature contributes to the change of the log-odds, [features, n]."""
-        return self._parts(after) - self._parts(before)
+    def contributions(self, before: FeatureBatch, after: FeatureBatch) -> Floats:
+        """The contribution of each feature to the change of the log-odds, [features, n]."""
+        return self._contributions(after) - self._contributions(before)
 
-    def _parts(self, seen: Seen) -> Floats:
-        """The phase's part is the base rate; the silence's is the rest. [features, n]"""
-        found = np.zeros(seen.codes.shape)
-        phase, silence = seen.codes[_PHASE], seen.codes[_SILENCE]
-        found[_PHASE] = _NO_SILENCE[phase]
-        found[_SILENCE] = _LOG_ODDS[phase, silence] - _NO_SILENCE[phase]
-        return found
+    def _contributions(self, batch: FeatureBatch) -> Floats:
+        """The phase contributes the base rate, the silence the rest, [features, n]."""
+        parts = np.zeros(batch.codes.shape)
+        phase, silence = batch.codes[_PHASE], batch.codes[_SILENCE]
+        parts[_PHASE] = _NO_SILENCE[phase]
+        parts[_SILENCE] = _LOG_ODDS[phase, silence] - _NO_SILENCE[phase]
+        return parts

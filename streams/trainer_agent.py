@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.day.aggregates import as_date
 from engine.outputs import Outputs
-from online_models.metrics import Progress
+from online_models.metrics import ProgressiveValidation
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.quality import DataQualityEvent
@@ -127,7 +127,7 @@ def rows_of(package: DayPackage) -> Outputs:
     of = {"day": as_date(package.day), "model_version": package.model.model_version}
     for metric, value in package.metrics.items():
         found.add_row("model_metrics", **of, metric=metric, value=value, examples=package.model.examples)
-    for one in Progress.from_state(package.model.state["progress"]).calibration():
+    for one in ProgressiveValidation.from_state(package.model.state["progress"]).calibration():
         found.add_row("model_calibration", **of, **asdict(one))
     for event in package.quality.events:
         found.add_row("data_quality", **_quality_row(event))

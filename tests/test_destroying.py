@@ -19,7 +19,7 @@ ALLOWED = {
     "cli/document.py": "generated files of the repository",
     "grafana/build.py": "generated files of the repository",
     "evaluation/document.py": "generated files of the repository",
-    "evaluation/cutting.py": "tables in the temporary folder that evaluation/causality.py makes",
+    "evaluation/truncation.py": "tables in the temporary folder that evaluation/causality.py makes",
     "sources/oulad_tables.py": "tables in a temporary folder of its own",
     "benchmarks/throughput.py": "a log in a temporary folder of its own",
     "benchmarks/guards/runs.py": "adds lines to its own log, which it has read before",

@@ -18,9 +18,9 @@ from features.bins import bins_of, value_range
 from features.catalogue import FEATURES, INDEX
 from features.packed_arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
-from online_models.design import Seen
-from online_models.explanations import main_reasons, middle_of
-from online_models.feature_wording import View
+from online_models.design import FeatureBatch
+from online_models.explanations import cohort_median, main_reasons
+from online_models.feature_wording import FeatureVector
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage
 

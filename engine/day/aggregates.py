@@ -16,7 +16,7 @@ from engine.outputs import Outputs
 from engine.state.partition_state import PartitionState
 from features.coursework import NOT_SUBMITTED, Run
 from features.ring import NEVER, RING, Ints, last_active
-from online_models.labels import FAILED, NO_EXIT, PASSED, WITHDRAWN, exits
+from online_models.labels import FAILED, NO_EXIT, PASSED, WITHDRAWN, exit_days
 from schemas.activity import ACTIVITY_KINDS
 from schemas.risk import RiskChange
 

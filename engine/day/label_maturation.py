@@ -16,15 +16,15 @@ from online_models.design import season_of
 from online_models.labels import (
     EXIT_DAYS,
     FORGOTTEN_AFTER,
-    KEEP,
     LOST,
     NO_EXIT,
+    PENDING,
+    RETAINED,
     SILENCE_HORIZON,
-    WAIT,
     WITHDRAWN,
     example_weight,
-    exits,
-    verdicts,
+    exit_days,
+    label_statuses,
 )
 from schemas.learning import TrainingExample
 

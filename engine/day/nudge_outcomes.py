@@ -142,7 +142,7 @@ class ExposureFollowUp:
             self._state.rows, slots, self._state.unobserved_days.of_run(run), end, today
         )
         ends = np.full(len(slots), end, np.int64)
-        certain = verdicts(outcomes, ends, last, today)
+        certain = label_statuses(outcomes, ends, last, today)
         happened = self._state.rows["outcome_day"][slots].astype(np.int64)
         left = exits(outcomes, happened, ends, last) != NO_EXIT
         for index, enrolment in enumerate(present):

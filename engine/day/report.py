@@ -13,7 +13,7 @@ from features.bins import histogram
 from features.catalogue import FINGERPRINT
 from features.packed_arrays import pack
 from features.ring import RING, Ints, usual_hours
-from online_models.recommender import Transitions, by_run
+from online_models.recommender import Transitions, transitions_by_run
 from schemas.learning import DayReport, TrainingExample
 from schemas.packed import PackedArray
 

@@ -10,7 +10,7 @@ from features.coursework import Run
 from features.packed_arrays import unpack
 from nudges.levels import LevelSettings, least_moving, speaks_for_change
 from online_models.cohorts import MIDDLE, ranks_of
-from online_models.design import Seen
+from online_models.design import FeatureBatch
 from online_models.scoring import log_odds_of, logistic
 from schemas.learning import DayPackage
 

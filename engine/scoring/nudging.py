@@ -60,7 +60,7 @@ class Nudging:
 
         def situation_of(run: str, item: str | None) -> Situation:
             slot = self._state.slots.get((learner, run))
-            trail = self._state.trails.of(slot) if slot is not None else None
+            trail = self._state.trails.trail(slot) if slot is not None else None
             is_done = item is not None and trail is not None and trail.has_done(item)
             return replace(self._situation(learner, run), next_item=None if is_done else item)
 
@@ -112,7 +112,7 @@ class Nudging:
         before = self._learner(change.learner)
         situation = replace(
             self._situation(change.learner, change.course_run, habit),
-            next_item=day.recommender.next_item(change.course_run, self._state.trails.of(slot)),
+            next_item=day.recommender.next_item(change.course_run, self._state.trails.trail(slot)),
         )
         context = context_of(_group(change), change.previous_level)
         choose = by_outcomes(self._policy.holdout_key, change.risk_change_id, context, day.learned)

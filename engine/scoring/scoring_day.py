@@ -12,7 +12,7 @@ from features.packed_arrays import unpack
 from features.ring import Ints
 from nudges.experiments.outcome_chooser import stage_sums
 from online_models.design import Estimate
-from online_models.memory import Memory, steadied
+from online_models.memory import Memory, smooth_estimate
 from online_models.recommender import Recommender
 from online_models.scoring import Scorer, scorer_of
 from schemas.learning import DayPackage

@@ -336,7 +336,7 @@ class PartitionState:
 
     def _restore_parts_of_enrolments(self, stored: StoredState) -> None:
         for key, trail in stored.trails.items():
-            self.trails.put(self.slots[key], trail)
+            self.trails.restore(self.slots[key], trail)
         self.trails.changed[:] = False
         for key, works in stored.unplaced.items():
             self.unplaced.restore(self.slots[key], works)

@@ -74,7 +74,7 @@ def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
         if kind == ENROLMENT:
             enrolments.append((name, value))
         elif kind == TRAIL:
-            stored.trails[parse_enrolment_name(name)] = Trail.of(orjson.loads(value))
+            stored.trails[parse_enrolment_name(name)] = Trail.from_record(orjson.loads(value))
         elif kind == UNPLACED:
             stored.unplaced[parse_enrolment_name(name)] = value
         else:

@@ -12,7 +12,7 @@ from features import coursework, ring
 from features.catalogue import FEATURES
 from features.ring import NEVER
 from online_models import memory
-from online_models.labels import KEPT
+from online_models.labels import RESERVOIR_SIZE
 
 F = len(FEATURES)
 VERSION = 6
@@ -68,7 +68,7 @@ def new_row() -> Any:
     coursework.clear(row, slots)
     for name in ("first_active", "outcome_day", "written_day", "snap_day"):
         row[name] = NEVER
-    row["memory"] = memory.NOTHING
+    row["memory"] = memory.NO_MEMORY
     return row[0]
 
 

@@ -103,10 +103,10 @@ class ChangedRows:
 
 def pop_trails(trails: Trails, keys: Keys) -> Iterator[StateRow]:
     """Rows of the trails that changed; they count as written afterwards."""
-    for slot, trail in trails.stored(np.flatnonzero(trails.changed).tolist()):
+    for slot, trail in trails.export(np.flatnonzero(trails.changed).tolist()):
         key = keys[slot]
         if key is not None:
-            yield enrolment_key(key, TRAIL), orjson.dumps(trail.record())
+            yield enrolment_key(key, TRAIL), orjson.dumps(trail.to_record())
     trails.changed[:] = False
 
 

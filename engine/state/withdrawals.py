@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from online_models.design import Floats
-from online_models.intercepts import COUNTED, Counts, foretold
+from online_models.intercepts import COUNT_NAMES, Counts, exit_millionths
 
 _FORECAST, _WITHDRAWN, _LEFT, _LEFT_BY_WITHDRAWAL = range(len(COUNTED))
 

@@ -1,1 +1,1 @@
-"""A nudge policy tried out before it runs: on the recorded past and on a simulated term."""
+"""Evaluation of a nudge policy before it runs: on the recorded past, and on a simulated term."""

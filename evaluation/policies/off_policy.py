@@ -1,9 +1,9 @@
-"""What a policy that was not run would have earned at the draws that the store recorded.
+"""Off-policy evaluation: the outcomes of a policy that was not run, from the draws recorded in the store.
 
-Beside a trial's counts (:mod:`evaluation.policies.recorded_past`): each enrolment's first recorded draw, the
-probability with which it came out, and what became of the learner. From these the outcome is estimated as it
-would have been had the policy in question decided there, and had nobody been nudged. Where the policy does
-what was never tried, or too little is recorded, the answer is *not yet known*.
+Its data are each enrolment's first recorded draw, the draw's propensity, and the learner's outcome. From
+these the outcome is estimated for the policy of a trial (:mod:`evaluation.policies.recorded_past`), and for
+no nudges at all. If the policy chooses actions that were never tried, or there are too few draws, the result
+is *not yet known*.
 """
 
 from collections.abc import Iterable
@@ -42,29 +42,29 @@ ORDER BY o.decision_id
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
-    """Recorded first draws whose outcome is known, columns [n]."""
+class RecordedDraws:
+    """Recorded first draws with a known outcome, columns [n]."""
 
     changes: list[str]
-    """The risk change that each answered."""
+    """The risk change of each draw."""
     campaigns: list[str]
-    taken: list[str]
-    """The action that came out."""
+    actions: list[str]
+    """The action that was drawn."""
     propensities: Floats
     decided: Ints
     known: Ints
     happened: Floats
 
     @classmethod
-    def of(cls, reader: StoreReader, outcome: OutcomeName) -> "Draws":
-        """Those of a store."""
+    def from_store(cls, reader: StoreReader, outcome: OutcomeName) -> "RecordedDraws":
+        """The draws of a store for one outcome."""
         rows = reader.query(DRAWS, {"outcome": outcome}).rows
         columns: list[list[object]] = [list(column) for column in zip(*rows, strict=True)] or [[]] * 7
         changes, campaigns, variants, propensities, decided, known, happened = columns
         return cls(
-            [str(one) for one in changes],
-            [str(one) for one in campaigns],
-            [action(str(one), str(two)) for one, two in zip(campaigns, variants, strict=True)],
+            [str(value) for value in changes],
+            [str(value) for value in campaigns],
+            [action(str(value), str(variant)) for value, variant in zip(campaigns, variants, strict=True)],
             np.array(propensities, float),
             _days(decided),
             _days(known),
@@ -73,63 +73,67 @@ class Draws:
 
 
 @dataclass(frozen=True, slots=True)
-class Instead:
-    """One outcome, as recorded and as it would have been; estimates are None where nothing can be said."""
+class OutcomeEstimate:
+    """The estimates of one outcome; None where they are not yet known."""
 
     outcome: OutcomeName
     draws: int
     tried: int
-    """Of these, where all that the policy would do had a chance."""
+    """Draws at which every action of the policy had a positive propensity."""
     policy: tuple[Estimate, Estimate, Estimate] | None = None
-    """By inverse propensity, self-normalised, doubly robust."""
+    """The policy's outcome by inverse propensity, self-normalised, doubly robust."""
     nobody: tuple[Estimate, Estimate, Estimate] | None = None
     gained: Estimate | None = None
-    """The policy over nobody nudged."""
+    """The difference of the policy to no nudges."""
 
 
-def estimates(policy: Policy, trial: Trial, reader: StoreReader) -> list[Instead]:
-    """What the trial's policy would have earned, an outcome after the other."""
-    return [instead(policy, trial, Draws.of(reader, name), name) for name in OUTCOMES]
+def estimate_outcomes(policy: Policy, trial: Trial, reader: StoreReader) -> list[OutcomeEstimate]:
+    """The estimates of every outcome for the trial's policy."""
+    return [
+        estimate_outcome(policy, trial, RecordedDraws.from_store(reader, name), name) for name in OUTCOMES
+    ]
 
 
-def instead(policy: Policy, trial: Trial, draws: Draws, outcome: OutcomeName) -> Instead:
-    """The same of some draws."""
-    actions = [NO_NUDGE, *sorted(set(draws.taken) - {NO_NUDGE})]
-    chosen = [shares(policy, trial.of_change.get(change)) for change in draws.changes]
-    columns, beyond = share_columns(chosen, actions)
+def estimate_outcome(
+    policy: Policy, trial: Trial, draws: RecordedDraws, outcome: OutcomeName
+) -> OutcomeEstimate:
+    """The estimate of one outcome for the trial's policy, from its recorded draws."""
+    actions = [NO_NUDGE, *sorted(set(draws.actions) - {NO_NUDGE})]
+    chosen = [shares(policy, trial.by_risk_change.get(change)) for change in draws.changes]
+    columns, beyond = wanted(chosen, actions)
     if not draws.changes:
-        return Instead(outcome, 0, 0)
-    inside = supported(columns, beyond, actions, draws.campaigns)
+        return OutcomeEstimate(outcome, 0, 0)
+    inside = tried(columns, beyond, actions, draws.campaigns)
     count = int(inside.sum())
-    made = np.array([actions.index(one) for one in draws.taken], np.int64)
-    if count < MIN_OUTCOMES:
-        return Instead(outcome, len(made), count)
+    taken = np.array([actions.index(name) for name in draws.actions], np.int64)
+    if count < LEAST:
+        return OutcomeEstimate(outcome, len(taken), count)
 
-    def logged(shares: Floats) -> LoggedDecisions:
-        return LoggedDecisions(made[inside], draws.propensities[inside], draws.happened[inside], shares)
+    def logged(shares: Floats) -> Logged:
+        return Logged(taken[inside], draws.propensities[inside], draws.happened[inside], shares)
 
-    means = earlier_means(made, draws.happened, draws.decided, draws.known, len(actions))[inside]
-    this, nobody = logged(columns[inside]), logged(always(0, len(actions), count))
-    return Instead(
+    means = earlier_means(taken, draws.happened, draws.decided, draws.known, len(actions))[inside]
+    with_policy, nobody = logged(columns[inside]), logged(always(0, len(actions), count))
+    return OutcomeEstimate(
         outcome,
-        len(made),
+        len(taken),
         count,
-        _three(this, means),
-        _three(nobody, means),
-        gain(this, nobody, means),
+        _estimators(with_policy, means),
+        _estimators(nobody, means),
+        gain(with_policy, nobody, means),
     )
 
 
-def _three(logged: LoggedDecisions, means: Floats) -> tuple[Estimate, Estimate, Estimate] | None:
-    """None where too few recorded rows speak for the policy."""
+def _estimators(logged: Logged, means: Floats) -> tuple[Estimate, Estimate, Estimate] | None:
+    """The three estimators; None where the effective sample size is too small."""
     weighted = inverse_propensity(logged)
     if weighted.effective < MIN_OUTCOMES:
         return None
     return weighted, self_normalised(logged), doubly_robust(logged, means)
 
 
-def show(console: Console, found: Iterable[Instead]) -> None:
-    """The estimates as a person reads them."""
+def show(console: Console, outcomes: Iterable[OutcomeEstimate]) -> None:
+    """Print the table of estimates."""
     table = Table(
         Column("outcome", no_wrap=True, min_width=max(map(len, OUTCOMES))),
         "nudging so: inverse propensity",
@@ -140,29 +144,28 @@ def show(console: Console, found: Iterable[Instead]) -> None:
         "so it",
         title="As it would have been at the recorded draws",
     )
-    for one in found:
-        judged = _judged(one)
-        cells = [""] * 3 if one.policy is None else [_share(each) for each in one.policy]
-        nobody = "" if one.nobody is None else _share(one.nobody[2])
-        difference = "" if one.gained is None or judged is None else _points(one.gained)
-        table.add_row(one.outcome, *cells, nobody, difference, judged or _why_not(one))
+    for outcome in outcomes:
+        judgement = _judgement(outcome)
+        cells = [""] * 3 if outcome.policy is None else [_share(estimate) for estimate in outcome.policy]
+        nobody = "" if outcome.nobody is None else _share(outcome.nobody[2])
+        difference = "" if outcome.gained is None or judgement is None else _points(outcome.gained)
+        table.add_row(outcome.outcome, *cells, nobody, difference, judgement or _unknown_reason(outcome))
     console.print(table)
 
 
-def _judged(one: Instead) -> str | None:
-    if one.policy is None or one.nobody is None or one.gained is None:
+def _judgement(outcome: OutcomeEstimate) -> str | None:
+    if outcome.policy is None or outcome.nobody is None or outcome.gained is None:
         return None
-    interval = one.gained.interval
+    interval = outcome.gained.interval
     return "more" if interval.low > 0 else "less" if interval.high < 0 else "not yet known"
 
 
-def _why_not(one: Instead) -> str:
-    if one.tried < one.draws - one.tried:
-        return (
-            f"not yet known: at {one.draws - one.tried:,} of {one.draws:,} draws it does what was never tried"
-        )
-    if one.tried < MIN_OUTCOMES:
-        return f"not yet known: {one.tried:,} draws, expected {MIN_OUTCOMES}"
+def _unknown_reason(outcome: OutcomeEstimate) -> str:
+    if outcome.tried < outcome.draws - outcome.tried:
+        untried = outcome.draws - outcome.tried
+        return f"not yet known: at {untried:,} of {outcome.draws:,} draws it does what was never tried"
+    if outcome.tried < LEAST:
+        return f"not yet known: {outcome.tried:,} draws, expected {LEAST}"
     return "not yet known: hardly a recorded draw came out as it would decide"
 
 
@@ -177,4 +180,4 @@ def _points(estimate: Estimate) -> str:
 
 
 def _days(dates: Iterable[object]) -> Ints:
-    return np.array([one.toordinal() for one in dates if isinstance(one, date)], np.int64)
+    return np.array([day.toordinal() for day in dates if isinstance(day, date)], np.int64)

@@ -1,9 +1,9 @@
-"""A policy tried on a simulated term of learners who answer: what it is seen to do there, and the truth.
+"""Runs a policy on a simulated term of learners who respond to nudges: its estimated and its true effects.
 
-The term is lived three times, the same days each time: under the policy as it is, with everybody nudged, and
-with nobody nudged. The first gives counts and the estimate that the product would show, from its own outcomes
-against its own holdout; the difference of the other two is the true effect. Nudges reach learners when they
-are due, cancelled ones do not; a simulated instructor answers proposals.
+The same term is simulated three times: under the policy, with everybody nudged, and with nobody nudged. The
+first gives counts and the effects that the product would report, from its outcomes against its own holdout;
+the difference of the other two is the true effect. Nudges reach learners when they are due, unless they are
+cancelled; a simulated instructor answers proposals.
 """
 
 from collections.abc import Iterable
@@ -34,13 +34,13 @@ from sources.simulator import RespondingTerm, ResponsePlan, SimulationPlan
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
 ANSWER_AFTER = timedelta(hours=9)
-"""How long a simulated instructor takes."""
+"""The delay of a simulated instructor's answers."""
 
 OUTCOME_COLUMNS = ("campaign", "variant", "arm", "outcome", "happened", "first")
 
 
 def responses(strength: Strength, policy: Policy) -> ResponsePlan:
-    """Responses of a strength, for as many variants as the policy's campaigns have at most."""
+    """The learners' responses of a strength, for the largest number of variants of the policy's campaigns."""
     most = max(len(campaign.variants) for campaign in policy.campaigns)
     fit = tuple(tuple(islice(cycle(row), most)) for row in ResponsePlan().fit)
     match strength:
@@ -53,26 +53,26 @@ def responses(strength: Strength, policy: Policy) -> ResponsePlan:
 
 
 @dataclass
-class _Life:
-    """One life of the term under one policy."""
+class _TermRun:
+    """One simulation of the term under one policy."""
 
     policy: Policy
-    term: RespondingTerm
-    approving: float
+    term: AnsweringTerm
+    approval_rate: float
     trial: Trial = field(default_factory=Trial)
     counted: list[OutcomeCount] = field(default_factory=list)
     _due: list[tuple[float, str]] = field(default_factory=list)
     _nudges: dict[str, Nudge] = field(default_factory=dict)
     _answers: int = 0
 
-    def live(self, rules: Rules) -> "_Life":
-        """From the first message to the last."""
+    def run(self, rules: Rules) -> "_TermRun":
+        """Run the whole term; returns itself."""
         learners = sum(run.learners for run in self.term.plan.runs)
-        # Small batches: a nudge can only act on days that have not been read ahead.
+        # Small batches: a nudge can only affect days that have not been read yet.
         backtest = Backtest(
             replace(rules, policy=self.policy, nudges_delivered=True),
             Identity(b"of a trial"),
-            say=lambda outputs: self._hear(outputs, backtest),
+            on_outputs=lambda outputs: self._on_outputs(outputs, backtest),
             batch=max(learners // 4, 20),
         )
         for message in self.term.stream():
@@ -81,8 +81,8 @@ class _Life:
         backtest.finish()
         return self
 
-    def _hear(self, outputs: Outputs, backtest: Backtest) -> None:
-        self.trial.note(outputs.decisions)
+    def _on_outputs(self, outputs: Outputs, backtest: Backtest) -> None:
+        self.trial.add(outputs.decisions)
         for message in outputs.nudges:
             if isinstance(message, Nudge):
                 self._nudges[message.nudge_id] = message
@@ -97,18 +97,18 @@ class _Life:
                 self.counted.append(OutcomeCount(campaign, variant, arm, outcome, 1, int(happened)))
         for decision in outputs.decisions:
             if decision.reason == "awaiting_approval":
-                self._hear(self._answer(decision, backtest), backtest)
+                self._on_outputs(self._answer(decision, backtest), backtest)
 
     def _answer(self, decision: NudgeDecision, backtest: Backtest) -> Outputs:
-        """The instructor's word; who gets a yes does not depend on anything but a hash."""
-        place = position("instructor", decision.learner, decision.course_run, decision.risk_change_id)
+        """The outputs of the instructor's answer, which depends on a hash alone."""
+        draw = position("instructor", decision.learner, decision.course_run, decision.risk_change_id)
         answer = {
             "type": "feedback",
             "version": 1,
             "event_id": f"answer-{decision.decision_id}",
             "learner": decision.learner,
             "occurred_at": (decision.decided_at + ANSWER_AFTER).isoformat(),
-            "kind": "approved" if place < self.approving else "declined",
+            "kind": "approved" if draw < self.approval_rate else "declined",
             "nudge_id": decision.nudge_id,
         }
         (processor,) = backtest.processors
@@ -123,44 +123,48 @@ class _Life:
             _, name = heappop(self._due)
             nudge = self._nudges.pop(name, None)
             if nudge is not None:
-                (campaign,) = (one for one in self.policy.campaigns if one.name == nudge.campaign)
-                variant = [one.name for one in campaign.variants].index(nudge.variant)
+                (campaign,) = (
+                    campaign for campaign in self.policy.campaigns if campaign.name == nudge.campaign
+                )
+                variant = [variant.name for variant in campaign.variants].index(nudge.variant)
                 self.term.nudge(nudge.learner, nudge.course_run, variant)
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
-    """What a simulated term under a policy came to."""
+class TermResult:
+    """The result of a simulated term under a policy."""
 
     trial: Trial
     lines: list[EffectLine]
     truth: dict[tuple[str, str], float]
-    """By campaign and outcome: the share with everybody nudged less that with nobody nudged."""
+    """(campaign, outcome) → the share with everybody nudged less that with nobody nudged."""
 
 
-def on_term(policy: Policy, rules: Rules, plan: SimulationPlan, strength: Strength, approving: float) -> Term:
-    """Live a term three times. ``approving``: the share of proposals to which the instructor says yes."""
+def simulate_term(
+    policy: Policy, rules: Rules, plan: SimulationPlan, strength: Strength, approval_rate: float
+) -> TermResult:
+    """Simulate a term three times. approval_rate: the share of proposals that the instructor approves."""
 
-    def life(holdout: float) -> _Life:
-        other = policy.model_copy(update={"holdout_share": holdout})
-        return _Life(other, RespondingTerm(plan, responses(strength, policy)), approving).live(rules)
+    def run_term(holdout: float) -> _TermRun:
+        changed = policy.model_copy(update={"holdout_share": holdout})
+        return _TermRun(changed, AnsweringTerm(plan, responses(strength, policy)), approval_rate).run(rules)
 
-    lived = life(policy.holdout_share)
-    everybody, nobody = _happened(life(0.0).counted), _happened(life(1.0).counted)
+    under_policy = run_term(policy.holdout_share)
+    everybody, nobody = _shares(run_term(0.0).counted), _shares(run_term(1.0).counted)
     truth = {key: everybody[key] - nobody[key] for key in everybody.keys() & nobody.keys()}
-    return Term(lived.trial, effect_lines(lived.counted), truth)
+    return TermResult(under_policy.trial, lines(under_policy.counted), truth)
 
 
-def _happened(counted: Iterable[OutcomeCount]) -> dict[tuple[str, str], float]:
-    known: dict[tuple[str, str], tuple[int, int]] = {}
-    for one in counted:
-        before = known.get((one.campaign, one.outcome), (0, 0))
-        known[one.campaign, one.outcome] = before[0] + one.known, before[1] + one.happened
-    return {key: happened / among for key, (among, happened) in known.items()}
+def _shares(counted: Iterable[Counted]) -> dict[tuple[str, str], float]:
+    totals: dict[tuple[str, str], tuple[int, int]] = {}
+    for counts in counted:
+        before = totals.get((counts.campaign, counts.outcome), (0, 0))
+        totals[counts.campaign, counts.outcome] = before[0] + counts.known, before[1] + counts.happened
+    return {key: happened / total for key, (total, happened) in totals.items()}
 
 
-def show(console: Console, term: Term) -> None:
-    """The effects as a person reads them, and what is true."""
+def show(console: Console, term: TermResult) -> None:
+    """Print the table of estimated and true effects."""
     table = Table(
         Column("campaign", overflow="fold"),
         Column("outcome", no_wrap=True, min_width=max(map(len, OUTCOMES))),

@@ -135,7 +135,7 @@ def _folder_and_wall(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "evaluation.command.estimate",
         "evaluation.causality.stream",
         "evaluation.new_course.compare",
-        "evaluation.policies.simulated_term.on_term",
+        "evaluation.policies.simulated_term.simulate_term",
     ):
         monkeypatch.setattr(path, _wall)
 

@@ -16,7 +16,7 @@ from evaluation.backtest import Backtest
 from features.packed_arrays import unpack
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
-from online_models.design import Seen
+from online_models.design import FeatureBatch
 from online_models.intercepts import MILLION
 from online_models.memory import HALF_LIFE_DAYS
 from online_models.scoring import log_odds_of, scorer_of
@@ -179,8 +179,10 @@ def test_what_is_served_is_steadied_by_the_days_before_and_the_parts_say_so() ->
     def watch(_day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
         for scored in processors[0].scored:
             run = scored.cohort.run
-            scorer = scorer_of(package.model).at(package.intercepts.get(run.name, 0.0))
-            own = scorer.estimate(Seen.of_run(scored.cohort.codes, scored.ranks, run.name, run.start)).lost
+            scorer = scorer_of(package.model).with_intercept(package.intercepts.get(run.name, 0.0))
+            own = scorer.estimate(
+                FeatureBatch.of_run(scored.cohort.codes, scored.ranks, run.name, run.start)
+            ).lost
             if scorer.state == "warming_up":
                 np.testing.assert_array_equal(scored.probability, own)
                 continue
@@ -241,7 +243,7 @@ def test_withdrawals_shift_the_runs_that_are_on_and_a_change_says_so() -> None:
         model = scorer_of(package.model)
         for scored in processors[0].scored if model.state == "serving" else []:
             of, codes = scored.cohort.run, scored.cohort.codes
-            own = model.estimate(Seen.of_run(codes, scored.ranks, of.name, of.start)).exits
+            own = model.estimate(FeatureBatch.of_run(codes, scored.ranks, of.name, of.start)).exits
             foretold[of.name] = foretold.get(of.name, 0.0) + float(own.sum())
             began.setdefault(of.name, day)
 
@@ -261,7 +263,7 @@ def test_who_left_a_run_that_ended_is_counted_once() -> None:
     def watch(_day: int, _processors: list[PartitionProcessor], package: DayPackage) -> None:
         packages.append(package)
 
-    Backtest(REPLAY, IDENTITY, watch=watch).run(leavers())
+    Backtest(REPLAY, IDENTITY, on_day=watch).run(leavers())
     starts = {run.course_run: run.starts_on for run in LEAVERS.runs}
     withdrawn = sum(exit_day > starts[run] for run, exit_day in withdrawals())
     assert withdrawn > 20

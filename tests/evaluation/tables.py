@@ -36,5 +36,5 @@ def outcomes_of(
 
 def table_of(rows: Iterable[Sequence[Any]], *more: str, module: str = "AAA") -> pa.Table:
     """Rows of (student, day, risk, …); ``more`` names what comes after risk."""
-    found = [(module, "2014B", *row) for row in rows]
-    return pa.table(dict(zip((*NAMES, *more), map(list, zip(*found, strict=True)), strict=True)))
+    records = [(module, "2014B", *row) for row in rows]
+    return pa.table(dict(zip((*NAMES, *more), map(list, zip(*records, strict=True)), strict=True)))

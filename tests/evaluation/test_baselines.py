@@ -12,7 +12,7 @@ from evaluation.backtest import Backtest
 from evaluation.figures import figures
 from evaluation.outcomes import Bools, Outcomes
 from evaluation.ranking import auc
-from evaluation.snapshots import Collector, Snapshots
+from evaluation.snapshots import SnapshotCollector, Snapshots
 from features.catalogue import FEATURES, INDEX
 from online_models.design import RANKED
 from schemas.learning import DayPackage
@@ -25,29 +25,29 @@ COUNT = 1500
 SILENCE = INDEX["silence"]
 
 
-def snapshots(code: str, lost: Bools, at: int) -> Snapshots:
+def snapshots(code: str, lost: Bools, event_day: int) -> Snapshots:
     """One snapshot an enrolment; its silence tells who is lost four times in five."""
-    rng, count = np.random.default_rng(at), len(lost)
+    rng, count = np.random.default_rng(event_day), len(lost)
     inputs = rng.integers(0, 60, (count, len(FEATURES) + len(RANKED))).astype(np.uint8)
     inputs[:, SILENCE] = np.where(lost ^ (rng.random(count) < 0.2), 30, 5)
     columns = (np.full(count, "AAA"), np.full(count, code), np.arange(count))
-    return Snapshots(*columns, np.full(count, 14), np.full(count, at), np.full(count, OVER), inputs)
+    return Snapshots(*columns, np.full(count, 14), np.full(count, event_day), np.full(count, OVER), inputs)
 
 
 def both(test_at: int) -> tuple[Snapshots, Outcomes, Outcomes]:
     lost = np.arange(COUNT) % 5 < 2
     earlier = outcomes_of(lost.tolist())
     earlier = replace(earlier, presentation=np.full(COUNT, "2013J"))
-    one, two = snapshots("2013J", lost, 100), snapshots("2014B", lost, test_at)
-    columns = [np.concatenate([getattr(one, name), getattr(two, name)]) for name in Snapshots.__slots__]
+    train, test = snapshots("2013J", lost, 100), snapshots("2014B", lost, test_at)
+    columns = [np.concatenate([getattr(train, name), getattr(test, name)]) for name in Snapshots.__slots__]
     return Snapshots(*columns), earlier, outcomes_of(lost.tolist())
 
 
 def test_every_method_finds_what_the_features_hold() -> None:
-    found = dict(baselines.estimates(*both(OVER + 10)))
-    assert list(found) == list(baselines.METHODS)
+    tables = dict(baselines.estimates(*both(OVER + 10)))
+    assert list(tables) == list(baselines.METHODS)
     lost = np.arange(COUNT) % 5 < 2
-    for name, table in found.items():
+    for name, table in tables.items():
         risk = table["risk"].to_numpy()
         assert ((risk >= 0) & (risk <= 1)).all()
         assert auc(lost, risk) > 0.7, name
@@ -56,17 +56,17 @@ def test_every_method_finds_what_the_features_hold() -> None:
 def test_their_tables_are_judged_as_ours_is() -> None:
     tested = both(OVER + 10)[2]
     for _, table in baselines.estimates(*both(OVER + 10)):
-        found = figures(table, tested)
-        assert found.auc_weekly > 0.7
-        assert [week.day for week in found.by_week] == [14]
+        figures_ = figures(table, tested)
+        assert figures_.auc_weekly > 0.7
+        assert [week.day for week in figures_.by_week] == [14]
 
 
 def test_recency_is_the_share_lost_after_as_many_days_of_silence() -> None:
-    found = dict(baselines.estimates(*both(OVER + 10)))["recency"]["risk"].to_numpy()
-    teach, _, _ = both(OVER + 10)
-    silent = teach.inputs[:COUNT, SILENCE] == 30
+    estimates = dict(baselines.estimates(*both(OVER + 10)))["recency"]["risk"].to_numpy()
+    train, _, _ = both(OVER + 10)
+    silent = train.inputs[:COUNT, SILENCE] == 30
     lost = np.arange(COUNT) % 5 < 2
-    assert set(found.tolist()) == {lost[silent].mean(), lost[~silent].mean()}
+    assert set(estimates.tolist()) == {lost[silent].mean(), lost[~silent].mean()}
 
 
 def test_stock_river_has_not_learned_from_a_run_that_has_not_ended() -> None:
@@ -84,20 +84,22 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_pass_leaves_weekly_features_of_every_enrolment_in_force() -> None:
-    collector = Collector()
+    collector = SnapshotCollector()
     scored: dict[int, int] = {}
 
-    def watch(day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
-        collector.watch(day, processors, package)
-        scored[day] = sum(len(one.probability) for each in processors for one in each.scored)
+    def on_day(day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
+        collector.on_day(day, processors, package)
+        scored[day] = sum(
+            len(scored_cohort.probability) for processor in processors for scored_cohort in processor.scored
+        )
 
-    Backtest(REPLAY, IDENTITY, partitions=2, watch=watch).run(stream(tiny()))
-    found = collector.snapshots()
-    past = found.of(["past"])
+    Backtest(REPLAY, IDENTITY, partitions=2, on_day=on_day).run(stream(tiny()))
+    snapshots_ = collector.snapshots()
+    past = snapshots_.with_codes(["past"])
     assert sorted(set(past.day.tolist())) == [7, 14, 21, 28]
     assert set(past.module.tolist()) == {"a"}
-    assert (past.at - past.day == START).all()
-    assert (past.over == START + 28).all()
+    assert (past.event_day - past.day == START).all()
+    assert (past.end_day == START + 28).all()
     first = START + 7
-    assert int((found.at == first).sum()) == scored[first], "both partitions, whoever was scored"
-    assert found.inputs.shape == (len(found), len(FEATURES) + len(RANKED))
+    assert int((snapshots_.event_day == first).sum()) == scored[first], "both partitions, whoever was scored"
+    assert snapshots_.inputs.shape == (len(snapshots_), len(FEATURES) + len(RANKED))

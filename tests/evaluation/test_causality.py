@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from evaluation.causality import Said, check, compare
-from evaluation.cutting import cut
+from evaluation.causality import PassRecord, check, compare
 from evaluation.errors import CausalityError
 from evaluation.one_pass import stream
+from evaluation.truncation import truncate
 from sources.oulad import OuladFolder, start_day
 from tests.evaluation.folders import CODES, LENGTH, write
 from tests.sources.oulad_folder import write_csv, write_parquet
@@ -22,78 +22,78 @@ from tests.streams.pipeline import REPLAY
 QUIET = Console(file=io.StringIO(), width=200)
 
 
-def said_of(folder: Path, until: int) -> Said:
-    said = Said(until)
-    stream(OuladFolder(folder), REPLAY, QUIET, hear=said.hear, watch=said.watch)
-    return said
+def record_of(folder: Path, until: int) -> PassRecord:
+    record = PassRecord(until)
+    stream(OuladFolder(folder), REPLAY, QUIET, on_outputs=record.on_outputs, on_day=record.on_day)
+    return record
 
 
 def test_nothing_said_before_the_cut_changes(tmp_path: Path) -> None:
     """On learners enough that a model serves the second run."""
-    told = io.StringIO()
+    printed = io.StringIO()
     folder = write(tmp_path / "oulad")
-    (found,) = check(folder, "2014B", [30], REPLAY, Console(file=told, width=200))
-    assert found.estimates > 10_000
-    assert found.changes > 20
-    assert "0 days of runs and 0 changes differ" in told.getvalue()
+    (difference,) = check(folder, "2014B", [30], REPLAY, Console(file=printed, width=200))
+    assert difference.estimates > 10_000
+    assert difference.changes > 20
+    assert "0 days of runs and 0 changes differ" in printed.getvalue()
 
 
 @pytest.mark.parametrize("form", [write_csv, write_parquet])
 @pytest.mark.parametrize("day", [1, 9, 16, 39])
 def test_nor_on_the_folder_with_every_quirk(tmp_path: Path, form: type, day: int) -> None:
-    (found,) = check(form(tmp_path / "oulad"), "2013J", [day], REPLAY, QUIET)
-    assert found.estimates > 0
+    (difference,) = check(form(tmp_path / "oulad"), "2013J", [day], REPLAY, QUIET)
+    assert difference.estimates > 0
 
 
 def test_a_difference_is_found_and_named(tmp_path: Path) -> None:
     """The same folder, but for one click more on day 12 of the second run."""
-    one = write(tmp_path / "one")
-    two = write(tmp_path / "two")
-    path = two / "studentVle_ds" / "code_module=BBB" / "code_presentation=2014B" / "part-0.parquet"
+    plain = write(tmp_path / "one")
+    changed = write(tmp_path / "two")
+    path = changed / "studentVle_ds" / "code_module=BBB" / "code_presentation=2014B" / "part-0.parquet"
     table = pq.read_table(path, partitioning=None)
     more = pa.table(
         {"id_student": [11_003], "id_site": [11], "date": [12], "sum_click": [50]}, schema=table.schema
     )
     pq.write_table(pa.concat_tables([table, more]).sort_by("date"), path)
     until = start_day("2014B") + 20
-    found = compare(said_of(one, until), said_of(two, until), "2014B", 20)
-    assert found.differing[0] == ("BBB/2014B", start_day("2014B") + 13)
-    assert bool(found)
+    difference = compare(record_of(plain, until), record_of(changed, until), "2014B", 20)
+    assert difference.differing[0] == ("BBB/2014B", start_day("2014B") + 13)
+    assert bool(difference)
 
 
 def test_the_cut_folder_holds_nothing_of_later_days(tmp_path: Path) -> None:
-    at = start_day("2014B") + 30
-    whole, short = write(tmp_path / "whole"), tmp_path / "short"
-    cut(whole, at, short)
-    begun = {code: at - start_day(code) for code in CODES}
+    cut_day = start_day("2014B") + 30
+    full, truncated = write(tmp_path / "whole"), tmp_path / "short"
+    truncate(full, cut_day, truncated)
+    begun = {code: cut_day - start_day(code) for code in CODES}
 
     def rows(folder: Path, name: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = pq.read_table(folder / name).to_pylist()
-        return found
+        table_rows: list[dict[str, Any]] = pq.read_table(folder / name).to_pylist()
+        return table_rows
 
-    for row in rows(short, "studentRegistration.parquet"):
+    for row in rows(truncated, "studentRegistration.parquet"):
         left = row["date_unregistration"]
         assert left is None or left < begun[str(row["code_presentation"])]
     results = {
         code: {
             row["final_result"]
-            for row in rows(short, "studentInfo.parquet")
+            for row in rows(truncated, "studentInfo.parquet")
             if row["code_presentation"] == code
         }
         for code in CODES
     }
     assert results == {"2013J": {"Pass", "Fail", "Withdrawn"}, "2014B": {None, "Withdrawn"}}
-    clicks = pq.read_table(short / "studentVle_ds").to_pandas()
+    clicks = pq.read_table(truncated / "studentVle_ds").to_pandas()
     assert clicks[clicks.code_presentation == "2014B"].date.max() == 29
     assert clicks[clicks.code_presentation == "2013J"].date.max() == LENGTH - 1
     handed_in = {
         row["date_submitted"]
-        for row in rows(short, "studentAssessment.parquet")
+        for row in rows(truncated, "studentAssessment.parquet")
         if int(row["id_student"]) % 10_000 >= 1000
     }
     assert max(handed_in) < 30
     early = tmp_path / "early"
-    cut(whole, start_day("2014B") - 10, early)
+    truncate(full, start_day("2014B") - 10, early)
     assert len(OuladFolder(early).presentations) == 4, "also those of which there are no clicks yet"
     registered = np.array(
         [

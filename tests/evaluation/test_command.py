@@ -10,7 +10,7 @@ from pyarrow import csv
 from rich.console import Console
 
 from cli import main as cli
-from evaluation.command import Wanted, evaluate
+from evaluation.command import OutputOptions, evaluate
 from evaluation.errors import EvaluationError
 from tests.sources.oulad_folder import write_csv, write_parquet
 from tests.streams.pipeline import REPLAY
@@ -69,7 +69,7 @@ def test_what_cannot_be_is_said_at_once_in_one_line(
 def test_the_report_and_its_figures_are_written_beside_the_same_table(tmp_path: Path) -> None:
     folder, told = write_csv(tmp_path / "oulad"), io.StringIO()
     run(folder, ["2013J"], tmp_path / "plain.parquet")
-    wanted = Wanted(report=tmp_path / "new" / "report.html", figures=tmp_path / "new" / "figures.json")
+    wanted = OutputOptions(report=tmp_path / "new" / "report.html", figures=tmp_path / "new" / "figures.json")
     evaluate(folder, ["2013J"], tmp_path / "e.parquet", REPLAY, Console(file=told, width=300), wanted)
     assert pq.read_table(tmp_path / "e.parquet").equals(pq.read_table(tmp_path / "plain.parquet"))
     found = json.loads((tmp_path / "new" / "figures.json").read_text(encoding="utf-8"))
@@ -82,5 +82,5 @@ def test_the_report_and_its_figures_are_written_beside_the_same_table(tmp_path: 
 def test_baselines_need_runs_that_came_before(tmp_path: Path) -> None:
     folder = write_csv(tmp_path / "oulad")
     with pytest.raises(EvaluationError, match="no presentation of the folder began before"):
-        evaluate(folder, ["2013J"], tmp_path / "e.csv", REPLAY, Console(), Wanted(baselines=True))
+        evaluate(folder, ["2013J"], tmp_path / "e.csv", REPLAY, Console(), OutputOptions(baselines=True))
     assert not (tmp_path / "e.csv").exists()

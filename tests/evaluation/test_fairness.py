@@ -14,7 +14,7 @@ from rich.console import Console
 from evaluation import fairness_report
 from evaluation.demographics import ATTRIBUTES, demographics
 from evaluation.errors import EstimatesError
-from evaluation.fairness import LEAST, Audit, audit, differing, show
+from evaluation.fairness import MIN_ENROLMENTS, Audit, audit, differing_groups, show
 from evaluation.outcomes import read_outcomes
 from evaluation.page import render
 from evaluation.saving import save
@@ -36,12 +36,12 @@ def estimates(folder: Path, out: Path, blind: str = "") -> Path:
     outcomes = read_outcomes(folder, ["2013J", "2014B"])
     gender = demographics(folder, outcomes)["gender"]
     right = rng.random(len(outcomes)) < 0.85
-    told = np.where(gender == blind, rng.random(len(outcomes)) < 0.5, outcomes.lost == right)
+    estimated_lost = np.where(gender == blind, rng.random(len(outcomes)) < 0.5, outcomes.lost == right)
     rows = []
     for row in range(len(outcomes)):
         run = (str(outcomes.module[row]), str(outcomes.presentation[row]), int(outcomes.student[row]))
         for day in range(7, 50, 7):
-            risk = float(np.clip(0.3 + 0.4 * told[row] + rng.normal(0, 0.1), 0, 1))
+            risk = float(np.clip(0.3 + 0.4 * estimated_lost[row] + rng.normal(0, 0.1), 0, 1))
             rows.append(
                 dict(zip(COLUMNS, run, strict=True)) | {"day": day, "risk": risk, "alert": int(risk > 0.6)}
             )
@@ -56,31 +56,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_groups_that_do_not_differ_do_not_seem_to(folder: Path, tmp_path: Path) -> None:
-    found = audit(folder, estimates(folder, tmp_path / "e.parquet"))
-    assert [one.attribute for one in found.attributes] == list(ATTRIBUTES.values())
-    for attribute in found.attributes:
+    result = audit(folder, estimates(folder, tmp_path / "e.parquet"))
+    assert [attribute.attribute for attribute in result.attributes] == list(ATTRIBUTES.values())
+    for attribute in result.attributes:
         first, *others = attribute.groups
         assert first.reference
-        assert first.enrolments == max(one.enrolments for one in attribute.groups)
-        for one in attribute.groups:
-            assert one.auc_low < one.auc < one.auc_high
-        for one in others:
-            assert one.abroca > 0
-    assert len(differing(found)) <= 2, "of twelve, by chance"
+        assert first.enrolments == max(group.enrolments for group in attribute.groups)
+        for group in attribute.groups:
+            assert group.auc_low < group.auc < group.auc_high
+        for group in others:
+            assert group.abroca > 0
+    assert len(differing_groups(result)) <= 2, "of twelve, by chance"
 
 
 def test_a_group_that_is_not_understood_is_found(folder: Path, tmp_path: Path) -> None:
-    found = audit(folder, estimates(folder, tmp_path / "e.parquet", blind="F"))
-    gender = {one.group: one for one in found.attributes[0].groups}
+    result = audit(folder, estimates(folder, tmp_path / "e.parquet", blind="F"))
+    gender = {group.group: group for group in result.attributes[0].groups}
     assert gender["M"].auc > 0.8
     assert gender["F"].auc < 0.6
-    (other,) = (one for one in gender.values() if not one.reference)
+    (other,) = (group for group in gender.values() if not group.reference)
     assert other.differs
     assert other.abroca > 3 * other.abroca_by_chance
-    assert ("gender", other) in differing(found)
-    bands = {one.group: one.enrolments for one in found.attributes[4].groups}
+    assert ("gender", other) in differing_groups(result)
+    bands = {group.group: group.enrolments for group in result.attributes[4].groups}
     assert set(bands) == {"0-10%", "10-20%", "not stated"}
-    assert sum(bands.values()) == found.enrolments
+    assert sum(bands.values()) == result.enrolments
 
 
 def test_small_groups_are_left_out_and_it_is_said(tmp_path: Path) -> None:
@@ -88,25 +88,25 @@ def test_small_groups_are_left_out_and_it_is_said(tmp_path: Path) -> None:
     for row in info:
         row["age_band"] = "55<=" if row["id_student"] % 1000 < 5 else "0-35"
     folder = write(tmp_path / "oulad", {"studentInfo": info})
-    found = audit(folder, estimates(folder, tmp_path / "e.parquet"))
-    age = found.attributes[1]
+    result = audit(folder, estimates(folder, tmp_path / "e.parquet"))
+    age = result.attributes[1]
     assert age.left_out == {"55<=": 20}
-    assert [one.group for one in age.groups] == ["0-35"]
-    told = io.StringIO()
-    show(found, Console(file=told, width=200))
-    assert f"55<=: left out, 20 enrolments; expected {LEAST} lost" in told.getvalue()
-    assert "55&lt;= (age band, 20)" in render(fairness_report.page(found))
+    assert [group.group for group in age.groups] == ["0-35"]
+    output = io.StringIO()
+    show(result, Console(file=output, width=200))
+    assert f"55<=: left out, 20 enrolments; expected {MIN_ENROLMENTS} lost" in output.getvalue()
+    assert "55&lt;= (age band, 20)" in render(fairness_report.page(result))
 
 
 def test_the_audit_is_shown_and_saved(folder: Path, tmp_path: Path) -> None:
-    found = audit(folder, estimates(folder, tmp_path / "e.parquet", blind="F"))
-    told = io.StringIO()
-    show(found, Console(file=told, width=80))
-    assert "…" not in told.getvalue(), "it fits a terminal"
-    starred = [line.split()[0] for line in told.getvalue().splitlines() if line.rstrip().endswith("*")]
-    assert starred == [one.group.split()[0] for _, one in differing(found)]
-    save(found, fairness_report.page(found), tmp_path / "f.html", tmp_path / "f.json")
-    assert json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))["enrolments"] == found.enrolments
+    result = audit(folder, estimates(folder, tmp_path / "e.parquet", blind="F"))
+    output = io.StringIO()
+    show(result, Console(file=output, width=80))
+    assert "…" not in output.getvalue(), "it fits a terminal"
+    starred = [line.split()[0] for line in output.getvalue().splitlines() if line.rstrip().endswith("*")]
+    assert starred == [group.group.split()[0] for _, group in differing_groups(result)]
+    save(result, fairness_report.page(result), tmp_path / "f.html", tmp_path / "f.json")
+    assert json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))["enrolments"] == result.enrolments
     html = (tmp_path / "f.html").read_text(encoding="utf-8")
     assert html.count("<svg") == 2 * len(ATTRIBUTES)
     assert "F (gender)" in html or "M (gender)" in html
@@ -115,8 +115,8 @@ def test_the_audit_is_shown_and_saved(folder: Path, tmp_path: Path) -> None:
 def test_without_alerts_ranking_alone_is_told(folder: Path, tmp_path: Path) -> None:
     path = estimates(folder, tmp_path / "e.parquet")
     pq.write_table(pq.read_table(path).drop_columns(["alert"]), path)
-    found: Audit = audit(folder, path)
-    assert render(fairness_report.page(found)).count("<svg") == len(ATTRIBUTES)
+    result: Audit = audit(folder, path)
+    assert render(fairness_report.page(result)).count("<svg") == len(ATTRIBUTES)
 
 
 def test_what_cannot_be_audited_is_said(folder: Path, tmp_path: Path) -> None:
@@ -155,26 +155,26 @@ def test_no_message_and_no_feature_has_a_place_for_demographics() -> None:
 
 
 def test_only_the_audit_reads_them() -> None:
-    found = set()
+    readers = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
             if texts & {"gender", "age_band", "imd_band", "disability", "highest_education"}:
-                found.add(f"{package}/{path.name}")
+                readers.add(f"{package}/{path.name}")
             if any(
                 isinstance(node, ast.ImportFrom) and node.module == "evaluation.demographics"
                 for node in ast.walk(tree)
             ):
-                found.add(f"{package}/{path.name}")
-    assert found == {"evaluation/demographics.py", "evaluation/fairness.py"}
+                readers.add(f"{package}/{path.name}")
+    assert readers == {"evaluation/demographics.py", "evaluation/fairness.py"}
 
 
 def _names(schema: object) -> set[str]:
     """Every property's name in a JSON schema."""
     if isinstance(schema, list):
-        return {name for one in schema for name in _names(one)}
+        return {name for value in schema for name in _names(value)}
     if not isinstance(schema, dict):
         return set()
     own = set(schema["properties"]) if isinstance(schema.get("properties"), dict) else set()
-    return own | {name for one in schema.values() for name in _names(one)}
+    return own | {name for value in schema.values() for name in _names(value)}

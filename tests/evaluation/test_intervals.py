@@ -3,28 +3,35 @@
 import numpy as np
 import pytest
 
-from evaluation.intervals import DRAWS, STEPS, auc_draws, classes, draws, interval
+from evaluation.intervals import (
+    CLASSES,
+    RESAMPLES,
+    bootstrap_weights,
+    interval,
+    quantile_classes,
+    resampled_aucs,
+)
 from evaluation.ranking import auc
 
 
 def test_classes_keep_the_order_and_ties_together() -> None:
     risk = np.array([0.9, 0.1, 0.1, 0.5])
-    found = classes(risk)
-    assert found[1] == found[2] < found[3] < found[0] < STEPS
-    assert len(classes(np.zeros(0))) == 0
+    result = quantile_classes(risk)
+    assert result[1] == result[2] < result[3] < result[0] < CLASSES
+    assert len(quantile_classes(np.zeros(0))) == 0
 
 
 def test_a_draw_takes_as_many_as_there_are_always_the_same() -> None:
-    assert draws(50).shape == (DRAWS, 50)
-    assert (draws(50).sum(axis=1) == 50).all()
-    assert (draws(50) == draws(50)).all()
+    assert bootstrap_weights(50).shape == (RESAMPLES, 50)
+    assert (bootstrap_weights(50).sum(axis=1) == 50).all()
+    assert (bootstrap_weights(50) == bootstrap_weights(50)).all()
 
 
 def test_taking_everybody_once_gives_the_auc_itself() -> None:
     rng = np.random.default_rng(2)
     lost, risk, row = rng.random(4000) < 0.3, rng.random(4000), np.arange(4000) % 100
-    found = auc_draws(row, lost, risk, np.ones((1, 100)))
-    assert found[0] == pytest.approx(auc(lost, risk), abs=1e-3)
+    result = resampled_aucs(row, lost, risk, np.ones((1, 100)))
+    assert result[0] == pytest.approx(auc(lost, risk), abs=1e-3)
 
 
 def test_many_rows_of_one_enrolment_make_nothing_surer() -> None:
@@ -33,8 +40,10 @@ def test_many_rows_of_one_enrolment_make_nothing_surer() -> None:
     lost = rng.random(300) < 0.5
     risk = np.clip(rng.normal(0.4 + 0.2 * lost, 0.2), 0, 1)
     row = np.arange(300)
-    once = interval(auc_draws(row, lost, risk, draws(300)))
-    tenfold = interval(auc_draws(row.repeat(10), lost.repeat(10), risk.repeat(10), draws(300)))
+    once = interval(resampled_aucs(row, lost, risk, bootstrap_weights(300)))
+    tenfold = interval(
+        resampled_aucs(row.repeat(10), lost.repeat(10), risk.repeat(10), bootstrap_weights(300))
+    )
     assert tenfold == pytest.approx(once, abs=0.005)
     assert 0.04 < once[1] - once[0] < 0.2
     assert once[0] < auc(lost, risk) < once[1]

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from evaluation.figures import Figures, figures
-from evaluation.page import Page, Plate, Table, number, render
-from evaluation.plots import Axis, Line, Span, Tone, bar_plot, dot_plot, line_plot
+from evaluation.page import Page, Section, Table, number, render
+from evaluation.plots import Axis, Colour, DotRow, Line, bar_plot, dot_plot, line_plot
 from evaluation.report import page
 from evaluation.saving import save
 from tests.evaluation.tables import outcomes_of, table_of
@@ -57,13 +57,13 @@ def some(*more: str) -> Figures:
     rng = np.random.default_rng(3)
     lost = (rng.random(60) < 0.5).tolist()
     outcomes = outcomes_of(lost, [40.0 if one else np.nan for one in lost], ["AAA", "BBB"] * 30)
-    found = []
+    rows = []
     for who in range(60):
         risk = np.clip(rng.normal(0.3 + 0.4 * lost[who], 0.2, 50), 0, 1).tolist()
-        found += [(who, day, risk[day], int(risk[day] > 0.7)) for day in range(1, 50)]
-    mine = [row for row in found if row[0] % 2 == 0]
+        rows += [(who, day, risk[day], int(risk[day] > 0.7)) for day in range(1, 50)]
+    mine = [row for row in rows if row[0] % 2 == 0]
     names = more or ("alert",)
-    both = [table_of(mine, *names), table_of([row for row in found if row[0] % 2], *names, module="BBB")]
+    both = [table_of(mine, *names), table_of([row for row in rows if row[0] % 2], *names, module="BBB")]
     return figures(pa.concat_tables(both), outcomes)
 
 
@@ -111,7 +111,7 @@ def test_the_same_figures_give_the_same_file() -> None:
 
 
 def test_what_is_shown_is_escaped(tmp_path: Path) -> None:
-    plate = Plate("<b>?", "a & b", "<i>", Table(["<u>"], [["<s>", 1.5]]))
+    plate = Section("<b>?", "a & b", "<i>", Table(["<u>"], [["<s>", 1.5]]))
     save({}, Page("<x>", "<y>", [plate], notes=["<z>"]), tmp_path / "new" / "page.html", None)
     html = (tmp_path / "new" / "page.html").read_text(encoding="utf-8")
     assert not {"b", "i", "u", "s", "x", "y", "z"} & set(read(html).seen)
@@ -137,8 +137,8 @@ def test_numbers_as_they_are_shown(value: float | str | None, shown: str) -> Non
 
 
 def test_every_kind_of_plot_draws_what_it_is_given() -> None:
-    lines = [Line("one", [1, 2], [0.1, 0.2], Tone.OURS), Line("two", [1, 2], [0.3, 0.1], Tone.SECOND, 1)]
+    lines = [Line("one", [1, 2], [0.1, 0.2], Colour.OURS), Line("two", [1, 2], [0.3, 0.1], Colour.SECOND, 1)]
     drawn = line_plot(lines, Axis("days"), Axis("AUC"))
     assert all(word in drawn for word in (">one<", ">two<", ">days<", ">AUC<"))
-    assert ">AAA<" in dot_plot([Span("AAA", 0.8, 0.7, 0.9)], Axis("AUC"), 0.8)
+    assert ">AAA<" in dot_plot([DotRow("AAA", 0.8, 0.7, 0.9)], Axis("AUC"), 0.8)
     assert bar_plot([1, 2, 3], [1, 2, 3], 0.8, Axis("a"), Axis("b")).count("fill: var(--ours)") == 3

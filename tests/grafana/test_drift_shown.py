@@ -48,7 +48,7 @@ def test_inputs_that_shift_in_the_simulator_are_shown_and_marked(store: StoreAdd
     runs = tuple(Run("a", f"run-{number}", START + 35 * number, 4, 300) for number in range(3))
     shifted = runs[2].starts_on
     packages: list[DayPackage] = []
-    backtest = Backtest(REPLAY, IDENTITY, watch=lambda _day, _processors, package: packages.append(package))
+    backtest = Backtest(REPLAY, IDENTITY, on_day=lambda _day, _processors, package: packages.append(package))
     backtest.run(
         stream(SimulationPlan(runs, seed=3, shift="behaviour", shifts_on=shifted, until=shifted + 9))
     )

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from features.catalogue import BINS, FEATURES, INDEX
-from online_models.design import Seen
+from online_models.design import FeatureBatch
 from schemas.learning import TrainingExample
 
 F = len(FEATURES)
@@ -21,9 +21,11 @@ def rows(count: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArr
     return codes, rng.integers(0, 256, (F, count), dtype=np.uint8)
 
 
-def seen_of(codes: NDArray[np.uint8], ranks: NDArray[np.uint8], course_run: str = "BBB/2014B") -> Seen:
+def seen_of(
+    codes: NDArray[np.uint8], ranks: NDArray[np.uint8], course_run: str = "BBB/2014B"
+) -> FeatureBatch:
     """Enrolments of a run that began in the first quarter of a year."""
-    return Seen.of_run(codes, ranks, course_run, 0)
+    return FeatureBatch.of_run(codes, ranks, course_run, 0)
 
 
 def truth(codes: NDArray[np.uint8]) -> NDArray[np.float64]:

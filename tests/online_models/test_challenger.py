@@ -2,22 +2,22 @@
 
 import numpy as np
 
-from online_models.challenger import KEPT, Pair
-from online_models.classifier import ENOUGH, RiskClassifier
+from online_models.challenger import RETAINED_SHARE, ChampionChallenger
+from online_models.classifier import MIN_EXAMPLES_PER_CLASS, RiskClassifier
 from schemas.learning import DayPackage, TrainingExample
 from tests.online_models.examples import seeded
 
 
 def labelled(count: int, seed: int, *, turned: bool) -> list[TrainingExample]:
     """Examples whose label is in their first feature; ``turned`` is the other way round."""
-    found: list[TrainingExample] = []
-    for one in seeded(count, seed=seed):
-        label = (one.codes[0] > 31) != turned
-        found.append(one.model_copy(update={"label": label, "enrolment": f"{seed}-{len(found)}"}))
-    return found
+    examples: list[TrainingExample] = []
+    for example in seeded(count, seed=seed):
+        label = (example.codes[0] > 31) != turned
+        examples.append(example.model_copy(update={"label": label, "enrolment": f"{seed}-{len(examples)}"}))
+    return examples
 
 
-def package_of(pair: Pair, day: int) -> DayPackage:
+def package_of(pair: ChampionChallenger, day: int) -> DayPackage:
     champion, challenger = pair.snapshots(day)
     package = DayPackage(
         day=day,
@@ -31,7 +31,7 @@ def package_of(pair: Pair, day: int) -> DayPackage:
 
 
 def test_the_two_change_places_when_the_challenger_has_won() -> None:
-    pair = Pair()
+    pair = ChampionChallenger()
     for day in range(24):
         champion, challenger = pair.champion, pair.challenger
         if pair.learn(labelled(120, day, turned=day >= 8)):
@@ -42,7 +42,7 @@ def test_the_two_change_places_when_the_challenger_has_won() -> None:
 
 
 def test_the_champion_is_the_classifier_alone_until_a_promotion() -> None:
-    pair, alone = Pair(), RiskClassifier()
+    pair, alone = ChampionChallenger(), RiskClassifier()
     for day in range(6):
         some = labelled(100, day, turned=False)
         pair.learn(some)
@@ -50,14 +50,14 @@ def test_the_champion_is_the_classifier_alone_until_a_promotion() -> None:
     assert pair.contest.promotions == 0
     assert pair.champion.weights() == alone.weights()
     assert pair.challenger.weights() != alone.weights()
-    assert min(alone.positives, alone.examples - alone.positives) > ENOUGH
+    assert min(alone.positives, alone.examples - alone.positives) > MIN_EXAMPLES_PER_CLASS
     assert pair.contest.rounds > 0
 
 
 def test_a_package_holds_all_of_it() -> None:
-    whole = Pair()
+    whole = ChampionChallenger()
     for day in range(24):
-        part = Pair.from_package(package_of(whole, day))
+        part = ChampionChallenger.from_package(package_of(whole, day))
         some = labelled(120, day, turned=day >= 8)
         assert part.learn(some) == whole.learn(some)
         assert part.contest == whole.contest
@@ -70,7 +70,7 @@ def test_forgetting_makes_the_next_steps_larger() -> None:
     steady, forgetful = RiskClassifier(), RiskClassifier()
     for each in (steady, forgetful):
         each.learn(labelled(300, 1, turned=False))
-    forgetful.forget(KEPT)
+    forgetful.forget(RETAINED_SHARE)
     before, turned = np.array(steady.weights()), labelled(50, 2, turned=True)
     for each in (steady, forgetful):
         each.learn(turned)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from online_models import committee, network
-from online_models.calibration import FIRST
-from online_models.classifier import ENOUGH, RiskClassifier
-from online_models.design import SIZE, TERMS, inputs, tables
+from online_models.calibration import INITIAL_SLOPE
+from online_models.classifier import MIN_EXAMPLES_PER_CLASS, RiskClassifier
+from online_models.design import SIZE, TERMS, inputs, lookup_tables
 from online_models.scoring import MixedScorer, logistic, scorer_of
 from online_models.warming import RecencyPrior
 from schemas.learning import ModelSnapshot
@@ -35,31 +35,31 @@ def through_json(classifier: RiskClassifier) -> ModelSnapshot:
 
 @settings(deadline=None)
 @given(enrolments)
-def test_numpy_scores_as_river_does(found: Rows) -> None:
+def test_numpy_scores_as_river_does(columns: Rows) -> None:
     """The additive expert, and the mixture of what both experts say."""
-    codes, ranks = found
-    seen, classifier = seen_of(codes, ranks), learned()
-    additive = tables(np.array(classifier.weights())).log_odds(seen)
-    net = committee.log_odds(committee.joined(classifier.networks), seen)
+    codes, ranks = columns
+    batch, classifier = seen_of(codes, ranks), learned()
+    additive = lookup_tables(np.array(classifier.weights())).log_odds(batch)
+    net = committee.log_odds(committee.as_one_network(classifier.networks), batch)
     mixing, slope = classifier.mixture._regression, classifier.slope.value
-    estimate = MixedScorer.from_snapshot(through_json(classifier)).estimate(seen)
+    estimate = MixedScorer.from_snapshot(through_json(classifier)).estimate(batch)
     for n in range(codes.shape[1]):
         example = inputs(codes[:, n].tobytes(), ranks[:, n].tobytes(), "BBB/2014B", 0)
         river = classifier.regression.predict_proba_one(example)[True]
         np.testing.assert_allclose(logistic(additive[n]), river, rtol=0, atol=1e-9)
-        said = {0: slope * additive[n], 1: slope * net[network.LOST, n]}
-        mixed = mixing.predict_proba_one(said)[True]
+        expert_log_odds = {0: slope * additive[n], 1: slope * net[network.LOST, n]}
+        mixed = mixing.predict_proba_one(expert_log_odds)[True]
         np.testing.assert_allclose(estimate.lost[n], mixed, rtol=0, atol=5.1e-7)
     np.testing.assert_allclose(estimate.exits, logistic(net[network.EXITS]), rtol=0, atol=5.1e-7)
 
 
 @settings(deadline=None)
 @given(enrolments)
-def test_parts_add_up_to_the_change_in_log_odds(found: Rows) -> None:
-    codes, ranks = found
+def test_parts_add_up_to_the_change_in_log_odds(columns: Rows) -> None:
+    codes, ranks = columns
     scorer = MixedScorer.from_snapshot(learned().snapshot("test"))
     before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
-    parts = scorer.changes(before, after)
+    parts = scorer.contributions(before, after)
     assert parts.shape == codes.shape
     change = scorer.log_odds(after)[0] - scorer.log_odds(before)[0]
     np.testing.assert_allclose(parts.sum(axis=0), change, rtol=0, atol=1e-9)
@@ -67,25 +67,29 @@ def test_parts_add_up_to_the_change_in_log_odds(found: Rows) -> None:
 
 def test_a_shift_moves_both_log_odds_of_everybody_and_no_part() -> None:
     scorer = MixedScorer.from_snapshot(learned().snapshot("test"))
-    seen = seen_of(*rows(50, np.random.default_rng(4)))
+    batch = seen_of(*rows(50, np.random.default_rng(4)))
     other = seen_of(*rows(50, np.random.default_rng(5)))
-    shifted = scorer.at(0.3)
-    np.testing.assert_allclose(shifted.log_odds(seen), scorer.log_odds(seen) + 0.3, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(shifted.changes(seen, other), scorer.changes(seen, other))
-    np.testing.assert_array_equal(scorer.at(0.0).estimate(seen).lost, scorer.estimate(seen).lost)
+    shifted = scorer.with_intercept(0.3)
+    np.testing.assert_allclose(shifted.log_odds(batch), scorer.log_odds(batch) + 0.3, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(shifted.contributions(batch, other), scorer.contributions(batch, other))
+    np.testing.assert_array_equal(
+        scorer.with_intercept(0.0).estimate(batch).lost, scorer.estimate(batch).lost
+    )
     prior = RecencyPrior()
-    np.testing.assert_array_equal(prior.at(0.3).estimate(seen).lost, prior.estimate(seen).lost)
+    np.testing.assert_array_equal(prior.with_intercept(0.3).estimate(batch).lost, prior.estimate(batch).lost)
 
 
 def test_the_slope_is_learned_and_every_estimate_is_believed_by_it() -> None:
     classifier = RiskClassifier()
     for seed in range(3):
         classifier.learn(seeded(1000, seed=seed))
-    assert classifier.slope.value not in (1.0, FIRST), "the later two days judged the first"
-    seen = seen_of(*rows(50, np.random.default_rng(4)))
+    assert classifier.slope.value not in (1.0, INITIAL_SLOPE), "the later two days judged the first"
+    batch = seen_of(*rows(50, np.random.default_rng(4)))
     snapshot = through_json(classifier)
     plain = snapshot.model_copy(update={"state": snapshot.state | {"slope": [1.0, 400.0]}})
-    calibrated, believed = (MixedScorer.from_snapshot(one).log_odds(seen) for one in (snapshot, plain))
+    calibrated, believed = (
+        MixedScorer.from_snapshot(snapshot_).log_odds(batch) for snapshot_ in (snapshot, plain)
+    )
     np.testing.assert_allclose(calibrated[0], classifier.slope.value * believed[0], rtol=0, atol=1e-9)
     np.testing.assert_array_equal(calibrated[1], believed[1])
 
@@ -104,16 +108,16 @@ def test_an_estimate_does_not_depend_on_the_others() -> None:
 
 def test_learning_goes_on_bit_for_bit_after_a_snapshot() -> None:
     examples = seeded(1000, seed=2)
-    straight, before = RiskClassifier(), RiskClassifier()
+    uninterrupted, before = RiskClassifier(), RiskClassifier()
     for start in (0, 500):
-        straight.learn(examples[start : start + 500])
+        uninterrupted.learn(examples[start : start + 500])
     before.learn(examples[:500])
     after = RiskClassifier.from_snapshot(through_json(before))
     after.learn(examples[500:])
-    assert through_json(after) == through_json(straight)
-    assert after.weights() == straight.weights()
-    assert after.mixture.weights == straight.mixture.weights
-    assert after.slope == straight.slope
+    assert through_json(after) == through_json(uninterrupted)
+    assert after.weights() == uninterrupted.weights()
+    assert after.mixture.weights == uninterrupted.mixture.weights
+    assert after.slope == uninterrupted.slope
 
 
 def test_it_learns_the_truth() -> None:
@@ -160,8 +164,8 @@ def test_a_misshapen_example_is_refused(codes: bytes, ranks: bytes, complaint: s
 def test_until_enough_of_both_classes_the_prior_serves() -> None:
     example = seeded(1)[0]
     classifier = RiskClassifier()
-    classifier.learn([example.model_copy(update={"label": True})] * (ENOUGH + 50))
-    classifier.learn([example.model_copy(update={"label": False})] * (ENOUGH - 1))
+    classifier.learn([example.model_copy(update={"label": True})] * (MIN_EXAMPLES_PER_CLASS + 50))
+    classifier.learn([example.model_copy(update={"label": False})] * (MIN_EXAMPLES_PER_CLASS - 1))
     assert classifier.snapshot("test").warming_up
     assert isinstance(scorer_of(classifier.snapshot("test")), RecencyPrior)
     classifier.learn([example.model_copy(update={"label": False})])

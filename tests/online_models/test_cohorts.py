@@ -31,12 +31,12 @@ def test_partitions_together_see_the_cohort(codes: NDArray[np.uint8], partitions
 @given(cohorts)
 def test_a_rank_is_the_share_below_and_half_of_the_equals(codes: NDArray[np.uint8]) -> None:
     ranks = ranks_of(codes, rank_table(histogram(codes)))
-    for place, feature in enumerate(FEATURES):
-        own = codes[place].astype(int)
+    for index, feature in enumerate(FEATURES):
+        own = codes[index].astype(int)
         below = (own[None, :] < own[:, None]).mean(axis=1)
         equal = (own[None, :] == own[:, None]).mean(axis=1)
         expected = (below + equal / 2) * 255 if feature.ranked else np.full(len(own), MIDDLE)
-        assert np.abs(ranks[place] - expected).max() <= 0.5 + 1e-9
+        assert np.abs(ranks[index] - expected).max() <= 0.5 + 1e-9
 
 
 @settings(deadline=None)

@@ -5,7 +5,14 @@ import pytest
 
 from features.bins import histogram
 from features.catalogue import BINS, FEATURES, INDEX
-from online_models.drift import ENOUGH, SHIFTED, WATCHED, Drift, squared_errors, stability
+from online_models.drift import (
+    ALARM_OPENS,
+    MIN_ENROLMENTS,
+    MONITORED,
+    DriftMonitor,
+    population_stability,
+    squared_errors_by_enrolment,
+)
 from schemas.learning import ModelEvent, TrainingExample
 from tests.online_models.examples import rows
 
@@ -16,11 +23,11 @@ PHASE = 40
 def examples(count: int, *, shift: int = 0, error: float = 0.2, seed: int = 1) -> list[TrainingExample]:
     """Enrolments of one run, at one phase; bins that lie higher by ``shift``."""
     rng = np.random.default_rng(seed)
-    found = []
+    examples_ = []
     for number, codes in enumerate(codes_of(count, shift, rng).T):
         label = bool(rng.random() < 0.4)
         apart = min(max(rng.normal(error, 0.1), 0.0), 1.0)
-        found.append(
+        examples_.append(
             TrainingExample.model_construct(
                 enrolment=f"e{seed}-{number}",
                 course_run=RUN,
@@ -35,7 +42,7 @@ def examples(count: int, *, shift: int = 0, error: float = 0.2, seed: int = 1) -
                 season=0,
             )
         )
-    return found
+    return examples_
 
 
 def codes_of(
@@ -50,55 +57,56 @@ def test_the_index_is_nothing_by_chance_and_something_by_a_shift() -> None:
     rng = np.random.default_rng(1)
     shares = np.array([[0.5, 0.2, 0.1, 0.1, 0.04, 0.03, 0.02, 0.01]])
     by_chance = [
-        float(stability(rng.multinomial(200, shares), rng.multinomial(600, shares))[0]) for _ in range(400)
+        float(population_stability(rng.multinomial(200, shares), rng.multinomial(600, shares))[0])
+        for _ in range(400)
     ]
     assert abs(np.mean(by_chance)) < 0.01
-    assert stability(rng.multinomial(200, shares[:, ::-1]), rng.multinomial(600, shares))[0] > 1
+    assert population_stability(rng.multinomial(200, shares[:, ::-1]), rng.multinomial(600, shares))[0] > 1
 
 
-@pytest.mark.parametrize(("shift", "told"), [(0, []), (8, ["inputs_shifted"])])
-def test_a_run_unlike_those_learned_from_is_told_once(shift: int, told: list[str]) -> None:
-    drift, events = Drift(), list[ModelEvent]()
-    drift.take(DAY, examples(600))
+@pytest.mark.parametrize(("shift", "kinds"), [(0, []), (8, ["inputs_shifted"])])
+def test_a_run_unlike_those_learned_from_is_told_once(shift: int, kinds: list[str]) -> None:
+    drift, events = DriftMonitor(), list[ModelEvent]()
+    drift.update(DAY, examples(600))
     rng = np.random.default_rng(5)
     for day in range(DAY + 1, DAY + 30):
-        events += drift.inputs(day, {"AAA/2015B": histogram(codes_of(200, shift, rng))})
-    assert [event.what for event in events] == told
-    assert (drift.figures()["input_shift/AAA/2015B"] >= SHIFTED) == bool(told)
-    drift.inputs(DAY + 31, {})
-    assert drift.figures() == {}
+        events += drift.compare_inputs(day, {"AAA/2015B": histogram(codes_of(200, shift, rng))})
+    assert [event.what for event in events] == kinds
+    assert (drift.metrics()["input_shift/AAA/2015B"] >= ALARM_OPENS) == bool(kinds)
+    drift.compare_inputs(DAY + 31, {})
+    assert drift.metrics() == {}
 
 
 def test_the_feature_that_shifted_stands_out() -> None:
-    drift, rng = Drift(), np.random.default_rng(5)
-    drift.take(DAY, examples(600))
+    drift, rng = DriftMonitor(), np.random.default_rng(5)
+    drift.update(DAY, examples(600))
     codes = codes_of(300, 0, rng)
     codes[INDEX["silence"]] = np.clip(codes[INDEX["silence"]] + 12, 0, BINS - 1)
-    drift.inputs(DAY + 1, {"AAA/2015B": histogram(codes), "BBB/2015B": histogram(codes)})
-    of = {name: value for name, value in drift.figures().items() if name.startswith("feature_shift/")}
-    assert len(of) == len(WATCHED)
+    drift.compare_inputs(DAY + 1, {"AAA/2015B": histogram(codes), "BBB/2015B": histogram(codes)})
+    of = {name: value for name, value in drift.metrics().items() if name.startswith("feature_shift/")}
+    assert len(of) == len(MONITORED)
     assert max(of, key=lambda name: of[name]) == "feature_shift/silence"
     assert of["feature_shift/silence"] > 5 * sorted(of.values())[-2]
 
 
 def test_few_enrolments_and_courses_never_learned_from_say_nothing() -> None:
-    drift = Drift()
-    drift.take(DAY, examples(600))
+    drift = DriftMonitor()
+    drift.update(DAY, examples(600))
     rng = np.random.default_rng(5)
-    few, other = codes_of(ENOUGH - 1, 20, rng), codes_of(300, 20, rng)
-    drift.inputs(DAY, {"AAA/2015B": histogram(few), "BBB/2015B": histogram(other)})
-    assert drift.figures() == {}
+    few, other = codes_of(MIN_ENROLMENTS - 1, 20, rng), codes_of(300, 20, rng)
+    drift.compare_inputs(DAY, {"AAA/2015B": histogram(few), "BBB/2015B": histogram(other)})
+    assert drift.metrics() == {}
 
 
-@pytest.mark.parametrize(("error", "told"), [(0.2, []), (0.5, ["loss_rose"]), (0.05, ["loss_fell"])])
-def test_a_loss_that_changes_is_told(error: float, told: list[str]) -> None:
-    drift, events = Drift(), list[ModelEvent]()
+@pytest.mark.parametrize(("error", "kinds"), [(0.2, []), (0.5, ["loss_rose"]), (0.05, ["loss_fell"])])
+def test_a_loss_that_changes_is_told(error: float, kinds: list[str]) -> None:
+    drift, events = DriftMonitor(), list[ModelEvent]()
     for number in range(4):
-        events += drift.take(DAY + number, examples(300, seed=number))
+        events += drift.update(DAY + number, examples(300, seed=number))
     assert events == []
     for number in range(4, 6):
-        events += drift.take(DAY + number, examples(300, seed=number, error=error))
-    assert [event.what for event in events] == told
+        events += drift.update(DAY + number, examples(300, seed=number, error=error))
+    assert [event.what for event in events] == kinds
     assert all(event.of == "AAA" for event in events)
 
 
@@ -108,17 +116,17 @@ def test_an_enrolment_has_one_loss_and_only_served_estimates_count() -> None:
     unserved = other.model_copy(update={"served": False})
     apart = one.probability - one.label
     expected = round(255 * (apart**2 + (1 - abs(apart)) ** 2) / 2)
-    assert squared_errors([one, again, unserved]).tolist() == [expected]
+    assert squared_errors_by_enrolment([one, again, unserved]).tolist() == [expected]
 
 
 def test_it_goes_on_from_its_state() -> None:
-    whole, part = Drift(), Drift()
+    whole, part = DriftMonitor(), DriftMonitor()
     for number in range(4):
-        part = Drift.from_state(part.state())
+        part = DriftMonitor.from_state(part.state())
         taken = examples(300, seed=number, error=0.2 if number < 3 else 0.5)
-        assert part.take(DAY + number, taken) == whole.take(DAY + number, taken)
+        assert part.update(DAY + number, taken) == whole.update(DAY + number, taken)
         cohorts = {RUN: histogram(rows(300, np.random.default_rng(number))[0])}
-        assert part.inputs(DAY + number, cohorts) == whole.inputs(DAY + number, cohorts)
+        assert part.compare_inputs(DAY + number, cohorts) == whole.compare_inputs(DAY + number, cohorts)
     assert part.state() == whole.state()
     with pytest.raises(ValueError, match="drift: learned is int, expected an object"):
-        Drift.from_state({"learned": 3})
+        DriftMonitor.from_state({"learned": 3})

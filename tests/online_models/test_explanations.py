@@ -14,27 +14,27 @@ from online_models.classifier import RiskClassifier
 from online_models.cohorts import rank_table
 from online_models.explanations import (
     GROUPS,
-    NOT_NEW,
+    NON_FEATURE_PARTS,
     _as_typical,
-    confirmed,
+    cohort_median,
+    confirmation_reason,
     explain,
     main_reasons,
-    middle_of,
-    typical_of,
+    typical_learner,
 )
-from online_models.feature_wording import WORDS, View, describe, sentence
+from online_models.feature_wording import WORDS, FeatureVector, describe, describe_change
 from online_models.scoring import MixedScorer, log_odds_of
 from schemas.risk import MEMORY, MODEL, RUN
 from tests.online_models.examples import F, enrolments, seeded, seen_of
 
 
-def view(**values: float) -> View:
+def view(**values: float) -> FeatureVector:
     """An ordinary enrolment, with the given values."""
     ordinary = {"clicks_all": 300, "due": 4, "ahead": 0, "missed": 0.25, "score_mean": 0.7} | values
     codes = np.zeros(F, np.uint8)
     for name, number in ordinary.items():
-        codes[INDEX[name]] = bins_of(FEATURES[INDEX[name]], np.array([number]))[0]
-    return View(codes, np.full(F, 127, np.uint8))
+        codes[INDEX[name]] = code(FEATURES[INDEX[name]], np.array([number]))[0]
+    return FeatureVector(codes, np.full(F, 127, np.uint8))
 
 
 def moved(**contributions: float) -> NDArray[np.float64]:
@@ -128,7 +128,7 @@ def test_a_fall_is_told_by_what_lowered_it() -> None:
 
 def test_an_unchanged_value_is_told_by_its_place_in_the_course() -> None:
     before = view(clicks_7=12)
-    after = View(before.codes, np.full(F, 26, np.uint8))
+    after = FeatureVector(before.codes, np.full(F, 26, np.uint8))
     (reason,) = main_reasons(before, after, moved(clicks_7=0.4))
     assert (
         reason.text
@@ -146,8 +146,10 @@ def test_reasons_of_a_real_model_go_the_way_of_the_change(
     found: tuple[NDArray[np.uint8], NDArray[np.uint8]], limit: int
 ) -> None:
     codes, ranks = found
-    before, after = (View(codes[:, n], ranks[:, n]) for n in (0, -1))
-    parts = SCORER.changes(seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, -1:], ranks[:, -1:]))[:, 0]
+    before, after = (FeatureVector(codes[:, n], ranks[:, n]) for n in (0, -1))
+    parts = SCORER.contributions(seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, -1:], ranks[:, -1:]))[
+        :, 0
+    ]
     change = parts.sum()
     reasons = main_reasons(before, after, parts, limit)
     assert len(reasons) <= limit
@@ -190,8 +192,8 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     crowd[INDEX["clicks_all"]] = 30
     crowd[INDEX["silence"]] = np.random.default_rng(1).integers(0, 6, 400)
     counts = np.stack([np.bincount(row, minlength=BINS) for row in crowd]).astype(np.int32)
-    assert middle_of(rank_table(counts)).codes[INDEX["silence"]] in {2, 3}
-    typical = typical_of(rank_table(counts))
+    assert cohort_median(rank_table(counts)).codes[INDEX["silence"]] in {2, 3}
+    typical = typical_learner(rank_table(counts))
     assert typical.codes[INDEX["silence"]] == 0
     codes, ranks = crowd[:, :1].copy(), np.full((F, 1), 127, np.uint8)
     before, silent = seen_of(codes.copy(), ranks), codes.copy()
@@ -203,9 +205,9 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     assert rise.reasons[0].feature == "silence"
     assert rise.reasons[0].relief is not None
     assert rise.reasons[0].relief.startswith("active again: ")
-    told = float(rise.reasons[0].relief.rpartition(": ")[2].removesuffix(" %")) / 100
-    assert told < now[0] - 0.01
-    assert told == pytest.approx(was[0], abs=0.1)
+    relieved = float(rise.reasons[0].relief.rpartition(": ")[2].removesuffix(" %")) / 100
+    assert relieved < now[0] - 0.01
+    assert relieved == pytest.approx(was[0], abs=0.1)
     never = silent.copy()
     never[INDEX["clicks_all"]] = 0
     likely = SCORER.estimate(seen_of(never, ranks)).lost.tolist()
@@ -213,7 +215,7 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
     assert any((reason.relief or "").startswith("a first activity: ") for reason in unseen.reasons)
     (fall,) = explain(SCORER, after, before, now, was, typical)
     assert fall.reasons[0].relief is None
-    between = (was[0] + told) / 2  # an estimate that follows the scorer's, and is not there yet
+    between = (was[0] + relieved) / 2  # an estimate that follows the scorer's, and is not there yet
     (steadied,) = explain(SCORER, before, after, [between - 0.05], [between], typical)
     assert steadied.reasons[0].feature == "silence"
     assert steadied.reasons[0].relief is None, "no help brings down to more than is told"
@@ -221,17 +223,17 @@ def test_a_rise_says_what_would_bring_it_down_and_the_model_agrees() -> None:
 
 def test_what_would_help_reads_as_other_than_what_there_is() -> None:
     """Half an active day more is none in words: another feature of the group tells, or nothing does."""
-    told, other = INDEX["active_days_3"], INDEX["active_days_7"]
-    assert FEATURES[told].group == FEATURES[other].group
-    places = GROUPS[FEATURES[told].group]
-    seen, typical = view(), view()
-    typical.codes[told] = seen.codes[told] + 1
-    assert describe(told, seen) == describe(told, typical), "the bin is finer than the words"
-    assert _as_typical(told, seen, typical) == ""
-    typical.ranks[places[0]] += 9  # differs most, and reads the same
-    typical.codes[other] = bins_of(FEATURES[other], np.array([4.0]))[0]
+    feature, other = INDEX["active_days_3"], INDEX["active_days_7"]
+    assert FEATURES[feature].group == FEATURES[other].group
+    group = GROUPS[FEATURES[feature].group]
+    learner, typical = view(), view()
+    typical.codes[feature] = learner.codes[feature] + 1
+    assert describe(feature, learner) == describe(feature, typical), "the bin is finer than the words"
+    assert _as_typical(feature, learner, typical) == ""
+    typical.ranks[group[0]] += 9  # differs most, and reads the same
+    typical.codes[other] = code(FEATURES[other], np.array([4.0]))[0]
     typical.ranks[other] += 5
-    assert _as_typical(told, seen, typical) == (
+    assert _as_typical(feature, learner, typical) == (
         "as for a typical learner of the course (active on 4 of the last 7 days)"
     )
 
@@ -249,26 +251,28 @@ def test_a_rise_is_never_told_by_what_lowered_it() -> None:
     """Where everything new about the learner speaks the other way, what is left is the model."""
     assert main_reasons(view(silence=12), view(silence=0), moved(silence=-0.9), towards=0.2) == []
     codes, ranks = (
-        np.stack([getattr(view(**one), kind) for one in ({"silence": 12}, {})], 1)
+        np.stack([getattr(view(**values), kind) for values in ({"silence": 12}, {})], 1)
         for kind in ("codes", "ranks")
     )
     before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
-    changes = SCORER.changes(before, after)[:, 0]
+    changes = SCORER.contributions(before, after)[:, 0]
     for was, now in ((0.5, 0.7), (0.5, 0.3)):
-        (why,) = explain(SCORER, before, after, [was], [now], None)
-        assert why.reasons
-        assert all(reason.contribution * (now - was) > 0 for reason in why.reasons)
+        (explanation,) = explain(SCORER, before, after, [was], [now], None)
+        assert explanation.reasons
+        assert all(reason.contribution * (now - was) > 0 for reason in explanation.reasons)
     assert changes.any()
 
 
 def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
     """The model learned, or earlier days still count: after the learner's own reasons, by its own part."""
     then, now = (view(silence=silence) for silence in (0, 4))
-    codes, ranks = (np.stack([getattr(one, kind) for one in (then, now)], 1) for kind in ("codes", "ranks"))
+    codes, ranks = (
+        np.stack([getattr(vector, kind) for vector in (then, now)], 1) for kind in ("codes", "ranks")
+    )
     before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
-    moved = float(SCORER.changes(before, after)[:, 0].sum())
+    moved = float(SCORER.contributions(before, after)[:, 0].sum())
     was = 0.4
-    for remembered, shifted, learned, told in (
+    for remembered, shifted, learned, expected in (
         (0.0, 0.0, 0.0, []),
         (2.0, 0.0, 0.0, [MEMORY]),
         (0.0, 2.0, 0.0, [RUN]),
@@ -276,11 +280,11 @@ def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
     ):
         sum_ = log_odds_of(np.array(was)) + moved + remembered + shifted + learned
         probability = float(1 / (1 + np.exp(-sum_)))
-        (why,) = explain(SCORER, before, after, [was], [probability], None, [remembered], [shifted])
-        not_new = [reason for reason in why.reasons if reason.feature in NOT_NEW]
-        assert [reason.feature for reason in not_new] == told
-        assert why.reasons[-len(not_new) or None :] == not_new or not told
-        assert [reason.contribution for reason in not_new] == [why.parts[part] for part in told]
+        (explanation,) = explain(SCORER, before, after, [was], [probability], None, [remembered], [shifted])
+        not_new = [reason for reason in explanation.reasons if reason.feature in NON_FEATURE_PARTS]
+        assert [reason.feature for reason in not_new] == expected
+        assert explanation.reasons[-len(not_new) or None :] == not_new or not expected
+        assert [reason.contribution for reason in not_new] == [explanation.parts[part] for part in expected]
 
 
 @pytest.mark.parametrize(
@@ -295,30 +299,30 @@ def test_what_is_not_new_about_the_learner_is_told_where_it_made_most() -> None:
 def test_a_level_that_follows_the_estimate_late_says_so(
     before: str, level: str, was: float, now: float, text: str | None
 ) -> None:
-    found = confirmed(before, level, was, now)
-    assert [one.text for one in found] == ([text] if text else [])
-    assert all(one.contribution == 0 for one in found), "the parts add up without it"
+    reasons = confirmation_reason(before, level, was, now)
+    assert [reason.text for reason in reasons] == ([text] if text else [])
+    assert all(reason.contribution == 0 for reason in reasons), "the parts add up without it"
 
 
 def test_where_nothing_new_speaks_for_it_earlier_days_do() -> None:
     codes, ranks = (
-        np.stack([getattr(view(**one), kind) for one in ({"silence": 12}, {})], 1)
+        np.stack([getattr(view(**values), kind) for values in ({"silence": 12}, {})], 1)
         for kind in ("codes", "ranks")
     )
     before, after = seen_of(codes[:, :1], ranks[:, :1]), seen_of(codes[:, 1:], ranks[:, 1:])
-    fell = float(SCORER.changes(before, after)[:, 0].sum())
+    fell = float(SCORER.contributions(before, after)[:, 0].sum())
     assert fell < 0
     now = float(1 / (1 + np.exp(-(fell + 4.0))))
-    (why,) = explain(SCORER, before, after, [0.5], [now], None, [4.0])
+    (explanation,) = explain(SCORER, before, after, [0.5], [now], None, [4.0])
     assert now > 0.5
-    assert why.reasons[0].contribution > 0
-    assert MEMORY in {reason.feature for reason in why.reasons}
+    assert explanation.reasons[0].contribution > 0
+    assert MEMORY in {reason.feature for reason in explanation.reasons}
 
 
 def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course_too() -> None:
     before, after = view(clicks_7=12), view(clicks_7=20)
-    behind = View(after.codes, np.full(F, 51, np.uint8))
-    assert sentence(INDEX["clicks_7"], before, behind) == (
+    behind = FeatureVector(after.codes, np.full(F, 51, np.uint8))
+    assert describe_change(INDEX["clicks_7"], before, behind) == (
         "18 clicks in the last 7 days, more than for 20 % of the course's learners "
         "(before: 12 clicks in the last 7 days, 50 %)"
     )
@@ -326,9 +330,9 @@ def test_who_did_more_and_fell_behind_is_told_by_the_place_in_the_course_too() -
 
 def test_a_silence_that_grew_is_said_to_have_though_the_course_fell_silent_too() -> None:
     before, after = view(silence=30), view(silence=60)
-    silent = View(after.codes, np.full(F, 100, np.uint8))
-    told = sentence(INDEX["silence"], before, silent)
-    assert told == (
+    silent = FeatureVector(after.codes, np.full(F, 100, np.uint8))
+    text = describe_change(INDEX["silence"], before, silent)
+    assert text == (
         "no activity for 55 days, longer than for 39 % of the course's learners "
         "(before: no activity for 27 days, 50 %)"
     )
@@ -336,8 +340,8 @@ def test_a_silence_that_grew_is_said_to_have_though_the_course_fell_silent_too()
 
 def test_four_times_less_is_said_of_who_did_something() -> None:
     less = view(trend_7=-2.0, clicks_7=3, clicks_28=40)
-    told = "4 times less activity in the last week than in the three weeks before"
-    assert describe(INDEX["trend_7"], less) == told
+    text = "4 times less activity in the last week than in the three weeks before"
+    assert describe(INDEX["trend_7"], less) == text
 
 
 @pytest.mark.parametrize(

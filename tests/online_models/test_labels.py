@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 from online_models.labels import (
     CENSORED,
     FAILED,
-    KEEP,
-    KEPT,
     LOST,
     NO_END,
     NO_EXIT,
     OPEN,
     PASSED,
+    PENDING,
+    RESERVOIR_SIZE,
+    RETAINED,
     SILENCE_HORIZON,
     SILENT_BEFORE_END,
-    WAIT,
     WITHDRAWN,
     example_weight,
-    exits,
+    exit_days,
     is_due,
+    label_statuses,
     outcome_of,
     reservoir_slots,
-    verdicts,
 )
 from schemas.enrolment import Completed
 
@@ -33,18 +33,18 @@ END = 1000
 
 
 def verdict(outcome: int, day: int, last_active: int = END - 1, end: int = END) -> int:
-    one = verdicts(np.array([outcome], np.uint8), np.array([end]), np.array([last_active]), day)
-    assert one.dtype == np.int8
-    return int(one[0])
+    status = label_statuses(np.array([outcome], np.uint8), np.array([end]), np.array([last_active]), day)
+    assert status.dtype == np.int8
+    return int(status[0])
 
 
 @pytest.mark.parametrize("outcome", [OPEN, WITHDRAWN, FAILED, PASSED])
 def test_nothing_is_certain_for_learning_before_the_run_has_ended(outcome: int) -> None:
-    assert verdict(outcome, END - 1) == WAIT
-    assert verdict(outcome, END + 10_000, end=NO_END) == WAIT
+    assert verdict(outcome, END - 1) == PENDING
+    assert verdict(outcome, END + 10_000, end=NO_END) == PENDING
 
 
-@pytest.mark.parametrize(("outcome", "expected"), [(WITHDRAWN, LOST), (FAILED, LOST), (PASSED, KEEP)])
+@pytest.mark.parametrize(("outcome", "expected"), [(WITHDRAWN, LOST), (FAILED, LOST), (PASSED, RETAINED)])
 def test_from_the_end_on_the_outcome_decides(outcome: int, expected: int) -> None:
     assert verdict(outcome, END) == expected
     assert verdict(outcome, END + 500, last_active=0) == expected
@@ -52,7 +52,7 @@ def test_from_the_end_on_the_outcome_decides(outcome: int, expected: int) -> Non
 
 def test_where_no_result_comes_the_silence_horizon_decides() -> None:
     long_silent, hardly_silent = END - SILENT_BEFORE_END - 1, END - SILENT_BEFORE_END
-    assert verdict(OPEN, END + SILENCE_HORIZON - 1, long_silent) == WAIT
+    assert verdict(OPEN, END + SILENCE_HORIZON - 1, long_silent) == PENDING
     assert verdict(OPEN, END + SILENCE_HORIZON, long_silent) == LOST
     assert verdict(OPEN, END + SILENCE_HORIZON, hardly_silent) == CENSORED
     assert verdict(OPEN, END + SILENCE_HORIZON, -(2**31)) == LOST
@@ -69,7 +69,7 @@ def test_where_no_result_comes_the_silence_horizon_decides() -> None:
 )
 def test_the_day_of_exit(outcome: int, last_active: int, left: int) -> None:
     days = (np.array([day]) for day in (END - 90, END, last_active))
-    assert exits(np.array([outcome], np.uint8), *days).tolist() == [left]
+    assert exit_days(np.array([outcome], np.uint8), *days).tolist() == [left]
 
 
 @pytest.mark.parametrize(("result", "outcome"), [("pass", PASSED), ("distinction", PASSED), ("fail", FAILED)])
@@ -96,27 +96,27 @@ def test_the_days_of_a_week_share_the_snapshots() -> None:
 
 
 def final_slots(hashes: NDArray[np.uint64], weeks: int) -> NDArray[np.int64]:
-    """Which week is in each slot at the end, [n, KEPT]."""
-    held = np.full((len(hashes), KEPT), -1)
+    """Which week is in each slot at the end, [n, RESERVOIR_SIZE]."""
+    slots_held = np.full((len(hashes), RESERVOIR_SIZE), -1)
     for week in range(weeks):
         slots = reservoir_slots(np.full(len(hashes), week), hashes)
         taken = slots >= 0
-        held[np.flatnonzero(taken), slots[taken]] = week
-    return held
+        slots_held[np.flatnonzero(taken), slots[taken]] = week
+    return slots_held
 
 
 def test_those_that_wait_are_a_uniform_sample_of_all() -> None:
     hashes = np.random.default_rng(1).integers(0, 2**64, 20_000, dtype=np.uint64)
-    held = final_slots(hashes, 33)
-    counts = np.bincount(held.ravel(), minlength=33)
-    assert held.min() == 0
-    assert counts / len(hashes) == pytest.approx(KEPT / 33, abs=0.015)
-    assert (np.diff(np.sort(held, axis=1), axis=1) > 0).all()
+    slots_held = final_slots(hashes, 33)
+    counts = np.bincount(slots_held.ravel(), minlength=33)
+    assert slots_held.min() == 0
+    assert counts / len(hashes) == pytest.approx(RESERVOIR_SIZE / 33, abs=0.015)
+    assert (np.diff(np.sort(slots_held, axis=1), axis=1) > 0).all()
 
 
 def test_fewer_than_the_slots_are_all_kept() -> None:
-    held = final_slots(np.arange(5, dtype=np.uint64), KEPT)
-    assert (held == np.arange(KEPT)).all()
+    slots_held = final_slots(np.arange(5, dtype=np.uint64), RESERVOIR_SIZE)
+    assert (slots_held == np.arange(RESERVOIR_SIZE)).all()
 
 
 def test_a_slot_depends_on_the_enrolment_alone() -> None:
@@ -128,4 +128,9 @@ def test_a_slot_depends_on_the_enrolment_alone() -> None:
 
 
 def test_the_sample_weighs_as_much_as_what_it_stands_for() -> None:
-    assert [example_weight(seen) for seen in (1, KEPT, 2 * KEPT, 33)] == [1.0, 1.0, 2.0, 33 / KEPT]
+    assert [example_weight(seen) for seen in (1, RESERVOIR_SIZE, 2 * RESERVOIR_SIZE, 33)] == [
+        1.0,
+        1.0,
+        2.0,
+        33 / RESERVOIR_SIZE,
+    ]

@@ -8,48 +8,48 @@ from numpy.typing import NDArray
 from features.catalogue import BINS, FEATURES
 from features.packed_arrays import pack
 from online_models import network
-from online_models.design import CONTEXT_WEIGHT, RANKED, TERMS, Seen
+from online_models.design import CONTEXT_WEIGHT, RANKED, TERMS, FeatureBatch
 from online_models.network import EXITS, GRID, LOST, Weights
 from tests.online_models.examples import enrolments, rows, seeded, seen_of, truth
 
 Rows = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-LEARNED = network.learn(network.beginning(), seeded(6000))
+LEARNED = network.learn(network.initial_weights(), seeded(6000))
 
 
-def plain(weights: Weights, seen: Seen) -> NDArray[np.float64]:
+def plain(weights: Weights, batch: FeatureBatch) -> NDArray[np.float64]:
     """The same network, one product after the other and without the rounding of its hidden layer."""
-    places = np.concatenate(
-        [seen.codes / (BINS / 2) - (BINS - 1) / BINS, seen.ranks[list(RANKED)] / 128 - 255 / 256]
+    inputs = np.concatenate(
+        [batch.codes / (BINS / 2) - (BINS - 1) / BINS, batch.ranks[list(RANKED)] / 128 - 255 / 256]
     )
     hidden = np.array(
         [
-            [sum(w * x for w, x in zip(row, places[:, n], strict=True)) for row in weights.hidden]
-            for n in range(places.shape[1])
+            [sum(w * x for w, x in zip(row, inputs[:, n], strict=True)) for row in weights.hidden]
+            for n in range(inputs.shape[1])
         ]
     ).T
     active = np.maximum(hidden + weights.hidden_bias[:, None], 0)
-    context = CONTEXT_WEIGHT * weights.context[:, seen.context].sum(axis=1)
-    said: NDArray[np.float64] = weights.out @ active + weights.line @ places + context
-    return said + weights.out_bias[:, None]
+    context = CONTEXT_WEIGHT * weights.context[:, batch.context].sum(axis=1)
+    log_odds: NDArray[np.float64] = weights.out @ active + weights.line @ inputs + context
+    return log_odds + weights.out_bias[:, None]
 
 
 @settings(deadline=None, max_examples=20)
 @given(enrolments)
-def test_it_is_the_network_that_it_says(found: Rows) -> None:
-    seen = seen_of(*found)
-    np.testing.assert_allclose(network.log_odds(LEARNED, seen), plain(LEARNED, seen), rtol=0, atol=2e-3)
+def test_it_is_the_network_that_it_says(columns: Rows) -> None:
+    batch = seen_of(*columns)
+    np.testing.assert_allclose(network.log_odds(LEARNED, batch), plain(LEARNED, batch), rtol=0, atol=2e-3)
 
 
 def test_no_order_of_addition_changes_a_bit() -> None:
     """Weights at the edge of what they may be, inputs as they are: what makes sums inexact elsewhere."""
     draw = np.random.default_rng(4)
     edge = {
-        name: draw.choice([-1, 1], shape) * (network.LARGEST - GRID * draw.integers(1, 1000, shape))
+        name: draw.choice([-1, 1], shape) * (network.MAX_WEIGHT - GRID * draw.integers(1, 1000, shape))
         for name, shape in network.SHAPES.items()
     }
-    seen = seen_of(*rows(50, draw))
-    inputs = network.positions(seen)
+    batch = seen_of(*rows(50, draw))
+    inputs = network.positions(batch)
     for weights in (Weights(**edge), LEARNED):
         straight = weights.hidden @ inputs
         for _ in range(5):
@@ -60,19 +60,19 @@ def test_no_order_of_addition_changes_a_bit() -> None:
             np.testing.assert_array_equal(added, straight)
             one = np.stack(
                 [
-                    network.log_odds(weights, seen_of(seen.codes[:, [n]], seen.ranks[:, [n]]))[:, 0]
+                    network.log_odds(weights, seen_of(batch.codes[:, [n]], batch.ranks[:, [n]]))[:, 0]
                     for n in range(50)
                 ],
                 axis=1,
             )
-            np.testing.assert_array_equal(one, network.log_odds(weights, seen))
+            np.testing.assert_array_equal(one, network.log_odds(weights, batch))
 
 
 def test_it_learns_the_truth_and_who_leaves_soon() -> None:
     codes, ranks = rows(2000, np.random.default_rng(9))
-    said = network.log_odds(LEARNED, seen_of(codes, ranks))
-    assert np.corrcoef(1 / (1 + np.exp(-said[LOST])), truth(codes))[0, 1] > 0.9
-    soon = 1 / (1 + np.exp(-said[EXITS]))
+    log_odds = network.log_odds(LEARNED, seen_of(codes, ranks))
+    assert np.corrcoef(1 / (1 + np.exp(-log_odds[LOST])), truth(codes))[0, 1] > 0.9
+    soon = 1 / (1 + np.exp(-log_odds[EXITS]))
     assert 0.5 < soon.mean() / (truth(codes).mean() / 5) < 2
     assert np.corrcoef(soon, truth(codes))[0, 1] > 0.5
 
@@ -88,11 +88,11 @@ def test_it_learns_what_features_mean_together() -> None:
         codes[first], codes[second] = draw.choice([5, 58], 2)
         label = bool((codes[first] > 32) != (codes[second] > 32))
         changed.append(example.model_copy(update={"codes": codes.tobytes(), "label": label, "weight": 1.0}))
-    weights = network.beginning()
+    weights = network.initial_weights()
     for day in range(6):
         weights = network.learn(weights, changed[day * 2000 : (day + 1) * 2000])
-    seen = network.seen_in(changed)
-    right = (network.log_odds(weights, seen)[LOST] > 0) == np.array([one.label for one in changed])
+    batch = network.example_batch(changed)
+    right = (network.log_odds(weights, batch)[LOST] > 0) == np.array([one.label for one in changed])
     assert right.mean() > 0.99
 
 
@@ -103,11 +103,11 @@ def test_a_course_and_a_season_have_levels_of_their_own() -> None:
         for number, example in enumerate(seeded(4000))
         for run, season, lost in ((("A/1", 0, True), ("B/1", 1, False))[number % 2],)
     ]
-    weights = network.learn(network.beginning(), examples)
+    weights = network.learn(network.initial_weights(), examples)
     codes, ranks = rows(100, np.random.default_rng(2))
 
     def level(run: str, start: int) -> float:
-        return float(network.log_odds(weights, Seen.of_run(codes, ranks, run, start))[LOST].mean())
+        return float(network.log_odds(weights, FeatureBatch.of_run(codes, ranks, run, start))[LOST].mean())
 
     spring, summer, autumn = 16_100, 16_200, 16_350
     assert level("A/2", spring) > level("A/2", autumn) > level("NEW/1", autumn)
@@ -125,10 +125,10 @@ def test_no_examples_change_nothing() -> None:
 
 def test_its_state_is_all_there_is_to_it() -> None:
     examples = seeded(400, seed=6)
-    again = Weights.from_state(LEARNED.state())
+    restored = Weights.from_state(LEARNED.state())
     for name in network.SHAPES:
-        np.testing.assert_array_equal(getattr(again, name), getattr(LEARNED, name))
-    straight, resumed = network.learn(LEARNED, examples), network.learn(again, examples)
+        np.testing.assert_array_equal(getattr(restored, name), getattr(LEARNED, name))
+    straight, resumed = network.learn(LEARNED, examples), network.learn(restored, examples)
     assert resumed.state() == straight.state() != LEARNED.state()
 
 
@@ -161,10 +161,10 @@ def test_a_strange_state_is_refused(change: dict[str, object], complaint: str) -
 
 @settings(deadline=None, max_examples=50)
 @given(enrolments)
-def test_parts_add_up_to_the_change(found: Rows) -> None:
-    codes, ranks = found
+def test_parts_add_up_to_the_change(columns: Rows) -> None:
+    codes, ranks = columns
     before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
-    parts = network.changes(LEARNED, before, after)
+    parts = network.contributions(LEARNED, before, after)
     assert parts.shape == (len(FEATURES), codes.shape[1])
     change = network.log_odds(LEARNED, after)[LOST] - network.log_odds(LEARNED, before)[LOST]
     np.testing.assert_allclose(parts.sum(axis=0), change, rtol=0, atol=1e-9)

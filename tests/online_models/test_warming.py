@@ -41,23 +41,23 @@ def row(silence: int, phase: float) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("silence", [0, 7, 14, 21, 28, 42])
 def test_bins_lose_little_of_it(silence: int) -> None:
     codes = row(silence, 0.3)
-    found = RecencyPrior().estimate(seen_of(codes, codes))
-    assert found.lost[0] == pytest.approx(recency_prior(silence, 0.3), abs=0.03)
+    estimate = RecencyPrior().estimate(seen_of(codes, codes))
+    assert estimate.lost[0] == pytest.approx(recency_prior(silence, 0.3), abs=0.03)
 
 
 def test_the_long_silent_are_lost_and_have_left_already() -> None:
     silent = [RecencyPrior().estimate(seen_of(row(days, 0.5), row(days, 0.5))) for days in (0, 28, 120)]
-    lost, exits = ([float(getattr(one, name)[0]) for one in silent] for name in ("lost", "exits"))
+    lost, exits = ([float(getattr(estimate_, name)[0]) for estimate_ in silent] for name in ("lost", "exits"))
     assert lost == sorted(lost)
     assert exits[0] < exits[2] < exits[1] < 0.1
 
 
 @settings(deadline=None)
 @given(enrolments)
-def test_silence_and_phase_explain_all_of_it(found: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
-    prior, (codes, ranks) = RecencyPrior(), found
+def test_silence_and_phase_explain_all_of_it(columns: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> None:
+    prior, (codes, ranks) = RecencyPrior(), columns
     before, after = seen_of(codes, ranks), seen_of(codes[:, ::-1], ranks[:, ::-1])
     was, now = prior.estimate(before).lost, prior.estimate(after).lost
     change = np.log(now / (1 - now)) - np.log(was / (1 - was))
-    np.testing.assert_allclose(prior.changes(before, after).sum(axis=0), change, atol=1e-9)
+    np.testing.assert_allclose(prior.contributions(before, after).sum(axis=0), change, atol=1e-9)
     assert prior.state == "warming_up"

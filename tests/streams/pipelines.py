@@ -87,7 +87,7 @@ def straight_of(messages: Iterable[SourceMessage]) -> Straight:
     def keep(_day: int, _processors: object, package: Any) -> None:
         packages[package.day] = package.model_dump_json().encode()
 
-    Backtest(settings.rules, settings.identity, say=said.append, watch=keep).run(messages)
+    Backtest(settings.rules, settings.identity, on_outputs=said.append, on_day=keep).run(messages)
     outcome = Outcome(
         {one.risk_change_id: one.model_dump_json().encode() for part in said for one in part.risk_changes},
         {one.decision_id: one.model_dump_json().encode() for part in said for one in part.decisions},

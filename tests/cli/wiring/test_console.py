@@ -20,7 +20,7 @@ from features.catalogue import FEATURES
 from features.packed_arrays import unpack
 from local.brokers import EmbeddedBroker, free_port
 from local.demo_names import simulated_names
-from online_models.design import Seen
+from online_models.design import FeatureBatch
 from online_models.scoring import scorer_of
 from schemas.inbound import feedback_adapter
 from schemas.learner import NudgeFeedback

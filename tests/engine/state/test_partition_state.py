@@ -19,7 +19,7 @@ from engine.state.run_calendar import run_from_calendar
 from features.coursework import OPEN_END, record_hand_in
 from features.ring import NEVER
 from features.unplaced import HandIn
-from online_models.labels import KEPT
+from online_models.labels import RESERVOIR_SIZE
 from online_models.recommender import Trail
 from online_models.trainer import Trainer
 from tests.streams.pipeline import IDENTITY, REPLAY, START, activity, batch_of, record
@@ -352,7 +352,7 @@ def test_pseudonyms_are_keyed_and_tell_nothing() -> None:
 def test_what_a_pending_example_takes_is_what_the_docs_say() -> None:
     pending = sum(ROW[name].itemsize for name in ROW.names or () if name.startswith("snap_"))
     text = Path("docs/evaluation.md").read_text()
-    assert f"A snapshot that waits takes {pending // KEPT} bytes" in text
+    assert f"A snapshot that waits takes {pending // RESERVOIR_SIZE} bytes" in text
     assert f"{pending} of its {ROW.itemsize:,} bytes" in text
     for page in ("README.md", "docs/architecture.md"):
         assert f"{ROW.itemsize:,} bytes" in Path(page).read_text()

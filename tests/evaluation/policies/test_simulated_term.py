@@ -23,24 +23,24 @@ EAGER = Policy(
 )
 
 
-def term(strength: Strength, policy: Policy = EAGER, approving: float = 1.0) -> trial_term.Term:
-    return trial_term.on_term(policy, RULES, PLAN, strength, approving)
+def term(strength: Strength, policy: Policy = EAGER, approving: float = 1.0) -> trial_term.TermResult:
+    return trial_term.simulate_term(policy, RULES, PLAN, strength, approving)
 
 
 def test_the_truth_stands_beside_what_is_seen() -> None:
-    found = term("strong")
-    line = next(one for one in found.lines if (one.variant, one.outcome) == ("all", "active_7"))
-    assert found.truth["reach-out", "active_7"] > 0.03
+    result = term("strong")
+    line = next(line_ for line_ in result.lines if (line_.variant, line_.outcome) == ("all", "active_7"))
+    assert result.truth["reach-out", "active_7"] > 0.03
     assert min(line.effect.nudged.known, line.effect.holdout.known) > 20
-    assert found.truth["reach-out", "active_7"] in line.effect.interval
+    assert result.truth["reach-out", "active_7"] in line.effect.interval
     assert line.effect.difference > 0
-    assert sum(found.trial.sent.values()) > 20
-    assert found.trial.decided["hold", "holdout"] > 20
+    assert sum(result.trial.sent.values()) > 20
+    assert result.trial.decided["hold", "holdout"] > 20
 
 
 def test_where_nobody_responds_the_truth_is_nothing() -> None:
-    found = term("none")
-    assert set(found.truth.values()) == {0.0}
+    result = term("none")
+    assert set(result.truth.values()) == {0.0}
 
 
 def test_an_instructor_who_never_says_yes_changes_nothing() -> None:
@@ -52,17 +52,17 @@ def test_an_instructor_who_never_says_yes_changes_nothing() -> None:
     assert not never.trial.sent
     assert never.trial.decided["hold", "declined"] > 20
     assert always.truth["reach-out", "active_7"] > 0.03
-    drawn = [next(one.effect for one in found.lines) for found in (never, always)]
+    drawn = [next(line_.effect for line_ in result.lines) for result in (never, always)]
     assert drawn[0].nudged.known > 20, "assigned is assigned, whatever the instructor says"
 
 
 def test_the_command_shows_it(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(Path("nudges/default-policy.yaml").read_text())
-    asked = ["policy", "simulate", str(file), "--learners", "60", "--responding", "strong"]
-    told = CliRunner().invoke(cli.app, asked, env={"COLUMNS": "250"})
-    assert told.exit_code == 0, told.output
-    assert "true effect" in told.output
-    wrong = CliRunner().invoke(cli.app, [*asked, "--responding", "mild"])
+    arguments = ["policy", "simulate", str(file), "--learners", "60", "--responding", "strong"]
+    printed = CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "250"})
+    assert printed.exit_code == 0, printed.output
+    assert "true effect" in printed.output
+    wrong = CliRunner().invoke(cli.app, [*arguments, "--responding", "mild"])
     assert wrong.exit_code == 2
     assert "mild" in wrong.output

@@ -1,8 +1,8 @@
-"""An OULAD folder as it would have looked on the morning of an event day: what came after is cut off.
+"""Truncates an OULAD folder at the start of an event day, to detect a source that uses future data.
 
-Clicks, submissions, registrations and unregistrations of that day or later are gone, and so are the final
-results of runs that had not ended. Calendars stay: a course's length and deadlines are known before it
-begins. What this is for: a source that looked ahead in the tables would be found out.
+Clicks, submissions, registrations and unregistrations of that day or later are removed, and so are the final
+results of runs that had not ended. Calendars remain: a course's length and deadlines are known before it
+begins.
 """
 
 from pathlib import Path
@@ -17,10 +17,11 @@ from sources.oulad import UNKNOWN_REGISTRATION, start_day
 from sources.oulad_tables import OuladTables, Presentation, numbers, whole_numbers
 
 
-def cut(folder: Path, day: int, out: Path) -> None:
+def truncate(folder: Path, day: int, out: Path) -> None:
     """Write the folder as parquet to ``out``, as of the start of the event day ``day``.
 
-    Raises ``OuladError`` where the folder is not OULAD.
+    Raises:
+        OuladError: if the folder is not OULAD.
     """
     tables = OuladTables(folder)
     out.mkdir(parents=True, exist_ok=True)
@@ -43,24 +44,26 @@ def _registration(tables: OuladTables, day: int) -> pa.Table:
     table = tables.table("studentRegistration")
     starts = _starts(table)
     left = numbers(table, "date_unregistration")
-    gone = starts + left < day
-    # Without a day of registration the learner was there before: see sources.oulad.
+    unregistered = starts + left < day
+    # Learners without a day of registration had registered before: see sources.oulad.
     registered = numbers(table, "date_registration")
     assumed = np.fmin(UNKNOWN_REGISTRATION, left)
-    kept = starts + np.where(np.isnan(registered), assumed, registered) < day
-    known = pa.array(np.where(gone, left, np.nan), from_pandas=True)
-    place = table.column_names.index("date_unregistration")
-    return table.set_column(place, "date_unregistration", known).filter(pa.array(kept))
+    registered_by_then = starts + np.where(np.isnan(registered), assumed, registered) < day
+    unregistration_days = pa.array(np.where(unregistered, left, np.nan), from_pandas=True)
+    column = table.column_names.index("date_unregistration")
+    return table.set_column(column, "date_unregistration", unregistration_days).filter(
+        pa.array(registered_by_then)
+    )
 
 
 def _info(tables: OuladTables, registration: pa.Table, day: int) -> pa.Table:
     table = tables.table("studentInfo")
-    here, left = (
+    registered, left = (
         keys_of(registration, "studentRegistration"),
         np.isfinite(numbers(registration, "date_unregistration")),
     )
-    gone = {key for key, one in zip(here, left.tolist(), strict=True) if one}
-    kept = frozenset(here)
+    unregistered = {key for key, has_left in zip(registered, left.tolist(), strict=True) if has_left}
+    remaining = frozenset(registered)
     courses = tables.table("courses")
     ends = dict(
         zip(
@@ -69,34 +72,37 @@ def _info(tables: OuladTables, registration: pa.Table, day: int) -> pa.Table:
             strict=True,
         )
     )
-    over: Bools = np.array([ends[run] < day for run in runs_of(table)], np.bool_)
+    run_ended: Bools = np.array([ends[run] < day for run in runs_of(table)], np.bool_)
     keys = keys_of(table, "studentInfo")
-    known = over | np.array([key in gone for key in keys], np.bool_)
-    results = pc.if_else(pa.array(known), table["final_result"], None)
-    place = table.column_names.index("final_result")
-    return table.set_column(place, "final_result", results).filter(pa.array([key in kept for key in keys]))
+    is_final = run_ended | np.array([key in unregistered for key in keys], np.bool_)
+    results = pc.if_else(pa.array(is_final), table["final_result"], None)
+    column = table.column_names.index("final_result")
+    return table.set_column(column, "final_result", results).filter(
+        pa.array([key in remaining for key in keys])
+    )
 
 
 def _submissions(tables: OuladTables, day: int) -> pa.Table:
     assessments, table = tables.table("assessments"), tables.table("studentAssessment")
     ids = whole_numbers(assessments, "id_assessment", "assessments").tolist()
     starts = dict(zip(ids, _starts(assessments).tolist(), strict=True))
-    handed_in = whole_numbers(table, "date_submitted", "studentAssessment")
-    begun = [
-        starts.get(one, 0) for one in whole_numbers(table, "id_assessment", "studentAssessment").tolist()
+    handed_in = whole(table, "date_submitted", "studentAssessment")
+    run_starts = [
+        starts.get(assessment, 0)
+        for assessment in whole(table, "id_assessment", "studentAssessment").tolist()
     ]
-    return table.filter(pa.array(np.array(begun, np.int64) + handed_in < day))
+    return table.filter(pa.array(np.array(run_starts, np.int64) + handed_in < day))
 
 
 def _clicks(tables: OuladTables, presentation: Presentation, before: int, out: Path) -> None:
-    """A presentation's clicks of days before ``before``; an empty file where there were none yet."""
+    """Write a presentation's clicks of days before ``before``; an empty file if there were none yet."""
     folder = out / f"code_module={presentation.module}" / f"code_presentation={presentation.code}"
     folder.mkdir(parents=True)
     schema = pa.schema([(name, pa.int64()) for name in ("id_student", "id_site", "date", "sum_click")])
     with pq.ParquetWriter(folder / "part-0.parquet", schema) as writer:
         for clicks in tables.clicks(presentation):
-            kept = clicks.day < before
+            earlier = clicks.day < before
             columns = (clicks.student, clicks.site, clicks.day, clicks.count)
-            writer.write_table(pa.table([column[kept] for column in columns], schema=schema))
-            if not kept.all():
-                break  # they come in the order of their day
+            writer.write_table(pa.table([column[earlier] for column in columns], schema=schema))
+            if not earlier.all():
+                break  # clicks are sorted by day
