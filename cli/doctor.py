@@ -11,7 +11,7 @@ from sinks.errors import StoreError
 from sinks.migrate import MigrationError, pending
 from sinks.store import StoreReader
 from streams import topics
-from streams.settings import LEAST_KEY, Settings
+from streams.settings import MIN_KEY_CHARS, Settings
 
 PINNED = {"faust-streaming": "0.15.3", "river": "0.26.1"}
 """Releases whose private methods or numbers we rely on."""
@@ -51,8 +51,8 @@ def _versions(_: Settings) -> Iterator[Finding]:
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     key = settings.pseudonym_key.get_secret_value()
-    if len(key) < LEAST_KEY:
-        words = f"HOMEROOM_PSEUDONYM_KEY has {len(key)} characters; expected at least {LEAST_KEY}: "
+    if len(key) < MIN_KEY_CHARS:
+        words = f"HOMEROOM_PSEUDONYM_KEY has {len(key)} characters; expected at least {MIN_KEY_CHARS}: "
         yield Finding(
             "pseudonyms", settings.clock == "live", words + "pseudonyms in the store can be guessed"
         )

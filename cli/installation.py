@@ -6,7 +6,7 @@ from rich.table import Column
 from cli import doctor as doctors
 from output.screen import console, styled
 from output.screen import table as table_of
-from streams.settings import load, shown
+from streams.settings import load, masked
 
 
 def doctor() -> None:
@@ -24,7 +24,7 @@ def settings() -> None:
     from cli.wiring.notifier import load_notifier  # noqa: PLC0415 - imports the notifier's libraries
 
     lines = [
-        (f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description)
+        (f"{part.model_config['env_prefix']}{name.upper()}", masked(part, name), field.description)
         for part in (load(), load_notifier())
         for name, field in type(part).model_fields.items()
     ]

@@ -21,7 +21,7 @@ app = typer.Typer(help="Check a policy file, or try it on the past. Nothing is s
 @app.command("check")
 def check(file: Annotated[Path, typer.Argument(help="A policy file, or a folder of them.")]) -> None:
     """Say what is wrong with a policy, each mistake with its line and column; or which version it is."""
-    for policy in policies.read_all(file):
+    for policy in policies.read_policies(file):
         since = f", in force from {policy.effective_from}" if policy.effective_from else ""
         names = ", ".join(campaign.name for campaign in policy.campaigns)
         console.print(f"{policy.version}: campaigns {names}{since}", highlight=False, soft_wrap=True)
@@ -51,7 +51,7 @@ def simulate(
     and what the nudges that were really sent did, against the holdout. Of a simulated term: what the policy
     would be seen to do there, and what it really does.
     """
-    chosen, rules = policies.read(file), load(clock="replay").rules
+    chosen, rules = policies.read_policy(file), load(clock="replay").rules
     if learners is not None:
         from evaluation.policies import simulated_term as trial_term  # noqa: PLC0415 - a whole backtest, with its models
 

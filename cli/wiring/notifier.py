@@ -7,7 +7,7 @@ from notifier.places import Place
 from notifier.preview import preview
 from notifier.service import composer_of, serve
 from notifier.settings import NotifierSettings
-from streams.logging_setup import BROKERS_WORDS, configure_logging
+from streams.logging_setup import LIBRDKAFKA_LOG, configure_logging
 from streams.metrics_port import serve_metrics
 from streams.publisher import Publisher
 from streams.settings import Settings, load_kind
@@ -36,4 +36,4 @@ def show(settings: Settings, own: NotifierSettings, *, once: bool) -> None:
 def place_of(settings: Settings, session_timeout_s: float | None = None) -> Place:
     """Where Kafka is; what librdkafka says of it goes to our log, a line now and then."""
     silent_s = settings.session_timeout_s if session_timeout_s is None else session_timeout_s
-    return Place(settings.broker, settings.prefix, settings.group, BROKERS_WORDS, silent_s)
+    return Place(settings.broker, settings.prefix, settings.group, LIBRDKAFKA_LOG, silent_s)

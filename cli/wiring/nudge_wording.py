@@ -6,7 +6,7 @@ from pathlib import Path
 from console.ports import Proposed
 from nudges.policy import Policy
 from schemas.risk import Reason
-from streams.policy_files import PolicyFileError, read_all
+from streams.policy_files import PolicyFileError, read_policies
 
 log = logging.getLogger(__name__)
 
@@ -47,4 +47,4 @@ class PolicyWording:
         return self._policies.get(version)
 
     def _read(self) -> list[Policy]:
-        return read_all(self._path) if self._path else []
+        return read_policies(self._path) if self._path else []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.state.row_keys import MARK
 from streams import checkpoints
-from streams.checkpoints import ASSIGN, Replay, StateTopic
+from streams.checkpoints import ASSIGN, StateReplay, StateTopic
 from streams.publisher import Publisher, PublishError
 from tests.brokers import TestBroker
 from tests.conftest import MakeTopic
@@ -18,21 +18,21 @@ Record = tuple[bytes, int, bytes | None]
 Rows = dict[bytes, bytes]
 
 
-def replayed(log: list[Record]) -> Replay:
-    replay = Replay()
+def replayed(log: list[Record]) -> StateReplay:
+    replay = StateReplay()
     for record in log:
-        replay.take(*record)
+        replay.apply(*record)
     return replay
 
 
 def rows_of(log: list[Record]) -> Rows:
-    return replayed(log).recovered().rows
+    return replayed(log).result().rows
 
 
 def repaired(log: list[Record], epoch: int) -> list[Record]:
     """The log as the next owner leaves it: its announcement, and what it writes again."""
     announced = [*log, (ASSIGN + str(epoch).encode(), epoch, b"")]
-    return announced + [(key, epoch, value) for key, value in replayed(announced).recovered().repairs()]
+    return announced + [(key, epoch, value) for key, value in replayed(announced).result().repairs()]
 
 
 def compacted(log: list[Record]) -> list[Record]:
@@ -46,9 +46,9 @@ def compacted(log: list[Record]) -> list[Record]:
 
 def test_rows_count_once_a_mark_follows_them() -> None:
     log: list[Record] = [(b"e|a", 1, b"1"), (MARK, 1, b"m1"), (b"e|a", 1, b"2"), (b"e|b", 1, b"1")]
-    found = replayed(log).recovered()
+    found = replayed(log).result()
     assert found.rows == {b"e|a": b"1", MARK: b"m1"}
-    assert found.spoiled == {b"e|a", b"e|b"}
+    assert found.stale_keys == {b"e|a", b"e|b"}
     assert rows_of([*log, (MARK, 1, b"m2")]) == {b"e|a": b"2", b"e|b": b"1", MARK: b"m2"}
 
 
@@ -68,9 +68,9 @@ def test_a_zombie_counts_for_nothing() -> None:
         (b"e|c", 1, b"zombie"),
         (MARK, 1, b"zombie"),
     ]
-    found = replayed(log).recovered()
+    found = replayed(log).result()
     assert found.rows == {b"e|a": b"1", MARK: b"m1"}
-    assert found.spoiled == {b"e|a", b"e|c", MARK}
+    assert found.stale_keys == {b"e|a", b"e|c", MARK}
     later = repaired(log, 3)
     assert rows_of(later) == rows_of(compacted(later)) == {b"e|a": b"1", MARK: b"m1"}
 
@@ -173,10 +173,10 @@ def test_a_checkpoint_comes_back_and_an_open_one_does_not(
     second = StateTopic(publisher, broker.address, topic, 1)
     found = second.restore()
     assert found.rows == {b"e|a": b"1", MARK: b"m2"}
-    assert found.spoiled == {b"e|a", b"e|b"}
+    assert found.stale_keys == {b"e|a", b"e|b"}
     third = StateTopic(publisher, broker.address, topic, 1).restore()
     assert third.rows == found.rows
-    assert third.spoiled == set(), "the second owner has repaired it"
+    assert third.stale_keys == set(), "the second owner has repaired it"
     assert StateTopic(publisher, broker.address, topic, 0).restore().rows == {}
 
 
@@ -197,7 +197,7 @@ def test_the_older_of_two_owners_writes_in_vain(
     publisher.flush_now()
     expected = {b"e|a": b"1", b"e|b": b"2", MARK: b"m2"}
     assert StateTopic(publisher, broker.address, topic, 0).restore().rows == expected
-    assert StateTopic(publisher, broker.address, topic, 0).restore().spoiled == set()
+    assert StateTopic(publisher, broker.address, topic, 0).restore().stale_keys == set()
 
 
 @kafka

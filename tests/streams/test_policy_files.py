@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nudges.policy import Policy
-from streams.policy_files import Policies, PolicyFileError, in_force, read_all
+from streams.policy_files import Policies, PolicyFileError, in_force, read_policies
 
 DAY = 20_000
 SINCE = date(2024, 10, 4)
@@ -22,7 +22,7 @@ def write(path: Path, text: str, age: int = 0) -> Path:
 
 
 def names(policies: Policies, *days: int) -> list[str | None]:
-    return [None if (found := policies.on(day)) is None else found.name for day in days]
+    return [None if (found := policies.in_force_on(day)) is None else found.name for day in days]
 
 
 def test_each_day_has_the_newest_policy_that_has_come(tmp_path: Path) -> None:
@@ -65,6 +65,6 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, files: dict[str, str], name
     for name, text in files.items():
         write(tmp_path / name, text)
     with pytest.raises(PolicyFileError, match=message):
-        read_all(tmp_path / named)
+        read_policies(tmp_path / named)
     with pytest.raises(PolicyFileError, match=message):
         Policies(tmp_path / named)

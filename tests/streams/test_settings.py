@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from notifier.settings import NotifierSettings
-from streams.settings import Settings, SettingsError, load, shown
+from streams.settings import Settings, SettingsError, load, masked
 
 SECRET = "hunter2-hunter2-hunter2"
 
@@ -142,7 +142,7 @@ def test_secrets_are_nowhere(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Log
         repr(now.store_address),
         str(now.store_address),
     ]
-    told += [shown(now, name) for name in Settings.model_fields]
+    told += [masked(now, name) for name in Settings.model_fields]
     assert [text for text in told if SECRET in text] == []
     assert now.store_address is not None
     assert now.store_address.password == SECRET

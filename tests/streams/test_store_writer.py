@@ -18,24 +18,24 @@ from sinks.address import StoreAddress
 from sinks.errors import StoreRejected
 from sinks.store import ClickHouseWriter, StoreReader
 from streams.metrics import Metrics
-from streams.refused import MOST
-from streams.store_writer import Place, Storing
+from streams.refused import MAX_REFUSED_ROWS
+from streams.store_writer import PartitionProgress, StoreWriter
 from tests.stores import fresh_database, real_server_or_embedded, store_on_a_small_disk, until_full
 from tests.streams.pipeline import IDENTITY, REPLAY
 
 PARTITIONS = 4
 
 
-def nowhere(_: int) -> Place:
-    return Place(-1, 0, 0.0)
+def nowhere(_: int) -> PartitionProgress:
+    return PartitionProgress(-1, 0, 0.0)
 
 
 def storing_into(
     writer: ClickHouseWriter, metrics: Metrics | None = None, letters: list[DeadLetter] | None = None
-) -> Storing:
+) -> StoreWriter:
     """``letters`` takes what would go to the dead-letter topic."""
     kept: list[DeadLetter] = [] if letters is None else letters
-    return Storing(writer, metrics or Metrics(), nowhere, kept.append)
+    return StoreWriter(writer, metrics or Metrics(), nowhere, kept.append)
 
 
 class Counting(ClickHouseWriter):
@@ -71,17 +71,17 @@ def outputs(partition: int, **changed: Any) -> Outputs:
     return found
 
 
-async def store_all(storing: Storing, said: list[Outputs]) -> list[BaseException | None]:
+async def store_all(store_writer: StoreWriter, said: list[Outputs]) -> list[BaseException | None]:
     processors = [
         PartitionProcessor(partition, REPLAY, PartitionState(IDENTITY)) for partition in range(len(said))
     ]
-    stored = (storing.store(one, of) for one, of in zip(processors, said, strict=True))
+    stored = (store_writer.write_checkpoint(one, of) for one, of in zip(processors, said, strict=True))
     return await asyncio.gather(*stored, return_exceptions=True)
 
 
 def test_checkpoints_that_wait_together_are_one_insert_a_table(writer: Counting) -> None:
-    storing = storing_into(writer)
-    done = asyncio.run(store_all(storing, [outputs(partition) for partition in range(PARTITIONS)]))
+    store_writer = storing_into(writer)
+    done = asyncio.run(store_all(store_writer, [outputs(partition) for partition in range(PARTITIONS)]))
     assert done == [None] * PARTITIONS
     assert writer.tables.count("activity_daily") == 1
     assert writer.tables.count("pipeline_health") == 1
@@ -93,8 +93,8 @@ def test_checkpoints_that_wait_together_are_one_insert_a_table(writer: Counting)
 
 
 def test_rows_that_the_store_will_never_take_are_an_error_for_all_who_wait(writer: Counting) -> None:
-    storing = storing_into(writer)
-    done = asyncio.run(store_all(storing, [outputs(0, day="no day"), outputs(1, day="no day")]))
+    store_writer = storing_into(writer)
+    done = asyncio.run(store_all(store_writer, [outputs(0, day="no day"), outputs(1, day="no day")]))
     assert [type(one) for one in done] == [StoreRejected] * 2
 
 
@@ -132,10 +132,10 @@ def test_a_table_that_is_missing_holds_the_pipeline_back_until_it_is_there(write
 
     async def hold_back_and_go_on() -> None:
         metrics = Metrics()
-        storing = storing_into(writer, metrics)
-        assert await store_all(storing, [outputs(0)]) == [None]
+        store_writer = storing_into(writer, metrics)
+        assert await store_all(store_writer, [outputs(0)]) == [None]
         writer.command("RENAME TABLE activity_daily TO elsewhere")
-        waiting = asyncio.create_task(store_all(storing, [outputs(1)]))
+        waiting = asyncio.create_task(store_all(store_writer, [outputs(1)]))
         while metrics.store_up._value.get():  # noqa: ASYNC110 - a gauge tells nobody
             await asyncio.sleep(0.05)
         assert not waiting.done()
@@ -158,9 +158,9 @@ def test_checkpoints_of_one_second_are_rows_of_their_own(writer: Counting) -> No
     """Rows of one key would be one after a merge, and their counts would change with it."""
 
     async def three() -> None:
-        storing = storing_into(writer)
+        store_writer = storing_into(writer)
         for _ in range(3):
-            assert await store_all(storing, [outputs(0)]) == [None]
+            assert await store_all(store_writer, [outputs(0)]) == [None]
 
     asyncio.run(three())
     counted = "SELECT count(), uniqExact(worker, `partition`, at) FROM pipeline_health"
@@ -198,11 +198,11 @@ def test_a_row_that_the_store_never_takes_is_a_dead_letter_and_all_others_are_th
     told: list[list[DeadLetter]] = [[], []]
     for letters in told:
         metrics = Metrics()
-        storing = storing_into(writer, metrics, letters)
-        assert asyncio.run(store_all(storing, said)) == [None, None]
+        store_writer = storing_into(writer, metrics, letters)
+        assert asyncio.run(store_all(store_writer, said)) == [None, None]
         assert stored(writer) == (5_999, 5_999)
         assert metrics.rows_refused.labels("activity_daily")._value.get() == 1
-        assert asyncio.run(store_all(storing, [outputs(2)])) == [None], "the worker goes on"
+        assert asyncio.run(store_all(store_writer, [outputs(2)])) == [None], "the worker goes on"
         writer.command("ALTER TABLE activity_daily DELETE WHERE `partition` = 2 SETTINGS mutations_sync = 2")
     ((first,), (again,)) = told
     assert first == again.model_copy(update={"received_at": first.received_at})
@@ -216,12 +216,15 @@ def test_a_row_that_the_store_never_takes_is_a_dead_letter_and_all_others_are_th
     assert writer.command(LETTERS) == [(first.dead_letter_id, first.topic, first.reason, first.detail)]
 
 
-@pytest.mark.parametrize(("rows", "wrong", "ends"), [(100, MOST, False), (100, MOST + 1, True), (2, 2, True)])
+@pytest.mark.parametrize(
+    ("rows", "wrong", "ends"),
+    [(100, MAX_REFUSED_ROWS, False), (100, MAX_REFUSED_ROWS + 1, True), (2, 2, True)],
+)
 def test_many_rows_or_all_are_no_rows_fault(writer: Counting, rows: int, wrong: int, *, ends: bool) -> None:
     letters: list[DeadLetter] = []
-    storing = storing_into(writer, letters=letters)
+    store_writer = storing_into(writer, letters=letters)
     chosen = random.Random(rows).sample(range(rows), wrong)
-    (error,) = asyncio.run(store_all(storing, [days(0, rows, chosen, clicks=-1)]))
+    (error,) = asyncio.run(store_all(store_writer, [days(0, rows, chosen, clicks=-1)]))
     if ends:
         assert isinstance(error, StoreRejected)
         assert "rows of a batch are refused" in str(error)
@@ -235,20 +238,20 @@ def test_many_rows_or_all_are_no_rows_fault(writer: Counting, rows: int, wrong: 
 
 def test_a_row_that_comes_alone_is_a_dead_letter_unless_its_table_takes_none(writer: Counting) -> None:
     letters: list[DeadLetter] = []
-    storing = storing_into(writer, letters=letters)
+    store_writer = storing_into(writer, letters=letters)
 
     async def one_by_one(number: int) -> list[BaseException | None]:
         return [
-            (await store_all(storing, [outputs(0, clicks=-1, version=version)]))[0]
+            (await store_all(store_writer, [outputs(0, clicks=-1, version=version)]))[0]
             for version in range(number)
         ]
 
-    assert asyncio.run(one_by_one(MOST)) == [None] * MOST
-    assert asyncio.run(store_all(storing, [outputs(0)])) == [None]
-    *taken, last = asyncio.run(one_by_one(MOST + 1))
-    assert taken == [None] * MOST
+    assert asyncio.run(one_by_one(MAX_REFUSED_ROWS)) == [None] * MAX_REFUSED_ROWS
+    assert asyncio.run(store_all(store_writer, [outputs(0)])) == [None]
+    *taken, last = asyncio.run(one_by_one(MAX_REFUSED_ROWS + 1))
+    assert taken == [None] * MAX_REFUSED_ROWS
     assert isinstance(last, StoreRejected)
-    assert len(letters) == 2 * MOST
+    assert len(letters) == 2 * MAX_REFUSED_ROWS
 
 
 def test_a_letter_that_the_store_refuses_too_goes_to_its_topic_alone(writer: Counting) -> None:

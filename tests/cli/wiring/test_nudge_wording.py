@@ -9,7 +9,7 @@ from cli.demo_page import DEMO_POLICY as SHIPPED
 from cli.wiring.nudge_wording import PolicyWording
 from console.ports import Proposed
 from nudges.policy import Policy
-from streams.policy_files import PolicyFileError, read
+from streams.policy_files import PolicyFileError, read_policy
 
 SILENCE = ("silence", "no activity for 9 days", 0.9)
 POINTS = ("points", "40 % of the points due so far earned", 0.4)
@@ -42,7 +42,7 @@ def test_a_policy_that_was_written_since_is_read(tmp_path: Path) -> None:
     file.write_text(SHIPPED.read_text(encoding="utf-8"), encoding="utf-8")
     wording = PolicyWording(POLICY, file)
     file.write_text(file.read_text().replace("missed-deadline", "late-work"), encoding="utf-8")
-    proposed = Proposed("AAA/2014B", "late-work", "offer-of-time", read(file).version, (SILENCE,))
+    proposed = Proposed("AAA/2014B", "late-work", "offer-of-time", read_policy(file).version, (SILENCE,))
     assert (wording.text(proposed) or "").startswith("A deadline in AAA/2014B has gone by")
     file.write_text("campaigns: 7", encoding="utf-8")
     assert wording.text(replace(proposed, policy_version="nobody-knows")) is None
