@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from schemas.errors import HomeroomError
-from sinks.statements import asked_format
+from sinks.statements import output_format
 from sinks.store import Result
 
 Row = tuple[Any, ...]
@@ -28,7 +28,7 @@ def form_of(sql: str, *, as_json: bool = False) -> Lines | None:
 
     as_json: whether JSON lines were asked for beside the query. Raises ``FormatError``.
     """
-    asked = asked_format(sql)
+    asked = output_format(sql)
     if asked is None:
         return json_lines if as_json else None
     if as_json and asked not in ("JSONEachRow", "JSONLines"):

@@ -69,7 +69,7 @@ async def insert_by_halves(
             try:
                 await insert(table, half_columns)
             except StoreRejected as half_error:
-                if half_error.mendable:
+                if half_error.repairable:
                     raise
                 queue.append((half_columns, half_error))
     if len(refused) == row_count(columns) > 1:
@@ -80,7 +80,7 @@ async def insert_by_halves(
 def escalated(error: StoreRejected, finding: str) -> StoreRejected:
     """The error with the finding by which it is not the fault of single rows."""
     return StoreRejected(
-        f"{error.words} ({finding})", table=error.table, column=error.column, code=error.code
+        f"{error.message} ({finding})", table=error.table, column=error.column, code=error.code
     )
 
 

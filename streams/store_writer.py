@@ -127,7 +127,7 @@ class StoreWriter:
         try:
             await self._insert(table, columns)
         except StoreRejected as error:
-            if error.mendable or not row_count(columns):
+            if error.repairable or not row_count(columns):
                 raise
             refused = await insert_by_halves(self._insert, table, columns, error)
             if row_count(columns) == 1:
@@ -170,7 +170,7 @@ class StoreWriter:
             try:
                 await loop.run_in_executor(self._thread, writer.write, table, columns)
             except StoreError as error:
-                if isinstance(error, StoreRejected) and not (error.mendable and self._written):
+                if isinstance(error, StoreRejected) and not (error.repairable and self._written):
                     raise
                 self._metrics.store_up.set(0)
                 if self._closing:

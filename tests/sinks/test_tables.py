@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sinks.store import ClickHouseWriter
-from sinks.tables import KEPT_BY_THE_STORE, TABLES
+from sinks.tables import FILLED_BY_VIEWS, TABLES
 from sinks.tables.declaration import Table
 from sinks.tables.risk import RISK_HISTORY
 from tests.sinks.rows import any_rows, as_columns
 
-WRITTEN = [table for table in TABLES.values() if table.name not in KEPT_BY_THE_STORE]
+WRITTEN = [table for table in TABLES.values() if table.name not in FILLED_BY_VIEWS]
 
 
 def by_name(table: Table) -> str:
@@ -31,7 +31,7 @@ def test_a_table_is_as_declared(writer: ClickHouseWriter, table: Table) -> None:
         f"WHERE database = '{writer.address.database}' AND name = '{table.name}'"
     )
     assert tuple(key.replace("`", "").split(", ")) == table.key
-    kept = table.name in KEPT_BY_THE_STORE
+    kept = table.name in FILLED_BY_VIEWS
     assert engine.startswith("AggregatingMergeTree" if kept else "ReplacingMergeTree")
     assert ("(version)" in engine) == ("version" in table.columns and not kept)
     assert "non_replicated_deduplication_window" in engine
