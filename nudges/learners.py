@@ -97,7 +97,7 @@ class Learner:
         """The learner that :meth:`record` wrote down; an empty mapping is a learner never heard of."""
         return cls(
             {name: (*record["wishes"][name],) for name in WISHES if name in record.get("wishes", {})},
-            Consent.of(record),
+            Consent.from_record(record),
             tuple(Sending(*values) for values in record.get("sendings", ())),
             {name: Proposal(*values) for name, values in record.get("proposals", {}).items()},
             record.get("home_zone"),
@@ -108,7 +108,7 @@ class Learner:
         """As plain data, for JSON."""
         found: dict[str, Any] = {
             "wishes": {name: list(wish) for name, wish in sorted(self.wishes.items())},
-            **self.consent.record(),
+            **self.consent.to_record(),
             "sendings": [list(_VALUES(one)) for one in self.sendings],
             "proposals": {
                 name: [getattr(one, value) for value in Proposal.__slots__]
@@ -130,7 +130,7 @@ class Learner:
 
     def closed(self, channel: str) -> bool:
         """Whether the learner does not want a channel."""
-        return self.consent.closed(channel)
+        return self.consent.is_opted_out(channel)
 
     def pending(self, at: int) -> tuple[Sending, ...]:
         """Our own messages that are to be sent after a moment."""
@@ -208,7 +208,7 @@ def _with_wishes(learner: Learner, message: Mapping[str, Any]) -> Learner:
         known = found.get(name)
         if name in message and (known is None or (at, event) > known[:2]):
             found[name] = (at, event, _plain(message[name]))
-    return replace(learner, wishes=found, consent=learner.consent.preferences(message))
+    return replace(learner, wishes=found, consent=learner.consent.after_preferences(message))
 
 
 def _plain(value: Any) -> Any:
@@ -221,7 +221,7 @@ def _plain(value: Any) -> Any:
 def _unsubscribed(learner: Learner, message: Mapping[str, Any]) -> Learner:
     """Close the channel: the one that is named, else the nudge's, else all of them."""
     channel = message.get("channel") or _channel_of(learner, message.get("nudge_id"))
-    return replace(learner, consent=learner.consent.unsubscribed(message, channel))
+    return replace(learner, consent=learner.consent.after_unsubscription(message, channel))
 
 
 def _channel_of(learner: Learner, nudge_id: str | None) -> str:

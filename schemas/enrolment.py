@@ -88,15 +88,15 @@ class CourseCalendar(TypedDict):
 
 
 ENDS_TOO_EARLY = "ends_before_it_starts"
-"""The type of the error that names a calendar in which nobody would ever be scored."""
+"""The type of the error for a calendar that ends before it starts, in which nobody would be scored."""
 
 
 def _in_order(calendar: CourseCalendar) -> CourseCalendar:
     starts, ends = calendar["starts_at"], calendar.get("ends_at")
     if ends is not None and not is_never(ends) and ends <= starts:
-        found = {"found": ends.isoformat(), "starts": starts.isoformat()}
+        context = {"found": ends.isoformat(), "starts": starts.isoformat()}
         raise PydanticCustomError(
-            ENDS_TOO_EARLY, "found {found}; expected later than starts_at, {starts}; or none", found
+            ENDS_TOO_EARLY, "found {found}; expected later than starts_at, {starts}; or none", context
         )
     return calendar
 

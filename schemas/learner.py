@@ -1,4 +1,4 @@
-"""What learners and other systems say about nudges: feedback on one, and preferences for all."""
+"""Inbound messages about nudges: feedback on a nudge, and learners' preferences for all of them."""
 
 from typing import Annotated, Literal, NotRequired
 
@@ -10,16 +10,16 @@ from schemas.fields import CourseRun, Id, Moment, Until
 FeedbackKind = Literal[
     "sent",  # another system wrote to the learner: counts toward the caps
     "delivered",
-    "undelivered",  # it will not be, or nobody knows whether it was; `reason` says why
+    "undelivered",  # it will not be, or it is not known whether it was; `reason` has the cause
     "opened",
     "clicked",
     "dismissed",
     "unsubscribed",
-    "helped",  # an instructor's word on it
+    "helped",  # an instructor's assessment, as are the next two
     "not_at_risk",
     "in_contact",
-    "approved",  # an instructor's yes to a proposed nudge
-    "declined",  # and the no
+    "approved",  # an instructor approved a proposed nudge
+    "declined",  # an instructor declined it
 ]
 
 Channel = Literal["email", "sms", "push", "in_app", "instructor"]
@@ -32,7 +32,7 @@ class NudgeFeedback(TypedDict):
     version: NotRequired[Literal[1]]
     event_id: Id
     learner: Id
-    course_run: NotRequired[CourseRun | None]  # that an instructor speaks of
+    course_run: NotRequired[CourseRun | None]  # of an instructor's assessment
     nudge_id: NotRequired[Id | None]
     kind: FeedbackKind
     occurred_at: Moment
@@ -60,6 +60,6 @@ class Preferences(TypedDict):
     paused_until: NotRequired[Until | None]
     digest: NotRequired[bool]
     suppressed: NotRequired[bool]  # on the suppression list: nothing is sent, on any channel
-    said_by: NotRequired[Literal["learner", "instructor", "admin"]]  # who wants it; absent: nobody knows
-    reason: NotRequired[Annotated[str, Field(max_length=200)]]  # why an admin takes a learner's no back
+    said_by: NotRequired[Literal["learner", "instructor", "admin"]]  # whose request it is; absent: unknown
+    reason: NotRequired[Annotated[str, Field(max_length=200)]]  # an admin's for opting a learner in again
     source: NotRequired[Id]

@@ -1,6 +1,6 @@
-"""What partitions and the trainer tell each other: day reports one way, day packages the other.
+"""Messages between partitions and the trainer: day reports to it, day packages from it.
 
-All of it is data. Arrays travel as compressed bytes with a declared type and shape, read back with
+All of it is data. Arrays are sent as compressed bytes with a declared type and shape, and read with
 ``numpy.frombuffer``; a model is its numbers. Nothing that comes from a topic is executed.
 """
 
@@ -20,7 +20,7 @@ Weight = Annotated[float, Field(ge=0.0)]
 
 
 class TrainingExample(Message):
-    """A snapshot of one enrolment whose outcome has become certain."""
+    """A snapshot of an enrolment whose outcome has become certain."""
 
     enrolment: Id = Field(description="pseudonym of learner and course run; orders and identifies")
     course_run: CourseRun
@@ -39,10 +39,10 @@ class TrainingExample(Message):
 
 
 class DayReport(Message):
-    """What one partition has to say about one day.
+    """One partition's report of one day.
 
-    Earlier releases said it in several parts. Today it is one message, whose bytes go in several records
-    where they are many.
+    Earlier releases sent it in several parts. Now it is one message, whose bytes are split into several
+    records where they are many.
     """
 
     type: Literal["day_report"] = "day_report"
@@ -90,7 +90,7 @@ class DayReport(Message):
 
 
 class ModelSnapshot(Message):
-    """A model as its numbers: enough to score with it, and to go on learning from it exactly."""
+    """A model's numbers: enough to score with it, and to resume learning from it exactly."""
 
     type: Literal["model_snapshot"] = "model_snapshot"
     version: Literal[1] = 1
@@ -104,7 +104,7 @@ class ModelSnapshot(Message):
 
 
 class ModelEvent(Message):
-    """Something that somebody who looks after the model should know of."""
+    """A change of the model, or of what it learns from, that its operator should know."""
 
     day: Day
     what: Literal[
@@ -121,7 +121,7 @@ class ModelEvent(Message):
 
 
 class DayPackage(Message):
-    """What every partition needs to score day ``day + 1``; one a day, on a compacted topic."""
+    """All that a partition needs to score day ``day + 1``; one a day, on a compacted topic."""
 
     type: Literal["day_package"] = "day_package"
     version: Literal[1] = 1

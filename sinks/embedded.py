@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from schemas.extras import required
+from schemas.extras import require_extras
 from sinks.address import StoreAddress
 from sinks.errors import StoreError
 from sinks.reading import READER
@@ -80,7 +80,7 @@ class EmbeddedStore:
         Raises:
             EmbeddedStoreError: it did not start, or not in time.
         """
-        required("store")
+        require_extras("store")
         if self._process is not None:
             raise EmbeddedStoreError(f"the embedded store in {self._directory} is already running")
         self._process = process = subprocess.Popen(  # noqa: S603 - our own module with our own arguments

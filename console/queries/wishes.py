@@ -10,7 +10,7 @@ import orjson
 from console.models import Preferences
 from console.readers import Readers
 from console.unwanted import Unwanted, Wished
-from schemas.consent import CHANNELS, FOREVER, Consent, opens
+from schemas.consent import CHANNELS, FOREVER, Consent, opt_in_scopes
 from schemas.consent import PAUSED as PAUSE
 
 SAID = """
@@ -50,7 +50,7 @@ def known(readers: Readers, learners: Iterable[str]) -> dict[str, Known]:
         else:
             message = {"occurred_at": row["at"]}
             channel = _channel(row) or channels.get(row["nudge_id"], "")
-            consent = before.consent.unsubscribed(message, channel)
+            consent = before.consent.after_unsubscription(message, channel)
             found[row["learner"]] = Known(consent, before.timezone, before.told)
     return found
 
@@ -97,16 +97,18 @@ def _after(before: Known, row: dict[str, Any]) -> Known:
         closes=[*said.get("opted_out", ()), *(["suppressed"] if said.get("suppressed") else ())],
         paused_until=None if until is None else moment(until),
         opens=list(_opened(before.consent, message)),
-        withheld=before.consent.withheld(message),
+        withheld=before.consent.refused_opt_ins(message),
     )
-    consent = before.consent.preferences(message)
+    consent = before.consent.after_preferences(message)
     return Known(consent, said.get("timezone", before.timezone), (*before.told, told))
 
 
 def _opened(before: Consent, message: dict[str, Any]) -> Iterator[str]:
     """The doors that a message opens which were closed before it."""
-    after = before.preferences(message)
-    yield from (door for door in opens(message) if door in before.noes and door not in after.noes)
+    after = before.after_preferences(message)
+    yield from (
+        door for door in opt_in_scopes(message) if door in before.opt_outs and door not in after.opt_outs
+    )
 
 
 def _channel(row: dict[str, Any]) -> str:
