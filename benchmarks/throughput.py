@@ -283,14 +283,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--force", action="store_true", help="replace a file that is there already")
     asked = parser.parse_args()
-    files.check(asked.json, force=asked.force)
+    files.check_writable(asked.json, force=asked.force)
     console = Console()
     load = Load(asked.events, asked.learners)
     with _broker(asked.broker) as (address, name):
         figures = compare(address, load, asked.only, console)
     show(figures, name, console)
     if asked.json:
-        files.write(asked.json, json.dumps(document(figures, load, name), indent=2) + "\n", force=asked.force)
+        files.write_text(
+            asked.json, json.dumps(document(figures, load, name), indent=2) + "\n", force=asked.force
+        )
 
 
 def show(figures: Mapping[str, Figure], broker: str, console: Console) -> None:

@@ -47,7 +47,7 @@ def fairness(
     from evaluation import fairness as audits  # noqa: PLC0415
     from evaluation import fairness_report  # noqa: PLC0415
 
-    files.check(report, figures, force=force)
+    files.check_writable(report, figures, force=force)
     found = audits.audit(oulad, estimates)
     audits.show(found, console)
     save(found, fairness_report.page(found) if report else None, report, figures, force=force)
@@ -63,7 +63,7 @@ def new_course(
     from evaluation import new_course as new_courses  # noqa: PLC0415
     from evaluation import new_course_report  # noqa: PLC0415
 
-    files.check(report, figures, force=force)
+    files.check_writable(report, figures, force=force)
     found = new_courses.compare(oulad, load(clock="replay").rules, console)
     new_courses.show(found, console)
     save(found, new_course_report.page(found) if report else None, report, figures, force=force)
@@ -81,6 +81,6 @@ def causality(
     """Cut the data off at a day: whatever was said up to it must not change by a bit."""
     from evaluation.causality import check  # noqa: PLC0415
 
-    files.check(figures, force=force)
+    files.check_writable(figures, force=force)
     found = check(oulad, test, day, load(clock="replay").rules, console)
     save(found, None, None, figures, force=force)

@@ -14,7 +14,7 @@ from local import summary
 from local.demo import stream_through
 from local.rig import Progress, Rig, interruptible
 from output import files
-from output.folders import taken
+from output.folders import claim_folder
 from output.screen import console
 from sinks.store import StoreReader
 from sources import native, simulator
@@ -54,7 +54,7 @@ def _write_lines(stream: Iterable[Published], out: Path, force: bool) -> None:
         for message in stream:
             sys.stdout.buffer.write(message.value + b"\n")
         return
-    with files.written(out, force=force) as file:
+    with files.open_output(out, force=force) as file:
         for message in stream:
             file.write(message.value + b"\n")
 
@@ -79,7 +79,7 @@ def replay(
     """Replay recorded learners through broker, worker and store, as fast as they go, and sum up."""
     if (oulad is None) == (events is None):
         raise typer.BadParameter("give one of --oulad and --events")
-    files.check(summary_json, force=force)
+    files.check_writable(summary_json, force=force)
     if oulad is not None:
         stream, total = _oulad_stream(oulad, presentations or ())
     elif events is not None:
@@ -87,7 +87,7 @@ def replay(
     recorded = {"nudges_delivered": False} if oulad is not None else {}  # of one's own learners, who knows
     settings = replay_settings(broker=broker, store=store, **recorded)
     rig_of_both = Rig(folder, settings, broker=broker is None, store=store is None)
-    with taken(folder, "replay"), interruptible(rig_of_both) as rig:
+    with claim_folder(folder, "replay"), interruptible(rig_of_both) as rig:
         progress = stream_through(rig, stream, total, console, workers)
         rig.stop_workers()
         address = rig.settings.store_address
@@ -98,7 +98,7 @@ def replay(
         lost = published - progress.done
         console.print(f"in {published:,} = applied and accounted for {progress.done:,}, lost {lost:,}")
         if summary_json is not None:
-            files.write(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
+            files.write_text(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
 
 
 def _oulad_stream(path: Path, wanted: Sequence[str]) -> tuple[Iterable[Published], int]:

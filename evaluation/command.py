@@ -68,7 +68,7 @@ def evaluate(
 
 
 def _check(folder: OuladFolder, test: Sequence[str], out: Path, wanted: Wanted) -> None:
-    files.check(out, wanted.report, wanted.figures, force=wanted.force)
+    files.check_writable(out, wanted.report, wanted.figures, force=wanted.force)
     try:
         check_name(out)
         if wanted.baselines:

@@ -33,7 +33,7 @@ from typing import Any, ClassVar, Protocol, Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from output.folders import taken
+from output.folders import claim_folder
 from schemas.errors import HomeroomError
 from schemas.extras import require_extras
 
@@ -87,7 +87,7 @@ class _Server(ABC):
             FolderError: the folder that was named is not one of ours.
         """
         if not self._own_folder:
-            self._held.enter_context(taken(self.folder, "broker"))
+            self._held.enter_context(claim_folder(self.folder, "broker"))
         command = self.command()
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "server.log").open("ab") as log:

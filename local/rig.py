@@ -126,7 +126,7 @@ class Rig:
     """A broker, a store and workers, started together and ended together.
 
     broker: one that runs already, else the embedded one is started. store: the same. folder: where data
-    and logs lie, which the caller holds (:func:`output.folders.taken`). Use it as a context manager.
+    and logs lie, which the caller holds (:func:`output.folders.claim_folder`). Use it as a context manager.
     """
 
     def __init__(self, folder: Path, settings: Settings, *, broker: bool = True, store: bool = True) -> None:

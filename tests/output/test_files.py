@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from output import files
-from output.files import OutputError, check, write, written
+from output.files import OutputError, check_writable, open_output, write_text
 
 FORCES = pytest.mark.parametrize("force", [False, True])
 
@@ -20,7 +20,10 @@ def names(folder: Path) -> list[str]:
 
 def refuses(place: Path, words: str, force: bool = False) -> None:
     """Neither asking before the work nor writing after it lets this place through; one line says why."""
-    for attempt in (partial(check, place, force=force), partial(write, place, "ours", force=force)):
+    for attempt in (
+        partial(check_writable, place, force=force),
+        partial(write_text, place, "ours", force=force),
+    ):
         with pytest.raises(OutputError, match=words) as refused:
             attempt()
         assert "\n" not in str(refused.value)
@@ -28,16 +31,16 @@ def refuses(place: Path, words: str, force: bool = False) -> None:
 
 def write_and(place: Path, meddle: Callable[[], object], force: bool = False) -> None:
     """Write a file, and do something else before it is finished."""
-    with written(place, force=force) as file:
+    with open_output(place, force=force) as file:
         file.write(b"ours")
         meddle()
 
 
 def test_a_new_file_is_written_whole_with_the_folders_it_takes(tmp_path: Path) -> None:
     place = tmp_path / "a" / "b" / "out.json"
-    check(place)
+    check_writable(place)
     assert names(tmp_path) == [], "a check touches nothing"
-    write(place, "größer\n")
+    write_text(place, "größer\n")
     assert place.read_bytes() == "größer\n".encode()
     assert names(place.parent) == ["out.json"]
 
@@ -55,8 +58,8 @@ def test_force_replaces_a_regular_file_and_keeps_who_may_read_it(tmp_path: Path)
     place = tmp_path / "report.html"
     place.write_text("old")
     place.chmod(0o600)
-    check(place, force=True)
-    write(place, "new", force=True)
+    check_writable(place, force=True)
+    write_text(place, "new", force=True)
     assert place.read_text() == "new"
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
 
@@ -103,7 +106,7 @@ def test_a_folder_that_is_swapped_meanwhile_is_not_written_to(tmp_path: Path) ->
     (tmp_path / "here").mkdir()
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "out").write_text("mine")
-    with written(tmp_path / "here" / "out", force=True) as file:
+    with open_output(tmp_path / "here" / "out", force=True) as file:
         file.write(b"ours")
         (tmp_path / "here").rename(tmp_path / "moved")
         (tmp_path / "here").symlink_to(tmp_path / "theirs")
@@ -113,7 +116,7 @@ def test_a_folder_that_is_swapped_meanwhile_is_not_written_to(tmp_path: Path) ->
 
 def test_two_outputs_need_two_files(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="named for two outputs"):
-        check(tmp_path / "out", None, tmp_path / "a" / ".." / "out")
+        check_writable(tmp_path / "out", None, tmp_path / "a" / ".." / "out")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "file/out", "a\0b", "x" * 300, "é" * 200, "file/a/b/c"])
@@ -133,11 +136,11 @@ def test_where_there_are_no_hard_links_the_name_is_taken_first(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("os.link", none)
-    write(tmp_path / "out", "ours")
+    write_text(tmp_path / "out", "ours")
     assert (tmp_path / "out").read_text() == "ours"
 
     def come_late() -> None:
-        monkeypatch.setattr(files, "_check", lambda *_, **__: None)
+        monkeypatch.setattr(files, "_check_target", lambda *_, **__: None)
         (tmp_path / "late").write_text("theirs")
 
     with pytest.raises(OutputError, match="is there already"):
