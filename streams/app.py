@@ -172,7 +172,7 @@ class Pipeline:
         if runner is None:
             return PartitionProgress(-1, 0, 0.0)
         applied = runner.processor.applied(self._events)
-        end = self._consumer.known_end(TP(self._events, partition))
+        end = self._consumer.end_offset(TP(self._events, partition))
         lag = max(int(end) - 1 - applied, 0) if end is not None else 0
         return PartitionProgress(applied, lag, self._uncommitted_s(partition))
 
