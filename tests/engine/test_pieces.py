@@ -96,8 +96,8 @@ def test_a_checkpoint_that_a_crash_cut_off_leaves_the_one_before_it_whole(
 def _recovered(log: list[Record]) -> RestoredRows:
     replay = StateReplay()
     for record in log:
-        replay.take(*record)
-    return replay.recovered()
+        replay.apply(*record)
+    return replay.result()
 
 
 def test_a_row_whose_pieces_are_lost_is_told_and_named() -> None:
