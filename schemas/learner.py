@@ -26,7 +26,7 @@ Channel = Literal["email", "sms", "push", "in_app", "instructor"]
 
 
 class NudgeFeedback(TypedDict):
-    """What became of a nudge. Keyed by the learner."""
+    """The result of a nudge's delivery, or a reaction to it. Keyed by the learner."""
 
     type: Literal["feedback"]
     version: NotRequired[Literal[1]]
@@ -44,10 +44,10 @@ class NudgeFeedback(TypedDict):
 class Preferences(TypedDict):
     """How a learner wants to be reached. Keyed by the learner.
 
-    What a message leaves out stays as it was; of each field the newest by ``occurred_at`` holds. A
-    ``paused_until`` before 2000 is over, one from 2100 on has no end. What closes (``opted_out``,
-    ``paused_until``, ``suppressed``) anybody may say; it is taken back only by a message ``said_by`` the
-    learner, or by an admin with a ``reason``. See ``schemas/consent.py``.
+    A field that is left out stays unchanged; of each field the newest value by ``occurred_at`` holds. A
+    ``paused_until`` before 2000 is over, one from 2100 on has no end. Anybody may opt a learner out
+    (``opted_out``, ``paused_until``, ``suppressed``); only a message ``said_by`` the learner, or by an admin
+    with a ``reason``, opts the learner in again. See ``schemas/consent.py``.
     """
 
     type: Literal["preferences"]

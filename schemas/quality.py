@@ -61,7 +61,7 @@ class DataQualityEvent(Message):
     version: Literal[1] = 1
     event_id: Id
     alarm: Alarm
-    day: Day = Field(description="at whose close it was found")
+    day: Day = Field(description="the day at whose close the verdict changed")
     occurred_at: Instant = Field(description="the end of that day")
     verdict: QualityVerdict
 
@@ -72,5 +72,5 @@ class DayQuality(Message):
     verdicts: list[QualityVerdict] = Field(default_factory=list, description="in force for the day")
     events: list[DataQualityEvent] = Field(default_factory=list)
     rhythm: dict[str, JsonValue] = Field(
-        default_factory=dict, description="what the watch goes on from: every stream's own rhythm"
+        default_factory=dict, description="the watch's state: every stream's own rhythm"
     )

@@ -141,7 +141,7 @@ class EmbeddedStore:
                 f"the embedded store's directory {self._directory} is in use by another process: "
                 "stop that one, or choose another directory"
             )
-        reason = output.partition(FAILED)[2].strip() or output or "it said nothing"
+        reason = output.partition(FAILED)[2].strip() or output or "it gave no reason"
         return f"the embedded store in {self._directory} could not start: {reason}"
 
     def stop(self, timeout: float = 30.0) -> None:

@@ -49,7 +49,7 @@ INSERT_SETTINGS = {
     "async_insert": 0,  # on by default since 26: an insert that is answered must be in the table
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
-    "materialized_views_ignore_errors": 0,  # whatever a server's profile says
+    "materialized_views_ignore_errors": 0,  # whatever a server's profile has
 }
 
 

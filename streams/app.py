@@ -372,10 +372,10 @@ class Pipeline:
             await asyncio.wait(tasks, timeout=self.settings.session_timeout_s / 2)
         for task in tasks:
             if not task.done():
-                log.warning("%s did not stop in time; its last batches will come again", task.get_name())
+                log.warning("%s did not stop in time; its last batches will be redelivered", task.get_name())
                 task.cancel()
             elif not task.cancelled() and (error := task.exception()) is not None:
-                log.warning("%s: its last batches will come again: %s", task.get_name(), error)
+                log.warning("%s: its last batches will be redelivered: %s", task.get_name(), error)
         self._runners.clear()
         self._tasks.clear()
         self._early_deliveries.clear()

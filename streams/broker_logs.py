@@ -60,7 +60,7 @@ class BrokerLogs:
                 if time.monotonic() > deadline:
                     words = error.args[0].str()
                     raise LogsError(
-                        f"the broker on {self._address} does not tell of its logs: {words}"
+                        f"the broker on {self._address} does not answer for its logs: {words}"
                     ) from None
                 time.sleep(0.5)
 
