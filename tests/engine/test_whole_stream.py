@@ -25,7 +25,7 @@ from schemas.nudge import Nudge
 from schemas.risk import RiskChange
 from sources.simulator import Run, SimulationPlan, stream
 from sources.stream import Published
-from tests.streams.pipeline import IDENTITY, REPLAY, START, Moment, Said, logs_of, play, term
+from tests.streams.pipeline import IDENTITY, REPLAY, START, CollectedOutputs, Moment, logs_of, play, term
 
 EPOCH = date(1970, 1, 1).toordinal()
 
@@ -40,7 +40,7 @@ def messages() -> list[Published]:
 
 
 @cache
-def reference() -> Said:
+def reference() -> CollectedOutputs:
     """One partition, large batches, no mishap."""
     return play(logs_of(messages()))
 
@@ -71,7 +71,7 @@ def test_any_number_of_partitions_gives_the_same_estimates(partitions: int) -> N
 
 def test_the_backtest_gives_the_same() -> None:
     for partitions, batch in ((1, 4000), (3, 50)):
-        said = Said()
+        said = CollectedOutputs()
         Backtest(REPLAY, IDENTITY, partitions, say=said.hear, batch=batch).run(messages())
         assert said.messages == reference().messages
         assert said.estimates() == reference().estimates()
@@ -139,7 +139,7 @@ def test_disorder_within_the_lateness_changes_no_estimate(seed: int) -> None:
 
 def suggestions(messages: list[Published], partitions: int) -> dict[str, str | None]:
     """Nudge → what it suggests, of a pass in which every rise is answered."""
-    said = Said()
+    said = CollectedOutputs()
     rules = replace(
         REPLAY,
         levels=LevelSettings(0.3, 0.2, 0.4, 0.3, confirm_days=1),
@@ -157,7 +157,7 @@ def test_neither_partitions_nor_disorder_change_a_suggestion() -> None:
     assert suggestions(late, 3) == found
 
 
-def _hours(said: Said) -> dict[tuple[object, ...], int]:
+def _hours(said: CollectedOutputs) -> dict[tuple[object, ...], int]:
     sums: dict[tuple[object, ...], int] = {}
     for row in said.of("activity_hourly"):
         cell = dict(row[1:])
@@ -186,7 +186,7 @@ def test_what_is_served_is_steadied_by_the_days_before_and_the_parts_say_so() ->
                 memory[key] = kept * memory.get(key, odds) + (1 - kept) * odds
                 served.append((told, (memory[key] + odds) / 2))
 
-    heard = Said()
+    heard = CollectedOutputs()
     Backtest(REPLAY, IDENTITY, say=heard.hear, watch=watch).run(messages())
     told, expected = np.array(served).T
     assert len(told) > 100
@@ -237,7 +237,7 @@ def test_withdrawals_shift_the_runs_that_are_on_and_a_change_says_so() -> None:
             foretold[of.name] = foretold.get(of.name, 0.0) + float(own.sum())
             began.setdefault(of.name, day)
 
-    heard = Said()
+    heard = CollectedOutputs()
     Backtest(REPLAY, IDENTITY, say=heard.hear, watch=watch).run(leavers())
     assert any(unpack(sums)[1] for package in packages for sums in package.leaving.values())
     assert len({shift for package in packages for shift in package.intercepts.values()}) >= 10

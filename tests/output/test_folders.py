@@ -208,20 +208,20 @@ def test_a_folder_in_use_is_not_cleared(tmp_path: Path) -> None:
         "except FolderError as e: print(e)"
     )
 
-    def told() -> str:
+    def attempt() -> str:
         arguments = [sys.executable, "-c", again, str(tmp_path / "demo")]
         return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     with open_store(tmp_path / "demo") as store:
         with open_store(tmp_path / "demo"):
             pass  # two may read
-        assert "in use by another process" in told()
+        assert "in use by another process" in attempt()
         assert (store / "data").read_text() == "rows"
     with claim_folder(tmp_path / "demo", "demo"):
-        assert "in use by another process" in told()
+        assert "in use by another process" in attempt()
         with pytest.raises(FolderError, match="in use"), open_store(tmp_path / "demo"):
             pass
-    assert told() == "cleared\n"
+    assert attempt() == "cleared\n"
 
 
 def test_a_store_of_another_sort_is_not_opened(tmp_path: Path) -> None:

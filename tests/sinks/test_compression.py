@@ -46,18 +46,18 @@ def test_the_drivers_pieces_and_ours_are_the_same_to_either(data: bytes) -> None
 
 def test_what_is_long_comes_in_pieces() -> None:
     data = bytes(range(256)) * (BLOCK_BYTES // 100)
-    found = list(compress_blocks(memoryview(data)))
-    assert len(found) == -(-len(data) // BLOCK_BYTES)
-    assert b"".join(map(as_the_driver_reads, found)) == data
+    blocks = list(compress_blocks(memoryview(data)))
+    assert len(blocks) == -(-len(data) // BLOCK_BYTES)
+    assert b"".join(map(as_the_driver_reads, blocks)) == data
 
 
 @settings(max_examples=50)
 @given(st.data())
 def test_one_wrong_bit_is_seen(data: st.DataObject) -> None:
     (packed,) = compress_blocks(b"a learner's clicks " * 20)
-    place = data.draw(st.integers(0, len(packed) * 8 - 1))
+    bit = data.draw(st.integers(0, len(packed) * 8 - 1))
     harmed = bytearray(packed)
-    harmed[place // 8] ^= 1 << place % 8
+    harmed[bit // 8] ^= 1 << bit % 8
     with pytest.raises((RefusedError, EOFError)):
         read_compressed_block(reader(bytes(harmed)))
 

@@ -40,7 +40,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     file = tmp_path_factory.mktemp("outside") / "secret.txt"
     file.write_text(SECRET)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        found = Outside(file, f"127.0.0.1:{server.getsockname()[1]}")
+        outside_reach = Outside(file, f"127.0.0.1:{server.getsockname()[1]}")
 
         def count() -> None:
             while True:
@@ -48,11 +48,11 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
                     line, who = server.accept()
                 except OSError:
                     return
-                found.callers.append(who)
+                outside_reach.callers.append(who)
                 line.close()
 
         threading.Thread(target=count, daemon=True).start()
-        yield found
+        yield outside_reach
         server.shutdown(socket.SHUT_RDWR)
 
 
@@ -242,10 +242,10 @@ def try_all(place: Place, outside: Outside, statements: Iterable[str]) -> None:
     with Client(to.host, to.port, "homeroom", to.user, to.password) as client:
         for sql in statements:
             try:
-                told = str(client.execute(sql))
+                answer = str(client.execute(sql))
             except ServerException as error:
-                told = str(error)
-            assert SECRET not in told, sql
+                answer = str(error)
+            assert SECRET not in answer, sql
             assert outside.callers == [], sql
 
 
@@ -255,23 +255,23 @@ def names(place: Place, sql: str) -> list[str]:
 
 
 def test_no_table_function_reaches_beyond_tables(place: Place, outside: Outside) -> None:
-    found = names(place, "SELECT name FROM system.table_functions ORDER BY name")
-    assert {"file", "url", "s3", "remote", "executable", "mysql", "dictionary"} <= set(found)
-    calls = [f"`{name}`({shape})" for name in found for shape in shapes(outside)]
+    functions = names(place, "SELECT name FROM system.table_functions ORDER BY name")
+    assert {"file", "url", "s3", "remote", "executable", "mysql", "dictionary"} <= set(functions)
+    calls = [f"`{name}`({shape})" for name in functions for shape in shapes(outside)]
     try_all(place, outside, [f"SELECT * FROM {call} LIMIT 2" for call in calls if "null" not in call])
 
 
 def test_no_function_reaches_beyond_tables(place: Place, outside: Outside) -> None:
     """Of those in whose categories the engine has what looks around, or that it gives none."""
-    found = names(
+    functions = names(
         place,
         "SELECT name FROM system.functions WHERE NOT is_aggregate AND alias_to = '' AND categories IN "
         "('', 'Other', 'Introspection', 'AI', 'Dictionary', 'Machine Learning', 'URL') "
         "AND name NOT IN ('sleep', 'sleepEachRow') ORDER BY name",
     )
-    assert {"file", "dictGet", "hasColumnInTable"} <= set(found)
+    assert {"file", "dictGet", "hasColumnInTable"} <= set(functions)
     others = f"'{outside.address}', 'user', 'password', 'db', 't', 'c'"
-    calls = [f"{name}({shape})" for name in found for shape in (f"'{outside.file}'", others)]
+    calls = [f"{name}({shape})" for name in functions for shape in (f"'{outside.file}'", others)]
     try_all(place, outside, [f"SELECT toString({call})" for call in calls])
 
 
@@ -298,9 +298,9 @@ def test_no_setting_lifts_a_bound(place: Place, asked: str) -> None:
     to = place.reader
     with Client(to.host, to.port, "homeroom", to.user, to.password) as client:
         for name, most in LIMITS.items():
-            told = f"SELECT getSetting('{name}')"
-            assert refused(client, told, {name: asked, "readonly": "0"}) or client.execute(
-                told, settings={name: asked, "readonly": "0"}
+            query = f"SELECT getSetting('{name}')"
+            assert refused(client, query, {name: asked, "readonly": "0"}) or client.execute(
+                query, settings={name: asked, "readonly": "0"}
             ) == [(most,)]
 
 
@@ -336,8 +336,8 @@ FOREVER = "SELECT max(sipHash64(number, number + 1)) FROM numbers(1000000000000)
 
 
 def under_way(writer: ClickHouseWriter) -> int:
-    asked = "SELECT count() FROM system.processes WHERE startsWith(query, 'SELECT max(sipHash64')"
-    return int(writer.command(asked)[0][0])
+    query = "SELECT count() FROM system.processes WHERE startsWith(query, 'SELECT max(sipHash64')"
+    return int(writer.command(query)[0][0])
 
 
 def until(what: Callable[[], bool]) -> None:

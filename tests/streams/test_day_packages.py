@@ -52,7 +52,7 @@ def test_catching_up_sees_what_others_published_before(broker: TestBroker, make_
                 assert newest is not None
                 assert newest.day == day
         reader.catch_up()
-        assert [one.day for one in reader.recent()] == list(range(120, 180))
+        assert [package.day for package in reader.recent()] == list(range(120, 180))
         behind = asyncio.run(reader.wait(100, None))
         assert behind is None, "who reads a log again from its start does not wait for what is let go"
     finally:
@@ -111,12 +111,12 @@ def test_old_packages_are_deleted_with_all_of_their_pieces(broker: TestBroker, m
     consumer = standalone_consumer(broker.address, "tests")
     consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=20)[1]
-    deadline, at = time.monotonic() + 60, -1
-    while at < end - 1:
+    deadline, offset = time.monotonic() + 60, -1
+    while offset < end - 1:
         assert time.monotonic() < deadline
         for record in consumer.consume(100, 0.5):
             newest[record.key() or b""] = record.value()
-            at = record.offset() or 0
+            offset = record.offset() or 0
     consumer.close()
     left = {key for key, value in newest.items() if value is not None and not key.startswith(b"@")}
     assert left == {b"101", str(101 + RETENTION_DAYS).encode()}

@@ -19,11 +19,11 @@ SLOW = 20.0
 def server() -> Iterator[MetricsServer]:
     registry = CollectorRegistry()
     Counter("homeroom_seen", "what the test looks for", registry=registry).inc(3)
-    found = start_http_server(0, "127.0.0.1", registry)
-    found.request_timeout_s = 1.0
-    yield found
-    found.shutdown()
-    found.server_close()
+    server = start_http_server(0, "127.0.0.1", registry)
+    server.request_timeout_s = 1.0
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 def metrics(server: MetricsServer) -> str:
