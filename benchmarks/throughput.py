@@ -290,7 +290,7 @@ def main() -> None:
         figures = compare(address, load, asked.only, console)
     show(figures, name, console)
     if asked.json:
-        files.write_text(
+        files.write_output(
             asked.json, json.dumps(document(figures, load, name), indent=2) + "\n", force=asked.force
         )
 

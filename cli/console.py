@@ -59,7 +59,7 @@ def report(
     names = read_roster(Path(settings.console_roster)) if settings.console_roster else {}
     with store_at(folder) as address, closing(Readers(address)) as readers:
         page = weekly(readers, course, week, LearnerDirectory(settings.identity, names))
-    files.write_text(file, page, force=force)
+    files.write_output(file, page, force=force)
     console.print(f"week {week} of {course} is in {file}", highlight=False, soft_wrap=True)
 
 

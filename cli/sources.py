@@ -98,7 +98,7 @@ def replay(
         lost = published - progress.done
         console.print(f"in {published:,} = applied and accounted for {progress.done:,}, lost {lost:,}")
         if summary_json is not None:
-            files.write_text(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
+            files.write_output(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
 
 
 def _oulad_stream(path: Path, wanted: Sequence[str]) -> tuple[Iterable[Published], int]:

@@ -19,9 +19,9 @@ def save(
     """
     if figures is not None:
         text = json.dumps(plain(found), indent=2, allow_nan=False) + "\n"
-        files.write_text(figures, text, force=force)
+        files.write_output(figures, text, force=force)
     if page is not None and report is not None:
-        files.write_text(report, render(page), force=force)
+        files.write_output(report, render(page), force=force)
 
 
 def plain(value: Any) -> Any:

@@ -72,7 +72,7 @@ def open_output(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
             _rename(temporary, path.name, folder, force)
 
 
-def write_text(path: Path, text: str, *, force: bool = False) -> None:
+def write_output(path: Path, text: str, *, force: bool = False) -> None:
     """Write a text as a whole file in UTF-8.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from output import files
-from output.files import OutputError, check_writable, open_output, write_text
+from output.files import OutputError, check_writable, open_output, write_output
 
 FORCES = pytest.mark.parametrize("force", [False, True])
 
@@ -22,7 +22,7 @@ def refuses(path: Path, words: str, force: bool = False) -> None:
     """Neither asking before the work nor writing after it lets this place through; one line says why."""
     for attempt in (
         partial(check_writable, path, force=force),
-        partial(write_text, path, "ours", force=force),
+        partial(write_output, path, "ours", force=force),
     ):
         with pytest.raises(OutputError, match=words) as refused:
             attempt()
@@ -40,7 +40,7 @@ def test_a_new_file_is_written_whole_with_the_folders_it_takes(tmp_path: Path) -
     path = tmp_path / "a" / "b" / "out.json"
     check_writable(path)
     assert names(tmp_path) == [], "a check touches nothing"
-    write_text(path, "größer\n")
+    write_output(path, "größer\n")
     assert path.read_bytes() == "größer\n".encode()
     assert names(path.parent) == ["out.json"]
 
@@ -59,7 +59,7 @@ def test_force_replaces_a_regular_file_and_keeps_who_may_read_it(tmp_path: Path)
     path.write_text("old")
     path.chmod(0o600)
     check_writable(path, force=True)
-    write_text(path, "new", force=True)
+    write_output(path, "new", force=True)
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -136,7 +136,7 @@ def test_where_there_are_no_hard_links_the_name_is_taken_first(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("os.link", none)
-    write_text(tmp_path / "out", "ours")
+    write_output(tmp_path / "out", "ours")
     assert (tmp_path / "out").read_text() == "ours"
 
     def come_late() -> None:
