@@ -32,7 +32,7 @@ from engine.state.partition_state import PartitionState
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.topics import EVENTS
-from streams.day_reports import records_of_report
+from streams.day_reports import report_records
 
 PARTITIONS = 4
 BATCH = 4_000
@@ -119,7 +119,7 @@ class Pipeline:
                 return
             for report in reports:
                 with self._stages.timed("report"):
-                    records_of_report(report)
+                    report_records(report)
                 with self._stages.timed("train"):
                     packages = self._trainer.receive(report)
                 for package in packages:

@@ -63,12 +63,12 @@ def report(
     from streams.settings import load
 
     file = out or Path(f"{course.replace('/', '-')}-week-{week}.html")
-    files.check(file, force=force)
+    files.check_writable(file, force=force)
     settings = load() if folder is None else replay_settings()
     names = read_roster(Path(settings.console_roster)) if settings.console_roster else {}
     with store_at(folder) as address, closing(Readers(address)) as readers:
         page = weekly(readers, course, week, LearnerDirectory(settings.identity, names))
-    files.write(file, page, force=force)
+    files.write_output(file, page, force=force)
     console.print(f"week {week} of {course} is in {file}", highlight=False, soft_wrap=True)
 
 

@@ -11,7 +11,7 @@ from sinks.errors import StoreError
 from sinks.migrate import MigrationError, pending
 from sinks.store import StoreReader
 from streams import topics
-from streams.settings import LEAST_KEY, Settings
+from streams.settings import MIN_KEY_CHARS, Settings
 
 PINNED = {"faust-streaming": "0.15.3", "river": "0.26.1"}
 """Package → the release whose private methods or results we depend on."""

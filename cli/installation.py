@@ -28,7 +28,7 @@ def settings() -> None:
     from streams.settings import load, shown
 
     lines = [
-        (f"{part.model_config['env_prefix']}{name.upper()}", shown(part, name), field.description)
+        (f"{part.model_config['env_prefix']}{name.upper()}", masked(part, name), field.description)
         for part in (load(), load_notifier())
         for name, field in type(part).model_fields.items()
     ]

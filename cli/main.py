@@ -16,7 +16,7 @@ import typer
 from cli import console, demo, evaluation, experiment, installation, policy, sources, store, topics, worker
 from cli.release import release
 from schemas.errors import HomeroomError
-from schemas.extras import named
+from schemas.extras import explain_missing_extras
 
 app = typer.Typer(
     help="homeroom tells two to three weeks ahead who is about to drop out of an online course, why, and "
@@ -79,7 +79,7 @@ def main(run: Callable[[], Any] = app) -> None:
         if isinstance(stream, TextIOWrapper):  # a terminal's encoding may lack characters of the output
             stream.reconfigure(errors="backslashreplace")
     try:
-        with named():
+        with explain_missing_extras():
             run()
     except HomeroomError as error:
         print(f"homeroom: {error}", file=sys.stderr)

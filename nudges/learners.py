@@ -98,7 +98,7 @@ class Learner:
         """The learner of a record made by :meth:`to_record`; an empty mapping gives a new learner."""
         return cls(
             {name: (*record["wishes"][name],) for name in WISHES if name in record.get("wishes", {})},
-            Consent.of(record),
+            Consent.from_record(record),
             tuple(Sending(*values) for values in record.get("sendings", ())),
             {name: Proposal(*values) for name, values in record.get("proposals", {}).items()},
             record.get("home_zone"),

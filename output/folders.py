@@ -1,9 +1,9 @@
-"""Folders that a command fills, and may clear: marked as made by us, held while in use, never others'.
+"""Folders that a command fills, and may clear: marked as homeroom's, locked while in use, never others'.
 
-A folder that was absent or empty is marked with the file ``.homeroom`` when it is taken. Only a folder with
-that mark is taken again, and clearing it removes what we put there by name, no more: notes that somebody
-laid beside the store stay. What is looked at is what is cleared: the folder is opened once, without following
-a link, and everything after that goes by the open descriptor, whatever the path may have become.
+A folder that was absent or empty is marked with the file ``.homeroom`` when it is claimed. Only a folder with
+that mark is claimed again, and clearing it removes the files that commands make, by their names, and no
+other: notes that somebody put beside the store stay. The folder that was checked is the one that is cleared:
+it is opened once, without following a link, and all further access is by the open descriptor.
 
 For files that a command writes, see :mod:`output.files`.
 """
@@ -23,25 +23,25 @@ from typing import Literal
 from schemas.errors import HomeroomError
 
 MARKER = ".homeroom"
-"""The file that says that a folder is ours, and what for."""
+"""The file that marks a folder as homeroom's, with its kind."""
 
 Kind = Literal["demo", "replay", "broker"]
 
 STORE = "store"
-_OURS = re.compile(rf"{STORE}|worker-\d+\.log")
-"""What the commands make in a folder of theirs."""
+_OWN_NAMES = re.compile(rf"{STORE}|worker-\d+\.log")
+"""Names of what commands make in their folders."""
 
 _EXPECTED = "expected a folder that is absent or empty"
-_ROOT = Path(__file__).resolve().parent.parent
+_INSTALLATION = Path(__file__).resolve().parent.parent
 
 
 class FolderError(HomeroomError, ValueError):
-    """A folder cannot be taken, and nothing in it was touched; the message says why and what was expected."""
+    """A folder cannot be used, and nothing in it was touched; the message has the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A folder of ours, held against other commands."""
+class WorkFolder:
+    """A claimed folder, locked against other commands."""
 
     path: Path
     descriptor: int
@@ -49,14 +49,15 @@ class Taken:
     def clear(self) -> None:
         """Remove the store and the workers' logs of an earlier run. Everything else stays.
 
-        Raises ``FolderError``, before anything is removed, where one of them is a link, or another file
-        system, and so is not what we made.
+        Raises:
+            FolderError: one of them is a link or a mount, which no command made; nothing is removed then. Or
+                the system refuses to remove one.
         """
-        found = [name for name in sorted(os.listdir(self.descriptor)) if _OURS.fullmatch(name)]
-        for name in found:
-            self._check(name)
+        names = [name for name in sorted(os.listdir(self.descriptor)) if _OWN_NAMES.fullmatch(name)]
+        for name in names:
+            self._check_own(name)
         try:
-            for name in found:
+            for name in names:
                 if name == STORE:
                     shutil.rmtree(name, dir_fd=self.descriptor)  # by descriptors: a link is never followed
                 else:
@@ -64,10 +65,10 @@ class Taken:
         except OSError as error:
             raise FolderError(f"--folder {self.path}: {name} cannot be removed: {error.strerror}") from None
 
-    def _check(self, name: str) -> None:
-        about = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
-        wanted = stat.S_ISDIR if name == STORE else stat.S_ISREG
-        if not wanted(about.st_mode) or about.st_dev != os.fstat(self.descriptor).st_dev:
+    def _check_own(self, name: str) -> None:
+        status = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        is_expected_kind = stat.S_ISDIR if name == STORE else stat.S_ISREG
+        if not is_expected_kind(status.st_mode) or status.st_dev != os.fstat(self.descriptor).st_dev:
             raise FolderError(
                 f"--folder {self.path}: {name} in it is a link, a mount or of another kind than we made; "
                 f"{_EXPECTED}"
@@ -75,40 +76,43 @@ class Taken:
 
 
 @contextmanager
-def taken(folder: Path, kind: Kind) -> Iterator[Taken]:
-    """A folder to work in, made where it is absent, marked as ours, and held until the end of the block.
+def claim_folder(folder: Path, kind: Kind) -> Iterator[WorkFolder]:
+    """A folder to work in, created where it is absent, marked, and locked until the end of the block.
 
-    Raises ``FolderError``, with nothing touched, for one that is not ours to use: a system's or a person's
-    own place, one that holds other things, one of another command, one in use.
+    Raises:
+        FolderError: the folder is protected, has files of others, is another command's, or is in use. Nothing
+            in it was touched.
     """
-    with _opened(folder) as descriptor:
-        if (place := protected(os.fstat(descriptor))) is not None:
-            raise FolderError(f"--folder {folder}: this is {place}; {_EXPECTED}")
-        marker = _marker(folder, descriptor, kind)
+    with _open_descriptor(folder) as descriptor:
+        if (location := protected_location(os.fstat(descriptor))) is not None:
+            raise FolderError(f"--folder {folder}: this is {location}; {_EXPECTED}")
+        marker = _open_marker(folder, descriptor, kind)
         try:
-            _hold(folder, marker, fcntl.LOCK_EX)
-            yield Taken(folder, descriptor)
+            _lock(folder, marker, fcntl.LOCK_EX)
+            yield WorkFolder(folder, descriptor)
         finally:
             os.close(marker)
 
 
 @contextmanager
-def fresh(folder: Path, kind: Kind) -> Iterator[Taken]:
-    """``taken``, and cleared of what an earlier run left there."""
-    with taken(folder, kind) as found:
-        found.clear()
-        yield found
+def claim_cleared_folder(folder: Path, kind: Kind) -> Iterator[WorkFolder]:
+    """``claim_folder``, and cleared of an earlier run's files."""
+    with claim_folder(folder, kind) as claimed:
+        claimed.clear()
+        yield claimed
 
 
 @contextmanager
-def read_in(folder: Path) -> Iterator[Path]:
-    """The store in a folder of an earlier run, held against commands that would clear it meanwhile.
+def open_store(folder: Path) -> Iterator[Path]:
+    """The store in a folder of an earlier run, locked against commands that would clear it meanwhile.
 
-    Folders of releases that set no mark are read too. Raises ``FolderError`` where there is no store, or
-    one that a command is at work on.
+    Folders of releases that set no mark are read, too.
+
+    Raises:
+        FolderError: there is no store, or a command uses the folder.
     """
     store = folder / STORE
-    if not (store / "tmp").is_dir():  # the engine makes it; a folder of another sort is left alone
+    if not (store / "tmp").is_dir():  # the engine makes it; another folder is not opened
         raise FolderError(
             f"--folder {folder}: there is no store; run `homeroom demo` or `homeroom replay` first"
         )
@@ -120,40 +124,40 @@ def read_in(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise FolderError(f"--folder {folder}: {MARKER} cannot be read: {error.strerror}") from None
     try:
-        _hold(folder, marker, fcntl.LOCK_SH)
+        _lock(folder, marker, fcntl.LOCK_SH)
         yield store
     finally:
         os.close(marker)
 
 
-def protected(about: os.stat_result) -> str | None:
-    """What a folder is, in words, where nobody may want it filled or cleared; else None.
+def protected_location(status: os.stat_result) -> str | None:
+    """What a folder is, in words, if it must not be filled or cleared; else None.
 
-    about: of the open folder. Places are told by their identity on disk, so that no spelling, link or second
-    mount of one gets by.
+    status: of the open folder. Folders are compared by their identity on disk, so that no spelling, link or
+    second mount of a protected one is missed.
     """
-    for place, words in _places():
-        for parent in (place, *place.parents):
+    for path, location in _protected_folders():
+        for parent in (path, *path.parents):
             try:
-                same = os.path.samestat(about, parent.stat())
+                is_same = os.path.samestat(status, parent.stat())
             except OSError:
                 continue
-            if same:
-                return words if parent == place else f"a parent of {words}"
+            if is_same:
+                return location if parent == path else f"a parent of {location}"
     return None
 
 
-def _places() -> Iterable[tuple[Path, str]]:
+def _protected_folders() -> Iterable[tuple[Path, str]]:
     yield Path("/"), "the root of the file system"
-    for home in {os.environ.get("HOME"), _home()} - {None, ""}:
+    for home in {os.environ.get("HOME"), _account_home()} - {None, ""}:
         yield Path(str(home)).absolute(), "a home folder"
     yield Path.cwd(), "the working folder"
-    yield _ROOT, "the folder of homeroom itself"
+    yield _INSTALLATION, "the folder of homeroom itself"
     yield Path(sys.prefix), "the folder of this Python"
 
 
-def _home() -> str | None:
-    import pwd  # noqa: PLC0415 - asked once, where HOME may say something else
+def _account_home() -> str | None:
+    import pwd  # noqa: PLC0415 - needed once, as HOME may name another folder
 
     try:
         return pwd.getpwuid(os.getuid()).pw_dir
@@ -162,28 +166,28 @@ def _home() -> str | None:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[int]:
+def _open_descriptor(folder: Path) -> Iterator[int]:
     """The folder's descriptor. Its own name must not be a link; those above it may be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except (OSError, ValueError) as error:
-        why = "it is a link" if os.path.islink(folder) else getattr(error, "strerror", None) or str(error)
-        raise FolderError(f"--folder {str(folder)!r}: {why}; {_EXPECTED}") from None
+        reason = "it is a link" if os.path.islink(folder) else getattr(error, "strerror", None) or str(error)
+        raise FolderError(f"--folder {str(folder)!r}: {reason}; {_EXPECTED}") from None
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _marker(folder: Path, descriptor: int, kind: Kind) -> int:
-    """The open marker of a folder of this kind; set where the folder is empty."""
-    first = f"homeroom {kind}\n".encode()
+def _open_marker(folder: Path, descriptor: int, kind: Kind) -> int:
+    """Descriptor of the marker of a folder of this kind; created where the folder is empty."""
+    first_line = f"homeroom {kind}\n".encode()
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         if not os.listdir(descriptor):
             marker = os.open(MARKER, flags | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=descriptor)
-            os.write(marker, first + f"Data of a {kind}; the next one may remove it.\n".encode())
+            os.write(marker, first_line + f"Data of a {kind}; the next one may remove it.\n".encode())
             return marker
         marker = os.open(MARKER, flags, dir_fd=descriptor)
     except FileNotFoundError:
@@ -193,7 +197,7 @@ def _marker(folder: Path, descriptor: int, kind: Kind) -> int:
         ) from None
     except OSError as error:
         raise FolderError(f"--folder {folder}: {MARKER} cannot be opened: {error.strerror}") from None
-    if not stat.S_ISREG(os.fstat(marker).st_mode) or not os.pread(marker, 64, 0).startswith(first):
+    if not stat.S_ISREG(os.fstat(marker).st_mode) or not os.pread(marker, 64, 0).startswith(first_line):
         os.close(marker)
         raise FolderError(
             f"--folder {folder}: is not of an earlier `homeroom {kind}`; {_EXPECTED}, or one that is"
@@ -201,10 +205,14 @@ def _marker(folder: Path, descriptor: int, kind: Kind) -> int:
     return marker
 
 
-def _hold(folder: Path, marker: int, how: int) -> None:
+def _lock(folder: Path, marker: int, operation: int) -> None:
     try:
-        fcntl.flock(marker, how | fcntl.LOCK_NB)
+        fcntl.flock(marker, operation | fcntl.LOCK_NB)
     except OSError as error:
-        busy = isinstance(error, BlockingIOError)
-        why = "in use by another process: stop that one, or choose another folder" if busy else error.strerror
-        raise FolderError(f"--folder {folder}: {why}") from None
+        is_held = isinstance(error, BlockingIOError)
+        reason = (
+            "in use by another process: stop that one, or choose another folder"
+            if is_held
+            else error.strerror
+        )
+        raise FolderError(f"--folder {folder}: {reason}") from None

@@ -1,7 +1,7 @@
-"""The activity event: one thing that a learner did, as the platform saw it.
+"""The activity event: one action of a learner, as the platform recorded it.
 
-This is the hot path. A ``TypedDict`` is the definition: pydantic validates one in about a microsecond,
-where a model object takes several, and the same type exports the JSON Schema that platforms publish to.
+This is the hot path. The definition is a ``TypedDict``: pydantic validates one in about a microsecond, where
+a model object takes several, and the same type exports the JSON Schema for platforms.
 """
 
 from typing import Annotated, Literal, NotRequired, get_args
@@ -21,9 +21,9 @@ ActivityKind = Literal[
     "wiki",  # read or edited
     "quiz",  # a quiz or questionnaire, opened or attempted
     "submission",  # assessed work handed in; may carry its score
-    "other",  # live sessions, tools, anything the vocabulary has no word for
+    "other",  # live sessions, tools, and all that fits no other kind
 ]
-"""What a learner may do. Sources map their own verbs to these; an unknown kind is a dead letter."""
+"""Kinds of activity. Sources map their own verbs to these; an unknown kind is a dead letter."""
 
 ACTIVITY_KINDS: tuple[str, ...] = get_args(ActivityKind)
 

@@ -1,7 +1,7 @@
-"""The contract as an AsyncAPI 3.0.0 document: which topics there are, who publishes, what they carry.
+"""The contract as an AsyncAPI 3.0.0 document: the public topics, their publishers and their messages.
 
-Says nothing of its own: names, keys and purposes come from ``schemas.topics``, and messages are referred to
-in the JSON Schemas beside it. What homeroom tells itself (state, reports, packages, receipts) is left out.
+Names, keys and purposes come from ``schemas.topics``, and messages refer to the JSON Schemas beside it.
+Internal topics (state, reports, packages, receipts) are left out.
 """
 
 from collections.abc import Mapping
@@ -40,31 +40,31 @@ def _short(topic: TopicSpec) -> str:
 
 
 def _channel(topic: TopicSpec, schema: Document) -> Document:
-    kept = {"cleanup.policy": topic.cleanup.split(",")}
+    configuration = {"cleanup.policy": topic.cleanup.split(",")}
     return {
         "address": topic.name,
         "description": f"{topic.purpose}. Key: {topic.key}.",
         "messages": _messages(topic, schema),
-        "bindings": {"kafka": {"topicConfiguration": kept} | BINDING},
+        "bindings": {"kafka": {"topicConfiguration": configuration} | BINDING},
     }
 
 
 def _messages(topic: TopicSpec, schema: Document) -> Document:
-    """By the value of their ``type``; a topic of one kind of message has no choice to make."""
+    """A topic's messages by the value of their ``type``."""
     file, mapping = f"./{topic.name}.json", schema.get("discriminator", {}).get("mapping")
     if mapping is None:
         return {schema["properties"]["type"]["const"]: _message(topic, file, schema)}
     definitions = schema["$defs"]
     return {
-        kind: _message(topic, file + where, definitions[where.removeprefix("#/$defs/")])
-        for kind, where in mapping.items()
+        kind: _message(topic, file + reference, definitions[reference.removeprefix("#/$defs/")])
+        for kind, reference in mapping.items()
     }
 
 
-def _message(topic: TopicSpec, where: str, schema: Document) -> Document:
+def _message(topic: TopicSpec, reference: str, schema: Document) -> Document:
     return {
         "summary": schema["description"].split("\n\n")[0].replace("\n", " "),
-        "payload": {"schemaFormat": SCHEMA_FORMAT, "schema": {"$ref": where}},
+        "payload": {"schemaFormat": SCHEMA_FORMAT, "schema": {"$ref": reference}},
         "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}} | BINDING},
     }
 

@@ -1,12 +1,12 @@
-"""What a learner does not want, and who may take that back. Pure; worker, notifier and console share it.
+"""A learner's opt-outs, and who may opt them in again. Pure; worker, notifier and console share it.
 
-A *no* closes a door: a channel (``opted_out``, an unsubscription), or all of them (``suppressed``, and
-``paused_until`` for a while). Anybody may say it, since to be silent harms nobody. It is taken back by the
-learner, or by an admin who gives a reason (``said_by``, ``reason``); a message of anybody else that would
-open a door leaves it closed, whatever else it says.
+An opt-out applies to a *scope*: a channel (``opted_out``, or an unsubscription), or all channels
+(``suppressed``, and ``paused_until`` for a while). Anybody may opt a learner out, since sending nothing harms
+nobody. Opting in again takes the learner, or an admin who gives a reason (``said_by``, ``reason``); of a
+message of anybody else, only the opt-outs count.
 
-The outcome depends on the messages alone and not on their order, and repeats change nothing. Of a door the
-newest word of those who may open it holds, and every *no* that is not older than that.
+The outcome depends on the messages alone and not on their order, and repeats change nothing. For each scope
+the newest opt-in by those who may opt in holds, and every opt-out that is not older than that.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,143 +18,151 @@ from schemas.learner import Channel
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 PAUSED, SUPPRESSED = "paused", "suppressed"
-DOORS = (*CHANNELS, PAUSED, SUPPRESSED)
+SCOPES = (*CHANNELS, PAUSED, SUPPRESSED)
 
 FOREVER = 253_402_300_799
-"""Epoch seconds at the end of year 9999: until when a *no* without an end holds."""
+"""Epoch seconds at the end of year 9999: the end of an opt-out without an end."""
 
-MOST_NOES = 16
-"""Pauses of one learner that may count at once: each said later than the one before, and shorter."""
+MAX_OPT_OUTS = 16
+"""Pauses of one learner that may be in force together: each is of a later message than the one before, and
+ends earlier."""
 
-No = tuple[int, int]
-"""When it was said and until when it holds, in epoch seconds."""
+OptOut = tuple[int, int]
+"""The moment of its message, and the moment at which it ends, in epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """Of each door the *noes* that may still count, oldest first, and when it was last opened."""
+    """By scope: the opt-outs in force, oldest first, and the moment of the newest opt-in in epoch seconds."""
 
-    noes: Mapping[str, tuple[No, ...]] = field(default_factory=dict)
-    opened: Mapping[str, int] = field(default_factory=dict)
+    opt_outs: Mapping[str, tuple[OptOut, ...]] = field(default_factory=dict)
+    opted_in: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Self:
-        """What :meth:`record` wrote down, or a record from before there was a rule who may open a door."""
-        noes = {door: tuple((said, until) for said, until in some) for door, some in _noes(record).items()}
-        found = cls(noes, dict(record.get("opened", {})))
-        for channel, said in record.get("unsubscribed", {}).items():
-            found = found.close(channel, said)
-        said, _, value = record.get("wishes", {}).get("opted_out", (0, "", ()))
-        for channel in value:
-            found = found.close(channel, said)
-        said, _, value = record.get("wishes", {}).get("suppressed", (0, "", False))
-        found = found.close(SUPPRESSED, said) if value else found
-        said, _, value = record.get("wishes", {}).get("paused_until", (0, "", None))
-        return found.close(PAUSED, said, value) if value is not None else found
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The consent of :meth:`to_record`, or of a record of a release without rules on who may opt in."""
+        opt_outs = {
+            scope: tuple((moment, until) for moment, until in pairs)
+            for scope, pairs in _recorded_opt_outs(record).items()
+        }
+        consent = cls(opt_outs, dict(record.get("opened", {})))
+        for channel, moment in record.get("unsubscribed", {}).items():
+            consent = consent.opt_out(channel, moment)
+        moment, _, channels = record.get("wishes", {}).get("opted_out", (0, "", ()))
+        for channel in channels:
+            consent = consent.opt_out(channel, moment)
+        moment, _, suppressed = record.get("wishes", {}).get("suppressed", (0, "", False))
+        consent = consent.opt_out(SUPPRESSED, moment) if suppressed else consent
+        moment, _, until = record.get("wishes", {}).get("paused_until", (0, "", None))
+        return consent.opt_out(PAUSED, moment, until) if until is not None else consent
 
-    def record(self) -> dict[str, Any]:
-        """As plain data, for JSON."""
+    def to_record(self) -> dict[str, Any]:
+        """As plain data for JSON; ``from_record`` reads it."""
         return {
-            "noes": {door: [list(one) for one in some] for door, some in sorted(self.noes.items())},
-            "opened": dict(sorted(self.opened.items())),
+            "noes": {
+                scope: [list(opt_out) for opt_out in opt_outs]
+                for scope, opt_outs in sorted(self.opt_outs.items())
+            },
+            "opened": dict(sorted(self.opted_in.items())),
         }
 
-    def closed(self, channel: str) -> bool:
-        """Whether the learner does not want a channel."""
-        return channel in self.noes
+    def is_opted_out(self, scope: str) -> bool:
+        """Whether an opt-out of a scope, such as a channel, is in force."""
+        return scope in self.opt_outs
 
     @property
     def opted_out(self) -> list[Channel]:
-        """The channels that are closed."""
-        return [channel for channel in CHANNELS if channel in self.noes]
+        """The channels with an opt-out in force."""
+        return [channel for channel in CHANNELS if channel in self.opt_outs]
 
     @property
     def suppressed(self) -> bool:
         """Whether nothing may be sent, on any channel."""
-        return SUPPRESSED in self.noes
+        return SUPPRESSED in self.opt_outs
 
     @property
     def paused_until(self) -> int | None:
-        """Until when the learner wants quiet, in epoch seconds."""
-        return max((until for _, until in self.noes.get(PAUSED, ())), default=None)
+        """The end of the longest pause in epoch seconds, None without any."""
+        return max((until for _, until in self.opt_outs.get(PAUSED, ())), default=None)
 
     @property
     def since(self) -> dict[str, int]:
-        """When the newest *no* to each closed door was said, in epoch seconds."""
-        return {door: self.noes[door][-1][0] for door in DOORS if door in self.noes}
+        """The moment of the newest opt-out of each scope that has one, in epoch seconds."""
+        return {scope: self.opt_outs[scope][-1][0] for scope in SCOPES if scope in self.opt_outs}
 
-    def close(self, door: str, said: int, until: int = FOREVER) -> Self:
-        """With a *no* more."""
-        if said < self.opened.get(door, said):
+    def opt_out(self, scope: str, moment: int, until: int = FOREVER) -> Self:
+        """The consent after an opt-out of a scope."""
+        if moment < self.opted_in.get(scope, moment):
             return self
-        return replace(self, noes={**self.noes, door: _counting([*self.noes.get(door, ()), (said, until)])})
+        opt_outs = _in_force([*self.opt_outs.get(scope, ()), (moment, until)])
+        return replace(self, opt_outs={**self.opt_outs, scope: opt_outs})
 
-    def open(self, door: str, said: int) -> Self:
-        """With all older *noes* to a door taken back; the caller knows that it may be."""
-        since = max(said, self.opened.get(door, said))
-        left = tuple(no for no in self.noes.get(door, ()) if no[0] >= since)
-        others = {name: some for name, some in self.noes.items() if name != door}
+    def opt_in(self, scope: str, moment: int) -> Self:
+        """The consent after an opt-in, which ends all older opt-outs; the caller checks ``may_opt_in``."""
+        since = max(moment, self.opted_in.get(scope, moment))
+        left = tuple(opt_out for opt_out in self.opt_outs.get(scope, ()) if opt_out[0] >= since)
+        others = {name: opt_outs for name, opt_outs in self.opt_outs.items() if name != scope}
         return replace(
-            self, noes=others | ({door: left} if left else {}), opened={**self.opened, door: since}
+            self, opt_outs=others | ({scope: left} if left else {}), opted_in={**self.opted_in, scope: since}
         )
 
-    def preferences(self, message: Mapping[str, Any]) -> Self:
-        """After a message of preferences."""
-        said = seconds(message["occurred_at"])
-        found, may = self, takes_back(message)
-        for door in opens(message) if may else ():
-            found = found.open(door, said)
-        for door, until in _closes(message):
-            found = found.open(door, said) if may else found  # a pause that is named anew may be shorter
-            found = found.close(door, said, until)
-        return found
+    def after_preferences(self, message: Mapping[str, Any]) -> Self:
+        """The consent after a message of preferences."""
+        moment = seconds(message["occurred_at"])
+        consent, allowed = self, may_opt_in(message)
+        for scope in opt_in_scopes(message) if allowed else ():
+            consent = consent.opt_in(scope, moment)
+        for scope, until in _opt_outs_of(message):
+            consent = consent.opt_in(scope, moment) if allowed else consent  # a new pause may be shorter
+            consent = consent.opt_out(scope, moment, until)
+        return consent
 
-    def unsubscribed(self, message: Mapping[str, Any], channel: str) -> Self:
-        """After an unsubscription from a channel; from all of them where nobody knows from which."""
-        found = self
-        for one in (channel,) if channel else CHANNELS:
-            found = found.close(one, seconds(message["occurred_at"]))
-        return found
+    def after_unsubscription(self, message: Mapping[str, Any], channel: str) -> Self:
+        """The consent after an unsubscription from a channel; from all where the channel is empty."""
+        consent = self
+        for scope in (channel,) if channel else CHANNELS:
+            consent = consent.opt_out(scope, seconds(message["occurred_at"]))
+        return consent
 
-    def withheld(self, message: Mapping[str, Any]) -> list[str]:
-        """The closed doors that preferences ask to be opened, or opened earlier, by somebody who may not."""
-        if takes_back(message):
+    def refused_opt_ins(self, message: Mapping[str, Any]) -> list[str]:
+        """The scopes for which preferences ask for an opt-in, or an earlier end, of somebody who may not."""
+        if may_opt_in(message):
             return []
         until = self.paused_until
-        asked = message.get("paused_until")
-        sooner = until is not None and asked is not None and seconds(asked) < until
+        requested = message.get("paused_until")
+        is_sooner = until is not None and requested is not None and seconds(requested) < until
         return [
-            door
-            for door in DOORS
-            if door in self.noes and (door in opens(message) or (door == PAUSED and sooner))
+            scope
+            for scope in SCOPES
+            if scope in self.opt_outs and (scope in opt_in_scopes(message) or (scope == PAUSED and is_sooner))
         ]
 
 
-def takes_back(message: Mapping[str, Any]) -> bool:
-    """Whether preferences come from somebody who may take a *no* back."""
+def may_opt_in(message: Mapping[str, Any]) -> bool:
+    """Whether preferences come from the learner, or from an admin who gives a reason."""
     by = message.get("said_by")
     return by == "learner" or (by == "admin" and bool((message.get("reason") or "").strip()))
 
 
-def opens(message: Mapping[str, Any]) -> list[str]:
-    """The doors that preferences ask to be open."""
-    some: list[str] = []
+def opt_in_scopes(message: Mapping[str, Any]) -> list[str]:
+    """The scopes for which preferences ask for an opt-in."""
+    scopes: list[str] = []
     if "opted_out" in message:
-        some += [channel for channel in CHANNELS if channel not in message["opted_out"]]
+        scopes += [channel for channel in CHANNELS if channel not in message["opted_out"]]
     if "paused_until" in message and message["paused_until"] is None:
-        some.append(PAUSED)
+        scopes.append(PAUSED)
     if "suppressed" in message and not message["suppressed"]:
-        some.append(SUPPRESSED)
-    return some
+        scopes.append(SUPPRESSED)
+    return scopes
 
 
 def seconds(moment: Any) -> int:
-    """A moment, which may be a number already, as epoch seconds."""
+    """A moment, a datetime or a number, as epoch seconds."""
     return int(moment.timestamp()) if isinstance(moment, datetime) else int(moment)
 
 
-def _closes(message: Mapping[str, Any]) -> Iterable[tuple[str, int]]:
-    """The doors that preferences close, and until when."""
+def _opt_outs_of(message: Mapping[str, Any]) -> Iterable[tuple[str, int]]:
+    """The scopes that preferences opt out of, each with its end."""
     yield from ((channel, FOREVER) for channel in message.get("opted_out", ()))
     if message.get("suppressed"):
         yield SUPPRESSED, FOREVER
@@ -162,20 +170,23 @@ def _closes(message: Mapping[str, Any]) -> Iterable[tuple[str, int]]:
         yield PAUSED, seconds(message["paused_until"])
 
 
-def _noes(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = record.get("noes", {})
-    return found
+def _recorded_opt_outs(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    recorded: Mapping[str, Any] = record.get("noes", {})
+    return recorded
 
 
-def _counting(noes: Iterable[No]) -> tuple[No, ...]:
-    """Without those that one said no earlier outlasts. Of too many, the oldest two become one that holds as
-    long as the longer: to bound a record must open nothing."""
-    kept: list[No] = []
-    for said, until in sorted(set(noes), reverse=True):
-        if not kept or until > kept[-1][1]:
-            kept.append((said, until))
-    kept.reverse()
-    while len(kept) > MOST_NOES:
-        (_, longest), (said, _) = kept[:2]
-        kept[:2] = [(said, longest)]
-    return tuple(kept)
+def _in_force(opt_outs: Iterable[OptOut]) -> tuple[OptOut, ...]:
+    """The opt-outs without those that a later one outlasts, oldest first.
+
+    Of more than :data:`MAX_OPT_OUTS`, the oldest two become one with the later end: limiting a record's size
+    must not shorten an opt-out.
+    """
+    lasting: list[OptOut] = []
+    for moment, until in sorted(set(opt_outs), reverse=True):
+        if not lasting or until > lasting[-1][1]:
+            lasting.append((moment, until))
+    lasting.reverse()
+    while len(lasting) > MAX_OPT_OUTS:
+        (_, longest), (moment, _) = lasting[:2]
+        lasting[:2] = [(moment, longest)]
+    return tuple(lasting)

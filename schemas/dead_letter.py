@@ -1,4 +1,4 @@
-"""The dead letter: a record that could not be applied, kept with its reason and its place."""
+"""The dead letter: a record that could not be applied, with the reason and its offset."""
 
 from typing import Annotated, Literal
 
@@ -12,20 +12,20 @@ DeadLetterReason = Literal[
     "unknown_kind",  # an activity kind outside the vocabulary
     "unknown_type",  # a message type this topic does not carry
     "too_large",  # more bytes than a record may have
-    "no_key",  # keyed by nothing: the learner's order cannot be kept
+    "no_key",  # the record has no key: the learner's order cannot be kept
     "wrong_key",  # the key is not the learner
     "future",  # further ahead of the clock than the tolerance
     "too_late",  # its day has left the ring
-    "lost",  # of a range of offsets that are gone from the log, unread; `detail` says how
+    "lost",  # a range of offsets was deleted from the log before it was read; `detail` has the cause
     "failed",  # applying it raised; the error is in `detail`
-    "refused_by_store",  # a row of ours that the store will never take; what it came of is applied
+    "refused_by_store",  # a row that the store refuses for good; the events it was made from are applied
     "no_channel",  # a nudge for a channel that the notifier has no provider for
-    "no_address",  # a nudge for a learner whom the address book does not know on its channel
-    "bad_address",  # … or whose address there is not exactly one that the provider would write to
-    "undeliverable",  # a nudge that the provider did not take, after all attempts
-    "rejected",  # a nudge that the provider will never take: there is no such mailbox, for one
-    "unanswered",  # a nudge whose provider fell silent with it in its hands; not sent again, as below
-    "in_doubt",  # a nudge whose attempt was cut short: it may have been sent, so it is not sent again
+    "no_address",  # a nudge for a learner without an address for its channel
+    "bad_address",  # … or whose address is not exactly one that the provider can send to
+    "undeliverable",  # a nudge that the provider did not accept, after all attempts
+    "rejected",  # a nudge that the provider refuses for good, such as for a mailbox that does not exist
+    "unanswered",  # a nudge whose provider did not answer; it may have been sent, so it is not sent again
+    "in_doubt",  # a nudge whose attempt was cut off: it may have been sent, so it is not sent again
 ]
 
 

@@ -58,8 +58,8 @@ class Completed(TypedDict):
 class Deadline(TypedDict):
     """Assessed work that is due at a moment; a submission names it in its ``object``.
 
-    A ``due_at`` from 2100 on is no deadline: the work is as if it were not listed. Of work that is listed
-    twice the later deadline holds.
+    With a ``due_at`` from 2100 on the work counts as not listed. Of work that is listed twice the later
+    deadline holds.
     """
 
     assessment: Id
@@ -71,8 +71,8 @@ class CourseCalendar(TypedDict):
     """When a course run starts and ends, and what is due. A newer calendar replaces an older one.
 
     A run whose ``ends_at`` is left out, null, or 2100 or later has no end: its enrolments are scored for as
-    long as something is heard of them, and nothing is learned from them. What was handed in stays with its
-    work, whatever calendars come in between.
+    long as they have events, and nothing is learned from them. Submissions stay with their assessment,
+    whatever calendars come in between.
     """
 
     type: Literal["calendar"]
@@ -88,15 +88,15 @@ class CourseCalendar(TypedDict):
 
 
 ENDS_TOO_EARLY = "ends_before_it_starts"
-"""The type of the error that names a calendar in which nobody would ever be scored."""
+"""The type of the error for a calendar that ends before it starts, in which nobody would be scored."""
 
 
 def _in_order(calendar: CourseCalendar) -> CourseCalendar:
     starts, ends = calendar["starts_at"], calendar.get("ends_at")
     if ends is not None and not is_never(ends) and ends <= starts:
-        found = {"found": ends.isoformat(), "starts": starts.isoformat()}
+        context = {"found": ends.isoformat(), "starts": starts.isoformat()}
         raise PydanticCustomError(
-            ENDS_TOO_EARLY, "found {found}; expected later than starts_at, {starts}; or none", found
+            ENDS_TOO_EARLY, "found {found}; expected later than starts_at, {starts}; or none", context
         )
     return calendar
 
@@ -106,7 +106,7 @@ Calendar = Annotated[CourseCalendar, AfterValidator(_in_order)]
 
 
 class ClockTick(TypedDict):
-    """A replaying source says: everything before ``occurred_at`` has been sent."""
+    """Sent by a replaying source: all its messages before ``occurred_at`` have been sent."""
 
     type: Literal["tick"]
     version: NotRequired[Literal[1]]

@@ -2,7 +2,7 @@
 
 
 class HomeroomError(Exception):
-    """Something that its reader can mend, in one readable line: what was found, and what was expected.
+    """An error that its reader can fix, in one readable line: what was found, and what was expected.
 
     The command line prints it without a traceback and ends with exit code 2. A subclass names the kind, and
     derives from ``ValueError`` or ``RuntimeError`` too: an input, or a state of the world, is wrong.

@@ -1,8 +1,8 @@
 """Write the contract to ``schemas/json``: ``python -m schemas.export``.
 
-One JSON Schema for each topic, and ``asyncapi.json``, which says how the topics hang together.
+One JSON Schema for each topic, and ``asyncapi.json``, which describes all topics.
 
-With ``--check`` nothing is written; the exit code says whether the files are up to date.
+With ``--check`` nothing is written; the exit code is 1 where the files are out of date.
 """
 
 import json
@@ -19,25 +19,29 @@ FOLDER = Path(__file__).parent / "json"
 
 
 def documents() -> dict[str, str]:
-    """File name → its text: the topics' JSON Schemas (draft 2020-12), and the AsyncAPI document of them."""
+    """The text of each file by its name: the topics' JSON Schemas (draft 2020-12), and the AsyncAPI one."""
     schemas = {topic.name: schema(topic) for topic in TOPICS if topic.adapter is not None}
-    return {f"{name}.json": _text(found) for name, found in schemas.items()} | {
+    return {f"{name}.json": _text(schema) for name, schema in schemas.items()} | {
         "asyncapi.json": _text(asyncapi.document(schemas))
     }
 
 
 def schema(topic: TopicSpec) -> Document:
-    """The JSON Schema of a topic's messages. Raises ``ValueError`` where they are not JSON."""
+    """The JSON Schema of a topic's messages.
+
+    Raises:
+        ValueError: the messages are not JSON.
+    """
     if topic.adapter is None:
         raise ValueError(f"the messages of {topic.name} are not JSON")
-    found = topic.adapter.json_schema()
+    generated = topic.adapter.json_schema()
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{topic.name}:1",
         "title": topic.name,
         "description": f"{topic.purpose}. Key: {topic.key}.",
     }
-    return head | {name: part for name, part in found.items() if name not in ("title", "description")}
+    return head | {name: value for name, value in generated.items() if name not in ("title", "description")}
 
 
 def _text(document: Document) -> str:
@@ -45,7 +49,7 @@ def _text(document: Document) -> str:
 
 
 def differences(folder: Path = FOLDER) -> list[str]:
-    """What keeps the folder from being exactly the documents; one readable line each."""
+    """The differences between the folder and the documents; one readable line each."""
     wanted = documents()
     present = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*")}
     return [
@@ -60,7 +64,7 @@ def differences(folder: Path = FOLDER) -> list[str]:
 
 
 def write(folder: Path = FOLDER) -> None:
-    """Make the folder exactly the documents. Of what else lies there, only old ones of ours are removed."""
+    """Write the documents to the folder, and remove old ones (``homeroom.*.json``), but no other file."""
     folder.mkdir(exist_ok=True)
     wanted = documents()
     for path in folder.glob("homeroom.*.json"):

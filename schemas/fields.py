@@ -1,4 +1,4 @@
-"""Field types that several messages share, each with the limits it is checked against."""
+"""Field types that several messages share, with their limits."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,27 +9,27 @@ Id = Annotated[str, Field(min_length=1, max_length=128)]
 """An opaque identifier: a learner, an event, an object. Never interpreted, never evaluated."""
 
 CourseRun = Annotated[str, Field(min_length=1, max_length=128, examples=["BBB/2014B"])]
-"""One presentation of a course; ``course/run`` by convention, so that runs of a course can be told."""
+"""One presentation of a course; ``course/run`` by convention, which names the course of a run."""
 
 Instant = AwareDatetime
-"""A moment with its zone (RFC 3339). A time without a zone is refused: nobody can say when it was."""
+"""A moment with its zone (RFC 3339). A time without a zone is invalid: it is no certain moment."""
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-"""Moments that platforms may tell lie in [EARLIEST, LATEST). Before it is the zero of a clock that was never
-set (1970, 1980); the store's types end in 2106, and what follows from a moment may be some months later."""
+"""Platforms' moments lie in [EARLIEST, LATEST). Earlier ones come from clocks that were never set (1970,
+1980); the store's types end in 2106, and moments that are computed from others may be some months later."""
 
 _RANGE = {"formatMinimum": "2000-01-01T00:00:00Z", "formatExclusiveMaximum": "2100-01-01T00:00:00Z"}
 _SINCE = {"formatMinimum": "2000-01-01T00:00:00Z"}
 
 Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, lt=LATEST, json_schema_extra=_RANGE)]
-"""An instant that a platform tells: from 2000 to before 2100. Any other is refused."""
+"""An instant of a platform's message: from 2000 to before 2100. Any other is invalid."""
 
 OpenMoment = Annotated[AwareDatetime, Field(ge=EARLIEST, json_schema_extra=_SINCE)]
-"""One that may be a platform's way to say *never*: any moment from 2100 on is that."""
+"""A moment that may be open: platforms write *never* as some moment from 2100 on."""
 
 
 def is_never(moment: datetime | None) -> bool:
-    """Whether a moment is left open: not said, or from 2100 on."""
+    """Whether a moment is open: None, or from 2100 on."""
     return moment is None or moment >= LATEST
 
 
@@ -38,8 +38,8 @@ def _within(moment: datetime) -> datetime:
 
 
 Until = Annotated[AwareDatetime, AfterValidator(_within)]
-"""The end of something, which may be any instant: before 2000 it is over, from 2100 on it has no end. Read as
-the nearest moment of the range."""
+"""An end, which may be any instant: before 2000 it is over, from 2100 on there is none. Parsed as the nearest
+moment of the range."""
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 """A share, a score or a probability, in [0, 1]."""
@@ -62,6 +62,6 @@ def _require_type(schema: dict[str, Any]) -> None:
 
 
 class Tagged(Message):
-    """Base of messages that share a topic: what tells them apart is their type, so it must be there."""
+    """Base of messages that share a topic: their ``type`` distinguishes them, so it is required."""
 
     model_config = ConfigDict(json_schema_extra=_require_type)

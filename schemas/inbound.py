@@ -1,4 +1,4 @@
-"""Everything that platforms publish: the two inbound topics' messages, each as one tagged union."""
+"""All messages that platforms publish: those of the two inbound topics, each as a tagged union."""
 
 from typing import Annotated
 

@@ -1,6 +1,6 @@
-"""What partitions and the trainer tell each other: day reports one way, day packages the other.
+"""Messages between partitions and the trainer: day reports to it, day packages from it.
 
-All of it is data. Arrays travel as compressed bytes with a declared type and shape, read back with
+All of it is data. Arrays are sent as compressed bytes with a declared type and shape, and read with
 ``numpy.frombuffer``; a model is its numbers. Nothing that comes from a topic is executed.
 """
 
@@ -20,7 +20,7 @@ Weight = Annotated[float, Field(ge=0.0)]
 
 
 class TrainingExample(Message):
-    """A snapshot of one enrolment whose outcome has become certain."""
+    """A snapshot of an enrolment whose outcome has become certain."""
 
     enrolment: Id = Field(description="pseudonym of learner and course run; orders and identifies")
     course_run: CourseRun
@@ -32,17 +32,17 @@ class TrainingExample(Message):
     label: bool = Field(description="lost: withdrawn or failed")
     exits: bool = Field(description="left within the exit horizon from the snapshot's day on")
     weight: Annotated[float, Field(gt=0.0)] = 1.0
-    probability: Fraction = Field(description="what the serving model said on the snapshot's day")
+    probability: Fraction = Field(description="the serving model's estimate on the snapshot's day")
     served: bool = Field(description="false where the estimate was the warming-up prior")
     codes: Base64Bytes = Field(description="one byte a feature: its bin")
     ranks: Base64Bytes = Field(description="one byte a feature: its rank in the cohort, 0–255")
 
 
 class DayReport(Message):
-    """What one partition has to say about one day.
+    """One partition's report of one day.
 
-    Earlier releases said it in several parts. Today it is one message, whose bytes go in several records
-    where they are many.
+    Earlier releases sent it in several parts. Now it is one message, whose bytes are split into several
+    records where they are many.
     """
 
     type: Literal["day_report"] = "day_report"
@@ -61,7 +61,7 @@ class DayReport(Message):
     )
     leaving: dict[CourseRun, PackedArray] = Field(
         default_factory=dict,
-        description="per run: exits foretold, withdrawals seen, and how those left who did, int64 [counted]",
+        description="per run: exits predicted, withdrawals observed, and how learners left, int64 [counted]",
     )
     hours: dict[CourseRun, PackedArray] = Field(
         default_factory=dict,
@@ -75,11 +75,11 @@ class DayReport(Message):
     examples: list[TrainingExample] = Field(default_factory=list)
     choices: dict[str, PackedArray] = Field(
         default_factory=dict,
-        description="per campaign/variant: what the outcomes known today teach, int32 [input, input + 1]",
+        description="per campaign/variant: sums over the outcomes known today, int32 [input, input + 1]",
     )
     early: dict[str, PackedArray] = Field(
         default_factory=dict,
-        description="per campaign/variant: what is seen so far of decisions whose outcome is not known, "
+        description="per campaign/variant: sums so far over decisions whose outcome is not known, "
         "int32 [days since, input, input + 1]",
     )
     transitions: dict[CourseRun, dict[Item, dict[Item, Count]]] = Field(
@@ -90,7 +90,7 @@ class DayReport(Message):
 
 
 class ModelSnapshot(Message):
-    """A model as its numbers: enough to score with it, and to go on learning from it exactly."""
+    """A model's numbers: enough to score with it, and to resume learning from it exactly."""
 
     type: Literal["model_snapshot"] = "model_snapshot"
     version: Literal[1] = 1
@@ -104,7 +104,7 @@ class ModelSnapshot(Message):
 
 
 class ModelEvent(Message):
-    """Something that somebody who looks after the model should know of."""
+    """A change of the model, or of what it learns from, that its operator should know."""
 
     day: Day
     what: Literal[
@@ -121,7 +121,7 @@ class ModelEvent(Message):
 
 
 class DayPackage(Message):
-    """What every partition needs to score day ``day + 1``; one a day, on a compacted topic."""
+    """All that a partition needs to score day ``day + 1``; one a day, on a compacted topic."""
 
     type: Literal["day_package"] = "day_package"
     version: Literal[1] = 1
@@ -139,23 +139,23 @@ class DayPackage(Message):
     )
     leaving: dict[str, PackedArray] = Field(
         default_factory=dict,
-        description="per run that is on: exits foretold up to its last withdrawal, withdrawals seen, and "
-        "exits foretold since, int64 [3]",
+        description="per active run: exits predicted up to its last withdrawal, withdrawals observed, and "
+        "exits predicted since, int64 [3]",
     )
     left: dict[str, PackedArray] = Field(
         default_factory=dict,
-        description="per course: who left its runs that ended, and who of them by a withdrawal, int64 [2]",
+        description="per course: learners who left its ended runs, and those of them who withdrew, int64 [2]",
     )
     hours: dict[CourseRun, PackedArray] = Field(
         default_factory=dict, description="per run: active hours by hour of the week in UTC, int32 [168]"
     )
     choices: dict[str, PackedArray] = Field(
         default_factory=dict,
-        description="per campaign/variant: what all outcomes so far teach, int32 [input, input + 1]",
+        description="per campaign/variant: sums over all outcomes so far, int32 [input, input + 1]",
     )
     early: dict[str, PackedArray] = Field(
         default_factory=dict,
-        description="per campaign/variant: what is seen by today of decisions whose outcome is not known, "
+        description="per campaign/variant: sums by today over decisions whose outcome is not known, "
         "int32 [days since, input, input + 1]",
     )
     policy: dict[str, JsonValue] | None = Field(
@@ -163,12 +163,12 @@ class DayPackage(Message):
     )
     next_items: dict[CourseRun, dict[Item, dict[Item, Weight]]] = Field(
         default_factory=dict,
-        description="per run and item: with which items learners who had stopped at it went on, and the "
-        "decayed count",
+        description="per run and item: the items that learners who had stopped at it did next, with decayed "
+        "counts",
     )
     model: ModelSnapshot
     metrics: dict[str, float] = Field(default_factory=dict, description="progressive, so far")
     quality: DayQuality = Field(default_factory=DayQuality)
     challenger: ModelSnapshot | None = Field(None, description="learns beside the model, may replace it")
-    drift: dict[str, JsonValue] = Field(default_factory=dict, description="what drift is told from")
+    drift: dict[str, JsonValue] = Field(default_factory=dict, description="the state of drift detection")
     events: list[ModelEvent] = Field(default_factory=list)

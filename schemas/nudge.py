@@ -1,4 +1,4 @@
-"""Nudges and the decisions behind them, the *no* included."""
+"""Nudges, and the decisions on them, those to send none included."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from schemas.learner import Channel
 
 DecisionReason = Literal[
     "sent",
-    "data_quality",  # a source of the course run was quiet or mad: nothing is decided on such a day
+    "data_quality",  # a source of the course run was silent or abnormal: nothing is sent for such a day
     "quiet_hours",  # postponed to `send_at`, not dropped
     "study_time",  # postponed to the hour at which this learner usually studies
     "digest",  # postponed to the next digest, which the learner prefers
@@ -24,7 +24,7 @@ DecisionReason = Literal[
     "suppressed",  # the learner is on the suppression list
     "holdout",
     "run_over",  # the enrolment or its run has ended
-    "warming_up",  # the model knows nothing yet
+    "warming_up",  # the model has not learned enough yet
     "expired",  # the first allowed moment comes when the reason may no longer be true
     "awaiting_approval",  # proposed to an instructor
     "declined",  # by an instructor
@@ -74,7 +74,7 @@ class NudgeCancelled(Tagged):
 
 
 class NudgeDecision(Message):
-    """One row of the ledger: what was decided on a risk change, why, and by which policy."""
+    """One row of the ledger: the decision on a risk change, its reason, and its policy."""
 
     type: Literal["nudge_decision"] = "nudge_decision"
     version: Literal[1] = 1

@@ -1,4 +1,4 @@
-"""Data quality: what partitions count of each source, and what is said when a source goes quiet or mad."""
+"""Data quality: partitions' counts of each source, and events when a source is silent or abnormal."""
 
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from schemas.fields import CourseRun, Day, Id, Instant, Message
 from schemas.packed import PackedArray
 
 UNNAMED = "unnamed"
-"""The source of events that name none."""
+"""The source's name for events that name none."""
 
 Fault = Literal[
     "duplicates",  # an event id that was seen before
@@ -17,7 +17,7 @@ Fault = Literal[
     "unknown_kind",  # refused: a kind outside the vocabulary
     "invalid",  # refused: a field missing or wrong
     "future",  # refused: further ahead of the clock than the tolerance
-    "without_object",  # nothing says on what the learner was active
+    "without_object",  # the object of the activity is missing
     "without_duration",
 ]
 """What can be wrong with single records of a source."""
@@ -27,12 +27,12 @@ Problem = Literal["quiet", Fault]
 Alarm = Literal[
     "opened",
     "closed",  # the source is as it was before
-    "accepted",  # it stayed as it is for so long that this is taken for its new rhythm
+    "accepted",  # it stayed as it is for so long that this counts as its new rhythm
 ]
 
 
 class SourceCounts(Message):
-    """What one partition saw of a source in a course run on a day: whole numbers, to be added up."""
+    """One partition's counts of a source in a course run on a day; those of all partitions add up."""
 
     source: Id
     course_run: CourseRun
@@ -41,7 +41,7 @@ class SourceCounts(Message):
 
 
 class QualityVerdict(Message):
-    """A source, or its part of a course run or of a kind, that is not to be trusted on a day."""
+    """A source, or its part of a course run or kind, whose data are not to be trusted on a day."""
 
     source: Id
     course_run: CourseRun | None = Field(description="None: all of the source's runs")
@@ -55,22 +55,22 @@ class QualityVerdict(Message):
 
 
 class DataQualityEvent(Message):
-    """A verdict came or went. Keyed by the source; the same events give the same ``event_id``."""
+    """A verdict was opened or closed. Keyed by the source; the same events give the same ``event_id``."""
 
     type: Literal["data_quality"] = "data_quality"
     version: Literal[1] = 1
     event_id: Id
     alarm: Alarm
-    day: Day = Field(description="at whose close it was found")
+    day: Day = Field(description="the day at whose close the verdict changed")
     occurred_at: Instant = Field(description="the end of that day")
     verdict: QualityVerdict
 
 
 class DayQuality(Message):
-    """A day package's word on data quality."""
+    """Data quality in a day package."""
 
     verdicts: list[QualityVerdict] = Field(default_factory=list, description="in force for the day")
     events: list[DataQualityEvent] = Field(default_factory=list)
     rhythm: dict[str, JsonValue] = Field(
-        default_factory=dict, description="what the watch goes on from: every stream's own rhythm"
+        default_factory=dict, description="the watch's state: every stream's own rhythm"
     )

@@ -1,8 +1,8 @@
-"""The notifier's receipts: what was tried and what became of it, one nudge after the other.
+"""The notifier's receipts: the delivery attempts of each nudge and their results.
 
-They are the notifier's memory. A nudge is *claimed* before an attempt, and the first claim in the topic's
-order holds; so of two notifiers that have the same nudge one sends it. No address is in them, and no word
-of the message.
+They are the notifier's state. A nudge is *claimed* before an attempt, and the first claim in the topic's
+order holds; so of two notifiers that have the same nudge only one sends it. They contain neither the address
+nor the text of the message.
 """
 
 from typing import Annotated, Literal
@@ -13,10 +13,10 @@ from schemas.fields import Id, Instant, Message
 from schemas.learner import Channel
 
 ReceiptState = Literal[
-    "claimed",  # an attempt is about to be made; until the next receipt nobody knows whether it was
-    "failed",  # it was, and the provider did not take the message
-    "sent",  # the provider took it
-    "dropped",  # it will not be sent; `reason` says why
+    "claimed",  # an attempt begins; until the next receipt it is not known whether it was made
+    "failed",  # it was made, and the provider did not accept the message
+    "sent",  # the provider accepted it
+    "dropped",  # it will not be sent; `reason` has the cause
 ]
 
 
@@ -28,7 +28,7 @@ class NudgeReceipt(Message):
     nudge_id: Id
     state: ReceiptState
     claim: Id = Field(description="names the attempt; a step counts where its claim holds")
-    attempt: Annotated[int, Field(ge=0)] = Field(description="the how manieth; 0 where none was made")
+    attempt: Annotated[int, Field(ge=0)] = Field(description="its number; 0 where none was made")
     channel: Channel
     occurred_at: Instant
     expires_at: Instant = Field(description="the nudge's; afterwards the receipt may be forgotten")

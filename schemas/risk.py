@@ -18,17 +18,17 @@ ModelState = Literal[
 
 DataQuality = Literal[
     "ok",
-    "suspect",  # a source of the course run was quiet or mad on the day
+    "suspect",  # a source of the course run was silent or abnormal on the day
 ]
 
 
 MODEL, MEMORY, RUN = "model", "memory", "run"
-"""Parts of a change that are not new about the learner: what the model has learned since, that earlier days
-still count, and that the whole course run goes another way than was foretold. A reason names one as its
-feature where it moved the estimate more than all that is new."""
+"""Parts of a change that are no news of the learner: what the model has learned since, the weight of earlier
+days, and how far withdrawals of the whole course run differ from those predicted. A reason has one as its
+feature where it moved the estimate more than all news."""
 
 CONFIRMED = "confirmed"
-"""The feature of a reason that says that the estimate was there before, and its level follows only now."""
+"""The feature of a reason that the level follows an estimate which was there before."""
 
 
 class Reason(Message):

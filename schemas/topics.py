@@ -1,4 +1,4 @@
-"""Every topic: its name, what it carries, how it is keyed, partitioned and kept. The only list."""
+"""Every topic: its name, messages, key, partitions and retention. The only list."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,12 +16,12 @@ from schemas.risk import RiskChange
 Partitions = Literal["input", "one"]
 Cleanup = Literal["delete", "compact", "compact,delete"]
 Direction = Literal["in", "out", "own"]
-"""Of a topic, as others see it: they publish to it, they consume it, or it is no business of theirs."""
+"""Of a topic, as others see it: they publish to it, they consume it, or it is internal."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic's contract. ``partitions`` is either that of the input or a single one."""
+    """A topic's contract. ``partitions`` are as many as the input's, or one."""
 
     name: str
     direction: Direction

@@ -1,4 +1,4 @@
-"""Where results land: ClickHouse over its native protocol, and an embedded store that speaks the same.
+"""The results' store: ClickHouse over its native protocol, and an embedded store with the same protocol.
 
-Knows tables and how to write and read them; nothing of Kafka, features or models.
+Knows the tables and how to write and read them; nothing of Kafka, features or models.
 """

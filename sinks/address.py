@@ -1,4 +1,4 @@
-"""Where a store is and who asks. Holds a password, so it never shows it."""
+"""Address and credentials of a store. The password is never shown."""
 
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
@@ -17,14 +17,14 @@ class StoreAddress:
     database: str = "homeroom"
     secure: bool = False
     bounded: bool = False
-    """Whether the user's own profile bounds what a query may take, so that no client needs to."""
+    """Whether the user's own profile limits queries, so that the client sets no limits."""
 
     @classmethod
     def parse(cls, url: str) -> "StoreAddress":
-        """From ``clickhouse://user:password@host:port/database`` (``clickhouses`` for TLS).
+        """Parse ``clickhouse://user:password@host:port/database`` (``clickhouses`` for TLS).
 
         Raises:
-            ValueError: the URL is of another form; the message does not repeat a password.
+            ValueError: the URL has another form; the message does not repeat a password.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("clickhouse", "clickhouses") or not parts.hostname:
@@ -51,9 +51,11 @@ class StoreAddress:
         return "clickhouses" if self.secure else "clickhouse"
 
     def url(self) -> str:
-        """The whole address, password included: to hand on to a process of one's own, never to show."""
-        who = quote(self.user, safe="") + (":" + quote(self.password, safe="") if self.password else "")
-        return f"{self._scheme}://{who}@{self.host}:{self.port}/{self.database}"
+        """The whole address, password included: to pass to a child process, never to show."""
+        credentials = quote(self.user, safe="") + (
+            ":" + quote(self.password, safe="") if self.password else ""
+        )
+        return f"{self._scheme}://{credentials}@{self.host}:{self.port}/{self.database}"
 
     def __str__(self) -> str:
         return f"{self._scheme}://{self.user}@{self.host}:{self.port}/{self.database}"

@@ -1,8 +1,11 @@
-"""Blocks of the native protocol as clients with compression send and expect them: pieces with a checksum.
+"""Compressed blocks of the native protocol, as clients with compression send and expect them.
 
-A piece is a CityHash128 (of ClickHouse's own, older version) over what follows, a byte for the method, the
-size of what follows with this header of nine bytes, the size before compression, and the data. Written are
-LZ4 pieces of at most a mebibyte, as a server does; read is LZ4 as well. Pure.
+A compressed block is a CityHash128 (of ClickHouse's own, older version) over all that follows it, a byte for
+the method, the size of the header (nine bytes) and the compressed data, the size before compression, and the
+compressed data. Written are LZ4 blocks of at most a mebibyte of data, as a server does; read is LZ4 as well.
+Pure.
+
+Source: https://clickhouse.com/docs/en/native-protocol/compression
 """
 
 import struct
@@ -15,44 +18,46 @@ from lz4 import block as lz4
 from sinks.errors import RefusedError
 
 LZ4 = 0x82
-PIECE = 1 << 20
-LARGEST = 1 << 28
-"""Bytes of a piece that are believed: clients' own are of a mebibyte, or ten."""
+BLOCK_BYTES = 1 << 20
+MAX_BLOCK_BYTES = 1 << 28
+"""The largest size that a header may announce: clients send blocks of one mebibyte, or ten."""
 
-_SUM, _HEADER = struct.Struct("<QQ"), struct.Struct("<BII")
+_CHECKSUM, _HEADER = struct.Struct("<QQ"), struct.Struct("<BII")
 _HALF = (1 << 64) - 1
 
 
 class Reader(Protocol):
-    """What pieces are read from: the driver's buffered readers."""
+    """What compressed blocks are read from: the driver's buffered readers."""
 
     def read(self, size: int) -> bytes: ...
 
 
-def pieces(data: bytes | memoryview) -> Iterator[bytes]:
-    """The data, packed."""
-    for start in range(0, len(data), PIECE):
-        part = bytes(data[start : start + PIECE])
-        packed = lz4.compress(part, store_size=False)
-        said = _HEADER.pack(LZ4, _HEADER.size + len(packed), len(part)) + packed
-        yield _SUM.pack(*_halves(said)) + said
+def compress_blocks(data: bytes | memoryview) -> Iterator[bytes]:
+    """The data as compressed blocks, of at most :data:`BLOCK_BYTES` of data each."""
+    for start in range(0, len(data), BLOCK_BYTES):
+        block = bytes(data[start : start + BLOCK_BYTES])
+        packed = lz4.compress(block, store_size=False)
+        body = _HEADER.pack(LZ4, _HEADER.size + len(packed), len(block)) + packed
+        yield _CHECKSUM.pack(*_checksum(body)) + body
 
 
-def read_piece(source: Reader) -> bytes:
-    """The data of the next piece.
+def read_compressed_block(source: Reader) -> bytes:
+    """The data of the next compressed block.
 
     Raises:
-        RefusedError: it is of another method (89), of impossible sizes (271), or its checksum is wrong (40).
+        RefusedError: it has another method (89), invalid sizes (271), or a wrong checksum (40).
     """
-    expected = _SUM.unpack(source.read(_SUM.size))
+    expected = _CHECKSUM.unpack(source.read(_CHECKSUM.size))
     header = source.read(_HEADER.size)
     method, size, plain = _HEADER.unpack(header)
     if method != LZ4:
         raise RefusedError(89, f"compression {method:#x} is not supported by the embedded store: use LZ4")
-    if not _HEADER.size < size <= LARGEST or plain > LARGEST:
-        raise RefusedError(271, f"a piece of {size} bytes, {plain} when unpacked: expected at most {LARGEST}")
+    if not _HEADER.size < size <= MAX_BLOCK_BYTES or plain > MAX_BLOCK_BYTES:
+        raise RefusedError(
+            271, f"a compressed block of {size} bytes, {plain} of data: expected at most {MAX_BLOCK_BYTES}"
+        )
     packed = source.read(size - _HEADER.size)
-    if _halves(header + packed) != expected:
+    if _checksum(header + packed) != expected:
         raise RefusedError(40, "Checksum doesn't match: the data were changed on their way")
     try:
         return lz4.decompress(packed, uncompressed_size=plain)  # type: ignore[no-any-return]
@@ -60,7 +65,7 @@ def read_piece(source: Reader) -> bytes:
         raise RefusedError(271, f"Cannot decompress: {error}") from error
 
 
-def _halves(data: bytes) -> tuple[int, int]:
-    """The checksum as it stands in a piece: its high half first."""
-    found = CityHash128(data)
-    return found >> 64, found & _HALF
+def _checksum(data: bytes) -> tuple[int, int]:
+    """The checksum as a block begins with it: the high half first."""
+    digest = CityHash128(data)
+    return digest >> 64, digest & _HALF

@@ -1,7 +1,7 @@
-"""The embedded store: starts :mod:`sinks.gateway` as a process of its own and ends it with us.
+"""The embedded store: runs :mod:`sinks.gateway` as a child process.
 
-Not the store itself (the engine is not even loaded here), and not for production: a server is
-addressed with a ``StoreAddress`` alone.
+The engine is not loaded in this process. Not for production: a server is addressed with a ``StoreAddress``
+alone.
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from schemas.extras import required
+from schemas.extras import require_extras
 from sinks.address import StoreAddress
 from sinks.errors import StoreError
 from sinks.reading import READER
@@ -25,32 +25,36 @@ HOST = "127.0.0.1"
 PASSWORD = "HOMEROOM_GATEWAY_PASSWORD"  # noqa: S105 - the variable's name
 READER_PASSWORD = "HOMEROOM_GATEWAY_READER_PASSWORD"  # noqa: S105 - of the user that only reads
 READY = f"listening on {HOST}:"
-"""How the gateway's line begins that says that clients may come; the port follows."""
+"""Prefix of the line that the gateway prints when it accepts clients; the port follows."""
 
 FAILED = "cannot start:"
-"""How its line begins, on standard error, that says why not."""
+"""Prefix of the line that it prints on standard error when it cannot start; the reason follows."""
 
 ROOT = Path(__file__).resolve().parent.parent
-"""Where the packages lie, so that the process finds them whatever the working directory."""
+"""The folder of the packages, so that the process can import them from any working directory."""
 
 
 class EmbeddedStoreError(StoreError):
-    """The embedded store could not start; the message says why and what to do."""
+    """The embedded store could not start; the message has the reason and the remedy."""
 
 
 class EmbeddedStore:
     """chDB in ``directory`` behind a native port on loopback.
 
-    One process a directory: a second store on it fails with a message that says so. The data stay
-    when it stops. Should this process die, the gateway's standard input ends and it stops too.
+    One process a directory: a second store on it does not start. The data stay when it stops. If this process
+    dies, the gateway's standard input ends and it stops, too.
     """
 
     def __init__(
         self, directory: Path | str, *, port: int = 0, database: str = "homeroom", password: str | None = None
     ) -> None:
-        """``port`` 0 takes a free one; without a ``password`` each store makes one up for itself.
+        """Configure the store; :meth:`start` returns its address.
 
-        The address that :meth:`start` returns has both.
+        Args:
+            directory: of the data; created where it is missing.
+            port: 0 for any free one.
+            database: of the returned address.
+            password: None for a random one.
         """
         self._directory = Path(directory).resolve()
         self._password = secrets.token_urlsafe() if password is None else password
@@ -63,20 +67,20 @@ class EmbeddedStore:
 
     @property
     def pid(self) -> int | None:
-        """The gateway's process, while it runs."""
+        """The gateway's process id while it runs, else None."""
         return self._process.pid if self._process is not None else None
 
     def reader(self, address: StoreAddress) -> StoreAddress:
-        """The started store's address for the user that reads tables and nothing else."""
+        """The started store's address for the read-only user."""
         return replace(address, user=READER, password=self._reader_password)
 
     def start(self, timeout: float = 30.0) -> StoreAddress:
-        """Start and wait until clients may come. ``timeout`` in seconds.
+        """Start, and wait up to ``timeout`` seconds until it accepts clients.
 
         Raises:
             EmbeddedStoreError: it did not start, or not in time.
         """
-        required("store")
+        require_extras("store")
         if self._process is not None:
             raise EmbeddedStoreError(f"the embedded store in {self._directory} is already running")
         self._process = process = subprocess.Popen(  # noqa: S603 - our own module with our own arguments
@@ -86,7 +90,7 @@ class EmbeddedStore:
             stderr=subprocess.PIPE,
             text=True,
             env=self._environment(),
-            start_new_session=True,  # Ctrl-C is for us; we stop it after our last write
+            start_new_session=True,  # Ctrl-C reaches this process alone, which stops it after its last write
         )
         threads = [
             threading.Thread(target=self._read_output, args=(process.stdout,), daemon=True),
@@ -102,20 +106,20 @@ class EmbeddedStore:
                 f"the embedded store in {self._directory} was not ready in {timeout:g} s"
             ) from None
         if not line.startswith(READY):
-            for thread in threads:  # it has ended, or will not come up: hear it out
+            for thread in threads:  # the process has ended or will not start: read its whole output
                 thread.join(5)
-            why = self._why()
+            reason = self._failure()
             self.stop()
-            raise EmbeddedStoreError(why)
+            raise EmbeddedStoreError(reason)
         port = int(line.removeprefix(READY))
         return StoreAddress(port=port, password=self._password, database=self._database)
 
     def _command(self) -> list[str]:
-        place = ["--directory", str(self._directory), "--port", str(self._port)]
-        return [sys.executable, "-m", "sinks.gateway", *place, "--with-parent"]
+        options = ["--directory", str(self._directory), "--port", str(self._port)]
+        return [sys.executable, "-m", "sinks.gateway", *options, "--with-parent"]
 
     def _environment(self) -> dict[str, str]:
-        """The password goes by the environment: arguments can be read by others."""
+        """Passwords are passed by the environment, since other users can read arguments."""
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         passwords = {PASSWORD: self._password, READER_PASSWORD: self._reader_password}
         return os.environ | {"PYTHONPATH": path} | passwords
@@ -130,18 +134,18 @@ class EmbeddedStore:
         for line in stream:
             self._errors.append(line.rstrip())
 
-    def _why(self) -> str:
-        said = " ".join(self._errors)
-        if "Cannot lock file" in said:
+    def _failure(self) -> str:
+        output = " ".join(self._errors)
+        if "Cannot lock file" in output:
             return (
                 f"the embedded store's directory {self._directory} is in use by another process: "
                 "stop that one, or choose another directory"
             )
-        reason = said.partition(FAILED)[2].strip() or said or "it said nothing"
+        reason = output.partition(FAILED)[2].strip() or output or "it gave no reason"
         return f"the embedded store in {self._directory} could not start: {reason}"
 
     def stop(self, timeout: float = 30.0) -> None:
-        """Let the running statement end and stop; after ``timeout`` seconds, kill. Idempotent."""
+        """Stop after the running statement; after ``timeout`` seconds, kill. Idempotent."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -1,9 +1,9 @@
-"""What can go wrong with a store: it is away (wait and send again), or it says no.
+"""Errors of a store: it is unavailable (wait and send again), or it rejects what was sent.
 
-``codes.txt`` has a class for every code of ClickHouse's, with the reason: *passes* speaks of the server's
-state and not of what was sent; *mendable* of something at the server that somebody has to put right, after
-which the same batch is taken; *wrong* of what was sent. A code that is not listed is of a newer server: it
-counts as one that passes, since waiting loses nothing and is seen, and ending neither mends nor shows more.
+``codes.txt`` has a class for every error code of ClickHouse, with the reason: *transient* errors come from
+the server's state and pass by themselves; *repairable* ones come from the server as well, but somebody has to
+repair it, after which the same batch is accepted; *permanent* ones come from what was sent. A code that is
+not listed is a newer server's: it counts as transient, since waiting loses nothing and is visible.
 """
 
 import re
@@ -13,59 +13,63 @@ from typing import Literal, get_args
 
 from schemas.errors import HomeroomError
 
-Class = Literal["passes", "mendable", "wrong"]
+ErrorClass = Literal["transient", "repairable", "permanent"]
 
 
 @cache
-def classes() -> dict[int, Class]:
-    """Every known code with its class."""
-    found: dict[int, Class] = {}
-    now: Class | None = None
+def error_classes() -> dict[int, ErrorClass]:
+    """The class of every listed code.
+
+    Raises:
+        ValueError: ``codes.txt`` lists a code twice, or outside of a class.
+    """
+    classes: dict[int, ErrorClass] = {}
+    current: ErrorClass | None = None
     for line in (resources.files("sinks") / "codes.txt").read_text("utf-8").splitlines():
         head, _, rest = line.partition(" ")
         if head == "#":
-            word = rest.partition(":")[0]
-            now = next(one for one in get_args(Class) if one == word)
+            name = rest.partition(":")[0]
+            current = next(error_class for error_class in get_args(ErrorClass) if error_class == name)
         elif head:
-            if now is None or int(head) in found:
+            if current is None or int(head) in classes:
                 raise ValueError(f"codes.txt: {line} has no class, or two")
-            found[int(head)] = now
-    return found
+            classes[int(head)] = current
+    return classes
 
 
-def class_of(code: int) -> Class:
-    """The class of a code: *passes* where it is not known."""
-    return classes().get(code, "passes")
+def error_class_of(code: int) -> ErrorClass:
+    """The class of a code, *transient* where it is not listed."""
+    return error_classes().get(code, "transient")
 
 
 class StoreError(HomeroomError):
-    """Either of the two below, or that an embedded store does not start."""
+    """Base of the store's errors: :class:`StoreDown`, :class:`StoreRejected`, or a failed start."""
 
 
 class StoreDown(StoreError):  # noqa: N818 - a state, as "down" is
-    """The store cannot be reached or cannot serve now. Nothing is lost: send the same batch again."""
+    """The store cannot be reached, or cannot serve now. Nothing is lost: send the same batch again."""
 
 
 class StoreRejected(StoreError):  # noqa: N818 - what became of the batch
-    """The store or its client refused what was sent; sent again it is again, unless ``mendable``.
+    """The store or its client rejected what was sent, and always will, unless the error is ``repairable``.
 
-    ``code`` is ClickHouse's error code, None where the client refused before sending.
+    ``code`` is ClickHouse's error code, None where the client rejected it before sending.
     """
 
-    def __init__(self, words: str, *, table: str = "", column: str = "", code: int | None = None) -> None:
-        self.words, self.table, self.column, self.code = words, table, column, code
-        place = ".".join(part for part in (table, column) if part)
-        said = f"code {code}: {words}" if code is not None else words
-        super().__init__(f"{place}: {said}" if place else said)
+    def __init__(self, message: str, *, table: str = "", column: str = "", code: int | None = None) -> None:
+        self.message, self.table, self.column, self.code = message, table, column, code
+        column_path = ".".join(part for part in (table, column) if part)
+        text = f"code {code}: {message}" if code is not None else message
+        super().__init__(f"{column_path}: {text}" if column_path else text)
 
     @property
-    def mendable(self) -> bool:
-        """Whether it is something at the store that has to be put right, and not what was sent."""
-        return self.code is not None and class_of(self.code) == "mendable"
+    def repairable(self) -> bool:
+        """Whether the cause is at the store and has to be repaired there, rather than in what was sent."""
+        return self.code is not None and error_class_of(self.code) == "repairable"
 
 
 class RefusedError(HomeroomError):
-    """The server says no: a ClickHouse error code and words for the client."""
+    """The embedded store's refusal of a statement: a ClickHouse error code and a message for the client."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -75,13 +79,13 @@ class RefusedError(HomeroomError):
 _COLUMN = re.compile(r"(?:Column |column )[\"'`]?(?P<name>\w+)")
 
 
-def column_named_in(words: str) -> str:
-    """The column that an error message speaks of, empty where it names none."""
-    found = _COLUMN.search(words)
-    return found["name"] if found else ""
+def column_in_message(message: str) -> str:
+    """The column that an error message names, empty where it names none."""
+    match = _COLUMN.search(message)
+    return match["name"] if match else ""
 
 
-def first_words(message: str) -> str:
+def first_line(message: str) -> str:
     """A server's message without its stack trace and prefix, on one line."""
     text = message.partition("Stack trace:")[0].removeprefix("DB::Exception: ")
     return " ".join(text.split()).rstrip(". ")

@@ -1,4 +1,4 @@
-"""Brings a store's tables to a version, forwards or backwards, and remembers what was run.
+"""Migrates a store's tables to a version, forwards or backwards, and records which migrations were run.
 
     migrate(address)              # to the newest
     migrate(address, target=0)    # back to nothing
@@ -35,7 +35,7 @@ ORDER BY (number, at)
 
 
 class MigrationError(HomeroomError, RuntimeError):
-    """The migrations and the store do not fit together; the message names the migration."""
+    """The migrations and the store do not agree; the message names the migration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +50,22 @@ class Migration:
 
     @classmethod
     def parse(cls, filename: str, text: str) -> "Migration":
-        """Read a migration's file.
+        """Parse a migration's file.
 
         Raises:
-            MigrationError: its name or its parts are not as :mod:`sinks.migrations` says.
+            MigrationError: its name or its parts are not as :mod:`sinks.migrations` describes.
         """
-        found = _FILE.fullmatch(filename)
-        if found is None:
+        match = _FILE.fullmatch(filename)
+        if match is None:
             raise MigrationError(f"migration {filename}: expected a name like 0001_activity.sql")
-        pieces = _PARTS.split(text)
-        if pieces[1::2] != ["up", "down"]:
+        parts = _PARTS.split(text)
+        if parts[1::2] != ["up", "down"]:
             raise MigrationError(
-                f"migration {filename}: expected one '-- up' and then one '-- down', got {pieces[1::2]}"
+                f"migration {filename}: expected one '-- up' and then one '-- down', got {parts[1::2]}"
             )
         checksum = hashlib.sha256(text.encode()).hexdigest()
-        up, down = _statements(pieces[2]), _statements(pieces[4])
-        return cls(int(found["number"]), found["name"], checksum, up, down)
+        up, down = _statements(parts[2]), _statements(parts[4])
+        return cls(int(match["number"]), match["name"], checksum, up, down)
 
     def __str__(self) -> str:
         return f"{self.number:04d}_{self.name}"
@@ -78,17 +78,23 @@ def _statements(part: str) -> tuple[str, ...]:
 
 
 def migrations() -> tuple[Migration, ...]:
-    """All migrations of this release, in order; numbered 1, 2, 3 … without a gap."""
+    """All migrations of this release, in order.
+
+    Raises:
+        MigrationError: a file is invalid, or their numbers are not 1, 2, 3 … without a gap.
+    """
     files = [file for file in resources.files("sinks.migrations").iterdir() if file.name.endswith(".sql")]
     parsed = [Migration.parse(file.name, file.read_text("utf-8")) for file in files]
-    found = sorted(parsed, key=lambda migration: migration.number)
-    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
-        raise MigrationError(f"migrations are not numbered 1 to {len(found)}: {', '.join(map(str, found))}")
-    return tuple(found)
+    ordered = sorted(parsed, key=lambda migration: migration.number)
+    if [migration.number for migration in ordered] != list(range(1, len(ordered) + 1)):
+        raise MigrationError(
+            f"migrations are not numbered 1 to {len(ordered)}: {', '.join(map(str, ordered))}"
+        )
+    return tuple(ordered)
 
 
 def applied(writer: ClickHouseWriter) -> dict[int, tuple[str, str]]:
-    """Number → name and checksum of what the store has."""
+    """Name and checksum of the migrations applied to the store, by number."""
     rows = writer.command(
         "SELECT number, argMax(name, at), argMax(checksum, at) FROM schema_migrations "
         "GROUP BY number HAVING argMax(applied, at) ORDER BY number"
@@ -103,14 +109,20 @@ def migrate(
     *,
     backwards: bool = True,
 ) -> list[str]:
-    """Make the address's database, if need be, and bring its tables to ``target`` (None: the newest).
+    """Create the address's database where it is missing, and migrate its tables.
 
-    backwards: whether migrations may be taken back, which drops tables with what is in them.
-    Returns what was run, such as ``["up 0001_activity"]``; nothing where all was in place.
+    Args:
+        address: of the store, with the database.
+        target: number of the migration to migrate to; None: the newest.
+        steps: the migrations; None: those of this release.
+        backwards: whether migrations may be reverted, which drops tables with their rows.
+
+    Returns:
+        What was run, such as ``["up 0001_activity"]``; empty where nothing had to be.
 
     Raises:
-        MigrationError: an applied migration has changed, is unknown here, ``target`` is none of ours, or one
-            is to be taken back and ``backwards`` is false. Nothing was run then.
+        MigrationError: an applied migration has changed or is unknown here, ``target`` does not exist, or a
+            migration would have to be reverted and ``backwards`` is false. Nothing was run then.
         StoreDown, StoreRejected: from the store.
     """
     steps = migrations() if steps is None else steps
@@ -123,26 +135,30 @@ def migrate(
         writer.command(_LEDGER)
         done = applied(writer)
         _check(done, steps)
-        lost = [str(step) for step in steps if step.number > target and step.number in done]
-        if lost and not backwards:
+        reverted = [str(step) for step in steps if step.number > target and step.number in done]
+        if reverted and not backwards:
             raise MigrationError(
-                f"target: {target} takes {len(lost)} migrations back, {lost[-1]} to {lost[0]}, and drops "
-                "their tables and columns with all that is in them; expected --force with it"
+                f"target: {target} takes {len(reverted)} migrations back, {reverted[-1]} to {reverted[0]}, "
+                "and drops their tables and columns with all that is in them; expected --force with it"
             )
         return _forwards(writer, steps, done, target) + _backwards(writer, steps, done, target)
 
 
 def pending(address: StoreAddress) -> list[str]:
-    """Names of the migrations that a store lacks. Raises ``StoreError`` where it cannot be asked."""
+    """Names of the migrations that a store lacks.
+
+    Raises:
+        StoreError: the store is down, or rejects the query.
+    """
     with ClickHouseWriter(address) as writer:
         done = applied(writer)
     return [step.name for step in migrations() if step.number not in done]
 
 
 def _check(done: dict[int, tuple[str, str]], steps: tuple[Migration, ...]) -> None:
-    known = {step.number: step for step in steps}
+    by_number = {step.number: step for step in steps}
     for number, (name, checksum) in done.items():
-        step = known.get(number)
+        step = by_number.get(number)
         if step is None:
             raise MigrationError(
                 f"the store has migration {number:04d}_{name}, which this release does not know"

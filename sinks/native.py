@@ -1,4 +1,4 @@
-"""ClickHouse's native protocol, the server's side of it: what :mod:`sinks.gateway` reads and writes.
+"""The server's side of ClickHouse's native protocol, for :mod:`sinks.gateway`.
 
 Built from clickhouse-driver's own readers, writers and columns, so that client and server cannot
 disagree. Revision 54429 is announced: settings travel as strings, columns in their plain form. Not a
@@ -24,7 +24,7 @@ from clickhouse_driver.reader import read_binary_str, read_binary_uint8
 from clickhouse_driver.varint import read_varint, write_varint
 from clickhouse_driver.writer import write_binary_int32, write_binary_str, write_binary_uint8
 
-from sinks.compression import pieces, read_piece
+from sinks.compression import compress_blocks, read_compressed_block
 from sinks.errors import RefusedError
 
 REVISION = 54429
@@ -40,7 +40,7 @@ Columns = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """How a client introduces itself."""
+    """A client's hello: the database and credentials that it sends first."""
 
     database: str
     user: str
@@ -49,7 +49,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One statement with the settings that hold for it alone."""
+    """A statement and its settings."""
 
     sql: str
     settings: dict[str, str]
@@ -65,8 +65,8 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What a client sent to be inserted: its blocks, byte for byte, and how many rows they have."""
+class InsertBatch:
+    """A client's blocks to insert, byte for byte, and the number of their rows."""
 
     blocks: list[bytes]
     rows: int
@@ -104,7 +104,7 @@ class KeepingReader(BufferedReader):  # type: ignore[misc]  # the driver's reade
 
 
 class SocketReader(KeepingReader):
-    """What a client sends."""
+    """Reads from a client's socket."""
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(BUFFER)
@@ -118,19 +118,19 @@ class SocketReader(KeepingReader):
 
 
 class UnpackingReader(KeepingReader):
-    """What is in the compressed pieces that a client sends."""
+    """Reads the data of a client's compressed blocks."""
 
     def __init__(self, source: SocketReader) -> None:
         super().__init__(0)
         self._source = source
 
     def _refill(self) -> int:
-        self.buffer = bytearray(read_piece(self._source))
+        self.buffer = bytearray(read_compressed_block(self._source))
         return len(self.buffer)
 
 
 class BytesReader(BufferedReader):  # type: ignore[misc]
-    """The same reader over bytes at hand; ``position`` says how far it has come."""
+    """Reads from bytes in memory; ``position`` is the offset of the next one."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(len(data))
@@ -150,7 +150,7 @@ WIDTHS = {
 
 
 def _plain_context() -> Context:
-    """What the driver's column readers want to know; strings stay bytes, whatever their encoding."""
+    """The context that the driver's column readers need; strings stay bytes, whatever their encoding."""
     context = Context()
     context.server_info = SimpleNamespace(used_revision=0, get_timezone=lambda: "UTC")
     context.settings = {}
@@ -161,13 +161,13 @@ def _plain_context() -> Context:
 _CONTEXT = _plain_context()
 
 
-def _pass_over(kind: str, rows: int, reader: BufferedReader) -> None:
-    """Read a column only to know where it ends."""
+def _skip_column(kind: str, rows: int, reader: BufferedReader) -> None:
+    """Skip a column's values."""
     if not rows:
         return
     if kind.startswith("Nullable("):
         reader.read(rows)
-        _pass_over(kind[9:-1], rows, reader)
+        _skip_column(kind[9:-1], rows, reader)
     elif kind == "String":
         reader.read_strings(rows)
     elif width := WIDTHS.get(kind.partition("(")[0]):
@@ -176,8 +176,8 @@ def _pass_over(kind: str, rows: int, reader: BufferedReader) -> None:
         read_column(_CONTEXT, kind, rows, reader)
 
 
-def cut(stream: bytes) -> Iterator[Block]:
-    """The blocks of a ``FORMAT Native`` stream (chDB's answer to a query)."""
+def split_blocks(stream: bytes) -> Iterator[Block]:
+    """Split a ``FORMAT Native`` stream (chDB's answer to a query) into its blocks."""
     if not stream:
         return
     reader = BytesReader(stream)
@@ -187,14 +187,14 @@ def cut(stream: bytes) -> Iterator[Block]:
         for _ in range(width):
             name, kind = read_binary_str(reader), read_binary_str(reader)
             start = reader.position
-            _pass_over(kind, rows, reader)
+            _skip_column(kind, rows, reader)
             columns.append((name, kind))
             data.append(stream[start : reader.position])
         yield Block(columns, rows, tuple(data))
 
 
-def lacks_zones(columns: Columns) -> bool:
-    """Whether some type may have lost its time zone: FORMAT Native, unlike the wire, leaves it out."""
+def lacks_time_zones(columns: Columns) -> bool:
+    """Whether a type may lack its time zone, which FORMAT Native leaves out, unlike the protocol."""
     return any(kind == "DateTime" for _, kind in columns)
 
 
@@ -202,7 +202,7 @@ _LOW_CARDINALITY = re.compile(r"LowCardinality\(((?:[^()]|\([^()]*\))*)\)")
 
 
 def plain_type(kind: str) -> str:
-    """The type without ``LowCardinality``, which an insert need not know of: the engine converts.
+    """The type without ``LowCardinality``, which an insert does not need: the engine converts.
 
     >>> plain_type("Array(LowCardinality(Nullable(String)))")
     'Array(Nullable(String))'
@@ -217,7 +217,7 @@ class Wire:
         self._socket = connection
         self._in = SocketReader(connection)
         self._out = BufferedSocketWriter(connection, BUFFER)
-        self._packs = False  # whether blocks are compressed, both ways: each query says it anew
+        self._packs = False  # whether blocks are compressed in both directions; each query sets it
 
     def read_hello(self) -> Hello:
         if (packet := read_varint(self._in)) != ClientPacketTypes.HELLO:
@@ -240,7 +240,7 @@ class Wire:
         self._out.flush()
 
     def next_query(self) -> Query:
-        """Answer pings until a query comes. A cancel between queries is too late to matter."""
+        """Answer pings until a query comes. A cancel between queries has no effect."""
         while (packet := read_varint(self._in)) != ClientPacketTypes.QUERY:
             if packet == ClientPacketTypes.PING:
                 write_varint(ServerPacketTypes.PONG, self._out)
@@ -272,8 +272,8 @@ class Wire:
         read_binary_str(self._in)  # quota key
         read_varint(self._in)  # patch
 
-    def left(self) -> bool:
-        """Whether a client that waits for an answer has hung up, or says that it waits no more."""
+    def is_abandoned(self) -> bool:
+        """Whether a client that waits for an answer has disconnected or sent a cancel packet."""
         try:
             return self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) in (b"", _CANCEL)
         except BlockingIOError:
@@ -281,7 +281,7 @@ class Wire:
         except OSError:
             return True
 
-    def read_blocks(self) -> Sent:
+    def read_blocks(self) -> InsertBatch:
         """The client's blocks up to the empty one that ends them."""
         blocks: list[bytes] = []
         total = 0
@@ -295,10 +295,10 @@ class Wire:
             width, rows = read_varint(source), read_varint(source)
             for _ in range(width):
                 read_binary_str(source)  # name
-                _pass_over(read_binary_str(source), rows, source)
+                _skip_column(read_binary_str(source), rows, source)
             data = source.kept()
             if not width:
-                return Sent(blocks, total)
+                return InsertBatch(blocks, total)
             blocks.append(data)
             total += rows
 
@@ -310,16 +310,16 @@ class Wire:
             return
         whole = BytesIO()
         _write_block(block, whole)
-        for piece in pieces(whole.getbuffer()):
+        for piece in compress_blocks(whole.getbuffer()):
             self._out.write(piece)
 
     def send_header(self, columns: Columns) -> None:
-        """A block without rows: what columns there are, before the rows or instead of them."""
+        """Send a block without rows, which announces the columns."""
         self.send_block(Block(columns, 0, (b"",) * len(columns)))
         self._out.flush()
 
     def send_progress(self, rows: int, size: int) -> None:
-        """What a query has read from its tables: rows, and their bytes."""
+        """Send the rows and bytes that a query has read from its tables."""
         write_varint(ServerPacketTypes.PROGRESS, self._out)
         for count in (rows, size, rows, 0, 0):  # read, bytes, rows to read in all; rows and bytes written
             write_varint(count, self._out)

@@ -1,8 +1,8 @@
-"""What a reader may ask of a store: statements that read tables, within bounds of memory, time and size.
+"""Limits for readers of a store: statements that read tables, within limits of memory, time and size.
 
-Rights are the engine's to enforce (``access.xml`` here, ``clickhouse/users.d`` for a server). This has the
-bounds, and for the embedded store the two things that its engine has no right for: which kinds of statement
-run, and a function that reads files wherever the engine is in a process of its own. Pure.
+Access rights are enforced by the engine (``access.xml`` here, ``clickhouse/users.d`` for a server). This has
+the limits, and for the embedded store two checks for which its engine has no right: which kinds of statement
+may run, and the function ``file``, which the engine allows outside of a server. Pure.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from sinks.errors import RefusedError
 
 READER = "reader"
-"""The user, and the role in the engine, that reads and does nothing else."""
+"""The read-only user, and its role in the engine."""
 
 LIMITS = {
     "max_memory_usage": 2_000_000_000,  # bytes a query
@@ -19,7 +19,7 @@ LIMITS = {
     "max_result_rows": 5_000_000,
     "max_result_bytes": 500_000_000,  # the embedded store holds an answer whole before it sends it
 }
-"""What one query of a reader may take. A query may ask for less, never for more."""
+"""The most that one query of a reader may use. A query may set a lower limit, never a higher one."""
 
 FIXED = {
     "result_overflow_mode": "throw",  # half an answer would look like a whole one
@@ -27,38 +27,42 @@ FIXED = {
     "max_untracked_memory": "4194304",
     "dialect": "clickhouse",
 }
-"""What the bounds, and the look at a statement, rest on."""
+"""Settings that the limits, and the check of a statement, depend on."""
 
-KINDS = ("SELECT", "WITH", "SHOW", "DESCRIBE", "EXISTS", "EXPLAIN")
-"""How statements begin, in the engine's own form, that only read."""
+READ_STATEMENTS = ("SELECT", "WITH", "SHOW", "DESCRIBE", "EXISTS", "EXPLAIN")
+"""First keywords of statements that only read, in the engine's canonical form."""
 
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
-_FILES = re.compile(r"\bfile\b|\b(?:INTO OUTFILE|FROM INFILE)\b")
-"""The function, called or applied to columns, and what a client does with files of its own."""
+_FILE_ACCESS = re.compile(r"\bfile\b|\b(?:INTO OUTFILE|FROM INFILE)\b")
+"""The function ``file``, called or applied to columns, and clauses for files of the client."""
 
 
-def limited(settings: Mapping[str, str]) -> dict[str, str]:
-    """A reader's settings as they are applied: its own, within the bounds."""
-    bounds = {name: _lower(settings.get(name, ""), most) for name, most in LIMITS.items()}
+def bounded_settings(settings: Mapping[str, str]) -> dict[str, str]:
+    """A reader's settings, within the limits."""
+    bounds = {name: _bounded(settings.get(name, ""), most) for name, most in LIMITS.items()}
     return {name: value for name, value in settings.items() if name != "readonly"} | bounds | FIXED
 
 
-def _lower(asked: str, most: int) -> str:
-    """The bound that was asked for, where it is one and not above ours: 0 is for none."""
-    return asked if asked.isascii() and asked.isdigit() and 0 < int(asked) <= most else str(most)
+def _bounded(requested: str, most: int) -> str:
+    """The requested limit where it is one and not above ``most``; 0 would mean no limit."""
+    return (
+        requested if requested.isascii() and requested.isdigit() and 0 < int(requested) <= most else str(most)
+    )
 
 
 def check_reads(canonical: str) -> None:
-    """Let a statement pass that reads tables.
+    """Check that a statement only reads tables.
 
-    canonical: as the engine itself writes it (``formatQuerySingleLine``), so that neither comments nor
-    escapes hide anything.
+    canonical: in the form that the engine itself writes (``formatQuerySingleLine``), so that neither comments
+    nor escapes hide anything.
 
     Raises:
         RefusedError: it is of another kind (164), or calls a function that reaches beyond tables (497).
     """
     kind = canonical.lstrip("(").partition(" ")[0]
-    if kind not in KINDS:
-        raise RefusedError(164, f"Cannot execute {kind} in readonly mode: a reader may {', '.join(KINDS)}")
-    if found := _FILES.search(_STRING.sub("''", canonical)):
-        raise RefusedError(497, f"{READER}: Not enough privileges: {found[0]} is for files, not for tables")
+    if kind not in READ_STATEMENTS:
+        raise RefusedError(
+            164, f"Cannot execute {kind} in readonly mode: a reader may {', '.join(READ_STATEMENTS)}"
+        )
+    if match := _FILE_ACCESS.search(_STRING.sub("''", canonical)):
+        raise RefusedError(497, f"{READER}: Not enough privileges: {match[0]} is for files, not for tables")

@@ -1,7 +1,7 @@
-"""One writer and one reader of the store, over ClickHouse's native protocol.
+"""A writer and a reader of the store, over ClickHouse's native protocol.
 
-Neither batches nor retries: who writes decides what a batch is (10,000 rows or more, if they come
-within a second or two) and what to do while the store is away.
+They neither batch nor retry: the caller decides what a batch is (10,000 rows or more, if they come within a
+second or two) and what to do while the store is down.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ from clickhouse_driver import Client
 from clickhouse_driver import errors as driver
 
 from sinks.address import StoreAddress
-from sinks.errors import StoreDown, StoreError, StoreRejected, class_of, column_named_in, first_words
+from sinks.errors import StoreDown, StoreError, StoreRejected, column_in_message, error_class_of, first_line
 from sinks.reading import LIMITS
 
-# Warns of every failed connection with a traceback, of which our own error says what matters.
+# The driver logs every failed connection with a traceback; the error that is raised here is enough.
 logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)
 
 log = logging.getLogger(__name__)
@@ -49,34 +49,37 @@ INSERT_SETTINGS = {
     "async_insert": 0,  # on by default since 26: an insert that is answered must be in the table
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
-    "materialized_views_ignore_errors": 0,  # whatever a server's profile says
+    "materialized_views_ignore_errors": 0,  # whatever a server's profile has
 }
 
 
 class Writer(Protocol):
-    """Where batches go. Inserting the same batch twice changes nothing."""
+    """Inserts batches. Inserting the same batch twice changes nothing."""
 
     def write(self, table: str, columns: Columns, token: str | None = None) -> int:
-        """Insert a batch and return its number of rows.
+        """Insert a batch and return its number of rows. On return the rows are in the table.
 
-        ``token`` identifies the batch; without one it is derived from the content. On return the
-        rows are in the table.
+        token: the batch's deduplication token; None: derived from its content.
 
         Raises:
-            StoreDown: it may or may not have arrived; write the same batch again later.
-            StoreRejected: it will never be taken as it is.
+            StoreDown: the batch may or may not be inserted; write it again later.
+            StoreRejected: the batch is not accepted as it is.
         """
         ...
 
     def ping(self) -> None:
-        """Return if the store answers. Raises ``StoreDown`` or ``StoreRejected``."""
+        """Return if the store answers.
+
+        Raises:
+            StoreDown, StoreRejected: it does not.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer to a query: column names, their ClickHouse types, rows, and how many rows of tables the
-    store had to read for it."""
+    """A query's result: column names, their ClickHouse types, its rows, and how many rows of tables the store
+    read for it."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
@@ -85,7 +88,7 @@ class Result:
 
 
 class Connection:
-    """A connection that is made when first needed and again after an error. Of one thread only."""
+    """A connection that is opened when it is first needed, and again after an error. Not thread-safe."""
 
     def __init__(self, address: StoreAddress, *, connect_timeout: float = 5.0, timeout: float = 60.0) -> None:
         self.address = address
@@ -93,7 +96,11 @@ class Connection:
         self._client: Client | None = None
 
     def execute(self, sql: str, data: Any = None, *, table: str = "", **options: Any) -> Any:
-        """``Client.execute``, with its errors told apart. After any of them the next call reconnects."""
+        """Call ``Client.execute``. After any error the next call reconnects.
+
+        Raises:
+            StoreDown, StoreRejected: see :func:`store_error`.
+        """
         try:
             if self._client is None:
                 self._client = self._connect()
@@ -102,46 +109,46 @@ class Connection:
             raise
         except Exception as error:
             self.close()
-            raise told_apart(error, self.address, table) from error
+            raise store_error(error, self.address, table) from error
 
     def _connect(self) -> Client:
-        to = self.address
+        address = self.address
         return Client(
-            to.host,
-            port=to.port,
-            user=to.user,
-            password=to.password,
-            database=to.database,
-            secure=to.secure,
+            address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password,
+            database=address.database,
+            secure=address.secure,
             client_name="homeroom",
             **self._timeouts,
         )
 
     @property
     def rows_read(self) -> int:
-        """Rows of tables that the store read for the last statement."""
+        """Rows of tables that the store read for the last statement, by its progress packets."""
         last = None if self._client is None else self._client.last_query
         return 0 if last is None or last.progress is None else int(last.progress.rows)
 
     def close(self) -> None:
-        """Hang up. The next statement connects again."""
+        """Disconnect. The next statement connects again."""
         client, self._client = self._client, None
         if client is not None:
             client.disconnect()
 
 
-def told_apart(error: Exception, address: StoreAddress, table: str = "") -> StoreError:
-    """The driver's error as one of ours: away, or refused."""
+def store_error(error: Exception, address: StoreAddress, table: str = "") -> StoreError:
+    """The driver's error as :class:`StoreDown` or :class:`StoreRejected`."""
     if isinstance(error, driver.ServerException):
-        words = first_words(error.message)
-        if class_of(error.code) == "passes":
-            return StoreDown(f"{address}: code {error.code}: {words}")
-        return StoreRejected(words, table=table, column=column_named_in(words), code=error.code)
+        message = first_line(error.message)
+        if error_class_of(error.code) == "transient":
+            return StoreDown(f"{address}: code {error.code}: {message}")
+        return StoreRejected(message, table=table, column=column_in_message(message), code=error.code)
     unreachable = (OSError, EOFError, driver.NetworkError, driver.SocketTimeoutError)
     if isinstance(error, (*unreachable, driver.UnexpectedPacketFromServerError)):
-        return StoreDown(f"{address} cannot be reached: {first_words(str(error)) or type(error).__name__}")
-    words = first_words(getattr(error, "message", None) or str(error)) or type(error).__name__
-    return StoreRejected(words, table=table, column=column_named_in(words))
+        return StoreDown(f"{address} cannot be reached: {first_line(str(error)) or type(error).__name__}")
+    message = first_line(getattr(error, "message", None) or str(error)) or type(error).__name__
+    return StoreRejected(message, table=table, column=column_in_message(message))
 
 
 class ClickHouseWriter:
@@ -173,12 +180,12 @@ class ClickHouseWriter:
         return rows
 
     def command(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run one statement, of any kind, and return its rows: DDL, or a question of the writer's own."""
+        """Run one statement of any kind, such as DDL, and return its rows."""
         rows: list[tuple[Any, ...]] = self._connection.execute(sql)
         return rows
 
     def ping(self) -> None:
-        """See :meth:`Writer.ping`. Runs a statement: a server that accepts may still not serve."""
+        """See :meth:`Writer.ping`. Runs a statement: a server that accepts connections may not serve yet."""
         self._connection.execute("SELECT 1")
 
     def close(self) -> None:
@@ -194,9 +201,11 @@ class ClickHouseWriter:
 
 
 def wait_until_up(address: StoreAddress, seconds: float) -> None:
-    """Return once the store serves. Raises ``StoreDown`` after ``seconds``, ``StoreRejected`` at once.
+    """Return once the store serves: it may have been started at the same time, or be restarting.
 
-    A store that was started at the same time, or starts twice as a new container does, is no failure.
+    Raises:
+        StoreDown: it does not serve within ``seconds``.
+        StoreRejected: it rejects the connection; raised at once.
     """
     deadline = time.monotonic() + seconds
     with ClickHouseWriter(replace(address, database="default")) as writer:
@@ -211,10 +220,10 @@ def wait_until_up(address: StoreAddress, seconds: float) -> None:
 
 
 def plain_list(column: Column) -> list[Any]:
-    """The values as a list of the caller's own: the driver overwrites what it is given."""
+    """The values as a new list, since the driver overwrites its argument."""
     if isinstance(column, np.ndarray):
         if column.dtype.kind == "M" and column.dtype != np.dtype("datetime64[D]"):
-            column = column.astype("datetime64[s]")  # finer units would come out as integers
+            column = column.astype("datetime64[s]")  # finer units would become integers
         return column.tolist()  # type: ignore[no-any-return]
     return list(column)
 
@@ -232,7 +241,7 @@ def _common_length(table: str, names: list[str], values: list[list[Any]]) -> int
 
 
 def content_token(table: str, names: list[str], values: list[list[Any]]) -> str:
-    """A token that two batches share only if they hold the same values in the same order."""
+    """A deduplication token: two batches share it only if they have the same values in the same order."""
     digest = hashlib.blake2b(table.encode(), digest_size=16)
     for name, column in zip(names, values, strict=True):
         digest.update(f"\0{name}\0".encode())
@@ -241,10 +250,10 @@ def content_token(table: str, names: list[str], values: list[list[Any]]) -> str:
 
 
 class StoreReader:
-    """Queries that cannot change anything and take no more than they may: the server itself is told so.
+    """Runs queries that cannot change anything, within limits that the server enforces.
 
-    ``readonly`` and the bounds of :data:`sinks.reading.LIMITS` hold for any user. A user with a profile of
-    its own, who has no rights but to read, is safer: see ``clickhouse/users.d/reader.xml``.
+    ``readonly`` and the limits of :data:`sinks.reading.LIMITS` are set for any user. A user with a profile of
+    its own, who has no other right than to read, is safer: see ``clickhouse/users.d/reader.xml``.
     """
 
     def __init__(self, address: StoreAddress, *, timeout: float = 60.0) -> None:
@@ -256,12 +265,12 @@ class StoreReader:
 
         Raises:
             StoreDown: the store cannot be reached.
-            StoreRejected: it refused the query; ``words`` are its own.
+            StoreRejected: it rejected the query; ``message`` is the store's own.
         """
         rows, columns = self._connection.execute(
             sql, dict(params) if params else None, with_column_types=True, settings=self._settings
         )
-        names, kinds = (tuple(column[place] for column in columns) for place in (0, 1))
+        names, kinds = (tuple(column[index] for column in columns) for index in (0, 1))
         return Result(names, kinds, rows, self._connection.rows_read)
 
     def close(self) -> None:

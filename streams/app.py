@@ -1,11 +1,11 @@
-"""The Faust app: three agents, and what happens when partitions come and go.
+"""The Faust app: three agents, and how partitions are restored when they are assigned, and left when revoked.
 
     events   ─▶ agent ─▶ the partition's runner ─▶ outputs, state, acks
     feedback ─▶ agent ─▶ the same runner
     day reports ─▶ agent ─▶ the trainer ─▶ day packages
 
-An agent only hands batches over. A runner acks them once their effects are safe, so an exception acks
-nothing: it ends the worker, and the batches come back to the next one.
+An agent only passes batches on. A runner acks them once their effects are durable, so an exception acks
+nothing: it ends the worker, and the batches are redelivered to the next one.
 """
 
 import asyncio
@@ -29,39 +29,38 @@ from schemas.dead_letter import DeadLetter
 from schemas.learning import DayReport
 from schemas.topics import DAY_PACKAGES, DAY_REPORTS, DEAD_LETTERS, EVENTS, FEEDBACK, STATE
 from sinks.store import ClickHouseWriter
-from streams.broker_logs import BrokerLogs, Found, LogsError
-from streams.broker_logs import Place as LogPlace
-from streams.checkpoints import Recovered, RestoreError, StateTopic
+from streams.broker_logs import BrokerLogs, LogsError, LogStatus, PartitionId
+from streams.checkpoints import RestoredRows, RestoreError, StateTopic
 from streams.day_packages import PackageReader
-from streams.day_reports import records_of_report
-from streams.ending import Ending
+from streams.day_reports import report_records
 from streams.metrics import Metrics
 from streams.publisher import Publisher, PublishError
-from streams.runner import Delivery, PartitionRunner, Surroundings
+from streams.runner import Delivery, PartitionRunner, RunnerServices
 from streams.settings import Settings
-from streams.store_writer import Place, Storing
-from streams.trainer_agent import Training
+from streams.shutdown import Shutdown
+from streams.store_writer import PartitionProgress, StoreWriter
+from streams.trainer_agent import TrainerAgent
 from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 15.0
-"""How soon it is noticed that a topic was made anew under a worker that reads it."""
+TOPIC_ID_CHECK_S = 15.0
+"""Seconds between two checks whether a topic that is being read was deleted and created again."""
 
-REFUSED = (
+ASSIGNMENT_ERRORS = (
     *(LogsError, PublishError, RestoreError, TimeoutError),  # the broker fell silent meanwhile
     *(StateIncompleteError, StateMismatchError),
 )
-"""Why partitions are not taken over: told in one line."""
+"""Errors that stop a worker while it restores its partitions, logged in one line without a traceback."""
 
 
 class Pipeline:
-    """A worker's part of the pipeline: its app, and one runner for each partition it has."""
+    """One worker of the pipeline: its Faust app, and a runner for each assigned partition."""
 
-    def __init__(self, settings: Settings, ending: Ending) -> None:
-        """ending: of the process, which is told when the worker ends by itself."""
+    def __init__(self, settings: Settings, shutdown: Shutdown) -> None:
+        """shutdown: of the process; it is notified when the worker ends by itself."""
         self.settings = settings
-        self._ending = ending
+        self._shutdown = shutdown
         self.metrics = Metrics()
         self.app = faust.App(
             settings.prefix + settings.group,
@@ -81,18 +80,18 @@ class Pipeline:
         self._packages = PackageReader(self._publisher, settings.broker, settings.prefix + DAY_PACKAGES.name)
         address = settings.store_address
         writer = None if address is None else ClickHouseWriter(address)
-        self._storing = Storing(writer, self.metrics, self._place, self._send_letter)
-        self._around = Surroundings(
-            self._publisher, self._report, self._packages, self._storing, self.metrics, settings.prefix
+        self._store = StoreWriter(writer, self.metrics, self._progress, self._send_dead_letter)
+        self._services = RunnerServices(
+            self._publisher, self._report, self._packages, self._store, self.metrics, settings.prefix
         )
         self._runners: dict[int, PartitionRunner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._early: dict[int, list[Delivery]] = {}
-        self._training: Training | None = None
-        self._taking_over: asyncio.Task[None] | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._early_deliveries: dict[int, list[Delivery]] = {}
+        self._trainer: TrainerAgent | None = None
+        self._restoring: asyncio.Task[None] | None = None
+        self._topic_id_watch: asyncio.Task[None] | None = None
         self._stopping = False
-        self.failed: BaseException | None = None
+        self.error: BaseException | None = None
         """The error that ended the worker, if one did."""
         hot = (self._events, self._feedback, self._reports)
         deliver_in_batches(self.app, hot, self._may_fetch, settings.fetch_wait_ms, urgent=(self._reports,))
@@ -106,7 +105,7 @@ class Pipeline:
             event.connect(handler, weak=False)
 
     def _add_agents(self) -> None:
-        count = self.settings.partitions
+        input_partitions = self.settings.partitions
 
         async def to_runner(stream: Any) -> None:
             async for event in stream.noack().events():
@@ -119,8 +118,8 @@ class Pipeline:
                     await self._train(Delivery(event.value, partial(stream.ack, event)))
 
         for topic, partitions, agent, name in (
-            (self._events, count, to_runner, "events"),
-            (self._feedback, count, to_runner, "feedback"),
+            (self._events, input_partitions, to_runner, "events"),
+            (self._feedback, input_partitions, to_runner, "feedback"),
             (self._reports, 1, to_trainer, "trainer"),
         ):
             self.app.agent(batch_topic(self.app, topic, partitions), name=name)(agent)
@@ -129,15 +128,15 @@ class Pipeline:
 
     def _may_fetch(self, tp: TP) -> bool:
         if tp.topic == self._reports:
-            return self._training is not None
+            return self._trainer is not None
         runner = self._runners.get(tp.partition)
         return runner is not None and runner.may_fetch
 
     def _is_current(self, event: Any) -> bool:
         """Whether a batch was fetched since the last rebalance.
 
-        One that was on its way before it comes again, behind others that come again: taken now, it would
-        make those look as if they had been applied.
+        A batch fetched before the rebalance is redelivered, behind others that are. Applying it now would
+        make those look as if they had been applied already.
         """
         return bool(event.message.generation_id == self.app.consumer_generation_id)
 
@@ -145,37 +144,37 @@ class Pipeline:
         partition = delivery.batch.partition
         runner = self._runners.get(partition)
         if runner is None:
-            self._early.setdefault(partition, []).append(delivery)
+            self._early_deliveries.setdefault(partition, []).append(delivery)
         else:
             runner.deliver(delivery)
 
     async def _train(self, delivery: Delivery) -> None:
-        """The trainer's step. Its error ends the worker: without packages everything stands still."""
+        """Give a batch of day reports to the trainer. Its error ends the worker: no partition can go on."""
         try:
-            if self._training is not None:
-                await self._training.take(delivery)
+            if self._trainer is not None:
+                await self._trainer.process(delivery)
         except Exception as error:
             if self._stopping:
                 return
-            log.exception("the trainer failed on %s", _where(delivery.batch))
-            await self._fail(error)
+            log.exception("the trainer failed on %s", _batch_name(delivery.batch))
+            await self._crash(error)
 
     def _report(self, report: DayReport) -> None:
-        """To the topic, and to the trainer at once where it is here."""
-        for key, record in records_of_report(report):
+        """Send a day report to its topic, and directly to the trainer where this worker runs it."""
+        for key, record in report_records(report):
             self._publisher.send(self._reports, record, key, 0)
-        if self._training is not None:
-            self._training.hear(report)
+        if self._trainer is not None:
+            self._trainer.receive_local(report)
 
-    def _place(self, partition: int) -> Place:
-        """Where a partition stands in its topic."""
+    def _progress(self, partition: int) -> PartitionProgress:
+        """Applied offset, lag and age of the oldest uncommitted batch of a partition of the events."""
         runner = self._runners.get(partition)
         if runner is None:
-            return Place(-1, 0, 0.0)
+            return PartitionProgress(-1, 0, 0.0)
         applied = runner.processor.applied(self._events)
-        end = self._consumer.known_end(TP(self._events, partition))
+        end = self._consumer.end_offset(TP(self._events, partition))
         lag = max(int(end) - 1 - applied, 0) if end is not None else 0
-        return Place(applied, lag, self._uncommitted_s(partition))
+        return PartitionProgress(applied, lag, self._uncommitted_s(partition))
 
     def _uncommitted_s(self, partition: int) -> float:
         return self._consumer.uncommitted_s(TP(self._events, partition))
@@ -184,99 +183,113 @@ class Pipeline:
     def _consumer(self) -> RecordBatchConsumer:
         return cast(RecordBatchConsumer, self.app.consumer)
 
-    # -- partitions come and go ---------------------------------------------------------------------
+    # -- assignment and revocation ------------------------------------------------------------------
 
     async def _on_assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
-        """Restore every partition before its first event; then let its events come."""
+        """Restore every assigned partition, then let its events be fetched."""
         loop = asyncio.get_running_loop()
-        self._taking_over = loop.create_task(self._take_over(assigned), name="take over")
+        self._restoring = loop.create_task(self._restore_partitions(assigned), name="restore partitions")
         try:
-            await self._taking_over
+            await self._restoring
         except asyncio.CancelledError:
             if not self._stopping:
                 raise
-            log.info("told to stop while partitions were taken over: they are left")
-        except REFUSED as error:
+            log.info("stopped while partitions were being restored: they are given up")
+        except ASSIGNMENT_ERRORS as error:
             log.error("the worker stops: %s", error)
-            self._refuse(error)
+            self._stop_with(error)
         except Exception as error:
-            log.exception("the partitions cannot be taken over, the worker stops: %s", error)
-            await self._fail(error)
+            log.exception("the partitions cannot be restored, the worker stops: %s", error)
+            await self._crash(error)
 
-    async def _take_over(self, assigned: set[TP]) -> None:
+    async def _restore_partitions(self, assigned: set[TP]) -> None:
         await self._stop_runners()
         partitions = sorted(tp.partition for tp in assigned if tp.topic == self._events)
-        await _in_thread(self._packages.catch_up)
+        await _run_in_thread(self._packages.catch_up)
         topics = [self._state_topic(partition) for partition in partitions]
-        restored = await asyncio.gather(*(_in_thread(topic.restore) for topic in topics))
+        restored = await asyncio.gather(*(_run_in_thread(topic.restore) for topic in topics))
         runners = {
-            partition: self._make_runner(partition, topic, found)
-            for partition, topic, found in zip(partitions, topics, restored, strict=True)
+            partition: self._make_runner(partition, topic, rows)
+            for partition, topic, rows in zip(partitions, topics, restored, strict=True)
         }
         trains = any(tp.topic == self._reports for tp in assigned)
-        starts = await self._join_logs(runners, trains=trains)
+        starts = await self._resume_topics(runners, trains=trains)
         for partition, runner in runners.items():
             self._start_runner(partition, runner)
         if trains:
-            self._training = Training(self.settings, self._publisher, self._packages, self._storing)
-            self._tell_of_reports(self._training, starts[self._reports, 0])
-        if self._watching is None:
-            self._watching = asyncio.get_running_loop().create_task(self._watch_ids(), name="topic ids")
-        log.info("assigned: partitions %s%s", partitions, ", trainer" if self._training else "")
+            self._trainer = TrainerAgent(self.settings, self._publisher, self._packages, self._store)
+            self._record_report_break(self._trainer, starts[self._reports, 0])
+        if self._topic_id_watch is None:
+            self._topic_id_watch = asyncio.get_running_loop().create_task(
+                self._watch_topic_ids(), name="topic ids"
+            )
+        log.info("assigned: partitions %s%s", partitions, ", trainer" if self._trainer else "")
 
-    async def _join_logs(
+    async def _resume_topics(
         self, runners: Mapping[int, PartitionRunner], *, trains: bool
-    ) -> dict[LogPlace, Start]:
-        """Let every topic be read from where its state vouches for, not from where its group stands."""
-        vouched = {
-            (topic, partition): runner.processor.applied_position(topic)
+    ) -> dict[PartitionId, Start]:
+        """Set the position of every partition to follow its applied offset, not the group's committed offset.
+
+        Returns where each partition of each topic is read from.
+        """
+        applied = {
+            (topic, partition): runner.processor.vouched(topic)
             for partition, runner in runners.items()
             for topic in (self._events, self._feedback)
         }
-        if trains:  # what is known of reports is what was committed
-            vouched[self._reports, 0] = AppliedPosition()
-        logs: dict[LogPlace, Found] = await _in_thread(partial(self._logs.find, vouched))
+        if trains:  # the day reports have no state: what was committed is what was applied
+            applied[self._reports, 0] = Vouched()
+        logs: dict[PartitionId, LogStatus] = await _run_in_thread(partial(self._logs.describe, applied))
         if trains:
-            found = logs[self._reports, 0]
-            vouched[self._reports, 0] = AppliedPosition(found.committed - 1, found.topic_id)
-        starts = {place: resume(vouched[place], found.log, found.committed) for place, found in logs.items()}
+            status = logs[self._reports, 0]
+            applied[self._reports, 0] = Vouched(status.committed - 1, status.committed_topic_id)
+        starts = {
+            partition_id: resume(applied[partition_id], status.log, status.committed)
+            for partition_id, status in logs.items()
+        }
         for (topic, partition), start in starts.items():
             if start.log_break is not None:
                 log.warning("%s, partition %d: %s", topic, partition, start.log_break.detail)
             if partition in runners and topic != self._reports:
-                runners[partition].begin(topic, start)
+                runners[partition].begin_topic(topic, start)
         consumer = self._consumer
-        positions = {TP(*place): start.position for place, start in starts.items()}
+        positions = {TP(*partition_id): start.position for partition_id, start in starts.items()}
         await consumer.start_at(positions, {topic: start.topic_id for (topic, _), start in starts.items()})
-        await consumer.commit_starts({TP(*place): found.committed for place, found in logs.items()})
+        committed = {TP(*partition_id): status.committed for partition_id, status in logs.items()}
+        await consumer.commit_starts(committed)
         return starts
 
-    async def _watch_ids(self) -> None:
-        """A topic that is made anew while it is read may fill up before the next fetch, and seem to join."""
+    async def _watch_topic_ids(self) -> None:
+        """Rejoin the group when a topic is created again while it is read.
+
+        The new log may grow past the old position before the next fetch, which would then look continuous.
+        """
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            known = dict(self._consumer.topic_ids)
+            await asyncio.sleep(TOPIC_ID_CHECK_S)
+            before = dict(self._consumer.topic_ids)
             try:
-                found = await _in_thread(partial(self._logs.topic_ids, known))
+                now = await _run_in_thread(partial(self._logs.topic_ids, before))
             except KafkaException:
-                continue  # the broker is away, or the topic is
-            anew = [topic for topic, one in found.items() if known[topic] != one]
-            if anew and known == self._consumer.topic_ids:
-                log.warning("%s: made anew while it was read; its partitions are taken over again", anew[0])
+                continue  # the broker or the topic is unavailable
+            recreated = [topic for topic, topic_id in now.items() if before[topic] != topic_id]
+            if recreated and before == self._consumer.topic_ids:
+                log.warning(
+                    "%s: created again while it was read; partitions are restored again", recreated[0]
+                )
                 await self._consumer.rejoin()
 
-    def _tell_of_reports(self, training: Training, start: Start) -> None:
-        """Day reports have no state of a partition that could tell of them."""
-        if start.log_break is None:
+    def _record_report_break(self, trainer: TrainerAgent, start: Start) -> None:
+        """Report a break in the log of the day reports, for which no partition's processor reports any."""
+        if start.broken is None:
             return
         outputs = break_outputs(self._reports, 0, start, int(time.time()))
         for letter in outputs.dead_letters:
-            self._send_letter(letter)
-        self.metrics.broke(self._reports, 0, start.log_break)
-        training.keep(outputs)
+            self._send_dead_letter(letter)
+        self.metrics.count_break(self._reports, 0, start.broken)
+        trainer.add_rows(outputs)
 
-    def _send_letter(self, letter: DeadLetter) -> None:
-        """Hand a dead letter to the publisher; it is safe after its next flush."""
+    def _send_dead_letter(self, letter: DeadLetter) -> None:
+        """Send a dead letter; it is durable after the publisher's next flush."""
         key = f"{letter.topic}:{letter.partition}"
         self._publisher.send(
             self.settings.prefix + DEAD_LETTERS.name, letter.model_dump_json().encode(), key, 0
@@ -286,47 +299,50 @@ class Pipeline:
         settings = self.settings
         return StateTopic(self._publisher, settings.broker, settings.prefix + STATE.name, partition)
 
-    def _make_runner(self, partition: int, topic: StateTopic, found: Recovered) -> PartitionRunner:
+    def _make_runner(self, partition: int, topic: StateTopic, restored: RestoredRows) -> PartitionRunner:
         settings = self.settings
         try:
-            state = PartitionState.restore(settings.identity, found.rows.items())
+            state = PartitionState.restore(settings.identity, restored.rows.items())
         except (StateMismatchError, StateIncompleteError) as error:
             raise type(error)(f"partition {partition}: {error}") from None
         processor = PartitionProcessor(partition, settings.rules, state)
-        self.metrics.restored(processor)
-        age = self.metrics.committed_age.labels(str(partition))
-        age.set_function(partial(self._uncommitted_s, partition))  # asked when scraped: it grows in silence
-        if found.rows:
+        self.metrics.reset_counted(processor)
+        age_gauge = self.metrics.committed_age.labels(str(partition))
+        age_gauge.set_function(partial(self._uncommitted_s, partition))  # at each scrape: it grows while idle
+        if restored.rows:
             log.info(
-                "partition %d: restored %d rows of %d records", partition, len(found.rows), found.records
+                "partition %d: restored %d rows of %d records",
+                partition,
+                len(restored.rows),
+                restored.records,
             )
-        return PartitionRunner(processor, topic, self._around, settings.pace)
+        return PartitionRunner(processor, topic, self._services, settings.pace)
 
     def _start_runner(self, partition: int, runner: PartitionRunner) -> None:
-        for delivery in self._early.pop(partition, []):
+        for delivery in self._early_deliveries.pop(partition, []):
             runner.deliver(delivery)
         self._runners[partition] = runner
         task = asyncio.get_running_loop().create_task(runner.run(), name=f"partition {partition}")
-        task.add_done_callback(partial(self._ended, partition))
+        task.add_done_callback(partial(self._on_runner_done, partition))
         self._tasks[partition] = task
 
-    def _ended(self, partition: int, task: asyncio.Task[None]) -> None:
-        """A runner that failed ends the worker; its batches stay unacked."""
+    def _on_runner_done(self, partition: int, task: asyncio.Task[None]) -> None:
+        """End the worker if a runner failed; its batches stay unacked."""
         if task.cancelled() or (error := task.exception()) is None or self._stopping:
-            return  # while it stops, ``_stop_runners`` says so
+            return  # while the worker stops, ``_stop_runners`` logs the error
         log.error("partition %d failed, the worker stops: %s", partition, error, exc_info=error)
-        asyncio.get_running_loop().create_task(self._fail(error))
+        asyncio.get_running_loop().create_task(self._crash(error))
 
-    async def _fail(self, error: BaseException) -> None:
-        """Stop the worker. What is not acked comes back to the next one."""
-        self.failed = error
-        self._ending.begin(1)
+    async def _crash(self, error: BaseException) -> None:
+        """Stop the worker because of an error. What is not acked is redelivered to the next one."""
+        self.error = error
+        self._shutdown.start_deadline(1)
         await self.app.crash(error)
 
-    def _refuse(self, error: BaseException) -> None:
-        """Stop as if told to, without the tracebacks of a crash."""
-        self.failed = error
-        self._ending.stop(1)
+    def _stop_with(self, error: BaseException) -> None:
+        """Stop the worker in order, as a signal would, without the traceback of a crash."""
+        self.error = error
+        self._shutdown.stop(1)
 
     async def _on_revoked(self, _app: Any, revoked: set[TP], **_: Any) -> None:  # noqa: ARG002
         await self._stop_runners()
@@ -334,40 +350,40 @@ class Pipeline:
 
     async def _on_shutdown(self, *_args: Any, **_: Any) -> None:
         self._stopping = True
-        for task in (self._taking_over, self._watching):  # else the group is kept waiting until all is read
+        for task in (self._restoring, self._topic_id_watch):  # else the group waits until all state is read
             if task is not None:
                 task.cancel()
-        self._storing.close()
+        self._store.close()
         await self._stop_runners()
         await self.app.consumer.commit()
         self._packages.stop()
-        await _in_thread(self._publisher.close)
+        await _run_in_thread(self._publisher.close)
 
     async def _stop_runners(self) -> None:
-        """Checkpoint and stop them all. After a rebalance, those that stay start again from there."""
+        """Checkpoint and stop all runners. After a rebalance, partitions that stay are restored again."""
         loop = asyncio.get_running_loop()
         tasks = list(self._tasks.values())
-        if self._training is not None:
-            tasks.append(loop.create_task(self._training.settle(), name="trainer"))
-            self._training = None
+        if self._trainer is not None:
+            tasks.append(loop.create_task(self._trainer.flush(), name="trainer"))
+            self._trainer = None
         for runner in self._runners.values():
             runner.stop()
         if tasks:
             await asyncio.wait(tasks, timeout=self.settings.session_timeout_s / 2)
         for task in tasks:
             if not task.done():
-                log.warning("%s did not stop in time; its last batches will come again", task.get_name())
+                log.warning("%s did not stop in time; its last batches will be redelivered", task.get_name())
                 task.cancel()
             elif not task.cancelled() and (error := task.exception()) is not None:
-                log.warning("%s: its last batches will come again: %s", task.get_name(), error)
+                log.warning("%s: its last batches will be redelivered: %s", task.get_name(), error)
         self._runners.clear()
         self._tasks.clear()
-        self._early.clear()
+        self._early_deliveries.clear()
 
 
-async def _in_thread(call: Any) -> Any:
+async def _run_in_thread(call: Any) -> Any:
     return await asyncio.get_running_loop().run_in_executor(None, call)
 
 
-def _where(batch: RecordBatch) -> str:
+def _batch_name(batch: RecordBatch) -> str:
     return f"{batch.topic}:{batch.partition}:{batch.first_offset}-{batch.last_offset}"

@@ -1,4 +1,4 @@
-"""What the broker says of logs: their topic's id, where they begin and end, where a group stands in them."""
+"""Reads the state of partitions' logs from the broker: topic id, start and end offset, committed offset."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -9,94 +9,117 @@ from confluent_kafka.admin import AdminClient
 
 from engine.continuity import AppliedPosition, Log
 from schemas.errors import HomeroomError
-from streams.logging_setup import BROKERS_WORDS
-from streams.topic_reader import own_reader
+from streams.logging_setup import LIBRDKAFKA_LOG
+from streams.topic_reader import standalone_consumer
 
-ASK_S = 10.0
-PATIENCE_S = 60.0
-"""A broker that is just electing leaders answers after some seconds."""
+REQUEST_TIMEOUT_S = 10.0
+RETRY_FOR_S = 60.0
+"""Seconds for which a failed request is repeated: a broker that is electing leaders answers after some."""
 
-LOOK_S = 5.0
+PROBE_S = 5.0
+"""Seconds in which a record at an offset has to come, else there is none."""
 
-Place = tuple[str, int]
-"""Topic and partition."""
+PartitionId = tuple[str, int]
+"""Topic and number of a partition."""
 
 
 class LogsError(HomeroomError, RuntimeError):
-    """The broker did not tell of its logs in time."""
+    """The broker did not answer a request for its logs in time."""
 
 
-class Found(NamedTuple):
-    """A log, and the offset that the group has committed in it (0 where none) with the topic's id of then."""
+class LogStatus(NamedTuple):
+    """A log, the group's committed offset in it (0 without one), and the topic's id at the commit."""
 
     log: Log
     committed: int
-    topic_id: str
+    committed_topic_id: str
 
 
 class BrokerLogs:
-    """Asks on behalf of one group. Every call blocks; none changes anything on the broker."""
+    """Requests on behalf of one consumer group. Every call blocks; none changes anything on the broker."""
 
     def __init__(self, address: str, group: str) -> None:
         self._address = address
         self._group = group
 
-    def find(self, vouched: Mapping[Place, AppliedPosition]) -> dict[Place, Found]:
-        """The logs of these places. Raises ``LogsError`` where the broker does not answer in time.
+    def describe(self, applied: Mapping[PartitionId, Vouched]) -> dict[PartitionId, LogStatus]:
+        """Return the status of each partition's log.
 
-        vouched: what was applied of each: an end that lies before it is looked at twice.
+        Args:
+            applied: the partitions, each with the offset up to which its records are applied. An end offset
+                below that is checked by reading the log.
+
+        Raises:
+            LogsError: the broker does not answer in time.
         """
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + RETRY_FOR_S
         while True:
             try:
-                return self._find(vouched)
+                return self._describe(applied)
             except KafkaException as error:
                 if time.monotonic() > deadline:
                     words = error.args[0].str()
                     raise LogsError(
-                        f"the broker on {self._address} does not tell of its logs: {words}"
+                        f"the broker on {self._address} does not answer for its logs: {words}"
                     ) from None
                 time.sleep(0.5)
 
-    def _find(self, vouched: Mapping[Place, AppliedPosition]) -> dict[Place, Found]:
-        ids = self.topic_ids({topic for topic, _ in vouched})
-        consumer = own_reader(self._address, self._group)
+    def _describe(self, applied: Mapping[PartitionId, Vouched]) -> dict[PartitionId, LogStatus]:
+        ids = self.topic_ids({topic for topic, _ in applied})
+        consumer = standalone_consumer(self._address, self._group)
         try:
-            committed = self._committed(consumer, list(vouched))
+            committed = self._committed(consumer, list(applied))
             return {
-                place: Found(self._log(consumer, place, ids.get(place[0], ""), one), *committed[place])
-                for place, one in vouched.items()
+                (topic, number): LogStatus(
+                    self._log(consumer, (topic, number), ids.get(topic, ""), position),
+                    *committed[topic, number],
+                )
+                for (topic, number), position in applied.items()
             }
         finally:
             consumer.close()
 
     def topic_ids(self, topics: Collection[str]) -> dict[str, str]:
-        """By name; without those of which the broker tells no id. Raises ``KafkaException``."""
-        admin = AdminClient({"bootstrap.servers": self._address, "log_level": 0}, logger=BROKERS_WORDS)
-        asked = admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=ASK_S)
-        found = {topic: answer.result(ASK_S).topic_id for topic, answer in asked.items()}
-        return {topic: str(one) for topic, one in found.items() if one is not None}
+        """Ids by topic name; topics whose id the broker does not give are left out.
 
-    def _committed(self, consumer: Consumer, places: list[Place]) -> dict[Place, tuple[int, str]]:
-        asked = consumer.committed([TopicPartition(*place) for place in places], timeout=ASK_S)
-        for one in asked:
-            if one.error is not None:
-                raise KafkaException(one.error)
-        return {(one.topic, one.partition): (max(one.offset, 0), one.metadata or "") for one in asked}
+        Raises:
+            KafkaException: a topic does not exist, or the broker does not answer.
+        """
+        admin = AdminClient({"bootstrap.servers": self._address, "log_level": 0}, logger=LIBRDKAFKA_LOG)
+        requests = admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=REQUEST_TIMEOUT_S)
+        topic_ids = {topic: request.result(REQUEST_TIMEOUT_S).topic_id for topic, request in requests.items()}
+        return {topic: str(topic_id) for topic, topic_id in topic_ids.items() if topic_id is not None}
 
-    def _log(self, consumer: Consumer, place: Place, topic_id: str, vouched: AppliedPosition) -> Log:
-        start, end = consumer.get_watermark_offsets(TopicPartition(*place), timeout=ASK_S)
-        remade = bool(vouched.topic_id) and vouched.topic_id != topic_id
-        if start <= vouched.applied >= end and not remade and self._holds(place, vouched.applied):
-            end = vouched.applied + 1  # the embedded broker tells an end that is too low
+    def _committed(
+        self, consumer: Consumer, partitions: list[PartitionId]
+    ) -> dict[PartitionId, tuple[int, str]]:
+        requested = [TopicPartition(*partition_id) for partition_id in partitions]
+        commits = consumer.committed(requested, timeout=REQUEST_TIMEOUT_S)
+        for commit in commits:
+            if commit.error is not None:
+                raise KafkaException(commit.error)
+        return {
+            (commit.topic, commit.partition): (max(commit.offset, 0), commit.metadata or "")
+            for commit in commits
+        }
+
+    def _log(self, consumer: Consumer, partition_id: PartitionId, topic_id: str, applied: Vouched) -> Log:
+        start, end = consumer.get_watermark_offsets(TopicPartition(*partition_id), timeout=REQUEST_TIMEOUT_S)
+        recreated = bool(applied.topic_id) and applied.topic_id != topic_id
+        if (
+            start <= applied.applied >= end
+            and not recreated
+            and self._has_record_from(partition_id, applied.applied)
+        ):
+            end = applied.applied + 1  # the embedded broker reports an end offset that is too low
         return Log(start, end, topic_id)
 
-    def _holds(self, place: Place, offset: int) -> bool:
-        """Whether the log holds a record at this offset or behind it."""
-        consumer = own_reader(self._address, self._group, auto_offset_reset="error")
+    def _has_record_from(self, partition_id: PartitionId, offset: int) -> bool:
+        """Whether the log holds a record at this offset or after it."""
+        consumer = standalone_consumer(self._address, self._group, auto_offset_reset="error")
         try:
-            consumer.assign([TopicPartition(*place, offset)])
-            deadline = time.monotonic() + LOOK_S
+            consumer.assign([TopicPartition(*partition_id, offset)])
+            deadline = time.monotonic() + PROBE_S
             while time.monotonic() < deadline:
                 record = consumer.poll(0.2)
                 if record is not None:

@@ -1,14 +1,15 @@
 """The state topic: checkpoints written as rows and a mark, and read back in bulk.
 
-A checkpoint is not atomic on the wire, so reading decides what counts. Every record carries the *epoch*
-of the assignment that wrote it, which rises from one assignment to the next.
+A checkpoint is not atomic on the wire, so the reader decides which records are valid. Every record carries
+the *epoch* of the assignment that wrote it, which rises from one assignment to the next.
 
-- Rows count once a mark follows them. Rows after the last mark are of a checkpoint that a crash cut off.
-- A record with a lower epoch than one before it was written by a worker that had lost the partition
-  without noticing. It does not count.
+- Rows are committed by the mark that follows them. Rows after the last mark belong to a checkpoint that a
+  crash cut off, and are ignored.
+- A record with a lower epoch than one before it was written by a worker that had lost the partition without
+  noticing. It is fenced off: ignored as well.
 
-Keys that have such a record as their newest are *spoiled*: compaction could keep it and drop the good one.
-The next owner writes the good one again, before its first checkpoint. Until then the topic's
+Keys whose newest record is ignored are *stale*: compaction could keep that record and drop the valid one.
+The next owner writes the valid one again, before its first checkpoint. Until then the topic's
 ``min.compaction.lag.ms`` protects both.
 """
 
@@ -23,12 +24,12 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 from engine.state.row_keys import MARK, StateRow
 from schemas.errors import HomeroomError
 from streams.publisher import Publisher
-from streams.topic_reader import own_reader
+from streams.topic_reader import standalone_consumer
 
 ASSIGN = b"assign|"
 _EPOCH = struct.Struct("<Q")
 _HEADER = "epoch"
-READ_S = 60.0
+READ_TIMEOUT_S = 60.0
 
 
 class RestoreError(HomeroomError, RuntimeError):
@@ -36,67 +37,67 @@ class RestoreError(HomeroomError, RuntimeError):
 
 
 @dataclass(slots=True)
-class Recovered:
-    """Rows that count, the mark among them, and the keys whose newest record does not."""
+class RestoredRows:
+    """Committed rows, the mark among them, and the keys whose newest record is not valid."""
 
     rows: dict[bytes, bytes] = field(default_factory=dict)
-    spoiled: set[bytes] = field(default_factory=set)
+    stale_keys: set[bytes] = field(default_factory=set)
     records: int = 0
-    highest: int = 0
-    """The highest epoch of all records."""
+    highest_epoch: int = 0
+    """The highest epoch of all records read."""
 
     def repairs(self) -> list[StateRow]:
-        """What the next owner writes first, so that the newest record of every key counts again."""
-        if not self.spoiled:
+        """The rows that the next owner writes first, to make the newest record of every key valid again."""
+        if not self.stale_keys:
             return []
-        rows: list[StateRow] = [(key, self.rows.get(key)) for key in sorted(self.spoiled - {MARK})]
+        rows: list[StateRow] = [(key, self.rows.get(key)) for key in sorted(self.stale_keys - {MARK})]
         if MARK in self.rows:
             rows.append((MARK, self.rows[MARK]))
         return rows
 
 
-class Replay:
-    """Reads records of one partition in order, and knows at the end which of them count."""
+class StateReplay:
+    """Applies the records of one partition in order, and keeps those that are committed."""
 
     def __init__(self) -> None:
         self._rows: dict[bytes, bytes] = {}
-        self._open: dict[bytes, bytes | None] = {}
-        self._spoiled: set[bytes] = set()
-        self._highest = 0
+        self._uncommitted: dict[bytes, bytes | None] = {}
+        self._stale_keys: set[bytes] = set()
+        self._highest_epoch = 0
         self._records = 0
 
-    def take(self, key: bytes, epoch: int, value: bytes | None) -> None:
-        """The next record. ``value`` is the row, None where it was deleted."""
+    def apply(self, key: bytes, epoch: int, value: bytes | None) -> None:
+        """Apply the next record. ``value`` is the row, None where it was deleted."""
         self._records += 1
-        if epoch < self._highest:
-            self._spoiled.add(key)
+        if epoch < self._highest_epoch:
+            self._stale_keys.add(key)
             return
-        self._highest = epoch
+        self._highest_epoch = epoch
         if key.startswith(ASSIGN):
             return
-        self._spoiled.discard(key)
+        self._stale_keys.discard(key)
         if key == MARK and value is not None:
-            self._complete(value)
+            self._commit(value)
         else:
-            self._open[key] = value
+            self._uncommitted[key] = value
 
-    def _complete(self, mark: bytes) -> None:
-        for key, value in self._open.items():
+    def _commit(self, mark: bytes) -> None:
+        for key, value in self._uncommitted.items():
             if value is None:
                 self._rows.pop(key, None)
             else:
                 self._rows[key] = value
-        self._open.clear()
+        self._uncommitted.clear()
         self._rows[MARK] = mark
 
-    def recovered(self) -> Recovered:
-        """What counts, as of the last record taken."""
-        spoiled = self._spoiled | self._open.keys()
-        return Recovered(dict(self._rows), spoiled, self._records, self._highest)
+    def result(self) -> RestoredRows:
+        """The committed rows, as of the last record applied."""
+        stale_keys = self._stale_keys | self._uncommitted.keys()
+        return RestoredRows(dict(self._rows), stale_keys, self._records, self._highest_epoch)
 
 
 def new_epoch() -> int:
-    """An epoch above all before it, as far as the wall clocks of all workers agree: nanoseconds."""
+    """Wall clock in nanoseconds: above all earlier epochs, as far as the workers' clocks agree."""
     return time.time_ns()
 
 
@@ -110,33 +111,34 @@ class StateTopic:
         self._partition = partition
         self.epoch = new_epoch()
 
-    def restore(self) -> Recovered:
-        """Announce the new epoch, then read up to the announcement. Blocks; rows come in bulk.
+    def restore(self) -> RestoredRows:
+        """Announce the new epoch, read up to the announcement, and repair stale keys. Blocks.
 
-        Raises ``RestoreError`` where the end of the topic does not come.
+        Raises:
+            RestoreError: no record came for a minute before the end was reached, or reading failed.
+            PublishError: the broker did not take the announcement or a repair.
         """
-        found = self._announce_and_read()
-        while found.highest > self.epoch:  # the clock of an owner before us is ahead of ours
-            self.epoch = found.highest + 1
-            found = self._announce_and_read()
-        repairs = found.repairs()
-        for rows in (repairs[:-1], repairs[-1:]):  # what comes last, the mark, only behind all others
+        restored = self._announce_and_read()
+        while restored.highest_epoch > self.epoch:  # an earlier owner's clock is ahead of this one's
+            self.epoch = restored.highest_epoch + 1
+            restored = self._announce_and_read()
+        repairs = restored.repairs()
+        for rows in (repairs[:-1], repairs[-1:]):  # the mark comes last, after all rows have arrived
             if self._send(rows):
                 self._publisher.flush_now()
-        return found
+        return restored
 
-    def _announce_and_read(self) -> Recovered:
-        """The announcement is also the end of the reading: the embedded broker's end offsets are not to be
-        trusted."""
+    def _announce_and_read(self) -> RestoredRows:
+        """Announce the epoch and read up to that record: the embedded broker's end offsets are unreliable."""
         announcement = ASSIGN + str(self.epoch).encode()
         self._send([(announcement, b"")])
         self._publisher.flush_now()
-        replay = Replay()
+        replay = StateReplay()
         self._read_until(announcement, replay)
-        return replay.recovered()
+        return replay.result()
 
     def write(self, rows: Iterable[StateRow]) -> int:
-        """Send a checkpoint's rows; they are safe after the publisher's next flush. Returns how many."""
+        """Send a checkpoint's rows and return their number; durable after the publisher's next flush."""
         return self._send(rows)
 
     def _send(self, rows: Iterable[StateRow]) -> int:
@@ -151,10 +153,10 @@ class StateTopic:
             count += 1
         return count
 
-    def _read_until(self, last: bytes, replay: Replay) -> None:
-        consumer = own_reader(self._address, "homeroom-restore", fetch_wait_max_ms=100)
+    def _read_until(self, last_key: bytes, replay: StateReplay) -> None:
+        consumer = standalone_consumer(self._address, "homeroom-restore", fetch_wait_max_ms=100)
         consumer.assign([TopicPartition(self._topic, self._partition, OFFSET_BEGINNING)])
-        deadline = time.monotonic() + READ_S
+        deadline = time.monotonic() + READ_TIMEOUT_S
         try:
             while True:
                 for record in consumer.consume(10_000, 0.2):
@@ -163,14 +165,16 @@ class StateTopic:
                         if error.code() == KafkaError._PARTITION_EOF:
                             continue
                         raise RestoreError(f"reading {self._topic}: {error.str()}")
-                    deadline = time.monotonic() + READ_S
+                    deadline = time.monotonic() + READ_TIMEOUT_S
                     key = record.key() or b""
-                    replay.take(key, *_parse(record.value(), record.headers()))
-                    if key == last:
+                    replay.apply(key, *_parse(record.value(), record.headers()))
+                    if key == last_key:
                         return
                 if time.monotonic() > deadline:
-                    where = f"{self._topic}, partition {self._partition}"
-                    raise RestoreError(f"{where}: no record for {READ_S:.0f} s before the end was reached")
+                    partition = f"{self._topic}, partition {self._partition}"
+                    raise RestoreError(
+                        f"{partition}: no record for {READ_TIMEOUT_S:.0f} s before the end was reached"
+                    )
         finally:
             consumer.close()
 

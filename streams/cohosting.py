@@ -1,9 +1,8 @@
 """The console inside a worker: served by Faust's ASGI support, in a thread with an event loop of its own.
 
-On the worker's own loop, as ``faust.contrib.asgi.serve_asgi`` would have it, batches are applied and days
-closed whole: pages would stand still meanwhile, and a page that takes long would hold the batches back. With
-a loop each, neither waits for the other. They still share one interpreter: who has many readers runs
-``homeroom console`` as a process of its own.
+On the worker's own loop, where ``faust.contrib.asgi.serve_asgi`` would run it, applying a batch or closing a
+day would block the pages, and a slow page would block the batches. With a loop each, neither waits for the
+other. They still share one interpreter: for many readers, run ``homeroom console`` as a process of its own.
 """
 
 import logging
@@ -21,20 +20,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CohostedApp:
-    """An ASGI application, and where a worker serves it. Put together by who starts the worker."""
+    """An ASGI application, and the address on which a worker serves it. Made by the command line."""
 
     create: Callable[[], AbstractContextManager[Any]]
-    """The application while the context lasts; ``app.state.live.leave()`` ends its open pages."""
+    """Context of the application; ``app.state.live.leave()`` ends its open pages."""
     host: str
     port: int
     uvicorn_options: Mapping[str, Any]
 
 
 def cohost(app: faust.App, cohosted: CohostedApp) -> None:
-    """Let a worker that is not yet running serve the application, from its start to its end."""
+    """Let a worker serve the application from its start to its end. Before the worker runs."""
 
     class ConsoleThread(ServiceThread):
-        """Starts when the worker does, and ends with it: first the server, then what it reads from."""
+        """Starts and stops with the worker; the server stops before the application's context is left."""
 
         async def on_start(self) -> None:
             self.api = self.add_context(cohosted.create())

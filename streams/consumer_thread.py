@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEAVE_S = 10.0
-"""How long a stopping consumer may take to leave its group. A broker that is gone would be waited for a
-minute by default, longer than supervisors wait before they kill."""
+"""Seconds that a stopping consumer may take to leave its group. By default it would wait a minute for a
+broker that is down, longer than supervisors wait before they kill."""
 
 PREFETCH_BACKOFF_S = 0.005
-"""How long aiokafka holds back the next fetch while an earlier one's records are not all taken.
+"""Seconds that aiokafka holds back the next fetch while an earlier one's records are not all consumed.
 
-Its own 100 ms would be the pulse of the day barrier: while event partitions have records waiting, the
-partition with the day reports is asked for ten times a second.
+Its own 100 ms would slow down the day barrier: while event partitions have records waiting, the partition of
+the day reports would be fetched ten times a second.
 """
 
 
@@ -49,8 +49,8 @@ class RecordBatchThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109
         max_records: int | None = None,
     ) -> Any:
-        """Urgent topics first. aiokafka hands on what came first, up to the most records at a time: a day
-        report would wait behind every batch of events that was fetched before it.
+        """Return records of urgent topics first. aiokafka returns them in the order of their fetches, up to a
+        maximum: a day report would wait for every batch of events that was fetched before it.
         """
         transport = cast("RecordBatchTransport", self.transport)
         waiting = consumer._fetcher._records
@@ -62,19 +62,19 @@ class RecordBatchThread(driver.AIOKafkaConsumerThread):
         return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek every partition to where its group stands, and to its beginning where that is nowhere.
+        """Seek every partition to its committed offset, or to its beginning without one, or to its start.
 
-        What is fetched between an assignment and this seek is thrown away, to be fetched again. aiokafka
-        does not move a partition that has no committed offset: the first fetch of it would be lost.
+        Records that were fetched between an assignment and this seek are dropped, to be fetched again.
+        aiokafka does not move a partition without a committed offset: its first fetch would be lost.
         """
         committed = dict(await super().seek_to_committed())
-        nowhere = [tp for tp, offset in committed.items() if not offset or offset < 0]
-        if nowhere:
-            await self.seek_to_beginning(*nowhere)
+        uncommitted = [tp for tp, offset in committed.items() if not offset or offset < 0]
+        if uncommitted:
+            await self.seek_to_beginning(*uncommitted)
         starts = cast("RecordBatchConsumer", self.consumer).starts
-        here = {tp: offset for tp, offset in starts.items() if tp in self.assignment()}
-        await self.call_thread(self._seek_to, here)
-        return committed | here
+        assigned = {tp: offset for tp, offset in starts.items() if tp in self.assignment()}
+        await self.call_thread(self._seek_to, assigned)
+        return committed | assigned
 
     async def _seek_to(self, positions: Mapping[TP, int]) -> None:
         consumer = self._ensure_consumer()
@@ -84,7 +84,7 @@ class RecordBatchThread(driver.AIOKafkaConsumerThread):
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, with the topic's id beside each offset: a number alone does not say which log it counts.
 
-        Partitions that have gone meanwhile are no error: what was acked comes again to their new owner.
+        Partitions that were revoked meanwhile are no error: their acked records are redelivered elsewhere.
         """
         assignment, ids = self.assignment(), cast("RecordBatchConsumer", self.consumer).topic_ids
         here = {tp: offset for tp, offset in offsets.items() if tp in assignment}
@@ -105,7 +105,7 @@ class RecordBatchThread(driver.AIOKafkaConsumerThread):
         return True
 
     async def rejoin(self) -> None:
-        """Join the group anew: all partitions are given back, and handed out again."""
+        """Rejoin the group: all partitions are revoked, and assigned again."""
         await self.call_thread(self._request_rejoin)
 
     async def _request_rejoin(self) -> None:

@@ -1,7 +1,7 @@
-"""Day reports as records, and back.
+"""Day reports as records, and records as day reports.
 
-A report grows with its partition's course runs and with the examples that a day matures, so a large one goes
-in pieces (:mod:`engine.pieces`).
+A report grows with its partition's course runs and with the examples that mature on a day, so a large one is
+sent in pieces (:mod:`engine.pieces`).
 """
 
 import logging
@@ -14,24 +14,24 @@ from schemas.learning import DayReport
 log = logging.getLogger(__name__)
 
 
-def records_of_report(report: DayReport) -> list[tuple[str, bytes]]:
-    """The records of a report with their keys; those of pieces name the day, too."""
-    raw = compress(report.model_dump_json().encode())
+def report_records(report: DayReport) -> list[tuple[str, bytes]]:
+    """The records of a report, each as its key and value; the keys of pieces contain the day, too."""
+    raw = packed(report.model_dump_json().encode())
     return records_of(raw, str(report.partition), f"{report.partition}/{report.day}")
 
 
 class ReportReader:
-    """Reads the records of the day reports, those of several partitions in any mixture."""
+    """Parses records of the day reports; those of several partitions may be interleaved."""
 
     def __init__(self) -> None:
-        self._gathering = PieceAssembler()
+        self._pieces = Gathering()
 
-    def take(
+    def read(
         self, key: bytes | None, value: bytes | None, offset: int
     ) -> tuple[int | None, DayReport | None]:
-        """The day that a record belongs to, and the report where it is there with this record.
+        """Return the day of a record, and its report where this record completes it.
 
-        None for what is none: only workers publish here, so it is logged and left.
+        A record that is no part of a report is logged and skipped, (None, None): only workers publish here.
         """
         piece = piece_of(value or b"")
         if piece is None:
@@ -40,21 +40,21 @@ class ReportReader:
         try:
             day = int((key or b"").split(b"/")[1])
         except (IndexError, ValueError):
-            log.error("a record of the day reports is a piece of no day: its key is %r", (key or b"")[:60])
+            log.error("a piece of a day report has the invalid key %r", (key or b"")[:60])
             return None, None
-        whole = self._gathering.add(piece, day, offset)
-        return day, None if whole is None else _parse(whole.payload)
+        whole = self._pieces.take(piece, day, offset)
+        return day, None if whole is None else _parse(whole.kept)
 
-    def forget(self, before: int) -> None:
-        """Reports of days before this one are waited for no longer."""
-        self._gathering.forget(before)
+    def forget_before(self, day: int) -> None:
+        """Drop incomplete reports of days before this one."""
+        self._pieces.forget(day)
 
 
-def _parse(kept: bytes) -> DayReport | None:
+def _parse(payload: bytes) -> DayReport | None:
     try:
-        return DayReport.model_validate_json(decompress(kept) if kept else kept)
+        return DayReport.model_validate_json(unpacked(payload) if payload else payload)
     except IncompleteError as error:
-        log.error("a record of the day reports is not one: %s", error)
+        log.error("an invalid record of the day reports: %s", error)
     except ValidationError as error:
-        log.error("a record of the day reports is not one: %s", error.errors(include_url=False)[0]["msg"])
+        log.error("an invalid record of the day reports: %s", error.errors(include_url=False)[0]["msg"])
     return None

@@ -1,4 +1,4 @@
-"""The log of our processes: one line a record, on standard error."""
+"""Logging of all processes: one line a record, on standard error."""
 
 import logging
 import sys
@@ -7,37 +7,37 @@ from collections.abc import Callable
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 QUIET = ("faust", "mode", "aiokafka", "kafka", "urllib3")
-"""Libraries that tell their life story at info, or addresses at debug."""
+"""Libraries that log too much at info, or addresses at debug: warnings and errors only."""
 
-BROKERS_WORDS = logging.getLogger("librdkafka")
-"""What librdkafka says of its connections: in a process's log; a command says itself what went wrong."""
-BROKERS_WORDS.addHandler(logging.NullHandler())
+LIBRDKAFKA_LOG = logging.getLogger("librdkafka")
+"""librdkafka's log of its connections, for processes that log. Commands report errors themselves."""
+LIBRDKAFKA_LOG.addHandler(logging.NullHandler())
 
-REPEATING = ("aiokafka", BROKERS_WORDS.name)
-"""Libraries that say of a broker that is away, some fifty times a second, that it is."""
-SAID_AGAIN_S = 30.0
+REPEATING_LIBRARIES = ("aiokafka", LIBRDKAFKA_LOG.name)
+"""Libraries that log an unreachable broker some fifty times a second."""
+REPEAT_EVERY_S = 30.0
 
 
-class Seldom(logging.Filter):
-    """Lets what a repeating library says through once in a while, with how often it was said meanwhile."""
+class RepeatFilter(logging.Filter):
+    """Passes a repeated message of such a library once every ``every_s``, with the number held back."""
 
-    def __init__(self, every_s: float = SAID_AGAIN_S, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, every_s: float = REPEAT_EVERY_S, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._every_s = every_s
         self._clock = clock
-        self._said: dict[tuple[str, str, str], tuple[float, int]] = {}
+        self._logged: dict[tuple[str, str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is to be logged."""
-        if record.name.split(".")[0] not in REPEATING:
+        if record.name.split(".")[0] not in REPEATING_LIBRARIES:
             return True
-        first = str(record.args[0]) if isinstance(record.args, tuple) and record.args else ""
-        what, now = (record.name, str(record.msg), first), self._clock()
-        last, held_back = self._said.get(what, (-self._every_s, 0))
-        if now - last < self._every_s:
-            self._said[what] = (last, held_back + 1)
+        argument = str(record.args[0]) if isinstance(record.args, tuple) and record.args else ""
+        message, now = (record.name, str(record.msg), argument), self._clock()
+        logged_at, held_back = self._logged.get(message, (-self._every_s, 0))
+        if now - logged_at < self._every_s:
+            self._logged[message] = (logged_at, held_back + 1)
             return False
-        self._said[what] = (now, 0)
+        self._logged[message] = (now, 0)
         if held_back:
             record.msg, record.args = f"{record.getMessage()} (and {held_back} times more)", None
         return True
@@ -47,6 +47,6 @@ def configure_logging(level: str) -> None:
     """Log at the level, one of debug, info, warning and error."""
     logging.basicConfig(level=level.upper(), format=FORMAT, stream=sys.stderr, force=True)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(Seldom())
+        handler.addFilter(RepeatFilter())
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

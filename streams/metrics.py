@@ -1,4 +1,4 @@
-"""Every Prometheus metric of the worker, and the moments at which it is taken. The only list."""
+"""Every Prometheus metric of the worker, and the methods that update them. The only list."""
 
 import time
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
 
 Stage = Literal["outputs", "store", "state"]
-_QUICK = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 @dataclass(slots=True)
 class Health:
-    """What a partition did since its last row in the store. Milliseconds are sums."""
+    """A partition's counts since its last row of ``pipeline_health``. Milliseconds are sums."""
 
     events: int = 0
     dead_letters: int = 0
@@ -31,16 +31,16 @@ class Health:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _AppliedCounts:
     events: int = 0
     dead_letters: int = 0
     duplicates: int = 0
 
 
 @dataclass(slots=True)
-class _Partition:
+class _PartitionMetrics:
     health: Health = field(default_factory=Health)
-    seen: _Seen = field(default_factory=_Seen)
+    counted: _AppliedCounts = field(default_factory=_AppliedCounts)
 
 
 class Metrics:
@@ -109,23 +109,26 @@ class Metrics:
             registry=registry,
         )
         self.apply_seconds = Histogram(
-            "homeroom_apply_seconds", "Time to apply a batch", buckets=_QUICK, registry=registry
+            "homeroom_apply_seconds", "Time to apply a batch", buckets=_BUCKETS_S, registry=registry
         )
         self.close_seconds = Histogram(
-            "homeroom_close_seconds", "Time to close a day", buckets=_QUICK, registry=registry
+            "homeroom_close_seconds", "Time to close a day", buckets=_BUCKETS_S, registry=registry
         )
         self.score_seconds = Histogram(
-            "homeroom_score_seconds", "Time to score a day", buckets=_QUICK, registry=registry
+            "homeroom_score_seconds", "Time to score a day", buckets=_BUCKETS_S, registry=registry
         )
         self.flush_seconds = Histogram(
             "homeroom_flush_seconds",
             "Time of a checkpoint's stages",
             ["stage"],
-            buckets=_QUICK,
+            buckets=_BUCKETS_S,
             registry=registry,
         )
         self.barrier_seconds = Histogram(
-            "homeroom_day_barrier_wait_seconds", "Wait for a day package", buckets=_QUICK, registry=registry
+            "homeroom_day_barrier_wait_seconds",
+            "Wait for a day package",
+            buckets=_BUCKETS_S,
+            registry=registry,
         )
         self.state_rows = Gauge("homeroom_state_rows", "Enrolments held", ["partition"], registry=registry)
         self.risk_changes = Counter(
@@ -138,23 +141,23 @@ class Metrics:
             "Time for which the broker has not taken what was sent; 0 while it does",
             registry=registry,
         )
-        self._partitions: dict[int, _Partition] = {}
+        self._partitions: dict[int, _PartitionMetrics] = {}
         self._fields: set[str] = set()
 
-    def of(self, partition: int) -> _Partition:
-        return self._partitions.setdefault(partition, _Partition())
+    def partition(self, partition: int) -> _PartitionMetrics:
+        return self._partitions.setdefault(partition, _PartitionMetrics())
 
-    def take_health(self, partition: int) -> Health:
-        """What was noted since the last call."""
-        noted = self.of(partition)
+    def drain_health(self, partition: int) -> Health:
+        """Return what was counted since the last call, and start from zero."""
+        noted = self.partition(partition)
         health, noted.health = noted.health, Health()
         return health
 
     @contextmanager
-    def applying(self, partition: int, records: int) -> Iterator[None]:
-        """Around applying a batch."""
+    def time_apply(self, partition: int, records: int) -> Iterator[None]:
+        """Time the block that applies a batch."""
         self.batch_records.observe(records)
-        health = self.of(partition).health
+        health = self.partition(partition).health
         health.batches += 1
         health.batch_records = max(health.batch_records, records)
         started = time.perf_counter()
@@ -164,33 +167,33 @@ class Metrics:
         health.apply_ms += 1000 * spent
 
     @contextmanager
-    def closing(self) -> Iterator[None]:
-        """Around closing a day."""
+    def time_close(self) -> Iterator[None]:
+        """Time the block that closes a day."""
         with self.close_seconds.time():
             yield
 
     @contextmanager
-    def scoring(self) -> Iterator[None]:
-        """Around scoring a day."""
+    def time_scoring(self) -> Iterator[None]:
+        """Time the block that scores a day."""
         with self.score_seconds.time():
             yield
 
     @contextmanager
-    def flushing(self, stage: Stage, partition: int) -> Iterator[None]:
-        """Around a stage of a checkpoint."""
+    def time_flush(self, stage: Stage, partition: int) -> Iterator[None]:
+        """Time the block of one stage of a checkpoint."""
         started = time.perf_counter()
         yield
         spent = time.perf_counter() - started
         self.flush_seconds.labels(stage).observe(spent)
-        flush_ms = self.of(partition).health.flush_ms
+        flush_ms = self.partition(partition).health.flush_ms
         flush_ms[stage] = flush_ms.get(stage, 0.0) + 1000 * spent
 
-    def waited(self, seconds: float) -> None:
-        """For a day package."""
+    def observe_barrier_wait(self, seconds: float) -> None:
+        """Record how long a partition waited for a day package."""
         self.barrier_seconds.observe(seconds)
 
-    def said(self, partition: int, outputs: Outputs) -> None:
-        """Count what went out."""
+    def count_outputs(self, partition: int, outputs: Outputs) -> None:
+        """Count risk changes, decisions, dead letters and unknown fields of a step's outputs."""
         for change in outputs.risk_changes:
             self.risk_changes.labels(change.level).inc()
         for decision in outputs.decisions:
@@ -202,27 +205,29 @@ class Metrics:
             label = name if name in self._fields or len(self._fields) < MAX_NAMES else OTHERS
             self._fields.add(label)
             self.unknown_fields.labels(label).inc(number)
-        self.of(partition).health.dead_letters += len(letters)
+        self.partition(partition).health.dead_letters += len(letters)
 
-    def broke(self, topic: str, partition: int, broken: LogBreak) -> None:
-        """Count a break in a topic's log, and what is lost by it."""
+    def count_break(self, topic: str, partition: int, broken: Break) -> None:
+        """Count a break in a topic's log, and the records lost by it."""
         self.log_breaks.labels(topic, str(partition), broken.cause).inc()
         self.records_lost.labels(topic, str(partition)).inc(broken.records)
 
-    def progressed(self, processor: PartitionProcessor) -> None:
-        """Count what was applied since the last call."""
-        clock, noted = processor.state.clock, self.of(processor.partition)
+    def count_applied(self, processor: PartitionProcessor) -> None:
+        """Count the events applied and dropped since the last call."""
+        clock, noted = processor.state.clock, self.partition(processor.partition)
         label = str(processor.partition)
-        events, duplicates = clock.events - noted.seen.events, clock.duplicates - noted.seen.duplicates
+        events, duplicates = clock.events - noted.counted.events, clock.duplicates - noted.counted.duplicates
         self.applied.labels(label).inc(max(events, 0))
         self.duplicates.labels(label).inc(max(duplicates, 0))
         noted.health.events += max(events, 0)
-        noted.seen = _Seen(clock.events, clock.dead_letters, clock.duplicates)
+        noted.counted = _AppliedCounts(clock.events, clock.dead_letters, clock.duplicates)
         self.state_rows.labels(label).set(len(processor.state.slots))
         if processor.watermark is not None:
             self.watermark_age.labels(label).set(time.time() - processor.watermark)
 
-    def restored(self, processor: PartitionProcessor) -> None:
-        """Start counting from a restored state."""
+    def reset_counted(self, processor: PartitionProcessor) -> None:
+        """Count from the totals of a restored state on."""
         clock = processor.state.clock
-        self.of(processor.partition).seen = _Seen(clock.events, clock.dead_letters, clock.duplicates)
+        self.partition(processor.partition).counted = _AppliedCounts(
+            clock.events, clock.dead_letters, clock.duplicates
+        )

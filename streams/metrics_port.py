@@ -1,4 +1,4 @@
-"""Serves a process's metrics to Prometheus, and says which setting is wrong where it cannot."""
+"""Serves a process's metrics to Prometheus; an error names the setting that is wrong."""
 
 from prometheus_client import CollectorRegistry
 
@@ -7,19 +7,21 @@ from streams.settings import SettingsError
 
 
 def serve_metrics(host: str, port: int, registry: CollectorRegistry, setting: str) -> None:
-    """Serve them from a thread until the process ends; nowhere where ``port`` is 0.
+    """Serve the metrics from a thread until the process ends; a ``port`` of 0 serves none.
 
-    setting: the name of the port's. Another port is not taken instead: nobody would scrape it. Raises
-    ``SettingsError`` where nothing can listen there, such as for a second worker of one host.
+    setting: the name of the port's setting. No other port is tried: nothing would scrape it.
+
+    Raises:
+        SettingsError: the address cannot be listened on, as when two workers of a host have the same port.
     """
     if not port:
         return
     try:
         start_http_server(port, host, registry)
-    except (OSError, UnicodeError, TypeError) as error:  # a host's name may be none
-        why = getattr(error, "strerror", None) or str(error)
+    except (OSError, UnicodeError, TypeError) as error:  # the host may be no valid name
+        reason = getattr(error, "strerror", None) or str(error)
         raise SettingsError(
-            f"{setting} is {port}, on HOMEROOM_METRICS_HOST {host!r}: {why}; expected an address of this "
+            f"{setting} is {port}, on HOMEROOM_METRICS_HOST {host!r}: {reason}; expected an address of this "
             "machine and a port that nobody listens on: each worker and notifier of a host needs its own, or "
             "0 for no metrics"
         ) from None

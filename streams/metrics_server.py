@@ -1,7 +1,7 @@
-"""The port that Prometheus asks: ``prometheus_client``'s own answer behind a server with bounds.
+"""The HTTP endpoint that Prometheus scrapes: ``prometheus_client``'s WSGI app behind a server with limits.
 
-Its server has a thread for every connection, for as long as that stays. Here a connection has some seconds
-for all that it wants, and where there are too many the oldest is cut off.
+Its own server keeps a thread for every connection as long as that is open. Here a connection is closed after
+some seconds, and the oldest one where there are too many.
 """
 
 import contextlib
@@ -13,16 +13,16 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-ANSWER_S = 10.0
-"""Seconds for a request and its answer; Prometheus itself waits no longer as a rule."""
+REQUEST_TIMEOUT_S = 10.0
+"""Seconds for a request and its answer: Prometheus' default scrape timeout."""
 
-MOST = 16
+MAX_CONNECTIONS = 16
 """Connections at once."""
 
 
-class _Silent(WSGIRequestHandler):
+class _QuietHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing of each request."""
+        """Log no requests."""
 
 
 class MetricsServer(ThreadingMixIn, WSGIServer):
@@ -30,29 +30,33 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
     request_queue_size = 128
-    answer_s = ANSWER_S
+    request_timeout_s = REQUEST_TIMEOUT_S
 
     def __init__(self, address: tuple[str, int], registry: CollectorRegistry) -> None:
-        """Raises ``OSError`` where nothing can listen at (host, port)."""
+        """Listen on (host, port).
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self._open: dict[Any, None] = {}  # in the order of their coming
+        self._connections: dict[Any, None] = {}  # oldest first
         self._lock = threading.Lock()
-        super().__init__(address, _Silent)
+        super().__init__(address, _QuietHandler)
         self.set_app(make_wsgi_app(registry))
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Begin another one, in place of the oldest where there are too many."""
+        """Start a request's thread; close the oldest connection where there are too many."""
         with self._lock:
-            self._open[request] = None
-            oldest = next(iter(self._open)) if len(self._open) > MOST else None
-            self._open.pop(oldest, None)
+            self._connections[request] = None
+            oldest = next(iter(self._connections)) if len(self._connections) > MAX_CONNECTIONS else None
+            self._connections.pop(oldest, None)
         if oldest is not None:
-            _cut(oldest)
+            _disconnect(oldest)
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer, in time."""
-        timer = threading.Timer(self.answer_s, _cut, [request])
+        """Answer a request, and close its connection when its time is over."""
+        timer = threading.Timer(self.request_timeout_s, _disconnect, [request])
         timer.daemon = True
         timer.start()
         try:
@@ -60,19 +64,23 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
         finally:
             timer.cancel()
             with self._lock:
-                self._open.pop(request, None)
+                self._connections.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went, or was cut off, is nothing to tell of."""
+        """Ignore clients that disconnected or were cut off."""
 
 
-def _cut(request: socket.socket) -> None:
+def _disconnect(request: socket.socket) -> None:
     with contextlib.suppress(OSError):
         request.shutdown(socket.SHUT_RDWR)
 
 
 def start_http_server(port: int, addr: str, registry: CollectorRegistry) -> MetricsServer:
-    """Serve the registry from a thread of its own. Raises ``OSError`` where the port is taken."""
+    """Serve the registry from a thread of its own.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
     server = MetricsServer((addr, port), registry)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server

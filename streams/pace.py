@@ -1,16 +1,19 @@
-"""When a runner does what: the intervals and bounds that settings become."""
+"""A runner's intervals and limits, as its settings give them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When a runner does what. Seconds, except where named.
+    """Intervals in seconds, limits in records.
 
-    checkpoint: how long effects may wait for their ack. barrier: how long a live partition waits for a
-    day package before it goes on with the last one; None waits for ever, as replays must. idle: after how
-    long without events the wall clock moves a live partition's watermark. backlog: records that may wait
-    before the partition is no longer fetched. ahead: of these, records that may be decoded already.
+    Attributes:
+        checkpoint: how long effects may wait for a checkpoint.
+        barrier: how long a live partition waits for a day package before it goes on with the last one; None
+            waits without limit, as replays must.
+        idle: after how long without events the wall clock moves a live partition's watermark; None: never.
+        backlog: records that may wait before the partition is no longer fetched.
+        ahead: how many of these may be decoded already.
     """
 
     checkpoint: float = 5.0

@@ -1,8 +1,8 @@
-"""Policy files: read and checked, the one in force on a day, and read again while a worker runs.
+"""Policy files: reading, validation, which policy is in force on a day, and reloading while a worker runs.
 
 ``HOMEROOM_POLICY`` names a file or a folder of them. On each event day the policy with the latest
-``effective_from`` that has come is in force; before all of them, the worker's default. The trainer's shell
-asks once a day and puts the answer into the day package, so that all partitions change over together.
+``effective_from`` that is not after it is in force; before all of them, the worker's default. The trainer
+agent looks it up once a day and puts it into the day package, so that all partitions change over together.
 """
 
 import logging
@@ -19,7 +19,7 @@ from schemas.fields import DAY_S
 
 log = logging.getLogger(__name__)
 
-NAMES = tuple(feature.name for feature in FEATURES)
+FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -27,54 +27,64 @@ class PolicyFileError(HomeroomError, ValueError):
     """A policy file cannot be read, or is wrong. One readable line for each mistake."""
 
 
-def read(path: Path) -> Policy:
-    """The policy of a file. Raises ``PolicyFileError``."""
+def read_policy(path: Path) -> Policy:
+    """The policy of a file.
+
+    Raises:
+        PolicyFileError: the file cannot be read, or is no valid policy.
+    """
     try:
-        return parse_policy(path.read_text(encoding="utf-8"), NAMES)
+        return parse(path.read_text(encoding="utf-8"), FEATURE_NAMES)
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyFileError(f"{path}: cannot be read: {error}") from None
     except PolicyError as error:
         raise PolicyFileError("\n".join(f"{path}: {problem}" for problem in error.problems)) from None
 
 
-def read_all(path: Path) -> list[Policy]:
+def read_policies(path: Path) -> list[Policy]:
     """The policy of a file, or those of a folder's YAML files, the earliest first.
 
-    Raises ``PolicyFileError`` for whatever is wrong in any of them, and for two of the same day.
+    Raises:
+        PolicyFileError: a file cannot be read or is no valid policy, or two are in force from the same day.
     """
-    found = sorted(((read(file), file) for file in _files(path)), key=lambda one: _first_day(one[0]))
-    for (one, file), (other, other_file) in pairwise(found):
-        if _first_day(one) == _first_day(other):
-            since = one.effective_from or "the beginning"
+    files = _files(path)
+    policies = sorted(zip(map(read_policy, files), files, strict=True), key=lambda pair: _first_day(pair[0]))
+    for (policy, file), (next_policy, next_file) in pairwise(policies):
+        if _first_day(policy) == _first_day(next_policy):
+            since = policy.effective_from or "the beginning"
             raise PolicyFileError(
-                f"{file} and {other_file} are both in force from {since}; expected another effective_from"
+                f"{file} and {next_file} are both in force from {since}; expected another effective_from"
             )
-    return [policy for policy, _ in found]
+    return [policy for policy, _ in policies]
 
 
 def in_force(policies: Sequence[Policy], day: int) -> Policy | None:
-    """Of policies in the order of their days the one that decides on an event day, None before all."""
+    """Of policies in the order of their days the one in force on an event day, None before all."""
     today = datetime.fromtimestamp(day * DAY_S, UTC).date()
-    return next((one for one in reversed(policies) if _first_day(one) <= today), None)
+    return next((policy for policy in reversed(policies) if _first_day(policy) <= today), None)
 
 
 class Policies:
-    """What a path holds, read again whenever something changed there. A mistake changes nothing."""
+    """The policies of a path, reloaded when its files change; an invalid file leaves them as they are."""
 
     def __init__(self, path: Path | None) -> None:
-        """Raises ``PolicyFileError``: a worker must not start with rules that nobody wrote."""
-        self._path = path
-        self._seen = _state(path)
-        self._policies = read_all(path) if path is not None else []
+        """Load the policies; None for none.
 
-    def on(self, day: int) -> Policy | None:
-        """The policy that decides on an event day; None where it is the worker's default."""
-        state = _state(self._path)
-        if state != self._seen and self._path is not None:
-            self._seen = state
+        Raises:
+            PolicyFileError: one is invalid; a worker does not start with other rules than those written.
+        """
+        self._path = path
+        self._file_state = _file_state_of(path)
+        self._policies = read_policies(path) if path is not None else []
+
+    def in_force_on(self, day: int) -> Policy | None:
+        """The policy in force on an event day; None where it is the worker's default."""
+        state = _file_state_of(self._path)
+        if state != self._file_state and self._path is not None:
+            self._file_state = state
             try:
-                self._policies = read_all(self._path)
-                log.info("policies read again: %s", ", ".join(one.version for one in self._policies))
+                self._policies = read_policies(self._path)
+                log.info("policies read again: %s", ", ".join(policy.version for policy in self._policies))
             except PolicyFileError as error:
                 log.error("policies stay as they were: %s", error)
         return in_force(self._policies, day)
@@ -83,18 +93,18 @@ class Policies:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
-    if not found:
+    files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+    if not files:
         raise PolicyFileError(f"{path}: holds no policy; expected a file that ends with .yaml")
-    return found
+    return files
 
 
 def _first_day(policy: Policy) -> date:
     return policy.effective_from or date.min
 
 
-def _state(path: Path | None) -> list[tuple[str, int, int]]:
-    """What tells whether anything changed: names, sizes and times; nothing where nothing is."""
+def _file_state_of(path: Path | None) -> list[tuple[str, int, int]]:
+    """Names, sizes and modification times of the files, to notice changes; empty where there are none."""
     try:
         files = [] if path is None else [path] if path.is_file() else sorted(path.iterdir())
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]

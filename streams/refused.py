@@ -1,6 +1,6 @@
-"""Rows that the store refuses for good: found among the others, which are written, and told as dead letters.
+"""Rows that the store refuses for good: isolated from the others, which are written, and made dead letters.
 
-Knows neither Kafka nor the clock, and of the store only that it takes rows or says no.
+Knows neither Kafka nor the clock, and of the store only that it inserts rows or refuses them.
 """
 
 import json
@@ -15,18 +15,18 @@ from sinks.errors import StoreRejected
 from sinks.store import content_token
 from sinks.tables import TABLES
 
-MOST = 20
-"""Rows of a batch that may be at fault themselves. Where more are, something else is: the worker stops."""
+MAX_REFUSED_ROWS = 20
+"""Rows of a batch that may be refused. Where more are, the rows are not the cause: the worker stops."""
 
-LONGEST = 4_096
-"""Characters of a row that its letter keeps."""
+MAX_PAYLOAD_CHARS = 4_096
+"""Characters of a row in its dead letter."""
 
-SHOWN = 500
-"""Characters of a key, and of the store's words."""
+MAX_DETAIL_CHARS = 500
+"""Characters of a row's key, and of the store's message, in a dead letter."""
 
 
 class RefusedRow(NamedTuple):
-    """A row by column, and what the store said of it alone."""
+    """A row by column, and the store's error for it alone."""
 
     table: str
     row: Columns
@@ -36,59 +36,62 @@ class RefusedRow(NamedTuple):
 Insert = Callable[[str, Columns], Awaitable[None]]
 
 
-def rows_in(columns: Columns) -> int:
-    """How many rows a batch has."""
+def row_count(columns: Columns) -> int:
+    """The number of rows of a batch."""
     return len(next(iter(columns.values()), []))
 
 
-async def write_apart(insert: Insert, table: str, columns: Columns, error: StoreRejected) -> list[RefusedRow]:
-    """Write a batch that was refused in halves, and their halves, until what is refused is single rows.
+async def insert_by_halves(
+    insert: Insert, table: str, columns: Columns, error: StoreRejected
+) -> list[RefusedRow]:
+    """Insert a refused batch by bisection: in halves, and their halves, until single rows are refused.
 
-    Returns those, in order. Where a batch is cut depends on its number of rows alone, so the pieces, and the
-    tokens by which the store knows them, are the same when it comes again.
+    Returns the refused rows, in order. Where a batch is split depends on its number of rows alone, so the
+    parts and their deduplication tokens are the same when it is redelivered.
 
     Raises:
-        StoreRejected: ``error`` where all of several rows are refused, or more than :data:`MOST`: then it is
-            not the rows that are wrong. Some may be written by then; written again they change nothing.
+        StoreRejected: ``error`` where all of several rows are refused, or more than
+            :data:`MAX_REFUSED_ROWS`: then the rows are not the cause. Some may be inserted by then; inserting
+            them again changes nothing.
     """
     refused: list[RefusedRow] = []
-    parts = [(columns, error)]
-    while parts:
-        part, words = parts.pop()
-        rows = rows_in(part)
+    queue = [(columns, error)]
+    while queue:
+        columns_part, part_error = queue.pop()
+        rows = row_count(columns_part)
         if rows <= 1:
-            refused.append(RefusedRow(table, part, words))
-            if len(refused) > MOST:
-                raise blamed(error, f"more than {MOST} rows of a batch are refused")
+            refused.append(RefusedRow(table, columns_part, part_error))
+            if len(refused) > MAX_REFUSED_ROWS:
+                raise escalated(error, f"more than {MAX_REFUSED_ROWS} rows of a batch are refused")
             continue
         for half in (slice(rows // 2), slice(rows // 2, rows)):
-            piece = {name: values[half] for name, values in part.items()}
+            half_columns = {name: values[half] for name, values in columns_part.items()}
             try:
-                await insert(table, piece)
-            except StoreRejected as why:
-                if why.mendable:
+                await insert(table, half_columns)
+            except StoreRejected as half_error:
+                if half_error.repairable:
                     raise
-                parts.append((piece, why))
-    if len(refused) == rows_in(columns) > 1:
-        raise blamed(error, f"all {len(refused)} rows of a batch are refused")
+                queue.append((half_columns, half_error))
+    if len(refused) == row_count(columns) > 1:
+        raise escalated(error, f"all {len(refused)} rows of a batch are refused")
     return refused[::-1]
 
 
-def blamed(error: StoreRejected, finding: str) -> StoreRejected:
-    """The error with what makes it more than a row's fault."""
+def escalated(error: StoreRejected, finding: str) -> StoreRejected:
+    """The error with the finding by which it is not the fault of single rows."""
     return StoreRejected(
-        f"{error.words} ({finding})", table=error.table, column=error.column, code=error.code
+        f"{error.message} ({finding})", table=error.table, column=error.column, code=error.code
     )
 
 
-def letter(refused: RefusedRow, at: datetime) -> DeadLetter:
-    """A refused row's dead letter. The same row has the same id, and in the store the same key, each time.
+def refused_row_letter(refused: RefusedRow, refused_at: datetime) -> DeadLetter:
+    """A refused row's dead letter. Its id, and its key in the store, depend on the row alone.
 
-    at: when it was refused, by the wall clock.
+    refused_at: by the wall clock.
     """
     table, row, error = refused
     token = content_token(table, list(row), list(row.values()))
-    values = {name: held[0] for name, held in row.items()}
+    values = {name: column[0] for name, column in row.items()}
     key = ", ".join(f"{name} {values[name]}" for name in TABLES[table].key if name in values)
     partition = values.get("partition", 0)
     return DeadLetter(
@@ -99,12 +102,12 @@ def letter(refused: RefusedRow, at: datetime) -> DeadLetter:
         reason="refused_by_store",
         field=error.column,
         detail=f"{_printable(key)}: {_printable(str(error))}",
-        payload=json.dumps(values, default=str)[:LONGEST],
-        received_at=at,
+        payload=json.dumps(values, default=str)[:MAX_PAYLOAD_CHARS],
+        received_at=refused_at,
     )
 
 
 def _printable(text: str) -> str:
-    """Of a readable length, and without what no encoding takes, which may be why the row was refused."""
+    """Shorten a text, and escape what cannot be encoded, which may be why the row was refused."""
     text = text.encode(errors="backslashreplace").decode()
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    return text if len(text) <= MAX_DETAIL_CHARS else text[:MAX_DETAIL_CHARS] + "…"

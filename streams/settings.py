@@ -1,4 +1,4 @@
-"""Every setting: its name, its default, and what it does. From the environment, or a file; checked at start.
+"""Every setting: name, default and description. Read from the environment or a file, checked at the start.
 
 A setting ``name`` is read from ``HOMEROOM_NAME``, else from ``homeroom.env`` in the working directory
 (or the file that ``HOMEROOM_SETTINGS`` names). ``docs/settings.md`` is generated from here.
@@ -23,23 +23,23 @@ from sinks.address import StoreAddress
 from streams.pace import Pace
 
 DEMO_KEY = "homeroom-demo"
-LEAST_KEY = 16
-"""Characters of a live installation's secret."""
+MIN_KEY_CHARS = 16
+"""Least characters of a live installation's secret."""
 
 _PASSWORD = re.compile(r"//([^:/@]*):.*@")
 
 LEVELS, POLICY = LevelSettings(), Policy()
-"""Whose defaults are ours too."""
+"""Their defaults are the settings' defaults, too."""
 
 Kind = TypeVar("Kind", bound=BaseSettings)
 
 
 class SettingsError(HomeroomError, ValueError):
-    """A setting is wrong. The message is one readable line for each."""
+    """Settings are wrong. The message has one readable line for each."""
 
 
 class Settings(BaseSettings):
-    """What a worker, and the commands around it, go by."""
+    """The settings of a worker and of the commands."""
 
     model_config = SettingsConfigDict(
         env_prefix="HOMEROOM_", env_file_encoding="utf-8", extra="ignore", frozen=True
@@ -190,7 +190,11 @@ class Settings(BaseSettings):
 
     @property
     def rules(self) -> Rules:
-        """What processors go by. Raises ``ValueError`` for bounds that contradict each other."""
+        """The processors' rules.
+
+        Raises:
+            ValueError: bounds contradict each other.
+        """
         return Rules(
             timing=Timing(
                 lateness=round(self.lateness_hours * 3600),
@@ -212,7 +216,7 @@ class Settings(BaseSettings):
 
     @property
     def pace(self) -> Pace:
-        """How runners take their steps. Replays wait for the barrier, and for nothing else."""
+        """The runners' intervals and limits. Replays wait for the barrier without limit, and never idle."""
         live = self.clock == "live"
         return Pace(
             checkpoint=self.checkpoint_s,
@@ -223,7 +227,7 @@ class Settings(BaseSettings):
 
     @property
     def identity(self) -> Identity:
-        """The pseudonyms' key."""
+        """The key of the learners' pseudonyms."""
         return Identity(self.pseudonym_key.get_secret_value().encode()[:64])
 
     @property
@@ -239,7 +243,7 @@ class Settings(BaseSettings):
 
     @property
     def reader_address(self) -> StoreAddress | None:
-        """The store for those who only read, None where there is no store."""
+        """The store's address for readers, None where there is no store."""
         address = self.store_address
         if address is None or not self.store_reader:
             return address
@@ -248,7 +252,11 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: object) -> Settings:
-    """The settings in force. Raises ``SettingsError`` with one line for each that is wrong."""
+    """The settings in force; ``overrides`` come before the environment, those that are None excepted.
+
+    Raises:
+        SettingsError: one line for each setting that is wrong.
+    """
     settings = load_kind(Settings, overrides)
     try:
         settings.rules  # noqa: B018 - bounds are checked against each other when they are put together
@@ -258,33 +266,39 @@ def load(**overrides: object) -> Settings:
 
 
 def load_kind(kind: type[Kind], overrides: dict[str, object]) -> Kind:
-    """Settings of any class from the environment and the file. Raises ``SettingsError`` like ``load``."""
-    named = os.environ.get("HOMEROOM_SETTINGS")
-    file = Path(named or "homeroom.env")
-    if named and not file.is_file():
-        raise SettingsError(f"HOMEROOM_SETTINGS is {named!r}: nothing is there; expected a file of settings")
-    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    """Settings of any class from the environment and the file.
+
+    Raises:
+        SettingsError: like ``load``.
+    """
+    settings_file = os.environ.get("HOMEROOM_SETTINGS")
+    file = Path(settings_file or "homeroom.env")
+    if settings_file and not file.is_file():
+        raise SettingsError(
+            f"HOMEROOM_SETTINGS is {settings_file!r}: nothing is there; expected a file of settings"
+        )
+    chosen: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return kind(_env_file=file if file.is_file() else None, **given)
+        return kind(_env_file=file if file.is_file() else None, **chosen)
     except ValidationError as errors:
         prefix = kind.model_config["env_prefix"]
         lines = [_line(prefix, error) for error in errors.errors(include_url=False, include_context=False)]
         raise SettingsError("\n".join(lines)) from None
 
 
-def shown(settings: BaseSettings, name: str) -> str:
-    """What a setting is, as it may be shown: secrets are starred, a password in an address is cut out."""
-    return _cut(str(getattr(settings, name)))
+def masked(settings: BaseSettings, name: str) -> str:
+    """A setting's value as it may be shown: secrets as stars, an address without its password."""
+    return _mask_password(str(getattr(settings, name)))
 
 
-def _cut(text: str) -> str:
+def _mask_password(text: str) -> str:
     return _PASSWORD.sub(r"//\1:…@", text)
 
 
 def _line(prefix: str, error: object) -> str:
-    found = dict(error)  # type: ignore[call-overload]
-    name = prefix + "_".join(str(part) for part in found["loc"]).upper()
+    details = dict(error)  # type: ignore[call-overload]
+    name = prefix + "_".join(str(part) for part in details["loc"]).upper()
     secret = any(word in name.lower() for word in ("key", "password", "token"))
-    value = "" if secret else f" is {_cut(repr(found['input']))}"
-    words = str(found["msg"]).removeprefix("Value error, ")
-    return f"{name}{value}: {words[0].lower()}{words[1:]}"
+    value = "" if secret else f" is {_mask_password(repr(details['input']))}"
+    message = str(details["msg"]).removeprefix("Value error, ")
+    return f"{name}{value}: {message[0].lower()}{message[1:]}"

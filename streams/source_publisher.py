@@ -1,4 +1,4 @@
-"""Publishes a source's stream to the events topic: learners by their key, ticks and calendars to all."""
+"""Publishes a source's stream to the events topic: learners' events by key, ticks and calendars to all."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ REPORT_EVERY = 5_000
 
 @dataclass(slots=True)
 class Sent:
-    """How far publishing has come. ``records`` counts every copy of a broadcast, ``messages`` each once."""
+    """Progress of publishing. ``records`` counts every copy of a broadcast, ``messages`` each once."""
 
     messages: int = 0
     records: int = 0
@@ -25,9 +25,12 @@ def publish(
     settings: Settings,
     progress: Callable[[Sent], None] = lambda _: None,
 ) -> Sent:
-    """Send all of a stream and wait until it has arrived; ``progress`` is told now and then.
+    """Send all of a stream and wait until it is acknowledged.
 
-    Raises ``PublishError`` where the broker does not take it.
+    progress: called after every few thousand messages, and at the end.
+
+    Raises:
+        PublishError: the broker does not acknowledge it.
     """
     publisher = Publisher(settings.broker, linger_ms=20)
     topic = settings.prefix + EVENTS.name

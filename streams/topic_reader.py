@@ -1,16 +1,19 @@
-"""Consumers that read a topic from its beginning, for themselves: no group, no commits."""
+"""Standalone consumers: manual assignment from a topic's beginning, no group membership, no commits."""
 
 from typing import Any
 
 from confluent_kafka import Consumer
 
-from streams.logging_setup import BROKERS_WORDS
+from streams.logging_setup import LIBRDKAFKA_LOG
 
 
-def own_reader(address: str, name: str, **more: Any) -> Consumer:
-    """A consumer whose partitions its user assigns. ``more``: librdkafka's settings besides the usual ones.
+def standalone_consumer(address: str, name: str, **options: Any) -> Consumer:
+    """A consumer whose partitions the caller assigns.
 
-    librdkafka wants a group's name where none is joined; ``name`` shows in the broker's logs.
+    Args:
+        address: the broker, ``host:port``, or several with commas between.
+        name: stands for the group id, which librdkafka requires although no group is joined.
+        options: further librdkafka settings, ``_`` for ``.`` in their names.
     """
     settings = {
         "bootstrap.servers": address,
@@ -20,5 +23,5 @@ def own_reader(address: str, name: str, **more: Any) -> Consumer:
         "log_level": 3,
     }
     return Consumer(
-        settings | {key.replace("_", "."): value for key, value in more.items()}, logger=BROKERS_WORDS
+        settings | {key.replace("_", "."): value for key, value in options.items()}, logger=LIBRDKAFKA_LOG
     )

@@ -1,11 +1,11 @@
-"""Creates the topics of ``schemas.topics`` and says how those on a broker differ from what is wanted.
+"""Creates the topics of ``schemas.topics``, and reports how those on a broker differ from what is wanted.
 
 Partition counts are the one thing that must be right: a partition's events, feedback and state rows are
 handled by one worker, so these topics have to have the same count, for good (Kafka can add partitions, but
 that would send a learner's events elsewhere than the learner's state). All other differences are remarks.
 
-Configurations that a broker refuses are left out there, and ``describe`` says so: the embedded broker
-keeps topics but few of their settings.
+Configurations that a broker refuses are left out there, and ``describe`` reports them: the embedded broker
+stores few of a topic's settings.
 """
 
 import time
@@ -29,34 +29,34 @@ from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, FEEDBACK, RECEIPTS
 
 TIMEOUT_S = 10.0
 
-LIMIT = "max.message.bytes"
+MAX_BYTES_CONFIG = "max.message.bytes"
 MAX_EVENT_BYTES = 2 * 1024 * 1024
 """An oversized event must arrive to become a dead letter."""
 
 MAX_RECORD_BYTES = 1_048_588
-"""Of all other topics: Kafka's own default, said so that a broker with a lower one does not matter."""
+"""Of all other topics: Kafka's own default, set in case a broker's is lower."""
 
 STATE_COMPACTION_LAG_MS = 3_600_000
-"""A worker that is restoring reads rows that are newer than this as they were written."""
+"""A worker that restores its state reads rows that are newer than this uncompacted."""
 
-KEPT_BY_KEY = (STATE, DAY_PACKAGES)
-"""Of which the newest record of every key is needed, however old it is."""
+COMPACTED_TOPICS = (STATE, DAY_PACKAGES)
+"""Topics of which the newest record of every key is needed, however old it is."""
 
-KEPT_BY_TIME = (EVENTS, FEEDBACK, DAY_REPORTS)
-"""Of which every record is needed until it is read: compaction would leave one a key."""
+RETAINED_TOPICS = (EVENTS, FEEDBACK, DAY_REPORTS)
+"""Topics of which every record is needed until it is read: compaction would leave one of each key."""
 
-RECEIPTS_KEPT_MS = 60 * 86_400_000
-"""A nudge may be delivered until it expires, at most 30 days after its sending time; then its receipt has
-nothing more to say."""
+RECEIPTS_RETENTION_MS = 60 * 86_400_000
+"""A nudge may be delivered until it expires, at most 30 days after its sending time; then its receipts are
+not needed any more."""
 
 
 class TopicsError(HomeroomError, RuntimeError):
-    """The broker cannot be asked, or refused to create a topic."""
+    """The broker does not answer, refused to create a topic, or has topics that do not fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class WantedTopic:
-    """A topic as it should be on the broker. ``partitions`` is None where any count would do."""
+    """A topic as it should be on the broker. ``partitions`` is None where any count is right."""
 
     name: str
     partitions: int | None
@@ -69,7 +69,7 @@ class WantedTopic:
 class TopicState:
     """A topic as it is. ``faults`` keep the pipeline from working, ``remarks`` do not; a line each.
 
-    ``limit``: the most bytes of a record or a batch of them, None where the broker does not tell.
+    ``limit``: the most bytes of a record or a batch of them, None where the broker does not report it.
     """
 
     name: str
@@ -85,7 +85,7 @@ class TopicState:
 
 
 def wanted(partitions: int | None, prefix: str = "") -> tuple[WantedTopic, ...]:
-    """Every topic of the contract; ``partitions`` is the count of the input and what goes with it."""
+    """Every topic of the contract; ``partitions`` is the count of the input and the co-partitioned topics."""
     return tuple(
         WantedTopic(
             prefix + spec.name, 1 if spec.partitions == "one" else partitions, _config(spec), _forbidden(spec)
@@ -95,14 +95,14 @@ def wanted(partitions: int | None, prefix: str = "") -> tuple[WantedTopic, ...]:
 
 
 def create(address: str, partitions: int, replication: int = 1, prefix: str = "") -> tuple[str, ...]:
-    """Create the topics that are not there, and return their names. Those that are stay untouched.
+    """Create the missing topics, and return their names. Existing ones stay untouched.
 
     Raises:
-        TopicsError: the broker does not answer or refused a topic; the message has its words.
+        TopicsError: the broker does not answer or refused a topic; the message contains its error.
     """
     admin = _admin(address)
-    there = _topics(admin, address)
-    missing = [topic for topic in wanted(partitions, prefix) if topic.name not in there]
+    existing = _topics(admin, address)
+    missing = [topic for topic in wanted(partitions, prefix) if topic.name not in existing]
     for topic in missing:
         _create(admin, topic, replication)
     _wait_until_listed(admin, address, {topic.name for topic in missing})
@@ -112,77 +112,77 @@ def create(address: str, partitions: int, replication: int = 1, prefix: str = ""
 def describe(
     address: str, partitions: int | None = None, replication: int | None = None, prefix: str = ""
 ) -> tuple[TopicState, ...]:
-    """What is there, and how it differs from what is wanted.
+    """The state of every topic of the contract, and how it differs from what is wanted.
 
     Args:
         address: the broker, ``host:port``.
-        partitions: what the input should have; where None, the count that the events topic has.
-        replication: what the topics should have; any where None.
+        partitions: the input's partition count; None: the count that the events topic has.
+        replication: the topics' replication factor; None: any.
         prefix: before every name, for several pipelines on one broker.
 
     Raises:
         TopicsError: the broker does not answer.
     """
     admin = _admin(address)
-    there = _topics(admin, address)
-    if partitions is None and prefix + EVENTS.name in there:
-        partitions = len(there[prefix + EVENTS.name].partitions)
+    existing = _topics(admin, address)
+    if partitions is None and prefix + EVENTS.name in existing:
+        partitions = len(existing[prefix + EVENTS.name].partitions)
     topics = wanted(partitions, prefix)
-    configs = _configs(admin, [topic.name for topic in topics if topic.name in there])
+    configs = _configs(admin, [topic.name for topic in topics if topic.name in existing])
     return tuple(
-        _state(topic, there.get(topic.name), configs.get(topic.name), replication) for topic in topics
+        _state(topic, existing.get(topic.name), configs.get(topic.name), replication) for topic in topics
     )
 
 
 def require(address: str, partitions: int, prefix: str = "") -> None:
-    """Return if all topics are there as a worker needs them.
+    """Check that all topics are as a worker needs them.
 
     Raises:
-        TopicsError: the broker does not answer, or what is wrong with which topic and what to do about it.
+        TopicsError: the broker does not answer, or a topic has a fault, which the message names.
     """
     faults = [fault for state in describe(address, partitions, None, prefix) for fault in state.faults]
     if faults:
-        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise TopicsError(f"{faults[0]}{more}; see `homeroom topics show`, `homeroom topics create`")
+        others = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise TopicsError(f"{faults[0]}{others}; see `homeroom topics show`, `homeroom topics create`")
 
 
 def _config(spec: TopicSpec) -> dict[str, str]:
     config: dict[str, str] = {"cleanup.policy": spec.cleanup}
     if spec.direction == "in":
         config["message.timestamp.type"] = "LogAppendTime"  # else producers say how late it is
-    config[LIMIT] = str(MAX_EVENT_BYTES if spec is EVENTS else MAX_RECORD_BYTES)
+    config[MAX_BYTES_CONFIG] = str(MAX_EVENT_BYTES if spec is EVENTS else MAX_RECORD_BYTES)
     if spec is STATE:
         config["min.compaction.lag.ms"] = str(STATE_COMPACTION_LAG_MS)
     if spec is RECEIPTS:
-        config["retention.ms"] = str(RECEIPTS_KEPT_MS)
+        config["retention.ms"] = str(RECEIPTS_RETENTION_MS)
     return config
 
 
 def _forbidden(spec: TopicSpec) -> str:
-    if spec in KEPT_BY_KEY:
+    if spec in COMPACTED_TOPICS:
         return "delete"
-    return "compact" if spec in KEPT_BY_TIME else ""
+    return "compact" if spec in RETAINED_TOPICS else ""
 
 
 def _state(
     topic: WantedTopic,
-    found: TopicMetadata | None,
+    metadata: TopicMetadata | None,
     config: Mapping[str, str] | None,
     replication: int | None,
 ) -> TopicState:
-    if found is None:
+    if metadata is None:
         return TopicState(topic.name, 0, 0, faults=(f"{topic.name} does not exist",))
-    partitions = len(found.partitions)
-    replicas = min((len(part.replicas) for part in found.partitions.values()), default=0)
+    partitions = len(metadata.partitions)
+    replicas = min((len(partition.replicas) for partition in metadata.partitions.values()), default=0)
     faults, remarks = [], []
-    limit = int(config[LIMIT]) if config and config.get(LIMIT) else None
+    limit = int(config[MAX_BYTES_CONFIG]) if config and config.get(MAX_BYTES_CONFIG) else None
     if topic.partitions not in (None, partitions):
         faults.append(f"{topic.name} has {partitions} partitions, wanted {topic.partitions}")
     if replication is not None and replicas != replication:
         remarks.append(f"{topic.name} has {replicas} replicas, wanted {replication}")
     policy = (config or {}).get("cleanup.policy", "")
-    harmful = bool(topic.forbidden) and topic.forbidden in policy.split(",")
-    if harmful:
+    is_forbidden = bool(topic.forbidden) and topic.forbidden in policy.split(",")
+    if is_forbidden:
         wanted_policy = topic.config["cleanup.policy"]
         faults.append(
             f"{topic.name} has cleanup.policy={policy}, wanted {wanted_policy}: it deletes what is needed"
@@ -190,29 +190,31 @@ def _state(
     if config is None:
         remarks.append(f"{topic.name}: the broker does not tell its configuration")
     else:
-        faults += [] if limit is None else _too_small(topic.name, limit)
+        faults += [] if limit is None else _size_faults(topic.name, limit)
         remarks += [
             f"{topic.name} has {name}={config.get(name, 'unset')}, wanted {value}"
             for name, value in topic.config.items()
-            if not (_is_as_wanted(name, config.get(name), value) or (harmful and name == "cleanup.policy"))
+            if not (
+                _is_sufficient(name, config.get(name), value) or (is_forbidden and name == "cleanup.policy")
+            )
         ]
     return TopicState(topic.name, partitions, replicas, tuple(faults), tuple(remarks), limit)
 
 
-def _is_as_wanted(name: str, found: str | None, wanted: str) -> bool:
-    """Whether a topic's setting will do. Records may be larger than we ask for."""
-    if name == LIMIT and found is not None:
-        return int(found) >= int(wanted)
-    return found == wanted
+def _is_sufficient(name: str, actual: str | None, wanted: str) -> bool:
+    """Whether a topic's configuration is as wanted; its record limit may be larger."""
+    if name == MAX_BYTES_CONFIG and actual is not None:
+        return int(actual) >= int(wanted)
+    return actual == wanted
 
 
-def _too_small(topic: str, limit: int) -> list[str]:
-    """What is wrong where a topic does not take the largest of our records: no restart would end that."""
+def _size_faults(topic: str, limit: int) -> list[str]:
+    """The fault of a topic that refuses the largest records; a restart would not help."""
     if limit >= RECORD_BYTES:
         return []
     return [
         f"{topic} takes records of {limit:,} bytes at most; expected {RECORD_BYTES:,} or more: raise the "
-        f"topic's {LIMIT}, or the broker's message.max.bytes where the topic has none of its own"
+        f"topic's {MAX_BYTES_CONFIG}, or the broker's message.max.bytes where the topic has none of its own"
     ]
 
 
@@ -225,7 +227,7 @@ def _create(admin: AdminClient, topic: WantedTopic, replication: int) -> None:
 
 
 def _wait_until_listed(admin: AdminClient, address: str, names: set[str]) -> None:
-    """A broker tells of a topic some time after it has created it; who comes next shall find all of them."""
+    """Wait until the broker lists the created topics, which takes some time."""
     deadline = time.monotonic() + TIMEOUT_S
     while not names <= _topics(admin, address).keys():
         if time.monotonic() > deadline:
@@ -242,17 +244,17 @@ def _try_create(
 
 
 def _configs(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Configurations by topic; a topic whose configuration the broker does not tell is left out."""
+    """Configurations by topic name; a topic whose configuration the broker does not report is left out."""
     if not names:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    answers: Mapping[ConfigResource, Future[Mapping[str, Any]]] = admin.describe_configs(
+    requests: Mapping[ConfigResource, Future[Mapping[str, Any]]] = admin.describe_configs(
         resources, request_timeout=TIMEOUT_S
     )
     return {
-        resource.name: {name: entry.value for name, entry in answer.result().items()}
-        for resource, answer in answers.items()
-        if _error(answer) is None and answer.result()
+        resource.name: {name: entry.value for name, entry in request.result().items()}
+        for resource, request in requests.items()
+        if _error(request) is None and request.result()
     }
 
 

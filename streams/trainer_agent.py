@@ -1,9 +1,9 @@
-"""The trainer's shell: day reports in, day packages out, and the acks of what is published.
+"""The agent around the trainer: reads day reports, publishes day packages, and acks reports.
 
-Reports and packages of this very worker are heard at once: the day barrier is where a replay waits, and
-a way through the broker takes as long as a day's events. They come through the topics again, and count once.
-Nothing is lost by that: a package goes out by the worker's one producer, whose flush at every checkpoint
-waits for it too, so whatever is kept of its consequences lies behind it.
+Reports and packages of the same worker are passed on directly: a replay waits at the day barrier, and a round
+trip through the broker takes as long as a day's events. They also come through the topics, and count once.
+Nothing is lost by that: a package is sent by the worker's only producer, whose flush at every checkpoint
+waits for it too, so every checkpoint that depends on a package follows it.
 """
 
 import logging
@@ -19,36 +19,37 @@ from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.quality import DataQualityEvent
 from schemas.topics import DATA_QUALITY
-from streams.day_packages import KEPT, PackageReader
+from streams.day_packages import KEPT_DAYS, PackageReader
 from streams.day_reports import ReportReader
 from streams.policy_files import Policies
 from streams.publisher import Publisher
 from streams.runner import Delivery
 from streams.settings import Settings
-from streams.store_writer import Storing
+from streams.store_writer import StoreWriter
 
 WRITE_EVERY_S = 2.0
-"""A replay closes dozens of days a second; an insert for each would be what it waits for."""
+"""Seconds between inserts: a replay closes dozens of days a second, and would wait for an insert of each."""
 
-WRITE_DAYS = KEPT // 2
-"""What a crash kept from being written must still be with the kept packages."""
+WRITE_EVERY_DAYS = KEPT_DAYS // 2
+"""Days after which rows are written in any case: those that a crash prevents are made again from the kept
+packages."""
 
-RUNS_A_MESSAGE = 400
-"""Course runs that one message about data quality names: their names have 128 characters at most, which JSON
-may write with six bytes each."""
+RUNS_PER_MESSAGE = 400
+"""Course runs in one message about data quality: their names have up to 128 characters, in JSON of up to six
+bytes each."""
 
 log = logging.getLogger(__name__)
 
 
-class Training:
-    """Runs where the one partition of the day reports is. Starts warm, from the newest package."""
+class TrainerAgent:
+    """Runs on the worker that has the only partition of the day reports. Resumes from the newest package."""
 
     def __init__(
-        self, settings: Settings, publisher: Publisher, packages: PackageReader, storing: Storing
+        self, settings: Settings, publisher: Publisher, packages: PackageReader, store_writer: StoreWriter
     ) -> None:
         self._publisher = publisher
         self._packages = packages
-        self._storing = storing
+        self._store_writer = store_writer
         self._policies = Policies(settings.policy)
         self._quality_topic = settings.prefix + DATA_QUALITY.name
         newest = packages.newest()
@@ -56,33 +57,34 @@ class Training:
         self._trainer = Trainer(count) if newest is None else Trainer.resume(newest, count)
         self._reports = ReportReader()
         self._unacked: deque[tuple[int, Delivery]] = deque()
-        self._rows = Outputs()
-        self._noted = 0
-        self._written = time.monotonic()
-        for package in packages.kept():
-            self._note(package)  # a crash may have come between its publication and what it says
+        self._pending = Outputs()
+        self._days_pending = 0
+        self._last_write_s = time.monotonic()
+        for package in packages.recent():
+            self._record(package)  # a crash may have come between its publication and the rows' insert
         if newest is not None:
             log.info("trainer: goes on after day %d with %d examples", newest.day, newest.model.examples)
 
-    async def take(self, delivery: Delivery) -> None:
-        """Take a batch of reports; publish what is complete; ack what is published."""
+    async def process(self, delivery: Delivery) -> None:
+        """Process a batch of reports: publish packages of complete days, ack reports of published ones."""
         newest_day, batch = -(10**9), delivery.batch
         for record in zip(batch.keys, batch.values, batch.offsets, strict=True):
-            day, report = self._reports.take(*record)
+            day, report = self._reports.read(*record)
             newest_day = newest_day if day is None else max(newest_day, day)
             if report is not None:
                 self._receive(report)
         self._unacked.append((newest_day, delivery))
-        if time.monotonic() - self._written >= WRITE_EVERY_S or self._noted >= WRITE_DAYS:
-            await self.settle()
+        if time.monotonic() - self._last_write_s >= WRITE_EVERY_S or self._days_pending >= WRITE_EVERY_DAYS:
+            await self.flush()
 
-    def keep(self, outputs: Outputs) -> None:
-        """Write these rows with the next ones."""
-        self._rows.extend(outputs)
+    def add_rows(self, outputs: Outputs) -> None:
+        """Add rows to the next write."""
+        self._pending.extend(outputs)
 
-    def hear(self, report: DayReport) -> None:
-        """Take a report of this very worker. Only of the day that is next: of any other, its partition may
-        have said something before that is still to come through the topic.
+    def receive_local(self, report: DayReport) -> None:
+        """Receive a report of the same worker directly, if it is of the next day to be published.
+
+        Of a later day, earlier reports of its partition may still be on their way through the topic.
         """
         if self._trainer.published is not None and report.day == self._trainer.published + 1:
             self._receive(report)
@@ -91,12 +93,12 @@ class Training:
         for package in self._trainer.receive(report):
             self._publish(package)
 
-    async def settle(self) -> None:
-        """Write the rows of what was published, then ack the reports it rests on."""
-        noted, self._rows, self._noted = self._rows, Outputs(), 0
-        for table, columns in noted.rows.items():
-            await self._storing.write(table, columns)
-        self._written = time.monotonic()
+    async def flush(self) -> None:
+        """Write the rows of published packages, then ack their reports."""
+        pending, self._pending, self._days_pending = self._pending, Outputs(), 0
+        for table, columns in pending.rows.items():
+            await self._store_writer.write(table, columns)
+        self._last_write_s = time.monotonic()
         await self._publisher.flush()
         while self._unacked and self._is_published(self._unacked[0][0]):
             await self._unacked.popleft()[1].ack()
@@ -105,51 +107,53 @@ class Training:
         return self._trainer.published is not None and day <= self._trainer.published
 
     def _publish(self, package: DayPackage) -> None:
-        policy = self._policies.on(package.day + 1)
+        policy = self._policies.in_force_on(package.day + 1)
         if policy is not None:
             package = package.model_copy(update={"policy": policy.model_dump(mode="json")})
         self._packages.publish(package)
-        self._reports.forget(package.day + 1)
-        self._note(package)
+        self._reports.forget_before(package.day + 1)
+        self._record(package)
 
-    def _note(self, package: DayPackage) -> None:
-        """Say what a package found out about data quality, and keep its rows for the next write."""
-        self._noted += 1
-        self._rows.extend(rows_of(package))
-        for event in [one for told in package.quality.events for one in apart(told)]:
-            said = event.model_dump_json().encode()
-            self._publisher.send(self._quality_topic, said, event.verdict.source, 0)
+    def _record(self, package: DayPackage) -> None:
+        """Publish a package's data quality events, and add its rows to the next write."""
+        self._days_pending += 1
+        self._pending.extend(package_rows(package))
+        for event in [part for whole in package.quality.events for part in split_event(whole)]:
+            message = event.model_dump_json().encode()
+            self._publisher.send(self._quality_topic, message, event.verdict.source, 0)
 
 
-def rows_of(package: DayPackage) -> Outputs:
-    """What the store is told of a package: its figures, drift and promotions among them, and data quality."""
-    found = Outputs()
-    of = {"day": as_date(package.day), "model_version": package.model.model_version}
+def package_rows(package: DayPackage) -> Outputs:
+    """The rows of a package: model metrics (drift and promotions included), calibration, data quality."""
+    rows = Outputs()
+    common = {"day": as_date(package.day), "model_version": package.model.model_version}
     for metric, value in package.metrics.items():
-        found.add_row("model_metrics", **of, metric=metric, value=value, examples=package.model.examples)
-    for one in ProgressiveValidation.from_state(package.model.state["progress"]).calibration():
-        found.add_row("model_calibration", **of, **asdict(one))
+        rows.add_row("model_metrics", **common, metric=metric, value=value, examples=package.model.examples)
+    for bucket in Progress.from_state(package.model.state["progress"]).calibration():
+        rows.add_row("model_calibration", **common, **asdict(bucket))
     for event in package.quality.events:
-        found.add_row("data_quality", **_quality_row(event))
-    return found
+        rows.add_row("data_quality", **_quality_row(event))
+    return rows
 
 
-def apart(event: DataQualityEvent) -> list[DataQualityEvent]:
-    """An event as messages that each fit into a record: of a source with very many runs, some of them each.
+def split_event(event: DataQualityEvent) -> list[DataQualityEvent]:
+    """Split an event of a source with very many course runs into messages that each fit into a record.
 
-    Each is an event of its own, whose id is the event's and a number; the first has the event's.
+    Each is an event of its own, with the event's id and a number; the first has the event's id.
     """
     runs = event.verdict.course_runs
-    if len(runs) <= RUNS_A_MESSAGE:
+    if len(runs) <= RUNS_PER_MESSAGE:
         return [event]
     return [
         event.model_copy(
             update={
-                "event_id": f"{event.event_id}.{at // RUNS_A_MESSAGE}" if at else event.event_id,
-                "verdict": event.verdict.model_copy(update={"course_runs": runs[at : at + RUNS_A_MESSAGE]}),
+                "event_id": f"{event.event_id}.{first // RUNS_PER_MESSAGE}" if first else event.event_id,
+                "verdict": event.verdict.model_copy(
+                    update={"course_runs": runs[first : first + RUNS_PER_MESSAGE]}
+                ),
             }
         )
-        for at in range(0, len(runs), RUNS_A_MESSAGE)
+        for first in range(0, len(runs), RUNS_PER_MESSAGE)
     ]
 
 

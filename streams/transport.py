@@ -1,21 +1,22 @@
 """Faust's Kafka transport, with one Faust message per fetched record batch on the hot topics.
 
-Faust spends its time per message: two tasks, an event, a queue and an ack for each. Here a whole fetch of
-one partition is one message, so agents, assignment, rebalancing, commits and the web stay Faust's, and
-what they cost is paid once in some thousand records. All other topics keep Faust's own path.
+Faust's cost is per message: two tasks, an event, a queue and an ack for each. Here a whole fetch of one
+partition is one message, so agents, assignment, rebalancing, commits and the web remain Faust's, and their
+cost is paid once in some thousand records. All other topics are delivered by Faust's own code.
 
-What holds, and is tested against the stock transport and on a real broker (``tests/streams``):
+Guarantees, tested against the stock transport and on a real broker (``tests/streams``):
 
 - A partition's records arrive in the order of their offsets, none left out.
 - The committed offset is the end of the longest run of acked batches. A batch that was read and not acked
   is delivered again after a crash or a rebalance, whatever else was acked around it.
-- An ack of a batch that was delivered before the last rebalance counts for nothing: its records have been
-  delivered again, here or elsewhere.
-- Redelivered batches may be cut differently. Only offsets identify a record.
-- Who knows better than the group's commit where a partition goes on says so with ``start_at``. From there on
-  a partition's batches join: where one does not, since the log has lost its beginning or was made anew, it is
-  not handed on, and the group is joined again, so that whoever restores the partition looks at its log again.
-  A gap within the log is none: transactions leave markers between their records.
+- An ack of a batch that was delivered before the last rebalance has no effect: its records have been
+  redelivered, here or elsewhere.
+- Redelivered batches may be split differently. Only offsets identify a record.
+- ``start_at`` sets positions other than the group's committed offsets. From there on a partition's batches
+  are
+  continuous: one that is not, since the log's start was deleted or the topic created again, is not delivered,
+  and the consumer rejoins the group, so that the partition is restored and its log examined again. A gap
+  within the log is no break: transactions leave markers between their records.
 
 This is not the place of the partitions' state or of decoding: records pass as the bytes they are, without
 key or value too. It overrides private methods of Faust 0.15.3, which is therefore pinned.
@@ -41,21 +42,21 @@ from streams.consumer_thread import RecordBatchThread
 log = logging.getLogger(__name__)
 
 HELD_POLL_S = 0.05
-"""How soon a partition that was held back is looked at again. Twenty looks a second cost nothing."""
+"""Seconds until a partition that was held back is checked again. Twenty checks a second cost nothing."""
 
 FETCH_MAX_WAIT_MS = 20
 """How long the broker may keep an empty fetch open.
 
-aiokafka has one fetch under way per broker. While that one waits for idle partitions, a partition that
-was held back, or has just become interesting, cannot be asked for: Faust's 1,500 ms would be the pause of
-every day at the barrier. At 20 ms an idle worker asks 50 times a second, which costs next to nothing.
+aiokafka has one fetch in flight per broker. While that one waits for idle partitions, a partition that was
+held back, or has become fetchable, cannot be fetched: Faust's 1,500 ms would be the pause of every day at the
+barrier. At 20 ms an idle worker sends 50 requests a second, which costs next to nothing.
 """
 
 QUEUED_BATCHES = 64
-"""Batches in an agent's queue before Faust itself stops fetching: the last line behind ``may_fetch``."""
+"""Batches in an agent's queue before Faust itself stops fetching, if ``may_fetch`` does not before."""
 
 _NO_PARTITION = frozenset({TP("", -1)})
-"""Asks for nothing. (An empty set would ask aiokafka for everything.)"""
+"""Fetches nothing. (An empty set would make aiokafka fetch all partitions.)"""
 
 
 class Record(Protocol):
@@ -73,7 +74,7 @@ CREATE_TIME = 0
 
 
 def batch_of(tp: TP, records: Sequence[Record]) -> RecordBatch:
-    """The batch of one partition's records, of which there is at least one."""
+    """The batch of a partition's records, of which there is at least one."""
     return RecordBatch(
         topic=tp.topic,
         partition=tp.partition,
@@ -86,7 +87,7 @@ def batch_of(tp: TP, records: Sequence[Record]) -> RecordBatch:
 
 
 MayFetch = Callable[[TP], bool]
-"""Says whether a partition may be fetched now. Called on the event loop before every fetch."""
+"""Whether a partition may be fetched now. Called on the event loop before every fetch."""
 
 
 def always(_tp: TP) -> bool:
@@ -96,10 +97,10 @@ def always(_tp: TP) -> bool:
 class RecordBatchConsumer(driver.Consumer):
     """Hands the batch topics' records on in batches, and keeps account of which batches were acked.
 
-    Faust's own account is by offset: reading a batch whose predecessor ended 4,000 offsets before, it
-    notes 4,000 offsets as a gap, the batch's own last one among them, and takes every gap below an acked
-    offset for done. With two batches under way, an ack of the second would commit the first as well. So
-    batches are accounted here by their last offsets, in the order of delivery.
+    Faust tracks offsets: reading a batch whose predecessor ended 4,000 offsets before, it records 4,000
+    offsets as a gap, the batch's own last one among them, and treats every gap below an acked offset as
+    acked. With two batches in flight, an ack of the second would commit the first as well. So batches are
+    tracked here by their last offsets, in the order of delivery.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -107,11 +108,11 @@ class RecordBatchConsumer(driver.Consumer):
         self._delivered: defaultdict[TP, deque[tuple[int, float]]] = defaultdict(deque)
         """Last offset and moment of each batch that is not committed."""
         self.starts: dict[TP, int] = {}
-        """Where partitions of the present assignment are read from, in place of their committed offsets."""
+        """Start positions of the current assignment's partitions, in place of their committed offsets."""
         self.topic_ids: dict[str, str] = {}
-        """The topics' ids on the broker, as far as they are known; committed beside each offset."""
+        """The topics' ids on the broker, as far as they are known; committed with each offset."""
         self._next: dict[TP, int] = {}
-        """The offset after the last batch handed on, or the one started at. Another dict after each seek."""
+        """The offset after the last delivered batch, or the start position. A new dict after each seek."""
         self._seeking = asyncio.Lock()
 
     @property
@@ -140,10 +141,10 @@ class RecordBatchConsumer(driver.Consumer):
         # Also with nothing to fetch: the call tells aiokafka that the consumer is alive.
         fetched = await super()._getmany(fetchable or set(_NO_PARTITION), timeout)
         if not self._overtaken(positions):
-            fetched = await self._that_join(fetched)
+            fetched = await self._continuous(fetched)
         if fetched and self._overtaken(positions):
-            # Handed on, they would count for the new assignment, before its first batch. Whether they were
-            # taken before the seek or after it cannot be told, so that it is done again.
+            # Delivered, they would count for the new assignment, before its first batch. It is not known
+            # whether they were fetched before the seek or after it, so the seek is repeated.
             await self.perform_seek()
             return {}
         return {
@@ -152,35 +153,37 @@ class RecordBatchConsumer(driver.Consumer):
         }
 
     def _overtaken(self, positions: dict[TP, int]) -> bool:
-        """Whether partitions were handed out, or positions sought, since these were the positions.
+        """Whether partitions were assigned, or positions sought, since these were the positions.
 
-        Faust lets the flow go on before an assignment's partitions are restored, so a fetch that was under
-        way may end in the next generation.
+        Faust resumes the flow before an assignment's partitions are restored, so a fetch in flight may end in
+        the next generation.
         """
         return self._next is not positions
 
-    async def _that_join(self, fetched: Mapping[TP, list[Any]]) -> Mapping[TP, list[Any]]:
-        """What was fetched, without the records of partitions that do not join the ones before them."""
-        loose = [
+    async def _continuous(self, fetched: Mapping[TP, list[Any]]) -> Mapping[TP, list[Any]]:
+        """The fetched records, without those of partitions whose records do not follow the position."""
+        discontinuous = [
             tp
             for tp, records in fetched.items()
             if records and self._in_batches(tp) and self._next.get(tp, records[0].offset) != records[0].offset
         ]
-        if loose:
+        if discontinuous:
             positions = self._next
-            beginnings = await self.earliest_offsets(*loose)
+            start_offsets = await self.earliest_offsets(*discontinuous)
             if self._overtaken(positions):
                 return fetched
-            broken = {tp for tp in loose if not beginnings[tp] <= self._next[tp] < fetched[tp][0].offset}
+            broken = {
+                tp for tp in discontinuous if not start_offsets[tp] <= self._next[tp] < fetched[tp][0].offset
+            }
             fetched = {tp: records for tp, records in fetched.items() if tp not in broken}
             if broken:
-                await self._look_again(broken)
+                await self._rejoin_after(broken)
         for tp, records in fetched.items():
             if records and self._in_batches(tp):
                 self._next[tp] = records[-1].offset + 1
         return fetched
 
-    async def _look_again(self, broken: set[TP]) -> None:
+    async def _rejoin_after(self, broken: set[TP]) -> None:
         for tp in sorted(broken):
             log.warning(
                 "%s, partition %d: the log no longer holds offset %d; it is looked at again",
@@ -218,9 +221,9 @@ class RecordBatchConsumer(driver.Consumer):
     # Where to read from
 
     async def start_at(self, positions: Mapping[TP, int], topic_ids: Mapping[str, str]) -> None:
-        """Read these partitions from there on, until the next assignment. Before any of them may be fetched.
+        """Set the start positions of partitions until the next assignment. Before any of them may be fetched.
 
-        topic_ids: of the topics by name.
+        topic_ids: the topics' ids on the broker, by name.
         """
         self.starts, self.topic_ids = dict(positions), dict(topic_ids)
         await self.perform_seek()
@@ -232,13 +235,13 @@ class RecordBatchConsumer(driver.Consumer):
             await self._commit(off)
 
     async def perform_seek(self) -> None:
-        """One at a time: Faust seeks when an assignment is complete, who restores it when that is done."""
+        """Seek, one call at a time: Faust seeks after an assignment, and ``start_at`` after its restore."""
         async with self._seeking:
             await super().perform_seek()
             self._next = dict(self.starts)
 
-    def known_end(self, tp: TP) -> int | None:
-        """The offset after the partition's last record as of the newest fetch; None where it is not ours."""
+    def end_offset(self, tp: TP) -> int | None:
+        """The partition's high watermark as of the newest fetch; None where it is not assigned."""
         try:
             end: int | None = super().highwater(tp)
         except (IllegalStateError, ConsumerNotStarted):
@@ -246,12 +249,12 @@ class RecordBatchConsumer(driver.Consumer):
         return end
 
     def highwater(self, tp: TP) -> int:
-        """Faust asks for it after a fetch, when the partition may have gone."""
-        return self.known_end(tp) or 0
+        """The high watermark; Faust reads it after a fetch, when the partition may have been revoked."""
+        return self.end_offset(tp) or 0
 
     def close(self) -> None:
-        """Nothing, before the orderly stop: Faust closes the client from here when partitions are handed out
-        while it stops, in another thread than the client's own. The group is left by ``stop`` all the same.
+        """Do nothing: Faust calls this when partitions are assigned while it stops, in another thread than
+        the client's own. ``stop`` leaves the group in any case.
         """
 
     # Acks and commits
@@ -284,28 +287,28 @@ class RecordBatchConsumer(driver.Consumer):
     def uncommitted_s(self, tp: TP) -> float:
         """Seconds that a partition's oldest delivered batch has waited for its commit; 0 if there is none.
 
-        From any thread.
+        Thread-safe.
         """
-        delivered = self._delivered.get(tp)  # not by []: that would make an account
+        delivered = self._delivered.get(tp)  # not by []: that would add an entry
         try:
             return time.monotonic() - delivered[0][1] if delivered else 0.0
-        except IndexError:  # committed between the two looks
+        except IndexError:  # committed meanwhile
             return 0.0
 
     # Rebalancing
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Commit first: Faust forgets the acks before it tells anybody that the partitions are going.
+        """Commit first: Faust drops the acks before it signals the revocation.
 
-        Who listens to ``app.on_partitions_revoked`` may still ack batches, and ``app.consumer.commit()``
-        them. On a graceful stop the same is true of ``app.on_before_shutdown``; Faust commits after it.
+        Handlers of ``app.on_partitions_revoked`` may still ack batches, and ``app.consumer.commit()`` them.
+        On a graceful stop the same is true of ``app.on_before_shutdown``; Faust commits after it.
         """
         if revoked:
             await self.commit()
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Start the account anew: everything that is not committed will be delivered again."""
+        """Reset the tracking: everything that is not committed will be redelivered."""
         self.starts, self._next = {}, {}
         for account in (self._delivered, self._acked, self._acked_index):
             for tp in [tp for tp in account if self._in_batches(tp)]:
@@ -314,12 +317,12 @@ class RecordBatchConsumer(driver.Consumer):
 
 
 class RecordBatchTransport(driver.Transport):
-    """See the module. ``may_fetch`` may be replaced at any time, by the one who knows the backlog.
+    """See the module. ``may_fetch`` may be replaced at any time.
 
-    ``may_fetch(tp)`` is asked before every fetch, for the batch topics only. While it says no, the
-    partition's records stay with the broker (one fetch of them in memory); the other partitions go on,
-    the group membership stays alive, and a yes is noticed within ``HELD_POLL_S``. One batch that was being
-    fetched when the answer changed may still arrive.
+    ``may_fetch(tp)`` is called before every fetch, for the batch topics only. While it is false, the
+    partition's records stay on the broker (one fetch of them in memory); the other partitions are fetched,
+    the group membership stays alive, and a change is noticed within ``HELD_POLL_S``. One batch in flight at
+    the change may still be delivered.
     """
 
     Consumer = RecordBatchConsumer
@@ -347,9 +350,9 @@ def deliver_in_batches(
     fetch_wait_ms: int = FETCH_MAX_WAIT_MS,
     urgent: Iterable[str] = (),
 ) -> RecordBatchTransport:
-    """Give the app the record-batch transport for these topics; before it starts.
+    """Set the app's transport to record batches for these topics, before the app starts.
 
-    urgent: of these, topics whose records are handed on before all others.
+    urgent: those of the topics whose records are delivered before all others.
     """
     transport = RecordBatchTransport(app, frozenset(topics), may_fetch, fetch_wait_ms, frozenset(urgent))
     app.transport = transport
@@ -357,7 +360,7 @@ def deliver_in_batches(
 
 
 class RecordBatchSchema(faust.Schema[Any, RecordBatch]):
-    """Passes a ``RecordBatch`` through as it is: Faust decodes nothing."""
+    """Passes a ``RecordBatch`` through unchanged: Faust decodes nothing."""
 
     def loads_value(
         self,
@@ -371,9 +374,9 @@ class RecordBatchSchema(faust.Schema[Any, RecordBatch]):
 
 
 def batch_topic(app: faust.App, name: str, partitions: int) -> faust.TopicT:
-    """The Faust topic whose events carry a ``RecordBatch`` each; ``deliver_in_batches`` must name it too.
+    """The Faust topic whose events have a ``RecordBatch`` each; ``deliver_in_batches`` must name it too.
 
-    The agent takes ``stream.noack().events()`` and acks each event once its effects are durable, with
+    The agent iterates ``stream.noack().events()`` and acks each event once its effects are durable, with
     ``await stream.ack(event)``: Faust's automatic ack would come in a ``finally``, exception or not.
     """
     return app.topic(name, schema=RecordBatchSchema(), partitions=partitions, maxsize=QUEUED_BATCHES)

@@ -11,25 +11,27 @@ import uvloop
 from engine.garbage_collection import collect_seldom
 from streams.app import Pipeline
 from streams.cohosting import CohostedApp, cohost
-from streams.ending import Ending, leave
 from streams.logging_setup import configure_logging
 from streams.metrics_port import serve_metrics
 from streams.settings import Settings
+from streams.shutdown import Shutdown, exit_process
 
 log = logging.getLogger(__name__)
 
 
 def run(settings: Settings, console: CohostedApp | None = None) -> NoReturn:
-    """Work until stopped, and end the process: with code 0 after a signal, not 0 after a failure.
+    """Run until stopped, and end the process: with code 0 after a signal, another one after a failure.
 
-    Raises ``SettingsError`` where a port is taken.
-    console: served from this worker, where given.
+    console: served from this worker, if it is given.
+
+    Raises:
+        SettingsError: the metrics' port cannot be listened on.
     """
-    ending = Ending(settings.stop_s)
+    shutdown = Shutdown(settings.stop_s)
     uvloop.install()
     collect_seldom()
     configure_logging(settings.log_level)
-    pipeline = Pipeline(settings, ending)
+    pipeline = Pipeline(settings, shutdown)
     if console is not None:
         cohost(pipeline.app, console)
     host, port = settings.metrics_host, settings.metrics_port
@@ -37,29 +39,29 @@ def run(settings: Settings, console: CohostedApp | None = None) -> NoReturn:
     # Above info Faust sets the root logger to debug to feed its spinner, a sixth of the processor.
     worker = _Worker(pipeline.app, loglevel="info", override_logging=False, redirect_stdouts=False)
     log.info("worker of group %s on %s", settings.group, settings.broker)
-    ending.call(partial(_stop, worker))
-    leave(_code(worker, pipeline))
+    shutdown.on_signal(partial(_stop, worker))
+    exit_process(_run_worker(worker, pipeline))
 
 
 class _Worker(faust.Worker):
-    """Faust's, which leaves the signals to ``Ending``."""
+    """Faust's worker, with the signals left to ``Shutdown``."""
 
     def install_signal_handlers(self) -> None:
-        """None."""
+        """Install none."""
 
 
 def _stop(worker: faust.Worker) -> None:
-    """As Faust does on a signal. From any thread."""
+    """Stop the worker as Faust does on a signal. Thread-safe."""
     with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped
         worker.loop.call_soon_threadsafe(worker._on_sigterm)
 
 
-def _code(worker: faust.Worker, pipeline: Pipeline) -> int:
-    """Run it; the process's exit code."""
+def _run_worker(worker: faust.Worker, pipeline: Pipeline) -> int:
+    """Run the worker until it stops, and return the process's exit code."""
     try:
         worker.execute_from_commandline()
-    except SystemExit as ended:
-        return int(ended.code or 0) if pipeline.failed is None else 1
-    except Exception:  # said in the log by who raised it
+    except SystemExit as exit_request:
+        return int(exit_request.code or 0) if pipeline.error is None else 1
+    except Exception:  # logged where it was raised
         return 1
-    return 0 if pipeline.failed is None else 1
+    return 0 if pipeline.error is None else 1

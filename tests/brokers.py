@@ -24,13 +24,13 @@ NOT_SHOWN = "crash and restart of the broker, compaction, large fetches and the 
 
 @dataclass(frozen=True, slots=True)
 class TestBroker:
-    """A running broker. ``apache`` is false for the embedded one; ``told`` is the line of the summary."""
+    """A running broker. ``apache`` is false for the embedded one; ``description`` is for the summary."""
 
     __test__ = False
 
     address: str
     apache: bool
-    told: str
+    description: str
 
 
 @contextmanager
@@ -59,8 +59,8 @@ def _without_docker() -> Iterator[TestBroker]:
         if is_required("kafka"):
             raise
         with EmbeddedBroker() as embedded:
-            told = f"the embedded broker ({error}); not shown: {NOT_SHOWN}"
-            yield TestBroker(embedded.address, False, told)
+            description = f"the embedded broker ({error}); not shown: {NOT_SHOWN}"
+            yield TestBroker(embedded.address, False, description)
     else:
         with kafka_stopped_after(kafka):
             yield TestBroker(kafka.address, True, f"{kafka.name} from its jars")

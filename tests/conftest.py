@@ -46,9 +46,9 @@ def pytest_unconfigure() -> None:
 def broker(pytestconfig: pytest.Config) -> Iterator[TestBroker]:
     """The broker of this session; started when the first test asks for it."""
     try:
-        with chosen() as found:
-            pytestconfig.stash[BROKER] = found.told
-            yield found
+        with chosen() as broker:
+            pytestconfig.stash[BROKER] = broker.description
+            yield broker
     except BrokerUnavailableError as error:
         pytest.fail(f"no broker for the tests: {error}", pytrace=False)
 
@@ -84,21 +84,21 @@ def make_topic(broker: TestBroker, prefix: str) -> MakeTopic:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where files run side by side: hand the broker's name on to the process that prints."""
-    told = session.config.stash.get(BROKER, None)
-    if told and hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["broker"] = told
+    description = session.config.stash.get(BROKER, None)
+    if description and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["broker"] = description
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    told = getattr(node, "workeroutput", {}).get("broker")
-    if told:
-        node.config.stash[BROKER] = told
+    description = getattr(node, "workeroutput", {}).get("broker")
+    if description:
+        node.config.stash[BROKER] = description
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
 ) -> None:
-    told = config.stash.get(BROKER, None)
-    if told:
-        terminalreporter.write_line(f"broker: {told}")
+    description = config.stash.get(BROKER, None)
+    if description:
+        terminalreporter.write_line(f"broker: {description}")

@@ -49,16 +49,16 @@ def _calls(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def _full_names(tree: ast.Module) -> dict[str, str]:
     """Local name → full dotted name, of everything imported absolutely."""
-    known = {}
+    imported = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for name in node.names:
                 local = name.asname or name.name.partition(".")[0]
-                known[local] = name.name if name.asname else local
+                imported[local] = name.name if name.asname else local
         elif isinstance(node, ast.ImportFrom):
             for name in node.names:
-                known[name.asname or name.name] = f"{node.module}.{name.name}"
-    return known
+                imported[name.asname or name.name] = f"{node.module}.{name.name}"
+    return imported
 
 
 def _forbidden(node: ast.Call, names: dict[str, str]) -> str | None:

@@ -50,8 +50,8 @@ def _destroys(call: ast.Call) -> bool:
         case ast.Attribute(value=ast.Name(id="os" | "shutil"), attr=name) if name in OF_OS | {"open"}:
             return True
         case ast.Attribute(attr="open") | ast.Name(id="open"):
-            words = [*call.args, *(word.value for word in call.keywords if word.arg == "mode")]
-            modes = [one.value for one in words if isinstance(one, ast.Constant)]
+            words = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+            modes = [word.value for word in words if isinstance(word, ast.Constant)]
             return any(isinstance(mode, str) and set(mode) & set("wax+") and len(mode) < 4 for mode in modes)
         case ast.Attribute(attr=name):
             return name in METHODS
@@ -61,13 +61,13 @@ def _destroys(call: ast.Call) -> bool:
 
 
 def test_only_modules_that_look_first_delete_or_overwrite() -> None:
-    found = {}
+    by_file = {}
     for package in (*PACKAGES, "benchmarks"):
         for path in sorted((ROOT / package).rglob("*.py")):
             if calls := destroying(path.read_text(encoding="utf-8")):
-                found[path.relative_to(ROOT).as_posix()] = calls
-    assert {name: calls for name, calls in found.items() if name not in ALLOWED} == {}
-    assert sorted(ALLOWED.keys() - found.keys()) == [], "no longer needed in the list"
+                by_file[path.relative_to(ROOT).as_posix()] = calls
+    assert {name: calls for name, calls in by_file.items() if name not in ALLOWED} == {}
+    assert sorted(ALLOWED.keys() - by_file.keys()) == [], "no longer needed in the list"
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,9 @@ def test_doctests(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name.endswith(".py"):
         monkeypatch.syspath_prepend(str(EXAMPLES))
         name = Path(name).stem
-    found = doctest.testmod(importlib.import_module(name))
-    assert found.attempted > 0
-    assert found.failed == 0
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 @pytest.mark.kafka
@@ -165,13 +165,13 @@ def consumed(broker: TestBroker, topic: str, count: int) -> list[tuple[bytes, by
     consumer = Consumer(settings)
     consumer.subscribe([topic])
     try:
-        found: list[tuple[bytes, bytes]] = []
-        while len(found) < count:
+        messages: list[tuple[bytes, bytes]] = []
+        while len(messages) < count:
             record = consumer.poll(60)
-            assert record is not None, f"{len(found)} of {count} records came"
+            assert record is not None, f"{len(messages)} of {count} records came"
             assert record.error() is None
-            found.append((record.key() or b"", record.value() or b""))
-        return found
+            messages.append((record.key() or b"", record.value() or b""))
+        return messages
     finally:
         consumer.close()
 

@@ -74,15 +74,15 @@ def mounts() -> list[tuple[str, str]]:
 
 def commands() -> list[list[str]]:
     """Every ``homeroom`` command line that the stack runs."""
-    found = []
+    commands = []
     for name in OURS:
         service = SERVICES[name]
         if "entrypoint" in service:
             parts = [shlex.split(part) for line in service["command"] for part in line.split("&&")]
         else:
             parts = [["homeroom", *service["command"]]]
-        found.extend(parts)
-    return found
+        commands.extend(parts)
+    return commands
 
 
 def metrics_in(text: str) -> set[str]:
@@ -125,10 +125,10 @@ def test_every_secret_must_be_given_and_is_in_the_example() -> None:
     text = (ROOT / "docker-compose.yml").read_text("utf-8")
     used = dict(re.findall(r"\$\{([A-Z_]+)(:\?[^}]+)?\}", text))
     example = (ROOT / ".env.example").read_text("utf-8")
-    given = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
-    assert set(used) == set(given)
+    values = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    assert set(used) == set(values)
     assert all(used.values()), "each needs a message for when it is not given"
-    assert not any(given.values()), "an example secret that works is used"
+    assert not any(values.values()), "an example secret that works is used"
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
@@ -162,9 +162,9 @@ def test_every_setting_is_one_that_homeroom_knows(service: str, monkeypatch: pyt
 
 def test_the_notifiers_example_holds_settings_and_no_secret_that_works() -> None:
     example = (ROOT / "notifier.env.example").read_text("utf-8")
-    given = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
-    assert given.keys() <= KNOWN
-    assert not any(value for name, value in given.items() if name.endswith(("KEY", "TOKEN")))
+    values = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    assert values.keys() <= KNOWN
+    assert not any(value for name, value in values.items() if name.endswith(("KEY", "TOKEN")))
 
 
 def test_the_image_is_built_from_files_that_the_build_may_see() -> None:
@@ -211,8 +211,8 @@ def test_prometheus_finds_every_worker_and_notifier() -> None:
         ("homeroom", "worker", "HOMEROOM_METRICS_PORT"),
         ("homeroom-notifier", "notifier", "HOMEROOM_NOTIFIER_METRICS_PORT"),
     ):
-        (found,) = jobs[job]["dns_sd_configs"]
-        assert (found["names"], found["port"]) == ([service], METRICS_PORT)
+        (discovery,) = jobs[job]["dns_sd_configs"]
+        assert (discovery["names"], discovery["port"]) == ([service], METRICS_PORT)
         assert SERVICES[service]["environment"][setting] == str(METRICS_PORT)
         assert SERVICES[service]["expose"] == [str(METRICS_PORT)]
     assert PROMETHEUS["rule_files"] == ["alerts.yml"]
@@ -285,8 +285,8 @@ def test_the_console_serves_with_the_stacks_settings(broker: TestBroker, prefix:
                 assert (answer.status_code, answer.json()["total"]) == (200, 0)
             finally:
                 process.terminate()
-                told, _ = process.communicate(timeout=30)
-            assert "Traceback" not in told, told
+                output, _ = process.communicate(timeout=30)
+            assert "Traceback" not in output, output
 
 
 def test_the_boards_user_reads_and_no_more() -> None:
@@ -329,7 +329,7 @@ def test_the_boards_plugin_is_the_one_that_they_were_drawn_with() -> None:
 
 def test_the_readers_bounds_are_the_same_on_a_server() -> None:
     root = ET.parse(ROOT / "clickhouse/users.d/reader.xml").getroot()
-    profile = {one.tag: one.text for one in root.find("profiles/reader") or ()}
+    profile = {element.tag: element.text for element in root.find("profiles/reader") or ()}
     assert profile == {name: str(most) for name, most in BOUNDS.items()} | {"readonly": "1"}
     assert [query.text for query in root.iterfind("users/reader/grants/query")] == [
         "GRANT SELECT ON homeroom.*"

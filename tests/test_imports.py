@@ -88,12 +88,12 @@ def test_a_pure_call_is_let_through(tmp_path: Path) -> None:
 def package_imports() -> set[tuple[str, str]]:
     """Which package imports which directly."""
     graph = grimp.build_graph(*PACKAGES, cache_dir=None)
-    found = set()
+    pairs = set()
     for module in graph.modules:
         for target in graph.find_modules_directly_imported_by(module):
             pair = module.partition(".")[0], target.partition(".")[0]
-            found |= {pair} if pair[0] != pair[1] else set()
-    return found
+            pairs |= {pair} if pair[0] != pair[1] else set()
+    return pairs
 
 
 def test_the_picture_of_the_packages_is_the_code_s() -> None:

@@ -20,8 +20,8 @@ ELSEWHERE = "192.0.2.1"
 
 
 def by_udp() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.sendto(b"x", (ELSEWHERE, 9))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.sendto(b"x", (ELSEWHERE, 9))
 
 
 async def by_aiohttp() -> None:
@@ -62,9 +62,9 @@ def test_this_machine_is_not_refused(host: str) -> None:
 
 def test_a_process_is_guarded_too(tmp_path: Path) -> None:
     left = tmp_path / "left.txt"
-    asks = f"import socket; socket.create_connection(({ELSEWHERE!r}, 9), timeout=1)"
+    script = f"import socket; socket.create_connection(({ELSEWHERE!r}, 9), timeout=1)"
     done = subprocess.run(
-        [sys.executable, "-c", asks],
+        [sys.executable, "-c", script],
         env=os.environ | {loopback.LOG: str(left)},
         capture_output=True,
         text=True,

@@ -52,11 +52,11 @@ def problems(text: str) -> list[str]:
 
 
 def test_no_file_names_a_registry_or_a_path_of_a_machine() -> None:
-    found = {}
+    matches = {}
     for path in committed():
         if names := problems(path.read_bytes().decode("utf-8", errors="replace")):
-            found[str(path.relative_to(ROOT))] = names
-    assert found == {}
+            matches[str(path.relative_to(ROOT))] = names
+    assert matches == {}
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_no_heavy_file() -> None:
 
 def pins(name: str) -> dict[str, list[Requirement]]:
     """Package → its pins in a lock file, one or more by marker."""
-    found: dict[str, list[Requirement]] = {}
+    pinned: dict[str, list[Requirement]] = {}
     for line in (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith((" ", "#")):
             pin = Requirement(line.removesuffix("\\"))
-            found.setdefault(pin.name.lower(), []).append(pin)
-    return found
+            pinned.setdefault(pin.name.lower(), []).append(pin)
+    return pinned
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -131,16 +131,16 @@ def test_each_extra_is_named_to_whoever_lacks_it() -> None:
     }
     assert brought.keys() == own.keys()
     for name, wanted in own.items():
-        assert {Requirement(one).name for one in wanted} <= brought[name]
+        assert {Requirement(line).name for line in wanted} <= brought[name]
 
 
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     groups, project = CONFIGURED["dependency-groups"], CONFIGURED["project"]
-    extras = [one for wanted in project["optional-dependencies"].values() for one in wanted]
+    extras = [extra for wanted in project["optional-dependencies"].values() for extra in wanted]
     worker = [*project["dependencies"], *groups["build"]]
     wanted = {
         "worker": worker,
-        "runtime": [*worker, *(one for one in extras if not one.startswith("homeroom["))],
+        "runtime": [*worker, *(extra for extra in extras if not extra.startswith("homeroom["))],
         "dev": [*groups["dev"], *groups["baselines"]],
         "bench": groups["bench"],
     }

@@ -34,7 +34,7 @@ def code() -> dict[str, str]:
 
 def lengths(source: str) -> dict[str, int]:
     """Lines of every function in a module's source, methods and inner ones too, by its dotted name."""
-    found: dict[str, int] = {}
+    lengths: dict[str, int] = {}
 
     def visit(node: ast.AST, prefix: str) -> None:
         for child in ast.iter_child_nodes(node):
@@ -42,11 +42,11 @@ def lengths(source: str) -> dict[str, int]:
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 inner = f"{prefix}{child.name}."
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-                found[inner.removesuffix(".")] = (child.end_lineno or 0) - child.lineno + 1
+                lengths[inner.removesuffix(".")] = (child.end_lineno or 0) - child.lineno + 1
             visit(child, inner)
 
     visit(ast.parse(source), "")
-    return found
+    return lengths
 
 
 def test_no_file_is_too_long() -> None:

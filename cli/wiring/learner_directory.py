@@ -16,7 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 from console.ports import Person
 from engine.pseudonyms import Identity
 from schemas.errors import HomeroomError
-from streams.topic_reader import own_reader
+from streams.topic_reader import standalone_consumer
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class KeyFollower:
         self._thread.join(5.0)
 
     def _follow(self) -> None:
-        consumer = own_reader(self._address, "homeroom-directory")
+        consumer = standalone_consumer(self._address, "homeroom-directory")
         try:
             consumer.assign(self._partitions(consumer))
             while not self._stop.is_set():

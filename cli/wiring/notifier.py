@@ -7,7 +7,7 @@ from notifier.metrics import Metrics
 from notifier.preview import preview
 from notifier.service import composer_of, serve
 from notifier.settings import NotifierSettings
-from streams.logging_setup import BROKERS_WORDS, configure_logging
+from streams.logging_setup import LIBRDKAFKA_LOG, configure_logging
 from streams.metrics_port import serve_metrics
 from streams.publisher import Publisher
 from streams.settings import Settings, load_kind

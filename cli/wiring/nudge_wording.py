@@ -6,7 +6,7 @@ from pathlib import Path
 from console.ports import ProposedNudge
 from nudges.policy import Policy
 from schemas.risk import Reason
-from streams.policy_files import PolicyFileError, read_all
+from streams.policy_files import PolicyFileError, read_policies
 
 log = logging.getLogger(__name__)
 

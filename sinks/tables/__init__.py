@@ -1,6 +1,6 @@
-"""Every table's row: the columns that a writer gives, with their ClickHouse types. The only list.
+"""Every table's columns as a writer inserts them, with their ClickHouse types. The only list.
 
-The migrations create what is declared here, and a test compares the two. A column that the database
+The migrations create the tables declared here, and a test compares the two. A column that the database
 fills itself (``ingested_at``) is not part of a row. Learners are pseudonyms everywhere.
 """
 
@@ -26,8 +26,8 @@ from sinks.tables.operations import (
 )
 from sinks.tables.risk import RISK_CHANGES, RISK_DAILY, RISK_HISTORY, STANDING
 
-KEPT_BY_THE_STORE = (STANDING.name, FIRST_WRITTEN.name)
-"""Tables that nobody writes."""
+FILLED_BY_VIEWS = (STANDING.name, FIRST_WRITTEN.name)
+"""Tables that materialized views fill; the pipeline inserts nothing into them."""
 
 TABLES: dict[str, Table] = {
     table.name: table

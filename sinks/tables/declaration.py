@@ -1,4 +1,4 @@
-"""What a table's declaration is made of: its columns' types and its key."""
+"""The declaration of a table: its columns' types and its key."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ VERSION = "UInt64"
 class Table:
     """A table of the store.
 
-    columns: name → ClickHouse type. key: the columns that make a row: of rows with one key the store keeps
-    the one with the highest ``version`` (where there is such a column), else the last written. It does so
-    some time after the insert, so a reader that cannot bear a duplicate says ``FINAL`` or aggregates over
-    the key.
+    columns: name → ClickHouse type. key: the columns that identify a row: of rows with the same key a merge
+    keeps the one with the highest ``version`` (where there is such a column), else the last inserted. Merges
+    happen some time after the insert, so a reader that must not see duplicates uses ``FINAL`` or aggregates
+    over the key.
     """
 
     name: str

@@ -23,7 +23,7 @@ from notifier import topic_reader
 from notifier.settings import NotifierSettings
 from nudges.experiments import effects, size
 from output import screen
-from output.folders import taken
+from output.folders import claim_folder
 from schemas.inbound import event_adapter
 from sinks.embedded import EmbeddedStore
 from sinks.store import ClickHouseWriter
@@ -344,7 +344,7 @@ def test_a_demo_that_cannot_be_leaves_the_one_before(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with taken(tmp_path / "demo", "demo"):
+    with claim_folder(tmp_path / "demo", "demo"):
         (tmp_path / "demo" / "store").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         monkeypatch.setenv("HOMEROOM_CONSOLE_PORT", str(occupied.getsockname()[1]))

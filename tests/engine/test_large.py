@@ -21,8 +21,8 @@ from schemas.dead_letter import DeadLetter
 from schemas.learning import DayPackage, DayReport
 from schemas.quality import DataQualityEvent, QualityVerdict
 from sources.stream import instant
-from streams.day_reports import ReportReader, records_of_report
-from streams.trainer_agent import apart
+from streams.day_reports import ReportReader, report_records
+from streams.trainer_agent import split_event
 from tests.engine.state.test_partition_state import same
 from tests.streams.pipeline import IDENTITY, REPLAY, START, batch_of, record
 
@@ -113,7 +113,7 @@ def test_three_thousand_course_runs() -> None:
     partition.feed([tick(START + 1.5)])
     (report,) = partition.processor.close()
     assert len(report.cohorts) == len(RUNS)
-    records = records_of_report(report)
+    records = report_records(report)
     assert max(len(key) + len(value) for key, value in records) <= RECORD_BYTES
     reader, complete = ReportReader(), []
     for index, (key, value) in enumerate(reversed(records)):
@@ -170,7 +170,7 @@ def test_a_verdict_on_a_source_of_three_thousand_course_runs_is_said_in_several_
     assert len({part.event_id for part in messages}) == len(messages)
     assert messages[0].event_id == "e"
     small = event.model_copy(update={"verdict": verdict.model_copy(update={"course_runs": runs[:9]})})
-    assert apart(small) == [small]
+    assert split_event(small) == [small]
 
 
 def test_the_largest_things_that_are_not_cut_fit() -> None:

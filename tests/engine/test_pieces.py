@@ -19,7 +19,7 @@ from engine.pieces import (
     records_of,
 )
 from engine.state.row_keys import MARK
-from streams.checkpoints import Recovered, Replay
+from streams.checkpoints import RestoredRows, StateReplay
 
 MOST = 4
 Rows = dict[bytes, bytes]
@@ -93,11 +93,11 @@ def test_a_checkpoint_that_a_crash_cut_off_leaves_the_one_before_it_whole(
     assert large_rows().join(rows) == (expected if written else {})
 
 
-def _recovered(log: list[Record]) -> Recovered:
-    replay = Replay()
+def _recovered(log: list[Record]) -> RestoredRows:
+    replay = StateReplay()
     for record in log:
-        replay.take(*record)
-    return replay.recovered()
+        replay.apply(*record)
+    return replay.result()
 
 
 def test_a_row_whose_pieces_are_lost_is_told_and_named() -> None:

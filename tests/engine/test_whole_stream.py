@@ -40,7 +40,7 @@ def messages() -> list[SourceMessage]:
 
 
 @cache
-def reference() -> Said:
+def reference() -> CollectedOutputs:
     """One partition, large batches, no mishap."""
     return play(logs_of(messages()))
 

@@ -14,7 +14,7 @@ from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, StoreReader
 from sources.simulator import Run, SimulationPlan, stream
 from sources.stream import DAY
-from streams.trainer_agent import rows_of
+from streams.trainer_agent import package_rows
 from tests.grafana import queries as q
 from tests.grafana.macros import View
 from tests.online_models.test_challenger import labelled
@@ -33,7 +33,7 @@ def shown(store: StoreAddress, packages: list[DayPackage], chosen: str) -> list[
     with fresh_database(store) as address:
         with ClickHouseWriter(address) as writer:
             for package in packages:
-                for table, columns in rows_of(package).rows.items():
+                for table, columns in package_rows(package).rows.items():
                     writer.write(table, columns)
         first, last = (datetime.fromtimestamp(packages[end].day * DAY, UTC) for end in (0, -1))
         view = View(first, last + timedelta(hours=23), 86_400)

@@ -17,7 +17,7 @@ import pytest
 from grafana.clickhouse import Shape
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, Result, StoreReader
-from sinks.tables import KEPT_BY_THE_STORE, TABLES
+from sinks.tables import FILLED_BY_VIEWS, TABLES
 from tests.grafana import queries as q
 from tests.grafana.macros import ALL, View
 from tests.streams import pipelines as p
@@ -213,7 +213,7 @@ def test_rows_that_came_twice_change_nothing(
     then what came first is gone from the tables whose rows are replaced.
     """
     before = answers(reader, base)
-    again = [name for name in TABLES if name not in (*KEPT_BY_THE_STORE, "pipeline_health")]
+    again = [name for name in TABLES if name not in (*FILLED_BY_VIEWS, "pipeline_health")]
     with ClickHouseWriter(filled) as writer:
         writer.command("SYSTEM STOP MERGES")  # one at the wrong moment would hide what is to be shown
         for name in again:
@@ -225,7 +225,7 @@ def test_rows_that_came_twice_change_nothing(
         assert writer.command("SELECT count() > uniqExact(risk_change_id) FROM risk_changes") == [(1,)]
         after = answers(reader, base)
         writer.command("SYSTEM START MERGES")
-        for name in (*again, *KEPT_BY_THE_STORE):
+        for name in (*again, *FILLED_BY_VIEWS):
             writer.command(f"OPTIMIZE TABLE {name} FINAL")
         assert writer.command("SELECT count() = uniqExact(risk_change_id) FROM risk_changes") == [(1,)]
         merged = answers(reader, base)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from output import files
-from output.files import OutputError, check, write, written
+from output.files import OutputError, check_writable, open_output, write_output
 
 FORCES = pytest.mark.parametrize("force", [False, True])
 
@@ -18,83 +18,86 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def refuses(place: Path, words: str, force: bool = False) -> None:
+def refuses(path: Path, words: str, force: bool = False) -> None:
     """Neither asking before the work nor writing after it lets this place through; one line says why."""
-    for attempt in (partial(check, place, force=force), partial(write, place, "ours", force=force)):
+    for attempt in (
+        partial(check_writable, path, force=force),
+        partial(write_output, path, "ours", force=force),
+    ):
         with pytest.raises(OutputError, match=words) as refused:
             attempt()
         assert "\n" not in str(refused.value)
 
 
-def write_and(place: Path, meddle: Callable[[], object], force: bool = False) -> None:
+def write_and(path: Path, meddle: Callable[[], object], force: bool = False) -> None:
     """Write a file, and do something else before it is finished."""
-    with written(place, force=force) as file:
+    with open_output(path, force=force) as file:
         file.write(b"ours")
         meddle()
 
 
 def test_a_new_file_is_written_whole_with_the_folders_it_takes(tmp_path: Path) -> None:
-    place = tmp_path / "a" / "b" / "out.json"
-    check(place)
+    path = tmp_path / "a" / "b" / "out.json"
+    check_writable(path)
     assert names(tmp_path) == [], "a check touches nothing"
-    write(place, "größer\n")
-    assert place.read_bytes() == "größer\n".encode()
-    assert names(place.parent) == ["out.json"]
+    write_output(path, "größer\n")
+    assert path.read_bytes() == "größer\n".encode()
+    assert names(path.parent) == ["out.json"]
 
 
 def test_what_is_there_is_refused_before_and_after_the_work(tmp_path: Path) -> None:
-    place = tmp_path / "thesis.txt"
+    path = tmp_path / "thesis.txt"
     with pytest.raises(OutputError, match=r"thesis.txt: is there already; .*--force replaces it"):
-        write_and(place, lambda: place.write_text("somebody saved this meanwhile"))
-    assert place.read_text() == "somebody saved this meanwhile"
-    refuses(place, "is there already")
+        write_and(path, lambda: path.write_text("somebody saved this meanwhile"))
+    assert path.read_text() == "somebody saved this meanwhile"
+    refuses(path, "is there already")
     assert names(tmp_path) == ["thesis.txt"]
 
 
 def test_force_replaces_a_regular_file_and_keeps_who_may_read_it(tmp_path: Path) -> None:
-    place = tmp_path / "report.html"
-    place.write_text("old")
-    place.chmod(0o600)
-    check(place, force=True)
-    write(place, "new", force=True)
-    assert place.read_text() == "new"
-    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    path.chmod(0o600)
+    check_writable(path, force=True)
+    write_output(path, "new", force=True)
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_with_force_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    place = tmp_path / "report.html"
-    place.write_text("old")
+    path = tmp_path / "report.html"
+    path.write_text("old")
     with pytest.raises(ZeroDivisionError):
-        write_and(place, lambda: 1 // 0, force=True)
-    assert place.read_text() == "old"
+        write_and(path, lambda: 1 // 0, force=True)
+    assert path.read_text() == "old"
     assert names(tmp_path) == ["report.html"]
 
 
 @FORCES
 @pytest.mark.parametrize("kind", ["folder", "link", "dangling", "fifo", "device"])
 def test_what_is_no_file_is_refused_always(tmp_path: Path, kind: str, force: bool) -> None:
-    place = tmp_path / "out"
+    path = tmp_path / "out"
     (tmp_path / "theirs").write_text("mine")
     match kind:
         case "folder":
-            place.mkdir()
+            path.mkdir()
         case "fifo":
-            os.mkfifo(place)
+            os.mkfifo(path)
         case "device":
-            place = Path("/dev/null")
+            path = Path("/dev/null")
         case _:
-            place.symlink_to(tmp_path / ("theirs" if kind == "link" else "nowhere"))
-    refuses(place, "a folder, a link or a device; expected a file", force)
+            path.symlink_to(tmp_path / ("theirs" if kind == "link" else "nowhere"))
+    refuses(path, "a folder, a link or a device; expected a file", force)
     assert (tmp_path / "theirs").read_text() == "mine"
     assert not (tmp_path / "nowhere").exists()
 
 
 @FORCES
 def test_a_link_that_appears_meanwhile_is_not_followed(tmp_path: Path, force: bool) -> None:
-    place = tmp_path / "out"
+    path = tmp_path / "out"
     (tmp_path / "theirs").write_text("mine")
     with pytest.raises(OutputError, match=r"is a folder, a link"):
-        write_and(place, lambda: place.symlink_to(tmp_path / "theirs"), force)
+        write_and(path, lambda: path.symlink_to(tmp_path / "theirs"), force)
     assert (tmp_path / "theirs").read_text() == "mine"
 
 
@@ -103,7 +106,7 @@ def test_a_folder_that_is_swapped_meanwhile_is_not_written_to(tmp_path: Path) ->
     (tmp_path / "here").mkdir()
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "out").write_text("mine")
-    with written(tmp_path / "here" / "out", force=True) as file:
+    with open_output(tmp_path / "here" / "out", force=True) as file:
         file.write(b"ours")
         (tmp_path / "here").rename(tmp_path / "moved")
         (tmp_path / "here").symlink_to(tmp_path / "theirs")
@@ -113,7 +116,7 @@ def test_a_folder_that_is_swapped_meanwhile_is_not_written_to(tmp_path: Path) ->
 
 def test_two_outputs_need_two_files(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="named for two outputs"):
-        check(tmp_path / "out", None, tmp_path / "a" / ".." / "out")
+        check_writable(tmp_path / "out", None, tmp_path / "a" / ".." / "out")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "file/out", "a\0b", "x" * 300, "é" * 200, "file/a/b/c"])
@@ -133,11 +136,11 @@ def test_where_there_are_no_hard_links_the_name_is_taken_first(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("os.link", none)
-    write(tmp_path / "out", "ours")
+    write_output(tmp_path / "out", "ours")
     assert (tmp_path / "out").read_text() == "ours"
 
     def come_late() -> None:
-        monkeypatch.setattr(files, "_check", lambda *_, **__: None)
+        monkeypatch.setattr(files, "_check_target", lambda *_, **__: None)
         (tmp_path / "late").write_text("theirs")
 
     with pytest.raises(OutputError, match="is there already"):

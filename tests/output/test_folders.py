@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from output.folders import MARKER, FolderError, fresh, protected, read_in, taken
+from output.folders import (
+    MARKER,
+    FolderError,
+    claim_cleared_folder,
+    claim_folder,
+    open_store,
+    protected_location,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,7 +35,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def a_run(folder: Path) -> None:
     """What a demo leaves behind."""
-    with taken(folder, "demo"):
+    with claim_folder(folder, "demo"):
         (folder / "store" / "tmp").mkdir(parents=True)
         (folder / "store" / "data").write_text("rows")
         (folder / "worker-0.log").write_text("log")
@@ -36,7 +43,7 @@ def a_run(folder: Path) -> None:
 
 def refuses(folder: Path, words: str) -> None:
     """The folder is not given to a demo."""
-    with pytest.raises(FolderError, match=words), fresh(folder, "demo"):
+    with pytest.raises(FolderError, match=words), claim_cleared_folder(folder, "demo"):
         pass
 
 
@@ -55,7 +62,7 @@ def test_nobody_s_own_place_is_taken(
     place: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert protected(os.stat(place)) == words
+    assert protected_location(os.stat(place)) == words
 
 
 def test_a_home_and_the_working_folder_are_protected_with_all_above_them(
@@ -67,13 +74,13 @@ def test_a_home_and_the_working_folder_are_protected_with_all_above_them(
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(work)
     (tmp_path / "link").symlink_to(home)
-    assert protected((tmp_path / "link").stat()) == "a home folder"
-    assert protected(home.parent.stat()) == "a parent of a home folder"
-    assert protected(work.stat()) == "the working folder"
-    assert protected(work.parent.stat()) == "a parent of the working folder"
-    assert protected(tmp_path.stat()) is not None
+    assert protected_location((tmp_path / "link").stat()) == "a home folder"
+    assert protected_location(home.parent.stat()) == "a parent of a home folder"
+    assert protected_location(work.stat()) == "the working folder"
+    assert protected_location(work.parent.stat()) == "a parent of the working folder"
+    assert protected_location(tmp_path.stat()) is not None
     (work / "data").mkdir()
-    assert protected((work / "data").stat()) is None
+    assert protected_location((work / "data").stat()) is None
 
 
 @pytest.mark.parametrize("name", [".", "..", "", "../deep", "work/.."])
@@ -105,7 +112,7 @@ def test_an_earlier_run_is_cleared_and_what_lies_beside_it_stays(tmp_path: Path)
     a_run(tmp_path / "demo")
     (tmp_path / "demo" / "notes.txt").write_text("mine")
     (tmp_path / "demo" / "store.bak").mkdir()
-    with fresh(tmp_path / "demo", "demo"):
+    with claim_cleared_folder(tmp_path / "demo", "demo"):
         pass
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [MARKER, "notes.txt", "store.bak"]
 
@@ -115,7 +122,7 @@ def test_a_link_in_the_store_is_removed_and_not_followed(tmp_path: Path) -> None
     (tmp_path / "papers" / "thesis.txt").write_text("years of work")
     a_run(tmp_path / "demo")
     (tmp_path / "demo" / "store" / "papers").symlink_to(tmp_path / "papers")
-    with fresh(tmp_path / "demo", "demo"):
+    with claim_cleared_folder(tmp_path / "demo", "demo"):
         pass
     assert contents(tmp_path / "papers") == {"thesis.txt": b"years of work"}
     assert not (tmp_path / "demo" / "store").exists()
@@ -146,7 +153,7 @@ def test_a_folder_swapped_after_it_was_opened_is_not_the_one_cleared(tmp_path: P
     a_run(tmp_path / "demo")
     (tmp_path / "papers" / "store").mkdir(parents=True)
     (tmp_path / "papers" / "store" / "thesis.txt").write_text("years of work")
-    with taken(tmp_path / "demo", "demo") as folder:
+    with claim_folder(tmp_path / "demo", "demo") as folder:
         (tmp_path / "demo").rename(tmp_path / "moved")
         (tmp_path / "demo").symlink_to(tmp_path / "papers")
         folder.clear()
@@ -187,39 +194,40 @@ def test_a_file_a_device_and_a_name_that_is_none_are_refused(tmp_path: Path) -> 
 
 
 def test_a_replay_s_folder_is_not_a_demo_s(tmp_path: Path) -> None:
-    with taken(tmp_path / "replay", "replay"):
+    with claim_folder(tmp_path / "replay", "replay"):
         (tmp_path / "replay" / "store").mkdir()
     refuses(tmp_path / "replay", "is not of an earlier `homeroom demo`")
-    with taken(tmp_path / "replay", "replay"):
+    with claim_folder(tmp_path / "replay", "replay"):
         assert (tmp_path / "replay" / "store").is_dir(), "a replay goes on with what is there"
 
 
 def test_a_folder_in_use_is_not_cleared(tmp_path: Path) -> None:
     a_run(tmp_path / "demo")
     again = "import sys; from pathlib import Path; from output.folders import *\n" + (
-        "try:\n with fresh(Path(sys.argv[1]), 'demo'): print('cleared')\nexcept FolderError as e: print(e)"
+        "try:\n with claim_cleared_folder(Path(sys.argv[1]), 'demo'): print('cleared')\n"
+        "except FolderError as e: print(e)"
     )
 
-    def told() -> str:
+    def attempt() -> str:
         arguments = [sys.executable, "-c", again, str(tmp_path / "demo")]
         return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
-    with read_in(tmp_path / "demo") as store:
-        with read_in(tmp_path / "demo"):
+    with open_store(tmp_path / "demo") as store:
+        with open_store(tmp_path / "demo"):
             pass  # two may read
-        assert "in use by another process" in told()
+        assert "in use by another process" in attempt()
         assert (store / "data").read_text() == "rows"
-    with taken(tmp_path / "demo", "demo"):
-        assert "in use by another process" in told()
-        with pytest.raises(FolderError, match="in use"), read_in(tmp_path / "demo"):
+    with claim_folder(tmp_path / "demo", "demo"):
+        assert "in use by another process" in attempt()
+        with pytest.raises(FolderError, match="in use"), open_store(tmp_path / "demo"):
             pass
-    assert told() == "cleared\n"
+    assert attempt() == "cleared\n"
 
 
 def test_a_store_of_another_sort_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "jumper.jpg").write_text("for sale")
-    with pytest.raises(FolderError, match="there is no store; run"), read_in(tmp_path):
+    with pytest.raises(FolderError, match="there is no store; run"), open_store(tmp_path):
         pass
 
 
@@ -234,7 +242,7 @@ def test_what_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_marker_says_what_it_is_for(tmp_path: Path) -> None:
-    with taken(tmp_path / "a" / "b", "demo"):
+    with claim_folder(tmp_path / "a" / "b", "demo"):
         pass
     marker = tmp_path / "a" / "b" / MARKER
     assert "homeroom" in marker.read_text()

@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def printed(*what: object, width: int = 80) -> str:
-    told = io.StringIO()
-    Screen(file=told, width=width).print(*what, soft_wrap=True)
-    return told.getvalue().rstrip("\n")
+    output = io.StringIO()
+    Screen(file=output, width=width).print(*what, soft_wrap=True)
+    return output.getvalue().rstrip("\n")
 
 
 @pytest.mark.parametrize(
@@ -55,43 +55,41 @@ TEXTS = st.text(st.characters(), max_size=40) | st.from_regex(
 @settings(max_examples=200, deadline=None)
 @given(TEXTS)
 def test_no_text_is_an_error_or_an_order(text: str) -> None:
-    told = printed(text)
-    assert not {unicodedata.category(sign) for sign in told.replace("\n", "").replace("\t", "")} & {
+    output = printed(text)
+    assert not {unicodedata.category(sign) for sign in output.replace("\n", "").replace("\t", "")} & {
         "Cc",
         "Cs",
     }
-    assert [*"".join(told.split())] == [*"".join(visible(text).expandtabs().split())]
+    assert [*"".join(output.split())] == [*"".join(visible(text).expandtabs().split())]
 
 
 @pytest.mark.parametrize(("width", "is_terminal"), [(80, False), (80, True), (40, True)])
 def test_a_table_cuts_nothing(width: int, is_terminal: bool) -> None:
-    told = io.StringIO()
-    screen = Screen(file=told, width=width, force_terminal=is_terminal, no_color=True)
+    output = io.StringIO()
+    screen = Screen(file=output, width=width, force_terminal=is_terminal, no_color=True)
     wide = table("first", "second", "third")
     values = ["a" * 60, "b" * 90, "c" * 70]
     wide.add_row(*values)
     screen.print(wide)
-    found = told.getvalue()
-    assert "…" not in found
-    assert [found.count(sign) for sign in "ab"] == [60, 90]
-    assert all(value in found for value in values) != is_terminal, (
-        "one line into a pipe, folded on a terminal"
-    )
+    text = output.getvalue()
+    assert "…" not in text
+    assert [text.count(sign) for sign in "ab"] == [60, 90]
+    assert all(value in text for value in values) != is_terminal, "one line into a pipe, folded on a terminal"
     assert screen.width == width
 
 
 def _calls(path: Path) -> list[str]:
-    found = []
+    calls = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in (
             "Console",
             "rich.print",
             "Text.from_markup",
         ):
-            found.append(f"{node.lineno}: {ast.unparse(node)}")
+            calls.append(f"{node.lineno}: {ast.unparse(node)}")
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and "[bold]" in node.value:
-            found.append(f"{node.lineno}: {node.value[:40]!r}")
-    return found
+            calls.append(f"{node.lineno}: {node.value[:40]!r}")
+    return calls
 
 
 def test_every_command_prints_through_the_one_console() -> None:

@@ -122,8 +122,8 @@ SPOILERS: tuple[Json, ...] = (
 def spoiled(draw: st.DrawFn, schema: Schema) -> Json:
     """A valid message with one value, anywhere in it, taken away, replaced or joined by an unknown one."""
     message = copy.deepcopy(draw(valid(schema, schema)))
-    places = list(_places(message))
-    holder, name = draw(st.sampled_from(places))
+    positions = list(_positions(message))
+    holder, name = draw(st.sampled_from(positions))
     match draw(st.sampled_from(["take", "replace", "replace", "add"])):
         case "take":
             del holder[name]
@@ -135,9 +135,9 @@ def spoiled(draw: st.DrawFn, schema: Schema) -> Json:
     return message
 
 
-def _places(value: Json) -> Iterator[tuple[Any, Any]]:
+def _positions(value: Json) -> Iterator[tuple[Any, Any]]:
     """Every (holder, name or index) within the value."""
     if isinstance(value, dict | list):
         for name in list(value) if isinstance(value, dict) else range(len(value)):
             yield value, name
-            yield from _places(value[name])
+            yield from _positions(value[name])

@@ -38,7 +38,7 @@ def errors(adapter: TypeAdapter[Any], message: Any, *, strict: bool) -> set[str]
     try:
         adapter.validate_json(json.dumps(message), strict=strict)
     except ValidationError as error:
-        return {found["type"] for found in error.errors()}
+        return {detail["type"] for detail in error.errors()}
     return set()
 
 
@@ -60,10 +60,10 @@ def test_both_refuse_the_same(topic: Any, data: st.DataObject) -> None:
     """Strict pydantic is the schema exactly; by default pydantic may read "1" as 1, never the reverse."""
     schema = SCHEMAS[topic.name]
     message = data.draw(spoiled(schema))
-    found = errors(topic.adapter, message, strict=True)
-    assume(not found & FORMATS)
+    error_types = errors(topic.adapter, message, strict=True)
+    assume(not error_types & FORMATS)
     allowed = Draft202012Validator(schema).is_valid(message)
-    assert allowed == (not found), found
+    assert allowed == (not error_types), error_types
     assert not (allowed and errors(topic.adapter, message, strict=False))
 
 

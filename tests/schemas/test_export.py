@@ -45,28 +45,31 @@ def test_asyncapi_has_the_topics_that_others_publish_or_consume_and_no_other() -
 def test_asyncapi_leads_to_the_schema_of_every_message() -> None:
     for channel in ASYNCAPI["channels"].values():
         schema = SCHEMAS[f"{channel['address']}.json"]
-        told = {kind: _resolved(it["payload"]["schema"]["$ref"]) for kind, it in channel["messages"].items()}
-        assert {kind: it["properties"]["type"]["const"] for kind, it in told.items()} == {
-            kind: kind for kind in told
+        payloads = {
+            kind: _resolved(message["payload"]["schema"]["$ref"])
+            for kind, message in channel["messages"].items()
         }
-        assert len(told) == len(schema.get("oneOf", [schema])), "no message is left out"
+        assert {kind: message["properties"]["type"]["const"] for kind, message in payloads.items()} == {
+            kind: kind for kind in payloads
+        }
+        assert len(payloads) == len(schema.get("oneOf", [schema])), "no message is left out"
 
 
 def _resolved(reference: str) -> dict[str, Any]:
     file, _, where = reference.partition("#")
-    found: dict[str, Any] = SCHEMAS[file.removeprefix("./")]
+    schema: dict[str, Any] = SCHEMAS[file.removeprefix("./")]
     for name in where.split("/")[1:]:
-        found = found[name]
-    return found
+        schema = schema[name]
+    return schema
 
 
 def test_asyncapi_refers_to_nothing_that_is_not_there() -> None:
     references = [it for it in _references(ASYNCAPI) if it.startswith("#")]
     assert references
     for reference in references:
-        found = ASYNCAPI
+        target = ASYNCAPI
         for name in reference.split("/")[1:]:
-            found = found[name]
+            target = target[name]
 
 
 def _references(part: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.extras import EXTRAS, MissingExtraError, named, required
+from schemas.extras import EXTRAS, MissingExtraError, explain_missing_extras, require_extras
 
 ROOT = Path(__file__).parents[2]
 WITHOUT = """
@@ -51,15 +51,15 @@ def test_a_command_names_the_extra_that_it_lacks(arguments: tuple[str, ...], ext
 
 
 def test_what_is_required_and_there_passes() -> None:
-    required(*EXTRAS)
+    require_extras(*EXTRAS)
 
 
 def test_what_is_required_and_absent_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EXTRAS, "store", ("no_such_module",))
     with pytest.raises(MissingExtraError, match="extra 'store'"):
-        required("store")
+        require_extras("store")
 
 
 def test_another_missing_module_stays_what_it_is() -> None:
-    with pytest.raises(ModuleNotFoundError, match="no_such_module"), named():
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"), explain_missing_extras():
         import no_such_module  # type: ignore[import-not-found]  # noqa: F401

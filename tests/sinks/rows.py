@@ -42,17 +42,17 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 def any_rows(table: Table) -> st.SearchStrategy[list[tuple[Any, ...]]]:
     """Lists of rows of a table, each key once."""
     names = list(table.columns)
-    places = [names.index(name) for name in table.key]
+    indices = [names.index(name) for name in table.key]
     return st.lists(
         st.tuples(*(VALUES[kind] for kind in table.columns.values())),
         min_size=1,
         max_size=8,
-        unique_by=lambda row: tuple(row[place] for place in places),
+        unique_by=lambda row: tuple(row[index] for index in indices),
     )
 
 
 def as_columns(table: Table, rows: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    return {name: [row[place] for row in rows] for place, name in enumerate(table.columns)}
+    return {name: [row[index] for row in rows] for index, name in enumerate(table.columns)}
 
 
 def risk(learner: str, day: date, probability: float, **others: Any) -> dict[str, list[Any]]:

@@ -5,8 +5,8 @@ from clickhouse_driver import errors as driver
 from clickhouse_driver.errors import ErrorCodes, ServerException
 
 from sinks.address import StoreAddress
-from sinks.errors import StoreDown, StoreRejected, class_of, classes
-from sinks.store import StoreReader, told_apart
+from sinks.errors import StoreDown, StoreRejected, error_class_of, error_classes
+from sinks.store import StoreReader, store_error
 
 BY_THE_DRIVER = {
     name: code for name, code in vars(ErrorCodes).items() if isinstance(code, int) and name.isupper() and code
@@ -56,37 +56,39 @@ def test_every_code_of_the_engine_has_a_class(reader: StoreReader) -> None:
     known = "SELECT number FROM numbers(1, 9999) WHERE errorCodeToName(number) != ''"
     codes = {code for (code,) in reader.query(known).rows}
     assert len(codes) > 600
-    assert codes - classes().keys() == set(), "a newer engine: read what they mean and add them to codes.txt"
+    assert codes - error_classes().keys() == set(), (
+        "a newer engine: read what they mean and add them to codes.txt"
+    )
 
 
 def test_every_code_of_the_driver_has_a_class() -> None:
-    assert set(BY_THE_DRIVER.values()) - classes().keys() == set()
+    assert set(BY_THE_DRIVER.values()) - error_classes().keys() == set()
 
 
 @pytest.mark.parametrize("name", NOT_NOW)
 def test_not_now_is_waited_for(name: str) -> None:
     with pytest.raises(StoreDown):
-        raise told_apart(server_said(name), StoreAddress(), "t")
+        raise store_error(server_error(name), StoreAddress(), "t")
 
 
 @pytest.mark.parametrize("name", TO_BE_MENDED + WRONG)
 def test_no_is_told_with_whether_somebody_can_mend_it(name: str) -> None:
-    error = told_apart(server_said(name), StoreAddress(), "t")
+    error = store_error(server_error(name), StoreAddress(), "t")
     assert isinstance(error, StoreRejected)
-    assert error.mendable == (name in TO_BE_MENDED)
+    assert error.repairable == (name in TO_BE_MENDED)
 
 
-def server_said(name: str) -> Exception:
+def server_error(name: str) -> Exception:
     error: Exception = ServerException(f"DB::Exception: {name}", (BY_THE_DRIVER | NEWER)[name])
     return error
 
 
 def test_a_code_that_nobody_knows_is_waited_for() -> None:
-    assert class_of(99_999) == "passes"
-    assert isinstance(told_apart(ServerException("new", 99_999), StoreAddress()), StoreDown)
+    assert error_class_of(99_999) == "transient"
+    assert isinstance(store_error(ServerException("new", 99_999), StoreAddress()), StoreDown)
 
 
 def test_a_refusal_of_the_client_itself_is_nobodys_to_mend() -> None:
-    error = told_apart(driver.TypeMismatchError("Column a: x"), StoreAddress(), "t")
+    error = store_error(driver.TypeMismatchError("Column a: x"), StoreAddress(), "t")
     assert isinstance(error, StoreRejected)
-    assert not error.mendable
+    assert not error.repairable

@@ -27,7 +27,7 @@ def empty(store: StoreAddress) -> Iterator[StoreAddress]:
         yield mine
 
 
-def write_all(writer: ClickHouseWriter, at: datetime, token: str) -> None:
+def write_all(writer: ClickHouseWriter, moment: datetime, token: str) -> None:
     """Changes, of each a decision, and what was found of a model; all as written at ``at``."""
     ids = [f"{number:05d}" for number in range(CHANGES)]
     moments = [DAY + timedelta(seconds=number) for number in range(CHANGES)]
@@ -42,11 +42,11 @@ def write_all(writer: ClickHouseWriter, at: datetime, token: str) -> None:
         "model_metrics": {"metric": ["event/model_replaced/m", "auc"], "day": [date(2026, 2, 1)] * 2},
     }
     for table, columns in rows.items():
-        written = [at] * len(next(iter(columns.values())))
+        written = [moment] * len(next(iter(columns.values())))
         writer.write(table, columns | {"ingested_at": written}, f"{table} {token}")
 
 
-def seen(writer: ClickHouseWriter, since: datetime) -> list[tuple[str, int]]:
+def first_writes(writer: ClickHouseWriter, since: datetime) -> list[tuple[str, int]]:
     """What was first written in the hour from a moment, as the boards ask it."""
     hour = f"ingested_at >= toDateTime({int(since.timestamp())}) AND ingested_at < " + (
         f"toDateTime({int(since.timestamp()) + 3600})"
@@ -64,13 +64,13 @@ def test_a_repeat_does_not_move_it_before_a_merge_or_after(empty: StoreAddress) 
         writer.command("SYSTEM STOP MERGES")
         write_all(writer, FIRST, "first")
         migrate(empty)
-        assert (seen(writer, FIRST), seen(writer, LATER)) == (expected, [])
+        assert (first_writes(writer, FIRST), first_writes(writer, LATER)) == (expected, [])
         write_all(writer, LATER, "again")
-        assert (seen(writer, FIRST), seen(writer, LATER)) == (expected, [])
+        assert (first_writes(writer, FIRST), first_writes(writer, LATER)) == (expected, [])
         writer.command("SYSTEM START MERGES")
         for table in ("risk_changes", "nudge_ledger", "model_metrics", "first_written"):
             writer.command(f"OPTIMIZE TABLE {table} FINAL")
         assert writer.command("SELECT uniqExact(ingested_at) FROM risk_changes") == [(1,)]
-        assert (seen(writer, FIRST), seen(writer, LATER)) == (expected, [])
+        assert (first_writes(writer, FIRST), first_writes(writer, LATER)) == (expected, [])
         migrate(empty, BEFORE)
         assert not [name for (name,) in writer.command("SHOW TABLES") if name.startswith("first_")]

@@ -85,14 +85,14 @@ def test_an_empty_answer_still_has_columns(client: Client) -> None:
 
 
 def test_parameters_are_escaped_by_the_client(client: Client) -> None:
-    given = {"text": "it's; -- \\ `x`", "number": 3}
-    assert client.execute("SELECT %(text)s, %(number)s", given) == [(given["text"], 3)]
+    parameters = {"text": "it's; -- \\ `x`", "number": 3}
+    assert client.execute("SELECT %(text)s, %(number)s", parameters) == [(parameters["text"], 3)]
 
 
 def test_settings_hold_for_their_query_alone(client: Client) -> None:
-    asked = "SELECT getSetting('max_result_rows')"
-    assert client.execute(asked, settings={"max_result_rows": 77}) == [(77,)]
-    assert client.execute(asked) == [(0,)]
+    query = "SELECT getSetting('max_result_rows')"
+    assert client.execute(query, settings={"max_result_rows": 77}) == [(77,)]
+    assert client.execute(query) == [(0,)]
 
 
 def test_an_error_is_readable_and_the_connection_goes_on(client: Client) -> None:
@@ -119,20 +119,20 @@ def test_a_database_that_is_not_there(store: StoreAddress) -> None:
 def test_eight_clients_at_once(database: StoreAddress) -> None:
     with connect(database) as client:
         client.execute("CREATE TABLE t (who UInt8, n UInt32) ENGINE = MergeTree ORDER BY (who, n)")
-    seen: dict[int, list[tuple[int, int]]] = {}
+    results: dict[int, list[tuple[int, int]]] = {}
 
     def work(who: int) -> None:
         with connect(database) as mine:
             for start in range(0, 500, 100):
                 mine.execute("INSERT INTO t VALUES", [(who, n) for n in range(start, start + 100)])
-            seen[who] = mine.execute("SELECT count(), sum(n) FROM t WHERE who = %(who)s", {"who": who})
+            results[who] = mine.execute("SELECT count(), sum(n) FROM t WHERE who = %(who)s", {"who": who})
 
     threads = [threading.Thread(target=work, args=(who,)) for who in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert seen == {who: [(500, sum(range(500)))] for who in range(8)}
+    assert results == {who: [(500, sum(range(500)))] for who in range(8)}
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     file = tmp_path_factory.mktemp("outside") / "secret.txt"
     file.write_text(SECRET)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        found = Outside(file, f"127.0.0.1:{server.getsockname()[1]}")
+        outside_reach = Outside(file, f"127.0.0.1:{server.getsockname()[1]}")
 
         def count() -> None:
             while True:
@@ -48,16 +48,16 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
                     line, who = server.accept()
                 except OSError:
                     return
-                found.callers.append(who)
+                outside_reach.callers.append(who)
                 line.close()
 
         threading.Thread(target=count, daemon=True).start()
-        yield found
+        yield outside_reach
         server.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass
-class Place:
+class StoreAddresses:
     """A store with a table ``t`` of one row in the database ``homeroom``."""
 
     writer: StoreAddress
@@ -66,7 +66,7 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddresses]:
     """A server with the stack's own file of the reader where Docker answers, else the embedded store."""
     if docker_answers():
         from testcontainers.clickhouse import ClickHouseContainer
@@ -79,15 +79,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         ):
             host, port = server.get_container_host_ip(), int(server.get_exposed_port(9000))
             writer = StoreAddress(host, port, "homeroom", "homeroom")
-            made = Place(writer, replace(writer, user="reader", password="reader", bounded=True), None)
+            made = StoreAddresses(
+                writer, replace(writer, user="reader", password="reader", bounded=True), None
+            )
             yield filled(made)
         return
-    store = EmbeddedStore(tmp_path_factory.mktemp("reading"))
-    with store as writer:
-        yield filled(Place(writer, store.reader(writer), store.pid))
+    embedded = EmbeddedStore(tmp_path_factory.mktemp("reading"))
+    with embedded as writer:
+        yield filled(StoreAddresses(writer, embedded.reader(writer), embedded.pid))
 
 
-def filled(made: Place) -> Place:
+def filled(made: StoreAddresses) -> StoreAddresses:
     with ClickHouseWriter(replace(made.writer, database="default")) as writer:
         writer.command("CREATE DATABASE IF NOT EXISTS homeroom")
         writer.command("CREATE TABLE homeroom.t (a UInt8) ENGINE = MergeTree ORDER BY a")
@@ -96,11 +98,11 @@ def filled(made: Place) -> Place:
 
 
 @pytest.fixture(scope="module", params=["reader", "writer"])
-def reader(request: pytest.FixtureRequest, place: Place) -> Iterator[StoreReader]:
+def reader(request: pytest.FixtureRequest, addresses: StoreAddresses) -> Iterator[StoreReader]:
     """As the user who only reads, and as the user who writes, held by ``readonly`` alone."""
-    if request.param == "writer" and place.pid is None:
+    if request.param == "writer" and addresses.pid is None:
         pytest.skip("on a server rights are its users': this is why there is one who only reads")
-    with StoreReader(getattr(place, request.param)) as reader:
+    with StoreReader(getattr(addresses, request.param)) as reader:
         yield reader
 
 
@@ -236,43 +238,43 @@ def shapes(outside: Outside) -> list[str]:
     ]
 
 
-def try_all(place: Place, outside: Outside, statements: Iterable[str]) -> None:
+def try_all(addresses: StoreAddresses, outside: Outside, statements: Iterable[str]) -> None:
     """None may tell the secret or call the address, whether it runs or is refused."""
-    to = place.reader
+    to = addresses.reader
     with Client(to.host, to.port, "homeroom", to.user, to.password) as client:
         for sql in statements:
             try:
-                told = str(client.execute(sql))
+                answer = str(client.execute(sql))
             except ServerException as error:
-                told = str(error)
-            assert SECRET not in told, sql
+                answer = str(error)
+            assert SECRET not in answer, sql
             assert outside.callers == [], sql
 
 
-def names(place: Place, sql: str) -> list[str]:
-    with StoreReader(place.reader) as reader:
+def names(addresses: StoreAddresses, sql: str) -> list[str]:
+    with StoreReader(addresses.reader) as reader:
         return [name for (name,) in reader.query(sql).rows]
 
 
-def test_no_table_function_reaches_beyond_tables(place: Place, outside: Outside) -> None:
-    found = names(place, "SELECT name FROM system.table_functions ORDER BY name")
-    assert {"file", "url", "s3", "remote", "executable", "mysql", "dictionary"} <= set(found)
-    calls = [f"`{name}`({shape})" for name in found for shape in shapes(outside)]
-    try_all(place, outside, [f"SELECT * FROM {call} LIMIT 2" for call in calls if "null" not in call])
+def test_no_table_function_reaches_beyond_tables(addresses: StoreAddresses, outside: Outside) -> None:
+    functions = names(addresses, "SELECT name FROM system.table_functions ORDER BY name")
+    assert {"file", "url", "s3", "remote", "executable", "mysql", "dictionary"} <= set(functions)
+    calls = [f"`{name}`({shape})" for name in functions for shape in shapes(outside)]
+    try_all(addresses, outside, [f"SELECT * FROM {call} LIMIT 2" for call in calls if "null" not in call])
 
 
-def test_no_function_reaches_beyond_tables(place: Place, outside: Outside) -> None:
+def test_no_function_reaches_beyond_tables(addresses: StoreAddresses, outside: Outside) -> None:
     """Of those in whose categories the engine has what looks around, or that it gives none."""
-    found = names(
-        place,
+    functions = names(
+        addresses,
         "SELECT name FROM system.functions WHERE NOT is_aggregate AND alias_to = '' AND categories IN "
         "('', 'Other', 'Introspection', 'AI', 'Dictionary', 'Machine Learning', 'URL') "
         "AND name NOT IN ('sleep', 'sleepEachRow') ORDER BY name",
     )
-    assert {"file", "dictGet", "hasColumnInTable"} <= set(found)
+    assert {"file", "dictGet", "hasColumnInTable"} <= set(functions)
     others = f"'{outside.address}', 'user', 'password', 'db', 't', 'c'"
-    calls = [f"{name}({shape})" for name in found for shape in (f"'{outside.file}'", others)]
-    try_all(place, outside, [f"SELECT toString({call})" for call in calls])
+    calls = [f"{name}({shape})" for name in functions for shape in (f"'{outside.file}'", others)]
+    try_all(addresses, outside, [f"SELECT toString({call})" for call in calls])
 
 
 HUNGRY = "SELECT length(groupArray(repeat('x', 1000000))) FROM numbers(100000)"
@@ -293,14 +295,14 @@ def test_a_query_has_bounds_and_half_an_answer_is_none(reader: StoreReader, sql:
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "99999999999999", "1e30", "x"])
-def test_no_setting_lifts_a_bound(place: Place, asked: str) -> None:
+def test_no_setting_lifts_a_bound(addresses: StoreAddresses, asked: str) -> None:
     """Nor one that a client sends beside its query, as Grafana's plugin does."""
-    to = place.reader
+    to = addresses.reader
     with Client(to.host, to.port, "homeroom", to.user, to.password) as client:
         for name, most in LIMITS.items():
-            told = f"SELECT getSetting('{name}')"
-            assert refused(client, told, {name: asked, "readonly": "0"}) or client.execute(
-                told, settings={name: asked, "readonly": "0"}
+            query = f"SELECT getSetting('{name}')"
+            assert refused(client, query, {name: asked, "readonly": "0"}) or client.execute(
+                query, settings={name: asked, "readonly": "0"}
             ) == [(most,)]
 
 
@@ -313,19 +315,19 @@ def refused(client: Client, sql: str, settings: dict[str, str]) -> bool:
     return False
 
 
-def test_less_may_be_asked_for(place: Place) -> None:
-    with StoreReader(replace(place.writer, database="homeroom")) as reader:
+def test_less_may_be_asked_for(addresses: StoreAddresses) -> None:
+    with StoreReader(replace(addresses.writer, database="homeroom")) as reader:
         reader._settings["max_result_rows"] = 2
         assert len(reader.query("SELECT number FROM numbers(2)").rows) == 2
         with pytest.raises(StoreRejected, match="Limit for result"):
             reader.query("SELECT number FROM numbers(3)")
 
 
-def test_the_readers_password_opens_nothing_else(place: Place) -> None:
+def test_the_readers_password_opens_nothing_else(addresses: StoreAddresses) -> None:
     swapped = (
-        replace(place.reader, password=place.writer.password),
-        replace(place.writer, password=place.reader.password),
-        replace(place.reader, password=""),
+        replace(addresses.reader, password=addresses.writer.password),
+        replace(addresses.writer, password=addresses.reader.password),
+        replace(addresses.reader, password=""),
     )
     for address in swapped:
         with StoreReader(address) as reader, pytest.raises(StoreError, match=r"code (516|194|193)"):
@@ -336,8 +338,8 @@ FOREVER = "SELECT max(sipHash64(number, number + 1)) FROM numbers(1000000000000)
 
 
 def under_way(writer: ClickHouseWriter) -> int:
-    asked = "SELECT count() FROM system.processes WHERE startsWith(query, 'SELECT max(sipHash64')"
-    return int(writer.command(asked)[0][0])
+    query = "SELECT count() FROM system.processes WHERE startsWith(query, 'SELECT max(sipHash64')"
+    return int(writer.command(query)[0][0])
 
 
 def until(what: Callable[[], bool]) -> None:
@@ -347,10 +349,10 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_reader_that_is_killed_leaves_nothing_behind(place: Place) -> None:
+def test_a_reader_that_is_killed_leaves_nothing_behind(addresses: StoreAddresses) -> None:
     """Neither does what it asked for run on, nor is who writes held up meanwhile."""
-    to = place.reader
-    with ClickHouseWriter(place.writer) as writer:
+    to = addresses.reader
+    with ClickHouseWriter(addresses.writer) as writer:
         for _ in range(2):
             client = Client(to.host, to.port, "homeroom", to.user, to.password)
             asking = threading.Thread(target=pytest.raises, args=(Exception, client.execute, FOREVER))
@@ -363,11 +365,11 @@ def test_a_reader_that_is_killed_leaves_nothing_behind(place: Place) -> None:
         assert reader.query("SELECT 1").rows == [(1,)]
 
 
-def test_no_memory_is_kept_after_hungry_queries(place: Place) -> None:
-    if place.pid is None:
+def test_no_memory_is_kept_after_hungry_queries(addresses: StoreAddresses) -> None:
+    if addresses.pid is None:
         pytest.skip("whose process it is, is not seen in a container")
-    pid = place.pid
-    with StoreReader(place.reader) as reader:
+    pid = addresses.pid
+    with StoreReader(addresses.reader) as reader:
         for _ in range(3):
             with pytest.raises(StoreError, match="memory"):
                 reader.query(HUNGRY)

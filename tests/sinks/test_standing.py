@@ -37,7 +37,7 @@ def put(writer: ClickHouseWriter, table: str, **values: Any) -> None:
     """A row; what is not given is empty."""
     of_type = {"Date": date(2026, 1, 1), "String": "", "Array": [], "Nullable": None}
     row = {
-        name: values.get(name, next((one for kind, one in of_type.items() if kind in declared), 0))
+        name: values.get(name, next((value for kind, value in of_type.items() if kind in declared), 0))
         for name, declared in TABLES[table].columns.items()
     }
     row = {"learner": LEARNER, "course_run": RUN} | {
@@ -80,22 +80,22 @@ def change(
 
 
 def fact(writer: ClickHouseWriter, hour: int, kind: str) -> None:
-    at = datetime(2026, 3, 9, hour, tzinfo=UTC)
-    put(writer, "learner_facts", at=at, fact=kind, fact_id=f"f{hour}")
+    moment = datetime(2026, 3, 9, hour, tzinfo=UTC)
+    put(writer, "learner_facts", at=moment, fact=kind, fact_id=f"f{hour}")
 
 
 def standing(address: StoreAddress) -> Risk:
     readers = Readers(address)
-    (found,) = risks.of_learners(readers, (RUN,), [LEARNER])
+    (risk,) = risks.of_learners(readers, (RUN,), [LEARNER])
     readers.close()
-    return found
+    return risk
 
 
 def listed(address: StoreAddress) -> int:
     readers = Readers(address)
-    found = risks.page(readers, (RUN,), date(2026, 3, 9), risks.Filters())
+    page = risks.page(readers, (RUN,), date(2026, 3, 9), risks.Filters())
     readers.close()
-    return found.total
+    return page.total
 
 
 def test_what_was_written_before_is_taken_over_and_what_comes_after_is_folded_in(empty: StoreAddress) -> None:
@@ -106,20 +106,20 @@ def test_what_was_written_before_is_taken_over_and_what_comes_after_is_folded_in
         change(writer, 8, "medium", "no activity for 9 days")
         change(writer, 5, "low", "no activity for 6 days")
         migrate(empty)
-        found = standing(empty)
-        assert (found.day, found.level, found.probability) == (date(2026, 3, 8), "high", 0.75)
-        assert (found.previous_level, found.changed_on) == ("medium", date(2026, 3, 8))
-        assert [why.text for why in found.reasons] == ["no activity for 9 days"]
-        assert found.answered is None
+        before = standing(empty)
+        assert (before.day, before.level, before.probability) == (date(2026, 3, 8), "high", 0.75)
+        assert (before.previous_level, before.changed_on) == ("medium", date(2026, 3, 8))
+        assert [reason.text for reason in before.reasons] == ["no activity for 9 days"]
+        assert before.answered is None
         assert listed(empty) == 1
         fact(writer, 6, "helped")
         fact(writer, 5, "in_contact")
         fact(writer, 7, "opened")  # by the learner: no instructor's word
-        said = standing(empty)
-        assert said.answered is not None
-        assert said.answered.kind == "helped"
+        after = standing(empty)
+        assert after.answered is not None
+        assert after.answered.kind == "helped"
         estimate(writer, 9, "high", 0.875)
-        assert standing(empty) == said.model_copy(update={"day": date(2026, 3, 9), "probability": 0.875})
+        assert standing(empty) == after.model_copy(update={"day": date(2026, 3, 9), "probability": 0.875})
 
 
 def test_rows_that_come_again_change_nothing_and_who_is_gone_is_not_listed(empty: StoreAddress) -> None:
@@ -172,20 +172,20 @@ def test_what_would_bring_the_risk_down_is_that_of_the_last_change(empty: StoreA
         change(writer, 8, "medium", "no activity for 9 days", ("active again: 41 %",))
         change(writer, 5, "low", "no activity for 6 days", ("active again: 30 %",))
         migrate(empty)
-        assert [why.relief for why in standing(empty).reasons] == ["active again: 41 %"]
+        assert [reason.relief for reason in standing(empty).reasons] == ["active again: 41 %"]
         change(writer, 9, "medium", "2 deadlines missed in a row", ("",))
-        assert [why.relief for why in standing(empty).reasons] == [None]
+        assert [reason.relief for reason in standing(empty).reasons] == [None]
         change(writer, 10, "medium", "no activity for 11 days")  # as a store of before there were any has it
-        assert [why.relief for why in standing(empty).reasons] == [None]
+        assert [reason.relief for reason in standing(empty).reasons] == [None]
         change(writer, 11, "medium", "no activity for 12 days", ("active again: 52 %",))
         before = standing(empty)
-        assert [why.relief for why in before.reasons] == ["active again: 52 %"]
+        assert [reason.relief for reason in before.reasons] == ["active again: 52 %"]
         migrate(empty, target=UNRELIEVED)
-        kept = "SELECT argMaxMerge(change).1, argMaxMerge(why).1 FROM standing GROUP BY course_run, learner"
-        assert writer.command(kept) == [(datetime(2026, 3, 11, tzinfo=UTC), ["no activity for 12 days"])]
+        query = "SELECT argMaxMerge(change).1, argMaxMerge(why).1 FROM standing GROUP BY course_run, learner"
+        assert writer.command(query) == [(datetime(2026, 3, 11, tzinfo=UTC), ["no activity for 12 days"])]
         change(writer, 12, "medium", "no activity for 13 days", ("active again: 53 %",))
         migrate(empty)
-        assert [why.relief for why in standing(empty).reasons] == ["active again: 53 %"]
+        assert [reason.relief for reason in standing(empty).reasons] == ["active again: 53 %"]
 
 
 def test_it_goes_back(empty: StoreAddress) -> None:

@@ -43,10 +43,10 @@ def test_an_insert_that_waits_for_blocks() -> None:
         "INSERT INTO db.`t` (a, `b`)", "", "SELECT a, `b` FROM db.`t`"
     )
     assert as_insert("insert into t FORMAT Native") == Insert("INSERT INTO t", "", "SELECT * FROM t")
-    found = as_insert("INSERT INTO t SETTINGS max_threads = 1 VALUES")
-    assert found is not None
-    assert found.settings == "max_threads = 1"
-    assert "SETTINGS max_threads = 1, " in found.from_file("/a")
+    insert = as_insert("INSERT INTO t SETTINGS max_threads = 1 VALUES")
+    assert insert is not None
+    assert insert.settings == "max_threads = 1"
+    assert "SETTINGS max_threads = 1, " in insert.from_file("/a")
 
 
 @pytest.mark.parametrize("sql", ["INSERT INTO t VALUES (1)", "INSERT INTO t SELECT 1", "SELECT 1"])

@@ -117,10 +117,10 @@ def test_the_newest_risk_is_picked_before_it_is_filtered(
     writer.write("risk_history", risk("ann", date(2014, 3, 1), 0.875, exit_probability=0.4))
     writer.write("risk_history", risk("bob", date(2014, 3, 1), 0.875))
     writer.write("risk_history", risk("bob", date(2014, 3, 1), 0.75, version=2))
-    asked = "SELECT learner, level, exit_probability, probability FROM risk_now"
-    assert reader.query(f"{asked} WHERE level = 'high'").rows == [("bob", "high", None, 0.75)]
-    assert reader.query(f"{asked} WHERE learner = 'ann'").rows == [("ann", "low", None, 0.125)]
-    assert reader.query(f"{asked} WHERE day = '2014-03-01'").rows == [("bob", "high", None, 0.75)]
+    query = "SELECT learner, level, exit_probability, probability FROM risk_now"
+    assert reader.query(f"{query} WHERE level = 'high'").rows == [("bob", "high", None, 0.75)]
+    assert reader.query(f"{query} WHERE learner = 'ann'").rows == [("ann", "low", None, 0.125)]
+    assert reader.query(f"{query} WHERE day = '2014-03-01'").rows == [("bob", "high", None, 0.75)]
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sinks.store import ClickHouseWriter
-from sinks.tables import KEPT_BY_THE_STORE, TABLES
+from sinks.tables import FILLED_BY_VIEWS, TABLES
 from sinks.tables.declaration import Table
 from sinks.tables.risk import RISK_HISTORY
 from tests.sinks.rows import any_rows, as_columns
 
-WRITTEN = [table for table in TABLES.values() if table.name not in KEPT_BY_THE_STORE]
+WRITTEN = [table for table in TABLES.values() if table.name not in FILLED_BY_VIEWS]
 
 
 def by_name(table: Table) -> str:
@@ -21,19 +21,19 @@ def by_name(table: Table) -> str:
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=by_name)
 def test_a_table_is_as_declared(writer: ClickHouseWriter, table: Table) -> None:
-    found = {row[0]: (row[1], row[3]) for row in writer.command(f"DESCRIBE TABLE {table.name}")}
-    kind, default = found.pop("ingested_at")
+    columns = {row[0]: (row[1], row[3]) for row in writer.command(f"DESCRIBE TABLE {table.name}")}
+    kind, default = columns.pop("ingested_at")
     folded = re.sub(r"^SimpleAggregateFunction\((?:min|max), (.*)\)$", r"\1", kind)
     assert (folded, default) == ("DateTime('UTC')", "now()")
-    assert {name: kind for name, (kind, _) in found.items()} == table.columns
+    assert {name: kind for name, (kind, _) in columns.items()} == table.columns
     ((key, engine),) = writer.command(
         "SELECT sorting_key, engine_full FROM system.tables "
         f"WHERE database = '{writer.address.database}' AND name = '{table.name}'"
     )
     assert tuple(key.replace("`", "").split(", ")) == table.key
-    kept = table.name in KEPT_BY_THE_STORE
-    assert engine.startswith("AggregatingMergeTree" if kept else "ReplacingMergeTree")
-    assert ("(version)" in engine) == ("version" in table.columns and not kept)
+    is_filled_by_views = table.name in FILLED_BY_VIEWS
+    assert engine.startswith("AggregatingMergeTree" if is_filled_by_views else "ReplacingMergeTree")
+    assert ("(version)" in engine) == ("version" in table.columns and not is_filled_by_views)
     assert "non_replicated_deduplication_window" in engine
 
 
@@ -49,10 +49,10 @@ def test_nothing_is_deleted_by_event_time(writer: ClickHouseWriter) -> None:
 
 def test_risk_now_has_the_columns_of_the_history(writer: ClickHouseWriter) -> None:
     """But for what says how a row was written, and not what was estimated."""
-    found = {row[0]: row[1] for row in writer.command("DESCRIBE TABLE risk_now")}
+    columns = {row[0]: row[1] for row in writer.command("DESCRIBE TABLE risk_now")}
     expected = set(RISK_HISTORY.columns) - {"partition", "version", "clicks"} | {"gone"}
-    assert set(found) == expected
-    assert found["exit_probability"] == RISK_HISTORY.columns["exit_probability"]
+    assert set(columns) == expected
+    assert columns["exit_probability"] == RISK_HISTORY.columns["exit_probability"]
 
 
 @pytest.mark.parametrize("table", WRITTEN, ids=by_name)
@@ -66,6 +66,6 @@ def test_any_row_comes_back(writer: ClickHouseWriter, table: Table, data: st.Dat
     for _ in range(2):
         writer.write(table.name, columns, token=None)
     listed = ", ".join(f"`{name}`" for name in table.columns)
-    found = writer.command(f"SELECT {listed} FROM {table.name}")
-    assert len(found) == len(rows)
-    assert all(row in found for row in rows)
+    selected = writer.command(f"SELECT {listed} FROM {table.name}")
+    assert len(selected) == len(rows)
+    assert all(row in selected for row in rows)

@@ -41,7 +41,7 @@ Moment = tuple[int, int]
 
 
 @dataclass(slots=True)
-class Said:
+class CollectedOutputs:
     """What came out, by what identifies it, so that said twice is said once; and whether it ever differed."""
 
     messages: dict[str, Any] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Said:
     contradictions: list[str] = field(default_factory=list)
     letters: dict[str, Any] = field(default_factory=dict)
 
-    def hear(self, outputs: Outputs) -> None:
+    def add(self, outputs: Outputs) -> None:
         for change in outputs.risk_changes:
             self._note(change.risk_change_id, change)
         for decision in outputs.decisions:
@@ -108,10 +108,10 @@ def batch_of(
     at: int = 0,
 ) -> RecordBatch:
     """Records as one batch; ``at`` is the broker's time, epoch seconds."""
-    found = list(records)
-    offsets = list(range(first, first + len(found)))
-    keys, values = [key for key, _ in found], [value for _, value in found]
-    return RecordBatch(topic, 0, offsets, keys, values, [at * 1000] * len(found))
+    batch = list(records)
+    offsets = list(range(first, first + len(batch)))
+    keys, values = [key for key, _ in batch], [value for _, value in batch]
+    return RecordBatch(topic, 0, offsets, keys, values, [at * 1000] * len(batch))
 
 
 @dataclass(slots=True)
@@ -142,9 +142,9 @@ def play(
     checkpoints: frozenset[Moment] = frozenset(),
     crashes: frozenset[Moment] = frozenset(),
     rules: Rules = REPLAY,
-) -> Said:
+) -> CollectedOutputs:
     """Everything that the logs give. ``size`` says how long the next batch is."""
-    said, trainer = Said(), Trainer(len(logs))
+    collected, trainer = CollectedOutputs(), Trainer(len(logs))
     partitions = [
         _Partition(PartitionProcessor(number, rules, PartitionState(IDENTITY)), log)
         for number, log in enumerate(logs)
@@ -166,10 +166,10 @@ def play(
             for report in processor.close():
                 packages.update({package.day: package for package in trainer.receive(report)})
         elif closing is not None and closing in packages:
-            said.hear(processor.advance(packages[closing]))
+            collected.add(processor.advance(packages[closing]))
         elif partition.read < len(partition.log):
             chunk = partition.log[partition.read : partition.read + size()]
-            said.hear(processor.apply(batch_of(chunk, partition.read)))
+            collected.add(processor.apply(batch_of(chunk, partition.read)))
             partition.read += len(chunk)
         else:
             return False
@@ -178,7 +178,7 @@ def play(
 
     while sum(step(partition) for partition in partitions):  # a step for each, in turn
         pass
-    return said
+    return collected
 
 
 def activity(event_id: str, at: str, **more: Any) -> dict[str, Any]:

@@ -80,21 +80,29 @@ def straight() -> Straight:
 def straight_of(messages: Iterable[SourceMessage]) -> Straight:
     """What must come out of a stream."""
     messages = list(messages)
-    said: list[Outputs] = []
+    outputs: list[Outputs] = []
     packages: dict[int, bytes] = {}
     settings = settings_of("none:0", "", None)
 
-    def keep(_day: int, _processors: object, package: Any) -> None:
+    def collect(_day: int, _processors: object, package: Any) -> None:
         packages[package.day] = package.model_dump_json().encode()
 
-    Backtest(settings.rules, settings.identity, on_outputs=said.append, on_day=keep).run(messages)
+    Backtest(settings.rules, settings.identity, say=outputs.append, watch=collect).run(messages)
     outcome = Outcome(
-        {one.risk_change_id: one.model_dump_json().encode() for part in said for one in part.risk_changes},
-        {one.decision_id: one.model_dump_json().encode() for part in said for one in part.decisions},
         {
-            f"{one.type}:{one.nudge_id}": one.model_dump_json().encode()
-            for part in said
-            for one in part.nudges
+            message.risk_change_id: message.model_dump_json().encode()
+            for part in outputs
+            for message in part.risk_changes
+        },
+        {
+            message.decision_id: message.model_dump_json().encode()
+            for part in outputs
+            for message in part.decisions
+        },
+        {
+            f"{message.type}:{message.nudge_id}": message.model_dump_json().encode()
+            for part in outputs
+            for message in part.nudges
         },
     )
     contents = [json.loads(message.value) for message in messages if not message.broadcast]
@@ -120,18 +128,18 @@ def shuffled(messages: Iterable[SourceMessage], seed: int = 1) -> list[SourceMes
 def doubled(messages: Iterable[SourceMessage], share: float = 0.1, seed: int = 2) -> list[SourceMessage]:
     """A share of the learners' messages comes a second time, up to twelve hours later."""
     draw = random.Random(seed)
-    arriving = [(float(place), message) for place, message in enumerate(messages)]
-    times = [message.occurred_at for _, message in arriving]
+    arrivals = [(float(index), message) for index, message in enumerate(messages)]
+    times = [message.occurred_at for _, message in arrivals]
     copies = []
-    for place, message in arriving:
+    for index, message in arrivals:
         if message.broadcast or draw.random() >= share:
             continue
-        later = times[int(place)] + draw.random() * 12 * 3600
-        at = int(place)
+        later = times[int(index)] + draw.random() * 12 * 3600
+        at = int(index)
         while at + 1 < len(times) and times[at + 1] <= later:
             at += 1
         copies.append((at + 0.5, message))
-    return [message for _, message in sorted(arriving + copies, key=lambda one: one[0])]
+    return [message for _, message in sorted(arrivals + copies, key=lambda one: one[0])]
 
 
 def is_tick(message: SourceMessage) -> bool:
@@ -228,8 +236,10 @@ def committed(settings: Settings, topic: str = EVENTS.name) -> list[int]:
     """The committed offset of each partition of an inbound topic; 0 where there is none."""
     consumer = _consumer(settings.broker, settings.prefix + settings.group)
     try:
-        wanted = [TopicPartition(settings.prefix + topic, at) for at in range(settings.partitions)]
-        return [max(found.offset, 0) for found in consumer.committed(wanted, timeout=20)]
+        wanted = [
+            TopicPartition(settings.prefix + topic, partition) for partition in range(settings.partitions)
+        ]
+        return [max(offset.offset, 0) for offset in consumer.committed(wanted, timeout=20)]
     except KafkaException as error:
         if error.args[0].code() not in STARTING:
             raise
@@ -243,8 +253,8 @@ def ends(settings: Settings, topic: str = EVENTS.name) -> list[int]:
     consumer = _consumer(settings.broker)
     try:
         return [
-            consumer.get_watermark_offsets(TopicPartition(settings.prefix + topic, at), timeout=20)[1]
-            for at in _partitions(consumer, settings.prefix + topic)
+            consumer.get_watermark_offsets(TopicPartition(settings.prefix + topic, partition), timeout=20)[1]
+            for partition in _partitions(consumer, settings.prefix + topic)
         ]
     finally:
         consumer.close()
@@ -265,19 +275,19 @@ def records(settings: Settings, topic: str) -> list[Record]:
     name = settings.prefix + topic
     consumer = _consumer(settings.broker)
     try:
-        left = {at: end for at, end in enumerate(ends(settings, topic)) if end}
-        consumer.assign([TopicPartition(name, at, OFFSET_BEGINNING) for at in left])
-        found = []
+        left = {partition: end for partition, end in enumerate(ends(settings, topic)) if end}
+        consumer.assign([TopicPartition(name, partition, OFFSET_BEGINNING) for partition in left])
+        records = []
         deadline = time.monotonic() + 30
         while left:
             assert time.monotonic() < deadline, f"{name} could not be read to its end"
             for record in consumer.consume(5_000, 0.5):
                 assert record.error() is None, record.error()
-                at, offset = record.partition() or 0, record.offset() or 0
-                found.append(Record(at, offset, record.key(), record.value()))
-                if offset + 1 >= left.get(at, 0):
-                    left.pop(at, None)
-        return sorted(found, key=lambda one: (one.partition, one.offset))
+                partition, offset = record.partition() or 0, record.offset() or 0
+                records.append(Record(partition, offset, record.key(), record.value()))
+                if offset + 1 >= left.get(partition, 0):
+                    left.pop(partition, None)
+        return sorted(records, key=lambda record: (record.partition, record.offset))
     finally:
         consumer.close()
 
@@ -349,18 +359,18 @@ def write_state(settings: Settings, rows: list[StateRow]) -> None:
 
 def failed_at(log: str) -> tuple[int, int]:
     """Partition and first offset of the batch on which a failing worker failed, by its log."""
-    found = re.search(r"a test's error at (\d+):(\d+)", log)
-    assert found is not None, log
-    return int(found[1]), int(found[2])
+    match = re.search(r"a test's error at (\d+):(\d+)", log)
+    assert match is not None, log
+    return int(match[1]), int(match[2])
 
 
 def dead_letters(settings: Settings) -> dict[str, dict[str, Any]]:
     """The dead letters by their id."""
-    found: dict[str, dict[str, Any]] = {}
+    letters: dict[str, dict[str, Any]] = {}
     for record in records(settings, DEAD_LETTERS.name):
         letter = json.loads(record.value or b"")
-        assert found.setdefault(letter["dead_letter_id"], letter) == letter
-    return found
+        assert letters.setdefault(letter["dead_letter_id"], letter) == letter
+    return letters
 
 
 def field_of(value: bytes, name: str) -> str:
@@ -369,14 +379,14 @@ def field_of(value: bytes, name: str) -> str:
 
 
 def _by_id(settings: Settings, topic: str, *names: str) -> dict[str, bytes]:
-    found: dict[str, Record] = {}
+    by_id: dict[str, Record] = {}
     for record in records(settings, topic):
         assert record.value is not None
         content = json.loads(record.value)
         assert record.key == content["learner"].encode()
-        first = found.setdefault(":".join(content[name] for name in names), record)
+        first = by_id.setdefault(":".join(content[name] for name in names), record)
         assert replace(first, offset=0) == replace(record, offset=0), "a repeat differs from the first"
-    return {identity: record.value or b"" for identity, record in found.items()}
+    return {identity: record.value or b"" for identity, record in by_id.items()}
 
 
 def sums(address: StoreAddress) -> tuple[int, int]:

@@ -30,7 +30,7 @@ def limit(broker: str, topics: list[str]) -> None:
     """Let topics take no record, and no batch of records, above what we ask for."""
     admin = AdminClient({"bootstrap.servers": broker, "log_level": 0})
     entry = ConfigEntry("max.message.bytes", str(RECORD_BYTES), incremental_operation=AlterConfigOpType.SET)
-    resources = [ConfigResource(ResourceType.TOPIC, one, incremental_configs=[entry]) for one in topics]
+    resources = [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry]) for topic in topics]
     for answer in admin.incremental_alter_configs(resources).values():
         answer.result(timeout=15)
 
@@ -64,5 +64,5 @@ def test_a_worker_restarts_and_goes_on(tmp_path: Path, broker: TestBroker, prefi
         assert rig.stop_workers() == [0]
         assert p.clocks(settings) == (EVENTS_SENT, EVENTS_SENT, 0), "the second time all were repeats"
         rows = p.records(settings, STATE.name)
-        assert any((one.key or b"").startswith(b"p|1|i|") for one in rows), "some ids were in pieces"
-        assert max(len(one.value or b"") for one in rows) <= RECORD_BYTES
+        assert any((row.key or b"").startswith(b"p|1|i|") for row in rows), "some ids were in pieces"
+        assert max(len(row.value or b"") for row in rows) <= RECORD_BYTES

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.state.row_keys import MARK
 from streams import checkpoints
-from streams.checkpoints import ASSIGN, Replay, StateTopic
+from streams.checkpoints import ASSIGN, StateReplay, StateTopic
 from streams.publisher import Publisher, PublishError
 from tests.brokers import TestBroker
 from tests.conftest import MakeTopic
@@ -18,27 +18,27 @@ Record = tuple[bytes, int, bytes | None]
 Rows = dict[bytes, bytes]
 
 
-def replayed(log: list[Record]) -> Replay:
-    replay = Replay()
+def replayed(log: list[Record]) -> StateReplay:
+    replay = StateReplay()
     for record in log:
-        replay.take(*record)
+        replay.apply(*record)
     return replay
 
 
 def rows_of(log: list[Record]) -> Rows:
-    return replayed(log).recovered().rows
+    return replayed(log).result().rows
 
 
 def repaired(log: list[Record], epoch: int) -> list[Record]:
     """The log as the next owner leaves it: its announcement, and what it writes again."""
     announced = [*log, (ASSIGN + str(epoch).encode(), epoch, b"")]
-    return announced + [(key, epoch, value) for key, value in replayed(announced).recovered().repairs()]
+    return announced + [(key, epoch, value) for key, value in replayed(announced).result().repairs()]
 
 
 def compacted(log: list[Record]) -> list[Record]:
     """Only the newest record of a key, as the broker may leave it at any time."""
-    newest = {key: place for place, (key, _, _) in enumerate(log)}
-    return [record for place, record in enumerate(log) if newest[record[0]] == place]
+    newest = {key: index for index, (key, _, _) in enumerate(log)}
+    return [record for index, record in enumerate(log) if newest[record[0]] == index]
 
 
 # -- without a broker -----------------------------------------------------------------------------------
@@ -46,9 +46,9 @@ def compacted(log: list[Record]) -> list[Record]:
 
 def test_rows_count_once_a_mark_follows_them() -> None:
     log: list[Record] = [(b"e|a", 1, b"1"), (MARK, 1, b"m1"), (b"e|a", 1, b"2"), (b"e|b", 1, b"1")]
-    found = replayed(log).recovered()
-    assert found.rows == {b"e|a": b"1", MARK: b"m1"}
-    assert found.spoiled == {b"e|a", b"e|b"}
+    restored = replayed(log).result()
+    assert restored.rows == {b"e|a": b"1", MARK: b"m1"}
+    assert restored.stale_keys == {b"e|a", b"e|b"}
     assert rows_of([*log, (MARK, 1, b"m2")]) == {b"e|a": b"2", b"e|b": b"1", MARK: b"m2"}
 
 
@@ -68,9 +68,9 @@ def test_a_zombie_counts_for_nothing() -> None:
         (b"e|c", 1, b"zombie"),
         (MARK, 1, b"zombie"),
     ]
-    found = replayed(log).recovered()
-    assert found.rows == {b"e|a": b"1", MARK: b"m1"}
-    assert found.spoiled == {b"e|a", b"e|c", MARK}
+    restored = replayed(log).result()
+    assert restored.rows == {b"e|a": b"1", MARK: b"m1"}
+    assert restored.stale_keys == {b"e|a", b"e|c", MARK}
     later = repaired(log, 3)
     assert rows_of(later) == rows_of(compacted(later)) == {b"e|a": b"1", MARK: b"m1"}
 
@@ -127,14 +127,14 @@ def test_two_writers_in_any_interleaving(
     """Whatever the older one still writes among the newer one's records: what counts is the older one's up to
     the takeover, and then the newer one's. The third owner finds it, compacted or not."""
     mine = written(old[0], 1) + [(key, 1, value) for key, value in old[1]]
-    taken = data.draw(st.integers(0, len(mine)), "of the old one's records, before the takeover")
-    base = mine[:taken]
+    before = data.draw(st.integers(0, len(mine)), "of the old one's records, before the takeover")
+    base = mine[:before]
     complete = sum(record[0] == MARK for record in base)
     log = repaired(base, 2)
     expected = applied({}, old[0][:complete], 1)
     assert rows_of(log) == expected
 
-    late = mine[taken:]
+    late = mine[before:]
     for record in written(new[0], 2) + [(key, 2, value) for key, value in new[1]]:
         many = data.draw(st.integers(0, len(late)), "late ones first")
         log += [*late[:many], record]
@@ -153,9 +153,9 @@ kafka = pytest.mark.kafka
 
 @pytest.fixture
 def publisher(broker: TestBroker) -> Iterator[Publisher]:
-    found = Publisher(broker.address)
-    yield found
-    found.close()
+    publisher_of_broker = Publisher(broker.address)
+    yield publisher_of_broker
+    publisher_of_broker.close()
 
 
 @kafka
@@ -171,12 +171,12 @@ def test_a_checkpoint_comes_back_and_an_open_one_does_not(
     publisher.flush_now()
 
     second = StateTopic(publisher, broker.address, topic, 1)
-    found = second.restore()
-    assert found.rows == {b"e|a": b"1", MARK: b"m2"}
-    assert found.spoiled == {b"e|a", b"e|b"}
+    restored = second.restore()
+    assert restored.rows == {b"e|a": b"1", MARK: b"m2"}
+    assert restored.stale_keys == {b"e|a", b"e|b"}
     third = StateTopic(publisher, broker.address, topic, 1).restore()
-    assert third.rows == found.rows
-    assert third.spoiled == set(), "the second owner has repaired it"
+    assert third.rows == restored.rows
+    assert third.stale_keys == set(), "the second owner has repaired it"
     assert StateTopic(publisher, broker.address, topic, 0).restore().rows == {}
 
 
@@ -197,7 +197,7 @@ def test_the_older_of_two_owners_writes_in_vain(
     publisher.flush_now()
     expected = {b"e|a": b"1", b"e|b": b"2", MARK: b"m2"}
     assert StateTopic(publisher, broker.address, topic, 0).restore().rows == expected
-    assert StateTopic(publisher, broker.address, topic, 0).restore().spoiled == set()
+    assert StateTopic(publisher, broker.address, topic, 0).restore().stale_keys == set()
 
 
 @kafka

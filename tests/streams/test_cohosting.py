@@ -90,12 +90,12 @@ def test_a_page_that_takes_long_holds_no_event_back(rig: Rig) -> None:
     p.wait_until(rig, lambda: bool(worker.counts()), "the worker is up")
     took: list[float] = []
 
-    def ask() -> None:
+    def request() -> None:
         started = time.monotonic()
         assert answers(rig, "/slow")
         took.append(time.monotonic() - started)
 
-    asking = threading.Thread(target=ask)
+    asking = threading.Thread(target=request)
     asking.start()
     rig.publish(p.stream()[:2000])
     p.finish(rig)

@@ -12,9 +12,9 @@ from features.catalogue import FEATURES, FINGERPRINT
 from features.packed_arrays import pack
 from online_models.classifier import RiskClassifier
 from schemas.learning import DayPackage
-from streams.day_packages import RETAINED, PackageReader
+from streams.day_packages import RETENTION_DAYS, PackageReader
 from streams.publisher import Publisher
-from streams.topic_reader import own_reader
+from streams.topic_reader import standalone_consumer
 from tests.brokers import TestBroker
 from tests.conftest import MakeTopic
 
@@ -52,7 +52,7 @@ def test_catching_up_sees_what_others_published_before(broker: TestBroker, make_
                 assert newest is not None
                 assert newest.day == day
         reader.catch_up()
-        assert [one.day for one in reader.kept()] == list(range(120, 180))
+        assert [package.day for package in reader.recent()] == list(range(120, 180))
         behind = asyncio.run(reader.wait(100, None))
         assert behind is None, "who reads a log again from its start does not wait for what is let go"
     finally:
@@ -77,7 +77,7 @@ def test_a_package_of_any_size_goes_through_a_topic_with_the_least_limit(
         for key, record in records[1:]:
             other.send(topic, record, key, 0)
         reader.catch_up()
-        assert [one.day for one in reader.kept()] == [100, 101, 102]
+        assert [one.day for one in reader.recent()] == [100, 101, 102]
         assert reader.get(101) == made(101, 3000) == trainer.get(101)
         assert reader.newest() == made(102, 2000)
         other.send(topic, records[0][1], records[0][0], 0)
@@ -101,23 +101,23 @@ def test_old_packages_are_deleted_with_all_of_their_pieces(broker: TestBroker, m
         reader.catch_up()
         reader.publish(made(100, 3000))
         reader.publish(made(101))
-        reader.publish(made(101 + RETAINED))
+        reader.publish(made(101 + RETENTION_DAYS))
         publisher.flush_now()
         reader.catch_up()
     finally:
         reader.stop()
         publisher.close()
     newest: dict[bytes, bytes | None] = {}
-    consumer = own_reader(broker.address, "tests")
+    consumer = standalone_consumer(broker.address, "tests")
     consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=20)[1]
-    deadline, at = time.monotonic() + 60, -1
-    while at < end - 1:
+    deadline, offset = time.monotonic() + 60, -1
+    while offset < end - 1:
         assert time.monotonic() < deadline
         for record in consumer.consume(100, 0.5):
             newest[record.key() or b""] = record.value()
-            at = record.offset() or 0
+            offset = record.offset() or 0
     consumer.close()
     left = {key for key, value in newest.items() if value is not None and not key.startswith(b"@")}
-    assert left == {b"101", str(101 + RETAINED).encode()}
+    assert left == {b"101", str(101 + RETENTION_DAYS).encode()}
     assert sum(key.startswith(b"100/") for key in newest) > 2

@@ -17,7 +17,7 @@ from tests.streams import pipelines as p
 pytestmark = [pytest.mark.kafka, pytest.mark.apache]
 
 
-def say(settings: Settings, messages: list[dict[str, Any]]) -> None:
+def send_feedback(settings: Settings, messages: list[dict[str, Any]]) -> None:
     """Publish feedback as a platform or a notifier would."""
     producer = Producer({"bootstrap.servers": settings.broker, "partitioner": "murmur2_random"})
     for number, message in enumerate(messages):
@@ -28,11 +28,13 @@ def say(settings: Settings, messages: list[dict[str, Any]]) -> None:
 
 def first_nudges() -> dict[str, Nudge]:
     """Each nudged learner's first nudge, as it is when nobody says anything."""
-    found: dict[str, Nudge] = {}
+    first: dict[str, Nudge] = {}
     nudges = [nudge_adapter.validate_json(raw) for raw in p.straight().outcome.nudges.values()]
-    for nudge in sorted((one for one in nudges if isinstance(one, Nudge)), key=lambda one: one.decided_at):
-        found.setdefault(nudge.learner, nudge)
-    return found
+    for nudge in sorted(
+        (nudge for nudge in nudges if isinstance(nudge, Nudge)), key=lambda nudge: nudge.decided_at
+    ):
+        first.setdefault(nudge.learner, nudge)
+    return first
 
 
 def test_wishes_and_messages_of_others_are_heard(tmp_path: Path, broker: TestBroker, prefix: str) -> None:
@@ -44,7 +46,7 @@ def test_wishes_and_messages_of_others_are_heard(tmp_path: Path, broker: TestBro
     for number, nudge in enumerate(nudges):
         common: dict[str, Any] = {"learner": nudge.learner, "occurred_at": since.isoformat()}
         preferences = common | {"type": "preferences"}
-        said = [
+        choices = [
             (preferences | {"opted_out": [nudge.channel]}, "opted_out"),
             (common | {"type": "feedback", "kind": "unsubscribed", "channel": nudge.channel}, "opted_out"),
             (preferences | {"suppressed": True}, "suppressed"),
@@ -55,32 +57,32 @@ def test_wishes_and_messages_of_others_are_heard(tmp_path: Path, broker: TestBro
             ),
             (None, ""),
         ]
-        message, reason = said[number % len(said)]
+        message, reason = choices[number % len(choices)]
         if message is not None:
             messages.append(message)
             expected[nudge.risk_change_id] = reason
     settings = p.settings_of(broker.address, prefix, None)
     with p.pipeline(tmp_path, settings) as rig:
-        say(settings, messages + messages)  # a platform may say things twice
+        send_feedback(settings, messages + messages)  # a platform may say things twice
         rig.start_worker()
-        heard = p.ends(settings, FEEDBACK.name)
-        p.wait_until(rig, lambda: p.committed(settings, FEEDBACK.name) == heard, "everything heard")
+        ends = p.ends(settings, FEEDBACK.name)
+        p.wait_until(rig, lambda: p.committed(settings, FEEDBACK.name) == ends, "everything heard")
         rig.publish(p.stream())
         p.finish(rig)
         assert rig.stop_workers() == [0]
-        found = p.outcome(settings)
+        outcome = p.outcome(settings)
     decided = {
         decision["risk_change_id"]: decision["reason"]
-        for decision in map(json.loads, found.decisions.values())
+        for decision in map(json.loads, outcome.decisions.values())
         if decision["risk_change_id"] in expected
     }
     # Who was not nudged teaches the model a little more, so a few changes of risk come on other days.
     assert len(decided) > 0.7 * len(expected)
     assert decided == {name: expected[name] for name in decided}
     assert set(decided.values()) == {"opted_out", "suppressed", "paused", "cap_reached"}
-    reached = {nudge_adapter.validate_json(raw).learner for raw in found.nudges.values()}
+    reached = {nudge_adapter.validate_json(raw).learner for raw in outcome.nudges.values()}
     closed = {
-        one.learner for one in nudges if expected.get(one.risk_change_id) in ("opted_out", "suppressed")
+        nudge.learner for nudge in nudges if expected.get(nudge.risk_change_id) in ("opted_out", "suppressed")
     }
     assert not reached & closed
-    assert reached & {one.learner for one in nudges if one.risk_change_id not in expected}
+    assert reached & {nudge.learner for nudge in nudges if nudge.risk_change_id not in expected}

@@ -86,8 +86,8 @@ def clock_of(settings: Settings) -> Clock:
 
 def delete_records(settings: Settings, before: int, topic: str = EVENTS.name) -> None:
     """As retention does."""
-    place, there = TopicPartition(settings.prefix + topic, 0, before), admin(settings)
-    there.delete_records([place])[place].result(timeout=15)
+    partition, client = TopicPartition(settings.prefix + topic, 0, before), admin(settings)
+    client.delete_records([partition])[partition].result(timeout=15)
 
 
 def set_policy(settings: Settings, topic: str, policy: str) -> None:
@@ -110,8 +110,11 @@ def make_anew(settings: Settings, topic: str) -> None:
 def losses(settings: Settings) -> list[tuple[str, int, int]]:
     """Topic, first and last offset of what the dead letters tell as lost."""
     letters = [json.loads(record.value or b"") for record in p.records(settings, DEAD_LETTERS.name)]
-    found = [one for one in letters if one["reason"] == "lost"]
-    return [(one["topic"].removeprefix(settings.prefix), one["offset"], one["last_offset"]) for one in found]
+    lost = [letter for letter in letters if letter["reason"] == "lost"]
+    return [
+        (letter["topic"].removeprefix(settings.prefix), letter["offset"], letter["last_offset"])
+        for letter in lost
+    ]
 
 
 def test_an_events_topic_made_anew_is_read_from_its_start(rig: Rig) -> None:
@@ -194,7 +197,7 @@ def test_an_empty_state_topic_is_filled_again_from_the_log(rig: Rig) -> None:
 def test_state_rows_that_vanished_stop_the_start_in_one_line(rig: Rig) -> None:
     publish(rig.settings, "events", 20)
     work(rig)
-    last_mark = max(one.offset for one in p.records(rig.settings, STATE.name) if one.key == b"mark")
+    last_mark = max(row.offset for row in p.records(rig.settings, STATE.name) if row.key == b"mark")
     set_policy(rig.settings, STATE.name, "delete")
     delete_records(rig.settings, last_mark, STATE.name)
     set_policy(rig.settings, STATE.name, "compact")
@@ -212,6 +215,6 @@ def test_state_rows_that_vanished_stop_the_start_in_one_line(rig: Rig) -> None:
 )
 def test_a_policy_that_deletes_what_is_needed_stops_the_start(rig: Rig, topic: str, policy: str) -> None:
     set_policy(rig.settings, topic, policy)
-    told = f"{rig.settings.prefix}{topic} has cleanup.policy={policy}, wanted"
-    with pytest.raises(topics.TopicsError, match=told):
+    message = f"{rig.settings.prefix}{topic} has cleanup.policy={policy}, wanted"
+    with pytest.raises(topics.TopicsError, match=message):
         topics.require(rig.settings.broker, 1, rig.settings.prefix)

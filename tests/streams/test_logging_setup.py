@@ -2,7 +2,7 @@
 
 import logging
 
-from streams.logging_setup import BROKERS_WORDS, Seldom
+from streams.logging_setup import LIBRDKAFKA_LOG, RepeatFilter
 
 
 class Clock:
@@ -18,7 +18,7 @@ def record(name: str, message: str, *arguments: object) -> logging.LogRecord:
 
 def test_a_repeating_library_is_heard_once_in_a_while_with_how_often_it_spoke() -> None:
     clock = Clock()
-    seldom = Seldom(30.0, clock)
+    seldom = RepeatFilter(30.0, clock)
     assert seldom.filter(record("aiokafka.client", "no node %s: %s", 1, "refused"))
     for _ in range(5):
         clock.now += 1.0
@@ -35,13 +35,13 @@ def test_a_repeating_library_is_heard_once_in_a_while_with_how_often_it_spoke() 
 
 
 def test_different_complaints_of_librdkafka_are_not_taken_for_one() -> None:
-    seldom = Seldom(30.0, Clock())
-    template, name = "%s [%s] %s", BROKERS_WORDS.name
+    seldom = RepeatFilter(30.0, Clock())
+    template, name = "%s [%s] %s", LIBRDKAFKA_LOG.name
     assert seldom.filter(record(name, template, "FAIL", "producer-1", "refused"))
     assert not seldom.filter(record(name, template, "FAIL", "producer-2", "refused"))
     assert seldom.filter(record(name, template, "MAXPOLL", "producer-1", "too slow"))
 
 
 def test_our_own_words_are_never_held_back() -> None:
-    seldom = Seldom(30.0, Clock())
+    seldom = RepeatFilter(30.0, Clock())
     assert all(seldom.filter(record("streams.runner", "again")) for _ in range(3))

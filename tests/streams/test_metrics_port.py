@@ -26,12 +26,12 @@ def occupied() -> Iterator[int]:
     "host", ["127.0.0.1", "192.0.2.1", "no such host", "a" * 300, "\N{SNOWMAN}" * 70, ""]
 )
 def test_where_nothing_can_listen_the_setting_is_named(host: str, occupied: int) -> None:
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as error:
         serve_metrics(host, occupied, CollectorRegistry(), "HOMEROOM_METRICS_PORT")
-    assert str(told.value).startswith(
+    assert str(error.value).startswith(
         f"HOMEROOM_METRICS_PORT is {occupied}, on HOMEROOM_METRICS_HOST {host!r}: "
     )
-    assert "each worker and notifier of a host needs its own, or 0" in str(told.value)
+    assert "each worker and notifier of a host needs its own, or 0" in str(error.value)
 
 
 def test_port_0_is_nowhere() -> None:
@@ -71,16 +71,16 @@ def test_a_second_worker_and_a_second_notifier_end_in_a_line(occupied: int, tmp_
             check=True,
             capture_output=True,
         )
-        told = ended(["worker"], environment, tmp_path)
-        assert told.startswith(f"homeroom: HOMEROOM_METRICS_PORT is {occupied}, on")
-        assert "Address already in use" in told
-        told = ended(["notifier", "--send"], environment, tmp_path)
-        assert told.startswith(f"homeroom: HOMEROOM_NOTIFIER_METRICS_PORT is {occupied}, on")
+        output = ended(["worker"], environment, tmp_path)
+        assert output.startswith(f"homeroom: HOMEROOM_METRICS_PORT is {occupied}, on")
+        assert "Address already in use" in output
+        output = ended(["notifier", "--send"], environment, tmp_path)
+        assert output.startswith(f"homeroom: HOMEROOM_NOTIFIER_METRICS_PORT is {occupied}, on")
         links = {
             "HOMEROOM_NOTIFIER_METRICS_PORT": "0",
             "HOMEROOM_NOTIFIER_PORT": str(occupied),
             "HOMEROOM_NOTIFIER_PUBLIC_URL": "https://nudges.example.org",
             "HOMEROOM_NOTIFIER_LINK_KEY": "a secret of the tests",
         }
-        told = ended(["notifier", "--send"], environment | links, tmp_path)
-        assert f"HOMEROOM_NOTIFIER_HOST and _PORT are '127.0.0.1' and {occupied}: " in told
+        output = ended(["notifier", "--send"], environment | links, tmp_path)
+        assert f"HOMEROOM_NOTIFIER_HOST and _PORT are '127.0.0.1' and {occupied}: " in output

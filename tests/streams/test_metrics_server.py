@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from streams.metrics_server import MOST, MetricsServer, start_http_server
+from streams.metrics_server import MAX_CONNECTIONS, MetricsServer, start_http_server
 
 SLOW = 20.0
 
@@ -19,11 +19,11 @@ SLOW = 20.0
 def server() -> Iterator[MetricsServer]:
     registry = CollectorRegistry()
     Counter("homeroom_seen", "what the test looks for", registry=registry).inc(3)
-    found = start_http_server(0, "127.0.0.1", registry)
-    found.answer_s = 1.0
-    yield found
-    found.shutdown()
-    found.server_close()
+    server = start_http_server(0, "127.0.0.1", registry)
+    server.request_timeout_s = 1.0
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 def metrics(server: MetricsServer) -> str:
@@ -38,7 +38,7 @@ def threads() -> int:
 def test_it_answers_beside_many_connections_that_say_nothing(server: MetricsServer) -> None:
     before = threads()
     with contextlib.ExitStack() as stack:
-        for _ in range(4 * MOST):
+        for _ in range(4 * MAX_CONNECTIONS):
             address = ("127.0.0.1", server.server_port)
             stack.enter_context(socket.create_connection(address, SLOW)).sendall(b"GET /met")
         assert "homeroom_seen_total 3.0" in metrics(server)

@@ -24,7 +24,9 @@ def test_real_learners_get_what_a_straight_pass_gives(
     if not broker.apache:
         pytest.skip("the ends of the embedded broker's partitions are not to be trusted")
     folder = OuladFolder(REAL)
-    chosen = [one for one in folder.presentations if one.course_run == PRESENTATION]
+    chosen = [
+        presentation for presentation in folder.presentations if presentation.course_run == PRESENTATION
+    ]
     with p.pipeline(tmp_path, p.settings_of(broker.address, prefix, None)) as rig:
         sent = rig.publish(folder.stream(chosen))
         rig.start_worker()

@@ -54,8 +54,8 @@ async def fetch(monkeypatch: pytest.MonkeyPatch, *, handed_out: bool) -> tuple[M
 
 
 def test_a_fetch_of_the_assignment_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, sought = asyncio.run(fetch(monkeypatch, handed_out=False))
-    assert (found[EVENTS][0].offsets, sought) == ([2020, 2021], 0)
+    fetched, sought = asyncio.run(fetch(monkeypatch, handed_out=False))
+    assert (fetched[EVENTS][0].offsets, sought) == ([2020, 2021], 0)
 
 
 def test_a_fetch_that_an_assignment_overtook_is_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,8 +50,8 @@ def settings(broker: TestBroker, prefix: str, store: StoreAddress) -> Settings:
 def assert_straight(rig: Rig, letters: int = 0) -> None:
     """Topics and store hold what a straight pass makes of the stream, all of it and nothing twice."""
     reference, settings = p.straight(), rig.settings
-    found = p.outcome(settings)
-    assert found == reference.outcome
+    outcome = p.outcome(settings)
+    assert outcome == reference.outcome
     assert p.learned(p.packages(settings)) == p.learned(reference.packages)
     assert len(p.dead_letters(settings)) == letters
     address = rig.store_address
@@ -265,11 +265,13 @@ def test_bad_records_become_dead_letters_and_nothing_else_is_touched(
 
         letters = p.dead_letters(settings)
         expected = sorted((reason, field) for _, _, reason, field in bad)
-        assert sorted((one["reason"], one["field"]) for one in letters.values()) == expected
-        assert all(one["detail"] and len(one["payload"]) <= 4096 for one in letters.values())
+        assert sorted((letter["reason"], letter["field"]) for letter in letters.values()) == expected
+        assert all(letter["detail"] and len(letter["payload"]) <= 4096 for letter in letters.values())
         with StoreReader(rig.store_address) as reader:
             rows = reader.query("SELECT dead_letter_id, reason, field FROM dead_letters FINAL").rows
-        assert sorted(rows) == sorted((name, one["reason"], one["field"]) for name, one in letters.items())
+        assert sorted(rows) == sorted(
+            (name, letter["reason"], letter["field"]) for name, letter in letters.items()
+        )
 
 
 def bad_records(now: int) -> list[tuple[bytes | None, bytes | None, str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nudges.policy import Policy
-from streams.policy_files import Policies, PolicyFileError, in_force, read_all
+from streams.policy_files import Policies, PolicyFileError, in_force, read_policies
 
 DAY = 20_000
 SINCE = date(2024, 10, 4)
@@ -22,15 +22,15 @@ def write(path: Path, text: str, age: int = 0) -> Path:
 
 
 def names(policies: Policies, *days: int) -> list[str | None]:
-    return [None if (found := policies.on(day)) is None else found.name for day in days]
+    return [None if (policy := policies.in_force_on(day)) is None else policy.name for day in days]
 
 
 def test_each_day_has_the_newest_policy_that_has_come(tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", f"name: late\neffective_from: {SINCE}")
     write(tmp_path / "b.yml", "name: early\neffective_from: 2020-01-01")
     write(tmp_path / "notes.txt", "no policy")
-    found = Policies(tmp_path)
-    assert names(found, 0, DAY - 1, DAY, DAY + 400) == [None, "early", "late", "late"]
+    policies = Policies(tmp_path)
+    assert names(policies, 0, DAY - 1, DAY, DAY + 400) == [None, "early", "late", "late"]
     assert in_force([], DAY) is None
     assert in_force([Policy()], 0) == Policy()
 
@@ -40,16 +40,16 @@ def test_a_changed_file_is_read_again_and_a_wrong_one_changes_nothing(
 ) -> None:
     caplog.set_level(logging.INFO)
     file = write(tmp_path / "policy.yaml", "name: one")
-    found = Policies(file)
-    assert names(found, DAY) == ["one"]
+    policies = Policies(file)
+    assert names(policies, DAY) == ["one"]
     write(file, "name: two", age=1)
-    assert names(found, DAY) == ["two"]
+    assert names(policies, DAY) == ["two"]
     write(file, "name: two\ncaps: [{most: 0, days: 7}]", age=2)
-    assert names(found, DAY, DAY + 1) == ["two", "two"]
-    (told,) = [record.message for record in caplog.records if record.levelno == logging.ERROR]
-    assert "policy.yaml: line 2, column 15: caps[0].most: found '0'" in told
+    assert names(policies, DAY, DAY + 1) == ["two", "two"]
+    (message,) = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert "policy.yaml: line 2, column 15: caps[0].most: found '0'" in message
     file.unlink()
-    assert names(found, DAY) == ["two"]
+    assert names(policies, DAY) == ["two"]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,6 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, files: dict[str, str], name
     for name, text in files.items():
         write(tmp_path / name, text)
     with pytest.raises(PolicyFileError, match=message):
-        read_all(tmp_path / named)
+        read_policies(tmp_path / named)
     with pytest.raises(PolicyFileError, match=message):
         Policies(tmp_path / named)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from notifier.settings import NotifierSettings
-from streams.settings import Settings, SettingsError, load, shown
+from streams.settings import Settings, SettingsError, load, masked
 
 SECRET = "hunter2-hunter2-hunter2"
 
@@ -134,7 +134,7 @@ def test_secrets_are_nowhere(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Log
     monkeypatch.setenv("HOMEROOM_STORE", f"clickhouse://user:{SECRET}@host/db")
     now = load()
     logging.getLogger("test").warning("%s %r %s", now, now, now.identity)
-    told = [
+    texts = [
         caplog.text,
         repr(now),
         str(now),
@@ -142,8 +142,8 @@ def test_secrets_are_nowhere(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Log
         repr(now.store_address),
         str(now.store_address),
     ]
-    told += [shown(now, name) for name in Settings.model_fields]
-    assert [text for text in told if SECRET in text] == []
+    texts += [masked(now, name) for name in Settings.model_fields]
+    assert [text for text in texts if SECRET in text] == []
     assert now.store_address is not None
     assert now.store_address.password == SECRET
     assert now.identity.learner("l") != load(pseudonym_key="other").identity.learner("l")

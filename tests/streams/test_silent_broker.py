@@ -55,9 +55,9 @@ def test_a_workers_flush_waits_and_a_commands_does_not(broker: EmbeddedBroker, t
                 waiting = asyncio.ensure_future(publisher.flush())
                 await asyncio.sleep(7.0)
                 assert not waiting.done()
-                told = publisher.silent_s()
+                silent_s = publisher.silent_s()
             await asyncio.wait_for(waiting, 60)
-            return told
+            return silent_s
 
         assert asyncio.run(across_silence()) > 1.0
         assert publisher.silent_s() == 0.0

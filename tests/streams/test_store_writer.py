@@ -18,24 +18,24 @@ from sinks.address import StoreAddress
 from sinks.errors import StoreRejected
 from sinks.store import ClickHouseWriter, StoreReader
 from streams.metrics import Metrics
-from streams.refused import MOST
-from streams.store_writer import Place, Storing
+from streams.refused import MAX_REFUSED_ROWS
+from streams.store_writer import PartitionProgress, StoreWriter
 from tests.stores import fresh_database, real_server_or_embedded, store_on_a_small_disk, until_full
 from tests.streams.pipeline import IDENTITY, REPLAY
 
 PARTITIONS = 4
 
 
-def nowhere(_: int) -> Place:
-    return Place(-1, 0, 0.0)
+def nowhere(_: int) -> PartitionProgress:
+    return PartitionProgress(-1, 0, 0.0)
 
 
-def storing_into(
+def writer_into(
     writer: ClickHouseWriter, metrics: Metrics | None = None, letters: list[DeadLetter] | None = None
-) -> Storing:
+) -> StoreWriter:
     """``letters`` takes what would go to the dead-letter topic."""
-    kept: list[DeadLetter] = [] if letters is None else letters
-    return Storing(writer, metrics or Metrics(), nowhere, kept.append)
+    collected: list[DeadLetter] = [] if letters is None else letters
+    return StoreWriter(writer, metrics or Metrics(), nowhere, collected.append)
 
 
 class Counting(ClickHouseWriter):
@@ -71,17 +71,20 @@ def outputs(partition: int, **changed: Any) -> Outputs:
     return found
 
 
-async def store_all(storing: Storing, said: list[Outputs]) -> list[BaseException | None]:
+async def store_all(store_writer: StoreWriter, outputs: list[Outputs]) -> list[BaseException | None]:
     processors = [
-        PartitionProcessor(partition, REPLAY, PartitionState(IDENTITY)) for partition in range(len(said))
+        PartitionProcessor(partition, REPLAY, PartitionState(IDENTITY)) for partition in range(len(outputs))
     ]
-    stored = (storing.store(one, of) for one, of in zip(processors, said, strict=True))
+    stored = (
+        store_writer.write_checkpoint(processor, output)
+        for processor, output in zip(processors, outputs, strict=True)
+    )
     return await asyncio.gather(*stored, return_exceptions=True)
 
 
 def test_checkpoints_that_wait_together_are_one_insert_a_table(writer: Counting) -> None:
-    storing = storing_into(writer)
-    done = asyncio.run(store_all(storing, [outputs(partition) for partition in range(PARTITIONS)]))
+    store_writer = writer_into(writer)
+    done = asyncio.run(store_all(store_writer, [outputs(partition) for partition in range(PARTITIONS)]))
     assert done == [None] * PARTITIONS
     assert writer.tables.count("activity_daily") == 1
     assert writer.tables.count("pipeline_health") == 1
@@ -89,13 +92,13 @@ def test_checkpoints_that_wait_together_are_one_insert_a_table(writer: Counting)
         for table in ("activity_daily", "pipeline_health"):
             rows = reader.query(f"SELECT partition FROM {table} ORDER BY partition").rows
             assert rows == [(partition,) for partition in range(PARTITIONS)], table
-    assert asyncio.run(store_all(storing_into(writer), [outputs(0)])) == [None]
+    assert asyncio.run(store_all(writer_into(writer), [outputs(0)])) == [None]
 
 
 def test_rows_that_the_store_will_never_take_are_an_error_for_all_who_wait(writer: Counting) -> None:
-    storing = storing_into(writer)
-    done = asyncio.run(store_all(storing, [outputs(0, day="no day"), outputs(1, day="no day")]))
-    assert [type(one) for one in done] == [StoreRejected] * 2
+    store_writer = writer_into(writer)
+    done = asyncio.run(store_all(store_writer, [outputs(0, day="no day"), outputs(1, day="no day")]))
+    assert [type(error) for error in done] == [StoreRejected] * 2
 
 
 def test_a_full_disk_holds_the_pipeline_back_until_there_is_room(tmp_path: Path) -> None:
@@ -104,7 +107,7 @@ def test_a_full_disk_holds_the_pipeline_back_until_there_is_room(tmp_path: Path)
     async def hold_back_and_go_on(writer: ClickHouseWriter, make_room: Callable[[], object]) -> None:
         metrics = Metrics()
         metrics.store_up.set(1)
-        waiting = asyncio.create_task(store_all(storing_into(writer, metrics), [outputs(0), outputs(1)]))
+        waiting = asyncio.create_task(store_all(writer_into(writer, metrics), [outputs(0), outputs(1)]))
         while metrics.store_up._value.get():  # noqa: ASYNC110 - a gauge tells nobody
             await asyncio.sleep(0.05)
         assert not waiting.done()
@@ -132,10 +135,10 @@ def test_a_table_that_is_missing_holds_the_pipeline_back_until_it_is_there(write
 
     async def hold_back_and_go_on() -> None:
         metrics = Metrics()
-        storing = storing_into(writer, metrics)
-        assert await store_all(storing, [outputs(0)]) == [None]
+        store_writer = writer_into(writer, metrics)
+        assert await store_all(store_writer, [outputs(0)]) == [None]
         writer.command("RENAME TABLE activity_daily TO elsewhere")
-        waiting = asyncio.create_task(store_all(storing, [outputs(1)]))
+        waiting = asyncio.create_task(store_all(store_writer, [outputs(1)]))
         while metrics.store_up._value.get():  # noqa: ASYNC110 - a gauge tells nobody
             await asyncio.sleep(0.05)
         assert not waiting.done()
@@ -149,7 +152,7 @@ def test_a_table_that_is_missing_holds_the_pipeline_back_until_it_is_there(write
 
 def test_a_store_that_was_never_right_ends_the_worker_with_what_it_says(writer: Counting) -> None:
     writer.command("RENAME TABLE activity_daily TO elsewhere")
-    (error,) = asyncio.run(store_all(storing_into(writer), [outputs(0)]))
+    (error,) = asyncio.run(store_all(writer_into(writer), [outputs(0)]))
     assert isinstance(error, StoreRejected)
     assert "activity_daily" in str(error)
 
@@ -158,9 +161,9 @@ def test_checkpoints_of_one_second_are_rows_of_their_own(writer: Counting) -> No
     """Rows of one key would be one after a merge, and their counts would change with it."""
 
     async def three() -> None:
-        storing = storing_into(writer)
+        store_writer = writer_into(writer)
         for _ in range(3):
-            assert await store_all(storing, [outputs(0)]) == [None]
+            assert await store_all(store_writer, [outputs(0)]) == [None]
 
     asyncio.run(three())
     counted = "SELECT count(), uniqExact(worker, `partition`, at) FROM pipeline_health"
@@ -195,16 +198,16 @@ def test_a_row_that_the_store_never_takes_is_a_dead_letter_and_all_others_are_th
     """What the server refuses, and what its client does; the same when it comes again, to another worker."""
     writer.command("ALTER TABLE activity_daily ADD CONSTRAINT believable CHECK clicks < 1000000")
     said = [days(0, 3_000, [1_234], **changed), days(1, 3_000)]
-    told: list[list[DeadLetter]] = [[], []]
-    for letters in told:
+    sent: list[list[DeadLetter]] = [[], []]
+    for letters in sent:
         metrics = Metrics()
-        storing = storing_into(writer, metrics, letters)
-        assert asyncio.run(store_all(storing, said)) == [None, None]
+        store_writer = writer_into(writer, metrics, letters)
+        assert asyncio.run(store_all(store_writer, said)) == [None, None]
         assert stored(writer) == (5_999, 5_999)
         assert metrics.rows_refused.labels("activity_daily")._value.get() == 1
-        assert asyncio.run(store_all(storing, [outputs(2)])) == [None], "the worker goes on"
+        assert asyncio.run(store_all(store_writer, [outputs(2)])) == [None], "the worker goes on"
         writer.command("ALTER TABLE activity_daily DELETE WHERE `partition` = 2 SETTINGS mutations_sync = 2")
-    ((first,), (again,)) = told
+    ((first,), (again,)) = sent
     assert first == again.model_copy(update={"received_at": first.received_at})
     assert (first.topic, first.partition, first.reason) == ("store:activity_daily", 0, "refused_by_store")
     assert "partition 0" in first.detail
@@ -216,12 +219,15 @@ def test_a_row_that_the_store_never_takes_is_a_dead_letter_and_all_others_are_th
     assert writer.command(LETTERS) == [(first.dead_letter_id, first.topic, first.reason, first.detail)]
 
 
-@pytest.mark.parametrize(("rows", "wrong", "ends"), [(100, MOST, False), (100, MOST + 1, True), (2, 2, True)])
+@pytest.mark.parametrize(
+    ("rows", "wrong", "ends"),
+    [(100, MAX_REFUSED_ROWS, False), (100, MAX_REFUSED_ROWS + 1, True), (2, 2, True)],
+)
 def test_many_rows_or_all_are_no_rows_fault(writer: Counting, rows: int, wrong: int, *, ends: bool) -> None:
     letters: list[DeadLetter] = []
-    storing = storing_into(writer, letters=letters)
+    store_writer = writer_into(writer, letters=letters)
     chosen = random.Random(rows).sample(range(rows), wrong)
-    (error,) = asyncio.run(store_all(storing, [days(0, rows, chosen, clicks=-1)]))
+    (error,) = asyncio.run(store_all(store_writer, [days(0, rows, chosen, clicks=-1)]))
     if ends:
         assert isinstance(error, StoreRejected)
         assert "rows of a batch are refused" in str(error)
@@ -235,26 +241,26 @@ def test_many_rows_or_all_are_no_rows_fault(writer: Counting, rows: int, wrong: 
 
 def test_a_row_that_comes_alone_is_a_dead_letter_unless_its_table_takes_none(writer: Counting) -> None:
     letters: list[DeadLetter] = []
-    storing = storing_into(writer, letters=letters)
+    store_writer = writer_into(writer, letters=letters)
 
     async def one_by_one(number: int) -> list[BaseException | None]:
         return [
-            (await store_all(storing, [outputs(0, clicks=-1, version=version)]))[0]
+            (await store_all(store_writer, [outputs(0, clicks=-1, version=version)]))[0]
             for version in range(number)
         ]
 
-    assert asyncio.run(one_by_one(MOST)) == [None] * MOST
-    assert asyncio.run(store_all(storing, [outputs(0)])) == [None]
-    *taken, last = asyncio.run(one_by_one(MOST + 1))
-    assert taken == [None] * MOST
+    assert asyncio.run(one_by_one(MAX_REFUSED_ROWS)) == [None] * MAX_REFUSED_ROWS
+    assert asyncio.run(store_all(store_writer, [outputs(0)])) == [None]
+    *taken, last = asyncio.run(one_by_one(MAX_REFUSED_ROWS + 1))
+    assert taken == [None] * MAX_REFUSED_ROWS
     assert isinstance(last, StoreRejected)
-    assert len(letters) == 2 * MOST
+    assert len(letters) == 2 * MAX_REFUSED_ROWS
 
 
 def test_a_letter_that_the_store_refuses_too_goes_to_its_topic_alone(writer: Counting) -> None:
     writer.command("ALTER TABLE dead_letters ADD CONSTRAINT none CHECK reason != 'refused_by_store'")
     letters: list[DeadLetter] = []
-    done = asyncio.run(store_all(storing_into(writer, letters=letters), [days(0, 5, [3], clicks=-1)]))
+    done = asyncio.run(store_all(writer_into(writer, letters=letters), [days(0, 5, [3], clicks=-1)]))
     assert done == [None]
     assert [letter.topic for letter in letters] == ["store:activity_daily", "store:dead_letters"]
     assert (stored(writer), writer.command(LETTERS)) == ((4, 4), [])

@@ -15,9 +15,9 @@ from streams.metrics import Metrics
 from streams.publisher import Publisher
 from streams.runner import Delivery
 from streams.settings import DEMO_KEY, load
-from streams.store_writer import Place, Storing
+from streams.store_writer import PartitionProgress, StoreWriter
 from streams.topics import create
-from streams.trainer_agent import Training
+from streams.trainer_agent import TrainerAgent
 from tests.brokers import TestBroker
 
 pytestmark = pytest.mark.kafka
@@ -31,7 +31,7 @@ def report(partition: int, day: int) -> DayReport:
     )
 
 
-class Shell:
+class AgentFixture:
     """A training of a worker, fed by hand."""
 
     def __init__(self, broker: TestBroker, prefix: str, policy: Path | None = None) -> None:
@@ -45,36 +45,36 @@ class Shell:
         self.publisher = Publisher(broker.address)
         self.packages = PackageReader(self.publisher, broker.address, f"{prefix}homeroom.day-packages")
         self.packages.catch_up()
-        storing = Storing(None, Metrics(), lambda _: Place(0, 0, 0.0), print)
-        self.training = Training(settings, self.publisher, self.packages, storing)
+        store_writer = StoreWriter(None, Metrics(), lambda _: PartitionProgress(0, 0, 0.0), print)
+        self.trainer = TrainerAgent(settings, self.publisher, self.packages, store_writer)
         self.acked: list[int] = []
         self._offset = 0
 
-    def take(self, *reports: DayReport) -> None:
+    def deliver(self, *reports: DayReport) -> None:
         """Reports as they come through the topic, in one batch."""
         first, self._offset = self._offset, self._offset + len(reports)
         offsets = list(range(first, self._offset))
-        values: list[bytes | None] = [one.model_dump_json().encode() for one in reports]
+        values: list[bytes | None] = [report.model_dump_json().encode() for report in reports]
         keys: list[bytes | None] = [None] * len(reports)
         batch = RecordBatch("homeroom.day-reports", 0, offsets, keys, values, [0] * len(reports))
 
         async def ack() -> None:
             self.acked.append(batch.last_offset)
 
-        asyncio.run(self.training.take(Delivery(batch, ack)))
+        asyncio.run(self.trainer.process(Delivery(batch, ack)))
 
-    def settle(self) -> None:
-        asyncio.run(self.training.settle())
+    def flush(self) -> None:
+        asyncio.run(self.trainer.flush())
 
     def days(self) -> list[int]:
         """Days that have a package, as this worker knows them."""
-        return [package.day for package in self.packages.kept()]
+        return [package.day for package in self.packages.recent()]
 
 
 @contextmanager
-def of_a_worker(broker: TestBroker, prefix: str, policy: Path | None = None) -> Iterator[Shell]:
+def of_a_worker(broker: TestBroker, prefix: str, policy: Path | None = None) -> Iterator[AgentFixture]:
     create(broker.address, PARTITIONS, prefix=prefix)
-    made = Shell(broker, prefix, policy)
+    made = AgentFixture(broker, prefix, policy)
     try:
         yield made
     finally:
@@ -83,7 +83,7 @@ def of_a_worker(broker: TestBroker, prefix: str, policy: Path | None = None) -> 
 
 
 @pytest.fixture
-def shell(broker: TestBroker, prefix: str) -> Iterator[Shell]:
+def shell(broker: TestBroker, prefix: str) -> Iterator[AgentFixture]:
     with of_a_worker(broker, prefix) as made:
         yield made
 
@@ -95,48 +95,48 @@ def another_worker(broker: TestBroker, prefix: str) -> Iterator[list[DayPackage]
     reader = PackageReader(publisher, broker.address, f"{prefix}homeroom.day-packages")
     reader.catch_up()
     try:
-        yield reader.kept()
+        yield reader.recent()
     finally:
         reader.stop()
         publisher.close()
 
 
 def test_what_is_heard_at_once_counts_once_and_reaches_the_topic(
-    shell: Shell, broker: TestBroker, prefix: str
+    shell: AgentFixture, broker: TestBroker, prefix: str
 ) -> None:
-    shell.take(report(0, 100), report(1, 100))
+    shell.deliver(report(0, 100), report(1, 100))
     for day in (101, 102):
-        shell.training.hear(report(0, day))
-        shell.training.hear(report(1, day))
+        shell.trainer.receive_local(report(0, day))
+        shell.trainer.receive_local(report(1, day))
     assert shell.days() == [100, 101, 102]  # before any of it came through the topic
-    shell.take(*(report(partition, day) for day in (101, 102) for partition in (0, 1)))
-    shell.settle()
+    shell.deliver(*(report(partition, day) for day in (101, 102) for partition in (0, 1)))
+    shell.flush()
     assert shell.acked == [1, 5]
-    with another_worker(broker, prefix) as found:
-        assert [package.day for package in found] == [100, 101, 102]
-        assert [shell.packages.get(package.day) for package in found] == found
+    with another_worker(broker, prefix) as packages:
+        assert [package.day for package in packages] == [100, 101, 102]
+        assert [shell.packages.get(package.day) for package in packages] == packages
 
 
-def test_only_the_day_that_is_next_is_heard_at_once(shell: Shell) -> None:
+def test_only_the_day_that_is_next_is_heard_at_once(shell: AgentFixture) -> None:
     """Partition 0's report of day 101 is still on its way: day 102 must not pass for its next word."""
-    shell.training.hear(report(0, 100))
-    shell.training.hear(report(1, 100))
+    shell.trainer.receive_local(report(0, 100))
+    shell.trainer.receive_local(report(1, 100))
     assert shell.days() == []  # nobody knows yet where the reports begin
-    shell.take(report(0, 100), report(1, 100))
-    shell.training.hear(report(0, 102))
-    shell.take(report(1, 101), report(1, 102))
+    shell.deliver(report(0, 100), report(1, 100))
+    shell.trainer.receive_local(report(0, 102))
+    shell.deliver(report(1, 101), report(1, 102))
     assert shell.days() == [100]
     assert shell.acked == []
-    shell.take(report(0, 101))
+    shell.deliver(report(0, 101))
     assert shell.days() == [100, 101]
 
 
-def test_reports_are_not_acked_before_their_package_has_arrived(shell: Shell) -> None:
-    shell.take(report(0, 100))
-    shell.settle()
+def test_reports_are_not_acked_before_their_package_has_arrived(shell: AgentFixture) -> None:
+    shell.deliver(report(0, 100))
+    shell.flush()
     assert shell.acked == []
-    shell.take(report(1, 100))
-    shell.settle()
+    shell.deliver(report(1, 100))
+    shell.flush()
     assert shell.acked == [0, 1]
 
 
@@ -146,6 +146,6 @@ def test_packages_carry_the_policy_of_their_day(broker: TestBroker, prefix: str,
     (tmp_path / "b.yaml").write_text("name: late\neffective_from: 1970-01-12", encoding="utf-8")
     with of_a_worker(broker, prefix, tmp_path) as shell:
         for day in (9, 10):
-            shell.take(report(0, day), report(1, day))
-        found = [package.policy for package in shell.packages.kept()]
-    assert [policy["name"] for policy in found if policy] == ["early", "late"]
+            shell.deliver(report(0, day), report(1, day))
+        policies = [package.policy for package in shell.packages.recent()]
+    assert [policy["name"] for policy in policies if policy] == ["early", "late"]

@@ -110,11 +110,11 @@ class Lab:
             {"bootstrap.servers": self.broker, "log_level": 0, "group.id": self.prefix + group}
         )
         try:
-            asked = [TopicPartition(topic, partition) for partition in range(partitions)]
+            partition_ids = [TopicPartition(topic, partition) for partition in range(partitions)]
             return {
-                found.partition: found.offset
-                for found in consumer.committed(asked, timeout=10)
-                if found.offset >= 0
+                offset.partition: offset.offset
+                for offset in consumer.committed(partition_ids, timeout=10)
+                if offset.offset >= 0
             }
         except KafkaException as error:  # a new broker is still making the offsets topic
             if not error.args[0].retriable() and error.args[0].code() != KafkaError.NOT_COORDINATOR:
@@ -160,7 +160,7 @@ def test_delivers_and_commits_what_stock_faust_does(lab: Lab, make_topic: MakeTo
         ours.process, Options(**asdict(ours.options) | {"out": str(lab.folder / "stock" / "out.jsonl")})
     )
     assert ours.got() == stock.got()
-    assert {partition: len(found) for (_, partition), found in ours.got().items()} == ends
+    assert {partition: len(offsets) for (_, partition), offsets in ours.got().items()} == ends
 
 
 @pytest.mark.apache

@@ -9,7 +9,7 @@ from cli.demo_page import DEMO_POLICY as SHIPPED
 from cli.wiring.nudge_wording import PolicyWording
 from console.ports import ProposedNudge
 from nudges.policy import Policy
-from streams.policy_files import PolicyFileError, read
+from streams.policy_files import PolicyFileError, read_policy
 
 SILENCE = ("silence", "no activity for 9 days", 0.9)
 POINTS = ("points", "40 % of the points due so far earned", 0.4)

@@ -65,7 +65,7 @@ def test_what_a_platform_calls_its_fields_costs_no_more() -> None:
     metrics = Metrics()
     bench = Bench()
     more: dict[str, Any] = {f"f{number}": 1 for number in range(500)}
-    metrics.said(
+    metrics.count_outputs(
         0, bench.processor.apply(batch_of([record(activity("e", instant(0.1), **more)), click(0.2, grade=1)]))
     )
     lines = [

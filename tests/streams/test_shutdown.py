@@ -12,26 +12,26 @@ from benchmarks.stops import stops
 from tests.brokers import TestBroker
 from tests.streams import pipelines as p
 
-ENDS = """
+SCRIPT = """
 import sys, threading, time
-from streams.ending import Ending
+from streams.shutdown import Shutdown
 if sys.argv[1] == "threads":
     for _ in range(20):
         threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
-ending = Ending(float(sys.argv[2]))
+shutdown = Shutdown(float(sys.argv[2]))
 if sys.argv[1] != "early":
-    ending.call(lambda: print("told", flush=True))
+    shutdown.on_signal(lambda: print("told", flush=True))
 if sys.argv[1] == "failed":
-    ending.begin(1)
+    shutdown.start_deadline(1)
 print("ready", flush=True)
 while True:
     time.sleep(0.1)
 """
 
 
-def ending(kind: str, deadline_s: float) -> "subprocess.Popen[str]":
+def start(kind: str, deadline_s: float) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
-        [sys.executable, "-c", ENDS, kind, str(deadline_s)],
+        [sys.executable, "-c", SCRIPT, kind, str(deadline_s)],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[2],
@@ -44,20 +44,20 @@ def ending(kind: str, deadline_s: float) -> "subprocess.Popen[str]":
 @pytest.mark.parametrize("kind", ["hangs", "threads"])
 def test_who_hangs_is_ended_at_the_deadline(kind: str) -> None:
     """Also where a library has started threads at its import, which take signals too."""
-    process = ending(kind, 1.0)
+    process = start(kind, 1.0)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     assert process.communicate()[0] == "told\n"
 
 
 def test_who_has_not_begun_ends_at_once() -> None:
-    process = ending("early", 600)
+    process = start("early", 600)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
 
 
 def test_a_second_signal_ends_at_once() -> None:
-    process = ending("hangs", 600)
+    process = start("hangs", 600)
     process.send_signal(signal.SIGTERM)
     assert process.stdout is not None
     assert process.stdout.readline() == "told\n"
@@ -66,7 +66,7 @@ def test_a_second_signal_ends_at_once() -> None:
 
 
 def test_who_fails_and_hangs_ends_at_the_deadline_with_its_code() -> None:
-    assert ending("failed", 1.0).wait(30) == 1
+    assert start("failed", 1.0).wait(30) == 1
 
 
 @pytest.mark.kafka
