@@ -90,8 +90,8 @@ class Term:
         backtest = Backtest(
             RULES,
             Identity(b"data quality"),
-            say=outputs.record,
-            watch=outputs.record_day,
+            on_outputs=outputs.record,
+            on_day=outputs.record_day,
             amend=outputs.amend,
         )
         return cls(outputs, backtest)

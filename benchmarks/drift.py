@@ -112,7 +112,7 @@ class Pass:
     def begin(cls) -> "Pass":
         record = PassRecord()
         return cls(
-            record, Backtest(Rules(Timing(clock="replay")), Identity(b"drift"), watch=record.record_day)
+            record, Backtest(Rules(Timing(clock="replay")), Identity(b"drift"), on_day=record.record_day)
         )
 
     def continued(self, messages: Iterable[SourceMessage]) -> PassRecord:
@@ -229,7 +229,7 @@ class WorldResults:
         """Course months before the shift, of one seed."""
         first = min(run.starts_on for run in self.plan.runs)
         last = max(run.starts_on + run.days for run in self.plan.runs)
-        days = [min(self.shift_start(course), last) - first for course in self.courses]
+        days = [min(self.started(course), last) - first for course in self.courses]
         return sum(days) / MONTH
 
     def promoted(self) -> tuple[int, int]:

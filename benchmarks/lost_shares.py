@@ -119,7 +119,7 @@ def _co_occurrences(events: NDArray[np.int32]) -> NDArray[np.int64]:
     learners, index = np.unique(events[:, 0], return_inverse=True)
     clicks = np.zeros((len(learners), KINDS), np.uint8)
     clicks[index, events[:, 1]] = 1
-    return counted(clicks).astype(np.int64)
+    return count_companions(clicks).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -46,10 +46,10 @@ class Hits:
 def steps_of(folder: Path, course_run: str) -> Iterator[Step]:
     """Learners' steps in a course run, day by day."""
     oulad = OuladFolder(folder)
-    presentations = [run for run in oulad.presentations if run.course_run == presentation]
+    presentations = [run for run in oulad.presentations if run.course_run == course_run]
     if not presentations:
         available = ", ".join(run.course_run for run in oulad.presentations)
-        raise SystemExit(f"{presentation}: no such run in {folder}; there are {available}")
+        raise SystemExit(f"{course_run}: no such run in {folder}; there are {available}")
     for message in oulad.stream(presentations):
         if b'"object"' in message.value:
             content = orjson.loads(message.value)
@@ -66,10 +66,10 @@ def evaluate(steps: Iterable[Step], seed: int = 1) -> Hits:
     for day, day_steps in groupby(steps, key=lambda step: step[0]):
         today = set()
         for position, (_, run, learner, item) in enumerate(day_steps):
-            trails.setdefault((run, learner), Trail()).take(day, position, item)
+            trails.setdefault((run, learner), Trail()).add_step(day, position, item)
             today.add((run, learner, item))
         recommender, transitions = Recommender(table), Transitions()
-        most = {run: popular(successors) for run, successors in table.items()}
+        most = {run: item_shares(successors) for run, successors in table.items()}
         everything = {run: sorted(names) for run, names in items.items()}
         for run, learner in sorted({(run, learner) for run, learner, _ in today}):
             trail = trails[run, learner]
@@ -82,7 +82,7 @@ def evaluate(steps: Iterable[Step], seed: int = 1) -> Hits:
                 fresh = [item for item in most[run] if not before.has_done(item)]
                 chance = [item for item in everything[run] if not before.has_done(item)]
                 hits.returns += 1
-                hits.record("recommender", recommender.ranked(run, before), transition[1])
+                hits.record("recommender", recommender.ranked_items(run, before), transition[1])
                 hits.record("most frequent", fresh, transition[1])
                 hits.record("by chance", draw.sample(chance, min(3, len(chance))), transition[1])
         table = learn(table, transitions)
@@ -93,8 +93,8 @@ def evaluate(steps: Iterable[Step], seed: int = 1) -> Hits:
 
 def main(arguments: list[str]) -> None:
     folder, *runs = arguments
-    print("| run | returns | " + " | ".join(f"{way}: first | three" for way in WAYS) + " |")
-    print("|---" * (2 + 2 * len(WAYS)) + "|")
+    print("| run | returns | " + " | ".join(f"{way}: first | three" for way in METHODS) + " |")
+    print("|---" * (2 + 2 * len(METHODS)) + "|")
     total = Hits()
     for run in runs or PRESENTATIONS:
         hits = evaluate(steps_of(Path(folder), run))
@@ -106,7 +106,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _row(name: str, hits: Hits) -> None:
-    shares = (f"{counter[way] / hits.returns:.1%}" for way in WAYS for counter in (hits.first, hits.three))
+    shares = (f"{counter[way] / hits.returns:.1%}" for way in METHODS for counter in (hits.first, hits.three))
     print(f"| {name} | {hits.returns:,} | " + " | ".join(shares) + " |", flush=True)
 
 

@@ -36,7 +36,9 @@ class ReplayedChanges:
     @classmethod
     def of(cls, messages: Iterable[SourceMessage]) -> "ReplayedChanges":
         replayed = cls()
-        Backtest(Rules(Timing(clock="replay")), Identity(b"reasons"), say=replayed.record).run(messages)
+        Backtest(Rules(Timing(clock="replay")), Identity(b"reasons"), on_outputs=replayed.record).run(
+            messages
+        )
         return replayed
 
     def record(self, outputs: Outputs) -> None:
@@ -54,7 +56,7 @@ def is_rise(change: RiskChange) -> bool:
 
 
 def _log_odds(probability: float) -> float:
-    clipped = min(max(probability, ABSOLUTE), 1 - ABSOLUTE)
+    clipped = min(max(probability, MIN_PROBABILITY), 1 - MIN_PROBABILITY)
     return math.log(clipped / (1 - clipped))
 
 
@@ -83,7 +85,7 @@ def _line(name: str, changes: list[RiskChange]) -> None:
     rises = [change for change in changes if is_rise(change)]
     reasoned = sum(bool(change.reasons) for change in changes)
     cohort = sum("than for" in text for text in texts)
-    not_new = sum(any(reason.feature in NOT_NEW for reason in change.reasons) for change in changes)
+    not_new = sum(any(reason.feature in NON_FEATURE_PARTS for reason in change.reasons) for change in changes)
     relieved = sum(any(reason.relief for reason in change.reasons) for change in rises)
     print(
         f"{name:22} {len(changes):8,} {max(map(parts_error, changes), default=0):10.1e} {reasoned:14,}"

@@ -70,11 +70,11 @@ def replay(
     learners: int, partitions: int, report_progress: Callable[[int], None] = lambda _: None
 ) -> Digests:
     """Replay a term; ``report_progress`` gets the number of messages so far, every 20,000."""
-    policy = parse(POLICY.read_text(encoding="utf-8"), NAMES)
+    policy = parse_policy(POLICY.read_text(encoding="utf-8"), NAMES)
     rules = replace(Rules(Timing(clock="replay")), policy=policy)
     digests = Digests()
     backtest = Backtest(
-        rules, Identity(b"replay-digest"), partitions, say=digests.add_outputs, watch=digests.add_day
+        rules, Identity(b"replay-digest"), partitions, on_outputs=digests.add_outputs, on_day=digests.add_day
     )
     for count, message in enumerate(simulator.stream(SimulationPlan.term(learners, seed=7)), start=1):
         backtest.feed(message)

@@ -289,14 +289,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--force", action="store_true", help="replace a file that is there already")
     options = parser.parse_args()
-    files.check(options.json, force=options.force)
+    files.check_writable(options.json, force=options.force)
     console = Console()
     load = Load(options.events, options.learners)
     with _broker(options.broker) as (address, name):
         figures = compare(address, load, options.only, console)
     show(figures, name, console)
     if options.json:
-        files.write(
+        files.write_output(
             options.json, json.dumps(document(figures, load, name), indent=2) + "\n", force=options.force
         )
 

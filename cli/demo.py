@@ -24,7 +24,7 @@ def demo(
     from local import summary
     from local.demo import stream_through, truncated_stream
     from local.rig import Rig, interruptible
-    from output.folders import fresh
+    from output.folders import claim_cleared_folder
     from output.screen import console, styled
     from sinks.store import StoreReader
     from sources import simulator
@@ -37,7 +37,7 @@ def demo(
         if settings.policy is None:
             settings = settings.model_copy(update={"policy": DEMO_POLICY})
         check_address(settings)
-    with fresh(folder, "demo"), interruptible(Rig(folder, settings)) as rig:
+    with claim_cleared_folder(folder, "demo"), interruptible(Rig(folder, settings)) as rig:
         console.print(
             styled(
                 "bold", "homeroom", f": {learners:,} simulated learners, a term of 20 weeks, one worker. "

@@ -55,8 +55,8 @@ def _versions(_: Settings) -> Iterator[Finding]:
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     key = settings.pseudonym_key.get_secret_value()
-    if len(key) < LEAST_KEY:
-        message = f"HOMEROOM_PSEUDONYM_KEY has {len(key)} characters; expected at least {LEAST_KEY}: "
+    if len(key) < MIN_KEY_CHARS:
+        message = f"HOMEROOM_PSEUDONYM_KEY has {len(key)} characters; expected at least {MIN_KEY_CHARS}: "
         yield Finding(
             "pseudonyms", settings.clock == "live", message + "pseudonyms in the store can be guessed"
         )

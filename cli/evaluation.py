@@ -30,7 +30,7 @@ def evaluate(
     from output.screen import console
     from streams.settings import load
 
-    outputs = command.Wanted(report, figures, baselines, force)
+    outputs = command.OutputOptions(report, figures, baselines, force)
     command.evaluate(oulad, test, out, load(clock="replay").rules, console, outputs)
 
 
@@ -48,7 +48,7 @@ def fairness(
     from output import files
     from output.screen import console
 
-    files.check(report, figures, force=force)
+    files.check_writable(report, figures, force=force)
     audit = audits.audit(oulad, estimates)
     audits.show(audit, console)
     save(audit, fairness_report.page(audit) if report else None, report, figures, force=force)
@@ -68,7 +68,7 @@ def new_course(
     from output.screen import console
     from streams.settings import load
 
-    files.check(report, figures, force=force)
+    files.check_writable(report, figures, force=force)
     comparisons = new_courses.compare(oulad, load(clock="replay").rules, console)
     new_courses.show(comparisons, console)
     save(comparisons, new_course_report.page(comparisons) if report else None, report, figures, force=force)
@@ -90,6 +90,6 @@ def causality(
     from output.screen import console
     from streams.settings import load
 
-    files.check(figures, force=force)
+    files.check_writable(figures, force=force)
     differences = check(oulad, test, day, load(clock="replay").rules, console)
     save(differences, None, None, figures, force=force)

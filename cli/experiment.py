@@ -23,14 +23,14 @@ def size(
     level: Annotated[float, typer.Option(help="Of the intervals.")] = LEVEL,
 ) -> None:
     """How many learners it takes to see an effect, looking once, and looking as often as one likes."""
-    from nudges.experiments.size import once, watched
+    from nudges.experiments.size import size_for_many_looks, size_for_one_look
     from output.screen import console
     from output.screen import table as table_of
 
     try:
         sizes = {
-            "once, at the end": once(base, effect, holdout, level, power),
-            "as often as one likes": watched(base, effect, holdout, level, power),
+            "once, at the end": size_for_one_look(base, effect, holdout, level, power),
+            "as often as one likes": size_for_many_looks(base, effect, holdout, level, power),
         }
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None

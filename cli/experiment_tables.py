@@ -6,11 +6,11 @@ from datetime import date
 import numpy as np
 from rich.table import Column
 
-from nudges.experiments.effects import LEAST, Arm, Effect, anytime, fixed
+from nudges.experiments.effects import MIN_OUTCOMES, Arm, Effect, anytime, fixed
 from nudges.experiments.off_policy import (
     Estimate,
     Ints,
-    Logged,
+    LoggedDecisions,
     always,
     doubly_robust,
     earlier_means,
@@ -18,7 +18,7 @@ from nudges.experiments.off_policy import (
     self_normalised,
 )
 from nudges.experiments.outcomes import OUTCOMES
-from nudges.experiments.report import Counted, Line, lines
+from nudges.experiments.report import EffectLine, OutcomeCount, effect_lines
 from output.screen import console
 from output.screen import table as table_of
 from sinks.store import StoreReader
@@ -50,7 +50,7 @@ ORDER BY decision_id
 def show_effects(reader: StoreReader, *, a_a: bool = False, at_the_end: bool = False) -> None:
     """Print the effects of nudges by campaign, variant and outcome. a_a: those of two random halves."""
     answer = reader.query(A_A if a_a else EFFECTS)
-    effects = lines((Counted(*row) for row in answer.rows), fixed if at_the_end else anytime)
+    effects = effect_lines((OutcomeCount(*row) for row in answer.rows), fixed if at_the_end else anytime)
     if not effects:
         console.print("no outcome is known yet: the first are, seven days after the first decision")
         return
@@ -73,10 +73,12 @@ def show_off_policy_estimates(reader: StoreReader, campaign: str, outcome: str) 
     means = earlier_means(choices, rewards, _days(decided_on), _days(known_on), len(names))
     table = table_of("if all had got", "inverse propensity", "self-normalised", "doubly robust", "worth rows")
     for choice, name in enumerate(names):
-        logged = Logged(choices, np.array(propensity), rewards, always(choice, len(names), len(choices)))
+        logged = LoggedDecisions(
+            choices, np.array(propensity), rewards, always(choice, len(names), len(choices))
+        )
         weighted, robust = inverse_propensity(logged), doubly_robust(logged, means)
         estimates = (weighted, self_normalised(logged), robust)
-        enough = weighted.effective >= LEAST
+        enough = weighted.effective >= MIN_OUTCOMES
         cells = map(_estimate, estimates) if enough else ["not yet known"] * len(estimates)
         table.add_row(name or "no nudge", *cells, f"{weighted.effective:,.0f}")
     console.print(table)
@@ -96,7 +98,7 @@ def _arms(a_a: bool) -> tuple[str, str]:
     return ("one half", "other half") if a_a else ("nudged", "holdout")
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: EffectLine) -> tuple[str, ...]:
     effect = line.effect
     if not min(effect.nudged.known, effect.holdout.known):
         return _arm(effect.nudged), _arm(effect.holdout), "", "", line.judgement
@@ -117,7 +119,7 @@ def _arm(arm: Arm) -> str:
     return f"{arm.share:.1%} of {arm.known:,}" if arm.known else "nobody yet"
 
 
-def _detectable_difference(line: Line) -> str:
+def _detectable_difference(line: EffectLine) -> str:
     if line.judgement != "not yet known":
         return ""
-    return "too few" if line.visible is None else f"could see {100 * line.visible:.1f} points"
+    return "too few" if line.detectable is None else f"could see {100 * line.detectable:.1f} points"

@@ -25,7 +25,7 @@ def settings() -> None:
     from cli.wiring.notifier import load_notifier
     from output.screen import console
     from output.screen import table as table_of
-    from streams.settings import load, shown
+    from streams.settings import load, masked
 
     lines = [
         (f"{part.model_config['env_prefix']}{name.upper()}", masked(part, name), field.description)

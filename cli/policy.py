@@ -19,7 +19,7 @@ def check(file: Annotated[Path, typer.Argument(help="A policy file, or a folder 
     from output.screen import console
     from streams import policy_files as policies
 
-    for policy in policies.read_all(file):
+    for policy in policies.read_policies(file):
         since = f", in force from {policy.effective_from}" if policy.effective_from else ""
         names = ", ".join(campaign.name for campaign in policy.campaigns)
         console.print(f"{policy.version}: campaigns {names}{since}", highlight=False, soft_wrap=True)
@@ -57,19 +57,19 @@ def simulate(
     from streams import policy_files as policies
     from streams.settings import load
 
-    policy, rules = policies.read(file), load(clock="replay").rules
+    policy, rules = policies.read_policy(file), load(clock="replay").rules
     if learners is not None:
         from evaluation.policies import simulated_term as simulated
 
         plan = simulated_term(learners, seed=seed)
         with console.status("living the term three times: under the policy, with all nudged, with nobody"):
-            term = simulated.on_term(policy, rules, plan, responding, approving)
+            term = simulated.simulate_term(policy, rules, plan, responding, approving)
         recorded.show(console, policy, term.trial)
         simulated.show(console, term)
         return
     with store_reader(folder) as reader:
-        trial = recorded.on_store(policy, reader, rules.timing.lateness)
+        trial = recorded.replay_store(policy, reader, rules.timing.lateness)
         recorded.show(console, policy, trial)
-        off_policy.show(console, off_policy.estimates(policy, trial, reader))
+        off_policy.show(console, off_policy.estimate_outcomes(policy, trial, reader))
         console.print("\nWhat the nudges of the recorded past did, under the policies that sent them:")
         show_effects(reader)

@@ -31,7 +31,7 @@ def format_of(sql: str, *, as_json: bool = False) -> LineWriter | None:
     Raises:
         FormatError: the format is not supported, or contradicts `as_json`.
     """
-    requested = asked_format(sql)
+    requested = output_format(sql)
     if requested is None:
         return json_lines if as_json else None
     if as_json and requested not in ("JSONEachRow", "JSONLines"):

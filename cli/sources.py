@@ -82,7 +82,7 @@ def replay(
     from local.demo import stream_through
     from local.rig import Rig, interruptible
     from output import files
-    from output.folders import taken
+    from output.folders import claim_folder
     from output.screen import console
     from sinks.store import StoreReader
     from sources import native
@@ -98,7 +98,7 @@ def replay(
     overrides = {"nudges_delivered": False} if oulad is not None else {}
     settings = replay_settings(broker=broker, store=store, **overrides)
     platform = Rig(folder, settings, broker=broker is None, store=store is None)
-    with taken(folder, "replay"), interruptible(platform) as rig:
+    with claim_folder(folder, "replay"), interruptible(platform) as rig:
         progress = stream_through(rig, stream, total, console, workers)
         rig.stop_workers()
         address = rig.settings.store_address

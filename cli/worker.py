@@ -15,7 +15,7 @@ def worker(
     """Work on the events topic until stopped. Run as many as there are partitions."""
     from streams import policy_files as policies
     from streams import topics
-    from streams.settings import LEAST_KEY, SettingsError, load
+    from streams.settings import MIN_KEY_CHARS, SettingsError, load
     from streams.worker import run
 
     settings = load()

@@ -44,7 +44,7 @@ def require_allowed(message: Preferences, consent: Consent) -> None:
     Raises:
         ProblemError: it would (403), or an admin gave no reason (422).
     """
-    withheld = consent.withheld(message)
+    withheld = consent.refused_opt_ins(message)
     if not withheld:
         return
     names = ", ".join(CHANNEL_LABELS.get(channel, channel) for channel in withheld)

@@ -63,13 +63,13 @@ class Backtest:
         self._buffers = [_Buffer() for _ in range(partitions)]
         self._offsets = [0] * partitions
 
-    def run(self, stream: Iterable[Published]) -> None:
+    def run(self, stream: Iterable[SourceMessage]) -> None:
         """Feed a whole stream and finish."""
         for message in stream:
             self.feed(message)
         self.finish()
 
-    def feed(self, message: Published) -> None:
+    def feed(self, message: SourceMessage) -> None:
         """Buffer a message for its partition, or for all of them if it has no key."""
         count = len(self.processors)
         key = None if message.key is None else message.key.encode()

@@ -71,7 +71,7 @@ def evaluate(
 
 
 def _check(folder: OuladFolder, test: Sequence[str], out: Path, options: OutputOptions) -> None:
-    files.check(out, options.report, options.figures, force=options.force)
+    files.check_writable(out, options.report, options.figures, force=options.force)
     try:
         check_name(out)
         if options.baselines:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.outcomes import KEY, Outcomes, Strings
-from sources.oulad_tables import OuladTables, whole
+from sources.oulad_tables import OuladTables, whole_numbers
 
 ATTRIBUTES: dict[str, str] = {
     "gender": "gender",
@@ -34,7 +34,7 @@ def demographics(folder: Path, outcomes: Outcomes) -> dict[str, Strings]:
         OuladError: if the table or a column is missing.
     """
     table = OuladTables(folder).columns("studentInfo", (*KEY, *ATTRIBUTES))
-    students = whole(table, "id_student", "studentInfo")
+    students = whole_numbers(table, "id_student", "studentInfo")
     keys = [table[name].to_numpy(zero_copy_only=False).astype(np.str_) for name in KEY[:2]]
     index = outcomes.indexes(keys[0], keys[1], students)
     by_attribute = {}

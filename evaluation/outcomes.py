@@ -154,7 +154,7 @@ def keys_of(table: pa.Table, name: str) -> list[tuple[str, str, int]]:
     Raises:
         OuladError: if a student is no whole number; it has the table's name.
     """
-    students = whole(table, "id_student", name).tolist()
+    students = whole_numbers(table, "id_student", name).tolist()
     return [(*run, student) for run, student in zip(runs_of(table), students, strict=True)]
 
 

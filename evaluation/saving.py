@@ -22,7 +22,7 @@ def save(
     """
     if figures is not None:
         text = json.dumps(to_json_value(results), indent=2, allow_nan=False) + "\n"
-        files.write(figures, text, force=force)
+        files.write_output(figures, text, force=force)
     if page is not None and report is not None:
         files.write_output(report, render(page), force=force)
 

@@ -86,10 +86,10 @@ def _submissions(tables: OuladTables, day: int) -> pa.Table:
     assessments, table = tables.table("assessments"), tables.table("studentAssessment")
     ids = whole_numbers(assessments, "id_assessment", "assessments").tolist()
     starts = dict(zip(ids, _starts(assessments).tolist(), strict=True))
-    handed_in = whole(table, "date_submitted", "studentAssessment")
+    handed_in = whole_numbers(table, "date_submitted", "studentAssessment")
     run_starts = [
         starts.get(assessment, 0)
-        for assessment in whole(table, "id_assessment", "studentAssessment").tolist()
+        for assessment in whole_numbers(table, "id_assessment", "studentAssessment").tolist()
     ]
     return table.filter(pa.array(np.array(run_starts, np.int64) + handed_in < day))
 

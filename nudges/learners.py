@@ -109,7 +109,7 @@ class Learner:
         """The record as JSON data; empty parts are left out."""
         record: dict[str, Any] = {
             "wishes": {name: list(wish) for name, wish in sorted(self.wishes.items())},
-            **self.consent.record(),
+            **self.consent.to_record(),
             "sendings": [list(_SENDING_VALUES(sending)) for sending in self.sendings],
             "proposals": {
                 nudge_id: [getattr(proposal, name) for name in Proposal.__slots__]
@@ -131,7 +131,7 @@ class Learner:
 
     def closed(self, channel: str) -> bool:
         """Whether the learner has closed a channel."""
-        return self.consent.closed(channel)
+        return self.consent.is_opted_out(channel)
 
     def pending(self, now: int) -> tuple[Sending, ...]:
         """The planned nudges that are to be sent after ``now`` (epoch seconds)."""
@@ -215,7 +215,7 @@ def _with_wishes(learner: Learner, message: Mapping[str, Any]) -> Learner:
         newest = wishes.get(name)
         if name in message and (newest is None or (occurred_at, event_id) > newest[:2]):
             wishes[name] = (occurred_at, event_id, _as_json(message[name]))
-    return replace(learner, wishes=wishes, consent=learner.consent.preferences(message))
+    return replace(learner, wishes=wishes, consent=learner.consent.after_preferences(message))
 
 
 def _as_json(value: Any) -> Any:
@@ -228,7 +228,7 @@ def _as_json(value: Any) -> Any:
 def _with_unsubscription(learner: Learner, message: Mapping[str, Any]) -> Learner:
     """The learner with a channel closed: the one named, else the nudge's, else all."""
     channel = message.get("channel") or _channel_of_nudge(learner, message.get("nudge_id"))
-    return replace(learner, consent=learner.consent.unsubscribed(message, channel))
+    return replace(learner, consent=learner.consent.after_unsubscription(message, channel))
 
 
 def _channel_of_nudge(learner: Learner, nudge_id: str | None) -> str:

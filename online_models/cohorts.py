@@ -45,7 +45,7 @@ def phase(histogram: Histogram) -> float:
 
 def phase_of(code: int) -> float:
     """The elapsed share of a run, from the bin of the feature ``phase``."""
-    return value(FEATURES[INDEX["phase"]], code)
+    return bin_start(FEATURES[INDEX["phase"]], code)
 
 
 def rank_table(histogram: Histogram) -> RankTable:

@@ -74,8 +74,8 @@ def recency_prior(silence: float, phase: float) -> float:
 
 def _table() -> Floats:
     """The prior by bins of phase and silence, [phase bins, silence bins]."""
-    phases = [value(FEATURES[_PHASE], bin_) for bin_ in range(BINS)]
-    silences = [value(FEATURES[_SILENCE], bin_) for bin_ in range(BINS)]
+    phases = [bin_start(FEATURES[_PHASE], bin_) for bin_ in range(BINS)]
+    silences = [bin_start(FEATURES[_SILENCE], bin_) for bin_ in range(BINS)]
     return np.array([[round(recency_prior(silence, phase), 6) for silence in silences] for phase in phases])
 
 
@@ -88,7 +88,7 @@ _PRIOR = _table()
 _LOG_ODDS = _logit(_PRIOR)
 _NO_SILENCE = _LOG_ODDS[:, 0]
 _EXITS = np.array(
-    [round(_interpolate(EXIT_SHARES, value(FEATURES[_SILENCE], bin_)), 6) for bin_ in range(BINS)]
+    [round(_interpolate(EXIT_SHARES, bin_start(FEATURES[_SILENCE], bin_)), 6) for bin_ in range(BINS)]
 )
 
 

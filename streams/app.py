@@ -233,16 +233,16 @@ class Pipeline:
         Returns where each partition of each topic is read from.
         """
         applied = {
-            (topic, partition): runner.processor.vouched(topic)
+            (topic, partition): runner.processor.applied_position(topic)
             for partition, runner in runners.items()
             for topic in (self._events, self._feedback)
         }
         if trains:  # the day reports have no state: what was committed is what was applied
-            applied[self._reports, 0] = Vouched()
+            applied[self._reports, 0] = AppliedPosition()
         logs: dict[PartitionId, LogStatus] = await _run_in_thread(partial(self._logs.describe, applied))
         if trains:
             status = logs[self._reports, 0]
-            applied[self._reports, 0] = Vouched(status.committed - 1, status.committed_topic_id)
+            applied[self._reports, 0] = AppliedPosition(status.committed - 1, status.committed_topic_id)
         starts = {
             partition_id: resume(applied[partition_id], status.log, status.committed)
             for partition_id, status in logs.items()
@@ -280,12 +280,12 @@ class Pipeline:
 
     def _record_report_break(self, trainer: TrainerAgent, start: Start) -> None:
         """Report a break in the log of the day reports, for which no partition's processor reports any."""
-        if start.broken is None:
+        if start.log_break is None:
             return
         outputs = break_outputs(self._reports, 0, start, int(time.time()))
         for letter in outputs.dead_letters:
             self._send_dead_letter(letter)
-        self.metrics.count_break(self._reports, 0, start.broken)
+        self.metrics.count_break(self._reports, 0, start.log_break)
         trainer.add_rows(outputs)
 
     def _send_dead_letter(self, letter: DeadLetter) -> None:

@@ -42,7 +42,7 @@ class BrokerLogs:
         self._address = address
         self._group = group
 
-    def describe(self, applied: Mapping[PartitionId, Vouched]) -> dict[PartitionId, LogStatus]:
+    def describe(self, applied: Mapping[PartitionId, AppliedPosition]) -> dict[PartitionId, LogStatus]:
         """Return the status of each partition's log.
 
         Args:
@@ -64,7 +64,7 @@ class BrokerLogs:
                     ) from None
                 time.sleep(0.5)
 
-    def _describe(self, applied: Mapping[PartitionId, Vouched]) -> dict[PartitionId, LogStatus]:
+    def _describe(self, applied: Mapping[PartitionId, AppliedPosition]) -> dict[PartitionId, LogStatus]:
         ids = self.topic_ids({topic for topic, _ in applied})
         consumer = standalone_consumer(self._address, self._group)
         try:
@@ -103,7 +103,9 @@ class BrokerLogs:
             for commit in commits
         }
 
-    def _log(self, consumer: Consumer, partition_id: PartitionId, topic_id: str, applied: Vouched) -> Log:
+    def _log(
+        self, consumer: Consumer, partition_id: PartitionId, topic_id: str, applied: AppliedPosition
+    ) -> Log:
         start, end = consumer.get_watermark_offsets(TopicPartition(*partition_id), timeout=REQUEST_TIMEOUT_S)
         recreated = bool(applied.topic_id) and applied.topic_id != topic_id
         if (

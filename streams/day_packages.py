@@ -46,7 +46,7 @@ class PackageReader:
         self._address = address
         self._topic = topic
         self._packages: dict[int, _StoredPackage] = {}
-        self._pieces = Gathering()
+        self._pieces = PieceAssembler()
         self._keys: dict[int, set[str]] = {}
         self._position = -1
         self._last_parsed: tuple[bytes, DayPackage] | None = None  # all partitions get the same day
@@ -117,7 +117,7 @@ class PackageReader:
 
     def publish(self, package: DayPackage) -> None:
         """Send a package to the topic and make it available here at once; it also comes back by the topic."""
-        raw = packed(package.model_dump_json().encode())
+        raw = compress(package.model_dump_json().encode())
         for key, record in records_of(raw, str(package.day)):
             self._publisher.send(self._topic, record, key, 0)
             self._remember_key(package.day, key)
@@ -194,9 +194,9 @@ class PackageReader:
             self._store(day, _StoredPackage(value, offset))
             return
         with self._lock:
-            whole = self._pieces.take(piece, day, offset)
+            whole = self._pieces.add(piece, day, offset)
         if whole is not None:
-            self._store(day, _StoredPackage(whole.kept, whole.place))
+            self._store(day, _StoredPackage(whole.payload, whole.offset))
 
     def _remember_key(self, day: int, key: str) -> None:
         with self._lock:
@@ -228,7 +228,7 @@ class PackageReader:
 
 
 def _parse(raw: bytes) -> DayPackage:
-    return DayPackage.model_validate_json(unpacked(raw))
+    return DayPackage.model_validate_json(decompress(raw))
 
 
 def _wake(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 def report_records(report: DayReport) -> list[tuple[str, bytes]]:
     """The records of a report, each as its key and value; the keys of pieces contain the day, too."""
-    raw = packed(report.model_dump_json().encode())
+    raw = compress(report.model_dump_json().encode())
     return records_of(raw, str(report.partition), f"{report.partition}/{report.day}")
 
 
@@ -24,7 +24,7 @@ class ReportReader:
     """Parses records of the day reports; those of several partitions may be interleaved."""
 
     def __init__(self) -> None:
-        self._pieces = Gathering()
+        self._pieces = PieceAssembler()
 
     def read(
         self, key: bytes | None, value: bytes | None, offset: int
@@ -42,8 +42,8 @@ class ReportReader:
         except (IndexError, ValueError):
             log.error("a piece of a day report has the invalid key %r", (key or b"")[:60])
             return None, None
-        whole = self._pieces.take(piece, day, offset)
-        return day, None if whole is None else _parse(whole.kept)
+        whole = self._pieces.add(piece, day, offset)
+        return day, None if whole is None else _parse(whole.payload)
 
     def forget_before(self, day: int) -> None:
         """Drop incomplete reports of days before this one."""
@@ -52,7 +52,7 @@ class ReportReader:
 
 def _parse(payload: bytes) -> DayReport | None:
     try:
-        return DayReport.model_validate_json(unpacked(payload) if payload else payload)
+        return DayReport.model_validate_json(decompress(payload) if payload else payload)
     except IncompleteError as error:
         log.error("an invalid record of the day reports: %s", error)
     except ValidationError as error:

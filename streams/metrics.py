@@ -207,7 +207,7 @@ class Metrics:
             self.unknown_fields.labels(label).inc(number)
         self.partition(partition).health.dead_letters += len(letters)
 
-    def count_break(self, topic: str, partition: int, broken: Break) -> None:
+    def count_break(self, topic: str, partition: int, broken: LogBreak) -> None:
         """Count a break in a topic's log, and the records lost by it."""
         self.log_breaks.labels(topic, str(partition), broken.cause).inc()
         self.records_lost.labels(topic, str(partition)).inc(broken.records)

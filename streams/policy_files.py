@@ -34,7 +34,7 @@ def read_policy(path: Path) -> Policy:
         PolicyFileError: the file cannot be read, or is no valid policy.
     """
     try:
-        return parse(path.read_text(encoding="utf-8"), FEATURE_NAMES)
+        return parse_policy(path.read_text(encoding="utf-8"), FEATURE_NAMES)
     except (OSError, UnicodeDecodeError) as error:
         raise PolicyFileError(f"{path}: cannot be read: {error}") from None
     except PolicyError as error:

@@ -113,15 +113,15 @@ class PartitionRunner:
     @property
     def may_fetch(self) -> bool:
         """Whether more may be fetched for this partition."""
-        return self._backlog + self.processor.waiting < self._pace.backlog and self.error is None
+        return self._backlog + self.processor.pending < self._pace.backlog and self.error is None
 
     def begin_topic(self, topic: str, start: Start) -> None:
         """Set where a topic is read from, before its first batch, and report records that were lost."""
-        vouched = self.processor.vouched(topic)
-        self._emit(self.processor.begin(topic, start, int(time.time())))
-        if start.broken is not None:
-            self._services.metrics.count_break(topic, self.processor.partition, start.broken)
-        self._dirty |= self.processor.vouched(topic) != vouched
+        applied_position = self.processor.applied_position(topic)
+        self._emit(self.processor.resume_at(topic, start, int(time.time())))
+        if start.log_break is not None:
+            self._services.metrics.count_break(topic, self.processor.partition, start.log_break)
+        self._dirty |= self.processor.applied_position(topic) != applied_position
 
     async def run(self) -> None:
         """Run until stopped, then write a last checkpoint. An error ends the task and acks nothing."""
@@ -170,7 +170,7 @@ class PartitionRunner:
 
     def _advance_idle_watermark(self) -> None:
         if self._pace.idle is not None and time.monotonic() - self._last_batch_s > self._pace.idle:
-            self.processor.observe(int(time.time()))
+            self.processor.advance_clock(int(time.time()))
 
     async def _apply(self, delivery: Delivery) -> None:
         self._backlog -= len(delivery.batch)
@@ -250,7 +250,7 @@ class PartitionRunner:
         while self._unacked and self._is_applied(self._unacked[0].batch):
             deliveries.append(self._unacked.popleft())
         self._checkpoint_began_s = time.monotonic()
-        self._dirty = self.processor.waiting > 0
+        self._dirty = self.processor.pending > 0
         return Checkpoint(outputs, rows, dict(self.processor.state.outbox), deliveries)
 
     def _begin_save(self) -> None:
@@ -284,7 +284,7 @@ class PartitionRunner:
         for learner, message in outbox.values():
             self._services.publisher.send(topic, message.encode(), learner, partition)
         await self._services.publisher.flush()
-        self.processor.state.posted(outbox)
+        self.processor.state.remove_from_outbox(outbox)
 
     async def _finish_save(self) -> None:
         """Wait for the save in flight, if there is one, and raise its error."""

@@ -129,7 +129,7 @@ def package_rows(package: DayPackage) -> Outputs:
     common = {"day": as_date(package.day), "model_version": package.model.model_version}
     for metric, value in package.metrics.items():
         rows.add_row("model_metrics", **common, metric=metric, value=value, examples=package.model.examples)
-    for bucket in Progress.from_state(package.model.state["progress"]).calibration():
+    for bucket in ProgressiveValidation.from_state(package.model.state["progress"]).calibration():
         rows.add_row("model_calibration", **common, **asdict(bucket))
     for event in package.quality.events:
         rows.add_row("data_quality", **_quality_row(event))

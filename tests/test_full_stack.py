@@ -376,7 +376,7 @@ def test_apache_kafka_starts_with_the_stacks_settings(tmp_path: Path) -> None:
         try:
             for port in (host, inside):
                 deadline = time.monotonic() + 90
-                while not brokers.answers(f"127.0.0.1:{port}"):
+                while not brokers.is_up(f"127.0.0.1:{port}"):
                     assert time.monotonic() < deadline, f"no answer on {port}"
                     assert server.poll() is None, "it ended at once"
                     time.sleep(0.5)

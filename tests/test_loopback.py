@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
+import aiohttpfrom typing import Any
+
 import pytest
 import requests
 
@@ -111,13 +112,14 @@ def test_neither():
 def test_a_server_that_the_environment_names_may_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that a test started, and each that runs tests beside others, has the guard twice."""
     monkeypatch.setenv("HOMEROOM_TEST_STORE", f"clickhouse://user:word@{ELSEWHERE}:9000/x")
-    guards = [module for module in (loopback, sys.modules.get("sitecustomize")) if hasattr(module, "named")]
-    for known in [known for guard in guards for known in (guard.named, guard.addresses)]:
-        known.cache_clear()
+    guards: list[Any] = [loopback, sys.modules.get("sitecustomize", loopback)]
+    caches = [cache for guard in guards if hasattr(guard, "named") for cache in (guard.named, guard.addresses)]
+    for cache in caches:
+        cache.cache_clear()
     try:
         assert loopback.is_here(ELSEWHERE)
         assert not loopback.is_here("192.0.2.2")
     finally:
         monkeypatch.undo()
-        for known in [known for guard in guards for known in (guard.named, guard.addresses)]:
-            known.cache_clear()
+        for cache in caches:
+            cache.cache_clear()

@@ -107,7 +107,9 @@ def bandit(potential_outcomes: PotentialOutcomes, key: str, before: Ints | None 
         for variant in range(variants):
             rows = first + np.flatnonzero(choices[first:last] == variant)
             by_variant.append(
-                sums(contexts[rows], (potential_outcomes.back[rows, variant] <= stage).astype(np.int64))
+                outcome_sums(
+                    contexts[rows], (potential_outcomes.back[rows, variant] <= stage).astype(np.int64)
+                )
             )
         return np.stack(by_variant)
 
@@ -118,7 +120,7 @@ def bandit(potential_outcomes: PotentialOutcomes, key: str, before: Ints | None 
         ends = np.searchsorted(trial.day, [day - stage for stage in range(STAGES)]).tolist()
         early = [stage_sums(ends[stage + 1], ends[stage], stage) for stage in range(STAGES - 1)]
         today = np.flatnonzero(trial.day == day)
-        model = Bandit.of(np.stack([*early, learned]))
+        model = Bandit.from_sums(np.stack([*early, learned]))
         estimates[today] = model.estimates(contexts[today])
         shares = model.probabilities(contexts[today])
         draws = [
@@ -187,7 +189,7 @@ def policy_estimates(
     """Off-policy estimates of the oracle's mean reward from the bandit's log: (error, width, covered)."""
     rows = np.arange(len(run.variants))
     oracle_choices = np.eye(potential_outcomes.after.shape[1])[oracle[potential_outcomes.trial.situation]]
-    logged = Logged(
+    logged = LoggedDecisions(
         run.variants,
         run.propensities,
         potential_outcomes.after[rows, run.variants].astype(float),

@@ -81,7 +81,7 @@ class Partition:
         self.audit.reasons.update(f"{decision.decision} {decision.reason}" for decision in result.decisions)
         return [SentMessage(self.messages_read, message) for message in result.messages]
 
-    def _read_message(self) -> Decided:
+    def _read_message(self) -> DecisionResult:
         watermark = self.logs.changes[self.changes - 1][0] if self.changes else START
         message = self.logs.messages[self.messages_read][1]
         before = self.read_at.get(self.messages_read - 1, START)  # time does not run backwards
@@ -89,7 +89,7 @@ class Partition:
         self.messages_read += 1
         return apply_message(message, self.learner, POLICY, watermark)
 
-    def _decide(self) -> Decided:
+    def _decide(self) -> DecisionResult:
         timestamp, change, situation = self.logs.changes[self.changes]
         self.changes += 1
         return decide(change, self.learner, POLICY, timestamp, situation)

@@ -12,10 +12,10 @@ from nudges.experiments.outcomes import OutcomeName
 class HoldoutEffects:
     """Implements :class:`console.ports.Effects`; intervals stay valid however often they are looked at."""
 
-    def of(self, counted: Sequence[Counted]) -> list[Difference]:
-        """See :meth:`console.ports.Effects.of`."""
-        lines = report.lines(
-            report.Counted(
+    def differences(self, counts: Sequence[OutcomeCount]) -> list[Difference]:
+        """See :meth:`console.ports.Effects.differences`."""
+        lines = report.effect_lines(
+            report.OutcomeCount(
                 count.campaign,
                 count.variant,
                 cast(Arm, count.arm),
@@ -23,7 +23,7 @@ class HoldoutEffects:
                 count.known,
                 count.happened,
             )
-            for count in counted
+            for count in counts
         )
         return [_difference(line) for line in lines]
 

@@ -42,7 +42,7 @@ def show(settings: Settings, own: NotifierSettings, *, once: bool) -> None:
     asyncio.run(preview(composer_of(own), place_of(settings), print, once=once))
 
 
-def place_of(settings: Settings, session_timeout_s: float | None = None) -> Place:
+def place_of(settings: Settings, session_timeout_s: float | None = None) -> KafkaSettings:
     """Kafka's address and names for the notifier; librdkafka's messages go to our log, rate-limited."""
     silent_s = settings.session_timeout_s if session_timeout_s is None else session_timeout_s
-    return KafkaSettings(settings.broker, settings.prefix, settings.group, BROKERS_WORDS, silent_s)
+    return KafkaSettings(settings.broker, settings.prefix, settings.group, LIBRDKAFKA_LOG, silent_s)

@@ -51,4 +51,4 @@ class PolicyWording:
         return self._policies.get(version)
 
     def _read_policies(self) -> list[Policy]:
-        return read_all(self._path) if self._path else []
+        return read_policies(self._path) if self._path else []

@@ -59,11 +59,11 @@ class PackageWhatIf:
         columns = np.stack([base, changed], axis=1)
         ranks = np.full_like(columns, MIDDLE) if profile is None else ranks_of(columns, profile)
         start, end = (
-            Seen.of_run(columns[:, [index]], ranks[:, [index]], course_run, None) for index in (0, 1)
+            FeatureBatch.of_run(columns[:, [index]], ranks[:, [index]], course_run, None) for index in (0, 1)
         )
-        scorer = current.scorer.at(current.package.intercepts.get(course_run, 0.0))
-        moved = scorer.changes(start, end)[:, 0]
-        before, after = (View(columns[:, index], ranks[:, index]) for index in (0, 1))
+        scorer = current.scorer.with_intercept(current.package.intercepts.get(course_run, 0.0))
+        moved = scorer.contributions(start, end)[:, 0]
+        before, after = (FeatureVector(columns[:, index], ranks[:, index]) for index in (0, 1))
         probability = [float(scorer.estimate(inputs).lost[0]) for inputs in (start, end)]
         return Estimate(
             probability=probability[1],
@@ -92,7 +92,7 @@ class PackageWhatIf:
 
 def _middle_codes(profile: Bytes | None) -> Bytes:
     """The bin of the middle rank of each feature; the lowest bin for a run without a cohort."""
-    return np.zeros(len(FEATURES), np.uint8) if profile is None else middle_of(profile).codes
+    return np.zeros(len(FEATURES), np.uint8) if profile is None else cohort_median(profile).codes
 
 
 def _with_values(base: Bytes, features: Mapping[str, float]) -> Bytes:
@@ -106,8 +106,8 @@ def _with_values(base: Bytes, features: Mapping[str, float]) -> Bytes:
         index = INDEX.get(name)
         if index is None:
             raise UnknownFeatureError(f"features: {name!r} is not known; expected names of docs/features.md")
-        low, high = span(FEATURES[index])
+        low, high = value_range(FEATURES[index])
         if not low <= value <= high:  # nor is NaN
             raise UnknownFeatureError(f"features: {name} is {value:g}; expected {low:g} to {high:g}")
-        changed[index] = code(FEATURES[index], np.array([value]))[0]
+        changed[index] = bins_of(FEATURES[index], np.array([value]))[0]
     return changed

@@ -10,7 +10,7 @@ import orjson
 from console.models import Preferences
 from console.readers import Readers
 from console.restrictions import PreferenceChange, Restrictions
-from schemas.consent import CHANNELS, FOREVER, Consent, opens
+from schemas.consent import CHANNELS, FOREVER, Consent, opt_in_scopes
 from schemas.consent import PAUSED as PAUSE
 
 WISHES_QUERY = """
@@ -50,7 +50,7 @@ def contact_states(readers: Readers, learners: Iterable[str]) -> dict[str, Conta
         else:
             message = {"occurred_at": row["at"]}
             channel = _named_channel(row) or channels.get(row["nudge_id"], "")
-            consent = state.consent.unsubscribed(message, channel)
+            consent = state.consent.after_unsubscription(message, channel)
             states[row["learner"]] = ContactState(consent, state.timezone, state.changes)
     return states
 
@@ -97,16 +97,18 @@ def _apply_preferences(before: ContactState, row: dict[str, Any]) -> ContactStat
         closes=[*detail.get("opted_out", ()), *(["suppressed"] if detail.get("suppressed") else ())],
         paused_until=None if until is None else as_datetime(until),
         opens=list(_reopened(before.consent, message)),
-        withheld=before.consent.withheld(message),
+        withheld=before.consent.refused_opt_ins(message),
     )
-    consent = before.consent.preferences(message)
+    consent = before.consent.after_preferences(message)
     return ContactState(consent, detail.get("timezone", before.timezone), (*before.changes, change))
 
 
 def _reopened(before: Consent, message: dict[str, Any]) -> Iterator[str]:
     """The kinds that were closed before a message and are open after it."""
-    after = before.preferences(message)
-    yield from (kind for kind in opens(message) if kind in before.noes and kind not in after.noes)
+    after = before.after_preferences(message)
+    yield from (
+        kind for kind in opt_in_scopes(message) if kind in before.opt_outs and kind not in after.opt_outs
+    )
 
 
 def _named_channel(row: dict[str, Any]) -> str:

@@ -107,7 +107,7 @@ class ActivityCounting:
             state.add_fact(
                 fact_of_activity(activity, int(admitted.times[position]), admitted.offset(position))
             )
-        state.trails.take(slots, times, days, activities.items, state.clock.today)
+        state.trails.add_steps(slots, times, days, activities.items, state.clock.today)
         count_activities(state.rows, slots, times, activities.kinds, activities.clicks, activities.seconds)
         first_active = state.rows["first_active"]
         first_active[slots] = np.where(first_active[slots] == NEVER, days, first_active[slots])

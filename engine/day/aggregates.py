@@ -137,7 +137,7 @@ def _outcomes(
     # NEVER without an end in the calendar, so that silence is no exit
     ends = np.array([run.end if run.has_end else NEVER for run in runs], np.int64)
     outcomes, happened = state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64)
-    left = exits(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
+    left = exit_days(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
     never_active = left == NEVER + 1
     has_exit_day = (outcomes != PASSED) & (left != NO_EXIT) & ~never_active
     for index, (slot, run) in enumerate(zip(slots.tolist(), runs, strict=True)):

@@ -59,12 +59,12 @@ class LabelMaturation:
         slots = state.slots_of_run(index)
         ends = np.full(len(slots), run.end, np.int64)
         last = last_active_adjusted(state.rows, slots, state.unobserved_days.of_run(run.name), run.end, today)
-        certain = verdicts(state.rows["outcome"][slots], ends, last, today)
-        done = slots[certain != WAIT]
-        left = exits(
+        certain = label_statuses(state.rows["outcome"][slots], ends, last, today)
+        done = slots[certain != PENDING]
+        left = exit_days(
             state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64), ends, last
         )
-        lost, stayed = certain == LOST, certain == KEEP
+        lost, stayed = certain == LOST, certain == RETAINED
         counted_exits = (
             lost & (state.rows["probability"][slots] > NOT_ESTIMATED) & (left > run.start) & (left < NO_EXIT)
         )

@@ -32,7 +32,7 @@ from nudges.experiments.outcomes import (
     windows_closing,
 )
 from nudges.experiments.training import NOT_NUDGED, NudgeHistory
-from online_models.labels import CENSORED, NO_EXIT, PASSED, WAIT, exits, verdicts
+from online_models.labels import CENSORED, NO_EXIT, PASSED, PENDING, exit_days, label_statuses
 from schemas.nudge import NudgeDecision
 
 Enrolment = tuple[str, str]
@@ -75,7 +75,7 @@ class ExposureFollowUp:
             self._set_exposures(enrolment, [*earlier, exposure])
             self._schedule(enrolment, exposure)
 
-    def treatment_of(self, slot: int) -> Nudged:
+    def treatment_of(self, slot: int) -> NudgeHistory:
         """The nudges sent and withheld so far of the enrolment in a slot, as training needs them."""
         enrolment = self._state.keys[slot]
         if not self._delivered or enrolment is None:
@@ -83,7 +83,7 @@ class ExposureFollowUp:
         exposures = self._exposures(enrolment)
         sent = [exposure.day for exposure in exposures if exposure.arm == "nudged"]
         withheld = [exposure for exposure in exposures if exposure.arm == "holdout"]
-        return Nudged(
+        return NudgeHistory(
             sent=max(sent, default=training.NEVER),
             withheld=max((exposure.day for exposure in withheld), default=training.NEVER),
             holdout_share=min((exposure.propensity for exposure in withheld), default=1.0),
@@ -108,7 +108,7 @@ class ExposureFollowUp:
         for enrolment, last in zip(due, active, strict=True):
             for exposure in self._exposures(enrolment):
                 for name in windows_closing(exposure.day, today):
-                    outcome = returned(name, exposure.day, last, today)
+                    outcome = activity_outcome(name, exposure.day, last, today)
                     self._add_row(enrolment, exposure, outcome, day_outcomes)
                     if name == REWARD:
                         _add_reward(exposure, outcome, day_outcomes)
@@ -127,7 +127,7 @@ class ExposureFollowUp:
                     returns[_variant_name(exposure), stage].append((exposure, last >= exposure.day))
         for (name, stage), pairs in returns.items():
             contexts = np.array([exposure.context for exposure, _ in pairs], np.int64)
-            learned = bandit.sums(contexts, np.array([came_back for _, came_back in pairs], np.int64))
+            learned = bandit.outcome_sums(contexts, np.array([came_back for _, came_back in pairs], np.int64))
             by_stage = np.zeros((STAGES - 1, *learned.shape), np.int64)
             day_outcomes.early.setdefault(name, by_stage)[stage] = learned
 
@@ -144,15 +144,15 @@ class ExposureFollowUp:
         ends = np.full(len(slots), end, np.int64)
         certain = label_statuses(outcomes, ends, last, today)
         happened = self._state.rows["outcome_day"][slots].astype(np.int64)
-        left = exits(outcomes, happened, ends, last) != NO_EXIT
+        left = exit_days(outcomes, happened, ends, last) != NO_EXIT
         for index, enrolment in enumerate(present):
-            if certain[index] == WAIT:
+            if certain[index] == PENDING:
                 continue
             passed = bool(outcomes[index] == PASSED)
             if certain[index] != CENSORED:
-                ending = Ending(passed=passed, left=bool(left[index]) and not passed)
+                ending = EnrolmentResult(passed=passed, left=bool(left[index]) and not passed)
                 for exposure in self._exposures(enrolment):
-                    for outcome in ended(ending, today):
+                    for outcome in run_end_outcomes(ending, today):
                         self._add_row(enrolment, exposure, outcome, day_outcomes)
             finished.append(enrolment)
         for enrolment in finished:
@@ -189,7 +189,7 @@ class ExposureFollowUp:
         return [Exposure.from_row(data) for data in self._state.exposures.get(enrolment, ())]
 
     def _set_exposures(self, enrolment: Enrolment, exposures: list[Exposure]) -> None:
-        self._state.set_exposures(enrolment, [exposure.as_data() for exposure in exposures])
+        self._state.set_exposures(enrolment, [exposure.to_row() for exposure in exposures])
 
     def _schedule(self, enrolment: Enrolment, exposure: Exposure) -> None:
         for days in WINDOWS.values():
@@ -200,7 +200,9 @@ class ExposureFollowUp:
 def _add_reward(exposure: Exposure, outcome: Outcome, day_outcomes: DayOutcomes) -> None:
     if _is_bandit_input(exposure):
         name = _variant_name(exposure)
-        sums = bandit.sums(np.array([exposure.context], np.int64), np.array([outcome.happened], np.int64))
+        sums = bandit.outcome_sums(
+            np.array([exposure.context], np.int64), np.array([outcome.happened], np.int64)
+        )
         day_outcomes.learned[name] = day_outcomes.learned.get(name, np.zeros_like(sums)) + sums
 
 

@@ -53,7 +53,7 @@ def day_report(state: PartitionState, partition: int, contents: DayContents) -> 
         **_nudge_fields(contents.outcomes),
         leaving={run: pack(counts) for run, counts in state.withdrawal_counts.pop().items()},
         sources=state.source_counters.pop(contents.day),
-        transitions=by_run(contents.transitions),
+        transitions=transitions_by_run(contents.transitions),
     )
 
 

@@ -44,7 +44,7 @@ class CohortEstimator:
         """P(lost) for levels, [n]: a level moves only if it would in the best and the worst case too."""
         cohort, settings = scored.cohort, self._levels
         level = self._state.rows["level"][cohort.slots]
-        indices = np.flatnonzero(moving(level, scored.probability, settings))
+        indices = np.flatnonzero(speaks_for_change(level, scored.probability, settings))
         if cohort.case_bounds is None or not len(indices):
             return scored.probability
         cases = [scored.probability[indices]]
@@ -53,13 +53,13 @@ class CohortEstimator:
             raw = day.scorer_of(cohort.run).estimate(inputs)
             cases.append(day.serve(scored.memory[indices], raw)[1].lost)
         robust = scored.probability.copy()
-        robust[indices] = agreed(level[indices], np.min(cases, axis=0), np.max(cases, axis=0), settings)
+        robust[indices] = least_moving(level[indices], np.min(cases, axis=0), np.max(cases, axis=0), settings)
         return robust
 
 
-def model_inputs(run: Run, codes: Codes, ranks: Codes) -> Seen:
+def model_inputs(run: Run, codes: Codes, ranks: Codes) -> FeatureBatch:
     """The model's inputs for enrolments of a run. codes, ranks: uint8 [features, n]."""
-    return Seen.of_run(codes, ranks, run.name, run.start if run.is_known else None)
+    return FeatureBatch.of_run(codes, ranks, run.name, run.start if run.is_known else None)
 
 
 def _ranks(run: Run, codes: Codes, package: DayPackage) -> Codes:

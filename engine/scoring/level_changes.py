@@ -14,7 +14,7 @@ from engine.state.row_layout import NOT_ESTIMATED
 from features.packed_arrays import unpack
 from features.ring import Ints
 from nudges.levels import Levels, LevelSettings, level_name, update_levels
-from online_models.explanations import Why, confirmed, explain, typical_of
+from online_models.explanations import Explanation, confirmation_reason, explain, typical_learner
 from online_models.scoring import DECIMALS
 from schemas.fields import DAY_S
 from schemas.risk import RiskChange
@@ -49,7 +49,7 @@ class LevelChanges:
         levels = Levels(rows["level"], rows["candidate"], rows["streak"])
         robust = self._estimator.robust_probability(scored, day)
         rising = scored.cohort.run.name not in day.suspect
-        changed = np.flatnonzero(step(levels, robust, self._settings, slots, rising=rising))
+        changed = np.flatnonzero(update_levels(levels, robust, self._settings, slots, rising=rising))
         if not len(changed):
             return []
         by_learner = sorted(changed.tolist(), key=lambda index: self._state.key(int(slots[index])))
@@ -64,7 +64,7 @@ class LevelChanges:
         rows["written_day"][slots[changed]] = day.day - WRITE_EVERY  # due: the store has the old level
         return changes
 
-    def _explain(self, scored: ScoredCohort, indices: list[int], day: ScoringDay) -> list[Why]:
+    def _explain(self, scored: ScoredCohort, indices: list[int], day: ScoringDay) -> list[Explanation]:
         """Explain each estimate against the last reported one, both by the scorer of the day."""
         reported, run = self._state.rows[scored.cohort.slots[indices]], scored.cohort.run
         profile = day.package.cohorts.get(run.name)
@@ -74,13 +74,13 @@ class LevelChanges:
             model_inputs(run, scored.cohort.codes[:, indices], scored.ranks[:, indices]),
             [_reported(estimate) for estimate in reported["reported"].tolist()],
             scored.probability[indices].tolist(),
-            None if profile is None else typical_of(unpack(profile)),
+            None if profile is None else typical_learner(unpack(profile)),
             (scored.remembered[indices] - reported["reported_memory"]).tolist(),
             (scored.shift - reported["reported_shift"]).tolist(),
         )
 
     def _change(
-        self, scored: ScoredCohort, index: int, before: int, day: ScoringDay, explanation: Why
+        self, scored: ScoredCohort, index: int, before: int, day: ScoringDay, explanation: Explanation
     ) -> RiskChange:
         """The risk change of the enrolment at an index of its cohort. before: its previous level."""
         slot = int(scored.cohort.slots[index])
@@ -101,7 +101,10 @@ class LevelChanges:
             model_state=day.model_state,
             model_version=day.package.model.model_version,
             data_quality="suspect" if key[1] in day.suspect else "ok",
-            reasons=[*confirmed(name(before), name(level), was, now), *explanation.reasons],
+            reasons=[
+                *confirmation_reason(level_name(before), level_name(level), was, now),
+                *explanation.reasons,
+            ],
             parts=explanation.parts,
         )
 

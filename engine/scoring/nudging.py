@@ -80,7 +80,9 @@ class Nudging:
         decided = DecisionResult(update_learner(before, fact))
         if fact["type"] != "enrolled":
             closed_at = self._rules.timing.lateness + (fact["time"] // DAY_S + 1) * DAY_S
-            decided = call_off(learner, fact["course_run"], before, self._policy, closed_at, "run_over")
+            decided = cancel_for_course_run(
+                learner, fact["course_run"], before, self._policy, closed_at, "run_over"
+            )
         self._record(learner, before, decided, outputs)
         self._rows.write_fact(enrolment_fact(fact), outputs)
 
@@ -115,7 +117,7 @@ class Nudging:
             next_item=day.recommender.next_item(change.course_run, self._state.trails.trail(slot)),
         )
         context = context_of(_group(change), change.previous_level)
-        choose = by_outcomes(self._policy.holdout_key, change.risk_change_id, context, day.learned)
+        choose = outcome_chooser(self._policy.holdout_key, change.risk_change_id, context, day.learned)
         decided = decide(change, before, self._policy, decided_at, situation, choose)
         for decision in decided.decisions:
             self._follow_up.follow(decision, context)
@@ -135,7 +137,7 @@ class Nudging:
             habit = Habit(habits(self._state.rows["hours"][[slot]], today)[0].tolist())
         return Situation(in_force, _phase(run, today), habit)
 
-    def _record(self, learner: str, before: Learner, decided: Decided, outputs: Outputs) -> None:
+    def _record(self, learner: str, before: Learner, decided: DecisionResult, outputs: Outputs) -> None:
         """Store the learner's record, and emit the decisions and messages."""
         if decided.learner != before:
             self._state.set_learner(learner, decided.learner.to_record())

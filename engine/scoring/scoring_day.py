@@ -55,11 +55,11 @@ class ScoringDay:
 
     def scorer_of(self, run: Run) -> Scorer:
         """The scorer of a run, with its intercept."""
-        return self.scorer.at(self.shift(run))
+        return self.scorer.with_intercept(self.shift(run))
 
     def serve(self, memory: Memory, raw: Estimate) -> tuple[Memory, Estimate]:
         """The memory after the day's raw estimates, and the served ones; the raw ones while warming up."""
-        return (memory, raw) if self.scorer.state == "warming_up" else steadied(memory, raw)
+        return (memory, raw) if self.scorer.state == "warming_up" else smooth_estimate(memory, raw)
 
 
 @dataclass(frozen=True, slots=True)

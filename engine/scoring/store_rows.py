@@ -52,7 +52,7 @@ class StoreRows:
                 "day": [as_date(day.day)] * count,
                 "probability": scored.probability[indices].tolist(),
                 "exit_probability": scored.exit_probability[indices].tolist(),
-                "level": [name(level) for level in rows["level"][slots].tolist()],
+                "level": [level_name(level) for level in rows["level"][slots].tolist()],
                 "model_state": [day.model_state] * count,
                 "model_version": [day.package.model.model_version] * count,
                 "partition": [self._partition] * count,

@@ -38,11 +38,11 @@ ROW = np.dtype(
         ("written", "<f4"),  # the estimate last written to the store, and when
         ("written_day", "<i4"),
         ("offered", "u1"),  # snapshots offered to the reservoir so far
-        ("snap_day", "<i4", (KEPT,)),  # pending training snapshots; NEVER where none
-        ("snap_probability", "<f4", (KEPT,)),
-        ("snap_served", "u1", (KEPT,)),
-        ("snap_codes", "u1", (KEPT, F)),
-        ("snap_ranks", "u1", (KEPT, F)),
+        ("snap_day", "<i4", (RESERVOIR_SIZE,)),  # pending training snapshots; NEVER where none
+        ("snap_probability", "<f4", (RESERVOIR_SIZE,)),
+        ("snap_served", "u1", (RESERVOIR_SIZE,)),
+        ("snap_codes", "u1", (RESERVOIR_SIZE, F)),
+        ("snap_ranks", "u1", (RESERVOIR_SIZE, F)),
     ]
 )
 """One enrolment. Packed, little-endian; ``VERSION`` and the fingerprint identify the layout."""

@@ -7,7 +7,7 @@ import numpy as np
 from online_models.design import Floats
 from online_models.intercepts import COUNT_NAMES, Counts, exit_millionths
 
-_FORECAST, _WITHDRAWN, _LEFT, _LEFT_BY_WITHDRAWAL = range(len(COUNTED))
+_FORECAST, _WITHDRAWN, _LEFT, _LEFT_BY_WITHDRAWAL = range(len(COUNT_NAMES))
 
 
 class WithdrawalCounts:
@@ -20,7 +20,7 @@ class WithdrawalCounts:
 
     def add_forecast(self, run: str, exits: Floats) -> None:
         """Add the forecast of a run at the start of the day: P(exit) by the unshifted model, [enrolments]."""
-        self._row(run)[_FORECAST] += foretold(exits)
+        self._row(run)[_FORECAST] += exit_millionths(exits)
 
     def count_withdrawal(self, run: str) -> None:
         """Count a withdrawal; ignored where the run has no forecast that day."""
@@ -38,7 +38,7 @@ class WithdrawalCounts:
         return counts
 
     def _row(self, run: str) -> Counts:
-        return self._counts.setdefault(run, np.zeros(len(COUNTED), np.int64))
+        return self._counts.setdefault(run, np.zeros(len(COUNT_NAMES), np.int64))
 
     def as_json(self) -> dict[str, list[int]]:
         """All counts, as the constructor takes them."""

@@ -100,17 +100,17 @@ def estimate_outcome(
     """The estimate of one outcome for the trial's policy, from its recorded draws."""
     actions = [NO_NUDGE, *sorted(set(draws.actions) - {NO_NUDGE})]
     chosen = [shares(policy, trial.by_risk_change.get(change)) for change in draws.changes]
-    columns, beyond = wanted(chosen, actions)
+    columns, beyond = share_columns(chosen, actions)
     if not draws.changes:
         return OutcomeEstimate(outcome, 0, 0)
-    inside = tried(columns, beyond, actions, draws.campaigns)
+    inside = supported(columns, beyond, actions, draws.campaigns)
     count = int(inside.sum())
     taken = np.array([actions.index(name) for name in draws.actions], np.int64)
-    if count < LEAST:
+    if count < MIN_OUTCOMES:
         return OutcomeEstimate(outcome, len(taken), count)
 
-    def logged(shares: Floats) -> Logged:
-        return Logged(taken[inside], draws.propensities[inside], draws.happened[inside], shares)
+    def logged(shares: Floats) -> LoggedDecisions:
+        return LoggedDecisions(taken[inside], draws.propensities[inside], draws.happened[inside], shares)
 
     means = earlier_means(taken, draws.happened, draws.decided, draws.known, len(actions))[inside]
     with_policy, nobody = logged(columns[inside]), logged(always(0, len(actions), count))
@@ -124,7 +124,7 @@ def estimate_outcome(
     )
 
 
-def _estimators(logged: Logged, means: Floats) -> tuple[Estimate, Estimate, Estimate] | None:
+def _estimators(logged: LoggedDecisions, means: Floats) -> tuple[Estimate, Estimate, Estimate] | None:
     """The three estimators; None where the effective sample size is too small."""
     weighted = inverse_propensity(logged)
     if weighted.effective < MIN_OUTCOMES:
@@ -164,8 +164,8 @@ def _unknown_reason(outcome: OutcomeEstimate) -> str:
     if outcome.tried < outcome.draws - outcome.tried:
         untried = outcome.draws - outcome.tried
         return f"not yet known: at {untried:,} of {outcome.draws:,} draws it does what was never tried"
-    if outcome.tried < LEAST:
-        return f"not yet known: {outcome.tried:,} draws, expected {LEAST}"
+    if outcome.tried < MIN_OUTCOMES:
+        return f"not yet known: {outcome.tried:,} draws, expected {MIN_OUTCOMES}"
     return "not yet known: hardly a recorded draw came out as it would decide"
 
 

@@ -57,7 +57,7 @@ class _TermRun:
     """One simulation of the term under one policy."""
 
     policy: Policy
-    term: AnsweringTerm
+    term: RespondingTerm
     approval_rate: float
     trial: Trial = field(default_factory=Trial)
     counted: list[OutcomeCount] = field(default_factory=list)
@@ -147,15 +147,15 @@ def simulate_term(
 
     def run_term(holdout: float) -> _TermRun:
         changed = policy.model_copy(update={"holdout_share": holdout})
-        return _TermRun(changed, AnsweringTerm(plan, responses(strength, policy)), approval_rate).run(rules)
+        return _TermRun(changed, RespondingTerm(plan, responses(strength, policy)), approval_rate).run(rules)
 
     under_policy = run_term(policy.holdout_share)
     everybody, nobody = _shares(run_term(0.0).counted), _shares(run_term(1.0).counted)
     truth = {key: everybody[key] - nobody[key] for key in everybody.keys() & nobody.keys()}
-    return TermResult(under_policy.trial, lines(under_policy.counted), truth)
+    return TermResult(under_policy.trial, effect_lines(under_policy.counted), truth)
 
 
-def _shares(counted: Iterable[Counted]) -> dict[tuple[str, str], float]:
+def _shares(counted: Iterable[OutcomeCount]) -> dict[tuple[str, str], float]:
     totals: dict[tuple[str, str], tuple[int, int]] = {}
     for counts in counted:
         before = totals.get((counts.campaign, counts.outcome), (0, 0))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from cli import experiment, policy, sources
 from cli import main as cli
-from engine.batch.unknown_fields import rows as unknown_rows
+from engine.batch.unknown_fields import unknown_field_rows as unknown_rows
 from evaluation.policies import recorded_past
 from local.brokers import Broker
 from local.rig import Rig
@@ -253,7 +253,7 @@ def test_a_notifier_without_a_broker_is_told_in_a_line(
 ) -> None:
     address = f"127.0.0.1:{unused_port()}"
     monkeypatch.setenv("HOMEROOM_BROKER", address)
-    monkeypatch.setattr(following, "ANSWER_S", 1.0)
+    monkeypatch.setattr(topic_reader, "ANSWER_S", 1.0)
     output = fails(capsys, "notifier", "--once")
     assert "homeroom.nudges" in output
     assert "transport failure" in output

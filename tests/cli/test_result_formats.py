@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from cli.result_formats import FormatError, format_of
-from sinks.statements import asked_format
+from sinks.statements import output_format
 from sinks.store import Result
 
 ANSWER = Result(
@@ -38,7 +38,7 @@ def written(sql: str) -> list[str]:
     ],
 )
 def test_the_form_that_a_query_asks_for_is_found(sql: str, name: str | None) -> None:
-    assert asked_format(sql) == name
+    assert output_format(sql) == name
     assert (format_of(sql) is None) == (name is None)
 
 

@@ -62,7 +62,7 @@ class Recording:
 def broken_run(watched: bool = True) -> Recording:
     recording = Recording(watched)
     backtest = Backtest(
-        RULES, IDENTITY, say=recording.outputs.extend, watch=recording.watch, amend=recording.amend
+        RULES, IDENTITY, on_outputs=recording.outputs.extend, on_day=recording.watch, amend=recording.amend
     )
     backtest.run(term())
     return recording

@@ -117,7 +117,7 @@ def test_three_thousand_course_runs() -> None:
     assert max(len(key) + len(value) for key, value in records) <= RECORD_BYTES
     reader, complete = ReportReader(), []
     for index, (key, value) in enumerate(reversed(records)):
-        day_of_it, whole = reader.take(key.encode(), value, index)
+        day_of_it, whole = reader.read(key.encode(), value, index)
         assert day_of_it == report.day
         complete += [] if whole is None else [whole]
     assert complete == [report]
@@ -164,7 +164,7 @@ def test_a_verdict_on_a_source_of_three_thousand_course_runs_is_said_in_several_
     event = DataQualityEvent(
         event_id="e", alarm="opened", day=START, occurred_at=instant(START * DAY_S), verdict=verdict
     )
-    messages = apart(event)
+    messages = split_event(event)
     assert max(len(part.model_dump_json().encode()) for part in messages) <= RECORD_BYTES
     assert [run for part in messages for run in part.verdict.course_runs] == runs
     assert len({part.event_id for part in messages}) == len(messages)

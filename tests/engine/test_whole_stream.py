@@ -25,7 +25,7 @@ from schemas.nudge import Nudge
 from schemas.risk import RiskChange
 from sources.simulator import Run, SimulationPlan, stream
 from sources.stream import SourceMessage
-from tests.streams.pipeline import IDENTITY, REPLAY, START, Moment, Said, logs_of, play, term
+from tests.streams.pipeline import IDENTITY, REPLAY, START, CollectedOutputs, Moment, logs_of, play, term
 
 EPOCH = date(1970, 1, 1).toordinal()
 
@@ -71,8 +71,8 @@ def test_any_number_of_partitions_gives_the_same_estimates(partitions: int) -> N
 
 def test_the_backtest_gives_the_same() -> None:
     for partitions, batch in ((1, 4000), (3, 50)):
-        outputs = Said()
-        Backtest(REPLAY, IDENTITY, partitions, say=outputs.hear, batch=batch).run(messages())
+        outputs = CollectedOutputs()
+        Backtest(REPLAY, IDENTITY, partitions, on_outputs=outputs.add, batch=batch).run(messages())
         assert outputs.messages == reference().messages
         assert outputs.estimates() == reference().estimates()
 
@@ -139,13 +139,13 @@ def test_disorder_within_the_lateness_changes_no_estimate(seed: int) -> None:
 
 def suggestions(messages: list[SourceMessage], partitions: int) -> dict[str, str | None]:
     """Nudge → what it suggests, of a pass in which every rise is answered."""
-    outputs = Said()
+    outputs = CollectedOutputs()
     rules = replace(
         REPLAY,
         levels=LevelSettings(0.3, 0.2, 0.4, 0.3, confirm_days=1),
         policy=Policy(caps=(), holdout_share=0.0, nudge_while_warming_up=True),
     )
-    Backtest(rules, IDENTITY, partitions, say=outputs.hear).run(messages)
+    Backtest(rules, IDENTITY, partitions, on_outputs=outputs.add).run(messages)
     return {
         message.nudge_id: message.suggestion
         for message in outputs.messages.values()
@@ -161,7 +161,7 @@ def test_neither_partitions_nor_disorder_change_a_suggestion() -> None:
     assert suggestions(late, 3) == by_nudge
 
 
-def _hours(outputs: Said) -> dict[tuple[object, ...], int]:
+def _hours(outputs: CollectedOutputs) -> dict[tuple[object, ...], int]:
     sums: dict[tuple[object, ...], int] = {}
     for row in outputs.of("activity_hourly"):
         cell = dict(row[1:])
@@ -192,8 +192,8 @@ def test_what_is_served_is_steadied_by_the_days_before_and_the_parts_say_so() ->
                 memory[key] = decay * memory.get(key, odds) + (1 - decay) * odds
                 served.append((served_probability, (memory[key] + odds) / 2))
 
-    outputs = Said()
-    Backtest(REPLAY, IDENTITY, say=outputs.hear, watch=watch).run(messages())
+    outputs = CollectedOutputs()
+    Backtest(REPLAY, IDENTITY, on_outputs=outputs.add, on_day=watch).run(messages())
     served_probability, expected = np.array(served).T
     assert len(served_probability) > 100
     np.testing.assert_allclose(log_odds_of(served_probability), expected, rtol=0, atol=2e-3)
@@ -247,8 +247,8 @@ def test_withdrawals_shift_the_runs_that_are_on_and_a_change_says_so() -> None:
             foretold[of.name] = foretold.get(of.name, 0.0) + float(own.sum())
             began.setdefault(of.name, day)
 
-    outputs = Said()
-    Backtest(REPLAY, IDENTITY, say=outputs.hear, watch=watch).run(leavers())
+    outputs = CollectedOutputs()
+    Backtest(REPLAY, IDENTITY, on_outputs=outputs.add, on_day=watch).run(leavers())
     assert any(unpack(sums)[1] for package in packages for sums in package.leaving.values())
     assert len({shift for package in packages for shift in package.intercepts.values()}) >= 10
     changes = [message for message in outputs.messages.values() if isinstance(message, RiskChange)]

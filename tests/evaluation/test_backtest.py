@@ -18,7 +18,7 @@ def messages() -> list[SourceMessage]:
     return list(stream(tiny()))
 
 
-def table_of(events: list[Published], partitions: int = 1) -> EstimateCollector:
+def table_of(events: list[SourceMessage], partitions: int = 1) -> EstimateCollector:
     estimates = EstimateCollector(CODES)
     Backtest(REPLAY, IDENTITY, partitions, on_outputs=estimates.on_outputs, on_day=estimates.on_day).run(
         events

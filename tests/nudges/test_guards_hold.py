@@ -54,8 +54,8 @@ def test_processes_and_a_log_add_up_to_the_same(tmp_path: Path) -> None:
 
     def resume(learners: int, seed: int = 3) -> tuple[Audit, int]:
         log, total = Log.open(tmp_path / "log", seed, at_once=False), Audit()
-        resumed = len(log.known)
-        with closing(blocks(one_learner, 2, log)) as audits:
+        resumed = len(log.finished)
+        with closing(audit_blocks(one_learner, 2, log)) as audits:
             for audit in islice(audits, learners):
                 total.add(audit)
         return total, resumed

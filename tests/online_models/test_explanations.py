@@ -33,7 +33,7 @@ def view(**values: float) -> FeatureVector:
     ordinary = {"clicks_all": 300, "due": 4, "ahead": 0, "missed": 0.25, "score_mean": 0.7} | values
     codes = np.zeros(F, np.uint8)
     for name, number in ordinary.items():
-        codes[INDEX[name]] = code(FEATURES[INDEX[name]], np.array([number]))[0]
+        codes[INDEX[name]] = bins_of(FEATURES[INDEX[name]], np.array([number]))[0]
     return FeatureVector(codes, np.full(F, 127, np.uint8))
 
 
@@ -231,7 +231,7 @@ def test_what_would_help_reads_as_other_than_what_there_is() -> None:
     assert describe(feature, learner) == describe(feature, typical), "the bin is finer than the words"
     assert _as_typical(feature, learner, typical) == ""
     typical.ranks[group[0]] += 9  # differs most, and reads the same
-    typical.codes[other] = code(FEATURES[other], np.array([4.0]))[0]
+    typical.codes[other] = bins_of(FEATURES[other], np.array([4.0]))[0]
     typical.ranks[other] += 5
     assert _as_typical(feature, learner, typical) == (
         "as for a typical learner of the course (active on 4 of the last 7 days)"

@@ -135,7 +135,11 @@ def test_a_file_that_cannot_be_read_is_told_when_it_is_named(
         ),
         ("latin.jsonl", b'{"type": "tick", "source": "\xe4"}', r"latin.jsonl:1: message: .* Invalid JSON"),
         ("zeros.jsonl", b"\0" * 100, r"zeros.jsonl:1: message: .* Invalid JSON"),
-        ("packed.jsonl", gzip.compress(lines(CALENDAR), mtime=0), r"packed.jsonl:1: message: .* Invalid JSON"),
+        (
+            "packed.jsonl",
+            gzip.compress(lines(CALENDAR), mtime=0),
+            r"packed.jsonl:1: message: .* Invalid JSON",
+        ),
         ("long.jsonl", b" " * (native.MAX_LINE + 1), r"long.jsonl:1: is longer than 1,048,576 bytes"),
         ("bomb.gz", gzip.compress(b"[" * (native.MAX_LINE + 1), mtime=0), r"bomb.gz:1: is longer than"),
         ("deep.jsonl", b"[" * 100_000, r"deep.jsonl:1: message: .* Invalid JSON"),

@@ -87,7 +87,7 @@ def straight_of(messages: Iterable[SourceMessage]) -> Straight:
     def collect(_day: int, _processors: object, package: Any) -> None:
         packages[package.day] = package.model_dump_json().encode()
 
-    Backtest(settings.rules, settings.identity, say=outputs.append, watch=collect).run(messages)
+    Backtest(settings.rules, settings.identity, on_outputs=outputs.append, on_day=collect).run(messages)
     outcome = Outcome(
         {
             message.risk_change_id: message.model_dump_json().encode()

@@ -55,9 +55,9 @@ def test_the_start_is_the_middle_of_the_cohort(package: DayPackage) -> None:
     ranks = unpack(package.cohorts[RUN])
     codes = np.abs(ranks.astype(int) - 127).argmin(axis=1).astype(np.uint8)
     ranked = ranks[np.arange(len(codes)), codes].astype(np.uint8)
-    features = Seen.of_run(codes[:, None], ranked[:, None], RUN, None)
+    features = FeatureBatch.of_run(codes[:, None], ranked[:, None], RUN, None)
     shift = package.intercepts[RUN]
-    expected = scorer_of(package.model).at(shift).estimate(features).lost
+    expected = scorer_of(package.model).with_intercept(shift).estimate(features).lost
     assert shift
     assert estimate.probability == estimate.base_probability == expected[0]
     assert estimate.effects == ()
@@ -104,8 +104,8 @@ def test_a_larger_value_is_never_taken_for_a_smaller_one(package: DayPackage) ->
     """Up to the last value that may be asked, whatever a float's size does to whole numbers."""
     what_if = PackageWhatIf(lambda: package)
     for feature in FEATURES:
-        low, high = span(feature)
-        codes = [int(code(feature, np.array([sample]))[0]) for sample in np.linspace(low, high, 9)]
+        low, high = value_range(feature)
+        codes = [int(bins_of(feature, np.array([sample]))[0]) for sample in np.linspace(low, high, 9)]
         assert codes == sorted(codes)
         assert what_if.estimate(RUN, {feature.name: high}).probability == pytest.approx(
             what_if.estimate(RUN, {feature.name: bin_start(feature, 63)}).probability

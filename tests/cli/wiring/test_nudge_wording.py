@@ -42,7 +42,7 @@ def test_a_policy_that_was_written_since_is_read(tmp_path: Path) -> None:
     file.write_text(SHIPPED.read_text(encoding="utf-8"), encoding="utf-8")
     wording = PolicyWording(POLICY, file)
     file.write_text(file.read_text().replace("missed-deadline", "late-work"), encoding="utf-8")
-    proposed = ProposedNudge("AAA/2014B", "late-work", "offer-of-time", read(file).version, (SILENCE,))
+    proposed = ProposedNudge("AAA/2014B", "late-work", "offer-of-time", read_policy(file).version, (SILENCE,))
     assert (wording.text(proposed) or "").startswith("A deadline in AAA/2014B has gone by")
     file.write_text("campaigns: 7", encoding="utf-8")
     assert wording.text(replace(proposed, policy_version="nobody-knows")) is None

@@ -18,7 +18,7 @@ Rows = Mapping[str, list[Row]]
 ENDINGS = {"withdrawn": "withdrawn", "pass": "passed", "distinction": "passed", "fail": "failed"}
 
 
-def rows_of(outputs: p.Said) -> Rows:
+def rows_of(outputs: p.CollectedOutputs) -> Rows:
     """All rows by table; one that came twice is there once."""
     rows: dict[str, list[Row]] = defaultdict(list)
     for table, *cells in outputs.placed:

@@ -187,7 +187,7 @@ def test_learners_who_answer_show_in_the_outcomes() -> None:
     """The whole way round: a simulated term, decisions, nudges that reach it, outcomes, and the effect."""
     plan = SimulationPlan((Run("a", "now", START, 8, 700),), seed=5)
     likes = ResponsePlan(positive=1.0, negative=0.0, size=4.0, fit=((1.0, 1.0), (1.0, 1.0)))
-    term, rows = AnsweringTerm(plan, likes), list[OutcomeCount]()
+    term, rows = RespondingTerm(plan, likes), list[OutcomeCount]()
 
     def collect(outputs: Outputs) -> None:
         for nudge in outputs.nudges:
@@ -201,7 +201,9 @@ def test_learners_who_answer_show_in_the_outcomes() -> None:
             if first:
                 rows.append(OutcomeCount(campaign, variant, arm, outcome, 1, int(happened)))
 
-    Backtest(learning(), IDENTITY, say=collect, batch=200).run(term.stream())
-    (effect,) = (line.effect for line in lines(rows) if (line.variant, line.outcome) == ("all", "active_7"))
+    Backtest(learning(), IDENTITY, on_outputs=collect, batch=200).run(term.stream())
+    (effect,) = (
+        line.effect for line in effect_lines(rows) if (line.variant, line.outcome) == ("all", "active_7")
+    )
     assert min(effect.nudged.known, effect.holdout.known) > 50
     assert effect.difference > 0.1

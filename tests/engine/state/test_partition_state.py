@@ -68,7 +68,7 @@ def same(first_state: PartitionState, second_state: PartitionState) -> None:
 
 
 def trail(state: PartitionState, slot: int) -> Trail:
-    ((_, trail_),) = state.trails.stored([slot])
+    ((_, trail_),) = state.trails.export([slot])
     return trail_
 
 

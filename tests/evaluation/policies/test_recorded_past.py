@@ -84,14 +84,14 @@ def test_a_nudges_life_is_told_from_the_risk_change_on(
 ) -> None:
     nudge = outputs.nudges[0]
     with StoreReader(store) as reader:
-        moments = history.of_learner(reader, IDENTITY.learner(nudge.learner))
-        assert history.of_learner(reader, "nobody") == []
+        moments = history.history_of(reader, IDENTITY.learner(nudge.learner))
+        assert history.history_of(reader, "nobody") == []
         relieved = next(
             change for change in outputs.risk_changes if any(reason.relief for reason in change.reasons)
         )
-        theirs = history.of_learner(reader, IDENTITY.learner(relieved.learner))
-    assert any("; would help: as for a typical learner of the course (" in moment.words for moment in theirs)
-    words = [moment.words for moment in moments]
+        theirs = history.history_of(reader, IDENTITY.learner(relieved.learner))
+    assert any("; would help: as for a typical learner of the course (" in moment.text for moment in theirs)
+    words = [moment.text for moment in moments]
     assert words[0] == "enrolled"
     first_activity = [
         index for index, text in enumerate(words) if text.startswith("active for the first time")
@@ -101,9 +101,9 @@ def test_a_nudges_life_is_told_from_the_risk_change_on(
     assert first_activity[0] < change < decision
     assert any("for the last time" in text for text in words)
     assert words[decision + 1] == "to be sent by email"
-    assert moments[decision].about == nudge.nudge_id
-    outcomes = [moment for moment in moments if moment.words.startswith("outcome active_7: ")]
-    assert nudge.nudge_id in {moment.about for moment in outcomes}
+    assert moments[decision].nudge_id == nudge.nudge_id
+    outcomes = [moment for moment in moments if moment.text.startswith("outcome active_7: ")]
+    assert nudge.nudge_id in {moment.nudge_id for moment in outcomes}
     monkeypatch.setenv("HOMEROOM_STORE", store.url())
     printed = CliRunner().invoke(cli.app, ["why", IDENTITY.learner(nudge.learner)]).output
     assert f"({nudge.nudge_id[:8]})" in printed
