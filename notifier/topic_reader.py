@@ -98,9 +98,7 @@ class TopicReader:
             try:
                 self._handle(value)
             except Exception as error:  # whatever a record contains, those after it are to be handled
-                log.error(
-                    "%s: a record is skipped: %s", self._topic, type(error).__name__
-                )
+                log.error("%s: a record is skipped: %s", self._topic, type(error).__name__)
         if caught_up:
             self._caught_up.set()
 
