@@ -72,7 +72,7 @@ def test_any_number_of_partitions_gives_the_same_estimates(partitions: int) -> N
 def test_the_backtest_gives_the_same() -> None:
     for partitions, batch in ((1, 4000), (3, 50)):
         said = CollectedOutputs()
-        Backtest(REPLAY, IDENTITY, partitions, say=said.hear, batch=batch).run(messages())
+        Backtest(REPLAY, IDENTITY, partitions, say=said.add, batch=batch).run(messages())
         assert said.messages == reference().messages
         assert said.estimates() == reference().estimates()
 
@@ -145,7 +145,7 @@ def suggestions(messages: list[Published], partitions: int) -> dict[str, str | N
         levels=LevelSettings(0.3, 0.2, 0.4, 0.3, confirm_days=1),
         policy=Policy(caps=(), holdout_share=0.0, nudge_while_warming_up=True),
     )
-    Backtest(rules, IDENTITY, partitions, say=said.hear).run(messages)
+    Backtest(rules, IDENTITY, partitions, say=said.add).run(messages)
     return {one.nudge_id: one.suggestion for one in said.messages.values() if isinstance(one, Nudge)}
 
 
@@ -187,7 +187,7 @@ def test_what_is_served_is_steadied_by_the_days_before_and_the_parts_say_so() ->
                 served.append((told, (memory[key] + odds) / 2))
 
     heard = CollectedOutputs()
-    Backtest(REPLAY, IDENTITY, say=heard.hear, watch=watch).run(messages())
+    Backtest(REPLAY, IDENTITY, say=heard.add, watch=watch).run(messages())
     told, expected = np.array(served).T
     assert len(told) > 100
     np.testing.assert_allclose(log_odds_of(told), expected, rtol=0, atol=2e-3)
@@ -238,7 +238,7 @@ def test_withdrawals_shift_the_runs_that_are_on_and_a_change_says_so() -> None:
             began.setdefault(of.name, day)
 
     heard = CollectedOutputs()
-    Backtest(REPLAY, IDENTITY, say=heard.hear, watch=watch).run(leavers())
+    Backtest(REPLAY, IDENTITY, say=heard.add, watch=watch).run(leavers())
     assert any(unpack(sums)[1] for package in packages for sums in package.leaving.values())
     assert len({shift for package in packages for shift in package.intercepts.values()}) >= 10
     changes = [one for one in heard.messages.values() if isinstance(one, RiskChange)]
