@@ -7,9 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import aiohttpfrom typing import Any
-
+import aiohttp
 import pytest
 import requests
 
@@ -113,7 +113,8 @@ def test_a_server_that_the_environment_names_may_be_reached(monkeypatch: pytest.
     """A process that a test started, and each that runs tests beside others, has the guard twice."""
     monkeypatch.setenv("HOMEROOM_TEST_STORE", f"clickhouse://user:word@{ELSEWHERE}:9000/x")
     guards: list[Any] = [loopback, sys.modules.get("sitecustomize", loopback)]
-    caches = [cache for guard in guards if hasattr(guard, "named") for cache in (guard.named, guard.addresses)]
+    guards = [guard for guard in guards if hasattr(guard, "named")]
+    caches = [cache for guard in guards for cache in (guard.named, guard.addresses)]
     for cache in caches:
         cache.cache_clear()
     try:
