@@ -48,6 +48,7 @@ from engine.scoring.scoring_day import ScoredCohort, ScoringDay
 from engine.state.partition_state import PartitionState
 from engine.state.row_keys import StateRow
 from features.ring import NEVER
+from schemas.dead_letter import OF_A_PART
 from schemas.fields import DAY_S
 from schemas.learning import DayPackage, DayReport
 
@@ -254,7 +255,7 @@ class PartitionProcessor:
         for one in letters:
             if one.offset in work.letter_days:
                 self.state.tallies.refuse(one, work.letter_days[one.offset])
-        clock.dead_letters += len(letters)
+        clock.dead_letters += sum(one.reason not in OF_A_PART for one in letters)
         outputs.dead_letters += letters
 
     def _note_unknown(self, names: Sequence[str], outputs: Outputs) -> None:

@@ -21,9 +21,18 @@ from numpy.typing import NDArray
 
 from features.bins import Codes, code
 from features.catalogue import FEATURES, HALF_LIVES, KIND_GROUPS, WINDOWS
-from features.coursework import NOT_SUBMITTED, SCORE_STEPS, Run
+from features.coursework import (
+    FIRST_DAY,
+    NO_DAY,
+    NO_SCORE,
+    SCORE_STEPS,
+    Cells,
+    Run,
+    counted_scores,
+    empty_cells,
+)
+from features.dates import NO_DATE, Dates, dates_of
 from features.ring import CLOSED, DECAYS, NEVER, RING, Ints, Rows
-from features.unplaced import NO_SCORE
 from features.yardsticks import Yardstick, days_early, yardstick
 from schemas.activity import ACTIVITY_KINDS
 
@@ -34,6 +43,9 @@ CHUNK = 4096
 
 MOST_ABOVE = 4.0
 """Standard deviations: one nought should not outweigh everything."""
+
+FURTHEST_DUE = 64
+"""Days to the next deadline where there is none."""
 
 DOUBTFUL = 7
 """Days before a deadline in which most of the work is handed in (three quarters, on OULAD)."""
@@ -50,6 +62,23 @@ class Gaps:
     work: Ints
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What enrolments of a run handed in, [n, deadlines], and by when it was due of each."""
+
+    cells: Cells
+    dates: Dates
+
+    def of(self, places: Ints | slice) -> "Work":
+        """That of some of the enrolments."""
+        return Work(self.cells[places], self.dates.of(places))
+
+
+def no_work(rows: Rows, slots: Ints, run: Run) -> Work:
+    """That of enrolments of which nothing but the registration is known."""
+    return Work(empty_cells(len(slots), len(run.assessments)), dates_of(run, rows["enrolled"][slots]))
+
+
 _NONE: Ints = np.empty(0, np.int64)
 ALL_SEEN = Gaps(_NONE, _NONE)
 
@@ -61,16 +90,18 @@ def features(
     day: int,
     unseen: Gaps = ALL_SEEN,
     measure: Yardstick | None = None,
+    work: Work | None = None,
 ) -> Codes:
     """Bins of all features, uint8 [features, enrolments], from events of days before ``day``.
 
     slots: the enrolments, all of ``run``. measure: of the run's cohort; as in most courses where nobody
-    knows it.
+    knows it. work: of these enrolments, in their order; none where nobody knows of any.
     """
     codes = np.empty((len(FEATURES), len(slots)), np.uint8)
+    work = no_work(rows, slots, run) if work is None else work
     for start in range(0, len(slots), CHUNK):
-        part = slots[start : start + CHUNK]
-        found = values(rows, part, run, day, unseen, measure)
+        part = slice(start, start + CHUNK)
+        found = values(rows, slots[part], run, day, unseen, measure, work.of(part))
         for place, feature in enumerate(FEATURES):
             codes[place, start : start + CHUNK] = code(feature, found[feature.name])
     return codes
@@ -83,6 +114,7 @@ def values(
     day: int,
     unseen: Gaps = ALL_SEEN,
     measure: Yardstick | None = None,
+    work: Work | None = None,
 ) -> Values:
     """Every feature by name, each [enrolments], in the unit that the catalogue declares."""
     taken = rows[slots]
@@ -102,7 +134,10 @@ def values(
     found |= _volume(clicks, seen, seconds)
     found |= _rhythm(taken, seen)
     found |= _lifetime(taken, by_day, seen, run, day, unseen.days)
-    found |= _deadlines(taken, run, day, unseen.work, yardstick(run) if measure is None else measure)
+    measure = yardstick(run) if measure is None else measure
+    found |= _coursework(
+        taken, run, day, unseen.work, measure, no_work(rows, slots, run) if work is None else work
+    )
     return found
 
 
@@ -209,110 +244,129 @@ def _began(taken: Rows, run: Run, day: int) -> NDArray[np.int64]:
     return began.astype(np.int64)
 
 
-def _deadlines(taken: Rows, run: Run, day: int, unseen: Ints, measure: Yardstick) -> Values:
+def _coursework(taken: Rows, run: Run, day: int, unseen: Ints, measure: Yardstick, work: Work) -> Values:
     """Deadlines passed, missed, early and late; scores; where the course run stands.
 
     unseen: days on which hand-ins may have gone unseen.
     """
-    submitted = taken["submitted"][:, : len(run.assessments)].astype(
-        np.int64
-    )  # from the start, [n, deadlines]
-    handed_in = (submitted != NOT_SUBMITTED).T  # [deadlines, n]
-    passed = (run.due <= day)[:, None]
-    due = int(passed.sum())
-    doubtful = np.searchsorted(unseen, run.due) > np.searchsorted(unseen, run.due - DOUBTFUL)
-    missed = passed & ~handed_in & ~doubtful[:, None]
-    weight_due = float(run.weights[run.due <= day].sum())
-    ahead_days = np.where(handed_in, days_early(run, submitted).T, 0)
-    handed = handed_in.sum(axis=0)
-    first_day = run.start if run.known else 0
-    last = np.where(handed_in, first_day + submitted.T, NEVER).max(axis=0, initial=NEVER)
-    zero = np.zeros(len(taken))
-    upcoming = run.due[run.due > day]
     enrolled = np.where(taken["enrolled"] == NEVER, run.start, taken["enrolled"])
+    standing = _standing(day, unseen, work)
     return {
-        "due": zero + due,
-        "missed": missed.sum(axis=0) / max(due, 1),
-        "missed_weight": _summed(missed * run.weights[:, None]) / max(weight_due, 1e-9),
-        "missed_last": _missed_in_a_row(missed, run.due, day),
-        "late": (handed_in & (ahead_days < 0)).sum(axis=0) / np.maximum(handed, 1),
-        "early": ahead_days.sum(axis=0) / np.maximum(handed, 1),
-        "early_above": _summed(_above(ahead_days, measure.early, measure.early_spread) * handed_in)
-        / np.maximum(handed, 1),
-        "ahead": (handed_in & ~passed).sum(axis=0),
-        "since_submission": np.where(last == NEVER, day - (run.start if run.known else day), day - 1 - last),
         "progress": taken["progress"] / SCORE_STEPS,
-        "lead": (run.start - enrolled) if run.known else zero,
-        "next_due": zero + (float(upcoming.min() - day) if len(upcoming) else 64.0),
-        "phase": zero + ((day - run.start) / run.length if run.ends else 0.0),
-        **_scores(taken, run, passed, handed_in, missed, measure),
+        "lead": (run.start - enrolled) if run.known else np.zeros(len(taken)),
+        "phase": np.zeros(len(taken)) + ((day - run.start) / run.length if run.ends else 0.0),
+        **_deadlines(run, day, standing, work, measure),
+        **_scores(run, standing, work.cells, measure),
     }
 
 
-def _missed_in_a_row(missed: NDArray[np.bool_], due: Ints, day: int) -> NDArray[np.int64]:
-    """Deadlines missed one after another up to now."""
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How enrolments stand with each piece of work, bool [deadlines, n]: whether it is handed in, whether it
+    counts for them (it was asked of them, or they handed it in), whether its date has passed, whether they
+    missed it."""
+
+    handed_in: NDArray[np.bool_]
+    counts: NDArray[np.bool_]
+    passed: NDArray[np.bool_]
+    missed: NDArray[np.bool_]
+
+
+def _standing(day: int, unseen: Ints, work: Work) -> _Standing:
+    handed_in = (work.cells["day"] != NO_DAY).T
+    due = work.dates.due
+    counts = work.dates.asked | handed_in
+    passed = (due <= day) & counts
+    doubtful = np.searchsorted(unseen, due) > np.searchsorted(unseen, due - DOUBTFUL)
+    return _Standing(handed_in, counts, passed, passed & ~handed_in & ~doubtful)
+
+
+def _deadlines(run: Run, day: int, standing: _Standing, work: Work, measure: Yardstick) -> Values:
+    """Deadlines passed and missed, how early work came, [n] each."""
+    handed_in, passed, missed = standing.handed_in, standing.passed, standing.missed
+    due, weights = passed.sum(axis=0), run.weights[:, None]
+    on = work.cells["day"].T.astype(np.int64) + FIRST_DAY
+    ahead_days = np.where(handed_in, days_early(work.dates.due, work.cells), 0)
+    handed = np.maximum(handed_in.sum(axis=0), 1)
+    last = np.where(handed_in, on, NEVER).max(axis=0, initial=NEVER)
+    upcoming = (work.dates.due > day) & standing.counts
+    next_due = np.where(upcoming, work.dates.due, NO_DATE).min(axis=0, initial=NO_DATE)
+    return {
+        "due": due,
+        "missed": missed.sum(axis=0) / np.maximum(due, 1),
+        "missed_weight": _summed(missed * weights) / np.maximum(_summed(passed * weights), 1e-9),
+        "missed_last": _missed_in_a_row(passed, missed, run.due),
+        "late": (handed_in & (ahead_days < 0)).sum(axis=0) / handed,
+        "early": ahead_days.sum(axis=0) / handed,
+        "early_above": _summed(_above(ahead_days, measure.early, measure.early_spread) * handed_in) / handed,
+        "ahead": (handed_in & ~passed).sum(axis=0),
+        "since_submission": np.where(last == NEVER, day - (run.start if run.known else day), day - 1 - last),
+        "next_due": np.where(next_due == NO_DATE, FURTHEST_DUE, next_due - day).astype(np.float64),
+    }
+
+
+def _missed_in_a_row(passed: NDArray[np.bool_], missed: NDArray[np.bool_], due: Ints) -> NDArray[np.int64]:
+    """Deadlines missed one after another up to now. due: everybody's, which is their order."""
     streak = np.zeros(missed.shape[1], np.int64)
     for place in np.argsort(due, kind="stable"):
-        if due[place] <= day:
-            streak = (streak + 1) * missed[place]
+        streak = np.where(passed[place], (streak + 1) * missed[place], streak)
     return streak
 
 
-def _scores(
-    taken: Rows,
-    run: Run,
-    passed: NDArray[np.bool_],
-    handed_in: NDArray[np.bool_],
-    missed: NDArray[np.bool_],
-    measure: Yardstick,
-) -> Values:
-    """Scores as they are, against the cohort's, and as shares of the grade; all [deadlines, n]."""
-    raw = taken["scores"][:, : len(run.assessments)].T
+def _scores(run: Run, standing: _Standing, cells: Cells, measure: Yardstick) -> Values:
+    """Scores as they are, against the cohort's, and as shares of the grade, [n] each.
+
+    Work that waits for its grade counts for nothing until it has one.
+    """
+    raw = counted_scores(cells, run.attempts).T
     scored = raw != NO_SCORE
-    steps = np.where(scored, raw, 0).astype(np.int64)
+    steps = np.where(scored, raw, 0)
     shares = steps / SCORE_STEPS
     number = scored.sum(axis=0)
-    last = taken["last_scored"].astype(np.int64)
-    has_last = last != NO_SCORE
-    newest = taken["scores"][np.arange(len(taken)), np.where(has_last, last, 0)] / SCORE_STEPS
+    order = cells["order"].T
+    newest = np.take_along_axis(shares, order.argmax(axis=0)[None], axis=0)[0] if len(raw) else number
     return {
         "score_mean": np.where(number > 0, steps.sum(axis=0) / (np.maximum(number, 1) * SCORE_STEPS), 0.5),
-        "score_last": np.where(has_last, newest, 0.5),
+        "score_last": np.where(order.any(axis=0), newest, 0.5),
         "score_above": _summed(_above(shares, measure.mean, measure.spread) * scored) / np.maximum(number, 1),
-        "points": _points(run, passed, handed_in, missed, shares, measure),
-        **_of_the_grade(run, scored, missed, shares, measure),
+        "points": _points(run, standing, scored, shares, measure),
+        **_of_the_grade(run, standing, scored, shares, measure),
     }
 
 
 def _points(
     run: Run,
-    passed: NDArray[np.bool_],
-    handed_in: NDArray[np.bool_],
-    missed: NDArray[np.bool_],
+    standing: _Standing,
+    scored: NDArray[np.bool_],
     shares: NDArray[np.float64],
     measure: Yardstick,
 ) -> NDArray[np.float64]:
     """Points earned of those that were due; all work weighs the same while nothing graded was due."""
-    weights = run.weights if run.weights[passed[:, 0]].any() else np.ones(len(run.weights))
-    counts = (passed & handed_in) + missed * measure.says[:, None]
-    of = _summed(counts * weights[:, None])
-    earned = _summed(passed * shares * weights[:, None])
+    passed, weights = standing.passed, np.broadcast_to(run.weights[:, None], scored.shape)
+    weights = np.where((passed & (weights > 0)).any(axis=0), weights, 1.0)
+    of = _summed(((passed & scored) + standing.missed * measure.says[:, None]) * weights)
+    earned = _summed(passed * shares * weights)
     return np.where(of > 1e-9, earned / np.maximum(of, 1e-9), 0.5)
 
 
 def _of_the_grade(
     run: Run,
+    standing: _Standing,
     scored: NDArray[np.bool_],
-    missed: NDArray[np.bool_],
     shares: NDArray[np.float64],
     measure: Yardstick,
 ) -> Values:
-    """What of the whole grade is earned, and what can still be; ungraded work weighs the same each."""
+    """What of the whole grade is earned, and what can still be; ungraded work weighs the same each.
+
+    The whole is what counts for the learner, without what waits for its grade.
+    """
     weights = run.weights if run.weights.any() else np.full(len(run.weights), 1 / max(len(run.weights), 1))
-    lost = scored * (1.0 - shares) + missed * measure.says[:, None]
+    lost = scored * (1.0 - shares) + standing.missed * measure.says[:, None]
+    open_ = ~standing.counts | (standing.handed_in & ~scored)
+    whole = np.maximum(1.0 - _summed(open_ * weights[:, None]), 1e-9)
     return {
-        "earned": _summed(shares * weights[:, None]),
-        "reachable": 1.0 - _summed(lost * weights[:, None]),
+        "earned": _summed(shares * weights[:, None]) / whole,
+        "reachable": 1.0 - _summed(lost * weights[:, None]) / whole,
     }
 
 

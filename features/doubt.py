@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.bins import Codes
-from features.compute import DOUBTFUL, Gaps, features
-from features.coursework import NOT_SUBMITTED, SCORE_STEPS, Run
+from features.compute import DOUBTFUL, Gaps, Work, features, no_work
+from features.coursework import FIRST_DAY, NO_DAY, NO_SCORE, SCORE_STEPS, Run, counted_scores
 from features.ring import CLOSED, RING, Ints, Rows
-from features.unplaced import NO_SCORE
 from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS
 
@@ -32,11 +31,12 @@ SCORE = 3 * SCORE_STEPS // 4
 class Doubt:
     """Enrolments of a run as they were at the start of ``day``, of which some days were not seen.
 
-    rows: theirs alone, [n], and nobody else's to change. unseen: days within the ring, at least one.
+    rows, work: theirs alone, [n], and nobody else's to change. unseen: days within the ring, at least one.
     measure: of the run's cohort.
     """
 
     rows: Rows
+    work: Work
     run: Run
     day: int
     unseen: Gaps
@@ -45,25 +45,34 @@ class Doubt:
     def cases(self, places: Ints) -> tuple[Codes, Codes]:
         """Bins of the features of some of the enrolments in the best and in the worst case."""
         everybody = np.arange(len(places))
-        worst = self.rows[places]
-        best = worst.copy()
-        _fill(best, self.day, self.unseen.days)
-        _hand_in(best, self.run, self.unseen.work)
-        best_case, worst_case = (
-            features(rows, everybody, self.run, self.day, measure=self.measure) for rows in (best, worst)
+        rows, work = self.rows[places], self.work.of(places)
+        active, handed_in = rows.copy(), Work(work.cells.copy(), work.dates)
+        _fill(active, self.day, self.unseen.days)
+        _hand_in(handed_in, self.run, self.unseen.work)
+        best, worst = (
+            features(of, everybody, self.run, self.day, measure=self.measure, work=done)
+            for of, done in ((active, handed_in), (rows, work))
         )
-        return best_case, worst_case
+        return best, worst
 
 
 def doubt(
-    rows: Rows, slots: Ints, run: Run, day: int, unseen: Gaps, measure: Yardstick | None = None
+    rows: Rows,
+    slots: Ints,
+    run: Run,
+    day: int,
+    unseen: Gaps,
+    measure: Yardstick | None = None,
+    work: Work | None = None,
 ) -> Doubt | None:
     """None where every day that counts now was seen.
 
     unseen: all days of the run that were not. They are in doubt for as long as windows reach back.
     """
     recent = Gaps(_recent(unseen.days, day), _recent(unseen.work, day))
-    return Doubt(rows[slots], run, day, recent, measure) if len(recent.days) else None
+    if not len(recent.days):
+        return None
+    return Doubt(rows[slots], no_work(rows, slots, run) if work is None else work, run, day, recent, measure)
 
 
 def _recent(days: Ints, day: int) -> Ints:
@@ -87,18 +96,17 @@ def _raise(column: NDArray[np.generic], place: int, least: Ints) -> None:
     column[:, place] = np.maximum(column[:, place].astype(np.int64), least)
 
 
-def _hand_in(rows: Rows, run: Run, unseen: Ints) -> None:
+def _hand_in(work: Work, run: Run, unseen: Ints) -> None:
     """Have everybody hand in, on an unseen day, what fell due within a week of it and is missing."""
-    if not run.known:
-        return
-    scores = rows["scores"].astype(np.int64)
+    scores, cells = counted_scores(work.cells, run.attempts), work.cells
     scored = scores != NO_SCORE
     mean = np.where(scored, scores, 0).sum(axis=1) // np.maximum(scored.sum(axis=1), 1)
     likely = np.where(scored.any(axis=1), mean, SCORE)
-    for place, due in enumerate(run.due.tolist()):
-        near = unseen[(unseen >= due - DOUBTFUL) & (unseen < due + DOUBTFUL)]
-        if len(near):
-            missing = rows["submitted"][:, place] == NOT_SUBMITTED
-            day = int(near[0]) - run.start
-            rows["submitted"][:, place] = np.where(missing, day, rows["submitted"][:, place])
-            rows["scores"][:, place] = np.where(missing, likely, rows["scores"][:, place])
+    for place, dates in enumerate(work.dates.due):
+        for due in np.unique(dates).tolist():
+            near = unseen[(unseen >= due - DOUBTFUL) & (unseen < due + DOUBTFUL)]
+            missing = (cells["day"][:, place] == NO_DAY) & (dates == due)
+            if len(near):
+                cells["day"][missing, place] = int(near[0]) - FIRST_DAY
+                cells["attempt"][missing, place] = 1
+                cells["last"][missing, place] = likely[missing]

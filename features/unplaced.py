@@ -1,41 +1,29 @@
-"""Hand-ins of work that a course run's calendar does not name (yet), kept for a newer calendar that may.
+"""Work of which a course run's calendar says nothing (yet), kept for a newer calendar that may.
 
 A platform may send a calendar after the first hand-ins, or one that is empty because a nightly job failed
-half-way, and the whole one a day later. Most enrolments have nothing here. Those that do take six bytes a
-piece of work: names are kept once a run.
+half-way, and the whole one a day later. Most enrolments have nothing here. Those that do take fourteen bytes
+a piece of work: names are kept once a run.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-NO_SCORE = 255
-
-FIRST_DAY = 10_957
-"""2000-01-01: the first day that the contract knows. The last one is 36,524 days later."""
+from features.coursework import CELL, empty_cells
 
 MOST_WORKS = 64
-"""Pieces of work kept aside for an enrolment: twice what a calendar can name. Of more, the ones handed in
-first go."""
+"""Pieces of work kept aside for an enrolment. Of more, the ones handed in first go."""
 
 MOST_NAMES = 1_024
 """Names kept for a run. Others are not kept aside: with objects that are new at every hand-in nothing is
 lost."""
 
-WORK = np.dtype([("name", "<u2"), ("day", "<u2"), ("score", "u1"), ("order", "u1")])
+WORK = np.dtype([("name", "<u2"), *((name, CELL[name]) for name in CELL.names or ())])
 
 Works = NDArray[np.void]
-
-
-class HandIn(NamedTuple):
-    """The first day of a piece of work, its newest score in half percents, and that one's place in the order
-    of the enrolment's scores (0 where there is none)."""
-
-    day: int
-    score: int
-    order: int
+"""Structured by ``WORK``: a number among the run's names, and a cell."""
 
 
 class Unplaced:
@@ -47,47 +35,54 @@ class Unplaced:
         self.changed: set[int] = set()
         self.changed_runs: set[str] = set()
 
-    def put(self, slot: int, run: str, assessment: str, found: HandIn) -> None:
-        """Keep a hand-in; of the same work the first day and the newest score."""
+    def cell(self, slot: int, run: str, assessment: str) -> Any:
+        """The cell of a piece of work, a scalar of ``WORK`` to be changed in place at once.
+
+        None where the run has too many names.
+        """
         name = self._name(run, assessment)
         if name is None:
-            return
+            return None
         works = self._works.get(slot, np.empty(0, WORK))
-        same = works["name"] == name
-        if same.any():
-            newer = same & (works["order"] < found.order)
-            works["score"][newer], works["order"][newer] = found.score, found.order
-        else:
-            day = min(max(found.day - FIRST_DAY, 0), 2**16 - 1)
-            works = np.append(works, np.array([(name, day, found.score, found.order)], WORK))
-            if len(works) > MOST_WORKS:
+        index = np.flatnonzero(works["name"] == name)
+        if not len(index):
+            if len(works) == MOST_WORKS:
                 works = np.delete(works, int(works["day"].argmin()))
+            works = np.append(works, _new_work(name))
+            index = np.array([len(works) - 1])
         self._works[slot] = works
         self.changed.add(slot)
+        return works[index[0]]
+
+    def put(self, slot: int, run: str, assessment: str, cell: Any) -> None:
+        """Keep a cell that a newer calendar names no more."""
+        work = self.cell(slot, run, assessment)
+        for field in CELL.names or () if work is not None else ():
+            work[field] = cell[field]
 
     def _name(self, run: str, assessment: str) -> int | None:
         names = self._names.setdefault(run, {})
-        found = names.get(assessment)
-        if found is None and len(names) < MOST_NAMES:
-            found = names[assessment] = len(names)
+        number = names.get(assessment)
+        if number is None and len(names) < MOST_NAMES:
+            number = names[assessment] = len(names)
             self.changed_runs.add(run)
-        return found
+        return number
 
-    def take(self, slot: int, run: str, assessments: Sequence[str]) -> list[tuple[int, HandIn]]:
-        """What of it a calendar names, each with its place there; it is no longer kept here."""
+    def pop(self, slot: int, run: str, assessments: Sequence[str]) -> list[tuple[int, Any]]:
+        """The cells that a calendar names, each with its place there; they are no longer kept here."""
         works = self._works.get(slot)
         if works is None:
             return []
         names = self._names.get(run, {})
-        places = {names[one]: place for place, one in enumerate(assessments) if one in names}
+        places = {names[name]: place for place, name in enumerate(assessments) if name in names}
         named = np.isin(works["name"], list(places))
         if not named.any():
             return []
         self._put_back(slot, works[~named])
-        return [
-            (places[name], HandIn(day + FIRST_DAY, score, order))
-            for name, day, score, order in works[named].tolist()
-        ]
+        cells = empty_cells(int(named.sum()))
+        for field in CELL.names or ():
+            cells[field] = works[field][named]
+        return list(zip([places[name] for name in works["name"][named].tolist()], cells, strict=True))
 
     def _put_back(self, slot: int, works: Works) -> None:
         if len(works):
@@ -96,24 +91,13 @@ class Unplaced:
             del self._works[slot]
         self.changed.add(slot)
 
-    def newest(self, slot: int) -> int:
-        """The order of the newest score, 0 where there is none."""
-        return max(self.orders(slot), default=0)
-
-    def orders(self, slot: int) -> list[int]:
-        """The orders of all scores."""
+    def newest_order(self, slot: int) -> int:
+        """The order of an enrolment's newest grade here, 0 where there is none."""
         works = self._works.get(slot)
-        return [] if works is None else [int(order) for order in works["order"]]
-
-    def reorder(self, slot: int, anew: NDArray[np.uint8]) -> None:
-        """Number the scores anew: by the order, [256]."""
-        works = self._works.get(slot)
-        if works is not None:
-            works["order"] = anew[works["order"]]
-            self.changed.add(slot)
+        return 0 if works is None else int(works["order"].max(initial=0))
 
     def forget(self, slots: Iterable[int]) -> None:
-        """These enrolments are gone; who comes into their places has nothing."""
+        """These enrolments are gone; who comes into their slots has nothing."""
         for slot in slots:
             self._works.pop(slot, None)
             self.changed.discard(slot)
@@ -130,15 +114,23 @@ class Unplaced:
         works = self._works.get(slot)
         return None if works is None else works.tobytes()
 
-    def restore(self, slot: int, stored: bytes) -> None:
-        """Take back what :meth:`stored` gave."""
-        self._works[slot] = np.frombuffer(stored, WORK).copy()
+    def restore(self, slot: int, works: Works) -> None:
+        """Take back what :meth:`stored` gave, structured by ``WORK``."""
+        self._works[slot] = works.copy()
 
     def names(self, run: str) -> list[str] | None:
         """The names of a run, in the order of their numbers; None where there are none."""
-        found = self._names.get(run)
-        return None if found is None else list(found)
+        names = self._names.get(run)
+        return None if names is None else list(names)
 
     def restore_names(self, run: str, names: Sequence[str]) -> None:
         """Take back what :meth:`names` gave."""
         self._names[run] = {name: number for number, name in enumerate(names)}
+
+
+def _new_work(name: int) -> Works:
+    work, empty = np.zeros(1, WORK), empty_cells(1)
+    for field in CELL.names or ():
+        work[field] = empty[field]
+    work["name"] = name
+    return work

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.ring import Ints
-from schemas.activity import ACTIVITY_KINDS, ActivityKind
+from schemas.activity import ACTIVITY_KINDS, ActivityKind, Actor
 from schemas.fields import DAY_S
 from schemas.quality import UNNAMED
+from schemas.roles import Role
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
@@ -34,7 +35,7 @@ class Activity(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=Fals
     second is the same."""
 
     type: Literal["activity"]
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 1
     event_id: Id
     learner: Id
     course_run: Id
@@ -47,6 +48,8 @@ class Activity(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=Fals
     session: Id | None = None
     count: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
     source: Id = UNNAMED
+    role: Role | None = None
+    actor: Actor = "learner"
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Activity":
@@ -76,8 +79,12 @@ def read(values: Sequence[bytes]) -> list[Activity | None]:
 
 _columns = attrgetter(
     *("event_id", "learner", "course_run", "kind", "occurred_at", "object", "duration_s", "progress"),
-    *("count", "source"),
+    *("count", "source", "role", "actor"),
 )
+
+
+def _role(role: str | None, actor: str) -> str:
+    return actor if actor == "system" else role or ""
 
 
 def seconds_of(moments: Iterable[datetime]) -> Ints:
@@ -91,8 +98,9 @@ class Activities:
     """Activities column by column, all of one length.
 
     positions: where each is among the messages of its batch, ascending. times: epoch seconds. seconds: of
-    time spent; untimed:
-    which do not tell. works: which are a submission or tell progress, so that they are facts too.
+    time spent; untimed: which do not tell. works: which are a submission, or tell progress or a role, so that
+    they are facts too. others: which are no learner's: of another role, or of a machine; roles: which it was,
+    of those.
     """
 
     positions: Ints
@@ -106,18 +114,31 @@ class Activities:
     untimed: NDArray[np.bool_]
     sources: tuple[str, ...]
     works: NDArray[np.bool_]
+    others: NDArray[np.bool_]
+    roles: tuple[str, ...]
 
     @classmethod
     def of(cls, messages: Sequence[Activity | Any]) -> "Activities":
         """The activities among the messages of a batch."""
         chosen = [at for at, message in enumerate(messages) if type(message) is Activity]
         own = messages if len(chosen) == len(messages) else [messages[at] for at in chosen]
-        columns = tuple(zip(*map(_columns, own), strict=True)) or ((),) * 10
-        ids, learners, runs, names, moments, items, durations, progress, counts, sources = columns
+        columns = tuple(zip(*map(_columns, own), strict=True)) or ((),) * 12
+        ids, learners, runs, names, moments, items, durations, progress, counts, sources, roles, actors = (
+            columns
+        )
         kinds = np.array([KIND_INDEX[name] for name in names], np.int64)
         works = kinds == KIND_INDEX["submission"]
         if progress.count(None) < len(progress):
             works |= np.array([one is not None for one in progress])
+        others = np.zeros(len(own), bool)
+        if roles.count(None) < len(roles) or actors.count("learner") < len(actors):
+            others = np.array(
+                [
+                    role not in (None, "learner") or actor != "learner"
+                    for role, actor in zip(roles, actors, strict=True)
+                ]
+            )
+            works |= np.array([role is not None for role in roles])
         seconds, untimed = np.zeros(len(own), np.int64), np.ones(len(own), bool)
         if durations.count(None) < len(durations):
             untimed = np.array([one is None for one in durations])
@@ -134,6 +155,10 @@ class Activities:
             untimed=untimed,
             sources=sources,
             works=works,
+            others=others,
+            roles=tuple(_role(role, actor) for role, actor in zip(roles, actors, strict=True))
+            if others.any()
+            else ("",) * len(own),
         )
 
     def between(self, start: int, stop: int) -> "Activities":

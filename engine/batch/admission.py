@@ -38,6 +38,9 @@ EARLIEST_S, LATEST_S = int(EARLIEST.timestamp()), int(LATEST.timestamp())
 that was never set, 1970 or 1980, would close ten thousand empty ones. The contract refuses it, and here what
 is read without it (``activities``)."""
 
+MOMENTS = {"graded": "graded_at"}
+"""The field that says when it was, of messages in which it is not ``occurred_at``."""
+
 FAST_S, SLOW_S = 300, HOUR_S
 """Live: how far before or behind the broker's clock a source's may be before it counts as wrong."""
 
@@ -289,7 +292,7 @@ class Intake:
         clock = "the broker's time" if self.timing.clock == "live" else "the source's newest tick"
         hours = self.timing.tolerance / 3600
         detail = f"found {_moment(message).isoformat()}; expected at most {hours:g} h after {clock}"
-        return Refusal("future", "occurred_at", detail)
+        return Refusal("future", _field(message), detail)
 
 
 def appended(batch: RecordBatch) -> Ints:
@@ -303,10 +306,17 @@ def appended(batch: RecordBatch) -> Ints:
 
 
 def _moment(message: Message | Activity) -> datetime:
-    found: datetime = message.occurred_at if isinstance(message, Activity) else message["occurred_at"]
-    return found
+    if isinstance(message, Activity):
+        return message.occurred_at
+    moment: datetime = message[_field(message)]
+    return moment
 
 
 def _no_day(message: Message | Activity) -> Refusal:
     found = _moment(message).isoformat()
-    return Refusal("invalid", "occurred_at", f"found {found}; expected a moment from 2000 to before 2100")
+    return Refusal("invalid", _field(message), f"found {found}; expected a moment from 2000 to before 2100")
+
+
+def _field(message: Message | Activity) -> str:
+    """The field that says when it was."""
+    return "occurred_at" if isinstance(message, Activity) else MOMENTS.get(message["type"], "occurred_at")

@@ -14,12 +14,14 @@ from engine.batch.activities import Activities, Activity
 from engine.batch.admission import Work
 from engine.batch.decoding import Message, Refusal, letter
 from engine.batch.hourly_counts import HourlyCounts
-from engine.batch.pending_facts import fact_of_activity, fact_of_message
+from engine.batch.pending_facts import fact_of_activity, fact_of_message, fact_of_role, role_fact_id
 from engine.outputs import Outputs
 from engine.state.partition_state import PartitionState
 from engine.state.source_counts import Hits
 from features.ring import CLOSED, NEVER, count
 from schemas.fields import DAY_S
+
+SUBMISSION = "submission"
 
 
 class ActivityCounting:
@@ -49,6 +51,9 @@ class ActivityCounting:
             activities = activities.but(repeats)
         activities = self._refuse_late(work, activities, outputs)
         clock.events += len(activities.ids)
+        if activities.ids:
+            self._keep_facts(work, activities)
+            activities = self._count_others(activities)
         if activities.ids:
             self._count(work, activities)
 
@@ -85,14 +90,34 @@ class ActivityCounting:
                 state.tallies.repeat(message.source, message.course_run, int(work.times[position]))
         return repeats
 
+    def _keep_facts(self, work: Work, activities: Activities) -> None:
+        """Keep hand-ins, and the progress and the roles that activities name, until their day closes."""
+        facts = self._state.facts
+        for position in activities.positions[activities.works].tolist():
+            activity = cast(Activity, work.messages[position])
+            at = int(work.times[position]), work.offset(position)
+            if activity.kind == SUBMISSION or activity.progress is not None:
+                self._state.add_fact(fact_of_activity(activity, *at))
+            else:
+                known = facts.get(role_fact_id(activity, at[0]))
+                self._state.add_fact(fact_of_role(activity, *at, known))
+
+    def _count_others(self, activities: Activities) -> Activities:
+        """Count apart what no learner did; returns the rest."""
+        others = np.flatnonzero(activities.others).tolist()
+        if not others:
+            return activities
+        for place in others:
+            run, day = activities.enrolments[place][1], int(activities.times[place]) // DAY_S
+            key = (run, activities.roles[place], day)
+            self._state.others[key] = self._state.others.get(key, 0) + 1
+        return activities.but(activities.positions[others].tolist())
+
     def _count(self, work: Work, activities: Activities) -> None:
         """Count activities, each of which comes for the first time."""
         state, positions, times = self._state, activities.positions, activities.times
         days = times // DAY_S
         slots = state.slots_of(activities.enrolments)
-        for position in positions[activities.works].tolist():
-            activity = cast(Activity, work.messages[position])
-            state.add_fact(fact_of_activity(activity, int(work.times[position]), work.offset(position)))
         state.trails.take(slots, times, days, activities.items, state.clock.today)
         count(state.rows, slots, times, activities.kinds, activities.clicks, activities.seconds)
         seen = state.rows["seen"]

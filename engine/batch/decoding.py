@@ -6,7 +6,7 @@ made again without it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
@@ -15,8 +15,9 @@ from pydantic import Json, TypeAdapter, ValidationError
 from engine.batch import activities
 from engine.batch.activities import Activity
 from engine.batch.records import RecordBatch
+from engine.batch.repairs import Repair, repair, shortened
 from engine.batch.unknown_fields import names_in
-from schemas.dead_letter import DeadLetter, DeadLetterReason
+from schemas.dead_letter import OF_A_PART, DeadLetter, DeadLetterReason
 from schemas.enrolment import ENDS_TOO_EARLY
 from schemas.fields import LATEST
 from schemas.inbound import Event, Feedback
@@ -24,8 +25,8 @@ from schemas.inbound import Event, Feedback
 Message = dict[str, Any]
 """Any message but an activity."""
 
-MAX_RECORD_BYTES = 64 * 1024
-"""An activity event is 200 bytes and the largest calendar a few thousand. More is a mistake."""
+MAX_RECORD_BYTES = 256 * 1024
+"""An activity event is 200 bytes, a calendar of a thousand deadlines 100,000. More is a mistake."""
 
 _LAST_SECOND = LATEST.timestamp()
 
@@ -38,8 +39,8 @@ Kind = TypeVar("Kind", Message, "Message | Activity")
 
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[Kind]):
-    """Messages by their place in the batch, and the letters for the places that have none. unknown: by place,
-    the fields that the contract does not know."""
+    """Messages by their place in the batch, and letters: for the places that have none, and for parts of
+    messages. unknown: by place, the fields that the contract does not know."""
 
     places: list[int]
     messages: list[Kind]
@@ -56,7 +57,7 @@ class Refusal:
     detail: str
 
 
-_events: TypeAdapter[Any] = TypeAdapter(list[Json[Event]])  # type: ignore[type-arg,unused-ignore]
+_event: TypeAdapter[Any] = TypeAdapter(Event)
 _feedback: TypeAdapter[Any] = TypeAdapter(list[Json[Feedback]])  # type: ignore[type-arg,unused-ignore]
 
 Refused = dict[int, Refusal]
@@ -64,6 +65,19 @@ Refused = dict[int, Refusal]
 
 Unknown = dict[int, tuple[str, ...]]
 """By place, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What is to be said of the values that are read, each by its place among them.
+
+    refused: those that are no messages. parts: of those that lost a part. unknown: fields that the contract
+    does not know.
+    """
+
+    refused: Refused = field(default_factory=dict)
+    parts: dict[int, list[Refusal]] = field(default_factory=dict)
+    unknown: Unknown = field(default_factory=dict)
 
 
 def decode_events(batch: RecordBatch, first: int = 0) -> Decoded[Message | Activity]:
@@ -81,7 +95,8 @@ def letter(batch: RecordBatch, place: int, refusal: Refusal) -> DeadLetter:
     payload = batch.values[place] or b""
     offset = batch.offsets[place]
     return DeadLetter(
-        dead_letter_id=f"{batch.topic}:{batch.partition}:{offset}",
+        dead_letter_id=f"{batch.topic}:{batch.partition}:{offset}"
+        + (f":{refusal.field}" if refusal.reason in OF_A_PART else ""),
         topic=batch.topic,
         partition=batch.partition,
         offset=offset,
@@ -99,17 +114,19 @@ def _instant(timestamp: int) -> datetime:
 
 
 def _decode(
-    batch: RecordBatch, first: int, read: Callable[[list[bytes], Refused, Unknown], list[Kind]]
+    batch: RecordBatch, first: int, read: Callable[[list[bytes], Notes], list[Kind]]
 ) -> Decoded[Kind]:
     places, values, letters = _enveloped(batch, first)
-    refused: Refused = {}
-    unknown: Unknown = {}
-    messages = read(values, refused, unknown)
-    strange = {places[at]: names for at, names in unknown.items()}
-    if refused:
-        letters += [letter(batch, places[at], why) for at, why in sorted(refused.items())]
-        places = [place for at, place in enumerate(places) if at not in refused]
-    return _check_keys(batch, Decoded(places, messages, letters, strange))
+    notes = Notes()
+    messages = read(values, notes)
+    unknown = {places[index]: names for index, names in notes.unknown.items()}
+    letters += [letter(batch, places[index], why) for index, why in sorted(notes.refused.items())]
+    letters += [
+        letter(batch, places[index], why) for index, parts in sorted(notes.parts.items()) for why in parts
+    ]
+    if notes.refused:
+        places = [place for index, place in enumerate(places) if index not in notes.refused]
+    return _check_keys(batch, Decoded(places, messages, letters, unknown))
 
 
 def _enveloped(batch: RecordBatch, first: int) -> tuple[list[int], list[bytes], list[DeadLetter]]:
@@ -129,31 +146,54 @@ def _enveloped(batch: RecordBatch, first: int) -> tuple[list[int], list[bytes], 
     return places, values, letters
 
 
-def _read_events(values: list[bytes], refused: Refused, unknown: Unknown) -> list[Message | Activity]:
-    """The messages, in order; those that are none are noted as refused. What is read fast has no unknown
-    field."""
-    found: list[Message | Activity | None] = [*activities.read(values)]
-    others = [at for at, one in enumerate(found) if one is None] if None in found else []
-    if others:
-        bad: Refused = {}
-        read = iter(_validate([values[at] for at in others], _events, bad))
-        for number, at in enumerate(others):
-            if number in bad:
-                refused[at] = bad[number]
-            else:
-                message = next(read)
-                if names := names_in(values[at]):
-                    unknown[at] = names
-                found[at] = Activity.of(message) if message["type"] == "activity" else message
-    return [one for one in found if one is not None] if refused else cast(list[Message | Activity], found)
+def _read_events(values: list[bytes], notes: Notes) -> list[Message | Activity]:
+    """The messages, in order. What is read fast has no unknown field."""
+    read: list[Message | Activity | None] = [*activities.read(values)]
+    for index in [index for index, message in enumerate(read) if message is None] if None in read else []:
+        message = _read_event(values[index], index, notes)
+        if message is not None and message["type"] == "activity":
+            read[index] = Activity.of(message)
+        else:
+            read[index] = message
+    return [message for message in read if message is not None] if notes.refused else cast(Any, read)
 
 
-def _read_feedback(values: list[bytes], refused: Refused, unknown: Unknown) -> list[Message]:
-    found = _validate(values, _feedback, refused)
-    for at, value in enumerate(values):
-        if at not in refused and (names := names_in(value)):
-            unknown[at] = names
-    return found
+def _read_event(value: bytes, index: int, notes: Notes) -> Message | None:
+    """A message by the contract, repaired where it can be; None where it is none."""
+    message = _validated(value, index, notes)
+    if message is not None and (names := names_in(value)):
+        notes.unknown[index] = names
+    return message
+
+
+def _validated(value: bytes, index: int, notes: Notes) -> Message | None:
+    try:
+        return cast(Message, _event.validate_json(value))
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    try:
+        repaired = repair(value, errors)
+        if repaired is not None:
+            better, repairs = repaired
+            message = cast(Message, _event.validate_json(better))
+            notes.parts[index] = [_refusal_of_part(part) for part in repairs]
+            return message
+    except (ValidationError, ValueError):
+        pass
+    notes.refused[index] = _refusal(errors[0])
+    return None
+
+
+def _refusal_of_part(part: Repair) -> Refusal:
+    return Refusal("field", part.field, f"{_refusal(part.error).detail}; {part.outcome}")
+
+
+def _read_feedback(values: list[bytes], notes: Notes) -> list[Message]:
+    messages = _validate(values, _feedback, notes.refused)
+    for index, value in enumerate(values):
+        if index not in notes.refused and (names := names_in(value)):
+            notes.unknown[index] = names
+    return messages
 
 
 def _envelope(value: bytes | None) -> Refusal:
@@ -171,15 +211,18 @@ def _validate(values: Sequence[bytes], adapter: TypeAdapter[Any], refused: Refus
         for error in errors.errors(include_url=False):
             at = int(error["loc"][0])
             if at not in bad:
-                refused[at] = _refusal(error)
+                refused[at] = _refusal(error, before=2)
             bad.add(at)
         valid = adapter.validate_python([value for at, value in enumerate(values) if at not in bad])
     return valid
 
 
-def _refusal(error: Any) -> Refusal:
-    """pydantic's error in the contract's words: the field, the value, what was expected."""
-    kind, where = error["type"], [str(part) for part in error["loc"][2:]]
+def _refusal(error: Any, before: int = 1) -> Refusal:
+    """pydantic's error in the contract's words: the field, the value, what was expected.
+
+    before: parts of the error's place that come before the field.
+    """
+    kind, where = error["type"], [str(part) for part in error["loc"][before:]]
     found = repr(error["input"])
     found = found if len(found) <= SHOWN else found[:SHOWN] + "…"
     if kind == "json_invalid":
@@ -205,7 +248,11 @@ def _check_keys(batch: RecordBatch, read: Decoded[Kind]) -> Decoded[Kind]:
         for one, key in zip(messages, keys, strict=True)
     ]
     if keys != wanted:
-        wrong = [at for at, (key, own) in enumerate(zip(keys, wanted, strict=True)) if key != own]
+        wrong = [
+            index
+            for index, (key, own) in enumerate(zip(keys, wanted, strict=True))
+            if key != own and (key is None or shortened(key.decode(errors="replace")).encode() != own)
+        ]
         letters.extend(letter(batch, places[at], _key_refusal(keys[at], wanted[at])) for at in wrong)
         dropped = set(wrong)
         places = [place for at, place in enumerate(places) if at not in dropped]

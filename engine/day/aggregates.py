@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from engine.day import sessions
 from engine.outputs import Outputs
 from engine.state.partition_state import PartitionState
-from features.coursework import NOT_SUBMITTED, Run
+from features.coursework import NO_DAY, Run
 from features.ring import NEVER, RING, Ints, last_active
-from online_models.labels import FAILED, NO_EXIT, PASSED, WITHDRAWN, exits
+from online_models.labels import FAILED, NO_EXIT, OPEN, PASSED, WITHDRAWN, exits
 from schemas.activity import ACTIVITY_KINDS
 from schemas.risk import RiskChange
+from schemas.roles import LEARNER
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 OUTCOMES = {WITHDRAWN: "withdrawn", FAILED: "failed", PASSED: "passed"}
@@ -33,7 +34,7 @@ def at_close(state: PartitionState, partition: int, day: int, ended: Sequence[in
     outputs = Outputs()
     common = {"partition": partition, "version": day}
     for index, run in enumerate(state.runs):
-        slots = state.of_run(index)
+        slots = learners_of(state, index)
         if len(slots):
             _activity(state, run, slots, day, outputs, common)
             outputs.add_row(
@@ -50,13 +51,21 @@ def at_close(state: PartitionState, partition: int, day: int, ended: Sequence[in
     return outputs
 
 
+def learners_of(state: PartitionState, run: int) -> Ints:
+    """Slots of the learners of a run, by its index: the enrolments of no other role; ascending."""
+    everybody = state.of_run(run)
+    learners: Ints = everybody[state.rows["role"][everybody] == LEARNER]
+    return learners
+
+
 def progress(state: PartitionState, run: Run, slots: Ints, day: int) -> dict[str, Any]:
     """How far the enrolments of a run have come, by the columns of ``progress_daily``."""
     rows = state.rows
     started = _started(state, slots, day)
     outcome = rows["outcome"][slots]
     due = len(run.assessments)
-    handed_in = (rows["submitted"][slots, :due] != NOT_SUBMITTED).sum(axis=1)
+    cells = state.gradebook.of(state.run_index[run.name], slots, due)
+    handed_in = (cells["day"] != NO_DAY).sum(axis=1)
     return {
         "course_run": run.name,
         "course": run.course,
@@ -131,6 +140,7 @@ def _outcomes(
 ) -> None:
     """How enrolments ended, and the day on which they were gone: evaluation counts exits the same way."""
     slots = np.array(sorted(set(ended)), np.int64)
+    slots = slots[(state.rows["role"][slots] == LEARNER) & (state.rows["outcome"][slots] != OPEN)]
     runs = [state.runs[index] for index in state.run_of[slots].tolist()]
     # NEVER where no calendar says: silence is none then
     ends = np.array([run.end if run.ends else NEVER for run in runs], np.int64)

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.day.aggregates import learners_of
 from engine.state.partition_state import PartitionState
 from features.bins import Codes
 from features.catalogue import INDEX
-from features.compute import features
+from features.compute import Work, features
 from features.coursework import Run
+from features.dates import dates_of
 from features.doubt import Doubt, doubt
 from features.ring import NEVER, RING, Ints
 from features.yardsticks import Counts
 from features.yardsticks import count as count_deadlines
 from online_models.labels import OPEN, WITHDRAWN
+from schemas.roles import LEARNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +57,33 @@ def _cohort(state: PartitionState, index: int, slots: Ints, day: int) -> Cohort:
     """A run's cohort. index: the run's. slots: its enrolments in force, [n]."""
     run = state.runs[index]
     unseen, measure = state.unseen.of(run.name), state.measures.of(run)
-    codes = features(state.rows, slots, run, day, unseen, measure)
+    work = work_of(state, index, slots)
+    codes = features(state.rows, slots, run, day, unseen, measure, work)
     return Cohort(
         run=run,
         slots=slots,
         codes=codes,
         engagement=engagement(state, index, slots, codes, day - 1),
         hours=state.rows["hours"][slots],
-        deadlines=count_deadlines(state.rows, slots, run, codes),
-        doubt=doubt(state.rows, slots, run, day, unseen, measure),
+        deadlines=count_deadlines(run, work.cells, work.dates, codes),
+        doubt=doubt(state.rows, slots, run, day, unseen, measure, work),
     )
+
+
+def work_of(state: PartitionState, index: int, slots: Ints) -> Work:
+    """What enrolments of a run handed in, and by when it was due of each. index: the run's."""
+    run = state.runs[index]
+    own = [state.attributes.get(slot, {}) for slot in slots.tolist()] if state.attributes else []
+    dates = dates_of(
+        run,
+        state.rows["enrolled"][slots],
+        learners=[state.key(slot)[0] for slot in slots.tolist()] if run.other_dates else [],
+        sections=[attributes.get("section", "") for attributes in own],
+        personal=[
+            {name: day for name, (day, _) in attributes.get("dates", {}).items()} for attributes in own
+        ],
+    )
+    return Work(state.gradebook.of(index, slots, len(run.assessments)), dates)
 
 
 def _in_force(state: PartitionState, run: Run, slots: Ints, day: int) -> NDArray[np.bool_]:
@@ -73,7 +93,7 @@ def _in_force(state: PartitionState, run: Run, slots: Ints, day: int) -> NDArray
         return np.zeros(len(slots), bool)
     enrolled, seen = rows["enrolled"][slots], rows["seen"][slots]
     begun = ((enrolled != NEVER) & (enrolled < day)) | ((seen != NEVER) & (seen < day))
-    in_force: NDArray[np.bool_] = begun & (rows["outcome"][slots] == OPEN)
+    in_force: NDArray[np.bool_] = begun & (rows["outcome"][slots] == OPEN) & (rows["role"][slots] == LEARNER)
     return in_force
 
 
@@ -82,7 +102,7 @@ def engagement(state: PartitionState, run: int, slots: Ints, codes: Codes, day: 
 
     run: the run's index. slots: its enrolments in force, and codes their features after the day.
     """
-    rows, everybody, place = state.rows, state.of_run(run), day % RING
+    rows, everybody, place = state.rows, learners_of(state, run), day % RING
     left = (rows["outcome"][everybody] == WITHDRAWN) & (rows["outcome_day"][everybody] == day)
     active = {window: int((codes[INDEX[f"clicks_{window}"]] > 0).sum()) for window in (1, 7, 28)}
     return {

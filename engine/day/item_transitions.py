@@ -4,6 +4,7 @@ from collections import Counter
 
 from engine.state.partition_state import PartitionState
 from online_models.recommender import Transitions
+from schemas.roles import LEARNER
 
 MOST_A_DAY = 10_000
 """Different transitions of one partition that a day's report holds, the most frequent first. They are as many
@@ -17,7 +18,12 @@ def close_trails(state: PartitionState, day: int) -> Transitions:
     """
     made = state.trails.close(day)
     runs = [state.runs[index].name for index in state.run_of[made.slots].tolist()]
-    found = Counter(zip(runs, made.starts, made.to, strict=True))
+    learners = (state.rows["role"][made.slots] == LEARNER).tolist()
+    found = Counter(
+        step
+        for step, is_learner in zip(zip(runs, made.starts, made.to, strict=True), learners, strict=True)
+        if is_learner
+    )
     if len(found) <= MOST_A_DAY:
         return found
     return Counter(dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:MOST_A_DAY]))

@@ -78,7 +78,7 @@ class Maturing:
         if today > run.end + SILENCE_HORIZON:
             state.drop(slots)
             state.unseen.forget(run.name)
-            state.unplaced.forget_run(run.name)
+            state.gradebook.forget_run(index, run.name)
             state.measures.forget(run.name)
         return examples
 

@@ -24,6 +24,7 @@ from engine.state.cohort_yardsticks import Measures
 from engine.state.event_ids import EventIds, rows_of
 from engine.state.restoring import StoredState, check_counts, read_rows
 from engine.state.row_keys import (
+    ATTRIBUTES,
     EXPOSURES,
     FACT,
     IDS,
@@ -34,6 +35,7 @@ from engine.state.row_keys import (
     RUN,
     WORK_NAMES,
     StateRow,
+    enrolment_key,
     enrolment_name,
     parse_enrolment_name,
     row_key,
@@ -46,8 +48,8 @@ from engine.state.unobserved_days import Unseen
 from engine.state.withdrawals import Leaving
 from features.catalogue import FINGERPRINT
 from features.coursework import Run, unknown_run
+from features.gradebook import Gradebook
 from features.ring import Ints
-from features.unplaced import Unplaced
 from online_models.trails import Trails
 
 
@@ -73,7 +75,9 @@ class PartitionState:
         """Messages for notifiers by name, each with its learner, until they have been sent."""
         self.clock = Clock()
         self.trails = Trails(capacity)
-        self.unplaced = Unplaced()
+        self.gradebook = Gradebook()
+        self.attributes: dict[int, dict[str, Any]] = {}
+        """By slot what a platform said of an enrolment: its section, dates of its own, and the like."""
         self.ids = EventIds()
         self.counters: dict[tuple[str, str, int, int], list[int]] = {}
         self.tallies = Tallies()
@@ -82,6 +86,8 @@ class PartitionState:
         self.leaving = Leaving()
         self.unknown_fields: dict[str, int] = {}
         """Of the day that is open: records by the field that the contract does not know."""
+        self.others: dict[tuple[str, str, int], int] = {}
+        """Of the days that are open: events of no learner, by course run, role and epoch day."""
         self._changed = ChangedRows(capacity)
 
     # -- enrolments ---------------------------------------------------------------------------------
@@ -139,12 +145,14 @@ class PartitionState:
         for slot in slots.tolist():
             key = self.key(slot)
             self._changed.drop(slot, key)
+            self.gradebook.forget(int(self.run_of[slot]), slot)
+            if self.attributes.pop(slot, None) is not None:
+                self._changed.delete(enrolment_key(key, ATTRIBUTES))
             del self.slots[key]
             self.keys[slot] = None
             self.run_of[slot] = -1
             self._free.append(slot)
         self.trails.forget(slots)
-        self.unplaced.forget(slots.tolist())
 
     def touch(self, slots: Ints) -> None:
         """Note that enrolments changed."""
@@ -183,6 +191,11 @@ class PartitionState:
         """Keep what nudging must know of a learner, across courses."""
         self.learners[learner] = history
         self._changed.put(row_key(LEARNER, learner), history)
+
+    def set_attributes(self, slot: int, attributes: dict[str, Any]) -> None:
+        """Keep what a platform said of an enrolment, as JSON."""
+        self.attributes[slot] = attributes
+        self._changed.put(enrolment_key(self.key(slot), ATTRIBUTES), attributes)
 
     def set_exposures(self, key: tuple[str, str], exposures: list[list[Any]]) -> None:
         """Keep the decisions on an enrolment that are followed; none forgets them."""
@@ -240,11 +253,14 @@ class PartitionState:
         """The rows that changed, of any size."""
         yield from self.ids.changed()
         yield from self._changed.pop_rows()  # deletions first: what was let go may have come back since
-        yield from self._changed.pop_enrolments(self.rows, self.keys)
+        yield from self._changed.pop_enrolments(self.rows, self.keys, self._stored_cells)
         yield from pop_trails(self.trails, self.keys)
-        yield from pop_unplaced(self.unplaced, self.keys)
+        yield from pop_unplaced(self.gradebook.unplaced, self.keys)
         yield from self._changed.pop_facts(self.facts)
         yield from self._changed.sections.changed(self._counted())
+
+    def _stored_cells(self, slot: int) -> bytes:
+        return self.gradebook.stored(int(self.run_of[slot]), slot)
 
     def _counted(self) -> dict[str, Any]:
         """What is counted, and what is known of course runs, as JSON: each grows with the runs there are."""
@@ -254,6 +270,7 @@ class PartitionState:
             "unseen": self.unseen.stored(),
             "measures": self.measures.stored(),
             "leaving": self.leaving.stored(),
+            "others": [[*key, count] for key, count in sorted(self.others.items())],
         }
 
     def _mark(self, epoch: int) -> dict[str, Any]:
@@ -307,6 +324,7 @@ class PartitionState:
         self.measures = Measures(counted["measures"])
         self.leaving = Leaving(counted["leaving"])
         self.unknown_fields = mark.get("unknown_fields", {})
+        self.others = {(run, role, day): count for run, role, day, count in counted.get("others", [])}
         self.clock = Clock(**mark["clock"])
 
     def _restore_row(self, kind: bytes, name: str, content: Any) -> None:
@@ -322,7 +340,7 @@ class PartitionState:
         elif kind == OUTBOX:
             self.outbox[name] = content
         elif kind == WORK_NAMES:
-            self.unplaced.restore_names(name, content)
+            self.gradebook.unplaced.restore_names(name, content)
         elif kind == FACT:
             self.facts[name] = content
             self._changed.stored_facts.add(name)
@@ -339,5 +357,12 @@ class PartitionState:
         for key, trail in stored.trails.items():
             self.trails.put(self.slots[key], trail)
         self.trails.changed[:] = False
-        for key, works in stored.unplaced.items():
-            self.unplaced.restore(self.slots[key], works)
+        for slot in range(len(stored.rows)):
+            index = int(self.run_of[slot])
+            cells = stored.cells(slot, self.runs[index])
+            if cells is not None:
+                self.gradebook.restore(index, slot, cells)
+        for key in stored.unplaced:
+            self.gradebook.unplaced.restore(self.slots[key], stored.works(key))
+        for key, attributes in stored.attributes.items():
+            self.attributes[self.slots[key]] = attributes

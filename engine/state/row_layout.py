@@ -1,7 +1,8 @@
 """The row of an enrolment: its fields, its versions, and the values in it that stand for "none".
 
 An enrolment is one element of a structured array. Its bytes are what the state topic keeps, so there
-is nothing to convert and one definition of what is stored.
+is nothing to convert and one definition of what is stored. Behind them come the cells of its work
+(:mod:`features.coursework`), of which there are as many as its run has deadlines.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from online_models import memory
 from online_models.labels import KEPT
 
 F = len(FEATURES)
-VERSION = 6
+VERSION = 7
 
 ROW = np.dtype(
     [
@@ -23,7 +24,13 @@ ROW = np.dtype(
         *coursework.FIELDS,
         ("seen", "<i4"),  # first day of any activity
         ("hash", "<u8"),  # staggers and samples; from the pseudonym
-        ("outcome", "u1"),
+        ("role", "u1"),  # the newest one named, by ``roles.ROLES``; and when: epoch seconds
+        ("role_at", "<u4"),
+        ("standing", "u1"),  # OPEN or WITHDRAWN, and since when: epoch seconds, 0 where nobody said
+        ("standing_at", "<u4"),
+        ("result", "u1"),  # OPEN, FAILED or PASSED, and since when
+        ("result_at", "<u4"),
+        ("outcome", "u1"),  # what follows from the two (:func:`online_models.labels.outcome_of`)
         ("outcome_day", "<i4"),
         ("probability", "<f4"),  # the newest estimate
         ("memory", "<f4", (memory.ESTIMATES,)),  # mean log-odds of the days so far
@@ -46,12 +53,6 @@ ROW = np.dtype(
     ]
 )
 """One enrolment. Packed, little-endian; its layout is guarded by ``VERSION`` and the fingerprint."""
-
-ROW_5 = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scored"])
-"""The layout of version 5, which did not keep the order of the scores but for the last one."""
-
-READABLE = {5: ROW_5, VERSION: ROW}
-"""The layouts that can be read, by version."""
 
 NOT_ESTIMATED = 0.0
 """``probability`` of an enrolment that no model has estimated yet."""
