@@ -20,7 +20,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from data_quality.companions import counted
+from data_quality.companions import count_companions
 from data_quality.counts import HOURS, KINDS, Counts
 from data_quality.watch import QualityWatch
 from schemas.activity import ACTIVITY_KINDS
@@ -120,7 +120,7 @@ def _together(events: NDArray[np.int32]) -> NDArray[np.int64]:
     who, place = np.unique(events[:, 0], return_inverse=True)
     clicks = np.zeros((len(who), KINDS), np.uint8)
     clicks[place, events[:, 1]] = 1
-    return counted(clicks).astype(np.int64)
+    return count_companions(clicks).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from engine.batch.admission import Timing
 from engine.batch.records import RecordBatch
 from engine.garbage_collection import collect_seldom
 from engine.outputs import Outputs
-from engine.pieces import packed, records_of
+from engine.pieces import compress, records_of
 from engine.processor import PartitionProcessor
 from engine.pseudonyms import Identity
 from engine.rules import Rules
@@ -127,7 +127,7 @@ class Pipeline:
 
     def _advance(self, package: DayPackage) -> None:
         with self._stages.timed("package"):
-            records_of(packed(package.model_dump_json().encode()), str(package.day))
+            records_of(compress(package.model_dump_json().encode()), str(package.day))
         for processor in self.processors:
             if processor.closing == package.day:
                 with self._stages.timed("advance"):

@@ -1,1 +1,1 @@
-"""Tells a broken tracker from learners who fall silent, from counts alone. Pure."""
+"""Distinguishes a broken tracker from learners who fall silent, by counts alone. Pure."""

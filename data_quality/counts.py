@@ -1,4 +1,4 @@
-"""Daily event counts by source, course run, kind and hour: what the watch is given, and its scopes."""
+"""Daily event counts by source, course run, kind and hour: the watch's input, and its scopes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,31 +19,32 @@ KINDS = len(ACTIVITY_KINDS)
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 ON_SCHEDULE: frozenset[ActivityKind] = frozenset({"submission"})
-"""Kinds that come when the calendar asks for them, and not in between: neither their days nor their hours are
-a rhythm. They count in what a source brings, and in its faults."""
+"""Kinds that follow the calendar's deadlines: neither their days nor their hours have a rhythm. They count in
+a source's total and in its faults."""
 
 WITH_RHYTHM = np.array([kind not in ON_SCHEDULE for kind in ACTIVITY_KINDS])
 
 
 class Scope(NamedTuple):
-    """What is watched. Empty: all of them."""
+    """A watched part of the events. An empty run or kind means all of them."""
 
     source: str
     run: str = ""
     kind: str = ""
 
     def within(self, wider: "Scope") -> bool:
-        """Whether this is the other or a part of it."""
+        """Whether this scope is the other one or a part of it."""
         return all(not theirs or mine == theirs for mine, theirs in zip(self, wider, strict=True))
 
 
-def width(scope: Scope) -> tuple[int, Scope]:
+def breadth(scope: Scope) -> tuple[int, Scope]:
+    """Sort key: wider scopes first."""
     return sum(map(bool, scope)), scope
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """A day of a source in a run: events int64 [kinds, hours], and how many records had each fault."""
+    """A day of a source in a run: events int64 [kinds, hours], and number of records with each fault."""
 
     hours: NDArray[np.int64]
     faults: dict[Fault, int]
@@ -54,31 +55,33 @@ class Counts:
 
 
 def merge_counts(counts: Iterable[SourceCounts]) -> dict[tuple[str, str], Counts]:
-    """By source and run, whatever partitions said it, in order of their names.
+    """Sum counts of all partitions by (source, run), sorted.
 
-    Raises ValueError for another shape than [kinds, hours] or a negative count.
+    Raises:
+        ValueError: a shape other than [kinds, hours], or a negative count.
     """
-    found: dict[tuple[str, str], Counts] = {}
-    for one in counts:
-        hours = unpack(one.hours).astype(np.int64)
+    totals: dict[tuple[str, str], Counts] = {}
+    for reported in counts:
+        hours = unpack(reported.hours).astype(np.int64)
         if hours.shape != (KINDS, HOURS) or (hours < 0).any():
             raise ValueError(
-                f"source counts of {one.source!r}: expected counts of shape {(KINDS, HOURS)}, none below 0; "
-                f"found shape {hours.shape}"
+                f"source counts of {reported.source!r}: expected counts of shape {(KINDS, HOURS)}, "
+                f"none below 0; found shape {hours.shape}"
             )
-        total = found.setdefault((one.source, one.course_run), Counts.none())
+        total = totals.setdefault((reported.source, reported.course_run), Counts.none())
         total.hours[...] += hours
-        for fault, count in one.faults.items():
+        for fault, count in reported.faults.items():
             total.faults[fault] += count
-    return dict(sorted(found.items()))
+    return dict(sorted(totals.items()))
 
 
 def merge_together(reports: Iterable[Mapping[str, PackedArray]]) -> dict[str, NDArray[np.int64]]:
-    """What learners did together, by course run in order of their names, whatever partitions said it.
+    """Sum co-occurrence counts (``companions.Counts``) of all partitions by course run, sorted.
 
-    Raises ValueError for another shape than [2, kinds] or a negative count.
+    Raises:
+        ValueError: a shape other than [2, kinds], or a negative count.
     """
-    found: dict[str, NDArray[np.int64]] = {}
+    totals: dict[str, NDArray[np.int64]] = {}
     for report in reports:
         for run, packed in report.items():
             learners = unpack(packed).astype(np.int64)
@@ -87,5 +90,5 @@ def merge_together(reports: Iterable[Mapping[str, PackedArray]]) -> dict[str, ND
                     f"together of {run!r}: expected counts of shape {(2, KINDS)}, none below 0; "
                     f"found shape {learners.shape}"
                 )
-            found[run] = found.get(run, np.int64(0)) + learners
-    return dict(sorted(found.items()))
+            totals[run] = totals.get(run, np.int64(0)) + learners
+    return dict(sorted(totals.items()))

@@ -1,4 +1,4 @@
-"""One day while it is judged: its counts, and what was expected of them."""
+"""One day under evaluation: its counts, and their expectations."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,38 +11,38 @@ from numpy.typing import NDArray
 from data_quality.counts import HOURS, KINDS, WITH_RHYTHM, Counts, Scope
 from schemas.quality import Fault
 
-LEAST_MOVEMENT = 0.25
-"""What moves the others explains no greater fall than to this share."""
+MIN_MOVEMENT = 0.25
+"""A common fall of the peers explains a scope's fall down to this share of its expectation, no further."""
 
 LAST_PHASE = 0.9
-"""Share of a run after which its kinds end one by one, as their deadlines pass: they are not watched."""
+"""Elapsed share of a run after which its kinds are not watched: they end one by one, with their deadlines."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """What a scope brought, what the other sources of its runs did, and its own level that lasts."""
+class ShareComparison:
+    """Events of a scope, events of the other sources of its runs, and the scope's slow level."""
 
-    brought: float
+    events: float
     others: float
-    slow: float
+    lasting_level: float
 
     @property
-    def own(self) -> float:
-        """How far it is below its own level, as a logarithm."""
-        return log((self.brought + 1) / (self.slow + 1))
+    def level_drop(self) -> float:
+        """Logarithm of the events relative to the slow level: below 0 if there are fewer."""
+        return log((self.events + 1) / (self.lasting_level + 1))
 
 
-class Torn(NamedTuple):
-    """What a scope brought, what it would have, and how a day speaks for a loss."""
+class LossEvidence(NamedTuple):
+    """Events of a scope, its usual events, and the log-likelihood ratio of a loss on the day."""
 
-    brought: float
+    events: float
     usual: float
     ratio: float
 
 
 @dataclass(slots=True)
 class Day:
-    """A day while it is judged: its counts, and what became of them."""
+    """A day under evaluation. day: epoch day; counts: by source and run; phases: elapsed share by run."""
 
     day: int
     counts: dict[tuple[str, str], Counts]
@@ -52,65 +52,67 @@ class Day:
     expected: dict[Scope, float] = field(default_factory=dict)
     movement: dict[Scope, float] = field(default_factory=dict)
     stretches: dict[Scope, float] = field(default_factory=dict)
-    shares: dict[Scope, Beside] = field(default_factory=dict)
-    """Of whole sources and their parts of runs, where others were active."""
+    shares: dict[Scope, ShareComparison] = field(default_factory=dict)
+    """Of whole sources and their parts of runs, where other sources were active."""
 
-    rests_on: dict[str, list[Scope]] = field(default_factory=dict)
-    """By run: its part of the sources that bring its events."""
+    main_sources: dict[str, list[Scope]] = field(default_factory=dict)
+    """Run → scopes in it of the sources that matter."""
 
-    torn: dict[Scope, Torn] = field(default_factory=dict)
-    """Of whole sources and their parts of runs, where what goes together is known."""
+    losses: dict[Scope, LossEvidence] = field(default_factory=dict)
+    """Of whole sources and their parts of runs, where co-occurrence is known."""
 
     totals: dict[Scope, Counts] = field(default_factory=dict)
-    """Of each source and of its part of each run."""
+    """Counts of each source, and of its part of each run."""
 
     def __post_init__(self) -> None:
-        for key, one in self.counts.items():
-            self.totals[Scope(*key)] = one
+        for key, counts in self.counts.items():
+            self.totals[Scope(*key)] = counts
             total = self.totals.setdefault(Scope(key[0]), Counts.none())
-            total.hours[...] += one.hours
-            for fault, count in one.faults.items():
+            total.hours[...] += counts.hours
+            for fault, count in counts.faults.items():
                 total.faults[fault] += count
 
     def hours(self, scope: Scope) -> NDArray[np.int64]:
-        """[kinds, hours]"""
-        found = self.totals.get(scope)
-        return np.zeros((KINDS, HOURS), np.int64) if found is None else found.hours
+        """Events of a source or its part of a run, [kinds, hours]."""
+        total = self.totals.get(scope)
+        return np.zeros((KINDS, HOURS), np.int64) if total is None else total.hours
 
     def by_hour(self, scope: Scope) -> NDArray[np.int64]:
-        """Of the kinds that have a rhythm, [hours]."""
-        found: NDArray[np.int64] = self.hours(scope)[WITH_RHYTHM].sum(axis=0)
-        return found
+        """Events of the kinds with a rhythm, [hours]."""
+        events: NDArray[np.int64] = self.hours(scope)[WITH_RHYTHM].sum(axis=0)
+        return events
 
     def records(self, scope: Scope) -> int:
-        """Events, and records that became none."""
-        found = self.totals[scope]
-        lost: tuple[Fault, ...] = ("duplicates", "unknown_kind", "invalid", "future")
-        return int(found.hours.sum()) + sum(found.faults.get(fault, 0) for fault in lost)
+        """Number of records: events, duplicates and refused records."""
+        total = self.totals[scope]
+        rejected: tuple[Fault, ...] = ("duplicates", "unknown_kind", "invalid", "future")
+        return int(total.hours.sum()) + sum(total.faults.get(fault, 0) for fault in rejected)
 
     def is_ending(self, scope: Scope) -> bool:
+        """Whether the scope's run is in its last phase."""
         return bool(scope.run) and self.phases.get(scope.run, 0.0) >= LAST_PHASE
 
     def is_silent(self, scope: Scope) -> bool:
-        """Whether some run of the scope has no events at all, from no source."""
+        """Whether some run of the scope has no events at all, from any source."""
         runs = [scope.run] if scope.run else self.runs_of(scope)
         return not all(
-            any(one.hours.any() for key, one in self.counts.items() if key[1] == run) for run in runs
+            any(counts.hours.any() for key, counts in self.counts.items() if key[1] == run) for run in runs
         )
 
     def runs_of(self, scope: Scope) -> list[str]:
-        """Runs that something is expected for, or came from."""
-        known = self.observed.keys() | {Scope(*key) for key in self.counts}
-        return sorted({one.run for one in known if one.run and one.source == scope.source})
+        """Runs of the scope's source with events or an expectation, sorted."""
+        scopes = self.observed.keys() | {Scope(*key) for key in self.counts}
+        return sorted({part.run for part in scopes if part.run and part.source == scope.source})
 
 
-def affected(today: Day, scope: Scope) -> list[str]:
+def affected_runs(today: Day, scope: Scope) -> list[str]:
+    """Course runs of which a problem in a scope loses events."""
     return [scope.run] if scope.run else today.runs_of(scope)
 
 
 def movement_of(today: Day, peers: Iterable[Scope]) -> float:
-    """How far below their expectation the peers are together."""
+    """Events of the peers relative to their expectation, in [MIN_MOVEMENT, 1]."""
     judged = [peer for peer in peers if peer in today.expected]
     expected = sum(today.expected[peer] for peer in judged)
     observed = sum(today.observed[peer] for peer in judged)
-    return min(max(observed / expected, LEAST_MOVEMENT), 1.0) if expected > 0 else 1.0
+    return min(max(observed / expected, MIN_MOVEMENT), 1.0) if expected > 0 else 1.0

@@ -1,9 +1,9 @@
-"""Which scopes brought too little on a day, or records worse than usual, and how surprising that is."""
+"""Detects scopes with too few events or too many faulty records on a day, with the surprise of each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from data_quality.counts import FAULTS, ON_SCHEDULE, Scope, width
+from data_quality.counts import FAULTS, ON_SCHEDULE, Scope, breadth
 from data_quality.day import Day
 from data_quality.history import FaultShare, History
 from data_quality.memory import Memory
@@ -15,27 +15,25 @@ OPENS, CLOSES = 8.0, 4.0
 has 6.1 (Christmas), its two days without any event in September 2014 have 20 and more."""
 
 LOSS_OPENS, LOSS_HELD = 5.0, 4.2
-"""Evidence, of a source against the others, at which an alarm opens: it comes from several days, each held to
-less than that. In two simulated terms that nothing broke the most was 2.4. While the alarm is open it is held
-to less."""
+"""Evidence of a partial loss at which an alarm opens, and its maximum while the alarm is open. It takes
+several days, each capped below it. In two simulated terms without a fault the maximum was 2.4."""
 
 ACCEPTED_AFTER = 14
-"""Days."""
+"""Days after which a changed level is accepted as normal."""
 
 HABITUAL: frozenset[Fault] = frozenset({"behind", "without_object", "without_duration"})
-"""Faults of which a source may have any share for good; it is learned before it is judged."""
+"""Faults that a source may have permanently at any share; the share is learned before it is evaluated."""
 
-BUNCHED = 300
-"""Records of a day that count as independent at most: faults come in bunches."""
+MAX_INDEPENDENT = 300
+"""Most records of a day that count as independent: faults are correlated."""
 
-LEAST_STRETCH = 3
-"""Hours without an event that are one: sessions bring their events in bunches, so two at night are nobody's
-outage."""
+MIN_STRETCH = 3
+"""Fewest consecutive empty hours that count: sessions cluster events, so two at night are no outage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A scope's day."""
+    """A scope's day: observed and expected events or share of faults, and the surprise of the difference."""
 
     observed: float
     expected: float
@@ -45,18 +43,18 @@ class Finding:
     """Surprise at which an alarm opens."""
 
 
-def quiet(memory: Memory, today: Day) -> Iterator[tuple[Scope, Problem, Finding]]:
-    """Scopes that brought too little, the widest first."""
-    for scope in sorted(today.expected, key=width):
+def find_quiet(memory: Memory, today: Day) -> Iterator[tuple[Scope, Problem, Finding]]:
+    """Evaluate scopes for too few events, the widest first."""
+    for scope in sorted(today.expected, key=breadth):
         if scope.kind and (scope.kind in ON_SCHEDULE or today.is_ending(scope)):
             continue
         history = memory.history(scope)
-        if not history.noise.warm:
+        if not history.noise.is_warm:
             continue
-        yield scope, "quiet", _look(memory, today, scope, history)
+        yield scope, "quiet", _judge_volume(memory, today, scope, history)
 
 
-def _look(memory: Memory, today: Day, scope: Scope, history: History) -> Finding:
+def _judge_volume(memory: Memory, today: Day, scope: Scope, history: History) -> Finding:
     observed, expected = today.observed[scope], today.expected[scope] * today.movement[scope]
     surprise = history.noise.surprise(observed, expected)
     since = today.day
@@ -67,42 +65,51 @@ def _look(memory: Memory, today: Day, scope: Scope, history: History) -> Finding
         history.silence += surprise
         surprise, since = history.silence, history.silent_since
     if not scope.kind and observed:
-        surprise = max(surprise, _stretch(memory, today, scope, history, expected) - history.stretch)
-    if surprise >= OPENS:  # so little needs nothing else to be told by, nor to be over
+        surprise = max(surprise, _stretch_surprise(memory, today, scope, history, expected) - history.stretch)
+    if (
+        surprise >= OPENS
+    ):  # so clear a fall needs no further evidence, neither to open an alarm nor to close it
         history.share.evidence = history.companions.evidence = 0.0
         return Finding(observed, expected, surprise, since)
-    losses = [*_losses(memory, today, scope, history)]
+    partial_losses = [*_partial_losses(memory, today, scope, history)]
     return max(
-        [one for one in losses if one.surprise >= min(surprise, LOSS_OPENS)],
-        key=lambda one: one.surprise,
+        [finding for finding in partial_losses if finding.surprise >= min(surprise, LOSS_OPENS)],
+        key=lambda finding: finding.surprise,
         default=Finding(observed, expected, surprise, since),
     )
 
 
-def _losses(memory: Memory, today: Day, scope: Scope, history: History) -> Iterator[Finding]:
-    """What speaks for the loss of a part."""
-    told = memory.is_open_around(scope)
-    most = LOSS_HELD if told else LOSS_OPENS
+def _partial_losses(memory: Memory, today: Day, scope: Scope, history: History) -> Iterator[Finding]:
+    """Findings of a loss of a part of the events, by shares and by co-occurrence."""
+    reported = memory.has_quiet_alarm_around(scope)
+    maximum = LOSS_HELD if reported else LOSS_OPENS
     share, companions = history.share, history.companions
     for evidence in (share, companions):
-        if not told and today.day - evidence.since >= ACCEPTED_AFTER:
-            evidence.evidence = 0.0  # what could not be shown in that time is the new rhythm
-    beside, torn = today.shares.get(scope), today.torn.get(scope)
-    if beside is not None and share.warm:
-        share.weigh(today.day, beside.brought, beside.others, beside.own, most, told=told)
-        usual = beside.others * share.usual(today.day)
-        yield Finding(beside.brought, usual, share.evidence, share.since, LOSS_OPENS)
-    if torn is None:
-        companions.evidence = companions.evidence if told else 0.0
+        if not reported and today.day - evidence.since >= ACCEPTED_AFTER:
+            evidence.evidence = 0.0  # a loss not confirmed in that time is the new normal
+    comparison, loss = today.shares.get(scope), today.losses.get(scope)
+    if comparison is not None and share.is_warm:
+        share.add_evidence(
+            today.day,
+            comparison.events,
+            comparison.others,
+            comparison.level_drop,
+            maximum,
+            reported=reported,
+        )
+        usual = comparison.others * share.usual(today.day)
+        yield Finding(comparison.events, usual, share.evidence, share.since, LOSS_OPENS)
+    if loss is None:
+        companions.evidence = companions.evidence if reported else 0.0
     else:
-        companions.weigh(today.day, torn.ratio, most, told=told)
-        yield Finding(torn.brought, torn.usual, companions.evidence, companions.since, LOSS_OPENS)
+        companions.add_evidence(today.day, loss.ratio, maximum, reported=reported)
+        yield Finding(loss.events, loss.usual, companions.evidence, companions.since, LOSS_OPENS)
 
 
-def _stretch(memory: Memory, today: Day, scope: Scope, history: History, expected: float) -> float:
-    """The surprise of the day's emptiest stretch of hours, where it is long enough.
+def _stretch_surprise(memory: Memory, today: Day, scope: Scope, history: History, expected: float) -> float:
+    """The surprise of the day's emptiest stretch of hours, if it is long enough.
 
-    Shorter ones are none, but tell how empty hours are by chance: all are noted for the day.
+    The day also stores the surprise of shorter stretches, as a measure of chance.
     """
     profile = memory.history(Scope(scope.source)).profile
     if not profile:
@@ -111,21 +118,21 @@ def _stretch(memory: Memory, today: Day, scope: Scope, history: History, expecte
     hours, empty = 0, 0.0
     for events, share in zip(today.by_hour(scope).tolist(), profile, strict=True):
         hours, empty = (0, 0.0) if events else (hours + 1, empty + share)
-        long = hours >= LEAST_STRETCH
-        longest[long] = max(longest[long], empty)
-    surprises = {long: history.noise.surprise(0.0, share * expected) for long, share in longest.items()}
+        is_long = hours >= MIN_STRETCH
+        longest[is_long] = max(longest[is_long], empty)
+    surprises = {is_long: history.noise.surprise(0.0, share * expected) for is_long, share in longest.items()}
     today.stretches[scope] = max(surprises.values())
     return surprises[True]
 
 
-def faulty(memory: Memory, today: Day) -> Iterator[tuple[Scope, Problem, Finding]]:
-    """Scopes whose records are worse than usual, the widest first."""
-    for scope in sorted(today.totals, key=width):
+def find_faulty(memory: Memory, today: Day) -> Iterator[tuple[Scope, Problem, Finding]]:
+    """Evaluate scopes for more faulty records than usual, the widest first."""
+    for scope in sorted(today.totals, key=breadth):
         history, total = memory.history(scope), today.records(scope)
         for fault in FAULTS:
             share = history.shares.setdefault(fault, FaultShare())
             if total and not (fault in HABITUAL and share.days < WARM):
                 count = today.totals[scope].faults.get(fault, 0)
-                usual, trusted = share.usual, min(total, BUNCHED)
+                usual, trusted = share.usual, min(total, MAX_INDEPENDENT)
                 surprise = share_surprise(round(count * trusted / total), trusted, usual)
                 yield scope, fault, Finding(count / total, share.mean, surprise, today.day)

@@ -1,11 +1,11 @@
-"""The engine for programs of your own: events in, risk changes and nudges out, without broker or store.
+"""The engine as a library: events in, risk changes and nudges out, without a broker or a store.
 
-Everything here is public and stays as it is within a version: :func:`run`, :class:`Engine`, and the types
+Everything here is public and stable within a version: :func:`run`, :class:`Engine`, and the types
 :class:`~engine.outputs.Outputs`, :class:`~engine.pseudonyms.Identity`, :class:`~engine.rules.Rules`,
-:class:`~engine.batch.admission.Timing`. ``examples/`` shows each at work. It is the worker's own
-:class:`~engine.processor.PartitionProcessor` and trainer, so the same events give the same answers.
+:class:`~engine.batch.admission.Timing`. ``examples/`` has a program for each. The engine is the worker's own
+:class:`~engine.processor.PartitionProcessor` and trainer, so the same events give the same results.
 
-For several partitions, or to judge estimates, use :class:`evaluation.backtest.Backtest`.
+For several partitions, or to evaluate estimates, use :class:`evaluation.backtest.Backtest`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,13 +32,13 @@ Event = Mapping[str, Any] | bytes
 Record = tuple[bytes | None, bytes | None]
 
 REPLAY = Rules(timing=Timing(clock="replay"))
-"""The shipped policy and levels, over recorded events: no wall clock is asked."""
+"""The default policy and levels, for recorded events: no wall clock is used."""
 
 BATCH = 4000
 
 
 class Engine:
-    """One partition with its trainer. Keeps everything in memory; feed it in order of event time.
+    """One partition with its trainer. All state is in memory. Feed events in order of event time.
 
     >>> engine = Engine(Identity(b"a secret of yours"))
     >>> refused = engine.feed([{"type": "activity", "learner": "u-1"}])
@@ -47,16 +47,16 @@ class Engine:
     """
 
     def __init__(self, identity: Identity, rules: Rules = REPLAY) -> None:
-        """identity: makes learners' pseudonyms, which is how outputs name them."""
+        """identity: makes the pseudonyms of learners in rows."""
         self._processor = PartitionProcessor(0, rules, PartitionState(identity))
         self._trainer = Trainer(1)
         self._offset = 0
 
     def feed(self, events: Iterable[Event]) -> Outputs:
-        """Apply events, close the days that they end, and return what came of them.
+        """Apply events, close the days that they end, and return the outputs.
 
         A day closes when an event or a tick lies past its end by more than ``rules.timing.lateness`` (six
-        hours). What breaks the contract of ``schemas`` is among ``dead_letters``; nothing is raised for it.
+        hours). Events that violate the contract of ``schemas`` become ``dead_letters``; nothing is raised.
         """
         outputs = Outputs()
         records = [_record(event) for event in events]
@@ -80,7 +80,7 @@ class Engine:
 
 
 def run(events: Iterable[Event], identity: Identity, rules: Rules = REPLAY) -> Iterator[Outputs]:
-    """What comes of a stream of events, a batch of them at a time, to the end of the stream.
+    """The outputs of a stream of events, batch by batch, to the end of the stream.
 
     events: in order of event time. The last day stays open unless a tick a day later ends it: a message
     ``{"type": "tick", "source": …, "occurred_at": …}``, which :func:`sources.stream.with_ticks` adds.
@@ -100,7 +100,7 @@ def _record(event: Event) -> Record:
     try:
         message = orjson.loads(event) if isinstance(event, bytes) else event
     except orjson.JSONDecodeError:
-        message = {}  # the processor says what is wrong with the value
+        message = {}  # the processor makes a dead letter of it
     learner = message.get("learner") if isinstance(message, Mapping) else None
     value = event if isinstance(event, bytes) else orjson.dumps(event)
     return learner.encode() if isinstance(learner, str) else None, value

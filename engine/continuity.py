@@ -1,32 +1,32 @@
-"""Where a partition goes on reading: what was applied, compared with what the broker's log holds. Pure.
+"""Computes where a partition resumes reading: the applied offset compared with the broker's log. Pure.
 
-A group's committed offset is a number, and says nothing of the log that it counts. A topic that was deleted
-and made anew counts from 0 again, retention deletes what nobody has read yet, and a state topic may have been
-emptied. So it is the state that says up to where records are applied, and in which incarnation of the topic
-(by its id on the broker); the commit is only what others see of it.
+A group's committed offset does not identify the log that it belongs to. A topic that was deleted and created
+again counts from 0, retention deletes records that were not read yet, and a state topic may have been
+emptied. So the state is authoritative: it has the last applied offset and the topic's id on the broker. The
+committed offset is for monitoring, and shows whether the group has read before.
 
-``resume`` compares the two and gives the offset to read from. Where they do not join there is a *break*: what
-is missing is a range of offsets, counted and told. A gap within the log is none: transactions leave markers
-between their records, and only what lies before the log's start was deleted.
+``resume`` compares the two and returns the offset to read from. If they are not contiguous, there is a
+*break*: a range of missing offsets, which is counted and reported. A gap within the log is no break:
+transactions leave markers between records. Only offsets before the log's start were deleted.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 Cause = Literal[
-    "deleted",  # retention, or somebody, deleted records before they were read
-    "remade",  # the topic was deleted and made anew
-    "cut",  # the log ends before what was applied: the broker lost its end
-    "state_lost",  # the group had read, and there is no state
+    "deleted",  # records were deleted before they were read, by retention or by hand
+    "remade",  # the topic was deleted and created again
+    "cut",  # the log ends before the applied offset: the broker lost its end
+    "state_lost",  # the group has committed offsets, but there is no state
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Vouched:
-    """Up to where a log was applied.
+class AppliedPosition:
+    """Up to where a log has been applied.
 
-    applied: the last offset, −1 before any. topic_id: the topic's id on the broker at that time; empty where
-    it is not known, as in what earlier releases wrote.
+    applied: the last offset, −1 before any. topic_id: the topic's id on the broker at that time; empty in
+    state of earlier releases.
     """
 
     applied: int = -1
@@ -35,7 +35,7 @@ class Vouched:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One partition's log on the broker: offsets from ``start`` to ``end``, the latter excluded."""
+    """One partition's log on the broker: offsets in [start, end)."""
 
     start: int
     end: int
@@ -43,69 +43,69 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
-    """Where the log does not join what was applied.
+class LogBreak:
+    """A break between the applied offset and the log.
 
-    first, last: the offsets that are missing, both included; ``last`` is ``first`` − 1 where none is known to
-    be.
+    first, last: the missing offsets, inclusive; last is first − 1 if none is known to be missing. detail: a
+    sentence for logs and dead letters.
     """
 
     cause: Cause
     first: int
     last: int
-    words: str
+    detail: str
 
     @property
     def records(self) -> int:
-        """How many offsets are missing."""
+        """Number of missing offsets."""
         return self.last - self.first + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The offset to read from, in the topic of this id, and the break before it, where there is one."""
+    """The offset to read from, the id of its topic, and the break before it, if there is one."""
 
     position: int
     topic_id: str
-    broken: Break | None = None
+    log_break: LogBreak | None = None
 
 
-def resume(vouched: Vouched, log: Log, committed: int = 0) -> Start:
-    """Where to go on. ``committed``: where the group stands; more than 0 tells that it has read before."""
-    broken = _break(vouched, log, committed)
-    if broken is None:
-        return Start(max(vouched.applied + 1, log.start), log.topic_id)
-    return Start(log.end if broken.cause == "cut" else log.start, log.topic_id, broken)
+def resume(position: AppliedPosition, log: Log, committed: int = 0) -> Start:
+    """The offset to resume from. committed: the group's offset; above 0 it has read before."""
+    log_break = _break(position, log, committed)
+    if log_break is None:
+        return Start(max(position.applied + 1, log.start), log.topic_id)
+    return Start(log.end if log_break.cause == "cut" else log.start, log.topic_id, log_break)
 
 
-def _break(vouched: Vouched, log: Log, committed: int) -> Break | None:
-    after = vouched.applied + 1
-    if vouched == Vouched():
-        return _without_state(log, committed) if committed > 0 else None
-    if vouched.topic_id and vouched.topic_id != log.topic_id:
-        words = f"the topic was made anew (id {vouched.topic_id}, now {log.topic_id})"
-        return _anew(after, log, words)
-    if after > log.end and not vouched.topic_id:
-        words = f"the log ends at offset {log.end}, before what was applied: the topic was made anew"
-        return _anew(after, log, words)
+def _break(position: AppliedPosition, log: Log, committed: int) -> LogBreak | None:
+    after = position.applied + 1
+    if position == AppliedPosition():
+        return _lost_state(log, committed) if committed > 0 else None
+    if position.topic_id and position.topic_id != log.topic_id:
+        detail = f"the topic was made anew (id {position.topic_id}, now {log.topic_id})"
+        return _remade_log(after, log, detail)
+    if after > log.end and not position.topic_id:
+        detail = f"the log ends at offset {log.end}, before what was applied: the topic was made anew"
+        return _remade_log(after, log, detail)
     if after > log.end:
-        words = (
-            f"the log ends at offset {log.end} and was applied up to {vouched.applied}: its end was cut off"
+        detail = (
+            f"the log ends at offset {log.end} and was applied up to {position.applied}: its end was cut off"
         )
-        return Break("cut", log.end, log.end - 1, words + "; what comes there now is new")
+        return LogBreak("cut", log.end, log.end - 1, detail + "; what comes there now is new")
     if after < log.start:
-        words = f"applied up to offset {vouched.applied}, and the log begins at {log.start}"
-        return Break("deleted", after, log.start - 1, words + ": deleted before it was read")
+        detail = f"applied up to offset {position.applied}, and the log begins at {log.start}"
+        return LogBreak("deleted", after, log.start - 1, detail + ": deleted before it was read")
     return None
 
 
-def _without_state(log: Log, committed: int) -> Break:
-    words = (
+def _lost_state(log: Log, committed: int) -> LogBreak:
+    detail = (
         f"the group had read up to offset {committed} and there is no state: read again from the log's start"
     )
-    return Break("state_lost", 0, log.start - 1, words)
+    return LogBreak("state_lost", 0, log.start - 1, detail)
 
 
-def _anew(after: int, log: Log, words: str) -> Break:
-    words += f"; what the old log held from offset {after} on is gone, and nobody knows how much that was"
-    return Break("remade", 0, log.start - 1, words)
+def _remade_log(after: int, log: Log, detail: str) -> LogBreak:
+    detail += f"; what the old log held from offset {after} on is gone, and nobody knows how much that was"
+    return LogBreak("remade", 0, log.start - 1, detail)

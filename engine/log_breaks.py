@@ -1,4 +1,4 @@
-"""What is said of a break in a topic's log: a dead letter with the range of offsets, and a row. Pure."""
+"""Reports a break in a topic's log: a dead letter with the range of offsets, and a row. Pure."""
 
 from datetime import UTC, datetime
 
@@ -7,34 +7,34 @@ from engine.outputs import Outputs
 from schemas.dead_letter import DeadLetter
 
 
-def told(topic: str, partition: int, start: Start, at: int) -> Outputs:
-    """The outputs that tell of the break before a start; none where there is none. ``at``: epoch seconds."""
-    found, broken = Outputs(), start.broken
-    if broken is None:
-        return found
-    place = f"{topic}:{partition}:{broken.first}-{broken.last}"
+def break_outputs(topic: str, partition: int, start: Start, timestamp: int) -> Outputs:
+    """The dead letter and the row of the break before a start, if there is one. timestamp: epoch seconds."""
+    outputs, log_break = Outputs(), start.log_break
+    if log_break is None:
+        return outputs
+    offsets = f"{topic}:{partition}:{log_break.first}-{log_break.last}"
     letter = DeadLetter(
-        dead_letter_id=f"{place}:{broken.cause}:{start.topic_id}",
+        dead_letter_id=f"{offsets}:{log_break.cause}:{start.topic_id}",
         topic=topic,
         partition=partition,
-        offset=broken.first,
-        last_offset=broken.last,
+        offset=log_break.first,
+        last_offset=log_break.last,
         reason="lost",
-        detail=f"{broken.cause}: {broken.words}",
+        detail=f"{log_break.cause}: {log_break.detail}",
         payload="",
-        received_at=datetime.fromtimestamp(at, UTC),
+        received_at=datetime.fromtimestamp(timestamp, UTC),
     )
-    found.dead_letters.append(letter)
-    found.add_row(
+    outputs.dead_letters.append(letter)
+    outputs.add_row(
         "log_breaks",
-        at=at,
+        at=timestamp,
         topic=topic,
         partition=partition,
         topic_id=start.topic_id,
-        cause=broken.cause,
-        first_offset=broken.first,
-        last_offset=broken.last,
-        records=broken.records,
-        detail=broken.words,
+        cause=log_break.cause,
+        first_offset=log_break.first,
+        last_offset=log_break.last,
+        records=log_break.records,
+        detail=log_break.detail,
     )
-    return found
+    return outputs

@@ -1,4 +1,4 @@
-"""What a processor has to say: messages for the topics and rows for the store, in order."""
+"""The outputs of a processor: messages for the topics and rows for the store, in order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,29 +13,29 @@ Columns = dict[str, list[Any]]
 
 @dataclass(slots=True)
 class Outputs:
-    """Everything that came of some events. Ids are deterministic: said twice, it is the same thing."""
+    """The outputs of some events. Ids are deterministic, so repeated outputs are idempotent."""
 
     risk_changes: list[RiskChange] = field(default_factory=list)
     decisions: list[NudgeDecision] = field(default_factory=list)
     nudges: list[Nudge | NudgeCancelled] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     unknown_fields: dict[str, int] = field(default_factory=dict)
-    """Of records applied: how many had each field that the contract does not know."""
+    """Field that is not in the contract → number of applied records that had it."""
     rows: dict[str, Columns] = field(default_factory=dict)
     """Table → column → values, ready for a columnar insert."""
 
     def add_row(self, table: str, **values: Any) -> None:
-        """One row of a table."""
+        """Add one row to a table."""
         self.add_rows(table, {name: [value] for name, value in values.items()})
 
     def add_rows(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Rows of a table by column, all of one length."""
-        held = self.rows.setdefault(table, {name: [] for name in columns})
+        """Add rows to a table, by column, all of the same length."""
+        table_columns = self.rows.setdefault(table, {name: [] for name in columns})
         for name, values in columns.items():
-            held[name].extend(values)
+            table_columns[name].extend(values)
 
     def extend(self, other: "Outputs") -> None:
-        """Take over everything of another."""
+        """Append all outputs of another."""
         self.risk_changes += other.risk_changes
         self.decisions += other.decisions
         self.nudges += other.nudges

@@ -1,14 +1,14 @@
-"""A value of any size as records that every broker takes: cut into pieces, and put together again. Pure.
+"""Cuts values of any size into records within the broker's limit, and assembles them again. Pure.
 
 What grows with an installation (a day's report, its package, a partition's counts, the event ids since the
-last checkpoint) fits into one record until one day it does not, and then a worker dies at every start. So a
-value above ``PIECE_BYTES`` goes out as pieces. Each says of which value it is a piece, by the value's digest,
-and which; a value counts when all of its pieces are there, in whatever order and however often they came.
+last checkpoint) would exceed the record limit one day, and the worker would then fail at every start. So a
+value above ``PIECE_BYTES`` is sent in pieces. Each has the digest of the value, its number and the number of
+pieces. A value is complete once all of its pieces are there, in any order, duplicates included.
 
-- **State rows** (:class:`LargeRows`) lie under their key and, from the second piece on, under keys made of
-  it. A row is complete or not by the checkpoint's mark, like all others of its checkpoint.
-- **Messages** (:func:`records_of`, :class:`Gathering`) are compressed first. Those that fit into one record
-  stay the JSON that they are, so a small installation's topics can be read as ever.
+- **State rows** (:class:`LargeRows`): the first piece is under the row's key, the others under keys derived
+  from it. Like all rows, they belong to a checkpoint that its mark completes.
+- **Messages** (:func:`records_of`, :class:`PieceAssembler`) are compressed first. Those that fit into one
+  record remain plain JSON, so that the topics of a small installation are readable.
 """
 
 import struct
@@ -21,11 +21,11 @@ from typing import NamedTuple
 from schemas.errors import HomeroomError
 
 PIECE_BYTES = 256 * 1024
-"""The most of a value in one record. It may be lowered: what was cut before can be read. Not raised."""
+"""Most bytes of a value in one record. May be lowered, since older pieces stay readable; not raised."""
 
 RECORD_BYTES = PIECE_BYTES + 64 * 1024
-"""The most that a broker must take in one record of ours, or in one batch of them. What is not cut is
-smaller: it is made of one record of an input, of 64 kB at most, or of fields with a longest length."""
+"""Most bytes of any record, or batch of records, that a broker must accept. Messages that are not cut are
+smaller: they are made of one input record of at most 64 kB, or of fields with a maximum length."""
 
 _MAGIC = b"\x00piece1\x00"
 _HEAD = struct.Struct("<8s16sII")
@@ -38,11 +38,11 @@ _PIECE = b"p"
 
 
 class IncompleteError(HomeroomError, ValueError):
-    """Pieces of a value are missing, or are not of it."""
+    """Pieces of a value are missing, or belong to another value."""
 
 
 class Piece(NamedTuple):
-    """A piece of the value with a digest: the ``part``-th of ``parts``, from 0."""
+    """A piece of the value with this digest: number ``part`` of ``parts``, from 0."""
 
     digest: bytes
     part: int
@@ -50,9 +50,9 @@ class Piece(NamedTuple):
     content: bytes
 
 
-def cut(value: bytes, most: int = PIECE_BYTES) -> list[bytes]:
-    """A value's pieces as records of at most ``most`` bytes and a head."""
-    contents = [value[at : at + most] for at in range(0, len(value), most)] or [b""]
+def cut(value: bytes, size: int = PIECE_BYTES) -> list[bytes]:
+    """Cut a value into records of a header and at most ``size`` bytes each."""
+    contents = [value[start : start + size] for start in range(0, len(value), size)] or [b""]
     digest = _digest(value)
     return [
         _HEAD.pack(_MAGIC, digest, part, len(contents)) + content for part, content in enumerate(contents)
@@ -60,7 +60,7 @@ def cut(value: bytes, most: int = PIECE_BYTES) -> list[bytes]:
 
 
 def piece_of(record: bytes) -> Piece | None:
-    """The piece that a record is; None where it is none. No JSON begins like one."""
+    """Decode a record as a piece; None if it is something else. No JSON begins with the magic bytes."""
     if not record.startswith(_MAGIC) or len(record) < _HEAD.size:
         return None
     _, digest, part, parts = _HEAD.unpack_from(record)
@@ -75,20 +75,18 @@ def _digest(value: bytes) -> bytes:
 
 
 class LargeRows:
-    """Cuts rows that are too large, and remembers into how many pieces, so that a row that shrinks or goes
-    leaves none behind.
-    """
+    """Cuts large rows, and deletes pieces that a shrunk or deleted row no longer has."""
 
-    def __init__(self, most: int = PIECE_BYTES) -> None:
-        self._most = most
+    def __init__(self, size: int = PIECE_BYTES) -> None:
+        self._size = size
         self._parts: dict[bytes, int] = {}
 
     def cut(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The rows as they are to be written, in their order, all of them below ``RECORD_BYTES``."""
+        """The rows as records below ``RECORD_BYTES``, in their order."""
         for key, value in rows:
             records: list[bytes | None] = [value]
-            if value is not None and len(value) > self._most:
-                records = [*cut(value, self._most)]
+            if value is not None and len(value) > self._size:
+                records = [*cut(value, self._size)]
             yield key, records[0]
             for part, record in enumerate(records[1:], 1):
                 yield _piece_key(key, part), record
@@ -98,17 +96,21 @@ class LargeRows:
                 self._parts[key] = len(records)
 
     def join(self, rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-        """The rows that were cut, by their keys. Raises ``IncompleteError`` where pieces are missing."""
-        found = {}
+        """Assemble rows from the records by key; returns the rows by key.
+
+        Raises:
+            IncompleteError: pieces of a row are missing.
+        """
+        joined = {}
         for key, value in rows.items():
             if key.startswith(_PIECE + b"|"):
                 continue
-            # A row's own bytes may be anything, an enrolment's counts among them; but those are few.
-            first = piece_of(value) if len(value) > self._most else None
-            found[key] = value if first is None else self._joined(key, first, rows)
-        return found
+            # Small rows are never pieces: an enrolment's may begin with the magic bytes by chance.
+            first = piece_of(value) if len(value) > self._size else None
+            joined[key] = value if first is None else self._join_pieces(key, first, rows)
+        return joined
 
-    def _joined(self, key: bytes, first: Piece, rows: Mapping[bytes, bytes]) -> bytes:
+    def _join_pieces(self, key: bytes, first: Piece, rows: Mapping[bytes, bytes]) -> bytes:
         contents = [first.content]
         for part in range(1, first.parts):
             piece = piece_of(rows.get(_piece_key(key, part), b""))
@@ -129,71 +131,78 @@ def _piece_key(key: bytes, part: int) -> bytes:
 # -- messages ---------------------------------------------------------------------------------------------
 
 
-def packed(message: bytes) -> bytes:
-    """A message as it is kept: JSON where it is small, compressed JSON where it is large."""
+def compress(message: bytes) -> bytes:
+    """The payload of a message: its JSON if it is small, compressed JSON if it is large."""
     return message if len(message) <= PIECE_BYTES else zlib.compress(message, 1)
 
 
-def unpacked(kept: bytes) -> bytes:
-    """The JSON of a message as it is kept. Raises ``IncompleteError`` where it is none."""
-    if kept[:1] == b"{":
-        return kept
+def decompress(payload: bytes) -> bytes:
+    """The JSON of a payload made by :func:`compress`.
+
+    Raises:
+        IncompleteError: the payload is neither JSON nor compressed.
+    """
+    if payload[:1] == b"{":
+        return payload
     try:
-        return zlib.decompress(kept)
+        return zlib.decompress(payload)
     except zlib.error as error:
         raise IncompleteError(f"neither JSON nor a compressed message: {error}") from None
 
 
-def records_of(kept: bytes, key: str, cut_key: str | None = None) -> list[tuple[str, bytes]]:
-    """A packed message as records with their keys: itself, or its pieces under keys of their own.
+def records_of(payload: bytes, key: str, cut_key: str | None = None) -> list[tuple[str, bytes]]:
+    """A payload as (key, record) pairs: one record, or its pieces under keys of their own.
 
-    Keys of pieces begin with ``cut_key``, where that is another one. On a compacted topic the pieces of one
-    form of a message never replace those of another: one that a crash cut off leaves the earlier one whole.
+    cut_key: prefix of the keys of pieces; ``key`` by default. Keys include the payload's digest, so that on a
+    compacted topic the pieces of one version of a message never replace those of another: if a crash
+    interrupts sending, the earlier version stays complete.
     """
-    if kept[:1] == b"{":
-        return [(key, kept)]
-    form = _digest(kept).hex()[:12]
-    return [(f"{cut_key or key}/{form}/{part}", record) for part, record in enumerate(cut(kept))]
+    if payload[:1] == b"{":
+        return [(key, payload)]
+    form = _digest(payload).hex()[:12]
+    return [(f"{cut_key or key}/{form}/{part}", record) for part, record in enumerate(cut(payload))]
 
 
-class Whole(NamedTuple):
-    """A message of which all pieces came. ``place``: that of its last piece."""
+class AssembledMessage(NamedTuple):
+    """A complete message. offset: of its last piece, in its topic."""
 
-    kept: bytes
-    place: int
+    payload: bytes
+    offset: int
 
 
 @dataclass(slots=True)
-class _Open:
+class _PartialMessage:
     day: int
     contents: dict[int, bytes] = field(default_factory=dict)
     last: int = -1
 
 
-class Gathering:
-    """Messages whose pieces are coming, those of several at a time."""
+class PieceAssembler:
+    """Assembles messages from their pieces; those of several messages may be interleaved."""
 
     def __init__(self) -> None:
-        self._open: dict[bytes, _Open] = {}
+        self._partial: dict[bytes, _PartialMessage] = {}
 
-    def take(self, piece: Piece, day: int, place: int) -> Whole | None:
-        """The next piece, of a message of ``day``, at a place in its topic; the message once it is whole.
+    def add(self, piece: Piece, day: int, offset: int) -> AssembledMessage | None:
+        """Add a piece of a message of ``day``, at an offset; returns the message once it is complete.
 
-        Of two forms of a message that one holds whose last piece came last: so it is whatever was compacted.
+        Of two versions of a message, the one with the greater offset is valid, also after compaction.
         """
-        found = self._open.setdefault(piece.digest, _Open(day))
-        found.contents[piece.part] = piece.content
+        partial = self._partial.setdefault(piece.digest, _PartialMessage(day))
+        partial.contents[piece.part] = piece.content
         if piece.part == piece.parts - 1:
-            found.last = place
-        if len(found.contents) < piece.parts:
+            partial.last = offset
+        if len(partial.contents) < piece.parts:
             return None
-        del self._open[piece.digest]
-        kept = b"".join(found.contents[part] for part in range(piece.parts))
-        return Whole(kept, found.last) if _digest(kept) == piece.digest else None
+        del self._partial[piece.digest]
+        payload = b"".join(partial.contents[part] for part in range(piece.parts))
+        return AssembledMessage(payload, partial.last) if _digest(payload) == piece.digest else None
 
     def forget(self, before: int) -> None:
-        """Messages of days before this one are waited for no longer."""
-        self._open = {digest: one for digest, one in self._open.items() if one.day >= before}
+        """Drop incomplete messages of days before this one."""
+        self._partial = {
+            digest: partial for digest, partial in self._partial.items() if partial.day >= before
+        }
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._partial)

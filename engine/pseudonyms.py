@@ -1,4 +1,4 @@
-"""Pseudonyms: what stands for a learner wherever the data leaves the platform's own topics."""
+"""Pseudonyms, which replace learner ids wherever data leaves the platform's own topics."""
 
 from dataclasses import dataclass, field
 from hashlib import blake2b

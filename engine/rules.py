@@ -1,4 +1,4 @@
-"""What a processor goes by, as one value: event time, risk levels, the nudge policy."""
+"""The settings of a processor, as one value: event time, risk levels, nudge policy."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,10 @@ from nudges.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a processor goes by."""
+    """The settings of a processor."""
 
     timing: Timing = field(default_factory=Timing)
     levels: LevelSettings = field(default_factory=LevelSettings)
     policy: Policy = field(default_factory=Policy)
     nudges_delivered: bool = True
-    """Whether nudges reach learners, so that training must know who was left alone."""
+    """Whether nudges reach learners; if so, training uses untreated learners only."""

@@ -54,7 +54,7 @@ class Estimates:
         for processor in processors:
             for scored in processor.scored:
                 run = scored.cohort.run
-                if run.known and run.name.partition("/")[2] in self.codes:
+                if run.is_known and run.name.partition("/")[2] in self.codes:
                     keys = (processor.state.keys[slot] for slot in scored.cohort.slots.tolist())
                     learners = [key[0] for key in keys if key is not None]
                     self._blocks.append(

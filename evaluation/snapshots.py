@@ -59,7 +59,7 @@ class Collector:
         for processor in processors:
             for scored in processor.scored:
                 run = scored.cohort.run
-                if run.known and (day - run.start) % EVERY == 0:
+                if run.is_known and (day - run.start) % EVERY == 0:
                     keys = (processor.state.keys[slot] for slot in scored.cohort.slots.tolist())
                     students = [int(key[0].rpartition("-")[2]) for key in keys if key is not None]
                     module, _, code = run.name.partition("/")

@@ -8,7 +8,7 @@ catalogue's fingerprint changes with it, so that models learned without the feat
 import numpy as np
 from numpy.typing import NDArray
 
-from features.bins import code
+from features.bins import bins_of
 from features.catalogue import Feature, Linear
 
 WEEKENDS = Feature("weekend_share", "rhythm", "share", Linear(0, 1), "share of clicks made on weekends")
@@ -32,4 +32,4 @@ def weekend_share(by_day: NDArray[np.int64], today: int) -> NDArray[np.float64]:
 if __name__ == "__main__":
     clicks = np.array([[4, 0, 1], [4, 0, 0], [1, 5, 0], [0, 5, 0], [0, 5, 0], [0, 5, 0], [1, 5, 0]])
     shares = weekend_share(clicks, today=SATURDAY + 2)
-    print("shares", [round(float(share), 2) for share in shares], "bins", code(WEEKENDS, shares).tolist())
+    print("shares", [round(float(share), 2) for share in shares], "bins", bins_of(WEEKENDS, shares).tolist())

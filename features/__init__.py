@@ -1,1 +1,1 @@
-"""Rolling windows and cohort ranks. Pure: no I/O, no clock; events and a day in, numbers out."""
+"""Rolling windows and cohort ranks. Pure: no I/O, no clock; numbers from events and a day."""

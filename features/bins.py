@@ -1,4 +1,4 @@
-"""From values to bins, and from bins to cohort histograms."""
+"""Discretises feature values to bins, and counts bins in cohort histograms."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,10 @@ _TABLES = {
 }
 
 
-def code(feature: Feature, values: NDArray[np.generic]) -> NDArray[np.uint8]:
+def bins_of(feature: Feature, values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """The bins of a feature's values, [enrolments] → uint8 [enrolments], monotone in the value.
 
-    Whole numbers on a logarithmic scale go through a table, so that no platform's ``log`` decides.
+    Logarithmic scales use a table, so that results do not depend on the platform's ``log``.
     """
     if isinstance(feature.scale, Log):
         table = _TABLES[feature.scale]
@@ -37,16 +37,16 @@ def _linear(scale: Linear, values: NDArray[np.generic]) -> NDArray[np.uint8]:
     return np.clip(share, 0, BINS - 1).astype(np.uint8)
 
 
-def value(feature: Feature, bin_: int) -> float:
-    """The smallest value that falls into a bin: what a reader is told."""
+def bin_start(feature: Feature, bin_: int) -> float:
+    """The smallest value of a bin; explanations show it."""
     if isinstance(feature.scale, Log):
         return float(np.searchsorted(_TABLES[feature.scale], bin_))
     low, high = feature.scale.low, feature.scale.high
     return low + bin_ * (high - low) / BINS
 
 
-def span(feature: Feature) -> tuple[float, float]:
-    """The least and the largest value that bins tell apart: beyond them, all values are alike."""
+def value_range(feature: Feature) -> tuple[float, float]:
+    """The least and the largest value that bins distinguish; values beyond them are clamped."""
     scale = feature.scale
     return (0.0, float(_LARGEST)) if isinstance(scale, Log) else (float(scale.low), float(scale.high))
 

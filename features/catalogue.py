@@ -1,12 +1,12 @@
-"""Every feature, declared once: its name, unit, scale and meaning to a reader.
+"""Declares every feature once: its name, unit, scale and meaning.
 
 The vectorised code, the model's inputs, the words of a risk change, the docs' table and the
 fingerprint that guards stored data all derive from this list. The order is part of the contract:
-a feature's place is its row in every array.
+a feature's index is its row in every array.
 
-A feature's value is kept as its *bin*, one byte in [0, 64). Bins are what cohort histograms count,
-what ranks are read from and what training snapshots store, so that the model learns from exactly
-the numbers that it will be given to score.
+A feature's value is stored as its *bin*, one byte in [0, 64). Cohort histograms count bins, ranks are
+computed from them and training snapshots store them, so that the model learns from exactly the numbers
+that it scores.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from typing import Literal
 
 BINS = 64
 WINDOWS = (1, 3, 7, 14, 28)
-"""Days. Longer than a month is the business of the slow averages and lifetime features."""
+"""Days. Slow averages and lifetime features cover more than a month."""
 
 HALF_LIVES = (2, 7, 21, 28)
 """Days, of the exponentially weighted activity."""
@@ -25,14 +25,14 @@ Group = Literal["volume", "days", "kinds", "rhythm", "silence", "deadlines", "sc
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Bins of a whole number ≥ 0: five to the doubling, so that 0 is alone and 6,000 is the end."""
+    """Logarithmic bins of a whole number ≥ 0, five per octave: 0 has its own, the last begins at 6,000."""
 
     per_octave: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Equal bins over [low, high]; what lies outside falls into the first or the last."""
+    """Equal bins over [low, high]; values outside fall into the first or the last."""
 
     low: float
     high: float
@@ -48,7 +48,7 @@ class Feature:
     scale: Log | Linear
     meaning: str
     ranked: bool = True
-    """Whether its rank in the cohort says anything: not where the whole cohort shares the value."""
+    """Whether its rank in the cohort is informative; not if the whole cohort has the same value."""
 
 
 def _windows() -> list[Feature]:
@@ -69,7 +69,7 @@ KIND_GROUPS: dict[str, tuple[str, ...]] = {
     "quiz": ("quiz", "submission"),
     "page": ("page", "resource", "wiki", "other"),
 }
-"""Kinds that are counted together as features; the ring keeps each kind apart."""
+"""Kinds that are summed for features; the ring counts each kind separately."""
 
 
 def _kinds() -> list[Feature]:
@@ -198,6 +198,6 @@ def _course() -> list[Feature]:
 
 FEATURES: tuple[Feature, ...] = (*_windows(), *_kinds(), *_rhythm(), *_deadlines(), *_scores(), *_course())
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
-INDEX: dict[str, int] = {name: place for place, name in enumerate(NAMES)}
+INDEX: dict[str, int] = {name: index for index, name in enumerate(NAMES)}
 FINGERPRINT: str = hashlib.sha256(repr((BINS, FEATURES)).encode()).hexdigest()[:16]
-"""Changes when a declaration does. Rows and packages made under another one are not mixed with ours."""
+"""Changes with any declaration. Rows and packages with another fingerprint are refused."""

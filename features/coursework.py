@@ -1,14 +1,14 @@
-"""What was handed in, when, and what it was worth: one cell an enrolment and deadline of its course run.
+"""Hand-ins and grades: one cell per enrolment and deadline of its course run.
 
-Unlike clicks these facts have an order, so the caller applies them in event time, each when its day has
-closed. A cell knows nothing of the calendar: what of it counts (the best attempt, the last one) and by when
-it was due is asked when it is read. So it does not matter whether the calendar came before or after the work.
+Unlike clicks, these facts have an order, so the caller applies them in event time, each when its day has
+closed. A cell is independent of the calendar: which attempt counts (best, last, first, mean), and when the
+work was due, is looked up when the cell is read. So the order of calendar and work makes no difference.
 
-**Attempts.** Each hand-in is an attempt. A grade without a number is the newest attempt's, and another one
-after it corrects it. Work that waits for its grade is neither earned nor lost.
+**Attempts.** Each hand-in is an attempt. A grade without an attempt number is for the newest attempt, and a
+second one for the same attempt corrects it. Work that waits for its grade is neither earned nor lost.
 
-**A grade without a hand-in.** A nought is how a platform marks missing work: the work stays missing. Any
-other grade is of work done elsewhere, such as an oral exam: it is done, and nobody knows how early.
+**A grade without a hand-in.** Platforms mark missing work with 0: the work stays missing. Any other grade is
+for work done elsewhere, such as an oral exam: it is done, and how early is not known.
 """
 
 from dataclasses import dataclass, field
@@ -20,40 +20,40 @@ from numpy.typing import NDArray
 from features.ring import NEVER, Ints, Rows
 
 SCORE_STEPS = 200
-"""Scores are kept in half percents."""
+"""Scores are stored in half percents."""
 
 NO_SCORE = 255
 NO_DAY = 2**16 - 1
 FIRST_DAY = 10_957
-"""2000-01-01: the first day that the contract knows. The last one is 36,524 days later."""
+"""2000-01-01: the first day that the contract allows. The last one is 36,524 days later."""
 
 OPEN_END = 2**31 - 1
-"""The end of a run that has none."""
+"""The end of a run without one."""
 
-MOST_SCORES = 2**16 - 1
-"""Of ``order``: later ones of an enrolment all count as the newest."""
+MAX_ORDER = 2**16 - 1
+"""Most of ``order``; all later grades of an enrolment count as the newest."""
 
 FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("enrolled", "<i4", ()),  # day of the first registration
-    ("progress", "u1", ()),  # in half percents, the newest reported
-    ("progress_at", "<u4", ()),  # when, in epoch seconds
+    ("progress", "u1", ()),  # the newest reported, in half percents
+    ("progress_at", "<u4", ()),  # when it was reported, epoch seconds
 )
 """Name, type and shape of each column of an enrolment's row; 9 bytes."""
 
 CELL = np.dtype(
     [
-        ("day", "<u2"),  # of the first hand-in, from FIRST_DAY; NO_DAY while there is none
-        ("order", "<u2"),  # of the newest grade among the enrolment's, the newest highest; 0 without
-        ("attempt", "u1"),  # the newest attempt's number, 0 where no hand-in was seen
-        ("graded_attempt", "u1"),  # the newest graded attempt's
-        ("last", "u1"),  # and its grade
-        ("earlier", "u1"),  # how many graded attempts came before it
-        ("total", "<u2"),  # the sum of their grades
-        ("first", "u1"),  # the grade of the first of them
+        ("day", "<u2"),  # of the first hand-in, from FIRST_DAY; NO_DAY without one
+        ("order", "<u2"),  # of the newest grade among those of the enrolment, the newest highest; 0 without
+        ("attempt", "u1"),  # number of the newest attempt, 0 without a hand-in
+        ("graded_attempt", "u1"),  # number of the newest graded attempt
+        ("last", "u1"),  # grade of that attempt
+        ("earlier", "u1"),  # number of graded attempts before it
+        ("total", "<u2"),  # sum of their grades
+        ("first", "u1"),  # grade of the first of them
         ("best", "u1"),  # the best of them
     ]
 )
-"""A piece of work of one enrolment, 12 bytes; grades in half percents, ``NO_SCORE`` while there is none."""
+"""A piece of work of one enrolment, 12 bytes; grades in half percents, ``NO_SCORE`` without one."""
 
 Cells = NDArray[np.void]
 """Structured by ``CELL``."""
@@ -64,12 +64,12 @@ ATTEMPTS = ("best", "last", "first", "mean")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A course run's calendar in days. ``start`` and ``end`` are ``NEVER`` while none is known; a run without
-    an end has ``OPEN_END``.
+    """A course run's calendar, in epoch days.
 
-    due: the day from which a deadline has passed, int64 [deadlines]; weights: [deadlines], summing
-    to 1 or less. attempts: of each, which attempt counts. other_dates: by the name of a section or of a
-    learner (see :mod:`features.dates`), its own days of some of them.
+    start, end: ``NEVER`` without a calendar; end: ``OPEN_END`` if the calendar has none. due: the first day
+    after each deadline, int64 [deadlines], ``NO_DATE`` if only sections or learners have it. weights:
+    [deadlines], with a sum of at most 1. attempts: which attempt counts, by deadline. other_dates: (kind,
+    name) of a section or a learner → its own days of some deadlines (see :mod:`features.dates`).
     """
 
     name: str
@@ -83,44 +83,44 @@ class Run:
     other_dates: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         return self.start != NEVER
 
     @property
-    def ends(self) -> bool:
-        """Whether a calendar says when."""
-        return self.known and self.end != OPEN_END
+    def has_end(self) -> bool:
+        """Whether the run has a calendar with an end."""
+        return self.is_known and self.end != OPEN_END
 
     @property
     def length(self) -> int:
-        """Days from its start to its end, at least 1; ask only where it ends."""
+        """Days from start to end, at least 1. Only defined if ``has_end``."""
         return max(self.end - self.start, 1)
 
 
 def course_of(run: str) -> str:
-    """The course of a run that no calendar has named yet: what stands before the last slash or plus sign.
+    """The course of a run without a calendar: the part of its name before the last slash or plus sign.
 
     ``BBB/2014B`` → ``BBB``; ``Org/C/R`` → ``Org/C``; ``course-v1:Org+C+R`` → ``course-v1:Org+C``.
     """
-    cut = max(run.rfind("/"), run.rfind("+"))
-    return run[:cut] if cut > 0 else run
+    separator = max(run.rfind("/"), run.rfind("+"))
+    return run[:separator] if separator > 0 else run
 
 
 def unknown_run(name: str) -> Run:
-    """A run whose calendar has not come (yet): it is scored, without deadlines or phase."""
+    """A run without a calendar (yet): it is scored without deadlines or phase."""
     none = np.empty(0)
     return Run(name, course_of(name), NEVER, NEVER, none.astype(np.int64), none, ())
 
 
 def clear(rows: Rows, slots: Ints) -> None:
-    """Make enrolments new: nothing enrolled or reported."""
+    """Reset enrolments: not registered, no progress reported."""
     rows["enrolled"][slots] = NEVER
     rows["progress"][slots] = 0
     rows["progress_at"][slots] = 0
 
 
 def empty_cells(*shape: int) -> Cells:
-    """Cells of work that was not handed in."""
+    """Cells without a hand-in or a grade, of any shape."""
     cells = np.zeros(shape, CELL)
     cells["day"] = NO_DAY
     for name in ("first", "best", "last"):
@@ -128,32 +128,32 @@ def empty_cells(*shape: int) -> Cells:
     return cells
 
 
-def steps_of(score: float) -> int:
+def score_steps(score: float) -> int:
     """A score in [0, 1] in half percents."""
     return round(score * SCORE_STEPS)
 
 
-def day_number(day: int) -> int:
-    """An epoch day as cells keep it."""
+def cell_day(day: int) -> int:
+    """An epoch day as stored in cells."""
     return min(max(day - FIRST_DAY, 0), NO_DAY - 1)
 
 
-def hand_in(cell: Any, day: int) -> None:
-    """Note an attempt on an epoch day. cell: a scalar of ``CELL``, changed in place."""
+def record_hand_in(cell: Any, day: int) -> None:
+    """Record an attempt on an epoch day. cell: a scalar of ``CELL``, changed in place."""
     cell["attempt"] = min(int(cell["attempt"]) + 1, 255)
-    cell["day"] = min(int(cell["day"]), day_number(day))
+    cell["day"] = min(int(cell["day"]), cell_day(day))
 
 
-def grade(cell: Any, day: int, steps: int, order: int, attempt: int | None = None) -> None:
-    """Note a grade that was given on an epoch day. cell: a scalar of ``CELL``, changed in place.
+def record_grade(cell: Any, day: int, steps: int, order: int, attempt: int | None = None) -> None:
+    """Record a grade given on an epoch day. cell: a scalar of ``CELL``, changed in place.
 
-    steps: the grade in half percents. order: of this grade among the enrolment's. attempt: the number of the
-    attempt, None for the newest one.
+    steps: the grade in half percents. order: of this grade among those of the enrolment. attempt: number of
+    the graded attempt, None for the newest one.
     """
     if cell["day"] == NO_DAY:
         if steps == 0:
             return
-        cell["day"] = day_number(day)
+        cell["day"] = cell_day(day)
     cell["order"] = order
     number = int(cell["attempt"]) if attempt is None else min(attempt, 255)
     cell["attempt"] = max(int(cell["attempt"]), number)
@@ -176,9 +176,9 @@ def _add_earlier(cell: Any, steps: int) -> None:
 
 
 def counted_scores(cells: Cells, attempts: tuple[str, ...]) -> Ints:
-    """The grade of each piece of work that counts, in half percents, ``NO_SCORE`` where there is none.
+    """The grade that counts for each piece of work, in half percents, ``NO_SCORE`` without one.
 
-    cells: [n, deadlines]. attempts: of each deadline, which attempt counts; empty where the best does of all.
+    cells: [n, deadlines]. attempts: which attempt counts, by deadline; empty if the best counts for all.
     Returns int64 [n, deadlines].
     """
     last = cells["last"].astype(np.int64)

@@ -1,7 +1,8 @@
-"""By when each enrolment's work is due, and whether it is asked of it at all.
+"""When each enrolment's work is due, and whether it is required at all.
 
 A calendar has a date for everybody, and may have others for a section or for one learner. A platform may
-give one learner more time, or excuse them from a piece of work. Nobody owes what was due before they came.
+give one learner more time, or excuse them from a piece of work. Work that was due before the registration is
+not required.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,29 +15,30 @@ from features.coursework import Run
 from features.ring import NEVER, Ints
 
 EXCUSED = -1
-"""In place of a day: the work is not asked of this learner."""
+"""Instead of a day: the work is not required of this learner."""
 
 NO_DATE = 2**31 - 1
-"""The day of what has no date."""
+"""The day of work without a date."""
 
 PersonalDates = Mapping[str, int]
-"""By assessment: the epoch day from which it is late for one learner, or ``EXCUSED``."""
+"""Assessment → first epoch day after one learner's own deadline, or ``EXCUSED``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """due: epoch days from which a deadline has passed, int64; asked: whether the work is, bool.
+    """Deadlines of enrolments of a run.
 
-    Both [deadlines, n], or [deadlines, 1] where all enrolments have the same.
+    due: the first epoch day after each deadline, int64; required: whether the work is, bool. Both
+    [deadlines, n], or [deadlines, 1] if all enrolments have the same.
     """
 
     due: Ints
-    asked: NDArray[np.bool_]
+    required: NDArray[np.bool_]
 
-    def of(self, places: Ints | slice) -> "Dates":
-        """Those of some of the enrolments."""
-        alike = self.due.shape[1] == 1
-        return self if alike else Dates(self.due[:, places], self.asked[:, places])
+    def select(self, indices: Ints | slice) -> "Dates":
+        """The dates of some of the enrolments."""
+        is_shared = self.due.shape[1] == 1
+        return self if is_shared else Dates(self.due[:, indices], self.required[:, indices])
 
 
 def dates_of(
@@ -48,36 +50,36 @@ def dates_of(
 ) -> Dates:
     """The dates of enrolments of a run.
 
-    enrolled: days of registration, ``NEVER`` where nobody said, [n]. learners, sections: of each, as the
-    calendar may name them; personal: what the platform gave each. All [n], or empty where none has any.
+    enrolled: days of registration, ``NEVER`` if not known, [n]. learners, sections: their names, as in the
+    calendar; personal: dates given to each. All [n], or empty if none has any.
     """
-    due, asked = run.due[:, None], np.ones((len(run.due), 1), bool)
+    due, required = run.due[:, None], np.ones((len(run.due), 1), bool)
     own = {
-        place: dates
-        for place in range(len(enrolled) if run.other_dates or any(personal) else 0)
-        if (dates := _own_dates(run, place, learners, sections, personal))
+        index: dates
+        for index in range(len(enrolled) if run.other_dates or any(personal) else 0)
+        if (dates := _own_dates(run, index, learners, sections, personal))
     }
-    late_comers = (enrolled != NEVER) & (enrolled > (run.due.min() if len(run.due) else NO_DATE))
-    if not own and not late_comers.any():
-        return Dates(due, asked)
+    is_late_joiner = (enrolled != NEVER) & (enrolled > (run.due.min() if len(run.due) else NO_DATE))
+    if not own and not is_late_joiner.any():
+        return Dates(due, required)
     due = np.repeat(due, len(enrolled), axis=1)
-    for place, dates in own.items():
-        for index, assessment in enumerate(run.assessments):
-            due[index, place] = dates.get(assessment, due[index, place])
-    asked = (due != EXCUSED) & ((enrolled == NEVER) | (due > enrolled))
-    return Dates(np.where(due == EXCUSED, NO_DATE, due), asked)
+    for index, dates in own.items():
+        for row, assessment in enumerate(run.assessments):
+            due[row, index] = dates.get(assessment, due[row, index])
+    required = (due != EXCUSED) & ((enrolled == NEVER) | (due > enrolled))
+    return Dates(np.where(due == EXCUSED, NO_DATE, due), required)
 
 
 def _own_dates(
     run: Run,
-    place: int,
+    index: int,
     learners: Sequence[str],
     sections: Sequence[str],
     personal: Sequence[PersonalDates],
 ) -> PersonalDates:
-    """The dates of one enrolment that are not everybody's: what was given to it alone counts first."""
+    """The dates of one enrolment that differ from the run's; the most personal one counts."""
     dates: dict[str, int] = {}
     for kind, names in (("section", sections), ("learner", learners)):
         if names:
-            dates |= run.other_dates.get((kind, names[place]), {})
-    return dates | dict(personal[place] if personal else {})
+            dates |= run.other_dates.get((kind, names[index]), {})
+    return dates | dict(personal[index] if personal else {})

@@ -1,4 +1,4 @@
-"""numpy arrays as messages: packing, and unpacking what a topic brings without trusting it."""
+"""Serialises numpy arrays to messages, and deserialises untrusted ones."""
 
 import zlib
 from typing import Any, Literal, get_args
@@ -11,7 +11,7 @@ from schemas.packed import PackedArray
 DType = Literal["u1", "i2", "i4", "i8", "f4", "f8"]
 
 LIMIT = 64 * 2**20
-"""Bytes that an array may take once unpacked: a cohort's histogram takes 13 thousand."""
+"""Most bytes of an unpacked array; a cohort's histogram has 13 thousand."""
 
 FAST = 3
 """zlib's level. On a cohort's histogram level 6 takes six times as long, for 6 % of the bytes."""
@@ -20,7 +20,8 @@ FAST = 3
 def pack(array: NDArray[Any]) -> PackedArray:
     """An array of at most three dimensions as a message.
 
-    Raises ValueError for a type that messages do not carry.
+    Raises:
+        ValueError: the array's type is not one that messages carry.
     """
     dtype = _dtype(array.dtype)
     plain = np.ascontiguousarray(array, dtype="<" + dtype)
@@ -32,7 +33,8 @@ def pack(array: NDArray[Any]) -> PackedArray:
 def unpack(packed: PackedArray) -> NDArray[Any]:
     """The array of a message, writable and in this machine's byte order.
 
-    Raises ValueError where the bytes are not what the declared type and shape need.
+    Raises:
+        ValueError: the bytes do not match the declared type and shape.
     """
     needed = int(np.prod(packed.shape, dtype=object)) * np.dtype(packed.dtype).itemsize
     if needed > LIMIT:
@@ -45,15 +47,15 @@ def unpack(packed: PackedArray) -> NDArray[Any]:
 
 
 def _dtype(dtype: np.dtype[Any]) -> DType:
-    for known in get_args(DType):
-        if dtype.newbyteorder("=") == np.dtype(known):
-            found: DType = known
-            return found
+    for supported in get_args(DType):
+        if dtype.newbyteorder("=") == np.dtype(supported):
+            name: DType = supported
+            return name
     raise ValueError(f"packed array: type {dtype} is not one of {', '.join(get_args(DType))}")
 
 
 def _inflate(data: bytes, needed: int) -> bytes:
-    """Decompress exactly ``needed`` bytes: a bomb is cut off at one byte more."""
+    """Decompress exactly ``needed`` bytes; stops one byte later, as a guard against zip bombs."""
     inflater = zlib.decompressobj()
     try:
         plain = inflater.decompress(data, needed + 1)

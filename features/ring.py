@@ -1,11 +1,11 @@
-"""The activity of an enrolment by day and kind: a ring of day buckets in event time, and what left it.
+"""The activity of an enrolment by day and kind: a ring of day buckets in event time, and older totals.
 
 Counting is commutative: any order of the same events, in any batches, leaves the same bytes. That is
-what makes a replay equal the live run, so every cell saturates instead of wrapping, and whatever
-cannot be counted so (facts with an order) is not kept here.
+what makes a replay equal the live run. So every cell saturates instead of wrapping, and facts whose order
+matters are not stored here.
 
-The ring holds ``RING`` days: the 28 closed days that features look at, and the open days that the
-allowed lateness leaves undecided. A day that leaves is folded into totals that never expire.
+The ring has ``RING`` days: the 28 closed days of the features' windows, and the days that are open because of
+the allowed lateness. A day that leaves the ring is added to totals that never expire.
 """
 
 from typing import Any
@@ -18,23 +18,23 @@ from schemas.activity import ACTIVITY_KINDS
 from schemas.fields import DAY_S
 
 Rows = NDArray[Any]
-"""A structured array of enrolments; the fields below are some of its columns."""
+"""A structured array of enrolments; ``FIELDS`` are some of its columns."""
 
 Ints = NDArray[np.int64]
 
-CLOSED = max(WINDOWS)
-OPEN = 4
-"""Days that may be open at once: today and the allowed lateness, which settings hold to three days."""
+CLOSED_DAYS = max(WINDOWS)
+OPEN_DAYS = 4
+"""Most open days: today, and the allowed lateness of at most three days."""
 
-RING = CLOSED + OPEN
+RING = CLOSED_DAYS + OPEN_DAYS
 KINDS = len(ACTIVITY_KINDS)
 HOURS = 7 * 24
 NEVER = -(2**31)
-"""The day of what has not happened."""
+"""The epoch day of what has not happened."""
 
 FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
-    ("clicks", "u1", (RING, KINDS)),  # a day's clicks of a kind, held at 255
-    ("seconds", "<u2", (RING,)),  # a day's time spent, held at 18 hours
+    ("clicks", "u1", (RING, KINDS)),  # a day's clicks of a kind, at most 255
+    ("seconds", "<u2", (RING,)),  # a day's time spent, at most 18 hours
     ("hours", "u1", (RING, 3)),  # a bit for each hour of a day, in UTC, with any activity
     ("old_days", "<u2", ()),  # active days that left the ring
     ("old_clicks", "<u4", ()),  # clicks that left the ring
@@ -42,83 +42,83 @@ FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("old_last", "<i4", ()),
     ("old_ewma", "<f4", (len(HALF_LIVES),)),  # their weighted share, as of the ring's oldest day
 )
-"""Name, type and shape of each column; 510 bytes an enrolment."""
+"""Name, type and shape of each column; 510 bytes per enrolment."""
 
 DECAYS = tuple(0.5 ** (1 / half_life) for half_life in HALF_LIVES)
 
 
 def clear(rows: Rows, slots: Ints) -> None:
-    """Make enrolments new: nothing has happened yet."""
+    """Reset enrolments: no activity yet."""
     for name, _, _ in FIELDS:
         rows[name][slots] = 0
     rows["old_first"][slots] = NEVER
     rows["old_last"][slots] = NEVER
 
 
-def count(rows: Rows, slots: Ints, times: Ints, kinds: Ints, clicks: Ints, seconds: Ints) -> None:
+def count_activities(rows: Rows, slots: Ints, times: Ints, kinds: Ints, clicks: Ints, seconds: Ints) -> None:
     """Add activities to their day, kind and hour.
 
-    All arguments have shape [events]. ``times`` are epoch seconds; the caller has made sure that
-    their days lie within the ring.
+    All arguments have shape [events]. times: epoch seconds; the caller ensures that their days are
+    within the ring.
     """
-    place = times // DAY_S % RING
-    _add(rows["clicks"], (slots, place, kinds), clicks)
-    _mark(rows["hours"], slots, place, times % DAY_S // 3600)
+    bucket = times // DAY_S % RING
+    _add(rows["clicks"], (slots, bucket, kinds), clicks)
+    _mark(rows["hours"], slots, bucket, times % DAY_S // 3600)
     timed = np.flatnonzero(seconds)
     if len(timed):
-        _add(rows["seconds"], (slots[timed], place[timed]), seconds[timed])
+        _add(rows["seconds"], (slots[timed], bucket[timed]), seconds[timed])
 
 
-def _add(column: NDArray[Any], where: tuple[Ints, ...], amounts: Ints) -> None:
-    """Saturating ``column[where] += amounts`` that counts repeated places as often as they occur."""
-    flat = np.ravel_multi_index(where, column.shape)
-    places, inverse = np.unique(flat, return_inverse=True)
+def _add(column: NDArray[Any], index: tuple[Ints, ...], amounts: Ints) -> None:
+    """Saturating ``column[index] += amounts``; repeated indices are counted as often as they occur."""
+    flat = np.ravel_multi_index(index, column.shape)
+    unique, inverse = np.unique(flat, return_inverse=True)
     totals = np.bincount(inverse, weights=amounts).astype(np.int64)
-    cells = np.unravel_index(places, column.shape)
+    cells = np.unravel_index(unique, column.shape)
     column[cells] = np.minimum(column[cells] + totals, np.iinfo(column.dtype).max)
 
 
-def _mark(column: NDArray[Any], slots: Ints, place: Ints, hour: Ints) -> None:
-    """Set the bits of hours; one bit at a time, so that places may repeat."""
+def _mark(column: NDArray[Any], slots: Ints, bucket: Ints, hour: Ints) -> None:
+    """Set the bits of hours; one bit at a time, so that indices may repeat."""
     for bit in range(8):
-        at = np.flatnonzero(hour % 8 == bit)
-        column[slots[at], place[at], hour[at] // 8] |= np.uint8(1 << bit)
+        events = np.flatnonzero(hour % 8 == bit)
+        column[slots[events], bucket[events], hour[events] // 8] |= np.uint8(1 << bit)
 
 
-def turn(rows: Rows, slots: Ints, today: int) -> Ints:
-    """Open day ``today``: fold the day that is now too old for any window, and free its bucket.
+def open_day(rows: Rows, slots: Ints, today: int) -> Ints:
+    """Open day ``today``: add the day that is now too old for any window to the totals, and free its bucket.
 
-    rows: [capacity]; slots: those in use. The bucket freed serves the newest day that may be open.
-    Returns the slots whose bytes may have changed: whoever was never active is not among them.
+    rows: [capacity]. slots: those in use. The freed bucket is for the newest day that may be open. Returns
+    the slots whose bytes may have changed; enrolments that were never active are not among them.
     """
-    leaving = today - CLOSED - 1
-    place = leaving % RING
-    clicks = rows["clicks"][slots, place].sum(axis=1, dtype=np.uint32)
+    expired = today - CLOSED_DAYS - 1
+    bucket = expired % RING
+    clicks = rows["clicks"][slots, bucket].sum(axis=1, dtype=np.uint32)
     active = clicks > 0
-    changed = active | (rows["seconds"][slots, place] > 0) | (rows["old_ewma"][slots] > 0).any(axis=1)
+    changed = active | (rows["seconds"][slots, bucket] > 0) | (rows["old_ewma"][slots] > 0).any(axis=1)
     rows["old_ewma"][slots] = _fold(rows["old_ewma"][slots], active)
-    gone = slots[active]
-    if len(gone):
-        rows["old_days"][gone] += np.uint16(1)
-        rows["old_clicks"][gone] += clicks[active]
-        rows["old_last"][gone] = leaving
-        first = rows["old_first"][gone]
-        rows["old_first"][gone] = np.where(first == NEVER, leaving, first)
-        rows["clicks"][gone, place] = 0
-        rows["hours"][gone, place] = 0
-    rows["seconds"][slots, place] = 0
-    found: Ints = slots[changed]
-    return found
+    expired_slots = slots[active]
+    if len(expired_slots):
+        rows["old_days"][expired_slots] += np.uint16(1)
+        rows["old_clicks"][expired_slots] += clicks[active]
+        rows["old_last"][expired_slots] = expired
+        first = rows["old_first"][expired_slots]
+        rows["old_first"][expired_slots] = np.where(first == NEVER, expired, first)
+        rows["clicks"][expired_slots, bucket] = 0
+        rows["hours"][expired_slots, bucket] = 0
+    rows["seconds"][slots, bucket] = 0
+    changed_slots: Ints = slots[changed]
+    return changed_slots
 
 
 def last_active(rows: Rows, slots: Ints, day: int) -> Ints:
     """The last day before ``day`` with any activity, ``NEVER`` where there was none, [slots]."""
-    closed = [(day - back) % RING for back in range(1, CLOSED + 1)]
+    closed = [(day - back) % RING for back in range(1, CLOSED_DAYS + 1)]
     clicks: Any = rows["clicks"][slots][:, closed]
     active = clicks.any(axis=2)
     back: Ints = active.argmax(axis=1)
-    found: Ints = np.where(active.any(axis=1), day - 1 - back, rows["old_last"][slots]).astype(np.int64)
-    return found
+    last: Ints = np.where(active.any(axis=1), day - 1 - back, rows["old_last"][slots]).astype(np.int64)
+    return last
 
 
 def habits(hours: NDArray[np.uint8], day: int) -> NDArray[np.uint8]:
@@ -126,20 +126,20 @@ def habits(hours: NDArray[np.uint8], day: int) -> NDArray[np.uint8]:
 
     hours: uint8 [n, RING, 3], the column of some enrolments. Returns uint8 [n, 168], 0 to 4 each.
     """
-    found = np.zeros((len(hours), HOURS), np.uint8)
-    for past in range(day - CLOSED, day):
+    counts = np.zeros((len(hours), HOURS), np.uint8)
+    for past in range(day - CLOSED_DAYS, day):
         first = (past + 3) % 7 * 24  # the day 0 was a Thursday
-        found[:, first : first + 24] += np.unpackbits(hours[:, past % RING], axis=1, bitorder="little")
-    return found
+        counts[:, first : first + 24] += np.unpackbits(hours[:, past % RING], axis=1, bitorder="little")
+    return counts
 
 
 def usual_hours(hours: NDArray[np.uint8], day: int) -> NDArray[np.int32]:
     """``habits`` of all enrolments together: hours uint8 [n, RING, 3] → int32 [168]."""
     bits = np.unpackbits(hours, axis=2, bitorder="little").sum(axis=0, dtype=np.int32)  # [RING, 24]
-    found = np.zeros((7, 24), np.int32)
-    for past in range(day - CLOSED, day):
-        found[(past + 3) % 7] += bits[past % RING]
-    return found.ravel()
+    counts = np.zeros((7, 24), np.int32)
+    for past in range(day - CLOSED_DAYS, day):
+        counts[(past + 3) % 7] += bits[past % RING]
+    return counts.ravel()
 
 
 def _fold(older: NDArray[np.float32], active: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
-"""Work of which a course run's calendar says nothing (yet), kept for a newer calendar that may.
+"""Work that is not in the course run's calendar (yet), stored for a newer calendar.
 
-A platform may send a calendar after the first hand-ins, or one that is empty because a nightly job failed
-half-way, and the whole one a day later. Most enrolments have nothing here. Those that do take fourteen bytes
-a piece of work: names are kept once a run.
+A platform may send a calendar after the first hand-ins, or an incomplete one because a nightly job failed
+half-way, and the complete one a day later. Most enrolments have nothing here. Others have fourteen bytes per
+piece of work: names are stored once per run.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from features.coursework import CELL, empty_cells
 
-MOST_WORKS = 64
-"""Pieces of work kept aside for an enrolment. Of more, the ones handed in first go."""
+MAX_WORKS = 64
+"""Most pieces of work per enrolment. Beyond it, the earliest is dropped."""
 
-MOST_NAMES = 1_024
-"""Names kept for a run. Others are not kept aside: with objects that are new at every hand-in nothing is
-lost."""
+MAX_NAMES = 1_024
+"""Most names per run. Hand-ins under further names are not stored: they are objects of one hand-in each."""
 
 WORK = np.dtype([("name", "<u2"), *((name, CELL[name]) for name in CELL.names or ())])
 
@@ -26,8 +25,8 @@ Works = NDArray[np.void]
 """Structured by ``WORK``: a number among the run's names, and a cell."""
 
 
-class Unplaced:
-    """What the enrolments of a partition handed in without a cell, by slot; and the names by run."""
+class UnplacedWork:
+    """Work that no calendar contains, by slot, and its names, by run, of one partition."""
 
     def __init__(self) -> None:
         self._works: dict[int, Works] = {}
@@ -36,9 +35,9 @@ class Unplaced:
         self.changed_runs: set[str] = set()
 
     def cell(self, slot: int, run: str, assessment: str) -> Any:
-        """The cell of a piece of work, a scalar of ``WORK`` to be changed in place at once.
+        """The cell of a piece of work, a scalar of ``WORK`` to be changed in place immediately.
 
-        None where the run has too many names.
+        None if the run has too many names.
         """
         name = self._name(run, assessment)
         if name is None:
@@ -46,7 +45,7 @@ class Unplaced:
         works = self._works.get(slot, np.empty(0, WORK))
         index = np.flatnonzero(works["name"] == name)
         if not len(index):
-            if len(works) == MOST_WORKS:
+            if len(works) == MAX_WORKS:
                 works = np.delete(works, int(works["day"].argmin()))
             works = np.append(works, _new_work(name))
             index = np.array([len(works) - 1])
@@ -55,7 +54,7 @@ class Unplaced:
         return works[index[0]]
 
     def put(self, slot: int, run: str, assessment: str, cell: Any) -> None:
-        """Keep a cell that a newer calendar names no more."""
+        """Store a cell whose assessment is no longer in the calendar."""
         work = self.cell(slot, run, assessment)
         for field in CELL.names or () if work is not None else ():
             work[field] = cell[field]
@@ -63,28 +62,30 @@ class Unplaced:
     def _name(self, run: str, assessment: str) -> int | None:
         names = self._names.setdefault(run, {})
         number = names.get(assessment)
-        if number is None and len(names) < MOST_NAMES:
+        if number is None and len(names) < MAX_NAMES:
             number = names[assessment] = len(names)
             self.changed_runs.add(run)
         return number
 
-    def pop(self, slot: int, run: str, assessments: Sequence[str]) -> list[tuple[int, Any]]:
-        """The cells that a calendar names, each with its place there; they are no longer kept here."""
+    def pop_named(self, slot: int, run: str, assessments: Sequence[str]) -> list[tuple[int, Any]]:
+        """Remove and return the cells of the assessments of a calendar, each with its index there."""
         works = self._works.get(slot)
         if works is None:
             return []
         names = self._names.get(run, {})
-        places = {names[name]: place for place, name in enumerate(assessments) if name in names}
-        named = np.isin(works["name"], list(places))
+        indices = {
+            names[assessment]: index for index, assessment in enumerate(assessments) if assessment in names
+        }
+        named = np.isin(works["name"], list(indices))
         if not named.any():
             return []
-        self._put_back(slot, works[~named])
+        self._set(slot, works[~named])
         cells = empty_cells(int(named.sum()))
         for field in CELL.names or ():
             cells[field] = works[field][named]
-        return list(zip([places[name] for name in works["name"][named].tolist()], cells, strict=True))
+        return list(zip([indices[name] for name in works["name"][named].tolist()], cells, strict=True))
 
-    def _put_back(self, slot: int, works: Works) -> None:
+    def _set(self, slot: int, works: Works) -> None:
         if len(works):
             self._works[slot] = works
         else:
@@ -92,39 +93,39 @@ class Unplaced:
         self.changed.add(slot)
 
     def newest_order(self, slot: int) -> int:
-        """The order of an enrolment's newest grade here, 0 where there is none."""
+        """The order of the newest grade; 0 without one."""
         works = self._works.get(slot)
         return 0 if works is None else int(works["order"].max(initial=0))
 
     def forget(self, slots: Iterable[int]) -> None:
-        """These enrolments are gone; who comes into their slots has nothing."""
+        """Remove the work of slots, which are reused for other enrolments."""
         for slot in slots:
             self._works.pop(slot, None)
             self.changed.discard(slot)
 
     def forget_run(self, run: str) -> None:
-        """A run is over, and its enrolments are gone."""
+        """Remove the names of a run that is over."""
         if self._names.pop(run, None) is not None:
             self.changed_runs.add(run)
 
     # -- for the state topic ------------------------------------------------------------------------
 
-    def stored(self, slot: int) -> bytes | None:
-        """An enrolment's, None where there is nothing."""
+    def dump(self, slot: int) -> bytes | None:
+        """The work of a slot as bytes; None without any."""
         works = self._works.get(slot)
         return None if works is None else works.tobytes()
 
     def restore(self, slot: int, works: Works) -> None:
-        """Take back what :meth:`stored` gave, structured by ``WORK``."""
+        """Restore the result of :meth:`dump`, structured by ``WORK``."""
         self._works[slot] = works.copy()
 
     def names(self, run: str) -> list[str] | None:
-        """The names of a run, in the order of their numbers; None where there are none."""
+        """The names of a run, in the order of their numbers; None without any."""
         names = self._names.get(run)
         return None if names is None else list(names)
 
     def restore_names(self, run: str, names: Sequence[str]) -> None:
-        """Take back what :meth:`names` gave."""
+        """Restore the result of :meth:`names`."""
         self._names[run] = {name: number for number, name in enumerate(names)}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from features.bins import value
+from features.bins import bin_start
 from features.catalogue import BINS, FEATURES, INDEX
 
 MIDDLE = 127
@@ -44,7 +44,7 @@ def phase(histogram: Histogram) -> float:
 
 def phase_of(code: int) -> float:
     """The share of a run gone by, from the bin of its feature."""
-    return value(FEATURES[INDEX["phase"]], code)
+    return bin_start(FEATURES[INDEX["phase"]], code)
 
 
 def rank_table(histogram: Histogram) -> RankTable:

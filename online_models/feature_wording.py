@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.bins import value
+from features.bins import bin_start
 from features.catalogue import FEATURES, INDEX, KIND_GROUPS, WINDOWS, Linear
 
 Words = Callable[[float], str]
@@ -91,7 +91,7 @@ def _value(place: int, bin_: int) -> float:
     feature = FEATURES[place]
     if isinstance(feature.scale, Linear) and bin_ == _ALL:
         return feature.scale.high
-    return value(feature, bin_)
+    return bin_start(feature, bin_)
 
 
 def _percent(rank: np.uint8) -> str:

@@ -12,7 +12,7 @@ of .79 (days of silence alone: .75) and an expected calibration error of .10.
 
 import numpy as np
 
-from features.bins import value
+from features.bins import bin_start
 from features.catalogue import BINS, FEATURES, INDEX
 from online_models.design import Estimate, Floats, Seen
 from schemas.risk import ModelState
@@ -74,8 +74,8 @@ def recency_prior(silence: float, phase: float) -> float:
 
 def _table() -> Floats:
     """[phase bins, silence bins]"""
-    phases = [value(FEATURES[_PHASE], bin_) for bin_ in range(BINS)]
-    silences = [value(FEATURES[_SILENCE], bin_) for bin_ in range(BINS)]
+    phases = [bin_start(FEATURES[_PHASE], bin_) for bin_ in range(BINS)]
+    silences = [bin_start(FEATURES[_SILENCE], bin_) for bin_ in range(BINS)]
     return np.array([[round(recency_prior(silence, phase), 6) for silence in silences] for phase in phases])
 
 
@@ -87,7 +87,9 @@ def _logit(probability: Floats) -> Floats:
 _PRIOR = _table()
 _LOG_ODDS = _logit(_PRIOR)
 _NO_SILENCE = _LOG_ODDS[:, 0]
-_EXITS = np.array([round(_between(EXIT_SOON, value(FEATURES[_SILENCE], bin_)), 6) for bin_ in range(BINS)])
+_EXITS = np.array(
+    [round(_between(EXIT_SOON, bin_start(FEATURES[_SILENCE], bin_)), 6) for bin_ in range(BINS)]
+)
 
 
 class RecencyPrior:

@@ -29,8 +29,8 @@ DeadLetterReason = Literal[
     "in_doubt",  # a nudge whose attempt was cut short: it may have been sent, so it is not sent again
 ]
 
-OF_A_PART: frozenset[DeadLetterReason] = frozenset({"field"})
-"""Reasons of letters about a part of a record. The rest is applied, so they are not counted as records."""
+FIELD_REASONS: frozenset[DeadLetterReason] = frozenset({"field"})
+"""Reasons of dead letters about a field. The rest of the record is applied: they do not count as records."""
 
 
 class DeadLetter(Message):

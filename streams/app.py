@@ -20,8 +20,8 @@ from confluent_kafka import KafkaException
 from faust.types import TP
 
 from engine.batch.records import RecordBatch
-from engine.continuity import Start, Vouched, resume
-from engine.log_breaks import told
+from engine.continuity import AppliedPosition, Start, resume
+from engine.log_breaks import break_outputs
 from engine.processor import PartitionProcessor
 from engine.state.errors import StateIncompleteError, StateMismatchError
 from engine.state.partition_state import PartitionState
@@ -229,20 +229,20 @@ class Pipeline:
     ) -> dict[LogPlace, Start]:
         """Let every topic be read from where its state vouches for, not from where its group stands."""
         vouched = {
-            (topic, partition): runner.processor.vouched(topic)
+            (topic, partition): runner.processor.applied_position(topic)
             for partition, runner in runners.items()
             for topic in (self._events, self._feedback)
         }
         if trains:  # what is known of reports is what was committed
-            vouched[self._reports, 0] = Vouched()
+            vouched[self._reports, 0] = AppliedPosition()
         logs: dict[LogPlace, Found] = await _in_thread(partial(self._logs.find, vouched))
         if trains:
             found = logs[self._reports, 0]
-            vouched[self._reports, 0] = Vouched(found.committed - 1, found.topic_id)
+            vouched[self._reports, 0] = AppliedPosition(found.committed - 1, found.topic_id)
         starts = {place: resume(vouched[place], found.log, found.committed) for place, found in logs.items()}
         for (topic, partition), start in starts.items():
-            if start.broken is not None:
-                log.warning("%s, partition %d: %s", topic, partition, start.broken.words)
+            if start.log_break is not None:
+                log.warning("%s, partition %d: %s", topic, partition, start.log_break.detail)
             if partition in runners and topic != self._reports:
                 runners[partition].begin(topic, start)
         consumer = self._consumer
@@ -267,12 +267,12 @@ class Pipeline:
 
     def _tell_of_reports(self, training: Training, start: Start) -> None:
         """Day reports have no state of a partition that could tell of them."""
-        if start.broken is None:
+        if start.log_break is None:
             return
-        outputs = told(self._reports, 0, start, int(time.time()))
+        outputs = break_outputs(self._reports, 0, start, int(time.time()))
         for letter in outputs.dead_letters:
             self._send_letter(letter)
-        self.metrics.broke(self._reports, 0, start.broken)
+        self.metrics.broke(self._reports, 0, start.log_break)
         training.keep(outputs)
 
     def _send_letter(self, letter: DeadLetter) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from engine.continuity import Log, Vouched
+from engine.continuity import AppliedPosition, Log
 from schemas.errors import HomeroomError
 from streams.logging_setup import BROKERS_WORDS
 from streams.topic_reader import own_reader
@@ -41,7 +41,7 @@ class BrokerLogs:
         self._address = address
         self._group = group
 
-    def find(self, vouched: Mapping[Place, Vouched]) -> dict[Place, Found]:
+    def find(self, vouched: Mapping[Place, AppliedPosition]) -> dict[Place, Found]:
         """The logs of these places. Raises ``LogsError`` where the broker does not answer in time.
 
         vouched: what was applied of each: an end that lies before it is looked at twice.
@@ -58,7 +58,7 @@ class BrokerLogs:
                     ) from None
                 time.sleep(0.5)
 
-    def _find(self, vouched: Mapping[Place, Vouched]) -> dict[Place, Found]:
+    def _find(self, vouched: Mapping[Place, AppliedPosition]) -> dict[Place, Found]:
         ids = self.topic_ids({topic for topic, _ in vouched})
         consumer = own_reader(self._address, self._group)
         try:
@@ -84,7 +84,7 @@ class BrokerLogs:
                 raise KafkaException(one.error)
         return {(one.topic, one.partition): (max(one.offset, 0), one.metadata or "") for one in asked}
 
-    def _log(self, consumer: Consumer, place: Place, topic_id: str, vouched: Vouched) -> Log:
+    def _log(self, consumer: Consumer, place: Place, topic_id: str, vouched: AppliedPosition) -> Log:
         start, end = consumer.get_watermark_offsets(TopicPartition(*place), timeout=ASK_S)
         remade = bool(vouched.topic_id) and vouched.topic_id != topic_id
         if start <= vouched.applied >= end and not remade and self._holds(place, vouched.applied):

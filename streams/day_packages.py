@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
-from engine.pieces import Gathering, packed, piece_of, records_of, unpacked
+from engine.pieces import PieceAssembler, compress, decompress, piece_of, records_of
 from schemas.learning import DayPackage
 from streams.publisher import Publisher
 from streams.topic_reader import own_reader
@@ -46,7 +46,7 @@ class PackageReader:
         self._address = address
         self._topic = topic
         self._raw: dict[int, _Kept] = {}
-        self._gathering = Gathering()
+        self._gathering = PieceAssembler()
         self._keys: dict[int, set[str]] = {}
         self._place = -1
         self._parsed: tuple[bytes, DayPackage] | None = None  # the same day is asked for by every partition
@@ -115,7 +115,7 @@ class PackageReader:
 
     def publish(self, package: DayPackage) -> None:
         """Send a package to the topic, from where it comes again, and take it at once."""
-        raw = packed(package.model_dump_json().encode())
+        raw = compress(package.model_dump_json().encode())
         for key, record in records_of(raw, str(package.day)):
             self._publisher.send(self._topic, record, key, 0)
             self._note_key(package.day, key)
@@ -192,9 +192,9 @@ class PackageReader:
             self._keep(day, _Kept(value, place))
             return
         with self._changed:
-            whole = self._gathering.take(piece, day, place)
+            whole = self._gathering.add(piece, day, place)
         if whole is not None:
-            self._keep(day, _Kept(whole.kept, whole.place))
+            self._keep(day, _Kept(whole.payload, whole.offset))
 
     def _note_key(self, day: int, key: str) -> None:
         with self._changed:
@@ -226,7 +226,7 @@ class PackageReader:
 
 
 def _package(raw: bytes) -> DayPackage:
-    return DayPackage.model_validate_json(unpacked(raw))
+    return DayPackage.model_validate_json(decompress(raw))
 
 
 def _wake(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ import logging
 
 from pydantic import ValidationError
 
-from engine.pieces import Gathering, IncompleteError, packed, piece_of, records_of, unpacked
+from engine.pieces import IncompleteError, PieceAssembler, compress, decompress, piece_of, records_of
 from schemas.learning import DayReport
 
 log = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 def records_of_report(report: DayReport) -> list[tuple[str, bytes]]:
     """The records of a report with their keys; those of pieces name the day, too."""
-    raw = packed(report.model_dump_json().encode())
+    raw = compress(report.model_dump_json().encode())
     return records_of(raw, str(report.partition), f"{report.partition}/{report.day}")
 
 
@@ -24,7 +24,7 @@ class ReportReader:
     """Reads the records of the day reports, those of several partitions in any mixture."""
 
     def __init__(self) -> None:
-        self._gathering = Gathering()
+        self._gathering = PieceAssembler()
 
     def take(
         self, key: bytes | None, value: bytes | None, offset: int
@@ -42,8 +42,8 @@ class ReportReader:
         except (IndexError, ValueError):
             log.error("a record of the day reports is a piece of no day: its key is %r", (key or b"")[:60])
             return None, None
-        whole = self._gathering.take(piece, day, offset)
-        return day, None if whole is None else _parse(whole.kept)
+        whole = self._gathering.add(piece, day, offset)
+        return day, None if whole is None else _parse(whole.payload)
 
     def forget(self, before: int) -> None:
         """Reports of days before this one are waited for no longer."""
@@ -52,7 +52,7 @@ class ReportReader:
 
 def _parse(kept: bytes) -> DayReport | None:
     try:
-        return DayReport.model_validate_json(unpacked(kept) if kept else kept)
+        return DayReport.model_validate_json(decompress(kept) if kept else kept)
     except IncompleteError as error:
         log.error("a record of the day reports is not one: %s", error)
     except ValidationError as error:

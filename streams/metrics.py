@@ -8,8 +8,8 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from engine.batch.unknown_fields import MOST, OTHERS
-from engine.continuity import Break
+from engine.batch.unknown_fields import MAX_NAMES, OTHERS
+from engine.continuity import LogBreak
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
 
@@ -199,12 +199,12 @@ class Metrics:
         for letter in letters:
             self.dead_letters.labels(letter.reason).inc()
         for name, number in outputs.unknown_fields.items():
-            label = name if name in self._fields or len(self._fields) < MOST else OTHERS
+            label = name if name in self._fields or len(self._fields) < MAX_NAMES else OTHERS
             self._fields.add(label)
             self.unknown_fields.labels(label).inc(number)
         self.of(partition).health.dead_letters += len(letters)
 
-    def broke(self, topic: str, partition: int, broken: Break) -> None:
+    def broke(self, topic: str, partition: int, broken: LogBreak) -> None:
         """Count a break in a topic's log, and what is lost by it."""
         self.log_breaks.labels(topic, str(partition), broken.cause).inc()
         self.records_lost.labels(topic, str(partition)).inc(broken.records)

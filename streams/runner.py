@@ -109,18 +109,18 @@ class PartitionRunner:
     @property
     def may_fetch(self) -> bool:
         """Whether more may be fetched for this partition."""
-        return self._backlog + self.processor.waiting < self._pace.backlog and self.failed is None
+        return self._backlog + self.processor.pending < self._pace.backlog and self.failed is None
 
     def begin(self, topic: str, start: Start) -> None:
         """Go on with a topic where its log lets it, and say what is missing before.
 
         Before the first batch.
         """
-        vouched = self.processor.vouched(topic)
-        self._say(self.processor.begin(topic, start, int(time.time())))
-        if start.broken is not None:
-            self._around.metrics.broke(topic, self.processor.partition, start.broken)
-        self._dirty |= self.processor.vouched(topic) != vouched
+        vouched = self.processor.applied_position(topic)
+        self._say(self.processor.resume_at(topic, start, int(time.time())))
+        if start.log_break is not None:
+            self._around.metrics.broke(topic, self.processor.partition, start.log_break)
+        self._dirty |= self.processor.applied_position(topic) != vouched
 
     async def run(self) -> None:
         """Work until stopped; then leave a checkpoint. An error ends it, and acks nothing."""
@@ -151,7 +151,7 @@ class PartitionRunner:
             await self._advance()
         elif self.processor.due is not None:
             await self._close()
-        elif self._inbox and self.processor.waiting < self._pace.ahead:
+        elif self._inbox and self.processor.pending < self._pace.ahead:
             await self._apply(self._inbox.popleft())
         else:
             self._observe()
@@ -169,7 +169,7 @@ class PartitionRunner:
 
     def _observe(self) -> None:
         if self._pace.idle is not None and time.monotonic() - self._heard > self._pace.idle:
-            self.processor.observe(int(time.time()))
+            self.processor.advance_clock(int(time.time()))
 
     async def _apply(self, delivery: Delivery) -> None:
         self._backlog -= len(delivery.batch)
@@ -245,7 +245,7 @@ class PartitionRunner:
         while self._unacked and self._safe(self._unacked[0].batch):
             deliveries.append(self._unacked.popleft())
         self._checkpointed = time.monotonic()
-        self._dirty = self.processor.waiting > 0
+        self._dirty = self.processor.pending > 0
         return Checkpoint(outputs, rows, dict(self.processor.state.outbox), deliveries)
 
     def _begin_save(self) -> None:
@@ -279,7 +279,7 @@ class PartitionRunner:
         for learner, message in outbox.values():
             self._around.publisher.send(topic, message.encode(), learner, partition)
         await self._around.publisher.flush()
-        self.processor.state.posted(outbox)
+        self.processor.state.remove_from_outbox(outbox)
 
     async def _saved(self) -> None:
         """Wait for the save under way, if there is one. Raises what it raised."""

@@ -203,7 +203,7 @@ class Storing:
             "outputs_ms": health.flush_ms.get("outputs", 0.0),
             "store_ms": health.flush_ms.get("store", 0.0),
             "state_ms": health.flush_ms.get("state", 0.0),
-            "waiting": processor.waiting,
+            "waiting": processor.pending,
             "state_rows": health.state_rows,
             "enrolments": len(processor.state.slots),
         }

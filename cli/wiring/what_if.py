@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from console.ports import Effect, Estimate, NoModelError, UnknownFeatureError
-from features.bins import code, span
+from features.bins import bins_of, value_range
 from features.catalogue import FEATURES, INDEX
 from features.packed_arrays import unpack
 from online_models.cohorts import MIDDLE, ranks_of
@@ -100,8 +100,8 @@ def _replaced(base: Bytes, features: Mapping[str, float]) -> Bytes:
         place = INDEX.get(name)
         if place is None:
             raise UnknownFeatureError(f"features: {name!r} is not known; expected names of docs/features.md")
-        low, high = span(FEATURES[place])
+        low, high = value_range(FEATURES[place])
         if not low <= value <= high:  # nor is NaN
             raise UnknownFeatureError(f"features: {name} is {value:g}; expected {low:g} to {high:g}")
-        asked[place] = code(FEATURES[place], np.array([value]))[0]
+        asked[place] = bins_of(FEATURES[place], np.array([value]))[0]
     return asked

@@ -1,10 +1,10 @@
-"""Activity events, read fast: the hot path's form of ``schemas.activity``.
+"""A fast msgspec decoder for activity events: the hot path's form of ``schemas.activity``.
 
-The contract is pydantic's. What stands here reads the same events in a third of the time, and no others: a
-record that it will not take, for whatever reason, is given to the contract, which takes it or says why not.
-So it may only refuse too much: an unknown field, a repeated one with a wrong value first, a number written
-as ``2.0``, a time as epoch seconds. Tests compare its fields with the contract's, and with records of all
-kinds that whatever is read here the contract reads too, as the same.
+The contract is the pydantic model. This decoder takes a third of its time and accepts a subset of it: a
+record that it cannot decode, for whatever reason, is validated by the contract. It may therefore refuse
+valid records (an unknown field, a repeated field whose first value is invalid, a number written as ``2.0``,
+a time as epoch seconds), but never accept invalid ones. Tests compare its fields with the contract's, and
+check with records of all kinds that whatever it decodes the contract decodes to the same message.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,15 +24,17 @@ from schemas.quality import UNNAMED
 from schemas.roles import Role
 
 EPOCH = datetime.fromtimestamp(0, UTC)
-KIND_INDEX = {kind: place for place, kind in enumerate(ACTIVITY_KINDS)}
+KIND_INDEX = {kind: index for index, kind in enumerate(ACTIVITY_KINDS)}
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
 class Activity(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=False):
-    """An activity event. A time with more than six decimals is rounded here and cut by the contract: the
-    second is the same."""
+    """An activity event.
+
+    A time with more than six decimals is rounded here and truncated by the contract; the second is the same.
+    """
 
     type: Literal["activity"]
     version: Literal[1, 2] = 1
@@ -53,28 +55,31 @@ class Activity(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=Fals
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Activity":
-        """One that the contract has read."""
+        """The activity of a message that the contract has validated."""
         return cls(**message)
 
 
 _ROUNDED_UP = b".999999"
-"""More nines would be the next second here, and are not in the contract."""
+"""Times with more nines would be rounded up to the next second here, unlike in the contract."""
 
 _decode = msgspec.json.Decoder(Activity).decode
 
 
-def read(values: Sequence[bytes]) -> list[Activity | None]:
-    """The activities among records, in their places; None where the contract has to look."""
-    found: list[Activity | None] = []
-    add = found.append
+def decode_activities(values: Sequence[bytes]) -> list[Activity | None]:
+    """Decode records, in order; None where the contract has to validate the record."""
+    activities: list[Activity | None] = []
+    add = activities.append
     for value in values:
         try:
             add(_decode(value))
         except (msgspec.DecodeError, ValueError):
             add(None)
     if _ROUNDED_UP in b"".join(values):
-        return [None if _ROUNDED_UP in value else one for value, one in zip(values, found, strict=True)]
-    return found
+        return [
+            None if _ROUNDED_UP in value else activity
+            for value, activity in zip(values, activities, strict=True)
+        ]
+    return activities
 
 
 _columns = attrgetter(
@@ -83,24 +88,24 @@ _columns = attrgetter(
 )
 
 
-def _role(role: str | None, actor: str) -> str:
+def _role_name(role: str | None, actor: str) -> str:
     return actor if actor == "system" else role or ""
 
 
-def seconds_of(moments: Iterable[datetime]) -> Ints:
-    """Epoch seconds, rounded down, [n]; in a third less time than ``int(timestamp())``."""
-    since = [moment - EPOCH for moment in moments]
-    return np.array([one.days * DAY_S + one.seconds for one in since], np.int64)
+def epoch_seconds(times: Iterable[datetime]) -> Ints:
+    """Epoch seconds, rounded down, [n]; takes a third less time than ``int(timestamp())``."""
+    since = [time - EPOCH for time in times]
+    return np.array([delta.days * DAY_S + delta.seconds for delta in since], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Activities:
-    """Activities column by column, all of one length.
+    """Activities as columns, all of the same length.
 
-    positions: where each is among the messages of its batch, ascending. times: epoch seconds. seconds: of
-    time spent; untimed: which do not tell. works: which are a submission, or tell progress or a role, so that
-    they are facts too. others: which are no learner's: of another role, or of a machine; roles: which it was,
-    of those.
+    positions: position of each among the messages of its batch, ascending. times: epoch seconds. seconds:
+    time spent, 0 where it is not given; untimed: where it is not given. is_work: submissions, and activities
+    that report progress or a role; these are facts too. is_other: activities of other roles than learners, or
+    of machines; roles: their role, "system" for machines.
     """
 
     positions: Ints
@@ -113,39 +118,41 @@ class Activities:
     seconds: Ints
     untimed: NDArray[np.bool_]
     sources: tuple[str, ...]
-    works: NDArray[np.bool_]
-    others: NDArray[np.bool_]
+    is_work: NDArray[np.bool_]
+    is_other: NDArray[np.bool_]
     roles: tuple[str, ...]
 
     @classmethod
     def of(cls, messages: Sequence[Activity | Any]) -> "Activities":
         """The activities among the messages of a batch."""
-        chosen = [at for at, message in enumerate(messages) if type(message) is Activity]
-        own = messages if len(chosen) == len(messages) else [messages[at] for at in chosen]
-        columns = tuple(zip(*map(_columns, own), strict=True)) or ((),) * 12
-        ids, learners, runs, names, moments, items, durations, progress, counts, sources, roles, actors = (
+        positions = [position for position, message in enumerate(messages) if type(message) is Activity]
+        selected = (
+            messages if len(positions) == len(messages) else [messages[position] for position in positions]
+        )
+        columns = tuple(zip(*map(_columns, selected), strict=True)) or ((),) * 12
+        ids, learners, runs, names, times, items, durations, progress, counts, sources, roles, actors = (
             columns
         )
         kinds = np.array([KIND_INDEX[name] for name in names], np.int64)
-        works = kinds == KIND_INDEX["submission"]
+        is_work = kinds == KIND_INDEX["submission"]
         if progress.count(None) < len(progress):
-            works |= np.array([one is not None for one in progress])
-        others = np.zeros(len(own), bool)
+            is_work |= np.array([value is not None for value in progress])
+        is_other = np.zeros(len(selected), bool)
         if roles.count(None) < len(roles) or actors.count("learner") < len(actors):
-            others = np.array(
+            is_other = np.array(
                 [
                     role not in (None, "learner") or actor != "learner"
                     for role, actor in zip(roles, actors, strict=True)
                 ]
             )
-            works |= np.array([role is not None for role in roles])
-        seconds, untimed = np.zeros(len(own), np.int64), np.ones(len(own), bool)
+            is_work |= np.array([role is not None for role in roles])
+        seconds, untimed = np.zeros(len(selected), np.int64), np.ones(len(selected), bool)
         if durations.count(None) < len(durations):
-            untimed = np.array([one is None for one in durations])
-            seconds = np.array([int(one or 0) for one in durations])
+            untimed = np.array([value is None for value in durations])
+            seconds = np.array([int(value or 0) for value in durations])
         return cls(
-            positions=np.array(chosen, np.int64),
-            times=seconds_of(moments),
+            positions=np.array(positions, np.int64),
+            times=epoch_seconds(times),
             ids=ids,
             enrolments=tuple(zip(learners, runs, strict=True)),
             kinds=kinds,
@@ -154,26 +161,28 @@ class Activities:
             seconds=seconds,
             untimed=untimed,
             sources=sources,
-            works=works,
-            others=others,
-            roles=tuple(_role(role, actor) for role, actor in zip(roles, actors, strict=True))
-            if others.any()
-            else ("",) * len(own),
+            is_work=is_work,
+            is_other=is_other,
+            roles=tuple(_role_name(role, actor) for role, actor in zip(roles, actors, strict=True))
+            if is_other.any()
+            else ("",) * len(selected),
         )
 
     def between(self, start: int, stop: int) -> "Activities":
-        """Those at positions from ``start`` on, before ``stop``."""
+        """The activities at positions in [start, stop)."""
         first, last = np.searchsorted(self.positions, (start, stop)).tolist()
         if last - first == len(self.ids):
             return self
         part = slice(first, last)
         return Activities(*(getattr(self, name)[part] for name in self.__slots__))
 
-    def but(self, positions: Sequence[int]) -> "Activities":
-        """Those at other positions."""
-        kept = np.flatnonzero(~np.isin(self.positions, positions))
+    def without(self, positions: Sequence[int]) -> "Activities":
+        """The activities at all other positions."""
+        remaining = np.flatnonzero(~np.isin(self.positions, positions))
         columns: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         for name, column in columns.items():
             whole = isinstance(column, np.ndarray)
-            columns[name] = column[kept] if whole else tuple(column[at] for at in kept.tolist())
+            columns[name] = (
+                column[remaining] if whole else tuple(column[index] for index in remaining.tolist())
+            )
         return Activities(**columns)

@@ -1,19 +1,19 @@
-"""From a batch to work in event time: which records count, and where the watermark stands at each.
+"""Admits batches in event time: which records are applied, and where the watermark stands after each.
 
-The watermark after a record is the largest event time so far that the *clock* bears out, less the allowed
-lateness. It depends on the order of the records alone, not on how they were batched, so a day closes between
+The watermark after a record is the largest event time so far that the *clock* confirms, minus the allowed
+lateness. It depends only on the order of the records, not on how they were batched, so a day closes between
 the same two records however often the partition is read.
 
-**The clock.** A day that is closed stays closed, so no record alone may say how late it is:
+**The clock.** A closed day stays closed, so no single record may decide how far time has advanced:
 
-* *Live* it is the time at which the broker appended the record. Where the topic keeps its producers' times
-  instead, each counts up to the wall clock at which it was read: nothing was appended later than that.
-* In a *replay* it is the newest tick. A tick further ahead of the one before it than the tolerance waits
-until
-  another record's time comes near it. Before any tick there is no clock, and events are believed.
+* *Live*, the clock is the time at which the broker appended the record. Where the topic has producers'
+  timestamps (CreateTime) instead, each is capped at the wall clock at which the record was fetched.
+* In a *replay*, the clock is the newest tick. A tick that is ahead of the previous one by more than the
+  tolerance is unconfirmed until another record's time is close to it. Before the first tick there is no
+  clock, and event times are trusted.
 
-An event ahead of the clock counts in its day, up to the tolerance; it moves the watermark as far as the
-clock.
+An event ahead of the clock is counted in its day, up to the tolerance; it advances the watermark no further
+than the clock.
 """
 
 from bisect import bisect_right
@@ -25,33 +25,36 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.batch.activities import Activities, Activity, seconds_of
-from engine.batch.decoding import Message, Refusal, decode_events, letter
+from engine.batch.activities import Activities, Activity, epoch_seconds
+from engine.batch.decoding import Message, Refusal, dead_letter, decode_events
 from engine.batch.records import RecordBatch
-from features.ring import NEVER, OPEN, Ints
+from features.ring import NEVER, OPEN_DAYS, Ints
 from schemas.dead_letter import DeadLetter
 from schemas.fields import DAY_S, EARLIEST, LATEST
 
 HOUR_S = 3_600
 EARLIEST_S, LATEST_S = int(EARLIEST.timestamp()), int(LATEST.timestamp())
-"""A first event sets the watermark, and every day since then is closed: one that bears the zero of a clock
-that was never set, 1970 or 1980, would close ten thousand empty ones. The contract refuses it, and here what
-is read without it (``activities``)."""
+"""Range of valid event times. The first event sets the watermark, and every day since then is closed: an
+event from a clock that was never set (1970 or 1980) would close ten thousand empty days. The contract refuses
+such events; the check is repeated here for events decoded without it (``activities``)."""
 
-MOMENTS = {"graded": "graded_at"}
-"""The field that says when it was, of messages in which it is not ``occurred_at``."""
+TIME_FIELDS = {"graded": "graded_at"}
+"""The field with the event time, by type of message, where it is not ``occurred_at``."""
 
 FAST_S, SLOW_S = 300, HOUR_S
-"""Live: how far before or behind the broker's clock a source's may be before it counts as wrong."""
+"""Live: how far a source's clock may be ahead of or behind the broker's before it counts as wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How event time is read. Seconds.
+    """Event-time settings, in seconds.
 
-    lateness: how long after a moment its events may still come without missing their day's close.
-    tolerance: how far ahead of the clock an event may be. clock: *live* compares with the broker's
-    timestamp, *replay* with the source's ticks, because the past is in no record's timestamp.
+    lateness: allowed lateness; a day closes this long after its end. tolerance: how far ahead of the clock an
+    event may be. clock: *live* compares event times with the broker's timestamps, *replay* with the source's
+    ticks, because the timestamps of replayed records are recent.
+
+    Raises:
+        ValueError: lateness or tolerance is out of its range.
     """
 
     lateness: int = 6 * 3600
@@ -59,7 +62,7 @@ class Timing:
     clock: Literal["live", "replay"] = "live"
 
     def __post_init__(self) -> None:
-        longest = (OPEN - 1) * DAY_S
+        longest = (OPEN_DAYS - 1) * DAY_S
         if not 0 <= self.lateness <= longest:
             raise ValueError(
                 f"lateness is {self.lateness} s; expected 0 to {longest}, what the ring can hold"
@@ -69,27 +72,29 @@ class Timing:
 
 
 @dataclass(slots=True)
-class Work:
+class AdmittedBatch:
     """Messages of one batch with their event times, to be applied in order from ``position`` on.
 
-    activities: those among the messages; others: the positions of the rest. newest: the largest event time
-    that the clock bears out, up to and including each message. ticked, doubted: the source's clock after
-    each, and the tick that waits for another record to bear it out. letters: refused records, each said when
-    the work has come to its offset. clock: 1 where a message's time is ahead of the clock, −1 where it is
-    behind it, else 0. letter_days: offset → the day of a letter by the clock, for those that came after it
-    began. unknown: offset → the fields of a message that the contract does not know.
+    record_indices: index of each message's record in the batch. activities: the activities among the
+    messages; others: positions of the other messages. times: event times, epoch seconds, [messages].
+    newest: the largest event time that the clock confirms, up to and including each message, [messages].
+    newest_tick, unconfirmed_tick: the source's clock and the tick that awaits confirmation, after each
+    message, [messages]. dead_letters: of refused records; each is emitted once its offset has been reached.
+    clock: 1 where a message's time is ahead of the clock, −1 where it is behind, else 0, [messages].
+    letter_days: offset → epoch day of a dead letter by the clock, where there was a clock. unknown: offset →
+    fields of a message that are not in the contract.
     """
 
     batch: RecordBatch
     messages: list[Message | Activity]
-    places: list[int]
+    record_indices: list[int]
     activities: Activities
     others: list[int]
     times: Ints
     newest: Ints
-    ticked: Ints
-    doubted: Ints
-    letters: list[DeadLetter]
+    newest_tick: Ints
+    unconfirmed_tick: Ints
+    dead_letters: list[DeadLetter]
     clock: Ints
     letter_days: dict[int, int]
     unknown: dict[int, tuple[str, ...]]
@@ -97,226 +102,241 @@ class Work:
 
     def offset(self, position: int) -> int:
         """The offset of the message at a position."""
-        return self.batch.offsets[self.places[position]]
+        return self.batch.offsets[self.record_indices[position]]
 
-    def until(self, limit: int) -> int:
-        """The first position, from here on, at which the newest event time is ``limit`` or later."""
+    def position_reaching(self, limit: int) -> int:
+        """The first position from the current one on where ``newest`` reaches ``limit``, epoch seconds."""
         return max(self.position, int(np.searchsorted(self.newest, limit)))
 
-    def begins(self) -> int | None:
-        """The first known event time from here on; None before any."""
-        known = self.newest[self.position :]
-        known = known[known != NEVER]
-        return int(known[0]) if len(known) else None
+    def first_event_time(self) -> int | None:
+        """The first confirmed event time from the current position on, epoch seconds; None without one."""
+        times = self.newest[self.position :]
+        times = times[times != NEVER]
+        return int(times[0]) if len(times) else None
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         return self.position >= len(self.messages)
 
-    def pop_letters(self) -> list[DeadLetter]:
-        """The letters of records before the position, each once."""
-        before = self.batch.last_offset + 1 if self.done else self.offset(self.position)
-        said = [letter for letter in self.letters if letter.offset < before]
-        self.letters = [letter for letter in self.letters if letter.offset >= before]
-        return said
+    def pop_dead_letters(self) -> list[DeadLetter]:
+        """Dead letters of records before the current position; each is returned once."""
+        before = self.batch.last_offset + 1 if self.is_done else self.offset(self.position)
+        due = [letter for letter in self.dead_letters if letter.offset < before]
+        self.dead_letters = [letter for letter in self.dead_letters if letter.offset >= before]
+        return due
 
 
 @dataclass(slots=True)
-class Intake:
-    """Takes the batches of one partition in. Remembers the newest event time and tick let through, and the
-    tick that nothing has borne out yet."""
+class BatchAdmission:
+    """Admits the batches of one partition, in offset order.
+
+    newest, newest_tick, unconfirmed_tick: epoch seconds as of the last admitted record, ``NEVER`` before any.
+    """
 
     timing: Timing
     newest: int = NEVER
-    ticked: int = NEVER
-    doubted: int = NEVER
+    newest_tick: int = NEVER
+    unconfirmed_tick: int = NEVER
 
-    def admit(self, batch: RecordBatch, applied: int) -> Work:
-        """The work of a batch, without the records at or below the offset already applied."""
-        first = bisect_right(batch.offsets, applied)
-        decoded = decode_events(batch, first)
-        messages, places, letters = decoded.messages, decoded.places, decoded.letters
-        own = Activities.of(messages)
-        others = [at for at, message in enumerate(messages) if type(message) is not Activity]
+    def admit(self, batch: RecordBatch, applied: int) -> AdmittedBatch:
+        """Decode and time a batch, without the records up to and including the offset ``applied``."""
+        first_index = bisect_right(batch.offsets, applied)
+        decoded = decode_events(batch, first_index)
+        messages, record_indices, letters = decoded.messages, decoded.indices, decoded.letters
+        activities = Activities.of(messages)
+        others = [position for position, message in enumerate(messages) if type(message) is not Activity]
         times = np.empty(len(messages), np.int64)
-        times[own.positions] = own.times
-        times[others] = seconds_of(_moment(messages[at]) for at in others)
-        before = self.ticked
-        ticks = [at for at in others if cast(Message, messages[at])["type"] == "tick"]
-        ticked, doubted = self._ticked(times, ticks)
-        now = self._now(batch, places, times, ticked)
-        nameless = (times < EARLIEST_S) | (times >= LATEST_S)
-        waiting = np.zeros(len(times), bool)
-        waiting[ticks] = self.timing.clock == "replay"
-        early = (times > now + self.timing.tolerance) & ~waiting
-        refused = early | nameless
-        letter_days = self._letter_days(batch, letters, places, before, now)
-        reach = self._reach(times, now, waiting)
+        times[activities.positions] = activities.times
+        times[others] = epoch_seconds(_event_time(messages[position]) for position in others)
+        tick_before = self.newest_tick
+        ticks = [position for position in others if cast(Message, messages[position])["type"] == "tick"]
+        newest_ticks, unconfirmed_ticks = self._follow_source_clock(times, ticks)
+        now = self._clock_at(batch, record_indices, times, newest_ticks)
+        out_of_range = (times < EARLIEST_S) | (times >= LATEST_S)
+        is_replay_tick = np.zeros(len(times), bool)
+        is_replay_tick[ticks] = self.timing.clock == "replay"
+        too_early = (times > now + self.timing.tolerance) & ~is_replay_tick
+        refused = too_early | out_of_range
+        letter_days = self._letter_days(batch, letters, record_indices, tick_before, now)
+        reachable = self._reachable(times, now, is_replay_tick)
         if refused.any():
-            for at in np.flatnonzero(refused).tolist():
-                why = _no_day(messages[at]) if nameless[at] else self._refusal(messages[at])
-                letters = [*letters, letter(batch, places[at], why)]
-                letter_days[batch.offsets[places[at]]] = int(now[at]) // DAY_S
-            kept = np.flatnonzero(~refused)
-            messages, places = [messages[at] for at in kept.tolist()], [places[at] for at in kept.tolist()]
-            times, now, reach = times[kept], now[kept], reach[kept]
-            ticked, doubted = ticked[kept], doubted[kept]
-            own = Activities.of(messages)
-            others = [at for at, message in enumerate(messages) if type(message) is not Activity]
-        newest = np.maximum(np.maximum.accumulate(reach), self.newest) if messages else times
+            for position in np.flatnonzero(refused).tolist():
+                refuse = _range_refusal if out_of_range[position] else self._future_refusal
+                refusal = refuse(messages[position])
+                letters = [*letters, dead_letter(batch, record_indices[position], refusal)]
+                letter_days[batch.offsets[record_indices[position]]] = int(now[position]) // DAY_S
+            accepted = np.flatnonzero(~refused)
+            messages = [messages[position] for position in accepted.tolist()]
+            record_indices = [record_indices[position] for position in accepted.tolist()]
+            times, now, reachable = times[accepted], now[accepted], reachable[accepted]
+            newest_ticks, unconfirmed_ticks = newest_ticks[accepted], unconfirmed_ticks[accepted]
+            activities = Activities.of(messages)
+            others = [position for position, message in enumerate(messages) if type(message) is not Activity]
+        newest = np.maximum(np.maximum.accumulate(reachable), self.newest) if messages else times
         if messages:
             self.newest = int(newest[-1])
-        return Work(
+        return AdmittedBatch(
             batch=batch,
             messages=messages,
-            places=places,
-            activities=own,
+            record_indices=record_indices,
+            activities=activities,
             others=others,
             times=times,
             newest=newest,
-            ticked=ticked,
-            doubted=doubted,
-            letters=sorted(letters, key=lambda one: one.offset),
-            clock=self._apart(times, now),
+            newest_tick=newest_ticks,
+            unconfirmed_tick=unconfirmed_ticks,
+            dead_letters=sorted(letters, key=lambda letter: letter.offset),
+            clock=self._clock_skew(times, now),
             letter_days=letter_days,
-            unknown={batch.offsets[place]: names for place, names in decoded.unknown.items()},
+            unknown={batch.offsets[index]: names for index, names in decoded.unknown.items()},
         )
 
-    def early(self, batch: RecordBatch, place: int, message: Message) -> Refusal | None:
-        """Why feedback may not count: live, a time ahead of the broker's would hold for all that comes
-        before it.
+    def refuse_future(self, batch: RecordBatch, index: int, message: Message) -> Refusal | None:
+        """The refusal of a feedback message that is too far ahead of the broker's clock; None if it is valid.
 
-        In a replay the past is in no record's timestamp, and feedback comes without ticks.
+        Live only: such a message would override all that follow until its time. A replay has no clock for
+        feedback, since timestamps are recent and the topic has no ticks.
         """
-        ahead = message["occurred_at"].timestamp() - int(appended(batch)[place])
+        ahead = message["occurred_at"].timestamp() - int(append_times(batch)[index])
         if self.timing.clock == "replay" or ahead <= self.timing.tolerance:
             return None
-        return self._refusal(message)
+        return self._future_refusal(message)
 
-    def _now(self, batch: RecordBatch, places: Sequence[int], instants: Ints, ticked: Ints) -> Ints:
-        """The clock at each message: the broker's time, or the source's newest tick; the message's own
-        time before any tick."""
+    def _clock_at(
+        self, batch: RecordBatch, record_indices: Sequence[int], times: Ints, newest_ticks: Ints
+    ) -> Ints:
+        """The clock at each message, epoch seconds, [messages].
+
+        Live, the broker's time; in a replay, the newest tick, or the message's own time before the first one.
+        """
         if self.timing.clock == "live":
-            return appended(batch)[np.array(places, np.int64)]
-        return np.where(ticked == NEVER, instants, ticked)
+            return append_times(batch)[np.array(record_indices, np.int64)]
+        return np.where(newest_ticks == NEVER, times, newest_ticks)
 
-    def _reach(self, times: Ints, now: Ints, waiting: NDArray[np.bool_]) -> Ints:
-        """How far each message may move the watermark: to its time, or to the clock where it is ahead of
-        that.
+    def _reachable(self, times: Ints, now: Ints, is_replay_tick: NDArray[np.bool_]) -> Ints:
+        """The event time up to which each message may move the watermark: its own, at most the clock.
 
-        A tick holds for the day it begins. Whatever is ahead of the clock, the ring must have a place for it.
+        A tick covers the day that it begins. Events ahead of the clock must fit into the ring's open days.
         """
-        room = (OPEN - 1) * DAY_S - self.timing.lateness
+        open_span = (OPEN_DAYS - 1) * DAY_S - self.timing.lateness
         clock = now if self.timing.clock == "live" else now + DAY_S - 1
-        reach = np.minimum(times, np.maximum(clock, times - room))
-        unborne = waiting & (times > now + self.timing.tolerance)
-        return np.where(unborne, NEVER, reach)
+        reachable = np.minimum(times, np.maximum(clock, times - open_span))
+        unconfirmed = is_replay_tick & (times > now + self.timing.tolerance)
+        return np.where(unconfirmed, NEVER, reachable)
 
-    def _ticked(self, times: Ints, ticks: Sequence[int]) -> tuple[Ints, Ints]:
-        """The source's clock at each message, itself included, and the tick that waits to be borne out.
+    def _follow_source_clock(self, times: Ints, ticks: Sequence[int]) -> tuple[Ints, Ints]:
+        """The source's clock and the unconfirmed tick after each message, [messages] each; both are stored.
 
-        times: of all messages. ticks: positions of those that are ticks. Remembers both.
+        times: of all messages. ticks: positions of the ticks among them.
         """
-        clock, doubted = self.ticked, self.doubted
-        clocks, waits = np.empty(len(times), np.int64), np.empty(len(times), np.int64)
+        clock, unconfirmed = self.newest_tick, self.unconfirmed_tick
+        clocks, unconfirmed_ticks = np.empty(len(times), np.int64), np.empty(len(times), np.int64)
         start = 0
         for stop in [*ticks, len(times)]:
-            borne_out = self._bearing_out(times[start:stop], doubted)
-            clocks[start : start + borne_out], waits[start : start + borne_out] = clock, doubted
-            if start + borne_out < stop:
-                clock, doubted = max(clock, doubted), NEVER
-            clocks[start + borne_out : stop], waits[start + borne_out : stop] = clock, doubted
+            confirming = start + self._first_confirming(times[start:stop], unconfirmed)
+            clocks[start:confirming], unconfirmed_ticks[start:confirming] = clock, unconfirmed
+            if confirming < stop:
+                clock, unconfirmed = max(clock, unconfirmed), NEVER
+            clocks[confirming:stop], unconfirmed_ticks[confirming:stop] = clock, unconfirmed
             if stop < len(times):
-                known = clock if clock != NEVER else max(self.newest, self._newest(times[:stop]))
-                clock, doubted = self._after_tick(int(times[stop]), clock, doubted, known)
-                clocks[stop], waits[stop] = clock, doubted
+                trusted = clock if clock != NEVER else max(self.newest, self._newest(times[:stop]))
+                clock, unconfirmed = self._after_tick(int(times[stop]), clock, unconfirmed, trusted)
+                clocks[stop], unconfirmed_ticks[stop] = clock, unconfirmed
             start = stop + 1
-        self.ticked, self.doubted = clock, doubted
-        return clocks, waits
+        self.newest_tick, self.unconfirmed_tick = clock, unconfirmed
+        return clocks, unconfirmed_ticks
 
-    def _bearing_out(self, times: Ints, doubted: int) -> int:
-        """The first of some messages that bears the doubted tick out; their number where none does."""
-        if doubted == NEVER:
+    def _first_confirming(self, times: Ints, unconfirmed: int) -> int:
+        """Index of the first message that confirms the tick; the number of messages where none does."""
+        if unconfirmed == NEVER:
             return len(times)
-        near = np.flatnonzero(np.abs(times - doubted) <= self._near)
+        near = np.flatnonzero(np.abs(times - unconfirmed) <= self._confirming_distance)
         return int(near[0]) if len(near) else len(times)
 
-    def _after_tick(self, tick: int, clock: int, doubted: int, known: int) -> tuple[int, int]:
-        """The clock and the doubted tick after a tick; known: a time that is not in doubt. The first record
-        of all is believed."""
+    def _after_tick(self, tick: int, clock: int, unconfirmed: int, trusted: int) -> tuple[int, int]:
+        """The clock and the unconfirmed tick after a tick. trusted: a confirmed time, ``NEVER`` before any.
+
+        The first record of a partition is trusted.
+        """
         if not EARLIEST_S <= tick < LATEST_S:
-            return clock, doubted
-        if doubted != NEVER and abs(tick - doubted) <= self._near:
-            clock, doubted, known = max(clock, doubted), NEVER, max(known, doubted)
-        if known == NEVER or tick <= known + self.timing.tolerance:
-            return max(clock, tick), doubted
+            return clock, unconfirmed
+        if unconfirmed != NEVER and abs(tick - unconfirmed) <= self._confirming_distance:
+            clock, unconfirmed, trusted = max(clock, unconfirmed), NEVER, max(trusted, unconfirmed)
+        if trusted == NEVER or tick <= trusted + self.timing.tolerance:
+            return max(clock, tick), unconfirmed
         return clock, tick
 
     @property
-    def _near(self) -> int:
-        """Seconds between a doubted tick and a record that bears it out."""
+    def _confirming_distance(self) -> int:
+        """The most seconds between an unconfirmed tick and a record that confirms it."""
         return self.timing.tolerance + DAY_S
 
     def _newest(self, times: Ints) -> int:
         return int(times[times < LATEST_S].max(initial=NEVER))
 
-    def _apart(self, instants: Ints, now: Ints) -> Ints:
-        """Which messages are ahead of the clock (1) or behind it (−1). A tick holds for the day it begins."""
+    def _clock_skew(self, times: Ints, now: Ints) -> Ints:
+        """1 for messages ahead of the clock, −1 for those behind it, else 0. A tick covers its whole day."""
         if self.timing.clock == "live":
-            return (instants > now + FAST_S).astype(np.int64) - (instants < now - SLOW_S)
-        return (instants >= now + DAY_S).astype(np.int64) - (instants < now)
+            return (times > now + FAST_S).astype(np.int64) - (times < now - SLOW_S)
+        return (times >= now + DAY_S).astype(np.int64) - (times < now)
 
     def _letter_days(
         self,
         batch: RecordBatch,
         letters: Sequence[DeadLetter],
-        places: Sequence[int],
-        before: int,
+        record_indices: Sequence[int],
+        tick_before: int,
         now: Ints,
     ) -> dict[int, int]:
-        """The day by the clock of each record that could not be read; none before any tick.
+        """Offset → epoch day by the clock, of each record that could not be decoded; none before any tick.
 
-        before, now: the clock before the batch, and at each message.
+        tick_before, now: the clock before the batch, and at each message.
         """
-        found = {}
-        for one in letters:
-            at = bisect_right(places, one.offset, key=batch.offsets.__getitem__)
-            clock = before if at == 0 else int(now[at - 1])
-            place = bisect_right(batch.offsets, one.offset) - 1
-            moment = int(appended(batch)[place]) if self.timing.clock == "live" else clock
-            if moment != NEVER:
-                found[one.offset] = moment // DAY_S
-        return found
+        days = {}
+        for letter in letters:
+            messages_before = bisect_right(record_indices, letter.offset, key=batch.offsets.__getitem__)
+            clock = tick_before if messages_before == 0 else int(now[messages_before - 1])
+            index = bisect_right(batch.offsets, letter.offset) - 1
+            arrived = int(append_times(batch)[index]) if self.timing.clock == "live" else clock
+            if arrived != NEVER:
+                days[letter.offset] = arrived // DAY_S
+        return days
 
-    def _refusal(self, message: Message | Activity) -> Refusal:
+    def _future_refusal(self, message: Message | Activity) -> Refusal:
         clock = "the broker's time" if self.timing.clock == "live" else "the source's newest tick"
         hours = self.timing.tolerance / 3600
-        detail = f"found {_moment(message).isoformat()}; expected at most {hours:g} h after {clock}"
-        return Refusal("future", _field(message), detail)
+        detail = f"found {_event_time(message).isoformat()}; expected at most {hours:g} h after {clock}"
+        return Refusal("future", _time_field(message), detail)
 
 
-def appended(batch: RecordBatch) -> Ints:
-    """When each record came to the broker, epoch seconds [n], as far as that can be known: the timestamp; no
-    later than the moment of reading where that is the producer's."""
-    told = np.array(batch.timestamps, np.int64) // 1000
+def append_times(batch: RecordBatch) -> Ints:
+    """When each record was appended to the log, epoch seconds, [records].
+
+    That is its timestamp; producers' timestamps are capped at the time of the fetch.
+    """
+    timestamps = np.array(batch.timestamps, np.int64) // 1000
     if batch.read_at is None:
-        return told
+        return timestamps
     latest = batch.read_at + FAST_S
-    return np.where(told < 0, batch.read_at, np.minimum(told, latest))
+    return np.where(timestamps < 0, batch.read_at, np.minimum(timestamps, latest))
 
 
-def _moment(message: Message | Activity) -> datetime:
+def _event_time(message: Message | Activity) -> datetime:
     if isinstance(message, Activity):
         return message.occurred_at
-    moment: datetime = message[_field(message)]
-    return moment
+    time: datetime = message[_time_field(message)]
+    return time
 
 
-def _no_day(message: Message | Activity) -> Refusal:
-    found = _moment(message).isoformat()
-    return Refusal("invalid", _field(message), f"found {found}; expected a moment from 2000 to before 2100")
+def _range_refusal(message: Message | Activity) -> Refusal:
+    time = _event_time(message).isoformat()
+    return Refusal(
+        "invalid", _time_field(message), f"found {time}; expected a moment from 2000 to before 2100"
+    )
 
 
-def _field(message: Message | Activity) -> str:
-    """The field that says when it was."""
-    return "occurred_at" if isinstance(message, Activity) else MOMENTS.get(message["type"], "occurred_at")
+def _time_field(message: Message | Activity) -> str:
+    """The field that holds the message's event time."""
+    if isinstance(message, Activity):
+        return "occurred_at"
+    return TIME_FIELDS.get(message["type"], "occurred_at")

@@ -1,8 +1,7 @@
 """Activity by run, kind and hour, as rows of the store's ``activity_hourly``.
 
-Counts are kept apart by the watermark's hour (the *tick*) at which they were counted, and written once, when
-that hour is over: the same rows with the same keys in every replay, and a sum over them counts late events
-too.
+Counts are also keyed by the watermark's hour at counting time (the *tick*) and written once, when that hour
+is over. So every replay writes the same rows with the same keys, and a sum over them includes late events.
 """
 
 import numpy as np
@@ -17,9 +16,9 @@ HOUR_S = 3600
 
 
 class HourlyCounts:
-    """The hourly counts of one partition; the state holds them (``counters``).
+    """The hourly counts of one partition; the state holds them (``hourly_counters``).
 
-    lateness: how far the watermark stays behind the newest event time, seconds.
+    lateness: how far the watermark is behind the newest event time, seconds.
     """
 
     def __init__(self, partition: int, state: PartitionState, lateness: int) -> None:
@@ -30,7 +29,7 @@ class HourlyCounts:
     def add(self, activities: Activities, slots: Ints, newest: Ints) -> None:
         """Count activities.
 
-        slots: their enrolments, [n]. newest: the newest event time at each, epoch seconds, [n].
+        slots: of their enrolments, [n]. newest: the newest event time at each activity, epoch seconds, [n].
         """
         state, kinds = self._state, len(ACTIVITY_KINDS)
         hours, ticks = activities.times // HOUR_S, (newest - self._lateness) // HOUR_S
@@ -45,25 +44,25 @@ class HourlyCounts:
             rest, kind = divmod(rest, kinds)
             tick, hour = divmod(rest, span)
             key = (state.runs[run].name, ACTIVITY_KINDS[kind], hour + first, tick + first)
-            held = state.counters.setdefault(key, [0, 0, 0])
+            cell_counts = state.hourly_counters.setdefault(key, [0, 0, 0])
             for column, amount in enumerate(amounts):
-                held[column] += int(amount)
+                cell_counts[column] += int(amount)
 
     def flush(self, outputs: Outputs) -> None:
-        """Write the counts of the watermark's hours that are over, and forget them."""
-        counters = self._state.counters
+        """Write the counts of the watermark's hours that are over, and remove them from the state."""
+        counters = self._state.hourly_counters
         now = (self._state.clock.newest - self._lateness) // HOUR_S
-        over = sorted(key for key in counters if key[3] < now)
-        if not over:
+        finished = sorted(key for key in counters if key[3] < now)
+        if not finished:
             return
-        amounts = [counters.pop(key) for key in over]
-        runs, kinds, hours, ticks = zip(*over, strict=True)
+        amounts = [counters.pop(key) for key in finished]
+        runs, kinds, hours, ticks = zip(*finished, strict=True)
         events, clicks, seconds = zip(*amounts, strict=True)
         columns = {
             "course_run": runs,
             "kind": kinds,
             "hour": [hour * HOUR_S for hour in hours],
-            "partition": [self._partition] * len(over),
+            "partition": [self._partition] * len(finished),
             "tick": [tick * HOUR_S for tick in ticks],
             "events": events,
             "clicks": clicks,

@@ -1,4 +1,4 @@
-"""Facts: what has an order and therefore waits for its day to close, in the form in which state keeps it.
+"""Facts: messages whose order matters, in the form in which the state stores them until their day closes.
 
 Registrations, withdrawals, results, calendars and hand-ins are applied in event time when the day closes
 (:mod:`engine.day.fact_application`). Until then the state holds them as JSON.
@@ -11,9 +11,9 @@ from schemas.fields import DAY_S, is_never
 
 
 def fact_of_message(message: Message, time: int, offset: int) -> Message:
-    """A message that is no activity, as a fact: its moments are epoch seconds, so that JSON can hold it.
+    """The fact of a message that is not an activity. Its times are epoch seconds, so that it fits into JSON.
 
-    message: as decoded and validated. time: its event time, epoch seconds. offset: its record's.
+    message: decoded and validated. time: its event time, epoch seconds. offset: of its record.
     """
     fact = {
         name: value for name, value in message.items() if name not in ("occurred_at", "source", "version")
@@ -37,12 +37,12 @@ def fact_of_message(message: Message, time: int, offset: int) -> Message:
 
 
 def calendar_age(calendar: Message) -> tuple[int, str]:
-    """What orders two calendars of one run: the greater is the newer, in whatever order they come."""
+    """Sort key of the calendars of a run: the greatest is the newest, in whatever order they arrive."""
     return calendar["time"], calendar["event_id"]
 
 
 def fact_of_activity(activity: Activity, time: int, offset: int) -> Message:
-    """Of an activity what the close of its day needs: a hand-in, or the progress that it names."""
+    """The fact of an activity that is a hand-in or reports progress: what the close of its day needs."""
     fact: Message = {"type": "activity", "event_id": activity.event_id, "time": time, "offset": offset}
     fact |= {"learner": activity.learner, "course_run": activity.course_run, "kind": activity.kind}
     for name in ("object", "score", "progress", "role"):

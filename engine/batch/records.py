@@ -1,15 +1,15 @@
-"""What a partition's processor is fed: the records of one fetch, as Kafka delivered them."""
+"""The input of a partition's processor: the records of one fetch, as Kafka delivered them."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class RecordBatch:
-    """Successive records of one partition. The lists run in parallel and are in offset order.
+    """Successive records of one partition. The lists are parallel and in offset order.
 
-    timestamps: epoch milliseconds, as the broker keeps them. Offsets rise but may have gaps. read_at: epoch
-    seconds at which they were fetched, where timestamps are what producers set; None where they are the
-    broker's own.
+    offsets: ascending, with gaps where there are no records. timestamps: epoch milliseconds, as the broker
+    stores them. read_at: time of the fetch, epoch seconds, where producers set the timestamps (CreateTime);
+    None where the broker does (LogAppendTime).
     """
 
     topic: str

@@ -1,11 +1,10 @@
-"""Fields of messages that the contract does not know: counted by name, so that nothing vanishes unseen.
+"""Counts fields of messages that are not in the contract, by name, so that they do not go unnoticed.
 
-A platform that sends one means something by it: a field misspelt, or one of a version that is not this one.
-The record is applied without it. What is counted here is said once a day and partition (``unknown_fields`` in
-the store).
+Such a field is misspelt or belongs to another version of the contract. The record is applied without it. The
+counts are written once a day and partition (table ``unknown_fields``).
 
-Names are the platform's, so they are bounded: what is not a plain name, and what comes after the first
-``MOST`` names of a day, is counted together.
+Names come from the platform, so their number is bounded: a field that has no plain name, or comes after the
+first ``MAX_NAMES`` names of a day, is counted under ``others``.
 """
 
 import re
@@ -30,12 +29,12 @@ from schemas.enrolment import (
 )
 from schemas.learner import NudgeFeedback, Preferences
 
-MOST = 64
+MAX_NAMES = 64
 OTHERS = "others"
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,47}")
 
-_KNOWN: Mapping[str, frozenset[str]] = {
+_CONTRACT_FIELDS: Mapping[str, frozenset[str]] = {
     "activity": frozenset(ActivityEvent.__annotations__),
     "enrolled": frozenset(Enrolled.__annotations__),
     "withdrawn": frozenset(Withdrawn.__annotations__),
@@ -48,32 +47,32 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "feedback": frozenset(NudgeFeedback.__annotations__),
     "preferences": frozenset(Preferences.__annotations__),
 }
-_OF_A_DEADLINE = frozenset(Deadline.__annotations__)
+_DEADLINE_FIELDS = frozenset(Deadline.__annotations__)
 
 
-def names_in(value: bytes) -> tuple[str, ...]:
-    """The unknown fields of a valid message's JSON, each as ``type.field``, in order; usually none."""
+def unknown_names(value: bytes) -> tuple[str, ...]:
+    """Unknown fields of a valid message's JSON, each as ``type.field``, sorted; usually none."""
     message: dict[str, Any] = from_json(value)
     kind = message["type"]
-    found = {f"{kind}.{_plain(name)}" for name in message.keys() - _KNOWN[kind]}
+    names = {f"{kind}.{_plain(name)}" for name in message.keys() - _CONTRACT_FIELDS[kind]}
     for deadline in message["deadlines"] if kind == "calendar" else ():
-        found |= {f"{kind}.deadlines.{_plain(name)}" for name in deadline.keys() - _OF_A_DEADLINE}
-    return tuple(sorted(found))
+        names |= {f"{kind}.deadlines.{_plain(name)}" for name in deadline.keys() - _DEADLINE_FIELDS}
+    return tuple(sorted(names))
 
 
 def _plain(name: str) -> str:
     return name if _PLAIN.fullmatch(name) else OTHERS
 
 
-def bounded(counts: dict[str, int], names: Iterable[str], number: int = 1) -> None:
-    """Count names, of which ``MOST`` are told apart; the first ones are."""
+def count_names(counts: dict[str, int], names: Iterable[str], records: int = 1) -> None:
+    """Add names to counts; names beyond the first ``MAX_NAMES`` are counted under ``others``."""
     for name in names:
-        known = name if name in counts or len(counts) < MOST else OTHERS
-        counts[known] = counts.get(known, 0) + number
+        counted_name = name if name in counts or len(counts) < MAX_NAMES else OTHERS
+        counts[counted_name] = counts.get(counted_name, 0) + records
 
 
-def rows(counts: Mapping[str, int], day: date, partition: int, version: int) -> Columns:
-    """The counts of a day as rows of the store."""
+def unknown_field_rows(counts: Mapping[str, int], day: date, partition: int, version: int) -> Columns:
+    """The counts of a day as columns of the table ``unknown_fields``."""
     fields = sorted(counts)
     return {
         "day": [day] * len(fields),

@@ -1,7 +1,7 @@
-"""What the store is told of a day in numbers, so that boards need not read millions of rows.
+"""Daily aggregates for the store, so that boards need not read millions of rows.
 
 Pure, and computed from the state alone: counts do not depend on the order of events, and the rows of a
-day, made again after a crash, have the same keys. Which columns mean what is declared in ``sinks.tables``.
+day that is repeated after a crash have the same keys. ``sinks.tables`` declares the columns.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,51 +26,51 @@ OUTCOMES = {WITHDRAWN: "withdrawn", FAILED: "failed", PASSED: "passed"}
 WEEK = 7
 
 
-def at_close(state: PartitionState, partition: int, day: int, ended: Sequence[int]) -> Outputs:
-    """Activity, progress, retention and outcomes of a day at whose end the state stands.
+def daily_aggregates(state: PartitionState, partition: int, day: int, ended: Sequence[int]) -> Outputs:
+    """Rows of activity, sessions, progress, retention and outcomes of the epoch day that is closing.
 
-    ended: places of the enrolments whose outcome became known at this close.
+    ended: slots of the enrolments whose outcome became known at this close.
     """
     outputs = Outputs()
     common = {"partition": partition, "version": day}
     for index, run in enumerate(state.runs):
-        slots = learners_of(state, index)
+        slots = learner_slots(state, index)
         if len(slots):
             _activity(state, run, slots, day, outputs, common)
             outputs.add_row(
                 "sessions_daily",
                 day=as_date(day),
                 course_run=run.name,
-                **sessions.of_day(state.rows, slots, day),
+                **sessions.session_totals(state.rows, slots, day),
                 **common,
             )
             outputs.add_row("progress_daily", day=as_date(day), **progress(state, run, slots, day), **common)
-            if _is_sunday(day) and not (run.known and run.end < day):
+            if _is_sunday(day) and not (run.is_known and run.end < day):
                 _retention(state, run, slots, day, outputs, common)
     _outcomes(state, ended, day, outputs, common)
     return outputs
 
 
-def learners_of(state: PartitionState, run: int) -> Ints:
-    """Slots of the learners of a run, by its index: the enrolments of no other role; ascending."""
-    everybody = state.of_run(run)
-    learners: Ints = everybody[state.rows["role"][everybody] == LEARNER]
+def learner_slots(state: PartitionState, run: int) -> Ints:
+    """Slots of a run's enrolments in the role of learner, ascending. run: its index."""
+    slots = state.slots_of_run(run)
+    learners: Ints = slots[state.rows["role"][slots] == LEARNER]
     return learners
 
 
 def progress(state: PartitionState, run: Run, slots: Ints, day: int) -> dict[str, Any]:
-    """How far the enrolments of a run have come, by the columns of ``progress_daily``."""
+    """Progress of the enrolments of a run, by the columns of ``progress_daily``."""
     rows = state.rows
     started = _started(state, slots, day)
     outcome = rows["outcome"][slots]
     due = len(run.assessments)
-    cells = state.gradebook.of(state.run_index[run.name], slots, due)
+    cells = state.gradebook.cells(state.run_index[run.name], slots, due)
     handed_in = (cells["day"] != NO_DAY).sum(axis=1)
     return {
         "course_run": run.name,
         "course": run.course,
-        "starts": as_date(run.start) if run.known else None,
-        "ends": as_date(run.end) if run.ends else None,
+        "starts": as_date(run.start) if run.is_known else None,
+        "ends": as_date(run.end) if run.has_end else None,
         "new": int((rows["enrolled"][slots] == day).sum()),
         "enrolled": int((started | (rows["enrolled"][slots] != NEVER)).sum()),
         "started": int(started.sum()),
@@ -106,14 +106,16 @@ def _activity(
 def _retention(
     state: PartitionState, run: Run, slots: Ints, day: int, outputs: Outputs, common: dict[str, int]
 ) -> None:
-    """At the end of a week: of those who started in one week, how many were active in this."""
+    """At the end of a week: for each week of first activity, how many learners were active in this one."""
     rows = state.rows
     slots = slots[_started(state, slots, day)]
     if not len(slots):
         return
     days = [(day - back) % RING for back in range(WEEK)]
     active = rows["clicks"][slots][:, days].any(axis=(1, 2))
-    cohorts, place = np.unique(_monday(rows["seen"][slots].astype(np.int64)), return_inverse=True)
+    cohorts, cohort_index = np.unique(
+        _monday(rows["first_active"][slots].astype(np.int64)), return_inverse=True
+    )
     count = len(cohorts)
     outputs.add_rows(
         "retention_weekly",
@@ -121,40 +123,41 @@ def _retention(
             "course_run": [run.name] * count,
             "cohort": [as_date(cohort) for cohort in cohorts.tolist()],
             "week": ((_monday(day) - cohorts) // WEEK).tolist(),
-            "learners": np.bincount(place, minlength=count).tolist(),
-            "active": np.bincount(place, active, minlength=count).astype(np.int64).tolist(),
+            "learners": np.bincount(cohort_index, minlength=count).tolist(),
+            "active": np.bincount(cohort_index, active, minlength=count).astype(np.int64).tolist(),
             **_repeated(common, count),
         },
     )
 
 
 def _started(state: PartitionState, slots: Ints, day: int) -> NDArray[np.bool_]:
-    """Who was active by the end of the day: some of the next day's events have been applied already."""
-    seen = state.rows["seen"][slots]
-    found: NDArray[np.bool_] = (seen != NEVER) & (seen <= day)
-    return found
+    """Which enrolments were active by the end of the day, [n]; some events of the next day are applied."""
+    first_active = state.rows["first_active"][slots]
+    started: NDArray[np.bool_] = (first_active != NEVER) & (first_active <= day)
+    return started
 
 
 def _outcomes(
     state: PartitionState, ended: Sequence[int], day: int, outputs: Outputs, common: dict[str, int]
 ) -> None:
-    """How enrolments ended, and the day on which they were gone: evaluation counts exits the same way."""
+    """Outcomes of ended enrolments and their exit days, as evaluation counts exits."""
     slots = np.array(sorted(set(ended)), np.int64)
     slots = slots[(state.rows["role"][slots] == LEARNER) & (state.rows["outcome"][slots] != OPEN)]
     runs = [state.runs[index] for index in state.run_of[slots].tolist()]
-    # NEVER where no calendar says: silence is none then
-    ends = np.array([run.end if run.ends else NEVER for run in runs], np.int64)
+    # NEVER without an end in the calendar, so that silence is no exit
+    ends = np.array([run.end if run.has_end else NEVER for run in runs], np.int64)
     outcomes, happened = state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64)
     left = exits(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
-    told = (outcomes != PASSED) & (left != NO_EXIT) & (left != NEVER + 1)  # never active: no day to name
-    for place, (slot, run) in enumerate(zip(slots.tolist(), runs, strict=True)):
+    never_active = left == NEVER + 1
+    has_exit_day = (outcomes != PASSED) & (left != NO_EXIT) & ~never_active
+    for index, (slot, run) in enumerate(zip(slots.tolist(), runs, strict=True)):
         outputs.add_row(
             "outcomes",
             course_run=run.name,
             learner=state.pseudonyms[slot][0],
-            day=as_date(int(happened[place])),
-            outcome=OUTCOMES[int(outcomes[place])],
-            exit_day=as_date(int(left[place])) if told[place] else None,
+            day=as_date(int(happened[index])),
+            outcome=OUTCOMES[int(outcomes[index])],
+            exit_day=as_date(int(left[index])) if has_exit_day[index] else None,
             **common,
         )
 
@@ -177,12 +180,12 @@ def risk_row(
 
 
 def as_date(day: int) -> date:
-    """A day since 1970 as the store's client takes it."""
+    """The date of an epoch day, as the store's client expects it."""
     return date.fromordinal(EPOCH_ORDINAL + day)
 
 
 def _monday(day: Any) -> Any:
-    """The Monday on or before a day since 1970, or days: that began on a Thursday."""
+    """The Monday on or before an epoch day, or an array of them; day 0 was a Thursday."""
     return day - (day + 3) % WEEK
 
 

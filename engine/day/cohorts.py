@@ -5,17 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.day.aggregates import learners_of
+from engine.day.aggregates import learner_slots
 from engine.state.partition_state import PartitionState
 from features.bins import Codes
+from features.case_bounds import CaseBounds, case_bounds
 from features.catalogue import INDEX
 from features.compute import Work, features
 from features.coursework import Run
 from features.dates import dates_of
-from features.doubt import Doubt, doubt
 from features.ring import NEVER, RING, Ints
-from features.yardsticks import Counts
-from features.yardsticks import count as count_deadlines
+from features.yardsticks import Counts, deadline_sums
 from online_models.labels import OPEN, WITHDRAWN
 from schemas.roles import LEARNER
 
@@ -24,9 +23,9 @@ from schemas.roles import LEARNER
 class Cohort:
     """Enrolments of one run that are in force, and their features: uint8 [features, enrolments].
 
-    engagement: what the store is told of the closed day, column by column. hours: uint8 [enrolments, ring,
-    3], their active hours as of the close. deadlines: what they did with each, [counted, deadlines]. doubt:
-    where days of the windows were not seen, what else they may be.
+    engagement: columns of ``engagement_daily`` for the closed day. hours: uint8 [enrolments, ring, 3], their
+    active hours as of the close. deadlines: cohort sums of each deadline, [counted, deadlines]. case_bounds:
+    best and worst case of the features, if days of their windows were not observed.
     """
 
     run: Run
@@ -35,18 +34,18 @@ class Cohort:
     engagement: dict[str, int]
     hours: NDArray[np.uint8]
     deadlines: Counts
-    doubt: Doubt | None = None
+    case_bounds: CaseBounds | None = None
 
 
 def cohorts_in_force(state: PartitionState, day: int) -> list[Cohort]:
     """The cohorts to score, as of the start of ``day`` (an epoch day), ordered by the run's name.
 
-    The processor calls it at the close of the day before, so that events applied later change nothing.
+    Called at the close of the day before, so that events applied later change nothing.
     Runs without an enrolment in force are left out.
     """
     cohorts = []
     for index in sorted(range(len(state.runs)), key=lambda index: state.runs[index].name):
-        slots = state.of_run(index)
+        slots = state.slots_of_run(index)
         slots = slots[_in_force(state, state.runs[index], slots, day)]
         if len(slots):
             cohorts.append(_cohort(state, index, slots, day))
@@ -54,24 +53,24 @@ def cohorts_in_force(state: PartitionState, day: int) -> list[Cohort]:
 
 
 def _cohort(state: PartitionState, index: int, slots: Ints, day: int) -> Cohort:
-    """A run's cohort. index: the run's. slots: its enrolments in force, [n]."""
+    """The cohort of the run at an index. slots: its enrolments in force, [n]."""
     run = state.runs[index]
-    unseen, measure = state.unseen.of(run.name), state.measures.of(run)
+    gaps, yardstick = state.unobserved_days.of_run(run.name), state.yardsticks.of_run(run)
     work = work_of(state, index, slots)
-    codes = features(state.rows, slots, run, day, unseen, measure, work)
+    codes = features(state.rows, slots, run, day, gaps, yardstick, work)
     return Cohort(
         run=run,
         slots=slots,
         codes=codes,
         engagement=engagement(state, index, slots, codes, day - 1),
         hours=state.rows["hours"][slots],
-        deadlines=count_deadlines(run, work.cells, work.dates, codes),
-        doubt=doubt(state.rows, slots, run, day, unseen, measure, work),
+        deadlines=deadline_sums(run, work.cells, work.dates, codes),
+        case_bounds=case_bounds(state.rows, slots, run, day, gaps, yardstick, work),
     )
 
 
 def work_of(state: PartitionState, index: int, slots: Ints) -> Work:
-    """What enrolments of a run handed in, and by when it was due of each. index: the run's."""
+    """The work of enrolments of the run at an index."""
     run = state.runs[index]
     own = [state.attributes.get(slot, {}) for slot in slots.tolist()] if state.attributes else []
     dates = dates_of(
@@ -83,35 +82,35 @@ def work_of(state: PartitionState, index: int, slots: Ints) -> Work:
             {name: day for name, (day, _) in attributes.get("dates", {}).items()} for attributes in own
         ],
     )
-    return Work(state.gradebook.of(index, slots, len(run.assessments)), dates)
+    return Work(state.gradebook.cells(index, slots, len(run.assessments)), dates)
 
 
 def _in_force(state: PartitionState, run: Run, slots: Ints, day: int) -> NDArray[np.bool_]:
-    """Which enrolments to score, [n]: begun before ``day``, not ended, in a run that is on."""
+    """Which enrolments to score, [n]: begun before ``day``, not ended, in a run that is under way."""
     rows = state.rows
-    if run.known and not run.start < day <= run.end:
+    if run.is_known and not run.start < day <= run.end:
         return np.zeros(len(slots), bool)
-    enrolled, seen = rows["enrolled"][slots], rows["seen"][slots]
-    begun = ((enrolled != NEVER) & (enrolled < day)) | ((seen != NEVER) & (seen < day))
+    enrolled, first_active = rows["enrolled"][slots], rows["first_active"][slots]
+    begun = ((enrolled != NEVER) & (enrolled < day)) | ((first_active != NEVER) & (first_active < day))
     in_force: NDArray[np.bool_] = begun & (rows["outcome"][slots] == OPEN) & (rows["role"][slots] == LEARNER)
     return in_force
 
 
 def engagement(state: PartitionState, run: int, slots: Ints, codes: Codes, day: int) -> dict[str, int]:
-    """A day's engagement of a run: who is enrolled, active, new and gone; as of its close.
+    """A day's engagement of a run as of its close, by the columns of ``engagement_daily``.
 
-    run: the run's index. slots: its enrolments in force, and codes their features after the day.
+    run: the run's index. slots: its enrolments in force; codes: their features after the day.
     """
-    rows, everybody, place = state.rows, learners_of(state, run), day % RING
-    left = (rows["outcome"][everybody] == WITHDRAWN) & (rows["outcome_day"][everybody] == day)
+    rows, all_slots, bucket = state.rows, learner_slots(state, run), day % RING
+    left = (rows["outcome"][all_slots] == WITHDRAWN) & (rows["outcome_day"][all_slots] == day)
     active = {window: int((codes[INDEX[f"clicks_{window}"]] > 0).sum()) for window in (1, 7, 28)}
     return {
         "enrolled": len(slots),
         "active": active[1],
         "active_7": active[7],
         "active_28": active[28],
-        "clicks": int(rows["clicks"][slots, place].sum(dtype=np.int64)),
-        "minutes": int(rows["seconds"][slots, place].sum(dtype=np.int64)) // 60,
-        "new": int((rows["enrolled"][everybody] == day).sum()),
+        "clicks": int(rows["clicks"][slots, bucket].sum(dtype=np.int64)),
+        "minutes": int(rows["seconds"][slots, bucket].sum(dtype=np.int64)) // 60,
+        "new": int((rows["enrolled"][all_slots] == day).sum()),
         "withdrawn": int(left.sum()),
     }

@@ -1,7 +1,7 @@
 """Applies a day's facts at its close, in event time: registrations, hand-ins, calendars and results.
 
-A fact that cannot be applied becomes a dead letter and changes nothing; a calendar is tried on a state
-without learners first, because it concerns every later close of its run.
+A fact that cannot be applied becomes a dead letter and changes nothing. A calendar is first tried on a state
+without learners, because it affects every later close of its run.
 """
 
 import logging
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine import last_resort
+from engine import failed_records
 from engine.batch.decoding import Message
 from engine.batch.pending_facts import calendar_age
 from engine.day.enrolment_history import apply_registration, apply_result, apply_role, apply_withdrawal
@@ -25,7 +25,7 @@ from schemas.topics import EVENTS
 
 log = logging.getLogger(__name__)
 
-_OF_THE_STANDING = {
+_STATUS_FACTS = {
     "enrolled": apply_registration,
     "withdrawn": apply_withdrawal,
     "completed": apply_result,
@@ -53,9 +53,9 @@ class FactApplication:
         self._close_trial = close_trial
 
     def apply_before(self, moment: int) -> tuple[list[int], list[DeadLetter]]:
-        """Apply the facts that occurred before a moment, epoch seconds; the processor's close calls it.
+        """Apply the facts that occurred before a moment, epoch seconds. Called by the day's close.
 
-        Returns the slots of the enrolments that ended, and letters for the facts that could not be applied.
+        Returns the slots of the enrolments whose outcome changed, and dead letters of the facts that failed.
         """
         state = self._state
         ended: list[int] = []
@@ -69,24 +69,24 @@ class FactApplication:
             except Exception as error:
                 log.exception("partition %d: a fact could not be applied", self._partition)
                 topic = next(name for name in state.clock.applied if name.endswith(EVENTS.name))
-                letters.append(last_resort.letter_of_fact(topic, self._partition, fact, error))
+                letters.append(failed_records.dead_letter_of_fact(topic, self._partition, fact, error))
         state.clock.events -= len(letters)  # they were counted as applied when they came
         state.clock.dead_letters += len(letters)
         return ended, letters
 
     def _apply_to_enrolment(self, fact: Message) -> int | None:
-        """Apply a fact to its enrolment; returns the enrolment's slot where it has another outcome by it."""
+        """Apply a fact to its enrolment; returns the slot if the outcome has changed, else None."""
         state = self._state
         slot = state.slot(fact["learner"], fact["course_run"])
-        state.touch(np.array([slot]))
-        with last_resort.undone(state, fact["learner"], slot):
+        state.mark_changed(np.array([slot]))
+        with failed_records.restore_on_error(state, fact["learner"], slot):
             return slot if self._apply(slot, fact) else None
 
     def _apply(self, slot: int, fact: Message) -> bool:
-        """Returns whether the enrolment has another outcome by the fact."""
+        """Apply a fact; returns whether the outcome of the enrolment has changed."""
         state, kind = self._state, fact["type"]
-        if kind in _OF_THE_STANDING:
-            return self._apply_to_standing(slot, fact)
+        if kind in _STATUS_FACTS:
+            return self._apply_status_fact(slot, fact)
         if kind == "graded":
             apply_grade(state, slot, fact)
         elif kind == "extension":
@@ -98,37 +98,37 @@ class FactApplication:
         apply_role(state, slot, fact)
         return False
 
-    def _apply_to_standing(self, slot: int, fact: Message) -> bool:
-        """Apply a registration, a withdrawal or a result; returns whether the outcome is another one."""
+    def _apply_status_fact(self, slot: int, fact: Message) -> bool:
+        """Apply a registration, a withdrawal or a result; returns whether the outcome has changed."""
         state, row = self._state, self._state.rows[slot]
         before = int(row["outcome"])
-        _OF_THE_STANDING[fact["type"]](state, slot, fact)
+        _STATUS_FACTS[fact["type"]](state, slot, fact)
         now = int(row["outcome"])
         if now == WITHDRAWN != before and row["probability"] != NOT_ESTIMATED:
-            state.leaving.withdrawn(state.runs[state.run_of[slot]].name)
+            state.withdrawal_counts.count_withdrawal(state.runs[state.run_of[slot]].name)
         if now == OPEN or now != before:
             self._on_enrolment_fact(fact)
         return now != before
 
     def _apply_calendar(self, calendar: Message) -> None:
-        """Set a run's calendar where it is newer than the one there is; hand-ins stay with their work."""
+        """Set a run's calendar if it is newer than the current one; hand-ins move to their new columns."""
         state, name = self._state, calendar["course_run"]
         if name in state.calendars and calendar_age(calendar) < calendar_age(state.calendars[name]):
             return
-        index = state.run(name)
-        old, slots = state.runs[index], state.of_run(index)
+        index = state.index_of_run(name)
+        old, slots = state.runs[index], state.slots_of_run(index)
         self._try_calendar(calendar)
         state.set_calendar(calendar)
         new = state.runs[index]
-        state.gradebook.rearrange(index, slots, old, new)
-        state.touch(slots)
+        state.gradebook.move_to_calendar(index, slots, old, new)
+        state.mark_changed(slots)
         if new.assessments != old.assessments:
-            state.measures.forget(name)  # they are sums of other work
+            state.yardsticks.forget(name)  # its sums are of other deadlines
 
     def _try_calendar(self, calendar: Message) -> None:
-        """Close days of a made-up enrolment under a calendar, today's and its first one.
+        """Close days of a synthetic enrolment under a calendar: today, and its first day.
 
-        A calendar concerns everybody in its run, at every close from now on: it is too late then.
+        A defective calendar would otherwise fail every later close of its run.
 
         Raises:
             Exception: whatever a close under this calendar raises.

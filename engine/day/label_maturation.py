@@ -1,14 +1,14 @@
-"""Turns snapshots into training examples once their outcome is certain, and lets ended runs go."""
+"""Turns snapshots into training examples once their label is certain, and removes ended runs."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.day.nudge_outcomes import Following
+from engine.day.nudge_outcomes import ExposureFollowUp
 from engine.state.partition_state import PartitionState
 from engine.state.row_layout import EXIT_COUNTED, NOT_ESTIMATED
-from engine.state.unobserved_days import last_known
+from engine.state.unobserved_days import last_active_adjusted
 from features.coursework import Run
 from features.ring import NEVER, Ints, last_active
 from nudges.experiments.training import untreated_weight
@@ -29,57 +29,60 @@ from online_models.labels import (
 from schemas.learning import TrainingExample
 
 
-class Maturing:
-    """Holds back every snapshot until ``online_models.labels`` says what became of it."""
+class LabelMaturation:
+    """Holds every snapshot until its label has matured (:mod:`online_models.labels`)."""
 
-    def __init__(self, state: PartitionState, following: Following) -> None:
+    def __init__(self, state: PartitionState, follow_up: ExposureFollowUp) -> None:
         self._state = state
-        self._following = following
+        self._follow_up = follow_up
 
-    def take(self, today: int) -> list[TrainingExample]:
-        """Examples that are certain at the end of ``today``; each is given once."""
-        found: list[TrainingExample] = []
+    def collect_examples(self, today: int) -> list[TrainingExample]:
+        """The examples whose label is certain at the end of ``today``; each is returned once."""
+        examples: list[TrainingExample] = []
         for index, run in enumerate(self._state.runs):
-            if not run.ends:
-                self._forget(index, today)
+            if not run.has_end:
+                self._drop_inactive(index, today)
             elif run.end <= today:
-                found += self._of_run(index, run, today)
-        return found
+                examples += self._mature_run(index, run, today)
+        return examples
 
-    def _forget(self, index: int, today: int) -> None:
-        """Let enrolments go of which nothing was heard for long, in a run whose end nobody knows."""
+    def _drop_inactive(self, index: int, today: int) -> None:
+        """Remove enrolments without recent events from a run whose end is unknown."""
         state = self._state
-        slots = state.of_run(index)
-        heard = [last_active(state.rows, slots, today + 1)]
-        heard += [state.rows[name][slots].astype(np.int64) for name in ("enrolled", "outcome_day")]
-        state.drop(slots[np.max(heard, axis=0) < today - FORGOTTEN_AFTER])
+        slots = state.slots_of_run(index)
+        last_days = [last_active(state.rows, slots, today + 1)]
+        last_days += [state.rows[name][slots].astype(np.int64) for name in ("enrolled", "outcome_day")]
+        state.drop(slots[np.max(last_days, axis=0) < today - FORGOTTEN_AFTER])
 
-    def _of_run(self, index: int, run: Run, today: int) -> list[TrainingExample]:
+    def _mature_run(self, index: int, run: Run, today: int) -> list[TrainingExample]:
         state = self._state
-        slots = state.of_run(index)
+        slots = state.slots_of_run(index)
         ends = np.full(len(slots), run.end, np.int64)
-        last = last_known(state.rows, slots, state.unseen.of(run.name), run.end, today)
+        last = last_active_adjusted(state.rows, slots, state.unobserved_days.of_run(run.name), run.end, today)
         certain = verdicts(state.rows["outcome"][slots], ends, last, today)
         done = slots[certain != WAIT]
         left = exits(
             state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64), ends, last
         )
-        lost, kept = certain == LOST, certain == KEEP
-        gone = (
+        lost, stayed = certain == LOST, certain == KEEP
+        counted_exits = (
             lost & (state.rows["probability"][slots] > NOT_ESTIMATED) & (left > run.start) & (left < NO_EXIT)
         )
         withdrawn = state.rows["outcome"][slots] == WITHDRAWN
-        state.leaving.ended(run.name, int(gone.sum()), int((gone & withdrawn).sum()))
-        state.rows["probability"][slots[gone]] = EXIT_COUNTED  # outcomes stay certain on the days after
+        state.withdrawal_counts.count_exits(
+            run.name, int(counted_exits.sum()), int((counted_exits & withdrawn).sum())
+        )
+        # Outcomes are certain on the following days too; this keeps exits from being counted again.
+        state.rows["probability"][slots[counted_exits]] = EXIT_COUNTED
         examples = self._examples(slots[lost], left[lost], run, today, lost=True)
-        examples += self._examples(slots[kept], np.full(int(kept.sum()), NO_EXIT), run, today, lost=False)
+        examples += self._examples(slots[stayed], np.full(int(stayed.sum()), NO_EXIT), run, today, lost=False)
         state.rows["snap_day"][done] = NEVER
-        state.touch(done)
+        state.mark_changed(done)
         if today > run.end + SILENCE_HORIZON:
             state.drop(slots)
-            state.unseen.forget(run.name)
+            state.unobserved_days.forget(run.name)
             state.gradebook.forget_run(index, run.name)
-            state.measures.forget(run.name)
+            state.yardsticks.forget(run.name)
         return examples
 
     def _examples(
@@ -95,9 +98,9 @@ class Maturing:
     def _example(
         self, slot: int, cell: int, run: Run, today: int, lost: bool, exit_day: int
     ) -> TrainingExample | None:
-        """None where a nudge may have changed the outcome: nobody knows what it would have been."""
+        """The example of a snapshot; None if a nudge may have changed its outcome."""
         row: NDArray[Any] = self._state.rows[slot]
-        untreated = untreated_weight(int(row["snap_day"][cell]), self._following.nudged(slot))
+        untreated = untreated_weight(int(row["snap_day"][cell]), self._follow_up.treatment_of(slot))
         if not untreated:
             return None
         return TrainingExample.model_construct(
@@ -108,7 +111,7 @@ class Maturing:
             matured=today,
             label=lost,
             exits=0 <= exit_day - int(row["snap_day"][cell]) < EXIT_DAYS,
-            weight=example_weight(int(row["taken"])) * untreated,
+            weight=example_weight(int(row["offered"])) * untreated,
             probability=round(float(row["snap_probability"][cell]), 6),
             served=bool(row["snap_served"][cell]),
             codes=row["snap_codes"][cell].tobytes(),

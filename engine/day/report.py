@@ -1,13 +1,13 @@
-"""A closed day's report: what the trainer is told of one partition's day."""
+"""The report of a closed day: the trainer's input from one partition."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from data_quality.companions import counted
+from data_quality.companions import count_companions
 from engine.day.cohorts import Cohort
-from engine.day.nudge_outcomes import Known
+from engine.day.nudge_outcomes import DayOutcomes
 from engine.state.partition_state import PartitionState
 from features.bins import histogram
 from features.catalogue import FINGERPRINT
@@ -20,30 +20,29 @@ from schemas.packed import PackedArray
 
 @dataclass(frozen=True, slots=True)
 class DayContents:
-    """What a day's close made known in one partition.
+    """Results of a day's close in one partition.
 
-    day: the closed epoch day. examples: those whose label has matured. outcomes: of nudge decisions.
-    transitions: between items, by run.
+    day: the closed epoch day. examples: of matured labels. outcomes: of nudge decisions. transitions: between
+    items, by run.
     """
 
     day: int
     cohorts: list[Cohort]
     examples: list[TrainingExample]
-    outcomes: Known
+    outcomes: DayOutcomes
     transitions: Transitions
 
 
 def day_report(state: PartitionState, partition: int, contents: DayContents) -> DayReport:
-    """The report of a closed day, as one message; transport cuts what is too large (:mod:`engine.pieces`).
+    """The report of a closed day, as one message; the transport cuts large ones (:mod:`engine.pieces`).
 
-    Takes the day's counts by source and by run out of the state, so it is made once a day. Examples are in
-    an order of their own: after a crash a restored state holds them in another one, and a report sent
-    before it must be the same as the one sent after it.
+    Called once a day: it removes the day's counts by source and run from the state. Examples are sorted,
+    since a state restored after a crash has them in another order, and the report must be the same.
     """
     examples = sorted(
         contents.examples, key=lambda example: (example.course_run, example.enrolment, example.day)
     )
-    return DayReport.model_construct(  # of our own making; the trainer checks what it is given
+    return DayReport.model_construct(  # valid by construction; the trainer validates it
         partition=partition,
         day=contents.day,
         part=0,
@@ -52,28 +51,30 @@ def day_report(state: PartitionState, partition: int, contents: DayContents) -> 
         examples=examples,
         **_cohort_fields(state, contents),
         **_nudge_fields(contents.outcomes),
-        leaving={run: pack(counts) for run, counts in state.leaving.pop().items()},
-        sources=state.tallies.pop(contents.day),
+        leaving={run: pack(counts) for run, counts in state.withdrawal_counts.pop().items()},
+        sources=state.source_counters.pop(contents.day),
         transitions=by_run(contents.transitions),
     )
 
 
 def _cohort_fields(state: PartitionState, contents: DayContents) -> dict[str, Any]:
-    """The report's fields that hold an array a cohort, by the run's name."""
+    """The report's fields with one array per cohort, by the run's name."""
     cohorts, day = contents.cohorts, contents.day
-    clicks, place = state.rows["clicks"], day % RING
+    clicks, bucket = state.rows["clicks"], day % RING
     return {
         "cohorts": {cohort.run.name: pack(histogram(cohort.codes)) for cohort in cohorts},
         "deadlines": {cohort.run.name: pack(cohort.deadlines) for cohort in cohorts if cohort.deadlines.size},
-        "together": {cohort.run.name: pack(counted(clicks[cohort.slots, place])) for cohort in cohorts},
+        "together": {
+            cohort.run.name: pack(count_companions(clicks[cohort.slots, bucket])) for cohort in cohorts
+        },
         "hours": {cohort.run.name: pack(usual_hours(cohort.hours, day + 1)) for cohort in cohorts},
     }
 
 
-def _nudge_fields(outcomes: Known) -> dict[str, Any]:
-    """The report's fields that hold sums for the bandit, by campaign and variant."""
+def _nudge_fields(outcomes: DayOutcomes) -> dict[str, Any]:
+    """The report's fields with sums for the bandit, by campaign and variant."""
     return {"choices": _packed(outcomes.learned), "early": _packed(outcomes.early)}
 
 
 def _packed(sums: dict[str, Ints]) -> dict[str, PackedArray]:
-    return {name: pack(of.astype(np.int32)) for name, of in sorted(sums.items())}
+    return {name: pack(arrays.astype(np.int32)) for name, arrays in sorted(sums.items())}

@@ -1,4 +1,4 @@
-"""Estimates of one cohort on one day: the day's own, steadied, and what of them holds under doubt."""
+"""Estimates of one cohort on one day: raw, steadied over days, and robust to unobserved days."""
 
 import numpy as np
 
@@ -23,46 +23,46 @@ class CohortEstimator:
         self._levels = levels
 
     def estimate(self, cohort: Cohort, day: ScoringDay) -> ScoredCohort:
-        """A cohort's estimates, steadied by those of the days before, which the state remembers.
+        """Estimate a cohort, steadied by the estimates of the days before, which the state stores.
 
-        Called once a day and cohort: it notes the day's estimates, unless a source of the run is suspect.
+        Called once a day and cohort: it stores the day's estimates, unless a source of the run is suspect.
         """
         ranks = _ranks(cohort.run, cohort.codes, day.package)
         run, shift = cohort.run, day.shift(cohort.run)
-        own = day.scorer_of(run).estimate(seen_of_run(run, cohort.codes, ranks))
+        raw = day.scorer_of(run).estimate(model_inputs(run, cohort.codes, ranks))
         memory = self._state.rows["memory"]
         before = memory[cohort.slots]
-        after, served = day.serve(before, own)
+        after, served = day.serve(before, raw)
         if run.name not in day.suspect:
             memory[cohort.slots] = after
             if day.scorer.state == "serving":
-                self._state.leaving.foretell(run.name, logistic(log_odds_of(own.exits) - shift))
-        remembered = log_odds_of(served.lost) - log_odds_of(own.lost)
+                self._state.withdrawal_counts.add_forecast(run.name, logistic(log_odds_of(raw.exits) - shift))
+        remembered = log_odds_of(served.lost) - log_odds_of(raw.lost)
         return ScoredCohort(cohort, ranks, served.lost, served.exits, remembered, before, shift)
 
-    def robust(self, scored: ScoredCohort, day: ScoringDay) -> Estimates:
-        """The P(lost) that levels go by, [n]: of who would move, what holds whatever happened unseen."""
+    def robust_probability(self, scored: ScoredCohort, day: ScoringDay) -> Estimates:
+        """P(lost) for levels, [n]: a level moves only if it would in the best and the worst case too."""
         cohort, settings = scored.cohort, self._levels
         level = self._state.rows["level"][cohort.slots]
-        places = np.flatnonzero(moving(level, scored.probability, settings))
-        if cohort.doubt is None or not len(places):
+        indices = np.flatnonzero(moving(level, scored.probability, settings))
+        if cohort.case_bounds is None or not len(indices):
             return scored.probability
-        cases = [scored.probability[places]]
-        for codes in cohort.doubt.cases(places):
-            seen = seen_of_run(cohort.run, codes, _ranks(cohort.run, codes, day.package))
-            own = day.scorer_of(cohort.run).estimate(seen)
-            cases.append(day.serve(scored.memory[places], own)[1].lost)
-        believed = scored.probability.copy()
-        believed[places] = agreed(level[places], np.min(cases, axis=0), np.max(cases, axis=0), settings)
-        return believed
+        cases = [scored.probability[indices]]
+        for codes in cohort.case_bounds.best_and_worst(indices):
+            inputs = model_inputs(cohort.run, codes, _ranks(cohort.run, codes, day.package))
+            raw = day.scorer_of(cohort.run).estimate(inputs)
+            cases.append(day.serve(scored.memory[indices], raw)[1].lost)
+        robust = scored.probability.copy()
+        robust[indices] = agreed(level[indices], np.min(cases, axis=0), np.max(cases, axis=0), settings)
+        return robust
 
 
-def seen_of_run(run: Run, codes: Codes, ranks: Codes) -> Seen:
-    """What a model is given of enrolments of a run. codes, ranks: uint8 [features, n]."""
-    return Seen.of_run(codes, ranks, run.name, run.start if run.known else None)
+def model_inputs(run: Run, codes: Codes, ranks: Codes) -> Seen:
+    """The model's inputs for enrolments of a run. codes, ranks: uint8 [features, n]."""
+    return Seen.of_run(codes, ranks, run.name, run.start if run.is_known else None)
 
 
 def _ranks(run: Run, codes: Codes, package: DayPackage) -> Codes:
-    """Ranks by the package's profile of the run; in the middle where it has none."""
+    """Ranks by the package's profile of the run, uint8 [features, n]; ``MIDDLE`` where it has none."""
     profile = package.cohorts.get(run.name)
     return np.full_like(codes, MIDDLE) if profile is None else ranks_of(codes, unpack(profile))

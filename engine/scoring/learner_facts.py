@@ -1,7 +1,7 @@
-"""What the store is told of a learner besides clicks: a row for each thing that happened or was said.
+"""Rows of ``learner_facts``: enrolments, results, preferences, feedback; all that is no click.
 
-Facts make a learner's history readable (``homeroom why``) and let a policy be tried on the past. They are
-written with pseudonyms; a fact's id is one too, since platforms may put anything into an event's id.
+Facts make a learner's history readable (``homeroom why``) and allow trying a policy on the past. They are
+written under pseudonyms; a fact's id is hashed too, since a platform's event ids may hold anything.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from typing import Any
 
 import orjson
 
-WISHES = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
-AUTHORS = ("said_by", "reason", "source")
-"""Who said it and why: kept where it is told who, since that decides whether a *no* is taken back."""
+PREFERENCE_FIELDS = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
+AUTHOR_FIELDS = ("said_by", "reason", "source")
+"""Author and reason of a preference, stored where it has an author: only some may revoke an opt-out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A row of ``learner_facts`` before its learner has a pseudonym. ``at``: epoch seconds."""
+    """A row of ``learner_facts``, not yet pseudonymised. Fields are columns. at: epoch seconds."""
 
     learner: str
     course_run: str
@@ -29,7 +29,7 @@ class Fact:
 
 
 def enrolment_fact(fact: dict[str, Any]) -> Fact:
-    """Of an enrolment, a withdrawal or a result."""
+    """The row of an enrolment, a withdrawal or a result."""
     return Fact(
         fact["learner"],
         fact["course_run"],
@@ -41,17 +41,17 @@ def enrolment_fact(fact: dict[str, Any]) -> Fact:
 
 
 def feedback_fact(message: dict[str, Any]) -> Fact:
-    """Of preferences, or of feedback on a nudge."""
-    at = int(message["occurred_at"].timestamp())
+    """The row of preferences, or of feedback on a nudge."""
+    occurred_at = int(message["occurred_at"].timestamp())
     if message["type"] == "preferences":
-        told = WISHES + AUTHORS if "said_by" in message else WISHES
-        detail = orjson.dumps({name: _plain(message[name]) for name in told if name in message}).decode()
-        return Fact(message["learner"], "", at, "preferences", message["event_id"], detail=detail)
+        names = PREFERENCE_FIELDS + AUTHOR_FIELDS if "said_by" in message else PREFERENCE_FIELDS
+        detail = orjson.dumps({name: _plain(message[name]) for name in names if name in message}).decode()
+        return Fact(message["learner"], "", occurred_at, "preferences", message["event_id"], detail=detail)
     words = (message.get("channel"), message.get("reason"))
     return Fact(
         message["learner"],
         message.get("course_run") or "",
-        at,
+        occurred_at,
         message["kind"],
         message["event_id"],
         message.get("nudge_id") or "",

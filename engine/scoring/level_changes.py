@@ -1,4 +1,4 @@
-"""Levels of risk of a scored cohort: which change, why, and the risk change that says so."""
+"""Risk levels of a scored cohort: which ones change, and the risk changes with their reasons."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from engine.scoring.estimates import CohortEstimator, seen_of_run
+from engine.scoring.estimates import CohortEstimator, model_inputs
 from engine.scoring.scoring_day import ScoredCohort, ScoringDay
 from engine.scoring.store_rows import WRITE_EVERY
 from engine.state.partition_state import PartitionState
@@ -22,9 +22,9 @@ from schemas.risk import RiskChange
 
 @dataclass(frozen=True, slots=True)
 class LevelChange:
-    """A risk change, and whose it is. place: of the enrolment in its cohort; slot: in the state."""
+    """A risk change with the enrolment's index in its cohort and its slot in the state."""
 
-    place: int
+    index: int
     slot: int
     change: RiskChange
 
@@ -38,51 +38,55 @@ class LevelChanges:
         self._estimator = estimator
 
     def move(self, scored: ScoredCohort, day: ScoringDay) -> list[LevelChange]:
-        """Move the levels of a scored cohort, and note its estimates; the changes, ordered by learner.
+        """Move the levels of a scored cohort and store its estimates; returns the changes by learner.
 
-        Called once a day and cohort. An enrolment that is scored for the first time has no change that day
-        unless its level moves.
+        Called once a day and cohort.
         """
         rows, slots = self._state.rows, scored.cohort.slots
         self._note_reported(scored, np.flatnonzero(rows["probability"][slots] == NOT_ESTIMATED))
         rows["probability"][slots] = scored.probability
         before = rows["level"][slots]
         levels = Levels(rows["level"], rows["candidate"], rows["streak"])
-        robust, rising = self._estimator.robust(scored, day), scored.cohort.run.name not in day.suspect
+        robust = self._estimator.robust_probability(scored, day)
+        rising = scored.cohort.run.name not in day.suspect
         changed = np.flatnonzero(step(levels, robust, self._settings, slots, rising=rising))
         if not len(changed):
             return []
-        by_learner = sorted(changed.tolist(), key=lambda place: self._state.key(int(slots[place])))
+        by_learner = sorted(changed.tolist(), key=lambda index: self._state.key(int(slots[index])))
         explanations = self._explain(scored, by_learner, day)
         changes = [
-            LevelChange(place, int(slots[place]), self._change(scored, place, int(before[place]), day, why))
-            for place, why in zip(by_learner, explanations, strict=True)
+            LevelChange(
+                index, int(slots[index]), self._change(scored, index, int(before[index]), day, explanation)
+            )
+            for index, explanation in zip(by_learner, explanations, strict=True)
         ]
         self._note_reported(scored, changed)
         rows["written_day"][slots[changed]] = day.day - WRITE_EVERY  # due: the store has the old level
         return changes
 
-    def _explain(self, scored: ScoredCohort, places: list[int], day: ScoringDay) -> list[Why]:
-        """Why each estimate differs from the last one reported, both as the scorer of the day sees them."""
-        reported, run = self._state.rows[scored.cohort.slots[places]], scored.cohort.run
+    def _explain(self, scored: ScoredCohort, indices: list[int], day: ScoringDay) -> list[Why]:
+        """Explain each estimate against the last reported one, both by the scorer of the day."""
+        reported, run = self._state.rows[scored.cohort.slots[indices]], scored.cohort.run
         profile = day.package.cohorts.get(run.name)
         return explain(
             day.scorer_of(run),
-            seen_of_run(run, reported["told_codes"].T, reported["told_ranks"].T),
-            seen_of_run(run, scored.cohort.codes[:, places], scored.ranks[:, places]),
-            [_reported(estimate) for estimate in reported["told"].tolist()],
-            scored.probability[places].tolist(),
+            model_inputs(run, reported["reported_codes"].T, reported["reported_ranks"].T),
+            model_inputs(run, scored.cohort.codes[:, indices], scored.ranks[:, indices]),
+            [_reported(estimate) for estimate in reported["reported"].tolist()],
+            scored.probability[indices].tolist(),
             None if profile is None else typical_of(unpack(profile)),
-            (scored.remembered[places] - reported["told_memory"]).tolist(),
-            (scored.shift - reported["told_shift"]).tolist(),
+            (scored.remembered[indices] - reported["reported_memory"]).tolist(),
+            (scored.shift - reported["reported_shift"]).tolist(),
         )
 
-    def _change(self, scored: ScoredCohort, place: int, before: int, day: ScoringDay, why: Why) -> RiskChange:
-        """The change of the enrolment at a place of its cohort. before: its level until now."""
-        slot = int(scored.cohort.slots[place])
+    def _change(
+        self, scored: ScoredCohort, index: int, before: int, day: ScoringDay, explanation: Why
+    ) -> RiskChange:
+        """The risk change of the enrolment at an index of its cohort. before: its previous level."""
+        slot = int(scored.cohort.slots[index])
         key = self._state.key(slot)
         level = int(self._state.rows["level"][slot])
-        now, was = float(scored.probability[place]), _reported(float(self._state.rows["told"][slot]))
+        now, was = float(scored.probability[index]), _reported(float(self._state.rows["reported"][slot]))
         return RiskChange(
             risk_change_id=_change_id(key, day.day, level),
             learner=key[0],
@@ -93,26 +97,26 @@ class LevelChanges:
             level=name(level),
             probability=now,
             previous_probability=was,
-            exit_probability=float(scored.exit_probability[place]),
+            exit_probability=float(scored.exit_probability[index]),
             model_state=day.model_state,
             model_version=day.package.model.model_version,
             data_quality="suspect" if key[1] in day.suspect else "ok",
-            reasons=[*confirmed(name(before), name(level), was, now), *why.reasons],
-            parts=why.parts,
+            reasons=[*confirmed(name(before), name(level), was, now), *explanation.reasons],
+            parts=explanation.parts,
         )
 
-    def _note_reported(self, scored: ScoredCohort, places: Ints) -> None:
-        """Note what the newest report on enrolments rested on; their next change is compared with it."""
-        rows, slots = self._state.rows, scored.cohort.slots[places]
-        rows["told"][slots] = scored.probability[places]
-        rows["told_memory"][slots] = scored.remembered[places]
-        rows["told_shift"][slots] = scored.shift
-        rows["told_codes"][slots] = scored.cohort.codes[:, places].T
-        rows["told_ranks"][slots] = scored.ranks[:, places].T
+    def _note_reported(self, scored: ScoredCohort, indices: Ints) -> None:
+        """Store estimates and inputs of enrolments as reported: the baseline of their next change."""
+        rows, slots = self._state.rows, scored.cohort.slots[indices]
+        rows["reported"][slots] = scored.probability[indices]
+        rows["reported_memory"][slots] = scored.remembered[indices]
+        rows["reported_shift"][slots] = scored.shift
+        rows["reported_codes"][slots] = scored.cohort.codes[:, indices].T
+        rows["reported_ranks"][slots] = scored.ranks[:, indices].T
 
 
 def _reported(probability: float) -> float:
-    """An estimate as it was reported: rows keep it in four bytes, which hold its six decimals."""
+    """A reported estimate with its six decimals; rows store it as float32."""
     return round(probability, DECIMALS)
 
 

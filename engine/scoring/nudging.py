@@ -1,7 +1,7 @@
 """Nudge decisions of one partition: on level changes, on feedback, and when an enrolment ends.
 
-The rules are pure functions in :mod:`nudges`; here they are given what the state knows, and what they
-decide is kept and given out.
+The rules are pure functions in :mod:`nudges`. This module passes them the state, and stores and emits their
+decisions.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from engine.batch.decoding import Message
 from engine.day.cohorts import Cohort
-from engine.day.nudge_outcomes import Following
+from engine.day.nudge_outcomes import ExposureFollowUp
 from engine.outputs import Outputs
 from engine.rules import Rules
 from engine.scoring.learner_facts import enrolment_fact, feedback_fact
@@ -40,12 +40,14 @@ from schemas.risk import RiskChange
 class Nudging:
     """Decides on the nudges of one partition's learners, by the policy of the newest day package."""
 
-    def __init__(self, rules: Rules, state: PartitionState, following: Following, rows: StoreRows) -> None:
+    def __init__(
+        self, rules: Rules, state: PartitionState, follow_up: ExposureFollowUp, rows: StoreRows
+    ) -> None:
         self._rules = rules
         self._state = state
-        self._following = following
+        self._follow_up = follow_up
         self._rows = rows
-        self._of_the_close = Outputs()
+        self._close_outputs = Outputs()
         self._policy = _policy_of(state.policy, rules)
 
     def apply_feedback(self, message: Message, outputs: Outputs) -> None:
@@ -62,33 +64,33 @@ class Nudging:
             is_done = item is not None and trail is not None and trail.has_done(item)
             return replace(self._situation(learner, run), next_item=None if is_done else item)
 
-        timing = self._rules.timing  # live, the intake has refused what is too far ahead
+        timing = self._rules.timing  # live, admission has refused what is too far ahead
         ahead_s = timing.tolerance if timing.clock == "replay" else None
         decided = apply_message(message, before, self._policy, now, situation_of, ahead_s)
-        self._keep(learner, before, decided, outputs)
+        self._record(learner, before, decided, outputs)
         self._rows.write_fact(feedback_fact(message), outputs)
 
     def apply_enrolment_fact(self, fact: Message) -> None:
         """Apply an enrolment, a withdrawal or a result of the day that is being closed.
 
-        Who has ended gets nothing more of that course; what follows is given out when the day is scored.
+        An ended enrolment gets no more nudges of its course. Outputs are emitted when the day is scored.
         """
-        learner, outputs = fact["learner"], self._of_the_close
+        learner, outputs = fact["learner"], self._close_outputs
         before = self._learner(learner)
         decided = Decided(heard(before, fact))
         if fact["type"] != "enrolled":
-            known = self._rules.timing.lateness + (fact["time"] // DAY_S + 1) * DAY_S
-            decided = call_off(learner, fact["course_run"], before, self._policy, known, "run_over")
-        self._keep(learner, before, decided, outputs)
+            closed_at = self._rules.timing.lateness + (fact["time"] // DAY_S + 1) * DAY_S
+            decided = call_off(learner, fact["course_run"], before, self._policy, closed_at, "run_over")
+        self._record(learner, before, decided, outputs)
         self._rows.write_fact(enrolment_fact(fact), outputs)
 
     def pop_outputs_of_close(self) -> Outputs:
-        """What the enrolment facts of the closed day led to, once."""
-        outputs, self._of_the_close = self._of_the_close, Outputs()
+        """The outputs of the closed day's enrolment facts; they are returned once."""
+        outputs, self._close_outputs = self._close_outputs, Outputs()
         return outputs
 
     def adopt_policy(self, package: DayPackage) -> None:
-        """Let the package's policy decide from its day on, until another one does."""
+        """Use the package's policy from now on."""
         if package.policy != self._state.policy:
             self._state.set_policy(package.policy)
             self._policy = _policy_of(package.policy, self._rules)
@@ -99,14 +101,14 @@ class Nudging:
         """Decide on the level changes of a cohort, in their order."""
         if not changes:
             return
-        usual = _habits(cohort, [change.place for change in changes], day)
+        usual = _habits(cohort, [change.index for change in changes], day)
         for moved, habit in zip(changes, usual, strict=True):
             self._decide(moved.change, moved.slot, habit, day, outputs)
 
     def _decide(self, change: RiskChange, slot: int, habit: Habit, day: ScoringDay, outputs: Outputs) -> None:
         """Decide on one risk change. habit: the learner's, as of the close."""
-        # Known only once the day has closed: a time to send at must not lie before that.
-        at = int(change.occurred_at.timestamp()) + self._rules.timing.lateness
+        # The change is known once the day has closed, so no send time may be before that.
+        decided_at = int(change.occurred_at.timestamp()) + self._rules.timing.lateness
         before = self._learner(change.learner)
         situation = replace(
             self._situation(change.learner, change.course_run, habit),
@@ -114,33 +116,35 @@ class Nudging:
         )
         context = context_of(_group(change), change.previous_level)
         choose = by_outcomes(self._policy.holdout_key, change.risk_change_id, context, day.learned)
-        decided = decide(change, before, self._policy, at, situation, choose)
+        decided = decide(change, before, self._policy, decided_at, situation, choose)
         for decision in decided.decisions:
-            self._following.note(decision, context)
-        self._keep(change.learner, before, decided, outputs)
+            self._follow_up.follow(decision, context)
+        self._record(change.learner, before, decided, outputs)
 
     def _situation(self, learner: str, course_run: str, habit: Habit | None = None) -> Situation:
-        """What is true of an enrolment today. One that is not known is not in force.
+        """The situation of an enrolment today; an unknown enrolment is not in force.
 
-        Without a habit as of the close, that of the moment is taken.
+        habit: as of the close; None uses the current one.
         """
         slot = self._state.slots.get((learner, course_run))
         if slot is None:
             return Situation(in_force=False)
         run, today = self._state.runs[self._state.run_of[slot]], self._state.clock.today or 0
-        in_force = self._state.rows["outcome"][slot] == OPEN and (not run.known or today <= run.end)
+        in_force = self._state.rows["outcome"][slot] == OPEN and (not run.is_known or today <= run.end)
         if habit is None:
             habit = Habit(habits(self._state.rows["hours"][[slot]], today)[0].tolist())
         return Situation(in_force, _phase(run, today), habit)
 
-    def _keep(self, learner: str, before: Learner, decided: Decided, outputs: Outputs) -> None:
-        """Keep the learner's record, and give out the decisions and messages."""
+    def _record(self, learner: str, before: Learner, decided: Decided, outputs: Outputs) -> None:
+        """Store the learner's record, and emit the decisions and messages."""
         if decided.learner != before:
             self._state.set_learner(learner, decided.learner.record())
         outputs.decisions += decided.decisions
         outputs.nudges += decided.messages
         for message in decided.messages:
-            self._state.post(f"{message.type}:{message.nudge_id}", learner, message.model_dump_json())
+            self._state.add_to_outbox(
+                f"{message.type}:{message.nudge_id}", learner, message.model_dump_json()
+            )
         for decision in decided.decisions:
             self._rows.write_decision(decision, outputs)
 
@@ -149,25 +153,25 @@ class Nudging:
 
 
 def _policy_of(stored: Message | None, rules: Rules) -> Policy:
-    """A policy as a package holds it; the worker's own where it holds none."""
+    """The policy of a package; the worker's own where it has none."""
     return rules.policy if stored is None else Policy.model_validate(stored)
 
 
 def _group(change: RiskChange) -> str | None:
-    """What the main reason is about; None where it is nothing about the learner."""
+    """The feature group of the main reason; None if it is not about the learner."""
     main = main_reason(change)
     return FEATURES[INDEX[main.feature]].group if main is not None and main.feature in INDEX else None
 
 
-def _habits(cohort: Cohort, places: list[int], day: ScoringDay) -> list[Habit]:
-    """When some of a cohort's enrolments are usually active, and when the cohort is."""
+def _habits(cohort: Cohort, indices: list[int], day: ScoringDay) -> list[Habit]:
+    """Usual active hours of some of a cohort's enrolments, and of the whole cohort."""
     profile = day.package.hours.get(cohort.run.name)
-    everybody = [] if profile is None else unpack(profile).tolist()
-    return [Habit(own, everybody) for own in habits(cohort.hours[places], day.day).tolist()]
+    cohort_hours = [] if profile is None else unpack(profile).tolist()
+    return [Habit(hours, cohort_hours) for hours in habits(cohort.hours[indices], day.day).tolist()]
 
 
 def _phase(run: Run, day: int) -> Phase | None:
-    """The phase of a run on a day, None where no calendar says when it ends."""
-    if not run.ends:
+    """The phase of a run on a day; None if its end is unknown."""
+    if not run.has_end:
         return None
     return phase_of(min(max((day - run.start) / run.length, 0.0), 1.0))

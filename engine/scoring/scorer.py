@@ -2,7 +2,7 @@
 
 from engine.batch.decoding import Message
 from engine.day.cohorts import Cohort
-from engine.day.nudge_outcomes import Following
+from engine.day.nudge_outcomes import ExposureFollowUp
 from engine.outputs import Outputs
 from engine.rules import Rules
 from engine.scoring.estimates import CohortEstimator
@@ -15,12 +15,14 @@ from engine.state.partition_state import PartitionState
 
 
 class DayScoring:
-    """Scores the enrolments of one partition. The processor calls it."""
+    """Scores the enrolments of one partition."""
 
-    def __init__(self, partition: int, rules: Rules, state: PartitionState, following: Following) -> None:
+    def __init__(
+        self, partition: int, rules: Rules, state: PartitionState, follow_up: ExposureFollowUp
+    ) -> None:
         self._state = state
         self._rows = StoreRows(partition, state)
-        self._nudging = Nudging(rules, state, following, self._rows)
+        self._nudging = Nudging(rules, state, follow_up, self._rows)
         self._estimator = CohortEstimator(state, rules.levels)
         self._levels = LevelChanges(state, rules.levels, self._estimator)
 
@@ -35,7 +37,7 @@ class DayScoring:
     def score(self, cohorts: list[Cohort], day: ScoringDay, outputs: Outputs) -> list[ScoredCohort]:
         """Estimate every enrolment in force as of the start of the day.
 
-        Returns the cohorts with their estimates; messages and rows go into ``outputs``.
+        Returns the cohorts with their estimates; messages and rows are added to ``outputs``.
         """
         self._nudging.adopt_policy(day.package)
         outputs.extend(self._nudging.pop_outputs_of_close())
@@ -44,15 +46,15 @@ class DayScoring:
     def _score_cohort(self, cohort: Cohort, day: ScoringDay, outputs: Outputs) -> ScoredCohort:
         scored = self._estimator.estimate(cohort, day)
         moved = self._levels.move(scored, day)
-        changes = [one.change for one in moved]
+        changes = [level_change.change for level_change in moved]
         outputs.risk_changes += changes
-        for one in moved:
-            self._rows.write_change(one.slot, one.change, outputs)
+        for level_change in moved:
+            self._rows.write_change(level_change.slot, level_change.change, outputs)
         self._nudging.decide(moved, cohort, day, outputs)
         self._rows.write_levels(scored, day, changes, outputs)
         offer_snapshots(self._state, scored, day)
         self._rows.write_engagement(cohort, day.day, outputs)
         self._rows.write_returns(cohort, day.day, outputs)
         self._rows.write_history(scored, day, outputs)
-        self._state.touch(cohort.slots)
+        self._state.mark_changed(cohort.slots)
         return scored

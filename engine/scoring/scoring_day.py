@@ -1,4 +1,4 @@
-"""A day that is scored: its package and what that makes of estimates, and a cohort once it has them."""
+"""A day that is scored, with its package, and a cohort with its estimates."""
 
 from dataclasses import dataclass
 
@@ -23,9 +23,9 @@ Estimates = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ScoringDay:
-    """The day to estimate, the package to do it with, and what that makes the estimates.
+    """An epoch day to score, and the package with which it is scored.
 
-    suspect: runs of which a source was quiet or mad on the day that closed.
+    suspect: runs of which a source was quiet or faulty on the closed day.
     """
 
     day: int
@@ -34,7 +34,7 @@ class ScoringDay:
     model_state: ModelState
     suspect: frozenset[str]
     learned: dict[str, Ints]
-    """What outcomes have taught about variants, by campaign and variant, and by stage."""
+    """Bandit sums by campaign, variant and stage."""
     recommender: Recommender
 
     @classmethod
@@ -43,22 +43,23 @@ class ScoringDay:
         served: ModelState = "stale" if stale and scorer.state == "serving" else scorer.state
         suspect = frozenset(run for verdict in package.quality.verdicts for run in verdict.course_runs)
         early, choices = (
-            {name: unpack(sums) for name, sums in found.items()} for found in (package.early, package.choices)
+            {name: unpack(sums) for name, sums in packed.items()}
+            for packed in (package.early, package.choices)
         )
         learned = stages(early, choices)
         return cls(day, package, scorer, served, suspect, learned, Recommender(package.next_items))
 
     def shift(self, run: Run) -> float:
-        """How far a run's log-odds are off as a whole; the prior is no model that could be."""
+        """The run's intercept, added to its log-odds; 0 while the model is warming up."""
         return 0.0 if self.scorer.state == "warming_up" else self.package.intercepts.get(run.name, 0.0)
 
     def scorer_of(self, run: Run) -> Scorer:
-        """What to score a run with."""
+        """The scorer of a run, with its intercept."""
         return self.scorer.at(self.shift(run))
 
-    def serve(self, memory: Memory, own: Estimate) -> tuple[Memory, Estimate]:
-        """What is remembered after the day's own estimates, and what is served; while no model does, they."""
-        return (memory, own) if self.scorer.state == "warming_up" else steadied(memory, own)
+    def serve(self, memory: Memory, raw: Estimate) -> tuple[Memory, Estimate]:
+        """The memory after the day's raw estimates, and the served ones; the raw ones while warming up."""
+        return (memory, raw) if self.scorer.state == "warming_up" else steadied(memory, raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ class ScoredCohort:
     exit_probability: Estimates
     """P(exit within the next three weeks)"""
     remembered: Estimates
-    """What earlier days make of the log-odds of being lost: those served, less the day's own."""
+    """Contribution of earlier days to the log-odds of P(lost): those served minus the day's raw ones."""
     memory: Memory
-    """What earlier days left to steady these with."""
+    """The memory of earlier days, before this day's estimates."""
     shift: float
-    """What the run's intercept added to the log-odds of the day's own."""
+    """Contribution of the run's intercept to the log-odds."""

@@ -1,6 +1,6 @@
-"""Rows for the store that scoring gives out, table by table. Learners appear under pseudonyms alone.
+"""The rows that scoring writes to the store, table by table. Learners appear under pseudonyms only.
 
-Which columns mean what is declared in ``sinks.tables``.
+``sinks.tables`` declares the columns.
 """
 
 from dataclasses import fields
@@ -22,27 +22,27 @@ from schemas.risk import RiskChange
 
 WRITE_MOVED = 0.05
 WRITE_EVERY = 7
-"""The store's history gets an estimate that moved by this much or changed its level, and one every so many
-days."""
+"""``risk_history`` gets an estimate that moved by at least this much or changed its level, and one every so
+many days."""
 
 
 class StoreRows:
-    """Writes the rows of one partition into the outputs that it is given."""
+    """Adds the rows of one partition to outputs."""
 
     def __init__(self, partition: int, state: PartitionState) -> None:
         self._partition = partition
         self._state = state
 
     def write_history(self, scored: ScoredCohort, day: ScoringDay, outputs: Outputs) -> None:
-        """Estimates that moved, or whose level did, since they were last written, or were not for a week.
+        """Add to ``risk_history`` what moved or changed level since its last row, or has none for a week.
 
-        Into ``risk_history``; the state notes what was written.
+        The state stores what was written.
         """
         rows, slots = self._state.rows, scored.cohort.slots
         moved = np.abs(rows["written"][slots] - scored.probability) >= WRITE_MOVED
-        places = np.flatnonzero(moved | (rows["written_day"][slots] + WRITE_EVERY <= day.day))
-        slots, count = slots[places], len(places)
-        rows["written"][slots] = scored.probability[places]
+        indices = np.flatnonzero(moved | (rows["written_day"][slots] + WRITE_EVERY <= day.day))
+        slots, count = slots[indices], len(indices)
+        rows["written"][slots] = scored.probability[indices]
         rows["written_day"][slots] = day.day
         outputs.add_rows(
             "risk_history",
@@ -50,8 +50,8 @@ class StoreRows:
                 "learner": [self._state.pseudonyms[slot][0] for slot in slots.tolist()],
                 "course_run": [scored.cohort.run.name] * count,
                 "day": [as_date(day.day)] * count,
-                "probability": scored.probability[places].tolist(),
-                "exit_probability": scored.exit_probability[places].tolist(),
+                "probability": scored.probability[indices].tolist(),
+                "exit_probability": scored.exit_probability[indices].tolist(),
                 "level": [name(level) for level in rows["level"][slots].tolist()],
                 "model_state": [day.model_state] * count,
                 "model_version": [day.package.model.model_version] * count,
@@ -64,7 +64,7 @@ class StoreRows:
     def write_levels(
         self, scored: ScoredCohort, day: ScoringDay, changes: list[RiskChange], outputs: Outputs
     ) -> None:
-        """A cohort's levels on the day, into ``risk_daily``. changes: the day's in that cohort."""
+        """Add a cohort's levels on the day to ``risk_daily``. changes: the day's, of that cohort."""
         levels = self._state.rows["level"][scored.cohort.slots]
         outputs.add_row(
             "risk_daily",
@@ -77,30 +77,31 @@ class StoreRows:
         )
 
     def write_engagement(self, cohort: Cohort, day: int, outputs: Outputs) -> None:
-        """The engagement of the day before ``day``, an epoch day, into ``engagement_daily``."""
-        place = {"course_run": cohort.run.name, "day": as_date(day - 1), "partition": self._partition}
-        outputs.add_row("engagement_daily", **place, **cohort.engagement, version=day)
+        """Add the engagement of the day before ``day``, an epoch day, to ``engagement_daily``."""
+        key = {"course_run": cohort.run.name, "day": as_date(day - 1), "partition": self._partition}
+        outputs.add_row("engagement_daily", **key, **cohort.engagement, version=day)
 
     def write_returns(self, cohort: Cohort, day: int, outputs: Outputs) -> None:
-        """Who was active on the day before ``day`` after a week or more without, into ``learner_facts``."""
+        """Add to ``learner_facts`` who was active on the day before ``day`` after an idle week or more."""
         active = np.flatnonzero(cohort.hours[:, (day - 1) % RING].any(axis=1))
         week = cohort.hours[active[:, None], [past % RING for past in range(day - 8, day - 1)]]
         slots = cohort.slots[active[~week.any(axis=(1, 2))]]
-        for slot in slots[self._state.rows["seen"][slots] < day - 8].tolist():
+        for slot in slots[self._state.rows["first_active"][slots] < day - 8].tolist():
             learner, course_run = self._state.key(slot)
             name = f"{self._state.pseudonyms[slot][1]}/{day}"
             fact = Fact(learner, course_run, (day - 1) * DAY_S, "returned", name)
             self.write_fact(fact, outputs)
 
     def write_fact(self, fact: Fact, outputs: Outputs) -> None:
-        """A fact of a learner, under pseudonyms, into ``learner_facts``."""
+        """Add a fact, under pseudonyms, to ``learner_facts``."""
         pseudonym = self._state.pseudonym
-        row = {one.name: getattr(fact, one.name) for one in fields(fact)}  # asdict copies its values deeply
+        # Not asdict, which copies values deeply.
+        row = {column.name: getattr(fact, column.name) for column in fields(fact)}
         row |= {"learner": pseudonym(fact.learner), "fact_id": pseudonym(fact.fact_id)}
         outputs.add_row("learner_facts", **row, partition=self._partition)
 
     def write_change(self, slot: int, change: RiskChange, outputs: Outputs) -> None:
-        """A risk change of the enrolment in a slot, into ``risk_changes``."""
+        """Add a risk change of the enrolment in a slot to ``risk_changes``."""
         learner, _ = self._state.pseudonyms[slot]
         row = change.model_dump(exclude={"type", "learner", "reasons", "parts"})
         outputs.add_row(
@@ -115,7 +116,7 @@ class StoreRows:
         )
 
     def write_decision(self, decision: NudgeDecision, outputs: Outputs) -> None:
-        """A nudge decision, into ``nudge_ledger``."""
+        """Add a nudge decision to ``nudge_ledger``."""
         row = decision.model_dump(exclude={"type", "version"}) | {"channel": decision.channel or ""}
         row |= {"learner": self._state.pseudonym(decision.learner), "partition": self._partition}
         outputs.add_row("nudge_ledger", **row)
@@ -123,6 +124,6 @@ class StoreRows:
 
 def _last_week(clicks: Codes, slots: Ints, day: int) -> list[list[int]]:
     """Clicks on each of the seven days before ``day``, the newest first; from the ring, [n, days, kinds]."""
-    places = [(day - back) % RING for back in range(1, WRITE_EVERY + 1)]
-    days: list[list[int]] = clicks[slots[:, None], places].sum(axis=2, dtype=np.int64).tolist()
+    buckets = [(day - back) % RING for back in range(1, WRITE_EVERY + 1)]
+    days: list[list[int]] = clicks[slots[:, None], buckets].sum(axis=2, dtype=np.int64).tolist()
     return days

@@ -1,4 +1,4 @@
-"""Where a partition stands in its topics and in event time."""
+"""Progress of a partition: applied offsets and event time."""
 
 from dataclasses import dataclass, field
 
@@ -7,12 +7,12 @@ from features.ring import NEVER
 
 @dataclass(slots=True)
 class Clock:
-    """Where a partition stands. Times are epoch seconds, days are epoch days.
+    """Progress of a partition. Times are epoch seconds, days are epoch days. Fields are stored by name.
 
-    today: the first day not closed; None before the first event. newest: the largest event time
-    seen. ticked: the newest clock tick, doubted: one that no other record has borne out yet. applied: the
-    last applied offset of each inbound topic. topics: the topic's id on the broker for which that offset
-    counts. lost: offsets that were gone unread.
+    today: the first day not closed; None before the first event. newest: the largest event time so far.
+    ticked: the newest clock tick; doubted: a tick that no other record has confirmed yet. applied: the last
+    applied offset of each inbound topic. topics: the id on the broker of the topic that this offset belongs
+    to. events, duplicates, dead_letters: records so far. lost: offsets deleted before they were read.
     """
 
     today: int | None = None

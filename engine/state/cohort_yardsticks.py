@@ -1,4 +1,4 @@
-"""What each run's cohort did with its deadlines, all partitions together, as of the newest day package."""
+"""How each run's cohort met its deadlines, over all partitions, as of the newest day package."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,29 +6,31 @@ import numpy as np
 
 from features.coursework import Run
 from features.packed_arrays import unpack
-from features.yardsticks import Counts, Yardstick, yardstick
+from features.yardsticks import Counts, Yardstick, make_yardstick
 from schemas.learning import DayPackage
 
 
-class Measures:
-    """The sums that yardsticks are made of, for as long as a run is on."""
+class CohortYardsticks:
+    """The cohort sums of each run that has not ended (:mod:`features.yardsticks`)."""
 
     def __init__(self, stored: Mapping[str, Sequence[Sequence[int]]] | None = None) -> None:
-        self._counts: dict[str, Counts] = {run: np.array(of, np.int64) for run, of in (stored or {}).items()}
+        self._counts: dict[str, Counts] = {
+            run: np.array(counts, np.int64) for run, counts in (stored or {}).items()
+        }
 
-    def note(self, package: DayPackage) -> None:
-        """Take the sums of a package."""
+    def update(self, package: DayPackage) -> None:
+        """Replace the sums of the runs in a package."""
         for run, counts in package.deadlines.items():
             self._counts[run] = unpack(counts)
 
-    def of(self, run: Run) -> Yardstick:
-        """How to measure in a run; as in most courses where none of its cohort has been counted."""
-        return yardstick(run, self._counts.get(run.name))
+    def of_run(self, run: Run) -> Yardstick:
+        """The yardstick of a run; that of a typical course where its cohort has no sums yet."""
+        return make_yardstick(run, self._counts.get(run.name))
 
     def forget(self, run: str) -> None:
-        """A run is over."""
+        """Remove a run that is over."""
         self._counts.pop(run, None)
 
-    def stored(self) -> dict[str, list[list[int]]]:
-        """All sums, as JSON."""
+    def as_json(self) -> dict[str, list[list[int]]]:
+        """All sums, by run, as the constructor takes them."""
         return {run: counts.tolist() for run, counts in sorted(self._counts.items())}

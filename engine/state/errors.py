@@ -1,4 +1,4 @@
-"""Errors of a state that cannot be restored as it was."""
+"""Errors when a state cannot be restored."""
 
 from schemas.errors import HomeroomError
 

@@ -1,14 +1,13 @@
-"""All state of one partition: a row an enrolment, and the few things that belong to all of them.
+"""All state of one partition: one row per enrolment, and what belongs to the partition as a whole.
 
 An enrolment's row is an element of a structured array (:mod:`engine.state.row_layout`); its index is the
-enrolment's *slot*. Everything else of the partition (its clock, calendars, facts waiting for their day,
-learners with a nudge history, decisions whose outcome is not known yet, event ids seen) is a JSON row under a
-key of its own; a large one is cut into pieces (:mod:`engine.pieces`). What is counted of the open days is a
-row a subject, a *section*.
+enrolment's *slot*. Everything else (clock, calendars, facts whose day is open, learners with a nudge
+history, decisions whose outcome is open, event ids) is a JSON row under a key of its own; large rows are cut
+into pieces (:mod:`engine.pieces`). Counts of the open days are one row per subject, a *section*.
 
-A checkpoint is the rows that changed since the last one, closed by the partition's own row: the
-*mark*. Rows after the last mark were never completed and do not count. The mark is small whatever the
-partition holds: it says where the partition stands, and which sections belong to it.
+A checkpoint is the rows that changed since the last one, completed by the *mark*, a row of the partition
+itself. Rows after the last mark are an incomplete checkpoint and are ignored. The mark is small whatever the
+partition holds: it has the partition's progress, and the digests of the sections that belong to it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from engine.pseudonyms import Identity
 from engine.state.clock import Clock
-from engine.state.cohort_yardsticks import Measures
+from engine.state.cohort_yardsticks import CohortYardsticks
 from engine.state.event_ids import EventIds, rows_of
 from engine.state.restoring import StoredState, check_counts, read_rows
 from engine.state.row_keys import (
@@ -41,11 +40,11 @@ from engine.state.row_keys import (
     row_key,
 )
 from engine.state.row_layout import NEW_ROW, ROW, VERSION
-from engine.state.run_calendar import run_of
-from engine.state.source_counts import Tallies
+from engine.state.run_calendar import run_from_calendar
+from engine.state.source_counts import SourceCounters
 from engine.state.storing import ChangedRows, pop_trails, pop_unplaced
-from engine.state.unobserved_days import Unseen
-from engine.state.withdrawals import Leaving
+from engine.state.unobserved_days import UnobservedDays
+from engine.state.withdrawals import WithdrawalCounts
 from features.catalogue import FINGERPRINT
 from features.coursework import Run, unknown_run
 from features.gradebook import Gradebook
@@ -54,7 +53,7 @@ from online_models.trails import Trails
 
 
 class PartitionState:
-    """The enrolments of a partition and what goes with them. Holds; decides nothing."""
+    """The enrolments of a partition and everything stored with them. Contains no rules."""
 
     def __init__(self, identity: Identity, capacity: int = 1024) -> None:
         self._identity = identity
@@ -72,31 +71,31 @@ class PartitionState:
         self.facts: dict[str, dict[str, Any]] = {}
         self.policy: dict[str, Any] | None = None
         self.outbox: dict[str, list[str]] = {}
-        """Messages for notifiers by name, each with its learner, until they have been sent."""
+        """Messages for notifiers, name → [learner, JSON], until they have been sent."""
         self.clock = Clock()
         self.trails = Trails(capacity)
         self.gradebook = Gradebook()
         self.attributes: dict[int, dict[str, Any]] = {}
-        """By slot what a platform said of an enrolment: its section, dates of its own, and the like."""
+        """Reported attributes of enrolments, by slot: the section, dates of their own, and the like."""
         self.ids = EventIds()
-        self.counters: dict[tuple[str, str, int, int], list[int]] = {}
-        self.tallies = Tallies()
-        self.unseen = Unseen()
-        self.measures = Measures()
-        self.leaving = Leaving()
+        self.hourly_counters: dict[tuple[str, str, int, int], list[int]] = {}
+        self.source_counters = SourceCounters()
+        self.unobserved_days = UnobservedDays()
+        self.yardsticks = CohortYardsticks()
+        self.withdrawal_counts = WithdrawalCounts()
         self.unknown_fields: dict[str, int] = {}
-        """Of the day that is open: records by the field that the contract does not know."""
+        """Of the open day: field that is not in the contract → number of records."""
         self.others: dict[tuple[str, str, int], int] = {}
-        """Of the days that are open: events of no learner, by course run, role and epoch day."""
+        """Of the open days: (course run, role, epoch day) → number of events of no learner."""
         self._changed = ChangedRows(capacity)
 
     # -- enrolments ---------------------------------------------------------------------------------
 
     def slot(self, learner: str, course_run: str) -> int:
-        """The slot of an enrolment, made when it is new."""
+        """The slot of an enrolment; a new one is created where there is none."""
         key = (learner, course_run)
-        found = self.slots.get(key)
-        return self._new(key) if found is None else found
+        slot = self.slots.get(key)
+        return self._new(key) if slot is None else slot
 
     def key(self, slot: int) -> tuple[str, str]:
         """Learner and course run of the enrolment in a slot, which must be in use."""
@@ -105,11 +104,11 @@ class PartitionState:
         return key
 
     def slots_of(self, keys: Sequence[tuple[str, str]]) -> Ints:
-        """The slots of enrolments, [n], made when they are new."""
-        found = list(map(self.slots.get, keys))
-        if None in found:
-            found = [self.slot(*key) for key in keys]
-        return np.array(found, np.int64)
+        """The slots of enrolments, [n]; new ones are created."""
+        slots = list(map(self.slots.get, keys))
+        if None in slots:
+            slots = [self.slot(*key) for key in keys]
+        return np.array(slots, np.int64)
 
     def _new(self, key: tuple[str, str]) -> int:
         slot = self._allocate(key)
@@ -130,7 +129,7 @@ class PartitionState:
         self.keys[slot] = key
         self.slots[key] = slot
         self.pseudonyms[slot] = (self._identity.learner(key[0]), enrolment)
-        self.run_of[slot] = self.run(key[1])
+        self.run_of[slot] = self.index_of_run(key[1])
         return slot
 
     def _grow(self) -> None:
@@ -141,7 +140,7 @@ class PartitionState:
         self._changed.grow(size)
 
     def drop(self, slots: Ints) -> None:
-        """Forget enrolments whose run is over; their rows are deleted at the next checkpoint."""
+        """Remove enrolments whose run is over; their rows are deleted at the next checkpoint."""
         for slot in slots.tolist():
             key = self.key(slot)
             self._changed.drop(slot, key)
@@ -154,22 +153,22 @@ class PartitionState:
             self._free.append(slot)
         self.trails.forget(slots)
 
-    def touch(self, slots: Ints) -> None:
-        """Note that enrolments changed."""
-        self._changed.touch(slots)
+    def mark_changed(self, slots: Ints) -> None:
+        """Write the rows of enrolments at the next checkpoint."""
+        self._changed.mark_changed(slots)
 
-    def used(self) -> Ints:
+    def used_slots(self) -> Ints:
         """Slots of all enrolments, ascending."""
         return np.flatnonzero(self.run_of[: len(self.keys)] >= 0)
 
-    def of_run(self, index: int) -> Ints:
+    def slots_of_run(self, index: int) -> Ints:
         """Slots of the enrolments of a run, by its index; ascending."""
         return np.flatnonzero(self.run_of[: len(self.keys)] == index)
 
     # -- runs, learners, facts, ids -----------------------------------------------------------------
 
-    def run(self, name: str) -> int:
-        """The index of a course run, made with an unknown calendar when it is new."""
+    def index_of_run(self, name: str) -> int:
+        """The index of a course run; a new one is created, without a calendar."""
         index = self.run_index.get(name)
         if index is None:
             index = self.run_index[name] = len(self.runs)
@@ -177,28 +176,28 @@ class PartitionState:
         return index
 
     def set_calendar(self, message: dict[str, Any]) -> None:
-        """Set a run's calendar: a fact, its times in epoch seconds."""
+        """Set a run's calendar. message: a calendar fact, with times in epoch seconds."""
         name = message["course_run"]
-        self.runs[self.run(name)] = run_of(message)
+        self.runs[self.index_of_run(name)] = run_from_calendar(message)
         self.calendars[name] = message
         self._changed.put(row_key(RUN, name), message)
 
     def pseudonym(self, learner: str) -> str:
-        """The name under which the store knows a learner."""
+        """The learner's pseudonym, as in the store."""
         return self._identity.learner(learner)
 
     def set_learner(self, learner: str, history: dict[str, Any]) -> None:
-        """Keep what nudging must know of a learner, across courses."""
+        """Store a learner's nudge history, across courses (:class:`nudges.learners.Learner`)."""
         self.learners[learner] = history
         self._changed.put(row_key(LEARNER, learner), history)
 
     def set_attributes(self, slot: int, attributes: dict[str, Any]) -> None:
-        """Keep what a platform said of an enrolment, as JSON."""
+        """Store the reported attributes of an enrolment, as JSON."""
         self.attributes[slot] = attributes
         self._changed.put(enrolment_key(self.key(slot), ATTRIBUTES), attributes)
 
     def set_exposures(self, key: tuple[str, str], exposures: list[list[Any]]) -> None:
-        """Keep the decisions on an enrolment that are followed; none forgets them."""
+        """Store the exposures of an enrolment whose outcomes are open; an empty list deletes them."""
         row = row_key(EXPOSURES, enrolment_name(key))
         if exposures:
             self.exposures[key] = exposures
@@ -208,30 +207,30 @@ class PartitionState:
             self._changed.delete(row)
 
     def set_policy(self, policy: dict[str, Any] | None) -> None:
-        """Keep the nudge policy of the newest day package; None is the worker's default."""
+        """Store the nudge policy of the newest day package; None is the worker's default."""
         self.policy = policy
         if policy is None:
             self._changed.delete(POLICY)
         else:
             self._changed.put(POLICY, policy)
 
-    def post(self, name: str, learner: str, message: str) -> None:
-        """Keep a message for notifiers: it leaves only once the decision behind it is safe."""
+    def add_to_outbox(self, name: str, learner: str, message: str) -> None:
+        """Store a message for notifiers, to be sent once the checkpoint with its decision is written."""
         self.outbox[name] = [learner, message]
         self._changed.put(row_key(OUTBOX, name), [learner, message])
 
-    def posted(self, names: Iterable[str]) -> None:
-        """Forget messages that have been sent."""
+    def remove_from_outbox(self, names: Iterable[str]) -> None:
+        """Remove messages that have been sent."""
         for name in names:
             self.outbox.pop(name, None)
             self._changed.delete(row_key(OUTBOX, name))
 
     def add_fact(self, fact: dict[str, Any]) -> None:
-        """Keep a fact until its day closes."""
+        """Store a fact until its day closes."""
         self.facts[fact["event_id"]] = fact
 
     def pop_facts_before(self, moment: int) -> list[dict[str, Any]]:
-        """Facts that occurred before a moment, epoch seconds, in event time; they are no longer kept."""
+        """Remove and return the facts that occurred before a moment, epoch seconds, in event time."""
         due = [fact for fact in self.facts.values() if fact["time"] < moment]
         due.sort(key=lambda fact: (fact["time"], fact["event_id"]))
         for fact in due:
@@ -241,35 +240,35 @@ class PartitionState:
     # -- checkpoints --------------------------------------------------------------------------------
 
     def checkpoint(self, epoch: int) -> Iterator[StateRow]:
-        """Everything that changed since the last checkpoint, the mark last; it counts as written afterwards.
+        """The rows that changed since the last checkpoint, the mark last; they count as written afterwards.
 
-        epoch: rises with every assignment of the partition, so that rows of a worker that lost it
-        can be told.
+        epoch: rises with every assignment of the partition, so that rows of a worker that has lost the
+        partition can be recognised (fencing).
         """
         yield from self._changed.large.cut(self._changed_rows())
         yield MARK, orjson.dumps(self._mark(epoch))
 
     def _changed_rows(self) -> Iterator[StateRow]:
-        """The rows that changed, of any size."""
-        yield from self.ids.changed()
-        yield from self._changed.pop_rows()  # deletions first: what was let go may have come back since
+        """The rows that changed, not yet cut into pieces."""
+        yield from self.ids.pop_changed_rows()
+        yield from self._changed.pop_rows()  # deletions first: what was removed may have come back since
         yield from self._changed.pop_enrolments(self.rows, self.keys, self._stored_cells)
         yield from pop_trails(self.trails, self.keys)
         yield from pop_unplaced(self.gradebook.unplaced, self.keys)
         yield from self._changed.pop_facts(self.facts)
-        yield from self._changed.sections.changed(self._counted())
+        yield from self._changed.sections.pop_changed(self._counted())
 
     def _stored_cells(self, slot: int) -> bytes:
-        return self.gradebook.stored(int(self.run_of[slot]), slot)
+        return self.gradebook.dump(int(self.run_of[slot]), slot)
 
     def _counted(self) -> dict[str, Any]:
-        """What is counted, and what is known of course runs, as JSON: each grows with the runs there are."""
+        """The contents of the sections, by name, as JSON: each grows with the number of course runs."""
         return {
-            "counters": [[*key, *amounts] for key, amounts in self.counters.items()],
-            "tallies": self.tallies.stored(),
-            "unseen": self.unseen.stored(),
-            "measures": self.measures.stored(),
-            "leaving": self.leaving.stored(),
+            "counters": [[*key, *amounts] for key, amounts in self.hourly_counters.items()],
+            "tallies": self.source_counters.as_json(),
+            "unseen": self.unobserved_days.as_json(),
+            "measures": self.yardsticks.as_json(),
+            "leaving": self.withdrawal_counts.as_json(),
             "others": [[*key, count] for key, count in sorted(self.others.items())],
         }
 
@@ -286,7 +285,7 @@ class PartitionState:
         }
 
     def _row_counts(self) -> dict[str, int]:
-        """How many rows the state topic holds of what is never let go while it counts."""
+        """Number of rows in the state topic, of kinds whose loss a restore must detect."""
         return {
             "enrolments": self._changed.stored_enrolments,
             "calendars": len(self.calendars),
@@ -295,11 +294,11 @@ class PartitionState:
 
     @classmethod
     def restore(cls, identity: Identity, rows: Iterable[tuple[bytes, bytes]]) -> "PartitionState":
-        """The state that completed rows describe, one row a key, the mark among them; a new one without.
+        """Restore from the rows of a completed checkpoint, one per key; a new state where there is no mark.
 
         Raises:
-            StateMismatchError: the rows were made by another layout or other features, or some are lost.
-            StateIncompleteError: the topic has lost some of those that the mark counts.
+            StateMismatchError: the rows have another layout or other features.
+            StateIncompleteError: the topic has lost rows that the mark counts.
         """
         state, stored = cls(identity), read_rows(rows)
         if stored is None:
@@ -314,22 +313,22 @@ class PartitionState:
         return state
 
     def _restore_counts(self, stored: StoredState) -> None:
-        """Set what the mark and the sections hold."""
+        """Restore the contents of the mark and the sections."""
         mark, counted = stored.mark, stored.counted
         self._changed.sections = stored.sections
         self.ids = EventIds(rows_of(mark))
-        self.counters = {(row[0], row[1], row[2], row[3]): row[4:] for row in counted["counters"]}
-        self.tallies = Tallies(counted["tallies"])
-        self.unseen = Unseen(counted["unseen"])
-        self.measures = Measures(counted["measures"])
-        self.leaving = Leaving(counted["leaving"])
+        self.hourly_counters = {(row[0], row[1], row[2], row[3]): row[4:] for row in counted["counters"]}
+        self.source_counters = SourceCounters(counted["tallies"])
+        self.unobserved_days = UnobservedDays(counted["unseen"])
+        self.yardsticks = CohortYardsticks(counted["measures"])
+        self.withdrawal_counts = WithdrawalCounts(counted["leaving"])
         self.unknown_fields = mark.get("unknown_fields", {})
         self.others = {(run, role, day): count for run, role, day, count in counted.get("others", [])}
         self.clock = Clock(**mark["clock"])
 
     def _restore_row(self, kind: bytes, name: str, content: Any) -> None:
         if kind == RUN:
-            self.runs[self.run(name)] = run_of(content)
+            self.runs[self.index_of_run(name)] = run_from_calendar(content)
             self.calendars[name] = content
         elif kind == LEARNER:
             self.learners[name] = content

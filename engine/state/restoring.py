@@ -24,12 +24,12 @@ Enrolment = tuple[str, str]
 
 @dataclass(slots=True)
 class StoredState:
-    """What the rows of a checkpoint hold.
+    """The decoded rows of a checkpoint.
 
-    mark: as it was written. counted: the contents of the sections, by name. enrolments: keys, in the order
-    of ``rows``; rows: [n], of the newest layout. read: the same as they were stored, each with its cells
-    behind it. trails, unplaced, attributes: of those enrolments that have them. others: kind, name and
-    content of each other row, in their order.
+    mark: as it was written. counted: contents of the sections, by name. enrolments: keys, in the order of
+    ``rows``; rows: [n], in the newest layout. stored_rows: the same as they were stored, each followed by its
+    cells. trails, unplaced, attributes: of the enrolments that have one. others: kind, name and content of
+    all other rows, in their order.
     """
 
     mark: dict[str, Any]
@@ -38,7 +38,7 @@ class StoredState:
     counted: dict[str, Any] = field(default_factory=dict)
     enrolments: list[Enrolment] = field(default_factory=list)
     rows: NDArray[Any] = field(default_factory=lambda: np.zeros(0, ROW))
-    read: list[bytes] = field(default_factory=list)
+    stored_rows: list[bytes] = field(default_factory=list)
     trails: dict[Enrolment, Trail] = field(default_factory=dict)
     unplaced: dict[Enrolment, bytes] = field(default_factory=dict)
     attributes: dict[Enrolment, dict[str, Any]] = field(default_factory=dict)
@@ -49,34 +49,35 @@ class StoredState:
         """Whether the rows were written in the newest layout."""
         return bool(self.mark["version"] == VERSION)
 
-    def cells(self, place: int, run: Run) -> Cells | None:
-        """The cells of an enrolment, [deadlines]; None where it has none. run: its run's calendar.
+    def cells(self, index: int, run: Run) -> Cells | None:
+        """The cells of the enrolment at an index, [deadlines]; None without any. run: the enrolment's.
 
         Raises:
-            StateMismatchError: there are not as many as the run has deadlines.
+            StateMismatchError: their number is not that of the run's deadlines.
         """
-        layout, stored = _layout_of(self.mark), self.read[place]
+        layout, stored = _layout_of(self.mark), self.stored_rows[index]
         if not self.is_current:
             return earlier_layouts.cells_of(np.frombuffer(stored, layout)[0], run)
         cells = np.frombuffer(stored[layout.itemsize :], CELL)
         if len(cells) not in (0, len(run.assessments)):
-            name = self.enrolments[place]
+            name = self.enrolments[index]
             raise StateMismatchError(
                 f"the row of {str(name)[:60]} has {len(cells)} cells of work; expected {len(run.assessments)}"
             )
         return cells if len(cells) else None
 
     def works(self, key: Enrolment) -> Works:
-        """An enrolment's work that no calendar names."""
+        """The work of an enrolment that is in no calendar."""
         stored = self.unplaced[key]
         return np.frombuffer(stored, WORK) if self.is_current else earlier_layouts.works_of(stored)
 
 
 def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
-    """What completed rows hold, one row a key, the mark among them; None where there is no mark.
+    """Decode the rows of a completed checkpoint, one per key; None where there is no mark.
 
     Raises:
-        StateMismatchError: the rows were made by another layout or other features, or some are lost.
+        StateMismatchError: the rows have another layout or other features.
+        StateIncompleteError: pieces of a row or a section are missing.
     """
     by_key = dict(rows)
     if MARK not in by_key:
@@ -111,15 +112,15 @@ def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
     return stored
 
 
-def check_counts(mark: Mapping[str, Any], found: Mapping[str, int]) -> None:
-    """Compare the number of rows found, by what they hold, with those that the mark counts.
+def check_counts(mark: Mapping[str, Any], restored: Mapping[str, int]) -> None:
+    """Compare the number of restored rows, by kind, with those that the mark counts.
 
     Raises:
-        StateIncompleteError: there are fewer than the last checkpoint left.
+        StateIncompleteError: there are fewer than at the last checkpoint.
     """
-    for what, count in mark.get("rows", {}).items():  # earlier releases counted none
-        if found[what] < count:
-            raise StateIncompleteError(_lost_rows(f"{found[what]} of {count} {what} are there"))
+    for name, count in mark.get("rows", {}).items():  # earlier releases counted none
+        if restored[name] < count:
+            raise StateIncompleteError(_lost_rows(f"{restored[name]} of {count} {name} are there"))
 
 
 def _lost_rows(what: str) -> str:
@@ -130,10 +131,10 @@ def _lost_rows(what: str) -> str:
 
 
 def _read_sections(stored: StoredState, rows: dict[bytes, bytes]) -> None:
-    """Take the sections out of the rows; version 5 kept their contents in the mark."""
+    """Move the sections from the rows to ``stored``; version 5 had their contents in the mark."""
     if stored.mark["version"] > 5:
         stored.sections = Sections(stored.mark["sections"])
-        stored.counted = stored.sections.take(rows)
+        stored.counted = stored.sections.pop_contents(rows)
     else:
         stored.counted = stored.mark
 
@@ -143,7 +144,7 @@ def _layout_of(mark: Mapping[str, Any]) -> np.dtype[Any]:
 
 
 def _read_enrolments(stored: StoredState, enrolments: list[tuple[str, bytes]]) -> None:
-    """Read rows of enrolments, each with the name in its key, into the newest layout."""
+    """Decode rows of enrolments, (name in the key, value) each, into the newest layout."""
     layout = _layout_of(stored.mark)
     for name, value in enrolments:
         behind = len(value) - layout.itemsize
@@ -153,6 +154,6 @@ def _read_enrolments(stored: StoredState, enrolments: list[tuple[str, bytes]]) -
                 + f" and {CELL.itemsize} for each piece of work" * stored.is_current
             )
         stored.enrolments.append(parse_enrolment_name(name))
-        stored.read.append(value)
-    read = np.frombuffer(b"".join(value[: layout.itemsize] for value in stored.read), layout)
-    stored.rows = read.copy() if stored.is_current else earlier_layouts.rows_of(read)
+        stored.stored_rows.append(value)
+    decoded = np.frombuffer(b"".join(value[: layout.itemsize] for value in stored.stored_rows), layout)
+    stored.rows = decoded.copy() if stored.is_current else earlier_layouts.rows_of(decoded)

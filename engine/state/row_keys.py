@@ -1,4 +1,4 @@
-"""Keys of the rows in the state topic: a kind, and the name of what the row holds."""
+"""Keys of the rows in the state topic: a kind, and the name of the row's subject."""
 
 StateRow = tuple[bytes, bytes | None]
 """A key of the state topic and its value; None deletes."""
@@ -12,7 +12,7 @@ ATTRIBUTES = b"a"
 
 
 def row_key(kind: bytes, name: str) -> bytes:
-    """The key of a row of a kind, by the name of what it holds."""
+    """The key of the row of a kind and name."""
     return kind + b"|" + name.encode()
 
 
@@ -22,11 +22,11 @@ def enrolment_key(key: tuple[str, str], kind: bytes = ENROLMENT) -> bytes:
 
 
 def enrolment_name(key: tuple[str, str]) -> str:
-    """Learner and run as one name. The length tells where the run's ends, whatever characters are in it."""
+    """Learner and run as one name; the length prefix marks the end of the run, whatever it contains."""
     return f"{len(key[1])}:{key[1]}{key[0]}"
 
 
 def parse_enrolment_name(name: str) -> tuple[str, str]:
-    """Learner and run of what :func:`enrolment_name` returned."""
+    """Learner and run from an :func:`enrolment_name`."""
     length, _, both = name.partition(":")
     return both[int(length) :], both[: int(length)]

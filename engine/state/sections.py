@@ -1,9 +1,8 @@
-"""Rows of a partition that each hold all there is on one subject, and are written where that has changed.
+"""Sections: state rows that each hold all counts of one subject, and are written if these have changed.
 
-What is counted by course run, kind or source has no row of its own an item: it is small, and most of it
-changes together. But it grows with the course runs that there are, so it is not part of the checkpoint's
-mark, which must fit into one record. The mark names the sections by their digests; a section that is not the
-one that the mark names shows that rows were lost.
+Counts by course run, kind or source have no rows of their own: they are small, and most change together. But
+they grow with the number of course runs, so they are not part of the checkpoint's mark, which must fit into
+one record. The mark has the digest of each section; a digest that differs shows that rows were lost.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,17 +17,17 @@ _KIND = b"s|"
 
 
 class LostRowsError(HomeroomError, ValueError):
-    """The state topic does not hold what its mark says."""
+    """The state topic does not have the sections that its mark names."""
 
 
 class Sections:
-    """The sections as they were last written. ``digests``: by name, as :attr:`digests` gave them."""
+    """The digests of the sections as they were last written, by name."""
 
     def __init__(self, digests: Mapping[str, str] | None = None) -> None:
         self.digests: dict[str, str] = dict(digests or {})
 
-    def changed(self, contents: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:
-        """The rows of those contents, by name, that are not as they were last written; they now are."""
+    def pop_changed(self, contents: Mapping[str, Any]) -> Iterator[tuple[bytes, bytes]]:
+        """The rows of the contents, by name, that changed; they count as written afterwards."""
         for name, content in contents.items():
             value = orjson.dumps(content)
             digest = _digest(value)
@@ -36,15 +35,19 @@ class Sections:
                 self.digests[name] = digest
                 yield _KIND + name.encode(), value
 
-    def take(self, rows: dict[bytes, bytes]) -> dict[str, Any]:
-        """The contents by name, their rows taken out. Raises ``LostRowsError`` where one is not as it was."""
-        found = {}
+    def pop_contents(self, rows: dict[bytes, bytes]) -> dict[str, Any]:
+        """Remove the sections from the rows; returns their contents by name.
+
+        Raises:
+            LostRowsError: a section is missing or not the one that was written last.
+        """
+        contents = {}
         for name, digest in self.digests.items():
             value = rows.pop(_KIND + name.encode(), None)
             if value is None or _digest(value) != digest:
                 raise LostRowsError(f"the mark belongs to other {name} than are there")
-            found[name] = orjson.loads(value)
-        return found
+            contents[name] = orjson.loads(value)
+        return contents
 
 
 def _digest(value: bytes) -> str:

@@ -1,8 +1,7 @@
-"""What a partition counts of each source for the quality watch: a day's events by kind and hour, and faults.
+"""A partition's counts per source for the quality watch: a day's events by kind and hour, and faults.
 
-A source is what an event's ``source`` names. Counts are by the day on which an event occurred, those of
-refused records by the day of the clock when they came. They are cut when the day closes: what comes later
-is in no report.
+A source is named by an event's ``source``. Events count on the day of their event time, refused records on
+the clock's day at their arrival. A day's counts end at its close: later events are in no report.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,18 +23,18 @@ from schemas.quality import UNNAMED, Fault, SourceCounts
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 HOURS = 24
 CELLS = len(ACTIVITY_KINDS) * HOURS
-_FAULT: dict[Fault, int] = {fault: CELLS + place for place, fault in enumerate(FAULTS)}
-WIDTH = CELLS + len(FAULTS)
+_FAULT: dict[Fault, int] = {fault: CELLS + index for index, fault in enumerate(FAULTS)}
+ROW_WIDTH = CELLS + len(FAULTS)
 
-LONGEST_NAME = 128
+MAX_NAME_LENGTH = 128
 REFUSED: Mapping[DeadLetterReason, Fault] = {
     "unknown_kind": "unknown_kind",
     "invalid": "invalid",
     "future": "future",
 }
 
-MOST = 4_096
-"""Sources × runs × open days that are told apart: a platform that names clients as sources costs no more."""
+MAX_KEYS = 4_096
+"""Most combinations of source, run and day: a platform that names each client as a source costs no more."""
 
 OTHERS = "others"
 
@@ -44,11 +43,10 @@ Key = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Hits:
-    """Activities, column by column, all of one length.
+class SourceActivities:
+    """Activities as columns, all of the same length.
 
-    runs: indices of their course runs. clock: 1 ahead of it, −1 behind it, else 0. bare: without an
-    object; untimed: without a duration.
+    runs: indices of their course runs. times: epoch seconds. clock: 1 ahead of the clock, −1 behind, else 0.
     """
 
     sources: Sequence[str]
@@ -56,54 +54,54 @@ class Hits:
     times: Ints
     kinds: Ints
     clock: Ints
-    bare: NDArray[np.bool_]
-    untimed: NDArray[np.bool_]
+    without_object: NDArray[np.bool_]
+    without_duration: NDArray[np.bool_]
 
 
-class Tallies:
-    """The counts of the days that are still open."""
+class SourceCounters:
+    """The counts of the open days."""
 
     def __init__(self, stored: Sequence[Sequence[Any]] = ()) -> None:
         self._counts: dict[Key, Ints] = {}
         for source, run, day, cells, amounts in stored:
-            self._of((source, run, day))[cells] = amounts
+            self._row((source, run, day))[cells] = amounts
 
-    def _of(self, key: Key) -> Ints:
-        found = self._counts.get(key)
-        if found is None:
-            key = key if len(self._counts) < MOST else (OTHERS, OTHERS, key[2])
-            found = self._counts.setdefault(key, np.zeros(WIDTH, np.int64))
-        return found
+    def _row(self, key: Key) -> Ints:
+        row = self._counts.get(key)
+        if row is None:
+            key = key if len(self._counts) < MAX_KEYS else (OTHERS, OTHERS, key[2])
+            row = self._counts.setdefault(key, np.zeros(ROW_WIDTH, np.int64))
+        return row
 
-    def add(self, hits: Hits, runs: Sequence[str]) -> None:
-        """Count activities. runs: the names of the course runs, by their index."""
-        sources = list(dict.fromkeys(hits.sources))
-        of = hits.runs.astype(np.int64)
+    def add(self, activities: SourceActivities, runs: Sequence[str]) -> None:
+        """Count activities. runs: names of the course runs, by index."""
+        sources = list(dict.fromkeys(activities.sources))
+        source_and_run = activities.runs.astype(np.int64)
         if len(sources) > 1:
-            places = {source: place * len(runs) for place, source in enumerate(sources)}
-            of += np.array([places[source] for source in hits.sources])
-        days = hits.times // DAY_S
+            offsets = {source: index * len(runs) for index, source in enumerate(sources)}
+            source_and_run += np.array([offsets[source] for source in activities.sources])
+        days = activities.times // DAY_S
         first, span = int(days.min()), int(np.ptp(days)) + 1
-        rows = (of * span + days - first) * WIDTH
-        cells = [rows + hits.kinds * HOURS + hits.times % DAY_S // HOUR_S]
-        cells.append(rows[hits.clock > 0] + _FAULT["ahead"])
-        cells.append(rows[hits.clock < 0] + _FAULT["behind"])
-        cells.append(rows[hits.bare] + _FAULT["without_object"])
-        cells.append(rows[hits.untimed] + _FAULT["without_duration"])
-        found, counts = np.unique(np.concatenate(cells), return_counts=True)
-        starts = np.flatnonzero(np.diff(found // WIDTH, prepend=-1)).tolist()
-        for start, end in zip(starts, [*starts[1:], len(found)], strict=True):
-            name, day = divmod(int(found[start]) // WIDTH, span)
+        rows = (source_and_run * span + days - first) * ROW_WIDTH
+        cells = [rows + activities.kinds * HOURS + activities.times % DAY_S // HOUR_S]
+        cells.append(rows[activities.clock > 0] + _FAULT["ahead"])
+        cells.append(rows[activities.clock < 0] + _FAULT["behind"])
+        cells.append(rows[activities.without_object] + _FAULT["without_object"])
+        cells.append(rows[activities.without_duration] + _FAULT["without_duration"])
+        unique, counts = np.unique(np.concatenate(cells), return_counts=True)
+        starts = np.flatnonzero(np.diff(unique // ROW_WIDTH, prepend=-1)).tolist()
+        for start, end in zip(starts, [*starts[1:], len(unique)], strict=True):
+            name, day = divmod(int(unique[start]) // ROW_WIDTH, span)
             source, run = divmod(name, len(runs))
             key = (sources[source], runs[run], first + day)
-            self._of(key)[found[start:end] % WIDTH] += counts[start:end]
+            self._row(key)[unique[start:end] % ROW_WIDTH] += counts[start:end]
 
-    def repeat(self, source: str, course_run: str, time: int) -> None:
-        """Count an activity that was a repeat."""
-        self._fault(source, course_run, time // DAY_S, "duplicates")
+    def count_duplicate(self, source: str, course_run: str, time: int) -> None:
+        """Count a duplicate activity. time: epoch seconds."""
+        self._count_fault(source, course_run, time // DAY_S, "duplicates")
 
-    def refuse(self, letter: DeadLetter, day: int) -> None:
-        """Count a record that was refused, where it says what it belongs to."""
+    def count_refused(self, letter: DeadLetter, day: int) -> None:
+        """Count a refused record on an epoch day, if its payload has a source and a course run."""
         fault = REFUSED.get(letter.reason)
         if fault is None:
             return
@@ -115,20 +113,20 @@ class Tallies:
             return
         source, run = body.get("source", UNNAMED), body.get("course_run")
         if _is_name(source) and _is_name(run):
-            self._fault(source, run, day, fault)
+            self._count_fault(source, run, day, fault)
 
-    def _fault(self, source: str, run: str, day: int, fault: Fault) -> None:
-        self._of((source, run, day))[_FAULT[fault]] += 1
+    def _count_fault(self, source: str, run: str, day: int, fault: Fault) -> None:
+        self._row((source, run, day))[_FAULT[fault]] += 1
 
     def pop(self, day: int) -> list[SourceCounts]:
-        """The counts of ``day``; nothing up to it is kept."""
+        """The counts of an epoch day; counts up to it are removed."""
         counts = [_counts(key, self._counts[key]) for key in sorted(self._counts) if key[2] == day]
         for key in [key for key in self._counts if key[2] <= day]:
             del self._counts[key]
         return counts
 
-    def stored(self) -> list[list[Any]]:
-        """All counts, as JSON."""
+    def as_json(self) -> list[list[Any]]:
+        """All counts, as the constructor takes them."""
         rows: list[list[Any]] = []
         for key in sorted(self._counts):
             cells = np.flatnonzero(self._counts[key])
@@ -137,7 +135,7 @@ class Tallies:
 
 
 def _is_name(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and 1 <= len(value) <= LONGEST_NAME
+    return isinstance(value, str) and 1 <= len(value) <= MAX_NAME_LENGTH
 
 
 def _counts(key: Key, row: Ints) -> SourceCounts:

@@ -1,7 +1,7 @@
-"""Which rows of the state topic differ from the state: what a checkpoint has to write.
+"""Tracks which rows of the state topic differ from the state: what a checkpoint has to write.
 
-The partition's state notes its changes here, and gives its parts at a checkpoint. The order of the rows
-is part of the contract with a restore: deletions first, what belongs to enrolments next.
+The partition's state reports its changes here, and passes its parts at a checkpoint. The order of the rows
+is part of the contract with a restore: deletions first, then what belongs to enrolments.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from engine.state.row_keys import (
 )
 from engine.state.sections import Sections
 from features.ring import Ints
-from features.unplaced import Unplaced
+from features.unplaced import UnplacedWork
 from online_models.trails import Trails
 
 Keys = Sequence[tuple[str, str] | None]
@@ -32,7 +32,7 @@ Keys = Sequence[tuple[str, str] | None]
 
 
 class ChangedRows:
-    """The changes of one partition's state since its last checkpoint. capacity: slots there are."""
+    """The changes of one partition's state since its last checkpoint. capacity: number of slots."""
 
     def __init__(self, capacity: int) -> None:
         self.large = LargeRows()
@@ -50,8 +50,8 @@ class ChangedRows:
             np.concatenate([old, more]) for old in (self._enrolments, self._stored)
         )
 
-    def touch(self, slots: Ints) -> None:
-        """Note that enrolments changed."""
+    def mark_changed(self, slots: Ints) -> None:
+        """Write the rows of enrolments at the next checkpoint."""
         self._enrolments[slots] = True
 
     def put(self, key: bytes, content: Any) -> None:
@@ -63,13 +63,13 @@ class ChangedRows:
         self._rows[key] = None
 
     def drop(self, slot: int, key: tuple[str, str]) -> None:
-        """Delete the rows of an enrolment that is forgotten."""
+        """Delete the rows of an enrolment at the next checkpoint."""
         for kind in (ENROLMENT, TRAIL, UNPLACED):
             self.delete(enrolment_key(key, kind))
         self._enrolments[slot] = self._stored[slot] = False
 
     def set_restored(self, enrolments: int, *, rewrite: bool) -> None:
-        """Note that the first slots were restored. rewrite: all rows are to be written again."""
+        """Mark the first slots as restored. rewrite: write all rows again at the next checkpoint."""
         self._stored[:enrolments] = True
         self._enrolments[:] = rewrite
 
@@ -79,7 +79,7 @@ class ChangedRows:
         return int(self._stored.sum())
 
     def pop_rows(self) -> Iterator[StateRow]:
-        """Rows that were put or deleted by key."""
+        """Rows that were put or deleted by key, since the last call."""
         yield from self._rows.items()
         self._rows = {}
 
@@ -98,11 +98,11 @@ class ChangedRows:
         self._enrolments[:] = False
 
     def pop_facts(self, facts: Mapping[str, Any]) -> Iterator[StateRow]:
-        """Rows of facts that came or were let go. facts: those there are, by event id."""
-        for gone in self.stored_facts - facts.keys():
-            yield row_key(FACT, gone), None
-        for new in facts.keys() - self.stored_facts:
-            yield row_key(FACT, new), orjson.dumps(facts[new])
+        """Rows of facts that were added or removed. facts: the current ones, by event id."""
+        for removed in self.stored_facts - facts.keys():
+            yield row_key(FACT, removed), None
+        for added in facts.keys() - self.stored_facts:
+            yield row_key(FACT, added), orjson.dumps(facts[added])
         self.stored_facts = set(facts)
 
 
@@ -115,13 +115,13 @@ def pop_trails(trails: Trails, keys: Keys) -> Iterator[StateRow]:
     trails.changed[:] = False
 
 
-def pop_unplaced(unplaced: Unplaced, keys: Keys) -> Iterator[StateRow]:
-    """Rows of hand-ins that no calendar names and that changed; they count as written afterwards."""
+def pop_unplaced(unplaced: UnplacedWork, keys: Keys) -> Iterator[StateRow]:
+    """Rows of changed hand-ins that are in no calendar; they count as written afterwards."""
     for run in sorted(unplaced.changed_runs):
         names = unplaced.names(run)
         yield row_key(WORK_NAMES, run), None if names is None else orjson.dumps(names)
     for slot in sorted(unplaced.changed):
         key = keys[slot]
         if key is not None:
-            yield enrolment_key(key, UNPLACED), unplaced.stored(slot)
+            yield enrolment_key(key, UNPLACED), unplaced.dump(slot)
     unplaced.changed_runs, unplaced.changed = set(), set()

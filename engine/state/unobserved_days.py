@@ -1,52 +1,55 @@
-"""The days of a course run that were not seen in full, because a source of it was quiet or mad."""
+"""The days of each course run that were not fully observed, because a source was quiet or faulty."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from features.compute import ALL_SEEN, Gaps
+from features.compute import NO_GAPS, TrackingGaps
 from features.ring import Ints, Rows, last_active
 from schemas.learning import DayPackage
 from schemas.quality import QualityVerdict
 
 
-class Unseen:
-    """Known from the verdicts of the day packages."""
+class UnobservedDays:
+    """The tracking gaps of each run, from the quality verdicts of the day packages."""
 
     def __init__(self, stored: Mapping[str, Sequence[Sequence[int]]] | None = None) -> None:
         self._gaps = {
-            run: Gaps(*(np.array(days, np.int64) for days in both)) for run, both in (stored or {}).items()
+            run: TrackingGaps(*(np.array(days, np.int64) for days in both))
+            for run, both in (stored or {}).items()
         }
 
-    def note(self, package: DayPackage) -> None:
-        """Take the verdicts of a package in, from the day since when each is in force.
+    def update(self, package: DayPackage) -> None:
+        """Add the days of a package's verdicts, each from its first day on.
 
-        The day on which a source came back was seen in part.
+        The day on which a source came back counts too: it was observed in part.
         """
         closed = [event.verdict for event in package.quality.events if event.alarm == "closed"]
-        for verdict in [*package.quality.verdicts, *(one for one in closed if one.observed < one.expected)]:
+        partial = [verdict for verdict in closed if verdict.observed < verdict.expected]
+        for verdict in [*package.quality.verdicts, *partial]:
             days = np.arange(verdict.since, package.day + 1)
             for run in verdict.course_runs:
-                before = self.of(run)
+                before = self.of_run(run)
                 work = np.union1d(before.work, days) if _hides_work(verdict) else before.work
-                self._gaps[run] = Gaps(np.union1d(before.days, days), work)
+                self._gaps[run] = TrackingGaps(np.union1d(before.days, days), work)
 
-    def of(self, run: str) -> Gaps:
-        """Event days of a run."""
-        return self._gaps.get(run, ALL_SEEN)
+    def of_run(self, run: str) -> TrackingGaps:
+        """The gaps of a run."""
+        return self._gaps.get(run, NO_GAPS)
 
     def forget(self, run: str) -> None:
-        """A run is over."""
+        """Remove a run that is over."""
         self._gaps.pop(run, None)
 
-    def stored(self) -> dict[str, list[list[int]]]:
-        """All days, as JSON."""
+    def as_json(self) -> dict[str, list[list[int]]]:
+        """All gaps, as the constructor takes them."""
         return {run: [gaps.days.tolist(), gaps.work.tolist()] for run, gaps in sorted(self._gaps.items())}
 
 
-def last_known(rows: Rows, slots: Ints, gaps: Gaps, end: int, today: int) -> Ints:
-    """The last day by the end of ``today`` with any activity, moved on by the unseen days between it and the
-    run's end, [slots]: silence is what was seen of it. Far below zero for who was never active.
+def last_active_adjusted(rows: Rows, slots: Ints, gaps: TrackingGaps, end: int, today: int) -> Ints:
+    """The last active day as of the end of ``today``, plus the unobserved days from then to ``end``, [slots].
+
+    So silence counts observed days only. Far below zero where there was no activity.
     """
     last = last_active(rows, slots, today + 1)
     days = gaps.days[gaps.days < end]
@@ -54,5 +57,5 @@ def last_known(rows: Rows, slots: Ints, gaps: Gaps, end: int, today: int) -> Int
 
 
 def _hides_work(verdict: QualityVerdict) -> bool:
-    """Whether hand-ins may be among what went unseen: not where another kind alone did."""
+    """Whether hand-ins may be missing too: not if another kind alone is affected."""
     return verdict.kind in (None, "submission")

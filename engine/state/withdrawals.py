@@ -1,4 +1,4 @@
-"""Who was foretold to leave each course run on a day, and who left: counted until the day closes."""
+"""Predicted and actual withdrawals of each course run on the open day, for the intercepts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,37 +7,39 @@ import numpy as np
 from online_models.design import Floats
 from online_models.intercepts import COUNTED, Counts, foretold
 
-_FORETOLD, _WITHDRAWN, _LEFT, _LEFT_BY_WITHDRAWAL = range(len(COUNTED))
+_FORECAST, _WITHDRAWN, _LEFT, _LEFT_BY_WITHDRAWAL = range(len(COUNTED))
 
 
-class Leaving:
-    """A partition's counts of the day that is open, by run."""
+class WithdrawalCounts:
+    """A partition's counts of the open day, by run (:data:`online_models.intercepts.COUNTED`)."""
 
     def __init__(self, stored: Mapping[str, Sequence[int]] | None = None) -> None:
-        self._counts: dict[str, Counts] = {run: np.array(of, np.int64) for run, of in (stored or {}).items()}
+        self._counts: dict[str, Counts] = {
+            run: np.array(counts, np.int64) for run, counts in (stored or {}).items()
+        }
 
-    def foretell(self, run: str, exits: Floats) -> None:
-        """The day begins: P(exit) of each enrolment of a run, as the model says without any shift, [n]."""
-        self._of(run)[_FORETOLD] += foretold(exits)
+    def add_forecast(self, run: str, exits: Floats) -> None:
+        """Add the forecast of a run at the start of the day: P(exit) by the unshifted model, [enrolments]."""
+        self._row(run)[_FORECAST] += foretold(exits)
 
-    def withdrawn(self, run: str) -> None:
-        """One of those has withdrawn. It counts for nothing where the model foretold nothing."""
-        if run in self._counts and self._counts[run][_FORETOLD]:
+    def count_withdrawal(self, run: str) -> None:
+        """Count a withdrawal; ignored where the run has no forecast that day."""
+        if run in self._counts and self._counts[run][_FORECAST]:
             self._counts[run][_WITHDRAWN] += 1
 
-    def ended(self, run: str, left: int, by_withdrawal: int) -> None:
-        """Outcomes became certain: how many of these enrolments had left, and how many by withdrawing."""
+    def count_exits(self, run: str, left: int, by_withdrawal: int) -> None:
+        """Count enrolments of matured labels that had left, and how many of them by withdrawal."""
         if left:
-            self._of(run)[[_LEFT, _LEFT_BY_WITHDRAWAL]] += (left, by_withdrawal)
+            self._row(run)[[_LEFT, _LEFT_BY_WITHDRAWAL]] += (left, by_withdrawal)
 
     def pop(self) -> dict[str, Counts]:
-        """What was counted, by run; counting begins anew."""
-        found, self._counts = dict(sorted(self._counts.items())), {}
-        return found
+        """The counts by run; they are reset."""
+        counts, self._counts = dict(sorted(self._counts.items())), {}
+        return counts
 
-    def _of(self, run: str) -> Counts:
+    def _row(self, run: str) -> Counts:
         return self._counts.setdefault(run, np.zeros(len(COUNTED), np.int64))
 
-    def stored(self) -> dict[str, list[int]]:
-        """All counts, as JSON."""
+    def as_json(self) -> dict[str, list[int]]:
+        """All counts, as the constructor takes them."""
         return {run: counts.tolist() for run, counts in sorted(self._counts.items())}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from data_quality.rhythm import LEAST_NOISE, WARM, Level, Noise, share_surprise
+from data_quality.rhythm import MIN_NOISE, WARM, Level, Noise, share_surprise
 
 
 @pytest.mark.parametrize(("noise", "expected"), [(0.02, 30.0), (0.1, 400.0), (0.5, 2000.0)])
@@ -26,14 +26,14 @@ def test_nothing_is_surprising_in_as_many_as_expected() -> None:
 def test_a_level_follows_weekdays_and_the_end_of_a_course() -> None:
     rng = np.random.default_rng(1)
     weekdays = np.array([1.4, 1.2, 1.0, 1.0, 0.9, 0.6, 0.9])
-    level, found = Level(500.0, 500.0), []
+    level, ratios = Level(500.0, 500.0), []
     for day in range(140):
         fading = 1.0 if day < 100 else max(1 - (day - 100) / 50, 0.1)
         observed = float(rng.poisson(500 * weekdays[day % 7] * fading))
-        found.append(level.expected(day) / observed)
+        ratios.append(level.expected(day) / observed)
         level.learn(day, observed)
-    assert np.median(np.abs(np.log(found[40:100]))) < 0.1
-    assert max(found[100:]) < 1.6
+    assert np.median(np.abs(np.log(ratios[40:100]))) < 0.1
+    assert max(ratios[100:]) < 1.6
 
 
 def test_noise_is_learned_and_a_restless_stream_has_to_fall_further() -> None:
@@ -42,10 +42,10 @@ def test_noise_is_learned_and_a_restless_stream_has_to_fall_further() -> None:
     for _ in range(100):
         steady.learn(float(rng.poisson(400)), 400.0)
         restless.learn(float(rng.poisson(400 * rng.gamma(4.0, 0.25))), 400.0)
-    assert steady.warm
+    assert steady.is_warm
     assert steady.value < restless.value / 5
     assert steady.surprise(150.0, 400.0) > 3 * restless.surprise(150.0, 400.0)
-    assert not Noise(LEAST_NOISE, WARM - 1).warm
+    assert not Noise(MIN_NOISE, WARM - 1).is_warm
 
 
 def test_share_surprise_bounds_the_binomial() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data_quality.companions import counted
+from data_quality.companions import count_companions
 from data_quality.counts import HOURS, KINDS, Counts, merge_counts, merge_together
 from data_quality.detection import ACCEPTED_AFTER
 from data_quality.watch import QualityWatch
@@ -46,7 +46,14 @@ def term(broken: Break = well, seed: int = 1) -> Iterator[tuple[int, dict[tuple[
                     "without_duration": int(rng.binomial(records, 0.4)),
                 }
                 counts[source, run] = broken(day, source, run, Counts(hours, faults))
-        yield day, {key: one for key, one in counts.items() if one.hours.any() or any(one.faults.values())}
+        yield (
+            day,
+            {
+                key: source_counts
+                for key, source_counts in counts.items()
+                if source_counts.hours.any() or any(source_counts.faults.values())
+            },
+        )
 
 
 @dataclass
@@ -54,7 +61,7 @@ class Watched:
     events: list[DataQualityEvent] = field(default_factory=list)
     days: dict[int, DayQuality] = field(default_factory=dict)
 
-    def told(self) -> list[tuple[int, str, str, str, str | None, str | None]]:
+    def alarms(self) -> list[tuple[int, str, str, str, str | None, str | None]]:
         return [
             (event.day, event.alarm, event.verdict.problem, event.verdict.source, event.verdict.course_run,
              event.verdict.kind)
@@ -63,11 +70,11 @@ class Watched:
 
 
 def watch(broken: Break = well, seed: int = 1) -> Watched:
-    found, watching = Watched(), QualityWatch()
+    watched, watching = Watched(), QualityWatch()
     for day, counts in term(broken, seed):
-        found.days[day] = watching.close(day, counts, dict.fromkeys(RUNS, day / LENGTH))
-        found.events += found.days[day].events
-    return found
+        watched.days[day] = watching.close(day, counts, dict.fromkeys(RUNS, day / LENGTH))
+        watched.events += watched.days[day].events
+    return watched
 
 
 def cut(since: int, days: int, source: str = "", run: str = "", kind: str = "", hour: int = 0) -> Break:
@@ -79,8 +86,8 @@ def cut(since: int, days: int, source: str = "", run: str = "", kind: str = "", 
         hours = counts.hours.copy()
         kinds = [ACTIVITY_KINDS.index(kind)] if kind else list(range(KINDS))
         hours[kinds, hour if day == since else 0 :] = 0
-        kept = hours.sum() / max(counts.hours.sum(), 1)
-        faults = {fault: round(count * kept) for fault, count in counts.faults.items()}
+        share_left = hours.sum() / max(counts.hours.sum(), 1)
+        faults = {fault: round(count * share_left) for fault, count in counts.faults.items()}
         return Counts(hours, faults)
 
     return broken
@@ -89,7 +96,7 @@ def cut(since: int, days: int, source: str = "", run: str = "", kind: str = "", 
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_is_told_of_a_term_that_is_well(seed: int) -> None:
     """Weekends, a break in which everybody does half, a course that fades, a course of a few learners."""
-    assert watch(seed=seed).told() == []
+    assert watch(seed=seed).alarms() == []
 
 
 def handed_in_at_one(day: int, _source: str, _run: str, counts: Counts) -> Counts:
@@ -103,7 +110,7 @@ def handed_in_at_one(day: int, _source: str, _run: str, counts: Counts) -> Count
 
 
 def test_that_nothing_is_handed_in_when_nothing_is_due_is_no_silence() -> None:
-    assert watch(handed_in_at_one).told() == []
+    assert watch(handed_in_at_one).alarms() == []
 
 
 @pytest.mark.parametrize(
@@ -118,42 +125,42 @@ def test_that_nothing_is_handed_in_when_nothing_is_due_is_no_silence() -> None:
 def test_what_goes_quiet_is_told_once_on_its_day_and_when_it_is_back(
     broken: Break, scope: tuple[str, str | None, str | None]
 ) -> None:
-    found = watch(broken)
-    assert found.told() == [(BREAK, "opened", "quiet", *scope), (BREAK + 5, "closed", "quiet", *scope)]
-    assert [day for day, quality in found.days.items() if quality.verdicts] == list(range(BREAK, BREAK + 5))
-    verdict = found.days[BREAK + 2].verdicts[0]
+    watched = watch(broken)
+    assert watched.alarms() == [(BREAK, "opened", "quiet", *scope), (BREAK + 5, "closed", "quiet", *scope)]
+    assert [day for day, quality in watched.days.items() if quality.verdicts] == list(range(BREAK, BREAK + 5))
+    verdict = watched.days[BREAK + 2].verdicts[0]
     assert verdict.since == BREAK
     assert verdict.course_runs == ([scope[1]] if scope[1] else sorted(RUNS))
 
 
 def test_a_course_of_a_few_learners_is_told_when_its_silence_has_added_up() -> None:
-    told = watch(cut(BREAK, 30, run="c/1")).told()
-    assert told[0][1:5] == ("opened", "quiet", "web", "c/1")
-    assert BREAK <= told[0][0] <= BREAK + 2
+    alarms = watch(cut(BREAK, 30, run="c/1")).alarms()
+    assert alarms[0][1:5] == ("opened", "quiet", "web", "c/1")
+    assert BREAK <= alarms[0][0] <= BREAK + 2
 
 
 def test_all_sources_at_once_are_no_holiday() -> None:
     """The smaller source a day later at most: for a day the other's silence may stand for a holiday."""
-    told = watch(cut(BREAK, 30)).told()
-    opened, closed = told[:2], told[2:]
+    alarms = watch(cut(BREAK, 30)).alarms()
+    opened, closed = alarms[:2], alarms[2:]
     assert {(alarm, source) for _, alarm, _, source, *_ in opened} == {("opened", "web"), ("opened", "app")}
     assert BREAK == opened[0][0] <= opened[1][0] <= BREAK + 1
-    assert [one[:2] for one in closed] == [(BREAK + 30, "closed")] * 2
+    assert [alarm[:2] for alarm in closed] == [(BREAK + 30, "closed")] * 2
 
 
 def test_what_stays_changed_is_taken_for_the_new_rhythm_but_not_the_silence_of_a_run() -> None:
-    gone = watch(cut(BREAK, LENGTH, "app", "a/1")).told()
+    gone = watch(cut(BREAK, LENGTH, "app", "a/1")).alarms()
     assert [(day, alarm) for day, alarm, *_ in gone] == [
         (BREAK, "opened"),
         (BREAK + ACCEPTED_AFTER, "accepted"),
     ]
-    silent = watch(cut(BREAK, LENGTH, run="a/1")).told()
+    silent = watch(cut(BREAK, LENGTH, run="a/1")).alarms()
     assert {alarm for _, alarm, *_ in silent} == {"opened"}
 
 
 def test_what_is_accepted_of_a_whole_source_is_not_told_of_its_parts() -> None:
-    told = watch(cut(BREAK, LENGTH, "web")).told()
-    assert [(day, alarm, *scope) for day, alarm, _, *scope in told] == [
+    alarms = watch(cut(BREAK, LENGTH, "web")).alarms()
+    assert [(day, alarm, *scope) for day, alarm, _, *scope in alarms] == [
         (BREAK, "opened", "web", None, None),
         (BREAK + ACCEPTED_AFTER, "accepted", "web", None, None),
     ]
@@ -176,7 +183,7 @@ def lose(share: float, source: str, days: int = 8) -> Break:
 def test_a_source_that_loses_a_part_of_its_events_is_told_within_days(
     source: str, share: float, within: int
 ) -> None:
-    opened, closed = watch(lose(share, source)).told()
+    opened, closed = watch(lose(share, source)).alarms()
     assert opened[1:] == ("opened", "quiet", source, None, None)
     assert BREAK < opened[0] + 1 <= BREAK + within
     assert closed[1:] == ("closed", "quiet", source, None, None)
@@ -184,10 +191,10 @@ def test_a_source_that_loses_a_part_of_its_events_is_told_within_days(
 
 
 def test_the_days_of_a_loss_are_those_since_it_began() -> None:
-    found = watch(lose(0.5, "web")).days
+    days = watch(lose(0.5, "web")).days
     since = {
         verdict.since
-        for quality in found.values()
+        for quality in days.values()
         for verdict in quality.verdicts
         if verdict.problem == "quiet"
     }
@@ -202,11 +209,11 @@ def test_what_others_bring_more_is_nobodys_loss() -> None:
         more = 2 if source == "web" and BREAK <= day < BREAK + 10 else 1
         return Counts(counts.hours * more, counts.faults)
 
-    assert [one for one in watch(flood).told() if one[0] < BREAK + 10] == []
+    assert [alarm for alarm in watch(flood).alarms() if alarm[0] < BREAK + 10] == []
 
 
-@pytest.mark.parametrize(("hours", "told"), [(2, False), (3, True)])
-def test_two_empty_hours_are_nobodys_outage(hours: int, told: bool) -> None:
+@pytest.mark.parametrize(("hours", "is_alarming"), [(2, False), (3, True)])
+def test_two_empty_hours_are_nobodys_outage(hours: int, is_alarming: bool) -> None:
     """Sessions bring many events at once, so that an hour or two are empty by chance."""
 
     def pause(day: int, source: str, _run: str, counts: Counts) -> Counts:
@@ -214,7 +221,7 @@ def test_two_empty_hours_are_nobodys_outage(hours: int, told: bool) -> None:
             counts.hours[:, 18 : 18 + hours] = 0
         return counts
 
-    assert bool(watch(pause).told()) == told
+    assert bool(watch(pause).alarms()) == is_alarming
 
 
 @dataclass(frozen=True)
@@ -246,35 +253,35 @@ class Alone:
                 for kind, share in shares.items():
                     clicks[:, ACTIVITY_KINDS.index(kind)] = here & (rng.random(learners) < share)
                 of = np.arange(learners) % len(self.sources)
-                for place, name in enumerate(self.sources):
-                    own = of == place
+                for index, name in enumerate(self.sources):
+                    own = of == index
                     if BREAK <= day < BREAK + 10 and source in ("", name):
                         where = np.ix_(own, hit)
                         clicks[where] = rng.binomial(clicks[where], 1 - lost)
                     hours = np.zeros((KINDS, HOURS), np.int64)
                     hours[:, 12] = clicks[own].sum(axis=0)
                     counts[name, run] = Counts(hours, dict(Counts.none().faults))
-                together[run] = counted(clicks).astype(np.int64)
+                together[run] = count_companions(clicks).astype(np.int64)
             yield Watching(day, counts, together)
 
-    def told(self, **lost: Any) -> list[tuple[int, str, str, str, str | None, str | None]]:
-        found, watching = Watched(), QualityWatch()
+    def alarms(self, **lost: Any) -> list[tuple[int, str, str, str, str | None, str | None]]:
+        watched, watching = Watched(), QualityWatch()
         for day in self.days(**lost):
             phases = dict.fromkeys(("a/1", "b/1"), day.day / LENGTH)
-            found.events += watching.close(day.day, day.counts, phases, day.together).events
-        return found.told()
+            watched.events += watching.close(day.day, day.counts, phases, day.together).events
+        return watched.alarms()
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("sources", [("web",), ("web", "app")])
 def test_that_everybody_does_less_is_no_loss_of_a_source_alone(seed: int, sources: tuple[str, ...]) -> None:
     """Ten days on which a few come and do little; and days that differ by a third by themselves."""
-    assert Alone(sources, seed).told() == []
+    assert Alone(sources, seed).alarms() == []
 
 
 @pytest.mark.parametrize("lost", [0.5, 0.8])
 def test_half_of_the_only_source_is_told_within_days_and_when_it_is_back(lost: float) -> None:
-    opened, closed = Alone().told(lost=lost)
+    opened, closed = Alone().alarms(lost=lost)
     assert opened[1:] == ("opened", "quiet", "web", None, None)
     assert BREAK < opened[0] + 1 <= BREAK + 5
     assert closed[1:] == ("closed", "quiet", "web", None, None)
@@ -282,8 +289,8 @@ def test_half_of_the_only_source_is_told_within_days_and_when_it_is_back(lost: f
 
 
 def test_what_all_sources_lose_alike_is_told_of_each() -> None:
-    told = Alone(("web", "app")).told(lost=0.5)
-    assert [one[1:4] for one in told] == [
+    alarms = Alone(("web", "app")).alarms(lost=0.5)
+    assert [alarm[1:4] for alarm in alarms] == [
         ("opened", "quiet", "app"),
         ("opened", "quiet", "web"),
         ("closed", "quiet", "app"),
@@ -293,13 +300,13 @@ def test_what_all_sources_lose_alike_is_told_of_each() -> None:
 
 @pytest.mark.parametrize("lost", [0.5, 0.8, 1.0])
 def test_what_one_of_several_loses_is_told_of_no_other(lost: float) -> None:
-    told = Alone(("web", "app")).told(lost=lost, source="app")
-    assert {source for _, _, _, source, *_ in told} == {"app"}
+    alarms = Alone(("web", "app")).alarms(lost=lost, source="app")
+    assert {source for _, _, _, source, *_ in alarms} == {"app"}
 
 
 def test_the_loss_of_one_kind_is_not_that_of_the_others() -> None:
-    told = Alone().told(lost=1.0, kinds=("content",))
-    assert {one[3:] for one in told} == {("web", None, "content")}
+    alarms = Alone().alarms(lost=1.0, kinds=("content",))
+    assert {alarm[3:] for alarm in alarms} == {("web", None, "content")}
 
 
 def _faulty(fault: Fault, share: float) -> Break:
@@ -322,28 +329,30 @@ def _faulty(fault: Fault, share: float) -> Break:
     ],
 )
 def test_faulty_records_are_told(fault: Fault, share: float) -> None:
-    told = watch(_faulty(fault, share)).told()
-    assert told == [
+    alarms = watch(_faulty(fault, share)).alarms()
+    assert alarms == [
         (BREAK, "opened", fault, "web", None, None),
         (BREAK + 5, "closed", fault, "web", None, None),
     ]
 
 
 def test_repeats_affect_nobody_since_they_are_dropped() -> None:
-    found = watch(_faulty("duplicates", 0.5)).days[BREAK].verdicts
-    assert [verdict.course_runs for verdict in found] == [[]]
+    verdicts = watch(_faulty("duplicates", 0.5)).days[BREAK].verdicts
+    assert [verdict.course_runs for verdict in verdicts] == [[]]
 
 
 def test_work_without_its_object_is_not_known_to_be_handed_in() -> None:
-    found = watch(_faulty("without_object", 1.0)).days[BREAK].verdicts
-    assert [verdict.course_runs for verdict in found] == [sorted(RUNS)]
+    verdicts = watch(_faulty("without_object", 1.0)).days[BREAK].verdicts
+    assert [verdict.course_runs for verdict in verdicts] == [sorted(RUNS)]
 
 
 def test_runs_that_are_over_are_not_expected() -> None:
     watching, events = QualityWatch(), []
     for day, counts in term():
         on = dict.fromkeys(RUNS if day < BREAK else ["b/1"], day / LENGTH)
-        lingering = {key: one for key, one in counts.items() if key[1] in on or day < BREAK + 3}
+        lingering = {
+            key: source_counts for key, source_counts in counts.items() if key[1] in on or day < BREAK + 3
+        }
         events += watching.close(day, lingering, on).events
     assert events == []
 
@@ -352,10 +361,10 @@ def test_it_goes_on_from_its_state_bit_for_bit() -> None:
     broken, whole = cut(BREAK, 5, "app"), watch(cut(BREAK, 5, "app"))
     watching = QualityWatch()
     for day, counts in term(broken):
-        found = watching.close(day, counts, dict.fromkeys(RUNS, day / LENGTH))
-        assert found == whole.days[day]
+        quality = watching.close(day, counts, dict.fromkeys(RUNS, day / LENGTH))
+        assert quality == whole.days[day]
         if day in (3, 50, BREAK, BREAK + 2, BREAK + 5):
-            stored = DayQuality.model_validate_json(found.model_dump_json())
+            stored = DayQuality.model_validate_json(quality.model_dump_json())
             watching = QualityWatch.from_state(stored.rhythm)
 
 
@@ -364,29 +373,31 @@ def test_evidence_of_a_loss_goes_on_from_its_state_bit_for_bit() -> None:
     for day in Alone().days(lost=0.3):
         phases = dict.fromkeys(("a/1", "b/1"), day.day / LENGTH)
         expected = whole.close(day.day, day.counts, phases, day.together)
-        found = watching.close(day.day, day.counts, phases, day.together)
-        assert found == expected
+        quality = watching.close(day.day, day.counts, phases, day.together)
+        assert quality == expected
         if day.day in (20, BREAK, BREAK + 1, BREAK + 5):
-            watching = QualityWatch.from_state(DayQuality.model_validate_json(found.model_dump_json()).rhythm)
+            watching = QualityWatch.from_state(
+                DayQuality.model_validate_json(quality.model_dump_json()).rhythm
+            )
 
 
 def test_what_was_done_together_is_added_up_in_any_order() -> None:
-    one = {"a/1": pack(np.ones((2, KINDS), np.int32))}
-    other = {"b/1": pack(np.ones((2, KINDS), np.int32)), "a/1": pack(np.full((2, KINDS), 3, np.int32))}
-    found = merge_together([other, one])
-    assert [*found] == [*merge_together([one, other])] == ["a/1", "b/1"]
-    assert (found["a/1"] == 4).all()
+    first = {"a/1": pack(np.ones((2, KINDS), np.int32))}
+    second = {"b/1": pack(np.ones((2, KINDS), np.int32)), "a/1": pack(np.full((2, KINDS), 3, np.int32))}
+    merged = merge_together([second, first])
+    assert [*merged] == [*merge_together([first, second])] == ["a/1", "b/1"]
+    assert (merged["a/1"] == 4).all()
     with pytest.raises(ValueError, match="together of 'a/1': expected counts of shape"):
         merge_together([{"a/1": pack(np.ones((1, KINDS), np.int32))}])
 
 
 def test_counts_are_added_up_in_any_order() -> None:
     hours = np.arange(KINDS * HOURS, dtype=np.int32).reshape(KINDS, HOURS)
-    one = SourceCounts(source="web", course_run="a/1", hours=pack(hours), faults={"duplicates": 2})
-    other = SourceCounts(source="app", course_run="a/1", hours=pack(hours))
-    found = merge_counts([one, other, one])
-    assert list(found) == list(merge_counts([other, one, one])) == [("app", "a/1"), ("web", "a/1")]
-    assert (found["web", "a/1"].hours == 2 * hours).all()
-    assert found["web", "a/1"].faults["duplicates"] == 4
+    first = SourceCounts(source="web", course_run="a/1", hours=pack(hours), faults={"duplicates": 2})
+    second = SourceCounts(source="app", course_run="a/1", hours=pack(hours))
+    merged = merge_counts([first, second, first])
+    assert list(merged) == list(merge_counts([second, first, first])) == [("app", "a/1"), ("web", "a/1")]
+    assert (merged["web", "a/1"].hours == 2 * hours).all()
+    assert merged["web", "a/1"].faults["duplicates"] == 4
     with pytest.raises(ValueError, match="source counts of 'web': expected counts of shape"):
-        merge_counts([one.model_copy(update={"hours": pack(hours[:2])})])
+        merge_counts([first.model_copy(update={"hours": pack(hours[:2])})])

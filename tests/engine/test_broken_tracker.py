@@ -35,7 +35,7 @@ def term() -> list[Published]:
 
 
 @dataclass
-class Heard:
+class Recording:
     watched: bool = True
     outputs: Outputs = field(default_factory=Outputs)
     events: list[DataQualityEvent] = field(default_factory=list)
@@ -59,11 +59,13 @@ class Heard:
 
 
 @cache
-def heard(watched: bool = True) -> Heard:
-    found = Heard(watched)
-    backtest = Backtest(RULES, IDENTITY, say=found.outputs.extend, watch=found.watch, amend=found.amend)
+def broken_run(watched: bool = True) -> Recording:
+    recording = Recording(watched)
+    backtest = Backtest(
+        RULES, IDENTITY, say=recording.outputs.extend, watch=recording.watch, amend=recording.amend
+    )
     backtest.run(term())
-    return found
+    return recording
 
 
 def within(changes: list[RiskChange]) -> list[RiskChange]:
@@ -72,7 +74,7 @@ def within(changes: list[RiskChange]) -> list[RiskChange]:
 
 
 def test_it_is_told_on_its_day_and_when_it_is_back() -> None:
-    events = [event for event in heard().events if event.day <= UNTIL]
+    events = [event for event in broken_run().events if event.day <= UNTIL]
     assert [(event.day, event.alarm, event.verdict.problem, event.verdict.source) for event in events] == [
         (SINCE, "opened", "quiet", "app"),
         (UNTIL, "closed", "quiet", "app"),
@@ -81,53 +83,57 @@ def test_it_is_told_on_its_day_and_when_it_is_back() -> None:
 
 
 def test_nothing_rises_and_nobody_is_nudged_while_it_is_broken() -> None:
-    assert within(heard(watched=False).rises()), "without the watch somebody would"
-    assert within(heard().rises()) == []
-    changes = {change.risk_change_id for change in within(heard().outputs.risk_changes)}
-    sent = [one for one in heard().outputs.nudges if isinstance(one, Nudge)]
+    assert within(broken_run(watched=False).rises()), "without the watch somebody would"
+    assert within(broken_run().rises()) == []
+    changes = {change.risk_change_id for change in within(broken_run().outputs.risk_changes)}
+    sent = [nudge for nudge in broken_run().outputs.nudges if isinstance(nudge, Nudge)]
     assert [nudge for nudge in sent if nudge.risk_change_id in changes] == []
 
 
 def test_changes_of_these_days_are_marked_and_decided_as_such() -> None:
-    changes = {change.risk_change_id: change for change in within(heard().outputs.risk_changes)}
+    changes = {change.risk_change_id: change for change in within(broken_run().outputs.risk_changes)}
     assert changes, "falls go on"
     assert {change.data_quality for change in changes.values()} == {"suspect"}
     reasons = {
-        decision.reason for decision in heard().outputs.decisions if decision.risk_change_id in changes
+        decision.reason for decision in broken_run().outputs.decisions if decision.risk_change_id in changes
     }
     assert reasons == {"data_quality"}
-    others = [change for change in heard().outputs.risk_changes if change.day <= SINCE or change.day > UNTIL]
+    others = [
+        change for change in broken_run().outputs.risk_changes if change.day <= SINCE or change.day > UNTIL
+    ]
     assert {change.data_quality for change in others if change.day < UNTIL + 8} == {"ok"}
 
 
 def test_these_days_say_nothing_of_the_runs_level() -> None:
     """Exit risk rises by silence that is nobody's, so neither it nor the withdrawals of these days count."""
-    said = [orjson.loads(one.value) for one in term()]
-    days = [one["occurred_at"][:10] for one in said if one["type"] == "withdrawn"]
+    messages = [orjson.loads(message.value) for message in term()]
+    days = [message["occurred_at"][:10] for message in messages if message["type"] == "withdrawn"]
     broken_days = [str(date(1970, 1, 1) + timedelta(day)) for day in range(SINCE + 1, UNTIL + 1)]
     assert set(days) & set(broken_days), "somebody withdraws on one of them"
-    leaving = heard().leaving
+    leaving = broken_run().leaving
     assert leaving[SINCE] != leaving[SINCE - 1], "nobody knew when its day began"
     assert all(leaving[day] == leaving[SINCE] for day in range(SINCE, UNTIL + 1))
     assert leaving[UNTIL + 1] != leaving[UNTIL]
-    assert heard(watched=False).leaving[UNTIL] != leaving[UNTIL]
+    assert broken_run(watched=False).leaving[UNTIL] != leaving[UNTIL]
 
 
 def test_levels_rise_again_when_enough_was_seen() -> None:
-    days = [change.day for change in heard().rises() if change.course_run == "b/now" and change.day > UNTIL]
+    days = [
+        change.day for change in broken_run().rises() if change.course_run == "b/now" and change.day > UNTIL
+    ]
     assert days
     assert min(days) >= UNTIL + 7
 
 
 @pytest.mark.parametrize("partitions", [2, 4])
 def test_any_number_of_partitions_gives_the_same(partitions: int) -> None:
-    said = play(logs_of(term(), partitions), rules=RULES)
+    outputs = play(logs_of(term(), partitions), rules=RULES)
     messages = [
-        *heard().outputs.risk_changes,
-        *heard().outputs.decisions,
-        *heard().outputs.nudges,
+        *broken_run().outputs.risk_changes,
+        *broken_run().outputs.decisions,
+        *broken_run().outputs.nudges,
     ]
-    assert sorted(said.messages.values(), key=repr) == sorted(messages, key=repr)
+    assert sorted(outputs.messages.values(), key=repr) == sorted(messages, key=repr)
 
 
 def test_a_crash_in_the_middle_changes_nothing() -> None:

@@ -29,24 +29,24 @@ def played(calendars: list[Record], restarts: bool = False) -> Bench:
     """Two learners' hand-ins with calendars in between, day by day, and the whole calendar in the end."""
     newest = calendar(at=LAST - 0.5, deadlines=WHOLE)
     bench, rows = Bench(), dict[bytes, bytes | None]()
-    for one in sorted_by_time([*LEARNERS, *HANDED_IN, *calendars, newest, *ticks(LAST + 2)]):
-        bench.feed([one])
+    for record in sorted_by_time([*LEARNERS, *HANDED_IN, *calendars, newest, *ticks(LAST + 2)]):
+        bench.feed([record])
         if restarts:
             rows.update(bench.processor.checkpoint(1))
-            kept = [(key, value) for key, value in rows.items() if value is not None]
-            bench.processor = PartitionProcessor(0, bench.rules, PartitionState.restore(IDENTITY, kept))
+            stored = [(key, value) for key, value in rows.items() if value is not None]
+            bench.processor = PartitionProcessor(0, bench.rules, PartitionState.restore(IDENTITY, stored))
     return bench
 
 
-def known(bench: Bench) -> dict[str, Any]:
+def hand_ins_and_features(bench: Bench) -> dict[str, Any]:
     """What the run's columns and features are, by learner."""
     state = bench.processor.state
-    found = {}
+    by_learner = {}
     for (learner, name), slot in state.slots.items():
         row, run = state.rows[[slot]], state.runs[state.run_index[name]]
         cells = [row[column].tobytes() for column in ("submitted", "scores", "scored", "last_scored")]
-        found[learner] = (cells, features(row, np.zeros(1, np.int64), run, START + LAST + 2).tobytes())
-    return found
+        by_learner[learner] = (cells, features(row, np.zeros(1, np.int64), run, START + LAST + 2).tobytes())
+    return by_learner
 
 
 ALONE = played([calendar(deadlines=WHOLE)])
@@ -56,12 +56,12 @@ def test_a_nightly_job_that_failed_half_way_makes_nobody_miss_anything() -> None
     """Empty on one night, the half on the next, then whole again: as if it had not been."""
     nights = [calendar(at=7 + night, deadlines=WHOLE[:part]) for night, part in ((0, 0), (1, 2), (2, 4))]
     bench = played([calendar(deadlines=WHOLE), *nights])
-    assert known(bench) == known(ALONE)
+    assert hand_ins_and_features(bench) == hand_ins_and_features(ALONE)
     assert bench.risk[LAST + 1] == pytest.approx(ALONE.risk[LAST + 1], abs=0.02)
 
 
 def test_a_calendar_that_comes_after_the_hand_ins_finds_them() -> None:
-    assert known(played([])) == known(ALONE)
+    assert hand_ins_and_features(played([])) == hand_ins_and_features(ALONE)
 
 
 numbers = count()
@@ -84,15 +84,15 @@ between = st.lists(
 def test_whatever_calendars_come_in_between_and_whenever_it_restarts(
     calendars: list[Record], restarts: bool
 ) -> None:
-    assert known(played(calendars, restarts)) == known(ALONE)
+    assert hand_ins_and_features(played(calendars, restarts)) == hand_ins_and_features(ALONE)
 
 
 def test_of_two_calendars_of_one_moment_the_same_one_holds_in_any_order() -> None:
-    one, other = (
+    first, second = (
         calendar(at=LAST - 0.4, event_id=name, deadlines=WHOLE[:part]) for name, part in (("x", 1), ("y", 3))
     )
-    for calendars in ([one, other], [other, one]):
+    for calendars in ([first, second], [second, first]):
         bench = Bench().feed([*LEARNERS, *calendars, *ticks(LAST + 2)])
         assert bench.processor.state.runs[0].assessments == ("a", "b", "c")
-    apart = Bench().feed([*LEARNERS, other, *ticks(LAST + 1), one, *ticks(LAST + 3, LAST + 2)])
+    apart = Bench().feed([*LEARNERS, second, *ticks(LAST + 1), first, *ticks(LAST + 3, LAST + 2)])
     assert apart.processor.state.runs[0].assessments == ("a", "b", "c")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.batch.admission import FAST_S, Intake, Timing, appended
+from engine.batch.admission import FAST_S, BatchAdmission, Timing, append_times
 from engine.batch.records import RecordBatch
 from engine.processor import PartitionProcessor
 from engine.rules import Rules
@@ -59,14 +59,14 @@ def live(records: list[Stamped], *, read: bool = True) -> PartitionProcessor:
     return processor
 
 
-def told(processor: PartitionProcessor) -> dict[Any, Any]:
+def snapshot(processor: PartitionProcessor) -> dict[Any, Any]:
     """What a partition knows of all but the liar, and where its clock stands."""
     state = processor.state
     rows = {key: state.rows[slot].tobytes() for key, slot in state.slots.items() if key[0] != "liar"}
     return {"rows": rows, "today": state.clock.today, "newest": state.clock.newest}
 
 
-ALONE = told(live(HONEST))
+ALONE = snapshot(live(HONEST))
 
 
 def lie(kind: str, day: float) -> Record:
@@ -83,34 +83,38 @@ lies = st.tuples(
 
 
 @settings(max_examples=25, deadline=None)
-@given(place=st.integers(1, len(HONEST)), one=lies, ahead=st.sampled_from([0.0, 0.5, 3, 40, 400, 20_000]))
+@given(
+    index=st.integers(1, len(HONEST)),
+    kind_and_offset=lies,
+    ahead=st.sampled_from([0.0, 0.5, 3, 40, 400, 20_000]),
+)
 def test_live_a_record_with_lying_times_changes_nothing_for_others(
-    place: int, one: tuple[str, float], ahead: float
+    index: int, kind_and_offset: tuple[str, float], ahead: float
 ) -> None:
     """Its event time and its producer's timestamp are both as wrong as they like."""
-    kind, by = one
-    now = HONEST[place - 1][1]
-    records = [*HONEST[:place], (lie(kind, now + by), now + ahead), *HONEST[place:]]
-    assert told(live(records)) == ALONE
+    kind, by = kind_and_offset
+    now = HONEST[index - 1][1]
+    records = [*HONEST[:index], (lie(kind, now + by), now + ahead), *HONEST[index:]]
+    assert snapshot(live(records)) == ALONE
 
 
 def test_a_host_forty_days_ahead_is_refused_and_closes_nothing() -> None:
     """All that it sends, from half of the learners."""
     records = [
-        ((click(day + 40, learner="liar"), day + 40) if place % 2 else (one, day))
-        for place, (one, day) in enumerate([one for one in HONEST for _ in (0, 1)])
+        ((click(day + 40, learner="liar"), day + 40) if index % 2 else (record, day))
+        for index, (record, day) in enumerate([record for record in HONEST for _ in (0, 1)])
     ]
     processor = live(records)
-    assert told(processor) == ALONE
+    assert snapshot(processor) == ALONE
     assert processor.state.clock.dead_letters == len(HONEST)
 
 
 def test_the_brokers_own_timestamps_are_believed() -> None:
-    assert told(live(HONEST, read=False)) == ALONE
+    assert snapshot(live(HONEST, read=False)) == ALONE
     batch = RecordBatch("t", 0, [0, 1, 2], [None] * 3, [b""] * 3, [5_000_999, 9_000_000, -1])
-    assert appended(batch).tolist() == [5_000, 9_000, -1]
+    assert append_times(batch).tolist() == [5_000, 9_000, -1]
     theirs = RecordBatch("t", 0, [0, 1, 2], [None] * 3, [b""] * 3, [5_000_999, 9_000_000, -1], 6_000)
-    assert appended(theirs).tolist() == [5_000, 6_000 + FAST_S, 6_000]
+    assert append_times(theirs).tolist() == [5_000, 6_000 + FAST_S, 6_000]
 
 
 def test_an_event_ahead_of_the_clock_counts_in_its_day_and_closes_none() -> None:
@@ -124,10 +128,10 @@ def test_an_event_ahead_of_the_clock_counts_in_its_day_and_closes_none() -> None
 def test_whatever_the_tolerance_the_ring_has_a_place() -> None:
     """The clock moves as far as it must: a day further ahead would fall into the bucket of one that is
     closed."""
-    intake = Intake(Timing(lateness=3 * DAY_S, tolerance=30 * DAY_S, clock="live"))
+    admission = BatchAdmission(Timing(lateness=3 * DAY_S, tolerance=30 * DAY_S, clock="live"))
     records = [click(9)]
     batch = RecordBatch("t", 0, [0], [records[0][0]], [records[0][1]], [seconds(0) * 1000])
-    assert intake.admit(batch, -1).newest.tolist() == [seconds(9)]
+    assert admission.admit(batch, -1).newest.tolist() == [seconds(9)]
 
 
 # -- replays -----------------------------------------------------------------------------------------
@@ -145,20 +149,20 @@ def replayed(records: list[Record], cut: int = 1) -> PartitionProcessor:
     return bench.processor
 
 
-STRAIGHT = told(replayed(TICKED))
+STRAIGHT = snapshot(replayed(TICKED))
 
 
 @settings(max_examples=25, deadline=None)
-@given(place=st.integers(1, len(TICKED) - 1), one=lies, cut=st.integers(1, 9))
+@given(index=st.integers(1, len(TICKED) - 1), kind_and_offset=lies, cut=st.integers(1, 9))
 def test_in_a_replay_a_record_with_a_lying_time_changes_nothing_for_others(
-    place: int, one: tuple[str, float], cut: int
+    index: int, kind_and_offset: tuple[str, float], cut: int
 ) -> None:
-    kind, by = one
-    now = (place - 1) // 3
+    kind, by = kind_and_offset
+    now = (index - 1) // 3
     if kind == "tick" and 0 < by <= 3:
         return  # no lie that the tolerance does not allow
-    records = [*TICKED[:place], lie(kind, now + by), *TICKED[place:]]
-    assert told(replayed(records, cut)) == STRAIGHT
+    records = [*TICKED[:index], lie(kind, now + by), *TICKED[index:]]
+    assert snapshot(replayed(records, cut)) == STRAIGHT
 
 
 @pytest.mark.parametrize("leap", [3, 40, 4_000])
@@ -168,18 +172,20 @@ def test_a_tick_that_leaps_counts_once_another_record_comes_near(leap: int, cut:
     later = [tick(DAYS + leap), click(DAYS + leap + 0.2), tick(DAYS + leap + 1)]
     alone = replayed([*TICKED, later[0]], cut).state.clock
     assert (alone.today, alone.doubted) == (START + DAYS - 1, seconds(DAYS + leap))
-    intake = Intake(Timing(clock="replay"))
+    admission = BatchAdmission(Timing(clock="replay"))
     batch = [*TICKED, *later]
-    found = []
+    newest = []
     for start in range(0, len(batch), cut):
         part = batch[start : start + cut]
         offsets = list(range(start, start + len(part)))
         keys, values = [key for key, _ in part], [value for _, value in part]
-        work = intake.admit(RecordBatch("t", 0, offsets, [*keys], [*values], [0] * len(part)), start - 1)
-        found += work.newest.tolist()
-        assert work.letters == []
-    assert found[-3:] == [seconds(DAYS), seconds(DAYS + leap + 0.2), seconds(DAYS + leap + 1)]
-    assert (intake.ticked, intake.doubted) == (seconds(DAYS + leap + 1), NEVER)
+        admitted = admission.admit(
+            RecordBatch("t", 0, offsets, [*keys], [*values], [0] * len(part)), start - 1
+        )
+        newest += admitted.newest.tolist()
+        assert admitted.dead_letters == []
+    assert newest[-3:] == [seconds(DAYS), seconds(DAYS + leap + 0.2), seconds(DAYS + leap + 1)]
+    assert (admission.newest_tick, admission.unconfirmed_tick) == (seconds(DAYS + leap + 1), NEVER)
 
 
 def test_a_doubted_tick_is_remembered_across_a_restart() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.continuity import Break, Cause, Log, Start, Vouched, resume
+from engine.continuity import AppliedPosition, Cause, Log, LogBreak, Start, resume
 from engine.processor import PartitionProcessor
 from engine.rules import Rules
 from engine.state.errors import StateIncompleteError
@@ -17,36 +17,46 @@ from tests.streams.pipeline import IDENTITY, activity, batch_of, record
 
 
 def broken(start: Start) -> tuple[Cause, int, int] | None:
-    return None if start.broken is None else (start.broken.cause, start.broken.first, start.broken.last)
+    return (
+        None
+        if start.log_break is None
+        else (start.log_break.cause, start.log_break.first, start.log_break.last)
+    )
 
 
 @pytest.mark.parametrize(
-    ("vouched", "log", "committed", "position", "told"),
+    ("applied", "log", "committed", "position", "missing"),
     [
-        (Vouched(), Log(0, 0, "a"), 0, 0, None),
-        (Vouched(), Log(7, 20, "a"), 0, 7, None),  # who comes new has lost nothing
-        (Vouched(-1, "a"), Log(7, 20, "a"), 0, 7, ("deleted", 0, 6)),  # who has waited for the first has
-        (Vouched(9, "a"), Log(0, 10, "a"), 10, 10, None),
-        (Vouched(9, "a"), Log(0, 30, "a"), 5, 10, None),  # what is applied is not read again
-        (Vouched(9, "a"), Log(0, 30, "a"), 20, 10, None),  # the state is of before the commit
-        (Vouched(9, "a"), Log(10, 30, "a"), 10, 10, None),
-        (Vouched(9, "a"), Log(12, 30, "a"), 10, 12, ("deleted", 10, 11)),
-        (Vouched(9, "a"), Log(30, 30, "a"), 10, 30, ("deleted", 10, 29)),
-        (Vouched(9, "a"), Log(0, 30, "b"), 10, 0, ("remade", 0, -1)),
-        (Vouched(9, "a"), Log(4, 30, "b"), 10, 4, ("remade", 0, 3)),
-        (Vouched(9, "a"), Log(0, 5, "a"), 10, 5, ("cut", 5, 4)),
-        (Vouched(9), Log(0, 30, "b"), 10, 10, None),  # of an earlier release: taken for the same
-        (Vouched(9), Log(0, 5, "b"), 10, 0, ("remade", 0, -1)),  # which it cannot be
-        (Vouched(), Log(0, 30, "a"), 10, 0, ("state_lost", 0, -1)),
-        (Vouched(), Log(4, 30, "a"), 10, 4, ("state_lost", 0, 3)),
+        (AppliedPosition(), Log(0, 0, "a"), 0, 0, None),
+        (AppliedPosition(), Log(7, 20, "a"), 0, 7, None),  # who comes new has lost nothing
+        (
+            AppliedPosition(-1, "a"),
+            Log(7, 20, "a"),
+            0,
+            7,
+            ("deleted", 0, 6),
+        ),  # who has waited for the first has
+        (AppliedPosition(9, "a"), Log(0, 10, "a"), 10, 10, None),
+        (AppliedPosition(9, "a"), Log(0, 30, "a"), 5, 10, None),  # what is applied is not read again
+        (AppliedPosition(9, "a"), Log(0, 30, "a"), 20, 10, None),  # the state is of before the commit
+        (AppliedPosition(9, "a"), Log(10, 30, "a"), 10, 10, None),
+        (AppliedPosition(9, "a"), Log(12, 30, "a"), 10, 12, ("deleted", 10, 11)),
+        (AppliedPosition(9, "a"), Log(30, 30, "a"), 10, 30, ("deleted", 10, 29)),
+        (AppliedPosition(9, "a"), Log(0, 30, "b"), 10, 0, ("remade", 0, -1)),
+        (AppliedPosition(9, "a"), Log(4, 30, "b"), 10, 4, ("remade", 0, 3)),
+        (AppliedPosition(9, "a"), Log(0, 5, "a"), 10, 5, ("cut", 5, 4)),
+        (AppliedPosition(9), Log(0, 30, "b"), 10, 10, None),  # of an earlier release: taken for the same
+        (AppliedPosition(9), Log(0, 5, "b"), 10, 0, ("remade", 0, -1)),  # which it cannot be
+        (AppliedPosition(), Log(0, 30, "a"), 10, 0, ("state_lost", 0, -1)),
+        (AppliedPosition(), Log(4, 30, "a"), 10, 4, ("state_lost", 0, 3)),
     ],
 )
 def test_where_it_goes_on_and_what_is_missing(
-    vouched: Vouched, log: Log, committed: int, position: int, told: tuple[str, int, int] | None
+    applied: AppliedPosition, log: Log, committed: int, position: int, missing: tuple[str, int, int] | None
 ) -> None:
-    start = resume(vouched, log, committed)
-    assert (start.position, start.topic_id, broken(start)) == (position, log.topic_id, told)
-    assert start.broken is None or start.broken.words
+    start = resume(applied, log, committed)
+    assert (start.position, start.topic_id, broken(start)) == (position, log.topic_id, missing)
+    assert start.log_break is None or start.log_break.detail
 
 
 @dataclass
@@ -61,7 +71,7 @@ class World:
     applied: list[int] = field(default_factory=list)
     lost: int = 0
     unknown: int = 0
-    vouched: Vouched = field(default_factory=lambda: Vouched(-1, "0"))
+    vouched: AppliedPosition = field(default_factory=lambda: AppliedPosition(-1, "0"))
     """A worker has waited there from the beginning."""
 
     def publish(self, count: int) -> None:
@@ -80,10 +90,10 @@ class World:
         """A worker comes, reads so many records, and goes."""
         log = Log(self.start, len(self.records), str(self.topic))
         begun = resume(self.vouched, log, self.vouched.applied + 1)
-        self.lost += 0 if begun.broken is None else begun.broken.records
+        self.lost += 0 if begun.log_break is None else begun.log_break.records
         read = self.records[begun.position : begun.position + count]
         self.applied += read
-        self.vouched = Vouched(begun.position + len(read) - 1, log.topic_id)
+        self.vouched = AppliedPosition(begun.position + len(read) - 1, log.topic_id)
 
 
 steps = st.lists(
@@ -111,21 +121,21 @@ def test_every_record_is_applied_once_or_counted(done: list[tuple[str, int | Non
 def test_a_break_is_counted_told_and_kept() -> None:
     processor = PartitionProcessor(3, Rules(), PartitionState(IDENTITY))
     events = EVENTS.name
-    assert not processor.begin(events, Start(5, "a"), 0)
+    assert not processor.resume_at(events, Start(5, "a"), 0)
     processor.apply(batch_of([record(activity("1", "2024-10-04T10:00:00Z"))], 5))
-    assert processor.vouched(events) == Vouched(5, "a")
+    assert processor.applied_position(events) == AppliedPosition(5, "a")
 
-    said = processor.begin(events, Start(9, "a", Break("deleted", 6, 8, "gone")), 1_700_000_000)
-    (letter,) = said.dead_letters
+    outputs = processor.resume_at(events, Start(9, "a", LogBreak("deleted", 6, 8, "gone")), 1_700_000_000)
+    (letter,) = outputs.dead_letters
     assert (letter.reason, letter.offset, letter.last_offset) == ("lost", 6, 8)
     assert letter.dead_letter_id == f"{events}:3:6-8:deleted:a"
-    assert said.rows["log_breaks"]["records"] == [3]
+    assert outputs.rows["log_breaks"]["records"] == [3]
     assert processor.state.clock.lost == 3
 
     rows = {key: value for key, value in processor.checkpoint(1) if value is not None}
     clock = PartitionState.restore(IDENTITY, rows.items()).clock
     assert (clock.lost, clock.topics, clock.applied) == (3, {events: "a"}, {events: 8})
-    assert processor.vouched(FEEDBACK.name) == Vouched()
+    assert processor.applied_position(FEEDBACK.name) == AppliedPosition()
 
 
 def test_rows_that_the_mark_counts_and_that_are_gone_are_told() -> None:

@@ -123,9 +123,9 @@ def strange(draw: st.DrawFn, topic: TopicSpec) -> bytes:
             message["course_run"] = draw(st.sampled_from(["c/r", "c/s", *TEXTS]))
         for name in draw(st.lists(st.sampled_from(sorted(message)), max_size=2)) if message else ():
             message[name] = draw(EXTREMES)
-        for one in message.get("deadlines") or () if isinstance(message.get("deadlines"), list) else ():
-            if isinstance(one, dict):
-                one["due_at"] = draw(st.sampled_from(MOMENTS) | st.just(instant(3)))
+        for deadline in message.get("deadlines") or () if isinstance(message.get("deadlines"), list) else ():
+            if isinstance(deadline, dict):
+                deadline["due_at"] = draw(st.sampled_from(MOMENTS) | st.just(instant(3)))
     return json.dumps(message).encode()
 
 
@@ -142,9 +142,9 @@ class Line:
     def __init__(self) -> None:
         self.processor = PartitionProcessor(0, RULES, PartitionState(IDENTITY))
         self.rows: dict[bytes, bytes | None] = {}
-        self.trainer, self.said, self.next = Trainer(1), Outputs(), {EVENTS.name: 0, FEEDBACK.name: 0}
+        self.trainer, self.outputs, self.next = Trainer(1), Outputs(), {EVENTS.name: 0, FEEDBACK.name: 0}
 
-    def take(self, topic: str, records: list[tuple[bytes | None, bytes]]) -> None:
+    def apply_records(self, topic: str, records: list[tuple[bytes | None, bytes]]) -> None:
         if not records:
             return
         first = self.next[topic]
@@ -153,18 +153,20 @@ class Line:
         offsets = list(range(first, self.next[topic]))
         batch = RecordBatch(topic, 0, offsets, [*keys], [*values], [0] * len(records))
         apply = self.processor.apply if topic == EVENTS.name else self.processor.apply_feedback
-        self.said.extend(apply(batch))
+        self.outputs.extend(apply(batch))
         while self.processor.due is not None:
-            told = [DayReport.model_validate_json(one.model_dump_json()) for one in self.processor.close()]
-            packages = [one for report in told for one in self.trainer.receive(report)]
+            reports = [
+                DayReport.model_validate_json(report.model_dump_json()) for report in self.processor.close()
+            ]
+            packages = [package for report in reports for package in self.trainer.receive(report)]
             package = DayPackage.model_validate_json(packages[-1].model_dump_json())
-            self.said.extend(self.processor.advance(package))
+            self.outputs.extend(self.processor.advance(package))
 
     def restart(self) -> None:
         """Go on from the state topic, as after a crash."""
         self.rows.update(self.processor.checkpoint(1))
-        kept = [(key, value) for key, value in self.rows.items() if value is not None]
-        self.processor = PartitionProcessor(0, RULES, PartitionState.restore(IDENTITY, kept))
+        stored = [(key, value) for key, value in self.rows.items() if value is not None]
+        self.processor = PartitionProcessor(0, RULES, PartitionState.restore(IDENTITY, stored))
 
     def quiet(self) -> dict[str, bytes]:
         """The honest one's columns."""
@@ -173,9 +175,9 @@ class Line:
         return {name: row[name].tobytes() for name in ROW.names or ()}
 
 
-def dates_of(said: Outputs) -> Iterator[datetime]:
+def dates_of(outputs: Outputs) -> Iterator[datetime]:
     """Every day and moment that the store is given."""
-    for name, columns in said.rows.items():
+    for name, columns in outputs.rows.items():
         for column, kind in TABLES[name].columns.items():
             if "Date" in kind and "Array" not in kind:
                 for cell in columns[column]:
@@ -197,10 +199,12 @@ def played(events: list[bytes], feedback: list[bytes]) -> Line:
     line = Line()
     for day in range(DAYS + 3):
         mine = day_of(day)
-        line.take(EVENTS.name, mine[:1])
-        line.take(EVENTS.name, [(key_of(one), one) for one in events[day::DAYS] if day < DAYS])
-        line.take(FEEDBACK.name, [(key_of(one), one) for one in feedback[day::DAYS] if day < DAYS])
-        line.take(EVENTS.name, mine[1:])
+        line.apply_records(EVENTS.name, mine[:1])
+        line.apply_records(EVENTS.name, [(key_of(value), value) for value in events[day::DAYS] if day < DAYS])
+        line.apply_records(
+            FEEDBACK.name, [(key_of(value), value) for value in feedback[day::DAYS] if day < DAYS]
+        )
+        line.apply_records(EVENTS.name, mine[1:])
         line.restart()
     return line
 
@@ -216,10 +220,10 @@ ALONE = played([], []).quiet()
 def test_whatever_comes_is_applied_or_a_dead_letter(events: list[bytes], feedback: list[bytes]) -> None:
     line = played(events, feedback)
     clock = line.processor.state.clock
-    letters = [one for one in line.said.dead_letters if one.topic == EVENTS.name]
+    letters = [letter for letter in line.outputs.dead_letters if letter.topic == EVENTS.name]
     assert clock.events + clock.duplicates + len(letters) == len(events) + 2 * (DAYS + 3)
-    assert "failed" not in {one.reason for one in line.said.dead_letters}, "validation is the door"
+    assert "failed" not in {letter.reason for letter in line.outputs.dead_letters}, "validation is the door"
     assert line.quiet() == ALONE
-    assert not [cell for cell in dates_of(line.said) if not EARLIEST <= cell < LATEST], (
+    assert not [cell for cell in dates_of(line.outputs) if not EARLIEST <= cell < LATEST], (
         "the store has no such day"
     )

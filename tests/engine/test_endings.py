@@ -19,8 +19,8 @@ def test_who_never_starts_is_estimated_every_day_and_learned_as_lost(result: str
     bench = Bench().feed(sorted_by_time([*records, *ticks(30 + SILENCE_HORIZON + 3)]))
     assert sorted(bench.risk) == list(range(1, 31))
     assert bench.examples
-    assert {one.label for one in bench.examples} == {True}
-    assert not any(one.exits for one in bench.examples), "who never came did not leave"
+    assert {example.label for example in bench.examples} == {True}
+    assert not any(example.exits for example in bench.examples), "who never came did not leave"
     assert learned(bench) == len(bench.examples)
 
 
@@ -30,14 +30,14 @@ def test_who_withdraws_before_the_start_is_nobodys_example() -> None:
     assert (bench.examples, bench.risk) == ([], {})
 
 
-@pytest.mark.parametrize(("said", "matured"), [(20, 25), (40, 40)])
-def test_a_run_that_ends_early_is_learned_from_when_that_is_known(said: int, matured: int) -> None:
+@pytest.mark.parametrize(("announced", "matured"), [(20, 25), (40, 40)])
+def test_a_run_that_ends_early_is_learned_from_when_that_is_known(announced: int, matured: int) -> None:
     """Said before its new end, or long after it."""
-    shorter = calendar(days=25, at=said)
+    shorter = calendar(days=25, at=announced)
     records = [calendar(days=60), shorter, fact("enrolled", -1), click(1), click(9)]
     bench = Bench().feed(sorted_by_time([*records, fact("withdrawn", 22), *ticks(66)]))
-    assert {one.matured - START for one in bench.examples} == {matured}
-    assert {one.label for one in bench.examples} == {True}
+    assert {example.matured - START for example in bench.examples} == {matured}
+    assert {example.label for example in bench.examples} == {True}
     assert max(bench.risk) <= 25
 
 
@@ -68,7 +68,7 @@ def blind(bench: Bench, since: int, until: int) -> None:
     package = bench.packages[-1].model_copy(
         update={"day": START + until - 1, "quality": DayQuality(verdicts=[verdict])}
     )
-    bench.processor.state.unseen.note(package)
+    bench.processor.state.unobserved_days.update(package)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_where_no_result_comes_unseen_days_are_no_silence(since: int, until: int
     bench = Bench().feed(sorted_by_time([*records, *ticks(59)]))
     blind(bench, since, until)
     bench.feed(ticks(60 + SILENCE_HORIZON + 3, since=60))
-    assert {one.label for one in bench.examples} == labels
+    assert {example.label for example in bench.examples} == labels
 
 
 def test_who_fails_did_not_leave_on_unseen_days() -> None:
@@ -96,8 +96,8 @@ def test_who_fails_did_not_leave_on_unseen_days() -> None:
         bench = Bench().feed(sorted_by_time([*records, *ticks(59)]))
         blind(bench, since, since + 5)
         bench.feed(sorted_by_time([failed, *ticks(63, since=60)]))
-        assert {one.label for one in bench.examples} == {True}
-        assert any(one.exits for one in bench.examples) == left
+        assert {example.label for example in bench.examples} == {True}
+        assert any(example.exits for example in bench.examples) == left
 
 
 def test_a_result_that_comes_after_the_horizon_changes_nothing() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from engine.batch.decoding import MAX_RECORD_BYTES as MAX_EVENT_BYTES
-from engine.pieces import RECORD_BYTES, Gathering, packed, piece_of, records_of, unpacked
+from engine.pieces import RECORD_BYTES, PieceAssembler, compress, decompress, piece_of, records_of
 from engine.processor import PartitionProcessor
 from engine.state.partition_state import PartitionState
 from engine.state.row_keys import MARK
@@ -57,10 +57,10 @@ class Partition:
         return largest
 
 
-def active(run: str, event_id: str, at: float, learner: str = "l") -> dict[str, Any]:
+def active(run: str, event_id: str, time: float, learner: str = "l") -> dict[str, Any]:
     return {"type": "activity", "event_id": event_id, "learner": learner, "course_run": run} | {
         "kind": "quiz",
-        "occurred_at": instant(int(at)),
+        "occurred_at": instant(int(time)),
     }
 
 
@@ -85,13 +85,13 @@ def test_sixty_thousand_uuids_between_two_checkpoints() -> None:
     """A backlog of some thousand events a second; the worker died at every start from 28,000 on."""
     partition, rows = Partition(), dict[bytes, bytes]()
     ids = [str(uuid.UUID(int=number * 2**64 + number)) for number in range(60_000)]
-    events = [active("c/r", event_id, NOON + place % 3600) for place, event_id in enumerate(ids)]
+    events = [active("c/r", event_id, NOON + index % 3600) for index, event_id in enumerate(ids)]
     assert partition.feed([tick(START + 0.5), *events]) == 0
     assert partition.stored(rows) <= RECORD_BYTES
     assert sum(map(len, rows.values())) > 2_000_000
     state = PartitionState.restore(IDENTITY, rows.items())
     same(state, partition.processor.state)
-    assert not any(state.ids.first_time(event_id) for event_id in (ids[0], ids[30_000], ids[-1]))
+    assert not any(state.ids.add_if_new(event_id) for event_id in (ids[0], ids[30_000], ids[-1]))
     for day in range(1, 4):  # their day is over, and the day after it
         partition.feed([tick(START + day + 0.5)])
         assert partition.processor.due == START + day - 1
@@ -109,28 +109,28 @@ def test_three_thousand_course_runs() -> None:
     """The mark, every row beside it, and the day's report."""
     partition, rows = Partition(), dict[bytes, bytes]()
     assert partition.feed([tick(START + 0.5), *map(calendar, RUNS)]) == 0
-    assert partition.feed(active(run, f"{place}", NOON) for place, run in enumerate(RUNS)) == 0
+    assert partition.feed(active(run, f"{index}", NOON) for index, run in enumerate(RUNS)) == 0
     partition.feed([tick(START + 1.5)])
     (report,) = partition.processor.close()
     assert len(report.cohorts) == len(RUNS)
     records = records_of_report(report)
     assert max(len(key) + len(value) for key, value in records) <= RECORD_BYTES
-    reader, found = ReportReader(), []
-    for place, (key, value) in enumerate(reversed(records)):
-        day_of_it, whole = reader.take(key.encode(), value, place)
+    reader, complete = ReportReader(), []
+    for index, (key, value) in enumerate(reversed(records)):
+        day_of_it, whole = reader.take(key.encode(), value, index)
         assert day_of_it == report.day
-        found += [] if whole is None else [whole]
-    assert found == [report]
+        complete += [] if whole is None else [whole]
+    assert complete == [report]
     measures = {run: pack(np.ones((4, 10), np.int64)) for run in RUNS}
     model = RiskClassifier().snapshot("model")
     package = DayPackage(day=report.day, features=FINGERPRINT, cohorts={}, deadlines=measures, model=model)
-    partition.processor.state.measures.note(package)
+    partition.processor.state.yardsticks.update(package)
     assert partition.stored(rows) <= RECORD_BYTES
     assert len(rows[MARK]) < 1000
     assert b"p|1|s|measures" in rows
     state = PartitionState.restore(IDENTITY, rows.items())
     same(state, partition.processor.state)
-    assert state.measures.stored() == partition.processor.state.measures.stored()
+    assert state.yardsticks.as_json() == partition.processor.state.yardsticks.as_json()
 
 
 def test_a_package_of_three_thousand_course_runs() -> None:
@@ -138,14 +138,14 @@ def test_a_package_of_three_thousand_course_runs() -> None:
     profiles = {run: pack(draw.integers(0, 255, (len(FEATURES), 8)).astype(np.uint8)) for run in RUNS}
     model = RiskClassifier().snapshot("model")
     package = DayPackage(day=START, features=FINGERPRINT, cohorts=profiles, model=model)
-    records = records_of(packed(package.model_dump_json().encode()), str(START))
+    records = records_of(compress(package.model_dump_json().encode()), str(START))
     assert len(records) > 3
     assert max(len(key) + len(value) for key, value in records) <= RECORD_BYTES
-    gathering = Gathering()
+    gathering = PieceAssembler()
     pieces = [piece for _, value in records if (piece := piece_of(value)) is not None]
-    found = [gathering.take(piece, START, place) for place, piece in enumerate(pieces)]
-    assert found[-1] is not None
-    assert DayPackage.model_validate_json(unpacked(found[-1].kept)) == package
+    complete = [gathering.add(piece, START, index) for index, piece in enumerate(pieces)]
+    assert complete[-1] is not None
+    assert DayPackage.model_validate_json(decompress(complete[-1].payload)) == package
 
 
 def test_a_verdict_on_a_source_of_three_thousand_course_runs_is_said_in_several_messages() -> None:
@@ -164,11 +164,11 @@ def test_a_verdict_on_a_source_of_three_thousand_course_runs_is_said_in_several_
     event = DataQualityEvent(
         event_id="e", alarm="opened", day=START, occurred_at=instant(START * DAY_S), verdict=verdict
     )
-    said = apart(event)
-    assert max(len(one.model_dump_json().encode()) for one in said) <= RECORD_BYTES
-    assert [run for one in said for run in one.verdict.course_runs] == runs
-    assert len({one.event_id for one in said}) == len(said)
-    assert said[0].event_id == "e"
+    messages = apart(event)
+    assert max(len(part.model_dump_json().encode()) for part in messages) <= RECORD_BYTES
+    assert [run for part in messages for run in part.verdict.course_runs] == runs
+    assert len({part.event_id for part in messages}) == len(messages)
+    assert messages[0].event_id == "e"
     small = event.model_copy(update={"verdict": verdict.model_copy(update={"course_runs": runs[:9]})})
     assert apart(small) == [small]
 
@@ -177,11 +177,11 @@ def test_the_largest_things_that_are_not_cut_fit() -> None:
     """Of every field the longest, in characters that JSON writes with six bytes."""
     longest = "\x01" * 128
     deadlines = [
-        {"assessment": longest[:-2] + f"{place:02d}", "due_at": instant(START * DAY_S), "weight": 1 / 3}
-        for place in range(32)
+        {"assessment": longest[:-2] + f"{index:02d}", "due_at": instant(START * DAY_S), "weight": 1 / 3}
+        for index in range(32)
     ]
-    told = calendar("c/r") | {"course_run": longest, "course": longest, "deadlines": deadlines}
-    assert len(orjson.dumps(told)) < RECORD_BYTES
+    message = calendar("c/r") | {"course_run": longest, "course": longest, "deadlines": deadlines}
+    assert len(orjson.dumps(message)) < RECORD_BYTES
     letter = DeadLetter(
         dead_letter_id=longest,
         topic=longest,

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from engine.pieces import (
     PIECE_BYTES,
     RECORD_BYTES,
-    Gathering,
     IncompleteError,
     LargeRows,
+    PieceAssembler,
+    compress,
     cut,
-    packed,
+    decompress,
     piece_of,
     records_of,
-    unpacked,
 )
 from engine.state.row_keys import MARK
 from streams.checkpoints import Recovered, Replay
@@ -86,8 +86,8 @@ def test_a_checkpoint_that_a_crash_cut_off_leaves_the_one_before_it_whole(
     log += [(b"assign|2", 2, b""), *cut_off[until:]]
     log += [(key, 3, value) for key, value in _recovered([*log, (b"assign|3", 3, b"")]).repairs()]
     if compacted:
-        newest = {key: place for place, (key, _, _) in enumerate(log)}
-        log = [record for place, record in enumerate(log) if newest[record[0]] == place]
+        newest = {key: offset for offset, (key, _, _) in enumerate(log)}
+        log = [record for offset, record in enumerate(log) if newest[record[0]] == offset]
     rows = dict(_recovered(log).rows)
     assert (rows.pop(MARK, None) is None) == (not written)
     assert large_rows().join(rows) == (expected if written else {})
@@ -122,26 +122,26 @@ def test_what_fits_stays_as_it_is() -> None:
 
 
 def test_a_small_message_is_the_json_that_it_was() -> None:
-    assert records_of(packed(b'{"day":1}'), "1", "0/1") == [("1", b'{"day":1}')]
-    assert unpacked(b'{"day":1}') == b'{"day":1}'
+    assert records_of(compress(b'{"day":1}'), "1", "0/1") == [("1", b'{"day":1}')]
+    assert decompress(b'{"day":1}') == b'{"day":1}'
     with pytest.raises(IncompleteError, match="neither JSON nor"):
-        unpacked(b"nonsense")
+        decompress(b"nonsense")
 
 
 def test_a_large_message_is_compressed_and_in_pieces() -> None:
     message = b'{"x":"' + bytes(range(32, 127)) * 40_000 + b'"}'
-    assert len(packed(message)) < len(message) // 10
+    assert len(compress(message)) < len(message) // 10
     message = b'{"x":"' + b"".join(b"%d," % (number**5) for number in range(200_000)) + b'"}'
-    records = records_of(packed(message), "20000", "0/20000")
+    records = records_of(compress(message), "20000", "0/20000")
     assert len(records) > 2
     assert all(key.startswith("0/20000/") and len(record) <= RECORD_BYTES for key, record in records)
     assert len({key for key, _ in records}) == len(records)
-    gathering = Gathering()
+    gathering = PieceAssembler()
     pieces = [piece_of(record) for _, record in reversed(records)]
-    found = [gathering.take(piece, 20_000, place) for place, piece in enumerate(pieces) if piece]
-    assert [one is not None for one in found] == [False] * (len(records) - 1) + [True]
-    assert found[-1] is not None
-    assert unpacked(found[-1].kept) == message
+    complete = [gathering.add(piece, 20_000, offset) for offset, piece in enumerate(pieces) if piece]
+    assert [record is not None for record in complete] == [False] * (len(records) - 1) + [True]
+    assert complete[-1] is not None
+    assert decompress(complete[-1].payload) == message
 
 
 forms = st.lists(st.binary(min_size=1, max_size=12), min_size=1, max_size=3, unique=True)
@@ -158,27 +158,27 @@ def test_the_form_whose_last_piece_came_last_holds_compacted_or_not(
         lambda form: st.integers(1, len(form)).map(lambda until: form[:until])
     )
     log = [record for sent in data.draw(st.lists(sendings, max_size=8), "sent") for record in sent]
-    newest = {record: place for place, record in enumerate(log)}
-    short = [(place, record) for place, record in enumerate(log) if newest[record] == place]
+    newest = {record: offset for offset, record in enumerate(log)}
+    short = [(offset, record) for offset, record in enumerate(log) if newest[record] == offset]
     assert _held(list(enumerate(log))) == _held(short) == _by_rule(log, contents)
 
 
 def _held(log: list[tuple[int, tuple[bytes, bytes]]]) -> bytes | None:
     """What a reader keeps that replaces what it has by what came behind it."""
-    gathering, kept, at = Gathering(), None, -1
-    for place, (_, record) in log:
+    gathering, payload, newest = PieceAssembler(), None, -1
+    for offset, (_, record) in log:
         piece = piece_of(record)
         assert piece is not None
-        whole = gathering.take(piece, 1, place)
-        if whole is not None and whole.place >= at:
-            kept, at = whole.kept, whole.place
-    return kept
+        whole = gathering.add(piece, 1, offset)
+        if whole is not None and whole.offset >= newest:
+            payload, newest = whole.payload, whole.offset
+    return payload
 
 
 def _by_rule(log: list[tuple[bytes, bytes]], contents: list[bytes]) -> bytes | None:
     whole = {form: [(form, record) for record in cut(form, MOST)] for form in contents}
     last = {
-        form: max(place for place, one in enumerate(log) if one == parts[-1])
+        form: max(offset for offset, record in enumerate(log) if record == parts[-1])
         for form, parts in whole.items()
         if all(part in log for part in parts)
     }
@@ -191,20 +191,20 @@ def test_pieces_in_any_order_and_twice_make_every_message(contents: list[bytes],
     records = [record for content in contents for record in cut(content, MOST)]
     records += draw.choices(records, k=3)
     draw.shuffle(records)
-    gathering, found = Gathering(), set()
-    for place, record in enumerate(records):
+    gathering, complete = PieceAssembler(), set()
+    for offset, record in enumerate(records):
         piece = piece_of(record)
         assert piece is not None
-        whole = gathering.take(piece, 1, place)
-        found |= set() if whole is None else {whole.kept}
-    assert found == set(contents)
+        whole = gathering.add(piece, 1, offset)
+        complete |= set() if whole is None else {whole.payload}
+    assert complete == set(contents)
 
 
 def test_what_never_becomes_whole_is_forgotten() -> None:
-    gathering = Gathering()
+    gathering = PieceAssembler()
     for day in (1, 2, 3):
         piece = piece_of(cut(b"message of day %d" % day, MOST)[0])
         assert piece is not None
-        assert gathering.take(piece, day, day) is None
+        assert gathering.add(piece, day, day) is None
     gathering.forget(3)
     assert len(gathering) == 1

@@ -86,7 +86,7 @@ class Bench:
     """A processor with its trainer, fed record by record; everything said is kept."""
 
     rules: Rules = REPLAY
-    said: Outputs = field(default_factory=Outputs)
+    outputs: Outputs = field(default_factory=Outputs)
     examples: list[TrainingExample] = field(default_factory=list)
     risk: dict[int, float] = field(default_factory=dict)
     offset: int = 0
@@ -99,11 +99,11 @@ class Bench:
         self.trainer = Trainer(1)
 
     def feed(self, records: Iterable[Record]) -> "Bench":
-        found = list(records)
-        self.said.extend(self.processor.apply(batch_of(found, self.offset)))
-        self.offset += len(found)
+        batch = list(records)
+        self.outputs.extend(self.processor.apply(batch_of(batch, self.offset)))
+        self.offset += len(batch)
         while (day := self.processor.due) is not None:
-            self.said.extend(self.processor.advance(self.close()))
+            self.outputs.extend(self.processor.advance(self.close()))
             for scored in self.processor.scored:
                 self.risk[day + 1 - START] = float(scored.probability[0])
         return self
@@ -116,14 +116,16 @@ class Bench:
         self.packages.append(packages[0].model_copy(update={"policy": self.policy}))
         return self.packages[-1]
 
-    def hear(self, *messages: dict[str, Any]) -> None:
+    def send_feedback(self, *messages: dict[str, Any]) -> None:
         common = {"learner": "l", "occurred_at": instant(0)}
-        found = [record(common | {"event_id": f"f{place}"} | one) for place, one in enumerate(messages)]
+        records = [
+            record(common | {"event_id": f"f{index}"} | message) for index, message in enumerate(messages)
+        ]
         first = self.processor.applied(FEEDBACK.name) + 1
-        self.said.extend(self.processor.apply_feedback(batch_of(found, first, topic=FEEDBACK.name)))
+        self.outputs.extend(self.processor.apply_feedback(batch_of(records, first, topic=FEEDBACK.name)))
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        columns = self.said.rows.get(table, {})
+        columns = self.outputs.rows.get(table, {})
         return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
 
@@ -159,12 +161,12 @@ def test_while_a_day_is_due_nothing_is_applied() -> None:
     bench = Bench()
     processor = bench.processor
     processor.apply(batch_of([calendar(), click(0.1), tick(3), click(3.1)]))
-    assert (processor.due, processor.applied("homeroom.events"), processor.waiting) == (START - 3, 0, 3)
+    assert (processor.due, processor.applied("homeroom.events"), processor.pending) == (START - 3, 0, 3)
     processor.apply(batch_of([click(3.2)], 4))
-    assert (processor.applied("homeroom.events"), processor.waiting) == (0, 4)
+    assert (processor.applied("homeroom.events"), processor.pending) == (0, 4)
     while processor.due is not None:
         processor.advance(bench.close())
-    assert (processor.applied("homeroom.events"), processor.waiting) == (4, 0)
+    assert (processor.applied("homeroom.events"), processor.pending) == (4, 0)
     assert processor.watermark == round((START + 3.2) * DAY_S) - REPLAY.timing.lateness
 
 
@@ -179,9 +181,9 @@ def test_records_taken_in_before_are_not_taken_in_again() -> None:
 
 def test_live_the_wall_clock_closes_days_when_nothing_comes() -> None:
     processor = Bench().processor
-    processor.observe(START * DAY_S)
+    processor.advance_clock(START * DAY_S)
     assert (processor.due, processor.state.clock.today) == (None, START - 1)
-    processor.observe((START + 1) * DAY_S)
+    processor.advance_clock((START + 1) * DAY_S)
     assert processor.due == START - 1
 
 
@@ -199,18 +201,18 @@ def test_before_a_model_there_is_the_recency_prior_and_it_says_so() -> None:
 def test_a_level_moves_after_its_days_in_a_row_and_once() -> None:
     bench = Bench().feed([calendar(), fact("enrolled", -1), click(1), *ticks(59)])
     levels = REPLAY.levels
-    (*_, high) = [change for change in bench.said.risk_changes if change.level == "high"]
+    (*_, high) = [change for change in bench.outputs.risk_changes if change.level == "high"]
     first = min(day for day, risk in bench.risk.items() if risk >= levels.high_enter)
     assert high.day - START == first + levels.confirm_days - 1
-    assert [change.level for change in bench.said.risk_changes] in (["medium", "high"], ["high"])
+    assert [change.level for change in bench.outputs.risk_changes] in (["medium", "high"], ["high"])
     assert high.previous_level != "high"
     assert high.reasons[0].feature == "silence"
 
 
 def test_a_change_tells_all_parts_of_it_and_how_soon_the_learner_may_leave() -> None:
     bench = Bench().feed([calendar(), fact("enrolled", -1), click(1), *ticks(59)])
-    assert bench.said.risk_changes
-    for change in bench.said.risk_changes:
+    assert bench.outputs.risk_changes
+    for change in bench.outputs.risk_changes:
         odds = [math.log(p / (1 - p)) for p in (change.previous_probability, change.probability)]
         assert sum(change.parts.values()) == pytest.approx(odds[1] - odds[0], abs=1e-5)
         assert 0 < change.exit_probability < 0.1
@@ -220,7 +222,7 @@ def test_a_change_tells_all_parts_of_it_and_how_soon_the_learner_may_leave() -> 
 def test_a_level_that_rises_while_the_estimate_falls_is_said_to_be_confirmed() -> None:
     """Who never comes begins beyond the bound, and the level waits for more such days."""
     bench = Bench().feed([calendar(days=260), fact("enrolled", -1), *ticks(30)])
-    change = bench.said.risk_changes[0]
+    change = bench.outputs.risk_changes[0]
     assert (change.previous_level, change.level) == ("low", "medium")
     assert change.probability < change.previous_probability
     assert change.reasons[0].feature == "confirmed"
@@ -248,7 +250,7 @@ def test_a_late_event_inside_the_ring_counts_and_one_beyond_is_a_letter() -> Non
     before = bench.risk[39]
     bench.feed([click(30), click(2, object="old"), tick(41)])
     assert bench.risk[40] < before
-    (letter,) = bench.said.dead_letters
+    (letter,) = bench.outputs.dead_letters
     assert (letter.reason, letter.field) == ("too_late", "occurred_at")
     scored = bench.processor.scored[0].cohort
     assert scored.codes[INDEX["clicks_14"], 0] > 0
@@ -266,8 +268,8 @@ def test_who_left_is_no_longer_scored() -> None:
 
 def due(*names: str) -> list[dict[str, Any]]:
     return [
-        {"assessment": name, "due_at": instant(10 * place + 10), "weight": 0.5}
-        for place, name in enumerate(names)
+        {"assessment": name, "due_at": instant(10 * index + 10), "weight": 0.5}
+        for index, name in enumerate(names)
     ]
 
 
@@ -292,18 +294,18 @@ def two_courses() -> list[Record]:
 
 
 def reasons(bench: Bench) -> list[str]:
-    return [one.reason for one in bench.said.decisions if one.reason != "level_not_nudged"]
+    return [decision.reason for decision in bench.outputs.decisions if decision.reason != "level_not_nudged"]
 
 
 def test_the_cap_holds_across_the_courses_of_a_learner() -> None:
     bench = Bench(EAGER).feed(sorted_by_time(two_courses()))
     assert reasons(bench) == ["sent", "cap_reached"]
-    assert len(bench.said.nudges) == 1
+    assert len(bench.outputs.nudges) == 1
     assert bench.rows("nudge_ledger")[0]["learner"] == IDENTITY.learner("l")
 
 
 def sorted_by_time(records: list[Record]) -> list[Record]:
-    return sorted(records, key=lambda one: datetime.fromisoformat(orjson.loads(one[1])["occurred_at"]))
+    return sorted(records, key=lambda record: datetime.fromisoformat(orjson.loads(record[1])["occurred_at"]))
 
 
 @pytest.mark.parametrize(
@@ -348,7 +350,7 @@ def sorted_by_time(records: list[Record]) -> list[Record]:
 )
 def test_learners_are_heard(messages: list[dict[str, Any]], expected: str) -> None:
     bench = Bench(EAGER)
-    bench.hear(*messages)
+    bench.send_feedback(*messages)
     bench.feed([calendar(), fact("enrolled", -1), click(1), *ticks(58)])
     assert reasons(bench) == [expected]
 
@@ -364,12 +366,12 @@ def test_a_wish_takes_back_what_is_not_sent_yet() -> None:
     bench = Bench(replace(EAGER, policy=night))
     bench.feed([calendar(), fact("enrolled", -1), click(1)])
     day = 2
-    while not bench.said.nudges:
+    while not bench.outputs.nudges:
         bench.feed([tick(day)])
         day += 1
-    (nudge,) = bench.said.nudges
-    bench.hear({"type": "preferences", "opted_out": ["email"], "occurred_at": instant(day - 1)})
-    _, cancelled = bench.said.nudges
+    (nudge,) = bench.outputs.nudges
+    bench.send_feedback({"type": "preferences", "opted_out": ["email"], "occurred_at": instant(day - 1)})
+    _, cancelled = bench.outputs.nudges
     assert isinstance(cancelled, NudgeCancelled)
     assert (cancelled.nudge_id, cancelled.reason) == (nudge.nudge_id, "opted_out")
     assert bench.rows("nudge_ledger")[-1]["decision"] == "cancel"
@@ -377,13 +379,13 @@ def test_a_wish_takes_back_what_is_not_sent_yet() -> None:
 
 def test_a_nudge_is_kept_in_the_state_until_it_has_been_sent() -> None:
     bench = Bench(EAGER).feed([calendar(), fact("enrolled", -1), click(1), *ticks(58)])
-    (nudge,) = bench.said.nudges
+    (nudge,) = bench.outputs.nudges
     state = bench.processor.state
     rows: dict[bytes, bytes | None] = dict(bench.processor.checkpoint(1))
     stored = [(key, value) for key, value in rows.items() if value is not None]
     restored = PartitionState.restore(IDENTITY, stored)
     assert restored.outbox == {f"nudge:{nudge.nudge_id}": ["l", nudge.model_dump_json()]} == state.outbox
-    state.posted(list(state.outbox))
+    state.remove_from_outbox(list(state.outbox))
     rows |= dict(bench.processor.checkpoint(1))
     stored = [(key, value) for key, value in rows.items() if value is not None]
     assert PartitionState.restore(IDENTITY, stored).outbox == {}
@@ -402,7 +404,7 @@ def test_the_policy_of_the_package_decides_from_its_day_on_and_is_kept() -> None
     bench.policy = other.model_dump(mode="json")
     bench.feed(ticks(58, 4))
     assert reasons(bench) == ["holdout"]
-    assert {one.policy_version for one in bench.said.decisions} == {other.version}
+    assert {decision.policy_version for decision in bench.outputs.decisions} == {other.version}
 
 
 def test_a_nudge_waits_for_the_learners_hour() -> None:
@@ -414,7 +416,7 @@ def test_a_nudge_waits_for_the_learners_hour() -> None:
     evenings = [click(day + 19 / 24) for day in range(10, 25)]
     bench = Bench(replace(EAGER, policy=policy)).feed([calendar(), fact("enrolled", 9), *evenings])
     bench.feed(ticks(50, 26))
-    (nudge,) = bench.said.nudges
+    (nudge,) = bench.outputs.nudges
     assert isinstance(nudge, Nudge)
     assert (nudge.send_at.hour, reasons(bench)) == (19, ["study_time"])
 
@@ -461,32 +463,34 @@ def test_who_left_gets_nothing_more_and_it_is_written_down() -> None:
     bench = Bench(replace(EAGER, policy=late))
     bench.feed([calendar(), fact("enrolled", -1), click(1)])
     day = 2
-    while not bench.said.nudges:
+    while not bench.outputs.nudges:
         bench.feed([tick(day)])
         day += 1
     planned = bench.processor.state.learners["l"]["sendings"][0][0]
     bench.processor.state.learners["l"]["sendings"][0][0] = planned + 5 * DAY_S  # as a digest would be
     bench.feed([fact("withdrawn", day - 0.9), *ticks(day + 2, day)])
-    assert [one.reason for one in bench.said.decisions if one.decision == "cancel"] == ["run_over"]
+    assert [decision.reason for decision in bench.outputs.decisions if decision.decision == "cancel"] == [
+        "run_over"
+    ]
     assert [row["fact"] for row in bench.rows("learner_facts")] == ["enrolled", "withdrawn"]
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("preferences", "reason"),
     [
         ({"suppressed": True, "occurred_at": instant(-1)}, "suppressed"),  # read before any event
         ({"suppressed": True, "occurred_at": instant(2_000)}, "sent"),
         ({"suppressed": False, "occurred_at": instant(2_000)}, "suppressed"),
     ],
 )
-def test_in_a_replay_a_wish_counts_from_its_own_time_on(said: dict[str, Any], reason: str) -> None:
+def test_in_a_replay_a_wish_counts_from_its_own_time_on(preferences: dict[str, Any], reason: str) -> None:
     bench = Bench(EAGER)
-    if not said["suppressed"]:
-        bench.hear({"type": "preferences", "suppressed": True, "event_id": "first"})
-    bench.hear({"type": "preferences"} | said)
+    if not preferences["suppressed"]:
+        bench.send_feedback({"type": "preferences", "suppressed": True, "event_id": "first"})
+    bench.send_feedback({"type": "preferences"} | preferences)
     clicks = [click(day + 0.5) for day in range(10)]
     bench.feed(sorted_by_time([calendar(), fact("enrolled", -1), *clicks, *ticks(60)]))
-    answered = [row.reason for row in bench.said.decisions if row.reason != "level_not_nudged"]
+    answered = [row.reason for row in bench.outputs.decisions if row.reason != "level_not_nudged"]
     assert answered[0] == reason
 
 
@@ -495,7 +499,7 @@ def test_what_happened_to_learners_is_written_down_under_pseudonyms() -> None:
         [calendar(), fact("enrolled", -1), click(1), *ticks(14, 2), click(14.5), click(15.5)]
     )
     bench.feed(ticks(18, 16))
-    bench.hear(
+    bench.send_feedback(
         {"type": "preferences", "opted_out": ["sms"], "paused_until": instant(30)},
         {"type": "feedback", "kind": "opened", "nudge_id": "n", "channel": "email"},
         {
@@ -535,14 +539,18 @@ def test_a_nudge_suggests_what_those_who_came_back_did_and_nothing_done(
     ]
     own = [fact("enrolled", -1), *(click(0.1, object=item) for item in done), click(1, object="page-1")]
     bench = Bench(EAGER).feed(sorted_by_time([calendar(), *own, *others, *ticks(58)]))
-    found = [one.suggestion for one in bench.said.nudges if isinstance(one, Nudge) and one.learner == "l"]
-    assert found == [expected]
+    suggested = [
+        nudge.suggestion
+        for nudge in bench.outputs.nudges
+        if isinstance(nudge, Nudge) and nudge.learner == "l"
+    ]
+    assert suggested == [expected]
 
 
 def test_bad_feedback_is_a_dead_letter_once() -> None:
     bench = Bench()
     batch = batch_of([(b"l", b"?")], topic=FEEDBACK.name)
-    assert [one.reason for one in bench.processor.apply_feedback(batch).dead_letters] == ["malformed"]
+    assert [letter.reason for letter in bench.processor.apply_feedback(batch).dead_letters] == ["malformed"]
     assert not bench.processor.apply_feedback(batch)
 
 
@@ -552,8 +560,8 @@ def test_feedback_of_the_future_does_not_count_where_a_clock_can_tell(clock: Any
     bench = Bench(Rules(timing=Timing(clock=clock)))
     sent = {"type": "feedback", "kind": "sent", "event_id": "f", "learner": "l", "occurred_at": instant(900)}
     batch = batch_of([record(sent)], topic=FEEDBACK.name, at=START * DAY_S)
-    found = bench.processor.apply_feedback(batch)
-    assert [(one.reason, one.field) for one in found.dead_letters] == (
+    outputs = bench.processor.apply_feedback(batch)
+    assert [(letter.reason, letter.field) for letter in outputs.dead_letters] == (
         [("future", "occurred_at")] if clock == "live" else []
     )
     assert bool(bench.processor.state.learners) == (clock == "replay")
@@ -581,12 +589,12 @@ def test_examples_wait_for_the_end_of_the_run_and_are_given_once(
 ) -> None:
     bench = whole_run(end)
     assert bench.examples
-    assert {one.label for one in bench.examples} == {lost}
-    assert {one.matured - START for one in bench.examples} == {matured}
-    days = [one.day for one in bench.examples]
+    assert {example.label for example in bench.examples} == {lost}
+    assert {example.matured - START for example in bench.examples} == {matured}
+    days = [example.day for example in bench.examples]
     assert len(set(days)) == len(days)
-    assert all((one.day - days[0]) % 7 == 0 and one.weight == 1 for one in bench.examples)
-    assert not any(one.served for one in bench.examples)
+    assert all((example.day - days[0]) % 7 == 0 and example.weight == 1 for example in bench.examples)
+    assert not any(example.served for example in bench.examples)
 
 
 @pytest.mark.parametrize(
@@ -602,28 +610,28 @@ def test_an_example_knows_whether_the_learner_left_within_three_weeks(
     end: Record, last_click: float, left: int | None
 ) -> None:
     bench = whole_run(end, last_click=last_click, days=70)
-    for one in bench.examples:
-        assert one.exits == (left is not None and 0 <= START + left - one.day < EXIT_DAYS)
-    assert any(one.exits for one in bench.examples) == (left is not None)
+    for example in bench.examples:
+        assert example.exits == (left is not None and 0 <= START + left - example.day < EXIT_DAYS)
+    assert any(example.exits for example in bench.examples) == (left is not None)
 
 
 def test_more_snapshots_than_are_kept_weigh_as_many_as_there_were() -> None:
     bench = whole_run(fact("completed", 70.5, result="pass"), days=70)
     assert len(bench.examples) == 6
-    assert sum(one.weight for one in bench.examples) == pytest.approx(10)
+    assert sum(example.weight for example in bench.examples) == pytest.approx(10)
 
 
 @pytest.mark.parametrize(("last_click", "labels"), [(1.5, {True}), (15, set())])
 def test_where_no_result_comes_silence_decides(last_click: float, labels: set[bool]) -> None:
     bench = whole_run(last_click=last_click)
-    assert {one.label for one in bench.examples} == labels
-    assert {one.matured - START for one in bench.examples} <= {30 + SILENCE_HORIZON}
+    assert {example.label for example in bench.examples} == labels
+    assert {example.matured - START for example in bench.examples} <= {30 + SILENCE_HORIZON}
 
 
 def test_a_run_is_let_go_after_the_horizon() -> None:
     bench = whole_run(fact("completed", 30.5, result="pass"))
     assert bench.processor.state.slots == {}
-    assert len(bench.processor.state.used()) == 0
+    assert len(bench.processor.state.used_slots()) == 0
 
 
 def test_a_report_tells_its_examples_in_an_order_of_their_own() -> None:
@@ -633,6 +641,6 @@ def test_a_report_tells_its_examples_in_an_order_of_their_own() -> None:
     for learner in learners:
         records += [fact("enrolled", -1, learner=learner), fact("withdrawn", 20, learner=learner)]
     bench = Bench().feed(sorted_by_time([*records, *ticks(35)]))
-    told = [(one.enrolment, one.day) for one in bench.examples]
-    assert {name for name, _ in told} == {IDENTITY.enrolment(learner, "c/r") for learner in learners}
-    assert told == sorted(told)
+    reported = [(example.enrolment, example.day) for example in bench.examples]
+    assert {name for name, _ in reported} == {IDENTITY.enrolment(learner, "c/r") for learner in learners}
+    assert reported == sorted(reported)

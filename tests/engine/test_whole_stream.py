@@ -46,11 +46,11 @@ def reference() -> Said:
 
 
 def test_the_stream_is_one_worth_testing_with() -> None:
-    said = reference()
-    assert said.contradictions == []
-    assert said.letters == {}
-    assert len(said.of("risk_changes")) > 10
-    served = {dict(row[1:])["model_state"] for row in said.of("risk_history")}
+    outputs = reference()
+    assert outputs.contradictions == []
+    assert outputs.letters == {}
+    assert len(outputs.of("risk_changes")) > 10
+    served = {dict(row[1:])["model_state"] for row in outputs.of("risk_history")}
     assert served == {"warming_up", "serving"}, "both kinds of estimates are in it"
 
 
@@ -58,23 +58,23 @@ def test_the_stream_is_one_worth_testing_with() -> None:
 @given(seed=st.integers(0, 2**32))
 def test_any_batches_give_the_same(seed: int) -> None:
     rng = random.Random(seed)
-    said = play(logs_of(messages()), size=lambda: rng.choice((1, 7, 100, 3000)))
-    assert said == reference()
+    outputs = play(logs_of(messages()), size=lambda: rng.choice((1, 7, 100, 3000)))
+    assert outputs == reference()
 
 
 @pytest.mark.parametrize("partitions", [2, 4])
 def test_any_number_of_partitions_gives_the_same_estimates(partitions: int) -> None:
-    said = play(logs_of(messages(), partitions))
-    assert said.messages == reference().messages
-    assert said.estimates() == reference().estimates()
+    outputs = play(logs_of(messages(), partitions))
+    assert outputs.messages == reference().messages
+    assert outputs.estimates() == reference().estimates()
 
 
 def test_the_backtest_gives_the_same() -> None:
     for partitions, batch in ((1, 4000), (3, 50)):
-        said = Said()
-        Backtest(REPLAY, IDENTITY, partitions, say=said.hear, batch=batch).run(messages())
-        assert said.messages == reference().messages
-        assert said.estimates() == reference().estimates()
+        outputs = Said()
+        Backtest(REPLAY, IDENTITY, partitions, say=outputs.hear, batch=batch).run(messages())
+        assert outputs.messages == reference().messages
+        assert outputs.estimates() == reference().estimates()
 
 
 @st.composite
@@ -97,30 +97,30 @@ def test_a_crash_at_any_moment_changes_nothing(
 ) -> None:
     partitions, (checkpoints, crashes) = which
     rng = random.Random(seed)
-    said = play(
+    outputs = play(
         logs_of(messages(), partitions),
         size=lambda: rng.choice((20, 300)),
         checkpoints=checkpoints,
         crashes=crashes,
     )
-    assert said.contradictions == []
-    assert said.messages == reference().messages
-    assert said.estimates() == reference().estimates()
+    assert outputs.contradictions == []
+    assert outputs.messages == reference().messages
+    assert outputs.estimates() == reference().estimates()
 
 
 @pytest.mark.parametrize("every", [1, 9])
 def test_a_crash_after_every_checkpoint_changes_nothing(every: int) -> None:
     """The densest restarts there can be, all through the stream."""
     moments = frozenset((0, step) for step in range(0, 3000, every))
-    said = play(logs_of(messages()), size=lambda: 100, checkpoints=moments, crashes=moments)
-    assert said == reference()
+    outputs = play(logs_of(messages()), size=lambda: 100, checkpoints=moments, crashes=moments)
+    assert outputs == reference()
 
 
 @few
 @given(seed=st.integers(0, 2**32))
 def test_repeats_change_nothing(seed: int) -> None:
     rng = random.Random(seed)
-    repeated = [copy for one in messages() for copy in [one] * rng.choice((1, 1, 1, 2, 3))]
+    repeated = [copy for message in messages() for copy in [message] * rng.choice((1, 1, 1, 2, 3))]
     assert play(logs_of(repeated)) == reference()
 
 
@@ -129,37 +129,41 @@ def test_repeats_change_nothing(seed: int) -> None:
 def test_disorder_within_the_lateness_changes_no_estimate(seed: int) -> None:
     rng = random.Random(seed)
     lateness = REPLAY.timing.lateness
-    late = sorted(messages(), key=lambda one: one.occurred_at + rng.randrange(lateness))
-    said = play(logs_of(late))
-    assert said.letters == {}
-    assert said.messages == reference().messages
-    assert said.estimates() == reference().estimates()
-    assert _hours(said) == _hours(reference()), "hourly counts add up to the same"
+    late = sorted(messages(), key=lambda message: message.occurred_at + rng.randrange(lateness))
+    outputs = play(logs_of(late))
+    assert outputs.letters == {}
+    assert outputs.messages == reference().messages
+    assert outputs.estimates() == reference().estimates()
+    assert _hours(outputs) == _hours(reference()), "hourly counts add up to the same"
 
 
 def suggestions(messages: list[Published], partitions: int) -> dict[str, str | None]:
     """Nudge → what it suggests, of a pass in which every rise is answered."""
-    said = Said()
+    outputs = Said()
     rules = replace(
         REPLAY,
         levels=LevelSettings(0.3, 0.2, 0.4, 0.3, confirm_days=1),
         policy=Policy(caps=(), holdout_share=0.0, nudge_while_warming_up=True),
     )
-    Backtest(rules, IDENTITY, partitions, say=said.hear).run(messages)
-    return {one.nudge_id: one.suggestion for one in said.messages.values() if isinstance(one, Nudge)}
+    Backtest(rules, IDENTITY, partitions, say=outputs.hear).run(messages)
+    return {
+        message.nudge_id: message.suggestion
+        for message in outputs.messages.values()
+        if isinstance(message, Nudge)
+    }
 
 
 def test_neither_partitions_nor_disorder_change_a_suggestion() -> None:
-    found = suggestions(messages(), 1)
-    assert sum(item is not None for item in found.values()) > 50
+    by_nudge = suggestions(messages(), 1)
+    assert sum(item is not None for item in by_nudge.values()) > 50
     rng = random.Random(5)
-    late = sorted(messages(), key=lambda one: one.occurred_at + rng.randrange(REPLAY.timing.lateness))
-    assert suggestions(late, 3) == found
+    late = sorted(messages(), key=lambda message: message.occurred_at + rng.randrange(REPLAY.timing.lateness))
+    assert suggestions(late, 3) == by_nudge
 
 
-def _hours(said: Said) -> dict[tuple[object, ...], int]:
+def _hours(outputs: Said) -> dict[tuple[object, ...], int]:
     sums: dict[tuple[object, ...], int] = {}
-    for row in said.of("activity_hourly"):
+    for row in outputs.of("activity_hourly"):
         cell = dict(row[1:])
         key = (cell["course_run"], cell["kind"], cell["hour"])
         sums[key] = sums.get(key, 0) + cell["events"]
@@ -170,7 +174,7 @@ def test_what_is_served_is_steadied_by_the_days_before_and_the_parts_say_so() ->
     """Own estimates asked for outside the pipeline and remembered by hand; the prior is served as it is."""
     memory: dict[tuple[str, str], float] = {}
     served: list[tuple[float, float]] = []
-    kept = 0.5 ** (1 / HALF_LIFE_DAYS)
+    decay = 0.5 ** (1 / HALF_LIFE_DAYS)
 
     def watch(_day: int, processors: list[PartitionProcessor], package: DayPackage) -> None:
         for scored in processors[0].scored:
@@ -181,23 +185,23 @@ def test_what_is_served_is_steadied_by_the_days_before_and_the_parts_say_so() ->
                 np.testing.assert_array_equal(scored.probability, own)
                 continue
             keys = [processors[0].state.keys[slot] for slot in scored.cohort.slots.tolist()]
-            for key, odds, told in zip(keys, log_odds_of(own), scored.probability, strict=True):
+            for key, odds, served_probability in zip(keys, log_odds_of(own), scored.probability, strict=True):
                 assert key is not None
-                memory[key] = kept * memory.get(key, odds) + (1 - kept) * odds
-                served.append((told, (memory[key] + odds) / 2))
+                memory[key] = decay * memory.get(key, odds) + (1 - decay) * odds
+                served.append((served_probability, (memory[key] + odds) / 2))
 
-    heard = Said()
-    Backtest(REPLAY, IDENTITY, say=heard.hear, watch=watch).run(messages())
-    told, expected = np.array(served).T
-    assert len(told) > 100
-    np.testing.assert_allclose(log_odds_of(told), expected, rtol=0, atol=2e-3)
-    changes = [one for one in heard.messages.values() if isinstance(one, RiskChange)]
+    outputs = Said()
+    Backtest(REPLAY, IDENTITY, say=outputs.hear, watch=watch).run(messages())
+    served_probability, expected = np.array(served).T
+    assert len(served_probability) > 100
+    np.testing.assert_allclose(log_odds_of(served_probability), expected, rtol=0, atol=2e-3)
+    changes = [message for message in outputs.messages.values() if isinstance(message, RiskChange)]
     for change in changes:
         odds = log_odds_of(np.array([change.previous_probability, change.probability]))
         assert sum(change.parts.values()) == pytest.approx(odds[1] - odds[0], abs=1e-5)
-    serving = [one.parts["memory"] for one in changes if one.model_state == "serving"]
+    serving = [message.parts["memory"] for message in changes if message.model_state == "serving"]
     assert any(serving), "the memory has a part in some change"
-    assert all(one.parts["memory"] == 0 for one in changes if one.model_state == "warming_up")
+    assert all(message.parts["memory"] == 0 for message in changes if message.model_state == "warming_up")
 
 
 @cache
@@ -209,11 +213,11 @@ def leavers() -> list[Published]:
 @cache
 def withdrawals() -> list[tuple[str, int]]:
     """Course run and day of each, from the messages themselves."""
-    said = [orjson.loads(one.value) for one in leavers()]
+    outputs = [orjson.loads(message.value) for message in leavers()]
     return [
-        (one["course_run"], datetime.fromisoformat(one["occurred_at"]).toordinal() - EPOCH)
-        for one in said
-        if one["type"] == "withdrawn"
+        (message["course_run"], datetime.fromisoformat(message["occurred_at"]).toordinal() - EPOCH)
+        for message in outputs
+        if message["type"] == "withdrawn"
     ]
 
 
@@ -227,9 +231,13 @@ def test_withdrawals_shift_the_runs_that_are_on_and_a_change_says_so() -> None:
         packages.append(package)
         for name, sums in package.leaving.items():
             exits, withdrawn, waiting = unpack(sums)
-            seen = [at for run, at in withdrawals() if run == name and began.get(name, day) <= at < day]
+            exit_days = [
+                exit_day
+                for run, exit_day in withdrawals()
+                if run == name and began.get(name, day) <= exit_day < day
+            ]
             assert (exits + waiting) / MILLION == pytest.approx(foretold.get(name, 0.0), abs=1e-3)
-            assert withdrawn == len(seen)
+            assert withdrawn == len(exit_days)
         model = scorer_of(package.model)
         for scored in processors[0].scored if model.state == "serving" else []:
             of, codes = scored.cohort.run, scored.cohort.codes
@@ -237,13 +245,13 @@ def test_withdrawals_shift_the_runs_that_are_on_and_a_change_says_so() -> None:
             foretold[of.name] = foretold.get(of.name, 0.0) + float(own.sum())
             began.setdefault(of.name, day)
 
-    heard = Said()
-    Backtest(REPLAY, IDENTITY, say=heard.hear, watch=watch).run(leavers())
+    outputs = Said()
+    Backtest(REPLAY, IDENTITY, say=outputs.hear, watch=watch).run(leavers())
     assert any(unpack(sums)[1] for package in packages for sums in package.leaving.values())
     assert len({shift for package in packages for shift in package.intercepts.values()}) >= 10
-    changes = [one for one in heard.messages.values() if isinstance(one, RiskChange)]
-    assert any(one.parts["run"] for one in changes if one.model_state == "serving")
-    assert all(one.parts["run"] == 0 for one in changes if one.model_state == "warming_up")
+    changes = [message for message in outputs.messages.values() if isinstance(message, RiskChange)]
+    assert any(message.parts["run"] for message in changes if message.model_state == "serving")
+    assert all(message.parts["run"] == 0 for message in changes if message.model_state == "warming_up")
 
 
 def test_who_left_a_run_that_ended_is_counted_once() -> None:
@@ -255,7 +263,7 @@ def test_who_left_a_run_that_ended_is_counted_once() -> None:
 
     Backtest(REPLAY, IDENTITY, watch=watch).run(leavers())
     starts = {run.course_run: run.starts_on for run in LEAVERS.runs}
-    withdrawn = sum(at > starts[run] for run, at in withdrawals())
+    withdrawn = sum(exit_day > starts[run] for run, exit_day in withdrawals())
     assert withdrawn > 20
     left, by_withdrawal = unpack(packages[-1].left["a"])
     assert by_withdrawal == withdrawn

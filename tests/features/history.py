@@ -65,42 +65,42 @@ def reference(
     total: dict[int, int] = {}
     for (when, _), count in cells.items():
         total[when] = total.get(when, 0) + count
-    found = _activity(cells, total, seconds, day, since)
-    found |= _lifetime(total, history, calendar, day)
-    found |= _course(history, calendar, day, measure)
-    return found
+    by_name = _activity(cells, total, seconds, day, since)
+    by_name |= _lifetime(total, history, calendar, day)
+    by_name |= _course(history, calendar, day, measure)
+    return by_name
 
 
 def _activity(
     cells: dict[tuple[int, str], int], total: dict[int, int], seconds: dict[int, int], day: int, since: int
 ) -> dict[str, float]:
-    found: dict[str, float] = {}
+    by_name: dict[str, float] = {}
     for window in WINDOWS:
-        found[f"clicks_{window}"] = sum(n for when, n in total.items() if when >= day - window)
-        found[f"active_days_{window}"] = sum(1 for when in total if when >= day - window)
+        by_name[f"clicks_{window}"] = sum(n for when, n in total.items() if when >= day - window)
+        by_name[f"active_days_{window}"] = sum(1 for when in total if when >= day - window)
     for window in (7, 28):
         for group, kinds in KIND_GROUPS.items():
-            found[f"{group}_{window}"] = sum(
+            by_name[f"{group}_{window}"] = sum(
                 n for (when, kind), n in cells.items() if kind in kinds and when >= day - window
             )
-        found[f"minutes_{window}"] = sum(n for when, n in seconds.items() if when >= day - window) // 60
-    found["kinds_28"] = len({kind for when, kind in cells if when >= day - 28})
+        by_name[f"minutes_{window}"] = sum(n for when, n in seconds.items() if when >= day - window) // 60
+    by_name["kinds_28"] = len({kind for when, kind in cells if when >= day - 28})
     for half_life in HALF_LIVES:
         decay = 0.5 ** (1 / half_life)
-        found[f"ewma_{half_life}"] = sum(
+        by_name[f"ewma_{half_life}"] = sum(
             (1 - decay) * decay ** (day - 1 - when) for when in total if when >= since
         )
     weeks = [sum(1 for when in total if day - 7 * (nth + 1) <= when < day - 7 * nth) for nth in range(4)]
     mean = sum(weeks) / 4
-    found["spread_28"] = math.sqrt(sum((week - mean) ** 2 for week in weeks) / 4)
+    by_name["spread_28"] = math.sqrt(sum((week - mean) ** 2 for week in weeks) / 4)
     gap = longest = 0
     for when in range(day - 28, day):
         gap = 0 if when in total else gap + 1
         longest = max(longest, gap)
-    found["gap_28"] = longest
-    before = found["clicks_28"] - found["clicks_7"]
-    found["trend_7"] = math.log2((found["clicks_7"] + 1) / (before / 3 + 1))
-    return found
+    by_name["gap_28"] = longest
+    before = by_name["clicks_28"] - by_name["clicks_7"]
+    by_name["trend_7"] = math.log2((by_name["clicks_7"] + 1) / (before / 3 + 1))
+    return by_name
 
 
 def _lifetime(total: dict[int, int], history: History, calendar: Calendar, day: int) -> dict[str, float]:
@@ -129,11 +129,11 @@ def _course(history: History, calendar: Calendar, day: int, measure: Yardstick) 
     first: dict[str, int] = {}
     scores: dict[str, int] = {}
     newest = None
-    for one in sorted(history.hand_ins, key=lambda one: one.day):
-        if one.day < day and one.assessment in calendar.due:
-            first.setdefault(one.assessment, one.day)
-            if one.score is not None:
-                scores[one.assessment] = newest = one.score
+    for hand_in in sorted(history.hand_ins, key=lambda hand_in: hand_in.day):
+        if hand_in.day < day and hand_in.assessment in calendar.due:
+            first.setdefault(hand_in.assessment, hand_in.day)
+            if hand_in.score is not None:
+                scores[hand_in.assessment] = newest = hand_in.score
     passed = {name: weight for name, (due, weight) in calendar.due.items() if due <= day}
     missed = [name for name in passed if name not in first]
     margins = [calendar.due[name][0] - 1 - when for name, when in first.items()]
@@ -142,13 +142,14 @@ def _course(history: History, calendar: Calendar, day: int, measure: Yardstick) 
         row = 0 if name in first else row + 1
     upcoming = [due - day for due, _ in calendar.due.values() if due > day]
     weight = sum(passed.values())
-    said = dict(zip(calendar.due, measure.says.tolist(), strict=True))
+    miss_weights = dict(zip(calendar.due, measure.miss_weight.tolist(), strict=True))
     usual = {
-        name: (float(measure.mean[at]), float(measure.spread[at])) for at, name in enumerate(calendar.due)
+        name: (float(measure.mean[index]), float(measure.spread[index]))
+        for index, name in enumerate(calendar.due)
     }
     usually = {
-        name: (float(measure.early[at]), float(measure.early_spread[at]))
-        for at, name in enumerate(calendar.due)
+        name: (float(measure.early[index]), float(measure.early_spread[index]))
+        for index, name in enumerate(calendar.due)
     }
     above = [
         max(-4.0, min(4.0, (score / 200 - usual[name][0]) / usual[name][1])) for name, score in scores.items()
@@ -158,9 +159,9 @@ def _course(history: History, calendar: Calendar, day: int, measure: Yardstick) 
         for name, when in first.items()
     ]
     points = sum(scores.get(name, 0) / 200 * weight for name, weight in passed.items())
-    counts = sum(weight * (1.0 if name in first else said[name]) for name, weight in passed.items())
+    counts = sum(weight * (1.0 if name in first else miss_weights[name]) for name, weight in passed.items())
     lost = sum((1 - score / 200) * calendar.due[name][1] for name, score in scores.items())
-    lost += sum(said[name] * passed[name] for name in missed)
+    lost += sum(miss_weights[name] * passed[name] for name in missed)
     return {
         "due": len(passed),
         "missed": len(missed) / max(len(passed), 1),

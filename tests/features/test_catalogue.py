@@ -31,7 +31,7 @@ def test_names_are_unique_and_plain() -> None:
 
 
 def test_the_index_is_the_place_in_every_array() -> None:
-    assert all(FEATURES[place].name == name for name, place in INDEX.items())
+    assert all(FEATURES[index].name == name for name, index in INDEX.items())
     assert sorted(INDEX.values()) == list(range(len(FEATURES)))
 
 
@@ -70,8 +70,8 @@ def test_the_fingerprint_changes_with_a_declaration_and_with_the_order() -> None
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
     """Stored data outlives the process: nothing of it, such as hash seeds, may be in the fingerprint."""
     command = [sys.executable, "-c", "from features.catalogue import FINGERPRINT; print(FINGERPRINT)"]
-    found = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"})
-    assert found.stdout.strip() == FINGERPRINT
+    process = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7"})
+    assert process.stdout.strip() == FINGERPRINT
 
 
 def test_the_page_is_up_to_date_and_has_every_feature() -> None:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from features import compute, coursework, ring
 from features.bins import Codes
 from features.catalogue import FEATURES, INDEX, NAMES
-from features.compute import Gaps
+from features.compute import TrackingGaps
 from features.coursework import Run, unknown_run
 from features.ring import NEVER, Ints, Rows
-from features.unplaced import Unplaced
+from features.unplaced import UnplacedWork
 from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS
 from tests.features.history import Calendar, Click, HandIn, History, reference
@@ -36,9 +36,9 @@ RUN = Run(
 )
 
 
-def gaps(*days: int) -> Gaps:
+def gaps(*days: int) -> TrackingGaps:
     """Days of which nothing was seen."""
-    return Gaps(np.array(days, np.int64), np.array(days, np.int64))
+    return TrackingGaps(np.array(days, np.int64), np.array(days, np.int64))
 
 
 many = settings(max_examples=60, deadline=None)
@@ -57,7 +57,7 @@ hand_ins = st.builds(
 histories = st.builds(
     History,
     st.lists(clicks, max_size=40),
-    st.lists(hand_ins, max_size=5, unique_by=lambda one: one.day),
+    st.lists(hand_ins, max_size=5, unique_by=lambda hand_in: hand_in.day),
     st.none() | st.integers(FIRST, START + 20),
     st.integers(0, 200),
 )
@@ -80,38 +80,43 @@ def rows_of(histories: list[History], day: int) -> Rows:
     for slot, history in enumerate(histories):
         rows["enrolled"][slot] = NEVER if history.enrolled is None else history.enrolled
         rows["progress"][slot] = history.progress
-        for one in sorted(history.hand_ins, key=lambda one: one.day):
-            if one.day < day:
-                score = None if one.score is None else one.score / 200
-                coursework.submit(rows, slot, RUN, one.assessment, one.day, score, Unplaced())
+        for hand_in in sorted(history.hand_ins, key=lambda hand_in: hand_in.day):
+            if hand_in.day < day:
+                score = None if hand_in.score is None else hand_in.score / 200
+                coursework.record_hand_in(
+                    rows, slot, RUN, hand_in.assessment, hand_in.day, score, UnplacedWork()
+                )
     for today in range(FIRST, day):
         count_day(rows, histories, today)
-        ring.turn(rows, slots, today + 1)
+        ring.open_day(rows, slots, today + 1)
     return rows
 
 
 def count_day(rows: Rows, histories: list[History], today: int) -> None:
-    found = [
-        (slot, one) for slot, history in enumerate(histories) for one in history.clicks if one.day == today
+    clicks = [
+        (slot, click)
+        for slot, history in enumerate(histories)
+        for click in history.clicks
+        if click.day == today
     ]
-    if found:
-        ring.count(
+    if clicks:
+        ring.count_activities(
             rows,
-            np.array([slot for slot, _ in found]),
-            np.array([one.day * 86_400 + 5 for _, one in found]),
-            np.array([ACTIVITY_KINDS.index(one.kind) for _, one in found]),
-            np.array([one.count for _, one in found]),
-            np.array([one.seconds for _, one in found]),
+            np.array([slot for slot, _ in clicks]),
+            np.array([click.day * 86_400 + 5 for _, click in clicks]),
+            np.array([ACTIVITY_KINDS.index(click.kind) for _, click in clicks]),
+            np.array([click.count for _, click in clicks]),
+            np.array([click.seconds for _, click in clicks]),
         )
 
 
 @many
 @given(history=histories, day=st.integers(START + 1, LAST), measure=measures)
 def test_every_feature_is_what_the_catalogue_says(history: History, day: int, measure: Yardstick) -> None:
-    found = compute.values(rows_of([history], day), np.array([0]), RUN, day, measure=measure)
-    assert found.keys() == set(NAMES)
+    by_name = compute.values(rows_of([history], day), np.array([0]), RUN, day, yardstick=measure)
+    assert by_name.keys() == set(NAMES)
     expected = reference(history, CALENDAR, day, FIRST, measure)
-    assert {name: float(found[name][0]) for name in NAMES} == pytest.approx(
+    assert {name: float(by_name[name][0]) for name in NAMES} == pytest.approx(
         {name: expected[name] for name in NAMES}, abs=1e-5
     )
 
@@ -140,24 +145,26 @@ def test_nobody_depends_on_the_others(histories: list[History], chosen: random.R
 
 
 @settings(max_examples=20, deadline=None)
-@given(history=histories, open_day=st.integers(0, ring.OPEN - 1))
+@given(history=histories, open_day=st.integers(0, ring.OPEN_DAYS - 1))
 def test_open_days_are_not_looked_at(history: History, open_day: int) -> None:
     day = START + 30
     rows = rows_of([history], day)
     before = codes(rows, np.array([0]))
-    one = np.array([0])
-    ring.count(rows, one, np.array([(day + open_day) * 86_400]), one, np.array([50]), np.array([900]))
-    assert (codes(rows, one) == before).all()
+    slot = np.array([0])
+    ring.count_activities(
+        rows, slot, np.array([(day + open_day) * 86_400]), slot, np.array([50]), np.array([900])
+    )
+    assert (codes(rows, slot) == before).all()
 
 
 def test_a_run_without_a_calendar_is_computed_all_the_same() -> None:
     history = History([Click(START, "quiz", 3, 60)])
     rows = rows_of([history, History()], START + 3)
-    found = compute.values(rows, np.arange(2), unknown_run("c/r"), START + 3)
-    assert found["clicks_7"].tolist() == [3, 0]
-    assert found["silence"].tolist() == [2, 0]
-    assert found["due"].tolist() == found["phase"].tolist() == [0, 0]
-    assert all(np.isfinite(value).all() for value in found.values())
+    by_name = compute.values(rows, np.arange(2), unknown_run("c/r"), START + 3)
+    assert by_name["clicks_7"].tolist() == [3, 0]
+    assert by_name["silence"].tolist() == [2, 0]
+    assert by_name["due"].tolist() == by_name["phase"].tolist() == [0, 0]
+    assert all(np.isfinite(value).all() for value in by_name.values())
     assert compute.features(rows, np.arange(2), unknown_run("c/r"), START + 3).shape == (len(FEATURES), 2)
 
 
@@ -169,12 +176,12 @@ def test_a_late_event_inside_the_ring_counts() -> None:
     """It comes when its day is long closed, and is there the next time."""
     day = START + 30
     rows = rows_of([History()], day)
-    one = np.array([0])
-    ring.count(rows, one, np.array([(day - 28) * 86_400]), one, np.array([4]), one * 0)
-    ring.count(rows, one, np.array([(day - 6) * 86_400]), one, np.array([2]), one * 0)
-    found = compute.values(rows, one, RUN, day)
-    assert (found["clicks_28"][0], found["clicks_7"][0], found["silence"][0]) == (6, 2, 5)
-    assert codes(rows, one, day)[INDEX["clicks_28"], 0] > 0
+    slot = np.array([0])
+    ring.count_activities(rows, slot, np.array([(day - 28) * 86_400]), slot, np.array([4]), slot * 0)
+    ring.count_activities(rows, slot, np.array([(day - 6) * 86_400]), slot, np.array([2]), slot * 0)
+    by_name = compute.values(rows, slot, RUN, day)
+    assert (by_name["clicks_28"][0], by_name["clicks_7"][0], by_name["silence"][0]) == (6, 2, 5)
+    assert codes(rows, slot, day)[INDEX["clicks_28"], 0] > 0
 
 
 def shifted(history: History, since: int, days: int) -> History:
@@ -182,8 +189,8 @@ def shifted(history: History, since: int, days: int) -> History:
     return dataclasses.replace(
         history,
         clicks=[
-            dataclasses.replace(one, day=one.day + days) if one.day >= since else one
-            for one in history.clicks
+            dataclasses.replace(click, day=click.day + days) if click.day >= since else click
+            for click in history.clicks
         ],
     )
 
@@ -195,29 +202,33 @@ RECENT = [f"{name}_{window}" for name in ("clicks", "active_days") for window in
 
 
 @settings(max_examples=25, deadline=None)
-@given(history=histories, at=st.integers(1, 12), lasted=st.integers(1, 9))
-def test_for_who_was_not_seen_the_clock_stood_still(history: History, at: int, lasted: int) -> None:
+@given(history=histories, ended=st.integers(1, 12), lasted=st.integers(1, 9))
+def test_for_who_was_not_seen_the_clock_stood_still(history: History, ended: int, lasted: int) -> None:
     """As if the days on which nothing was seen had not been: windows and silence."""
     day = START + 50
-    since = day - lasted - at + 1
-    plain = dataclasses.replace(history, clicks=[one for one in history.clicks if one.day < day - lasted])
+    since = day - lasted - ended + 1
+    plain = dataclasses.replace(
+        history, clicks=[click for click in history.clicks if click.day < day - lasted]
+    )
     here = rows_of([plain], day - lasted)
     later = rows_of([shifted(plain, since, lasted)], day)
     expected = compute.values(here, np.array([0]), unknown_run("c/r"), day - lasted)
-    found = compute.values(later, np.array([0]), unknown_run("c/r"), day, gaps(*range(since, since + lasted)))
-    assert {name: found[name].tolist() for name in RECENT} == {
+    by_name = compute.values(
+        later, np.array([0]), unknown_run("c/r"), day, gaps(*range(since, since + lasted))
+    )
+    assert {name: by_name[name].tolist() for name in RECENT} == {
         name: expected[name].tolist() for name in RECENT
     }
-    if any(one.day >= since - 20 for one in plain.clicks):
-        assert found["silence"].tolist() == expected["silence"].tolist()
+    if any(click.day >= since - 20 for click in plain.clicks):
+        assert by_name["silence"].tolist() == expected["silence"].tolist()
 
 
 def test_who_was_seen_on_a_broken_day_has_it_like_any_other() -> None:
     day = START + 30
     rows = rows_of([History([Click(day - 3, "quiz", 5, 0)]), History([Click(day - 6, "quiz", 5, 0)])], day)
-    found = compute.values(rows, np.arange(2), RUN, day, gaps(*range(day - 4, day - 1)))
-    assert found["clicks_3"].tolist() == [5, 5]
-    assert found["silence"].tolist() == [1, 2], "of two and five days, one and three were not seen"
+    by_name = compute.values(rows, np.arange(2), RUN, day, gaps(*range(day - 4, day - 1)))
+    assert by_name["clicks_3"].tolist() == [5, 5]
+    assert by_name["silence"].tolist() == [1, 2], "of two and five days, one and three were not seen"
     assert compute.values(rows, np.arange(2), RUN, day)["silence"].tolist() == [2, 5]
 
 
@@ -226,9 +237,9 @@ def test_nobody_missed_a_deadline_around_broken_days() -> None:
     rows = rows_of([History(), History(hand_ins=[HandIn(START + 9, "a", 150)])], day)
     before = compute.values(rows, np.arange(2), RUN, day)
     assert before["missed"].tolist() == [1.0, 0.5]
-    found = compute.values(rows, np.arange(2), RUN, day, gaps(START + 20))
-    assert found["missed"].tolist() == [0.5, 0.0], "b was due on day 25"
-    assert found["points"].tolist() == pytest.approx([0.0, 0.75])
+    by_name = compute.values(rows, np.arange(2), RUN, day, gaps(START + 20))
+    assert by_name["missed"].tolist() == [0.5, 0.0], "b was due on day 25"
+    assert by_name["points"].tolist() == pytest.approx([0.0, 0.75])
     assert compute.values(rows, np.arange(2), RUN, day, gaps(START + 26))["missed"][0] == 1.0
 
 
@@ -249,12 +260,12 @@ def test_a_deadline_is_in_doubt_within_a_week_of_broken_days_and_no_other(
 ) -> None:
     day = START + 30
     rows = rows_of([History()], day)
-    found = compute.values(rows, np.arange(1), RUN, day, gaps(*(START + one for one in broken)))
-    assert (found["missed"] * 2).tolist() == missed
+    by_name = compute.values(rows, np.arange(1), RUN, day, gaps(*(START + offset for offset in broken)))
+    assert (by_name["missed"] * 2).tolist() == missed
 
 
 def test_a_deadline_is_not_in_doubt_while_another_kind_alone_goes_unseen() -> None:
     day = START + 30
     rows = rows_of([History()], day)
-    unseen = Gaps(np.array([START + 20]), np.empty(0, np.int64))
+    unseen = TrackingGaps(np.array([START + 20]), np.empty(0, np.int64))
     assert compute.values(rows, np.arange(1), RUN, day, unseen)["missed"].tolist() == [1.0]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from features import coursework
 from features.coursework import NOT_SUBMITTED, Run
 from features.ring import NEVER, Ints, Rows
-from features.unplaced import MOST_NAMES, MOST_WORKS, NO_SCORE, WORK, HandIn, Unplaced
+from features.unplaced import MAX_NAMES, MAX_WORKS, NO_SCORE, WORK, HandIn, UnplacedWork
 
 START = 19_000
 
@@ -24,13 +24,13 @@ class Coursework:
     """The functions, with what is kept aside."""
 
     def __init__(self) -> None:
-        self.aside = Unplaced()
+        self.aside = UnplacedWork()
 
     def submit(self, rows: Rows, slot: int, of: Run, work: str, day: int, score: float | None) -> None:
-        coursework.submit(rows, slot, of, work, day, score, self.aside)
+        coursework.record_hand_in(rows, slot, of, work, day, score, self.aside)
 
-    def rearrange(self, rows: Rows, slots: Ints, old: Run, new: Run) -> None:
-        coursework.rearrange(rows, slots, old, new, self.aside)
+    def move_to_calendar(self, rows: Rows, slots: Ints, old: Run, new: Run) -> None:
+        coursework.move_to_calendar(rows, slots, old, new, self.aside)
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def work() -> Coursework:
 
 @pytest.fixture
 def rows() -> Rows:
-    found = np.zeros(2, np.dtype([*coursework.FIELDS]))
-    coursework.clear(found, np.arange(2))
-    return found
+    empty = np.zeros(2, np.dtype([*coursework.FIELDS]))
+    coursework.clear(empty, np.arange(2))
+    return empty
 
 
 def cells(rows: Rows, count: int) -> list[tuple[int | None, int | None]]:
@@ -95,20 +95,20 @@ def test_a_new_calendar_keeps_what_was_handed_in_with_its_work(rows: Rows, work:
     work.submit(rows, 0, old, "a", START + 5, 0.5)
     work.submit(rows, 0, old, "b", START + 6, 0.6)
     work.submit(rows, 0, old, "c", START + 7, 0.7)
-    work.rearrange(rows, np.array([0]), old, new)
+    work.move_to_calendar(rows, np.array([0]), old, new)
     assert cells(rows, 4) == [(5, 140), (None, None), (3, 100), (None, None)]
     assert rows["last_scored"][0] == 0
-    work.rearrange(rows, np.array([0]), new, run("a"))
+    work.move_to_calendar(rows, np.array([0]), new, run("a"))
     assert cells(rows, 2) == [(5, 100), (None, None)]
     assert rows["last_scored"][0] == 0, "of what the calendar names it was scored last"
-    work.rearrange(rows, np.array([0]), run("a"), run("c", "b"))
+    work.move_to_calendar(rows, np.array([0]), run("a"), run("c", "b"))
     assert cells(rows, 2) == [(7, 140), (6, 120)]
     assert rows["last_scored"][0] == 0
 
 
 def test_the_first_calendar_has_nothing_to_keep(rows: Rows, work: Coursework) -> None:
     before = rows.tobytes()
-    work.rearrange(rows, np.arange(2), coursework.unknown_run("c/r"), run("a"))
+    work.move_to_calendar(rows, np.arange(2), coursework.unknown_run("c/r"), run("a"))
     assert rows.tobytes() == before
 
 
@@ -135,7 +135,7 @@ def after(steps: Sequence[Step]) -> bytes:
     coursework.clear(rows, np.arange(2))
     for step in steps:
         if isinstance(step, Run):
-            work.rearrange(rows, np.arange(2), now, step)
+            work.move_to_calendar(rows, np.arange(2), now, step)
             now = step
         else:
             slot, name, day, score = step
@@ -154,15 +154,15 @@ def test_the_newest_calendar_decides_whatever_came_between(steps: Sequence[Step]
 def test_more_scores_than_an_order_can_count_keep_their_order(rows: Rows, work: Coursework) -> None:
     for turn in range(300):
         work.submit(rows, 0, run("a", "b"), "abz"[turn % 3], START + 1, (turn % 200) / 200)
-    work.rearrange(rows, np.array([0]), run("a", "b"), run("a", "z", "b"))
+    work.move_to_calendar(rows, np.array([0]), run("a", "b"), run("a", "z", "b"))
     assert rows["last_scored"][0] == 1
     first, third, second = rows["scored"][0, :3].tolist()
     assert first < second < third, "a, b, z was their last turn"
 
 
 def test_what_is_kept_aside_is_bounded() -> None:
-    aside = Unplaced()
+    aside = UnplacedWork()
     for number in range(2_000):
         aside.put(number % 3, "c/r", f"w{number}", HandIn(START + number, 0, 0))
-    assert max(len(aside.stored(slot) or b"") for slot in range(3)) == MOST_WORKS * WORK.itemsize
-    assert len(aside.names("c/r") or []) == MOST_NAMES
+    assert max(len(aside.dump(slot) or b"") for slot in range(3)) == MAX_WORKS * WORK.itemsize
+    assert len(aside.names("c/r") or []) == MAX_NAMES

@@ -30,17 +30,19 @@ def fresh(count: int = 3) -> Rows:
     return rows
 
 
-def counted(rows: Rows, found: list[Event]) -> None:
-    if found:
-        ring.count(rows, *(np.array(column, np.int64) for column in zip(*found, strict=True)))
+def counted(rows: Rows, activities: list[Event]) -> None:
+    if activities:
+        ring.count_activities(rows, *(np.array(column, np.int64) for column in zip(*activities, strict=True)))
 
 
 @settings(max_examples=60, deadline=None)
-@given(found=st.lists(events, max_size=30), seed=st.integers(0, 2**32), size=st.integers(1, 30))
-def test_any_order_and_any_batches_leave_the_same_bytes(found: list[Event], seed: int, size: int) -> None:
+@given(activities=st.lists(events, max_size=30), seed=st.integers(0, 2**32), size=st.integers(1, 30))
+def test_any_order_and_any_batches_leave_the_same_bytes(
+    activities: list[Event], seed: int, size: int
+) -> None:
     together = fresh()
-    counted(together, found)
-    shuffled = random.Random(seed).sample(found, len(found))
+    counted(together, activities)
+    shuffled = random.Random(seed).sample(activities, len(activities))
     apart = fresh()
     for start in range(0, len(shuffled), size):
         counted(apart, shuffled[start : start + size])
@@ -61,19 +63,19 @@ MONDAY = 19_723
 
 def habit(rows: Rows, day: int) -> dict[int, int]:
     """The hours of the week with any activity, and in how many days."""
-    (found,) = ring.habits(rows["hours"], day)
-    return {int(hour): int(found[hour]) for hour in np.flatnonzero(found)}
+    (counts,) = ring.habits(rows["hours"], day)
+    return {int(hour): int(counts[hour]) for hour in np.flatnonzero(counts)}
 
 
 def test_a_habit_is_by_hour_of_the_week_from_monday() -> None:
     rows = fresh(1)
-    at = MONDAY * 86_400 + 3600
-    counted(rows, [(0, at, 0, 1, 0), (0, at + 60, 1, 9, 0)])
+    time = MONDAY * 86_400 + 3600
+    counted(rows, [(0, time, 0, 1, 0), (0, time + 60, 1, 9, 0)])
     assert habit(rows, MONDAY) == {}  # that day has not closed
     assert habit(rows, MONDAY + 1) == {1: 1}
-    counted(rows, [(0, at + 8 * 86_400 + 22 * 3600, 0, 1, 0)])
+    counted(rows, [(0, time + 8 * 86_400 + 22 * 3600, 0, 1, 0)])
     assert habit(rows, MONDAY + 9) == {1: 1, 47: 1}
-    counted(rows, [(0, at + 7 * 86_400, 0, 1, 0)])
+    counted(rows, [(0, time + 7 * 86_400, 0, 1, 0)])
     assert habit(rows, MONDAY + 9) == {1: 2, 47: 1}
 
 
@@ -81,7 +83,7 @@ def test_a_habit_is_of_the_last_four_weeks() -> None:
     rows = fresh(1)
     for week in range(6):
         for day in range(MONDAY + 7 * week, MONDAY + 7 * week + 7):
-            ring.turn(rows, np.array([0]), day)
+            ring.open_day(rows, np.array([0]), day)
         counted(rows, [(0, (MONDAY + 7 * week) * 86_400, 0, 1, 0)])
     assert habit(rows, MONDAY + 36) == {0: 4}
 
@@ -97,41 +99,41 @@ def test_days_before_1970_have_their_place_too() -> None:
 @given(active=st.dictionaries(st.integers(0, 119), st.integers(1, 400), max_size=60))
 def test_what_leaves_the_ring_is_kept_as_sums(active: dict[int, int]) -> None:
     """120 days, one enrolment; the naive sums are over the days that have left: all but the last 28."""
-    rows, one, end = fresh(1), np.array([0]), 120
+    rows, slot, end = fresh(1), np.array([0]), 120
     for day in range(end):
         if day in active:
             counted(rows, [(0, day * 86_400, 0, active[day], 0)])
-        ring.turn(rows, one, day + 1)
+        ring.open_day(rows, slot, day + 1)
     held = {day: min(clicks, 255) for day, clicks in active.items()}
-    left = {day: clicks for day, clicks in held.items() if day < end - ring.CLOSED}
+    left = {day: clicks for day, clicks in held.items() if day < end - ring.CLOSED_DAYS}
     assert rows["old_clicks"][0] == sum(left.values())
     assert rows["old_days"][0] == len(left)
     assert rows["old_first"][0] == min(left, default=NEVER)
     assert rows["old_last"][0] == max(left, default=NEVER)
     assert rows["clicks"][0].sum() == sum(held.values()) - sum(left.values())
-    oldest = end - ring.CLOSED - 1
+    oldest = end - ring.CLOSED_DAYS - 1
     for column, half_life in enumerate(HALF_LIVES):
         decay = 0.5 ** (1 / half_life)
         expected = sum((1 - decay) * decay ** (oldest - day) for day in left)
         assert rows["old_ewma"][0, column] == pytest.approx(expected, abs=1e-6)
-    assert ring.last_active(rows, one, end).tolist() == [max(active, default=NEVER)]
+    assert ring.last_active(rows, slot, end).tolist() == [max(active, default=NEVER)]
 
 
 def test_turning_touches_only_who_is_in_use_and_says_who_changed() -> None:
     rows = fresh(3)
     counted(rows, [(0, 0, 0, 1, 60), (1, 0, 0, 1, 60)])
     other = rows[1].tobytes()
-    assert ring.turn(rows, np.array([0, 2]), ring.CLOSED + 1).tolist() == [0]
+    assert ring.open_day(rows, np.array([0, 2]), ring.CLOSED_DAYS + 1).tolist() == [0]
     assert rows[1].tobytes() == other
     assert rows["seconds"][0].sum() == rows["clicks"][0].sum() == 0
-    assert ring.turn(rows, np.array([0, 2]), ring.CLOSED + 2).tolist() == [0], "its average fades"
+    assert ring.open_day(rows, np.array([0, 2]), ring.CLOSED_DAYS + 2).tolist() == [0], "its average fades"
 
 
 def test_clearing_forgets_everything() -> None:
     rows = fresh(2)
     empty = rows[0].tobytes()
     counted(rows, [(0, 86_400, 1, 9, 9), (1, 0, 0, 1, 0)])
-    ring.turn(rows, np.array([0, 1]), 31)
+    ring.open_day(rows, np.array([0, 1]), 31)
     ring.clear(rows, np.array([0]))
     assert rows[0].tobytes() == empty
     assert rows[1].tobytes() != empty

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from features.catalogue import INDEX
 from features.compute import features
 from features.coursework import unknown_run
-from features.yardsticks import COUNTED, LEAST_DAYS, LEAST_SPREAD, Counts, count, yardstick
+from features.yardsticks import COUNTED, MIN_EARLY_SPREAD, MIN_SPREAD, Counts, deadline_sums, make_yardstick
 from tests.features.history import Click, HandIn, History
 from tests.features.test_compute import FIRST, LAST, RUN, START, histories, many, rows_of
 
@@ -19,7 +19,7 @@ DAY = START + 30
 
 def counted(cohort: list[History], day: int = DAY) -> Counts:
     rows, slots = rows_of(cohort, day), np.arange(len(cohort))
-    return count(rows, slots, RUN, features(rows, slots, RUN, day))
+    return deadline_sums(rows, slots, RUN, features(rows, slots, RUN, day))
 
 
 def sums(counts: Counts) -> dict[str, list[int]]:
@@ -31,65 +31,72 @@ def sums(counts: Counts) -> dict[str, list[int]]:
 def test_parts_of_a_cohort_add_up(cohort: list[History], day: int, chosen: random.Random) -> None:
     """Whatever partition somebody is in."""
     there = [chosen.random() < 0.5 for _ in cohort]
-    parts = [[one for one, at in zip(cohort, there, strict=True) if at is side] for side in (True, False)]
+    parts = [
+        [history for history, side_of in zip(cohort, there, strict=True) if side_of is side]
+        for side in (True, False)
+    ]
     assert (counted(cohort, day) == sum(counted(part, day) for part in parts)).all()
 
 
 @many
 @given(cohort=st.lists(histories, max_size=6), day=st.integers(START + 1, LAST))
 def test_counts_are_those_of_a_slow_reading(cohort: list[History], day: int) -> None:
-    found = sums(counted(cohort, day))
-    for at, name in enumerate(RUN.assessments):
+    counts = sums(counted(cohort, day))
+    for index, name in enumerate(RUN.assessments):
         handed = [
             min(on)
-            for one in cohort
-            if (on := [it.day for it in one.hand_ins if it.assessment == name and it.day < day])
+            for history in cohort
+            if (on := [it.day for it in history.hand_ins if it.assessment == name and it.day < day])
         ]
-        early = [int(RUN.due[at]) - 1 - on for on in handed]
-        assert found["handed_in"][at] == len(handed)
-        assert found["early"][at] == sum(early)
-        assert found["early_squares"][at] == sum(days * days for days in early)
-        active = [one for one in cohort if any(day - 7 <= click.day < day for click in one.clicks)]
-        assert found["active"][at] == len(active)
+        early = [int(RUN.due[index]) - 1 - on for on in handed]
+        assert counts["handed_in"][index] == len(handed)
+        assert counts["early"][index] == sum(early)
+        assert counts["early_squares"][index] == sum(days * days for days in early)
+        active = [
+            history for history in cohort if any(day - 7 <= click.day < day for click in history.clicks)
+        ]
+        assert counts["active"][index] == len(active)
         missed = [
-            one for one in active if not any(it.assessment == name and it.day < day for it in one.hand_ins)
+            history
+            for history in active
+            if not any(it.assessment == name and it.day < day for it in history.hand_ins)
         ]
-        assert found["active_missed"][at] == len(missed)
+        assert counts["active_missed"][index] == len(missed)
 
 
 def test_a_miss_says_little_where_the_active_miss_it_too() -> None:
     there, gone = Click(DAY - 2, "content", 5, 60), Click(FIRST, "content", 5, 60)
-    kept, left = HandIn(START + 8, "a", 150), HandIn(START + 22, "b", 150)
-    active = [History([there], [kept]) for _ in range(60)] + [
-        History([there], [kept, left]) for _ in range(40)
+    handed_in, left = HandIn(START + 8, "a", 150), HandIn(START + 22, "b", 150)
+    active = [History([there], [handed_in]) for _ in range(60)] + [
+        History([there], [handed_in, left]) for _ in range(40)
     ]
     silent = [History([gone]) for _ in range(40)]
-    says = yardstick(RUN, counted(active + silent)).says
-    assert says[0] > 0.9, "all who are active handed a in"
-    assert says[1] < 0.25, "more than half of them left b out"
-    assert says[2] == pytest.approx(0.0, abs=0.05), "c is not due: nobody has handed it in"
-    rows, slots = rows_of([History([there], [kept])], DAY), np.array([0])
-    measure = yardstick(RUN, counted(active))
+    miss_weight = make_yardstick(RUN, counted(active + silent)).miss_weight
+    assert miss_weight[0] > 0.9, "all who are active handed a in"
+    assert miss_weight[1] < 0.25, "more than half of them left b out"
+    assert miss_weight[2] == pytest.approx(0.0, abs=0.05), "c is not due: nobody has handed it in"
+    rows, slots = rows_of([History([there], [handed_in])], DAY), np.array([0])
+    measure = make_yardstick(RUN, counted(active))
     points = INDEX["points"]
     assert (
-        features(rows, slots, RUN, DAY, measure=measure)[points] > features(rows, slots, RUN, DAY)[points]
+        features(rows, slots, RUN, DAY, yardstick=measure)[points] > features(rows, slots, RUN, DAY)[points]
     ).all()
 
 
 def test_scores_and_days_are_held_against_the_cohort() -> None:
     easy = [History(hand_ins=[HandIn(START + 4, "a", 180), HandIn(START + 23, "b", 80)]) for _ in range(200)]
-    found = yardstick(RUN, counted(easy))
-    assert found.mean[:2] == pytest.approx([0.9, 0.4], abs=0.01)
-    assert found.spread[:2] == pytest.approx([LEAST_SPREAD, 0.06], abs=0.02)
-    assert found.early[:2] == pytest.approx([5, 1], abs=0.15)
-    assert (found.early_spread[:2] >= LEAST_DAYS).all()
+    yardstick = make_yardstick(RUN, counted(easy))
+    assert yardstick.mean[:2] == pytest.approx([0.9, 0.4], abs=0.01)
+    assert yardstick.spread[:2] == pytest.approx([MIN_SPREAD, 0.06], abs=0.02)
+    assert yardstick.early[:2] == pytest.approx([5, 1], abs=0.15)
+    assert (yardstick.early_spread[:2] >= MIN_EARLY_SPREAD).all()
 
 
 def test_where_nobody_is_known_all_is_as_in_most_courses() -> None:
-    nobody = yardstick(RUN)
-    assert (nobody.says > 0.9).all()
+    nobody = make_yardstick(RUN)
+    assert (nobody.miss_weight > 0.9).all()
     assert nobody.mean.tolist() == pytest.approx([0.7] * 3)
     other = np.zeros((len(COUNTED), 2), np.int64)
-    assert (yardstick(RUN, other).says == nobody.says).all(), "counts of another calendar"
-    assert yardstick(unknown_run("c/r")).says.shape == (0,)
-    assert count(rows_of([], DAY), np.arange(0), RUN, np.zeros((99, 0), np.uint8)).sum() == 0
+    assert (make_yardstick(RUN, other).miss_weight == nobody.miss_weight).all(), "counts of another calendar"
+    assert make_yardstick(unknown_run("c/r")).miss_weight.shape == (0,)
+    assert deadline_sums(rows_of([], DAY), np.arange(0), RUN, np.zeros((99, 0), np.uint8)).sum() == 0

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features.bins import code
+from features.bins import bins_of
 from features.catalogue import BINS, FEATURES, INDEX, NAMES
 from online_models.classifier import RiskClassifier
 from online_models.cohorts import rank_table
@@ -33,7 +33,7 @@ def view(**values: float) -> View:
     ordinary = {"clicks_all": 300, "due": 4, "ahead": 0, "missed": 0.25, "score_mean": 0.7} | values
     codes = np.zeros(F, np.uint8)
     for name, number in ordinary.items():
-        codes[INDEX[name]] = code(FEATURES[INDEX[name]], np.array([number]))[0]
+        codes[INDEX[name]] = bins_of(FEATURES[INDEX[name]], np.array([number]))[0]
     return View(codes, np.full(F, 127, np.uint8))
 
 
@@ -229,7 +229,7 @@ def test_what_would_help_reads_as_other_than_what_there_is() -> None:
     assert describe(told, seen) == describe(told, typical), "the bin is finer than the words"
     assert _as_typical(told, seen, typical) == ""
     typical.ranks[places[0]] += 9  # differs most, and reads the same
-    typical.codes[other] = code(FEATURES[other], np.array([4.0]))[0]
+    typical.codes[other] = bins_of(FEATURES[other], np.array([4.0]))[0]
     typical.ranks[other] += 5
     assert _as_typical(told, seen, typical) == (
         "as for a typical learner of the course (active on 4 of the last 7 days)"

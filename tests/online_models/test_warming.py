@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
-from features.bins import code
+from features.bins import bins_of
 from features.catalogue import FEATURES, INDEX
 from online_models.warming import RecencyPrior, base_rate, recency_prior
 from tests.online_models.examples import F, enrolments, seen_of
@@ -34,7 +34,7 @@ def test_it_rises_with_silence_and_is_never_certain() -> None:
 def row(silence: int, phase: float) -> NDArray[np.uint8]:
     codes = np.zeros((F, 1), np.uint8)
     for name, number in (("silence", silence), ("phase", phase)):
-        codes[INDEX[name]] = code(FEATURES[INDEX[name]], np.array([number]))
+        codes[INDEX[name]] = bins_of(FEATURES[INDEX[name]], np.array([number]))
     return codes
 
 

@@ -20,7 +20,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from pydantic import SecretStr
 
 from engine.outputs import Outputs
-from engine.pieces import Gathering, piece_of, unpacked
+from engine.pieces import PieceAssembler, decompress, piece_of
 from engine.state.clock import Clock
 from engine.state.partition_state import PartitionState
 from engine.state.row_keys import StateRow
@@ -294,7 +294,7 @@ def outcome(settings: Settings) -> Outcome:
 def packages(settings: Settings) -> dict[int, bytes]:
     """The day packages that were published, by day. Fails where a repeat differs from the first."""
     found: dict[int, bytes] = {}
-    gathering = Gathering()
+    gathering = PieceAssembler()
     for record in records(settings, DAY_PACKAGES.name):
         assert record.key is not None
         if not record.value or record.key.startswith(b"@"):  # the mark of a reader's end
@@ -302,8 +302,8 @@ def packages(settings: Settings) -> dict[int, bytes]:
         day, piece = int(record.key.partition(b"/")[0]), piece_of(record.value)
         if piece is None:
             value = record.value
-        elif (whole := gathering.take(piece, day, record.offset)) is not None:
-            value = unpacked(whole.kept)
+        elif (whole := gathering.add(piece, day, record.offset)) is not None:
+            value = decompress(whole.payload)
         else:
             continue
         assert found.setdefault(day, value) == value, f"two packages of day {day}"

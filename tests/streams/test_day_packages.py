@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
-from engine.pieces import RECORD_BYTES, packed, records_of
+from engine.pieces import RECORD_BYTES, compress, records_of
 from features.catalogue import FEATURES, FINGERPRINT
 from features.packed_arrays import pack
 from online_models.classifier import RiskClassifier
@@ -72,7 +72,7 @@ def test_a_package_of_any_size_goes_through_a_topic_with_the_least_limit(
         trainer.catch_up()
         for number, runs in enumerate((0, 3000, 2000)):
             trainer.publish(made(100 + number, runs))
-        records = records_of(packed(made(103, 3000).model_dump_json().encode()), "103")
+        records = records_of(compress(made(103, 3000).model_dump_json().encode()), "103")
         assert len(records) > 2
         for key, record in records[1:]:
             other.send(topic, record, key, 0)

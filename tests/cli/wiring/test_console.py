@@ -15,7 +15,7 @@ from cli.wiring.what_if import FRESH_S, PackageWhatIf
 from console.access import make_key
 from console.ports import NoModelError, OutboxDownError, Person, UnknownFeatureError
 from engine.pseudonyms import Identity
-from features.bins import code, span, value
+from features.bins import bin_start, bins_of, value_range
 from features.catalogue import FEATURES
 from features.packed_arrays import unpack
 from local.brokers import EmbeddedBroker, free_port
@@ -69,7 +69,7 @@ def test_each_feature_can_be_asked_in_its_own_unit(package: DayPackage) -> None:
     moved = 0
     for feature in FEATURES:
         low, high = (
-            what_if.estimate(RUN, {feature.name: value(feature, bin_)}).probability for bin_ in (0, 60)
+            what_if.estimate(RUN, {feature.name: bin_start(feature, bin_)}).probability for bin_ in (0, 60)
         )
         moved += low != high
     assert moved > len(FEATURES) // 2
@@ -101,11 +101,11 @@ def test_a_larger_value_is_never_taken_for_a_smaller_one(package: DayPackage) ->
     """Up to the last value that may be asked, whatever a float's size does to whole numbers."""
     what_if = PackageWhatIf(lambda: package)
     for feature in FEATURES:
-        low, high = span(feature)
-        codes = [int(code(feature, np.array([one]))[0]) for one in np.linspace(low, high, 9)]
+        low, high = value_range(feature)
+        codes = [int(bins_of(feature, np.array([one]))[0]) for one in np.linspace(low, high, 9)]
         assert codes == sorted(codes)
         assert what_if.estimate(RUN, {feature.name: high}).probability == pytest.approx(
-            what_if.estimate(RUN, {feature.name: value(feature, 63)}).probability
+            what_if.estimate(RUN, {feature.name: bin_start(feature, 63)}).probability
         )
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from engine.batch.activities import Activities, Activity, read
+from engine.batch.activities import Activities, Activity, decode_activities
 from engine.batch.decoding import decode_events
 from schemas.activity import ACTIVITY_KINDS, ActivityEvent
 from schemas.fields import EARLIEST, LATEST
@@ -41,10 +41,10 @@ LEFT_ASIDE = ("title", "default", "examples", "formatMinimum", "formatExclusiveM
 def contract(value: bytes) -> dict[str, Any] | None:
     """What the contract makes of a record; None where it refuses it."""
     try:
-        found: Any = event_adapter.validate_json(value)
+        message: Any = event_adapter.validate_json(value)
     except ValidationError:
         return None
-    return dict(found)
+    return dict(message)
 
 
 def same(fast: Activity, message: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ def same(fast: Activity, message: dict[str, Any]) -> None:
 
 def agrees(value: bytes) -> bool:
     """Whether the fast form takes a record; fails where it takes another one than the contract."""
-    (fast,) = read([value])
+    (fast,) = decode_activities([value])
     if fast is None:
         return False
     if not EARLIEST <= fast.occurred_at < LATEST:
@@ -77,7 +77,7 @@ def test_both_forms_have_the_same_fields_and_bounds() -> None:
         if "enum" in parts:
             parts = {"enum": sorted(parts["enum"])}
         if "anyOf" in parts:
-            parts["anyOf"] = [plain(one) for one in parts["anyOf"]]
+            parts["anyOf"] = [plain(part) for part in parts["anyOf"]]
         return parts
 
     ours = msgspec.json.schema(Activity)["$defs"]["Activity"]
@@ -160,8 +160,8 @@ within = {
 )
 def test_any_values_are_read_as_the_contract_reads_them(changed: dict[str, Any], ascii_only: bool) -> None:
     value = json.dumps(FULL | changed, ensure_ascii=ascii_only).encode(errors="surrogatepass")
-    taken = agrees(value)
-    assert taken or changed
+    decoded = agrees(value)
+    assert decoded or changed
 
 
 @settings(max_examples=400, deadline=None)
@@ -169,8 +169,8 @@ def test_any_values_are_read_as_the_contract_reads_them(changed: dict[str, Any],
 def test_records_with_wrong_bytes_are_read_as_the_contract_reads_them(data: st.DataObject) -> None:
     value = bytearray(orjson.dumps(FULL))
     for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, len(value) - 1))
-        value[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+        start = data.draw(st.integers(0, len(value) - 1))
+        value[start : start + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
     agrees(bytes(value))
 
 
@@ -178,7 +178,7 @@ def test_what_is_left_to_the_contract_is_an_activity_all_the_same() -> None:
     message = activity("e", "2024-02-01T10:00:00Z")
     fast = orjson.dumps(message)
     slow = orjson.dumps(message | {"more": 1, "occurred_at": 1_706_781_600, "count": 1.0})
-    assert read([fast, slow])[1] is None
+    assert decode_activities([fast, slow])[1] is None
     first, second = decode_events(batch_of([(b"l", fast), (b"l", slow)])).messages
     assert isinstance(first, Activity)
     assert first == second
@@ -191,16 +191,18 @@ def test_columns_hold_what_the_messages_say() -> None:
         activity("b", "2024-02-01T10:00:00Z", kind="submission", duration_s=1.9, source="s"),
         activity("c", "2024-02-01T10:00:00Z", progress=0.0),
     ]
-    found = Activities.of(decode_events(batch_of([(b"l", orjson.dumps(line)) for line in lines])).messages)
-    assert found.positions.tolist() == [0, 2, 3]
-    assert found.ids == ("a", "b", "c")
-    assert found.items == ("x", None, None)
-    assert found.clicks.tolist() == [2, 1, 1]
-    assert found.seconds.tolist() == [0, 1, 0]
-    assert found.untimed.tolist() == [True, False, True]
-    assert found.works.tolist() == [False, True, True]
-    assert found.sources == (UNNAMED, "s", UNNAMED)
-    assert found.between(1, 3).ids == ("b",)
-    assert found.but([2]).ids == ("a", "c")
-    assert found.but([2]).works.tolist() == [False, True]
+    activities = Activities.of(
+        decode_events(batch_of([(b"l", orjson.dumps(line)) for line in lines])).messages
+    )
+    assert activities.positions.tolist() == [0, 2, 3]
+    assert activities.ids == ("a", "b", "c")
+    assert activities.items == ("x", None, None)
+    assert activities.clicks.tolist() == [2, 1, 1]
+    assert activities.seconds.tolist() == [0, 1, 0]
+    assert activities.untimed.tolist() == [True, False, True]
+    assert activities.is_work.tolist() == [False, True, True]
+    assert activities.sources == (UNNAMED, "s", UNNAMED)
+    assert activities.between(1, 3).ids == ("b",)
+    assert activities.without([2]).ids == ("a", "c")
+    assert activities.without([2]).is_work.tolist() == [False, True]
     assert Activities.of([]).ids == ()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.batch.admission import Intake, Timing
+from engine.batch.admission import BatchAdmission, Timing
 from features.ring import NEVER
 from tests.streams.pipeline import Record, activity, batch_of, record
 
@@ -16,7 +16,7 @@ NOON = 1_706_788_800
 """Of 1 February 2024."""
 
 
-def at(seconds: int, name: str = "e") -> Record:
+def event_at(seconds: int, name: str = "e") -> Record:
     stamp = np.datetime64(NOON + seconds, "s")
     return record(activity(name, f"{stamp}Z"))
 
@@ -51,44 +51,44 @@ def test_where_the_watermark_stands_does_not_depend_on_batches(steps: list[int |
     now, records = 0, []
     for step in steps:
         now += step or 0
-        records.append(BAD if step is None else at(now))
-    whole = Intake(Timing(clock="replay")).admit(batch_of(records), -1)
-    apart, newest = Intake(Timing(clock="replay")), []
+        records.append(BAD if step is None else event_at(now))
+    whole = BatchAdmission(Timing(clock="replay")).admit(batch_of(records), -1)
+    apart, newest = BatchAdmission(Timing(clock="replay")), []
     rng, start = random.Random(seed), 0
     letters = []
     while start < len(records):
         size = rng.randint(1, 5)
-        work = apart.admit(batch_of(records[start : start + size], start), start - 1)
-        newest += work.newest.tolist()
-        letters += work.letters
+        admitted = apart.admit(batch_of(records[start : start + size], start), start - 1)
+        newest += admitted.newest.tolist()
+        letters += admitted.dead_letters
         start += size
     assert newest == whole.newest.tolist()
-    assert letters == whole.letters
+    assert letters == whole.dead_letters
     assert newest == np.maximum.accumulate(whole.times).tolist() if newest else True
 
 
 def test_live_the_brokers_time_says_what_is_ahead() -> None:
     timing = Timing(tolerance=HOUR, clock="live")
-    records = [at(HOUR), at(HOUR + 1, "far"), at(-90 * DAY_S)]
-    work = Intake(timing).admit(batch_of(records, at=NOON), -1)
-    assert work.places == [0, 2]
-    (letter,) = work.letters
+    records = [event_at(HOUR), event_at(HOUR + 1, "far"), event_at(-90 * DAY_S)]
+    admitted = BatchAdmission(timing).admit(batch_of(records, at=NOON), -1)
+    assert admitted.record_indices == [0, 2]
+    (letter,) = admitted.dead_letters
     assert (letter.reason, letter.field, letter.offset) == ("future", "occurred_at", 1)
     assert "expected at most 1 h after the broker's time" in letter.detail
-    assert work.newest.tolist() == [NOON] * 2, (
+    assert admitted.newest.tolist() == [NOON] * 2, (
         "what is ahead counts, and moves the clock no further than it is"
     )
 
 
 def test_in_a_replay_the_ticks_say_what_is_ahead_across_batches() -> None:
-    intake = Intake(Timing(tolerance=HOUR, clock="replay"))
-    first = intake.admit(batch_of([at(9 * DAY_S), tick(0), at(HOUR + 1), at(HOUR)]), -1)
-    assert first.places == [0, 1, 3], "before the first tick nobody knows"
-    second = intake.admit(batch_of([at(HOUR + 1), tick(HOUR), at(2 * HOUR)], 4), 3)
-    assert second.places == [1, 2]
-    assert "source's newest tick" in second.letters[0].detail
-    again = Intake(Timing(tolerance=HOUR, clock="replay"), newest=NOON, ticked=NOON)
-    assert again.admit(batch_of([at(HOUR + 1)]), -1).places == []
+    admission = BatchAdmission(Timing(tolerance=HOUR, clock="replay"))
+    first = admission.admit(batch_of([event_at(9 * DAY_S), tick(0), event_at(HOUR + 1), event_at(HOUR)]), -1)
+    assert first.record_indices == [0, 1, 3], "before the first tick nobody knows"
+    second = admission.admit(batch_of([event_at(HOUR + 1), tick(HOUR), event_at(2 * HOUR)], 4), 3)
+    assert second.record_indices == [1, 2]
+    assert "source's newest tick" in second.dead_letters[0].detail
+    again = BatchAdmission(Timing(tolerance=HOUR, clock="replay"), newest=NOON, newest_tick=NOON)
+    assert again.admit(batch_of([event_at(HOUR + 1)]), -1).record_indices == []
 
 
 @pytest.mark.parametrize(
@@ -98,30 +98,36 @@ def test_in_a_replay_the_ticks_say_what_is_ahead_across_batches() -> None:
 def test_a_moment_that_no_day_can_name_is_refused(when: str) -> None:
     """It would be a watermark that no report can carry, or one that nothing ever reaches."""
     for clock in ("live", "replay"):
-        intake = Intake(Timing(clock=clock))
-        work = intake.admit(batch_of([record(activity("e", when))], at=10**11 * 3), -1)
-        assert (work.messages, intake.newest) == ([], NEVER)
-        assert (work.letters[0].reason, work.letters[0].field) == ("invalid", "occurred_at")
-        assert "expected" in work.letters[0].detail
+        admission = BatchAdmission(Timing(clock=clock))
+        admitted = admission.admit(batch_of([record(activity("e", when))], at=10**11 * 3), -1)
+        assert (admitted.messages, admission.newest) == ([], NEVER)
+        assert (admitted.dead_letters[0].reason, admitted.dead_letters[0].field) == ("invalid", "occurred_at")
+        assert "expected" in admitted.dead_letters[0].detail
 
 
 def test_what_was_applied_is_left_out() -> None:
-    work = Intake(Timing(clock="replay")).admit(batch_of([at(1), BAD, at(2), BAD, at(3)], 10), 12)
-    assert [work.offset(position) for position in range(len(work.messages))] == [14]
-    assert [letter.offset for letter in work.letters] == [13]
+    admitted = BatchAdmission(Timing(clock="replay")).admit(
+        batch_of([event_at(1), BAD, event_at(2), BAD, event_at(3)], 10), 12
+    )
+    assert [admitted.offset(position) for position in range(len(admitted.messages))] == [14]
+    assert [letter.offset for letter in admitted.dead_letters] == [13]
 
 
 def test_letters_are_said_when_their_turn_comes_and_once() -> None:
-    work = Intake(Timing(clock="replay")).admit(batch_of([BAD, at(1), BAD, at(2), at(3), BAD]), -1)
-    said = []
+    admitted = BatchAdmission(Timing(clock="replay")).admit(
+        batch_of([BAD, event_at(1), BAD, event_at(2), event_at(3), BAD]), -1
+    )
+    offsets = []
     for position in (0, 1, 1, 2, 3):
-        work.position = position
-        said.append([letter.offset for letter in work.pop_letters()])
-    assert said == [[0], [2], [], [], [5]]
+        admitted.position = position
+        offsets.append([letter.offset for letter in admitted.pop_dead_letters()])
+    assert offsets == [[0], [2], [], [], [5]]
 
 
 def test_until_stops_at_the_first_record_that_reaches_the_limit() -> None:
-    work = Intake(Timing(clock="replay")).admit(batch_of([at(0), at(50), at(20), at(60)]), -1)
-    assert [work.until(NOON + limit) for limit in (0, 1, 50, 51, 61)] == [0, 1, 1, 3, 4]
-    work.position = 2
-    assert work.until(NOON) == 2
+    admitted = BatchAdmission(Timing(clock="replay")).admit(
+        batch_of([event_at(0), event_at(50), event_at(20), event_at(60)]), -1
+    )
+    assert [admitted.position_reaching(NOON + limit) for limit in (0, 1, 50, 51, 61)] == [0, 1, 1, 3, 4]
+    admitted.position = 2
+    assert admitted.position_reaching(NOON) == 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from engine.batch.activities import Activity
-from engine.batch.decoding import MAX_RECORD_BYTES, SHOWN, decode_events, decode_feedback
+from engine.batch.decoding import MAX_RECORD_BYTES, MAX_SHOWN_CHARS, decode_events, decode_feedback
 from engine.batch.records import RecordBatch
 from schemas.inbound import event_adapter
 from tests.streams.pipeline import activity, batch_of, record
@@ -65,7 +65,7 @@ BAD: list[tuple[str, bytes | None, bytes | None, str, str, str]] = [
         orjson.dumps(GOOD | {"learner": LONG}),
         "invalid",
         "learner",
-        f"found '{LONG[: SHOWN - 1]}…;",
+        f"found '{LONG[: MAX_SHOWN_CHARS - 1]}…;",
     ),
     ("no key", None, orjson.dumps(GOOD), "no_key", "key", "no key; expected the learner"),
     ("other key", b"m", orjson.dumps(GOOD), "wrong_key", "key", "found 'm'; expected 'l'"),
@@ -104,30 +104,30 @@ def test_every_refusal_names_field_value_and_what_was_expected(
     (letter,) = decoded.letters
     assert (letter.reason, letter.field) == (reason, field)
     assert words in letter.detail
-    assert len(letter.detail) < 3 * SHOWN
+    assert len(letter.detail) < 3 * MAX_SHOWN_CHARS
     assert letter.dead_letter_id == "homeroom.events:0:41"
-    assert decoded.places == [0, 2], "its neighbours are there"
+    assert decoded.indices == [0, 2], "its neighbours are there"
     assert [message.event_id for message in decoded.messages if isinstance(message, Activity)] == ["e", "e"]
 
 
 def test_all_bad_records_of_a_batch_are_found_at_once() -> None:
     good = record(GOOD)
     decoded = decode_events(batch_of([cell for row in BAD for cell in (good, (row[1], row[2]))]))
-    assert decoded.places == list(range(0, 2 * len(BAD), 2))
+    assert decoded.indices == list(range(0, 2 * len(BAD), 2))
     assert {letter.offset: letter.reason for letter in decoded.letters} == {
-        2 * place + 1: row[3] for place, row in enumerate(BAD)
+        2 * index + 1: row[3] for index, row in enumerate(BAD)
     }
 
 
 def test_records_before_the_first_place_are_left_alone() -> None:
     decoded = decode_events(batch_of([(b"l", b"?"), record(GOOD), (b"l", b"?")]), 1)
-    assert decoded.places == [1]
+    assert decoded.indices == [1]
     assert [letter.offset for letter in decoded.letters] == [2]
 
 
 def test_broadcasts_need_no_key() -> None:
     tick = {"type": "tick", "occurred_at": "2024-02-01T00:00:00Z"}
-    assert decode_events(batch_of([record(tick), (b"any", orjson.dumps(tick))])).places == [0, 1]
+    assert decode_events(batch_of([record(tick), (b"any", orjson.dumps(tick))])).indices == [0, 1]
 
 
 def test_feedback_has_messages_of_its_own() -> None:
@@ -179,12 +179,12 @@ def _dumps(message: object) -> bytes:
     )
 )
 def test_whatever_comes_nothing_raises_and_nothing_is_lost(
-    found: list[tuple[bytes | None, bytes | None]],
+    records: list[tuple[bytes | None, bytes | None]],
 ) -> None:
-    decoded = decode_events(batch_of([*found, record(GOOD)]))
+    decoded = decode_events(batch_of([*records, record(GOOD)]))
     refused = [letter.offset for letter in decoded.letters]
-    assert sorted([*decoded.places, *refused]) == list(range(len(found) + 1))
-    assert decoded.places[-1] == len(found), "the good one is there"
+    assert sorted([*decoded.indices, *refused]) == list(range(len(records) + 1))
+    assert decoded.indices[-1] == len(records), "the good one is there"
     for message in decoded.messages:
-        told = to_builtins(message) if isinstance(message, Activity) else message
-        event_adapter.validate_python(told)
+        fields = to_builtins(message) if isinstance(message, Activity) else message
+        event_adapter.validate_python(fields)

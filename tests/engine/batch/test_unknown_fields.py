@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from prometheus_client import generate_latest
 
-from engine.batch.unknown_fields import MOST, OTHERS, bounded, names_in
+from engine.batch.unknown_fields import MAX_NAMES, OTHERS, count_names, unknown_names
 from engine.processor import PartitionProcessor
 from engine.state.partition_state import PartitionState
 from schemas.topics import FEEDBACK
@@ -22,12 +22,12 @@ def test_names_are_of_the_message_and_its_deadlines() -> None:
     message = orjson.loads(calendar(deadlines=due("a", "b"))[1])
     message |= {"colour": 1, "a b": 2, "x" * 49: 3, "größe": 4}
     message["deadlines"][1]["weigth"] = 0.5
-    assert names_in(orjson.dumps(message)) == (
+    assert unknown_names(orjson.dumps(message)) == (
         "calendar.colour",
         "calendar.deadlines.weigth",
         f"calendar.{OTHERS}",
     )
-    assert names_in(click(1)[1]) == ()
+    assert unknown_names(click(1)[1]) == ()
 
 
 def test_they_are_counted_where_the_record_is_applied_and_said_when_the_day_closes() -> None:
@@ -36,9 +36,17 @@ def test_they_are_counted_where_the_record_is_applied_and_said_when_the_day_clos
         [click(0.1, grade=3), click(0.2, grade=3, kind="quiz"), click(0.3), click(0.4, kind="nap", x=1)]
     )
     assert bench.processor.state.clock.dead_letters == 1
-    assert bench.said.unknown_fields == {"calendar.room": 1, "activity.grade": 2}, "refused ones are letters"
-    said = {"type": "preferences", "event_id": "p", "learner": "l", "occurred_at": instant(0), "opted_in": []}
-    bench.said.extend(bench.processor.apply_feedback(batch_of([record(said)], topic=FEEDBACK.name)))
+    assert bench.outputs.unknown_fields == {"calendar.room": 1, "activity.grade": 2}, (
+        "refused ones are letters"
+    )
+    preferences = {
+        "type": "preferences",
+        "event_id": "p",
+        "learner": "l",
+        "occurred_at": instant(0),
+        "opted_in": [],
+    }
+    bench.outputs.extend(bench.processor.apply_feedback(batch_of([record(preferences)], topic=FEEDBACK.name)))
     rows = {key: value for key, value in bench.processor.checkpoint(1) if value is not None}
     bench.processor = PartitionProcessor(0, bench.rules, PartitionState.restore(IDENTITY, rows.items()))
     bench.feed(ticks(3, 1))
@@ -49,9 +57,9 @@ def test_they_are_counted_where_the_record_is_applied_and_said_when_the_day_clos
 def test_what_a_platform_calls_its_fields_costs_no_more() -> None:
     names = [f"activity.f{number}" for number in range(500)]
     counts: dict[str, int] = {}
-    bounded(counts, names)
-    bounded(counts, names)
-    assert len(counts) == MOST + 1
+    count_names(counts, names)
+    count_names(counts, names)
+    assert len(counts) == MAX_NAMES + 1
     assert counts["activity.f0"] == 2
     assert sum(counts.values()) == 1_000
     metrics = Metrics()
@@ -63,5 +71,5 @@ def test_what_a_platform_calls_its_fields_costs_no_more() -> None:
     lines = [
         line for line in generate_latest(metrics.registry).decode().splitlines() if "fields_total{" in line
     ]
-    assert len(lines) == MOST + 1
+    assert len(lines) == MAX_NAMES + 1
     assert sum(float(line.split()[-1]) for line in lines) == 501

@@ -18,21 +18,21 @@ Rows = Mapping[str, list[Row]]
 ENDINGS = {"withdrawn": "withdrawn", "pass": "passed", "distinction": "passed", "fail": "failed"}
 
 
-def rows_of(said: p.Said) -> Rows:
+def rows_of(outputs: p.Said) -> Rows:
     """All rows by table; one that came twice is there once."""
-    found: dict[str, list[Row]] = defaultdict(list)
-    for table, *cells in said.placed:
-        found[table].append(dict(cells))
-    return found
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for table, *cells in outputs.placed:
+        rows[table].append(dict(cells))
+    return rows
 
 
 def total(rows: Iterable[Row], by: tuple[str, ...], *names: str) -> dict[tuple[Any, ...], tuple[int, ...]]:
     """Sums of columns by others."""
-    found: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * len(names))
+    totals: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * len(names))
     for row in rows:
-        for place, name in enumerate(names):
-            found[tuple(row[one] for one in by)][place] += row[name]
-    return {key: tuple(sums) for key, sums in found.items()}
+        for index, name in enumerate(names):
+            totals[tuple(row[column] for column in by)][index] += row[name]
+    return {key: tuple(sums) for key, sums in totals.items()}
 
 
 @pytest.fixture(scope="module")
@@ -42,27 +42,29 @@ def rows() -> Rows:
 
 @pytest.fixture(scope="module")
 def messages() -> list[Row]:
-    found = []
+    contents = []
     for message in p.term():
         content = json.loads(message.value) | {"day": as_date(int(message.occurred_at) // DAY_S)}
         if "learner" in content:
             content["learner"] = p.IDENTITY.learner(content["learner"])
-        found.append(content)
-    return found
+        contents.append(content)
+    return contents
 
 
 def test_activity_by_kind_is_that_of_the_events(rows: Rows, messages: list[Row]) -> None:
     counted: Counter[tuple[str, date, str, str]] = Counter()
-    for one in messages:
-        if one["type"] == "activity":
-            counted[one["course_run"], one["day"], one["kind"], one["learner"]] += one.get("count", 1)
+    for message in messages:
+        if message["type"] == "activity":
+            counted[message["course_run"], message["day"], message["kind"], message["learner"]] += (
+                message.get("count", 1)
+            )
     expected: dict[tuple[str, date, str], list[int]] = defaultdict(lambda: [0, 0])
     for (run, day, kind, _), clicks in counted.items():
         expected[run, day, kind][0] += min(clicks, 255)
         expected[run, day, kind][1] += 1
-    found = total(rows["activity_daily"], ("course_run", "day", "kind"), "clicks", "active")
-    assert len(found) > 100
-    assert found == {key: tuple(sums) for key, sums in expected.items()}
+    totals = total(rows["activity_daily"], ("course_run", "day", "kind"), "clicks", "active")
+    assert len(totals) > 100
+    assert totals == {key: tuple(sums) for key, sums in expected.items()}
 
 
 def test_progress_ends_with_everybodys_outcome(rows: Rows, messages: list[Row]) -> None:
@@ -70,30 +72,32 @@ def test_progress_ends_with_everybodys_outcome(rows: Rows, messages: list[Row]) 
         *_, before_last, last = sorted(
             (row for row in rows["progress_daily"] if row["course_run"] == run), key=lambda row: row["day"]
         )
-        of_run = [one for one in messages if one.get("course_run") == run]
-        kinds = Counter(one["type"] for one in of_run)
-        results = Counter(ENDINGS[one["result"]] for one in of_run if one["type"] == "completed")
+        of_run = [message for message in messages if message.get("course_run") == run]
+        kinds = Counter(message["type"] for message in of_run)
+        results = Counter(ENDINGS[message["result"]] for message in of_run if message["type"] == "completed")
         assert last["enrolled"] == kinds["enrolled"]
         assert (last["withdrawn"], last["failed"], last["passed"]) == (
             kinds["withdrawn"],
             results["failed"],
             results["passed"],
         )
-        assert last["started"] == len({one["learner"] for one in of_run if one["type"] == "activity"})
+        assert last["started"] == len(
+            {message["learner"] for message in of_run if message["type"] == "activity"}
+        )
         assert last["enrolled"] >= last["started"] >= last["handed_in"] >= last["half_way"] > 0
         assert before_last["pending"] >= last["pending"] == 0
         assert last["course"] == "a"
 
 
 def test_outcomes_are_those_that_were_said(rows: Rows, messages: list[Row]) -> None:
-    said = {
-        (one["course_run"], one["learner"]): ENDINGS[str(one.get("result", one["type"]))]
-        for one in messages
-        if one["type"] in ("withdrawn", "completed")
+    expected = {
+        (message["course_run"], message["learner"]): ENDINGS[str(message.get("result", message["type"]))]
+        for message in messages
+        if message["type"] in ("withdrawn", "completed")
     }
-    assert {(row["course_run"], row["learner"]): row["outcome"] for row in rows["outcomes"]} == said
-    active = [one for one in messages if one["type"] == "activity"]
-    last = {(one["course_run"], one["learner"]): one["day"] for one in active}
+    assert {(row["course_run"], row["learner"]): row["outcome"] for row in rows["outcomes"]} == expected
+    active = [message for message in messages if message["type"] == "activity"]
+    last = {(message["course_run"], message["learner"]): message["day"] for message in active}
     for row in rows["outcomes"]:
         if row["outcome"] == "withdrawn":
             assert row["exit_day"] == row["day"]

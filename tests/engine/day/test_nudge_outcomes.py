@@ -31,7 +31,7 @@ HELD = replace(NUDGED, policy=EAGER.policy.model_copy(update={"holdout_share": 1
 
 def silent_from(day: int, *more: Record, until: int = DAYS + 3) -> list[Record]:
     """A learner who stops, and what happens besides."""
-    clicks = [click(at + 0.5) for at in range(day)]
+    clicks = [click(active_day + 0.5) for active_day in range(day)]
     return sorted_by_time([calendar(days=DAYS), fact("enrolled", -1), *clicks, *more, *ticks(until)])
 
 
@@ -48,23 +48,25 @@ def decided_on(bench: Bench) -> int:
 @pytest.mark.parametrize(("rules", "arm"), [(NUDGED, "nudged"), (HELD, "holdout")], ids=["nudged", "held"])
 def test_a_silent_learner_s_whole_life(rules: Any, arm: str) -> None:
     bench = Bench(rules).feed(silent_from(10, fact("completed", DAYS + 1.1, result="fail")))
-    found = outcomes(bench)
-    assert list(found) == ["active_7", "active_14", "exit", "completion"]
-    assert {name: row["happened"] for name, row in found.items()} == {
+    by_outcome = outcomes(bench)
+    assert list(by_outcome) == ["active_7", "active_14", "exit", "completion"]
+    assert {name: row["happened"] for name, row in by_outcome.items()} == {
         "active_7": False,
         "active_14": False,
         "exit": True,  # failed after long silence
         "completion": False,
     }
     decided = decided_on(bench)
-    known = {name: row["known"].toordinal() - 719_163 - START - decided for name, row in found.items()}
-    assert (known["active_7"], known["active_14"]) == (6, 13)
-    assert known["exit"] == known["completion"] == DAYS + 1 - decided
-    assert {(row["arm"], row["first"], row["learner"]) for row in found.values()} == {
+    days_after = {
+        name: row["known"].toordinal() - 719_163 - START - decided for name, row in by_outcome.items()
+    }
+    assert (days_after["active_7"], days_after["active_14"]) == (6, 13)
+    assert days_after["exit"] == days_after["completion"] == DAYS + 1 - decided
+    assert {(row["arm"], row["first"], row["learner"]) for row in by_outcome.values()} == {
         (arm, True, IDENTITY.learner("l"))
     }
     ledger = {row["decision_id"] for row in bench.rows("nudge_ledger")}
-    assert {row["decision_id"] for row in found.values()} <= ledger
+    assert {row["decision_id"] for row in by_outcome.values()} <= ledger
     assert bench.processor.state.exposures == {}, "let go when all is known"
 
 
@@ -72,8 +74,8 @@ def test_who_comes_back_in_the_second_week_did_not_in_the_first() -> None:
     decided = decided_on(Bench(NUDGED).feed(silent_from(10)))
     for back, expected in ((0, (True, True)), (6, (True, True)), (7, (False, True)), (14, (False, False))):
         bench = Bench(NUDGED).feed(silent_from(10, click(decided + back + 0.7), until=decided + 16))
-        found = outcomes(bench)
-        assert (found["active_7"]["happened"], found["active_14"]["happened"]) == expected, back
+        by_outcome = outcomes(bench)
+        assert (by_outcome["active_7"]["happened"], by_outcome["active_14"]["happened"]) == expected, back
 
 
 def test_an_end_without_a_result_is_waited_for_and_a_withdrawal_too() -> None:
@@ -94,9 +96,9 @@ def test_what_is_followed_survives_a_restart() -> None:
     records = silent_from(10, fact("completed", DAYS + 1.1, result="pass"))
     whole, moved = Bench(NUDGED).feed(records), Bench(NUDGED)
     stored: dict[bytes, bytes] = {}
-    for place, one in enumerate(records):
-        moved.feed([one])
-        if place % 7 == 0:
+    for index, record in enumerate(records):
+        moved.feed([record])
+        if index % 7 == 0:
             for key, value in moved.processor.checkpoint(1):
                 stored.pop(key, None)
                 if value is not None:
@@ -112,13 +114,13 @@ def test_a_nudged_learner_teaches_only_what_nobody_changed() -> None:
     nudged, held = Bench(NUDGED).feed(silent_from(10, end)), Bench(HELD).feed(silent_from(10, end))
     decided = START + decided_on(nudged)
     plain, after, as_held = (
-        {one.day: one.weight for one in bench.examples} for bench in (left_alone, nudged, held)
+        {example.day: example.weight for example in bench.examples} for bench in (left_alone, nudged, held)
     )
     assert min(plain) <= decided < max(plain)
     assert after == {day: weight for day, weight in plain.items() if day > decided}
     assert as_held == plain, "a holdout of everybody speaks for nobody else"
     recorded = Bench(replace(NUDGED, nudges_delivered=False)).feed(silent_from(10, end))
-    assert {one.day: one.weight for one in recorded.examples} == plain, "no nudge reached anybody"
+    assert {example.day: example.weight for example in recorded.examples} == plain, "no nudge reached anybody"
 
 
 def test_outcomes_teach_which_variant_does_better() -> None:
@@ -145,10 +147,10 @@ def test_who_is_back_by_now_teaches_before_the_week_is_over() -> None:
         if report.early
     }
     assert list(early) == [0, 1, 2, 3, 4, 5]
-    for days, found in early.items():
-        assert found.shape == (STAGES - 1, len(INPUTS), len(INPUTS) + 1)
-        assert found[days, 0, 0] == found[:, 0, 0].sum() == 1
-        assert found[days, 0, -1] == (days >= 2)
+    for days, sums in early.items():
+        assert sums.shape == (STAGES - 1, len(INPUTS), len(INPUTS) + 1)
+        assert sums[days, 0, 0] == sums[:, 0, 0].sum() == 1
+        assert sums[days, 0, -1] == (days >= 2)
 
 
 def learning() -> Rules:
@@ -187,7 +189,7 @@ def test_learners_who_answer_show_in_the_outcomes() -> None:
     likes = ResponsePlan(positive=1.0, negative=0.0, size=4.0, fit=((1.0, 1.0), (1.0, 1.0)))
     term, rows = AnsweringTerm(plan, likes), list[Counted]()
 
-    def hear(outputs: Outputs) -> None:
+    def collect(outputs: Outputs) -> None:
         for nudge in outputs.nudges:
             assert isinstance(nudge, Nudge)
             term.nudge(nudge.learner, nudge.course_run, ("short", "long").index(nudge.variant))
@@ -199,7 +201,7 @@ def test_learners_who_answer_show_in_the_outcomes() -> None:
             if first:
                 rows.append(Counted(campaign, variant, arm, outcome, 1, int(happened)))
 
-    Backtest(learning(), IDENTITY, say=hear, batch=200).run(term.stream())
+    Backtest(learning(), IDENTITY, say=collect, batch=200).run(term.stream())
     (effect,) = (line.effect for line in lines(rows) if (line.variant, line.outcome) == ("all", "active_7"))
     assert min(effect.nudged.known, effect.holdout.known) > 50
     assert effect.difference > 0.1

@@ -11,7 +11,7 @@ import pytest
 from engine.day import sessions
 from engine.day.aggregates import as_date
 from engine.state.row_layout import ROW
-from features.ring import RING, clear, count
+from features.ring import RING, clear, count_activities
 from schemas.fields import DAY_S
 from tests.engine.day.test_aggregates import rows_of, total
 from tests.streams import pipeline as p
@@ -23,16 +23,16 @@ HOUR_S = 3600
 def day_of(*hours: int) -> dict[str, Any]:
     """What is counted of one learner who was active for a minute in these hours, from the day before on."""
     rows = np.zeros(1, ROW)
-    one = np.zeros(1, np.int64)
-    clear(rows, one)
+    slot = np.zeros(1, np.int64)
+    clear(rows, slot)
     for hour in hours:
-        at = np.array([(DAY - 1) * DAY_S + hour * HOUR_S + 59])
-        count(rows, one, at, one, one + 1, one + 60)
-    return sessions.of_day(rows, one, DAY)
+        times = np.array([(DAY - 1) * DAY_S + hour * HOUR_S + 59])
+        count_activities(rows, slot, times, slot, slot + 1, slot + 60)
+    return sessions.session_totals(rows, slot, DAY)
 
 
 @pytest.mark.parametrize(
-    ("hours", "begun", "active"),
+    ("hours", "started", "active"),
     [
         ((), 0, 0),
         ((24,), 1, 1),
@@ -44,10 +44,15 @@ def day_of(*hours: int) -> dict[str, Any]:
         ((24 + 7, 24 + 8, 24 + 15, 24 + 16, 24 + 23), 3, 5),  # across the bytes of the day
     ],
 )
-def test_an_idle_hour_ends_a_session(hours: tuple[int, ...], begun: int, active: int) -> None:
-    found = day_of(*hours)
+def test_an_idle_hour_ends_a_session(hours: tuple[int, ...], started: int, active: int) -> None:
+    totals = day_of(*hours)
     minutes = sum(60 for hour in hours if 24 <= hour < 48)
-    assert found == {"learners": int(active > 0), "sessions": begun, "hours": active, "seconds": minutes}
+    assert totals == {
+        "learners": int(active > 0),
+        "sessions": started,
+        "hours": active,
+        "seconds": minutes,
+    }
 
 
 def test_everybodys_sessions_are_added_up() -> None:
@@ -58,7 +63,7 @@ def test_everybodys_sessions_are_added_up() -> None:
         sum(int(today[hour]) and not (today[hour - 1] if hour else before[23]) for hour in range(24))
         for today, before in zip(bits[:, DAY % RING], bits[:, (DAY - 1) % RING], strict=True)
     ]
-    assert sessions.begun(hours, DAY).tolist() == expected
+    assert sessions.count_started(hours, DAY).tolist() == expected
 
 
 def test_a_terms_sessions_are_those_of_its_events() -> None:
@@ -77,10 +82,10 @@ def test_a_terms_sessions_are_those_of_its_events() -> None:
             sums[0] += hour - 1 not in active
             sums[1] += 1
     rows = rows_of(p.play(p.logs_of(p.term(), 2)))["sessions_daily"]
-    found = total(rows, ("course_run", "day"), "sessions", "hours")
-    assert {key: sums for key, sums in found.items() if any(sums)} == {
+    totals = total(rows, ("course_run", "day"), "sessions", "hours")
+    assert {key: sums for key, sums in totals.items() if any(sums)} == {
         key: tuple(sums) for key, sums in expected.items()
     }
     assert sum(row["seconds"] for row in rows) > 0
-    begun = sum(sums[0] for sums in found.values())
-    assert 0.9 < begun / len(ids) < 1.1, (begun, len(ids))
+    started = sum(sums[0] for sums in totals.values())
+    assert 0.9 < started / len(ids) < 1.1, (started, len(ids))

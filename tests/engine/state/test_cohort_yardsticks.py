@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from engine.state.cohort_yardsticks import Measures
+from engine.state.cohort_yardsticks import CohortYardsticks
 from features.coursework import Run
 from features.packed_arrays import pack
-from features.yardsticks import COUNTED, Counts, yardstick
+from features.yardsticks import COUNTED, Counts, make_yardstick
 from schemas.learning import DayPackage, ModelSnapshot
 
 RUN = Run("c/r", "c", 100, 200, np.array([120, 140]), np.array([0.5, 0.5]), ("a", "b"))
@@ -21,13 +21,13 @@ def package(**deadlines: Counts) -> DayPackage:
 
 
 def test_a_run_is_measured_by_the_newest_sums_of_it() -> None:
-    measures = Measures()
-    measures.note(package(r=COUNTS * 2, s=COUNTS))
-    measures.note(package(r=COUNTS))
-    measures.note(package(s=COUNTS))
-    expected = yardstick(RUN, COUNTS)
-    assert measures.of(RUN).says.tolist() == expected.says.tolist()
-    assert Measures(measures.stored()).of(RUN).mean.tolist() == expected.mean.tolist()
-    measures.forget("c/r")
-    assert measures.of(RUN).mean.tolist() == yardstick(RUN).mean.tolist()
-    assert list(measures.stored()) == ["c/s"]
+    yardsticks = CohortYardsticks()
+    yardsticks.update(package(r=COUNTS * 2, s=COUNTS))
+    yardsticks.update(package(r=COUNTS))
+    yardsticks.update(package(s=COUNTS))
+    expected = make_yardstick(RUN, COUNTS)
+    assert yardsticks.of_run(RUN).miss_weight.tolist() == expected.miss_weight.tolist()
+    assert CohortYardsticks(yardsticks.as_json()).of_run(RUN).mean.tolist() == expected.mean.tolist()
+    yardsticks.forget("c/r")
+    assert yardsticks.of_run(RUN).mean.tolist() == make_yardstick(RUN).mean.tolist()
+    assert list(yardsticks.as_json()) == ["c/s"]

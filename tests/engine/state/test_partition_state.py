@@ -15,8 +15,8 @@ from engine.state.errors import StateIncompleteError, StateMismatchError
 from engine.state.partition_state import PartitionState
 from engine.state.row_keys import MARK
 from engine.state.row_layout import ROW
-from engine.state.run_calendar import run_of
-from features.coursework import OPEN_END, submit
+from engine.state.run_calendar import run_from_calendar
+from features.coursework import OPEN_END, record_hand_in
 from features.ring import NEVER
 from features.unplaced import HandIn
 from online_models.labels import KEPT
@@ -29,9 +29,9 @@ DAY_S = 86_400
 
 def checkpoint(state: PartitionState, rows: dict[bytes, bytes]) -> None:
     """Apply a checkpoint to the rows stored so far; the mark must come last."""
-    found = list(state.checkpoint(1))
-    assert found[-1][0] == MARK
-    for key, value in found:
+    changed = list(state.checkpoint(1))
+    assert changed[-1][0] == MARK
+    for key, value in changed:
         if value is None:
             rows.pop(key, None)
         else:
@@ -42,34 +42,40 @@ def restored(rows: dict[bytes, bytes]) -> PartitionState:
     return PartitionState.restore(IDENTITY, rows.items())
 
 
-def same(one: PartitionState, other: PartitionState) -> None:
+def same(first_state: PartitionState, second_state: PartitionState) -> None:
     """Whether two states hold the same, in whatever places."""
-    assert one.slots.keys() == other.slots.keys()
-    for key in one.slots:
-        first, second = one.slots[key], other.slots[key]
-        assert one.rows[first].tobytes() == other.rows[second].tobytes(), key
-        assert one.pseudonyms[first] == other.pseudonyms[second]
-        assert one.runs[one.run_of[first]].name == other.runs[other.run_of[second]].name
-        assert trail(one, first) == trail(other, second), key
-        assert one.unplaced.stored(first) == other.unplaced.stored(second), key
-    assert one.clock == other.clock
-    assert one.facts == other.facts
-    assert one.learners == other.learners
-    assert one.exposures == other.exposures
-    assert one.calendars == other.calendars
-    assert one.counters == other.counters
-    assert (one.ids.today, one.ids.before) == (other.ids.today, other.ids.before)
+    assert first_state.slots.keys() == second_state.slots.keys()
+    for key in first_state.slots:
+        first, second = first_state.slots[key], second_state.slots[key]
+        assert first_state.rows[first].tobytes() == second_state.rows[second].tobytes(), key
+        assert first_state.pseudonyms[first] == second_state.pseudonyms[second]
+        assert (
+            first_state.runs[first_state.run_of[first]].name
+            == second_state.runs[second_state.run_of[second]].name
+        )
+        assert trail(first_state, first) == trail(second_state, second), key
+        assert first_state.unplaced.dump(first) == second_state.unplaced.dump(second), key
+    assert first_state.clock == second_state.clock
+    assert first_state.facts == second_state.facts
+    assert first_state.learners == second_state.learners
+    assert first_state.exposures == second_state.exposures
+    assert first_state.calendars == second_state.calendars
+    assert first_state.hourly_counters == second_state.hourly_counters
+    assert (first_state.ids.today, first_state.ids.before) == (
+        second_state.ids.today,
+        second_state.ids.before,
+    )
 
 
 def trail(state: PartitionState, slot: int) -> Trail:
-    ((_, found),) = state.trails.stored([slot])
-    return found
+    ((_, trail_),) = state.trails.stored([slot])
+    return trail_
 
 
 def touched(state: PartitionState, learner: str, run: str, probability: float = 0.5) -> int:
     slot = state.slot(learner, run)
     state.rows["probability"][slot] = probability
-    state.touch(np.array([slot]))
+    state.mark_changed(np.array([slot]))
     return slot
 
 
@@ -104,10 +110,10 @@ def test_everything_comes_back() -> None:
     state.set_learner("l1", {"timezone": "Europe/Berlin", "opted_out": ["email"]})
     state.add_fact({"event_id": "f", "time": 7, "type": "withdrawn"})
     state.unplaced.put(state.slots["l3", "c/1"], "c/1", "essay", HandIn(START, 100, 1))
-    assert state.ids.first_time("a")
-    state.ids.turn()
-    assert state.ids.first_time("b")
-    state.counters[("c/1", "quiz", 3, 4)] = [1, 2, 3]
+    assert state.ids.add_if_new("a")
+    state.ids.close_day()
+    assert state.ids.add_if_new("b")
+    state.hourly_counters[("c/1", "quiz", 3, 4)] = [1, 2, 3]
     state.clock.today, state.clock.newest, state.clock.applied = START, 77, {"homeroom.events": 12}
     state.clock.events, state.clock.duplicates, state.clock.dead_letters = 1, 2, 3
     rows: dict[bytes, bytes] = {}
@@ -117,8 +123,8 @@ def test_everything_comes_back() -> None:
     run = back.runs[back.run_index["c/1"]]
     assert (run.start, run.end, run.due.tolist()) == (START, START + 28, [START + 7, START + 21])
     assert (run.assessments, run.weights.tolist()) == (("soon", "late"), [0.4, 0.6])
-    found = back.unplaced.take(back.slots["l3", "c/1"], "c/1", ["other", "essay"])
-    assert found == [(1, HandIn(START, 100, 1))]
+    restored_ = back.unplaced.pop_named(back.slots["l3", "c/1"], "c/1", ["other", "essay"])
+    assert restored_ == [(1, HandIn(START, 100, 1))]
 
 
 def test_nothing_stored_is_a_new_state() -> None:
@@ -141,15 +147,15 @@ def test_only_what_changed_is_written() -> None:
 def test_an_id_is_known_until_the_second_day_closes() -> None:
     state = PartitionState(IDENTITY)
     rows: dict[bytes, bytes] = {}
-    assert state.ids.first_time("a")
+    assert state.ids.add_if_new("a")
     checkpoint(state, rows)
     for _ in range(2):
-        assert not state.ids.first_time("a")
-        assert not restored(rows).ids.first_time("a")
-        state.ids.turn()
+        assert not state.ids.add_if_new("a")
+        assert not restored(rows).ids.add_if_new("a")
+        state.ids.close_day()
         checkpoint(state, rows)
-    assert restored(rows).ids.first_time("a")
-    assert state.ids.first_time("a")
+    assert restored(rows).ids.add_if_new("a")
+    assert state.ids.add_if_new("a")
 
 
 def test_taken_facts_are_deleted() -> None:
@@ -170,9 +176,9 @@ def test_a_place_let_go_is_used_again_and_clean() -> None:
     rows: dict[bytes, bytes] = {}
     checkpoint(state, rows)
     state.drop(np.array([slot]))
-    assert len(state.used()) == 0
+    assert len(state.used_slots()) == 0
     assert touched(state, "b", "c/new", 0.0) == slot
-    assert state.rows["seen"][slot] == NEVER
+    assert state.rows["first_active"][slot] == NEVER
     assert (state.rows["submitted"][slot] < -30_000).all()
     checkpoint(state, rows)
     same(state, restored(rows))
@@ -214,7 +220,7 @@ def test_a_silent_row_that_aged_is_stored_as_it_is() -> None:
 def _close_until(processor: PartitionProcessor, trainer: Trainer, days: int) -> None:
     """Close what is due up to a number of days after the start of 2024."""
     while True:
-        processor.observe(1_704_067_200 + days * DAY_S)
+        processor.advance_clock(1_704_067_200 + days * DAY_S)
         if processor.due is None:
             return
         packages = [package for report in processor.close() for package in trainer.receive(report)]
@@ -249,10 +255,10 @@ OLDER = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scor
 
 
 def _as(layout: np.dtype[Any], row: bytes) -> bytes:
-    found, now = np.zeros(1, layout), np.frombuffer(row, ROW)
+    content, now = np.zeros(1, layout), np.frombuffer(row, ROW)
     for name in layout.names or ():
-        found[name] = now[name]
-    return found.tobytes()
+        content[name] = now[name]
+    return content.tobytes()
 
 
 def as_version_5(rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
@@ -263,13 +269,15 @@ def as_version_5(rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
     for name in mark.pop("sections"):
         mark[name] = orjson.loads(rows[b"s|" + name.encode()])
     mark |= {"version": 5, "chunk": following}
-    mark["id_chunks"] = [[f"i|{at}" for at in range(*ends)] for ends in ((older, newer), (newer, following))]
-    kept = {
+    mark["id_chunks"] = [
+        [f"i|{number}" for number in range(*ends)] for ends in ((older, newer), (newer, following))
+    ]
+    rest = {
         key: value if key[:1] != b"e" else _as(OLDER, value)
         for key, value in rows.items()
         if not key.startswith(b"s|")
     }
-    return kept | {MARK: orjson.dumps(mark)}
+    return rest | {MARK: orjson.dumps(mark)}
 
 
 def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
@@ -279,7 +287,7 @@ def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
     for number in range(3):
         slot = touched(state, f"l{number}", "c/r")
         for work in ("soon", "late", "soon")[: number + 1]:
-            submit(state.rows, slot, state.runs[0], work, START, 0.5, state.unplaced)
+            record_hand_in(state.rows, slot, state.runs[0], work, START, 0.5, state.unplaced)
     rows: dict[bytes, bytes] = {}
     checkpoint(state, rows)
     before = as_version_5(rows)
@@ -306,13 +314,13 @@ def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
 def test_a_calendar_that_was_stored_before_dates_had_a_range_is_a_run(
     dates: dict[str, int | None], start: int, end: int
 ) -> None:
-    run = run_of(calendar("c/r") | dates)
+    run = run_from_calendar(calendar("c/r") | dates)
     assert (run.start, run.end) == (start, end)
 
 
 def test_of_work_that_is_listed_twice_the_later_deadline_holds() -> None:
     twice = [{"assessment": "a", "due_at": (START + day) * DAY_S, "weight": 0.5} for day in (9, 3)]
-    run = run_of(calendar("c/r") | {"deadlines": twice})
+    run = run_from_calendar(calendar("c/r") | {"deadlines": twice})
     assert (run.assessments, run.due.tolist()) == (("a",), [START + 9])
 
 
@@ -327,15 +335,18 @@ def test_a_row_of_another_length_is_refused_in_words() -> None:
 
 
 def test_pseudonyms_are_keyed_and_tell_nothing() -> None:
-    one, other = Identity(b"one"), Identity(b"other")
-    assert one.learner("ann") == one.learner("ann")
+    first, second = Identity(b"one"), Identity(b"other")
+    assert first.learner("ann") == first.learner("ann")
     assert (
-        len({one.learner("ann"), other.learner("ann"), one.learner("bob"), one.enrolment("ann", "c/r")}) == 4
+        len(
+            {first.learner("ann"), second.learner("ann"), first.learner("bob"), first.enrolment("ann", "c/r")}
+        )
+        == 4
     )
     assert all(
-        len(name) == 16 and int(name, 16) >= 0 for name in (one.learner("ann"), one.enrolment("a", "b"))
+        len(name) == 16 and int(name, 16) >= 0 for name in (first.learner("ann"), first.enrolment("a", "b"))
     )
-    assert "one" not in repr(one)
+    assert "one" not in repr(first)
 
 
 def test_what_a_pending_example_takes_is_what_the_docs_say() -> None:
@@ -350,26 +361,26 @@ def test_what_a_pending_example_takes_is_what_the_docs_say() -> None:
 def test_rows_of_the_release_before_are_read_and_gone_on_with() -> None:
     state = PartitionState(IDENTITY)
     touched(state, "a", "c/r")
-    state.counters[("c/r", "quiz", 3, 4)] = [1, 2, 3]
-    state.tallies.repeat("moodle", "c/r", START * DAY_S)
-    state.leaving.ended("c/r", 3, 1)
+    state.hourly_counters[("c/r", "quiz", 3, 4)] = [1, 2, 3]
+    state.source_counters.count_duplicate("moodle", "c/r", START * DAY_S)
+    state.withdrawal_counts.count_exits("c/r", 3, 1)
     rows: dict[bytes, bytes] = {}
     for event_id in ("a", "b", "c"):
-        assert state.ids.first_time(event_id)
+        assert state.ids.add_if_new(event_id)
         checkpoint(state, rows)
         if event_id == "b":
-            state.ids.turn()
+            state.ids.close_day()
     old = as_version_5(rows)
     back = restored(old)
     same(state, back)
-    assert back.tallies.stored() == state.tallies.stored()
-    assert back.leaving.stored() == state.leaving.stored()
-    assert not any(back.ids.first_time(event_id) for event_id in ("a", "b", "c"))
-    assert back.ids.first_time("d")
+    assert back.source_counters.as_json() == state.source_counters.as_json()
+    assert back.withdrawal_counts.as_json() == state.withdrawal_counts.as_json()
+    assert not any(back.ids.add_if_new(event_id) for event_id in ("a", "b", "c"))
+    assert back.ids.add_if_new("d")
     checkpoint(back, old)
     same(back, restored(old))
-    back.ids.turn()
-    back.ids.turn()
+    back.ids.close_day()
+    back.ids.close_day()
     checkpoint(back, old)
     assert [key for key in old if key.startswith(b"i|")] == []
 
@@ -379,8 +390,8 @@ def test_rows_that_the_topic_has_lost_are_told(lost: bytes) -> None:
     state = PartitionState(IDENTITY)
     rows: dict[bytes, bytes] = {}
     checkpoint(state, rows)
-    told = r"lost rows: the mark .*other \w+ than are there; .*`homeroom topics create`"
-    with pytest.raises(StateIncompleteError, match=told):
+    message = r"lost rows: the mark .*other \w+ than are there; .*`homeroom topics create`"
+    with pytest.raises(StateIncompleteError, match=message):
         restored({key: value for key, value in rows.items() if key != lost})
     with pytest.raises(StateIncompleteError, match="lost rows"):
         restored(rows | {lost: b"[1]"})

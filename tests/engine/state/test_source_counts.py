@@ -7,9 +7,9 @@ import numpy as np
 import orjson
 
 from data_quality.counts import merge_counts
-from engine.batch.admission import Intake, Timing
-from engine.batch.decoding import Refusal, letter
-from engine.state.source_counts import MOST, Hits, Tallies
+from engine.batch.admission import BatchAdmission, Timing
+from engine.batch.decoding import Refusal, dead_letter
+from engine.state.source_counts import MAX_KEYS, SourceActivities, SourceCounters
 from schemas.activity import ACTIVITY_KINDS
 from schemas.quality import UNNAMED
 from tests.streams.pipeline import activity, batch_of, record
@@ -18,7 +18,7 @@ DAY, DAY_S = 20_000, 86_400
 
 
 def add(
-    tallies: Tallies, *events: tuple[dict[str, Any], float, int], kind: str = "quiz", clock: int = 0
+    counters: SourceCounters, *events: tuple[dict[str, Any], float, int], kind: str = "quiz", clock: int = 0
 ) -> None:
     """Messages with their day and hour."""
     times = np.array([round((DAY + day) * DAY_S + hour * 3600) for _, day, hour in events])
@@ -26,23 +26,25 @@ def add(
     messages = [message for message, _, _ in events]
     named = [message.get("course_run", "c/r") for message in messages]
     runs = sorted(set(named))
-    hits = Hits(
+    hits = SourceActivities(
         sources=[message.get("source", UNNAMED) for message in messages],
         runs=np.array([runs.index(run) for run in named], np.int32),
         times=times,
         kinds=kinds,
         clock=np.full(len(events), clock),
-        bare=np.array([message.get("object") is None for message in messages]),
-        untimed=np.array([message.get("duration_s") is None for message in messages]),
+        without_object=np.array([message.get("object") is None for message in messages]),
+        without_duration=np.array([message.get("duration_s") is None for message in messages]),
     )
-    tallies.add(hits, runs)
+    counters.add(hits, runs)
 
 
 def test_events_are_counted_by_source_run_kind_and_hour() -> None:
-    tallies = Tallies()
-    add(tallies, ({"source": "web"}, 0, 7), ({"source": "web"}, 0, 7), ({"source": "app"}, 1, 23), ({}, 0, 0))
-    add(tallies, ({"source": "web", "object": "o", "duration_s": 3.0}, 0, 9), kind="forum", clock=-1)
-    counts = merge_counts(tallies.pop(DAY))
+    counters = SourceCounters()
+    add(
+        counters, ({"source": "web"}, 0, 7), ({"source": "web"}, 0, 7), ({"source": "app"}, 1, 23), ({}, 0, 0)
+    )
+    add(counters, ({"source": "web", "object": "o", "duration_s": 3.0}, 0, 9), kind="forum", clock=-1)
+    counts = merge_counts(counters.pop(DAY))
     assert list(counts) == [("unnamed", "c/r"), ("web", "c/r")]
     web = counts["web", "c/r"]
     assert web.hours[ACTIVITY_KINDS.index("quiz"), 7] == 2
@@ -53,13 +55,13 @@ def test_events_are_counted_by_source_run_kind_and_hour() -> None:
         "without_object": 2,
         "without_duration": 2,
     }
-    assert list(merge_counts(tallies.pop(DAY + 1))) == [("app", "c/r")]
-    assert tallies.pop(DAY + 1) == []
+    assert list(merge_counts(counters.pop(DAY + 1))) == [("app", "c/r")]
+    assert counters.pop(DAY + 1) == []
 
 
 def test_repeats_and_refused_records_are_counted_where_they_say_what_they_belong_to() -> None:
-    tallies = Tallies()
-    tallies.repeat("web", "c/r", DAY * DAY_S + 5)
+    counters = SourceCounters()
+    counters.count_duplicate("web", "c/r", DAY * DAY_S + 5)
     bodies = [
         {"course_run": "c/r", "source": "web", "kind": "k"},
         {"course_run": "c/r", "source": 7},
@@ -67,26 +69,26 @@ def test_repeats_and_refused_records_are_counted_where_they_say_what_they_belong
         ["c/r"],
     ]
     batch = batch_of([(b"l", orjson.dumps(body)) for body in bodies] + [(b"l", b"{")])
-    for place in range(5):
-        tallies.refuse(letter(batch, place, Refusal("unknown_kind", "kind", "…")), DAY)
-    tallies.refuse(letter(batch, 0, Refusal("wrong_key", "key", "…")), DAY)
-    (counts,) = tallies.pop(DAY)
+    for index in range(5):
+        counters.count_refused(dead_letter(batch, index, Refusal("unknown_kind", "kind", "…")), DAY)
+    counters.count_refused(dead_letter(batch, 0, Refusal("wrong_key", "key", "…")), DAY)
+    (counts,) = counters.pop(DAY)
     assert counts.faults == {"duplicates": 1, "unknown_kind": 1}
 
 
 def test_what_is_stored_goes_on() -> None:
-    tallies = Tallies()
-    add(tallies, ({"source": "web"}, 0, 7), ({"source": "app"}, 1, 23))
-    restored = Tallies(orjson.loads(orjson.dumps(tallies.stored())))
+    counters = SourceCounters()
+    add(counters, ({"source": "web"}, 0, 7), ({"source": "app"}, 1, 23))
+    restored = SourceCounters(orjson.loads(orjson.dumps(counters.as_json())))
     for day in (DAY, DAY + 1):
-        assert restored.pop(day) == tallies.pop(day) != []
+        assert restored.pop(day) == counters.pop(day) != []
 
 
 def test_clients_that_name_themselves_as_sources_cost_no_more_than_some() -> None:
-    tallies = Tallies()
-    add(tallies, *(({"source": f"client-{number}"}, 0, 7) for number in range(MOST + 500)))
-    counts = tallies.pop(DAY)
-    assert len(counts) == MOST + 1
+    counters = SourceCounters()
+    add(counters, *(({"source": f"client-{number}"}, 0, 7) for number in range(MAX_KEYS + 500)))
+    counts = counters.pop(DAY)
+    assert len(counts) == MAX_KEYS + 1
     assert merge_counts(counts)["others", "others"].hours.sum() == 500
 
 
@@ -97,10 +99,10 @@ def test_the_clock_is_the_brokers_live_and_the_ticks_in_a_replay() -> None:
     tick = record({"type": "tick", "occurred_at": at(0)})
     events = [record(activity(f"e{moment}", at(moment))) for moment in (0.5, -0.01, 1.01, 3.5)]
     broken = (b"l", orjson.dumps({"type": "activity", "course_run": "c/r", "kind": "k"}))
-    work = Intake(Timing(clock="replay")).admit(batch_of([broken, tick, *events, broken]), -1)
+    work = BatchAdmission(Timing(clock="replay")).admit(batch_of([broken, tick, *events, broken]), -1)
     assert work.clock.tolist() == [0, 0, -1, 1]
     assert work.letter_days == {5: DAY, 6: DAY}, "the first came before any tick"
     live = batch_of([*events[:2], broken], at=round((DAY + 0.5) * DAY_S))
-    work = Intake(Timing()).admit(live, -1)
+    work = BatchAdmission(Timing()).admit(live, -1)
     assert work.clock.tolist() == [0, -1]
     assert work.letter_days == {2: DAY}

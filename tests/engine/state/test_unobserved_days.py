@@ -1,6 +1,6 @@
 """Days that were not seen in full, and how long rises wait after them."""
 
-from engine.state.unobserved_days import Unseen
+from engine.state.unobserved_days import UnobservedDays
 from schemas.learning import DayPackage, ModelSnapshot
 from schemas.quality import DayQuality, QualityVerdict
 
@@ -24,24 +24,27 @@ def package(day: int, *, since: int, runs: list[str], kind: str | None = None) -
 
 
 def test_days_are_those_since_when_a_verdict_is_in_force() -> None:
-    unseen = Unseen()
+    unobserved = UnobservedDays()
     for day in (102, 103):
-        unseen.note(package(day, since=100, runs=["c/r"]))
-    unseen.note(package(110, since=110, runs=["c/r", "d/r"]))
-    assert unseen.of("c/r").days.tolist() == [100, 101, 102, 103, 110]
-    assert Unseen(unseen.stored()).of("c/r").days.tolist() == unseen.of("c/r").days.tolist()
-    unseen.forget("c/r")
-    assert unseen.of("c/r").days.tolist() == []
-    assert unseen.of("d/r").days.tolist() == [110]
+        unobserved.update(package(day, since=100, runs=["c/r"]))
+    unobserved.update(package(110, since=110, runs=["c/r", "d/r"]))
+    assert unobserved.of_run("c/r").days.tolist() == [100, 101, 102, 103, 110]
+    assert (
+        UnobservedDays(unobserved.as_json()).of_run("c/r").days.tolist()
+        == unobserved.of_run("c/r").days.tolist()
+    )
+    unobserved.forget("c/r")
+    assert unobserved.of_run("c/r").days.tolist() == []
+    assert unobserved.of_run("d/r").days.tolist() == [110]
 
 
 def test_a_deadline_is_in_doubt_only_where_hand_ins_were_lost_too() -> None:
     """In the alarm's runs, on its days, and not while another kind alone is missing."""
-    unseen = Unseen()
-    unseen.note(package(100, since=99, runs=["c/r"], kind="forum"))
-    unseen.note(package(120, since=119, runs=["c/r"]))
-    unseen.note(package(130, since=130, runs=["c/r"], kind="submission"))
-    for found in (unseen, Unseen(unseen.stored())):
-        assert found.of("c/r").days.tolist() == [99, 100, 119, 120, 130]
-        assert found.of("c/r").work.tolist() == [119, 120, 130]
-        assert found.of("d/r").work.tolist() == []
+    unobserved = UnobservedDays()
+    unobserved.update(package(100, since=99, runs=["c/r"], kind="forum"))
+    unobserved.update(package(120, since=119, runs=["c/r"]))
+    unobserved.update(package(130, since=130, runs=["c/r"], kind="submission"))
+    for gaps in (unobserved, UnobservedDays(unobserved.as_json())):
+        assert gaps.of_run("c/r").days.tolist() == [99, 100, 119, 120, 130]
+        assert gaps.of_run("c/r").work.tolist() == [119, 120, 130]
+        assert gaps.of_run("d/r").work.tolist() == []

@@ -10,7 +10,7 @@ from functools import cache
 
 import pytest
 
-from schemas.dead_letter import OF_A_PART
+from schemas.dead_letter import FIELD_REASONS
 from tests.engine.twins.world import DUE, RUN, Message, Told, at, learners, messages, play, twin
 
 BUSY, STEADY, SLOW, KEEN = (f"sim-a-now-{number:06}" for number in (47, 36, 10, 6))
@@ -253,7 +253,7 @@ def gap(name: str, since: float = -99, until: float = 99, original: str | None =
 
 def test_only_parts_of_records_are_refused() -> None:
     letters = term().letters
-    assert {letter.reason for letter in letters} == OF_A_PART
+    assert {letter.reason for letter in letters} == FIELD_REASONS
     assert {letter.field for letter in letters} == {"score", "session", "progress"}
     assert all(letter.dead_letter_id.endswith(f":{letter.field}") for letter in letters)
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from engine import last_resort
+from engine import failed_records
 from engine.batch import decoding as decode
-from engine.batch.admission import Intake, Timing
+from engine.batch.admission import BatchAdmission, Timing
 from engine.day import cohorts, fact_application
 from engine.processor import PartitionProcessor
 from engine.state.partition_state import PartitionState
@@ -30,11 +30,13 @@ def bursts_on(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, wrong: Any
 
 
 def letters(bench: Bench) -> list[tuple[str, int, str, str]]:
-    found: list[tuple[str, int, str, str]] = [
-        (one.topic, one.offset, one.reason, one.detail) for one in bench.said.dead_letters
+    rows: list[tuple[str, int, str, str]] = [
+        (letter.topic, letter.offset, letter.reason, letter.detail) for letter in bench.outputs.dead_letters
     ]
-    assert all(one.dead_letter_id == f"{one.topic}:0:{one.offset}" for one in bench.said.dead_letters)
-    return found
+    assert all(
+        letter.dead_letter_id == f"{letter.topic}:0:{letter.offset}" for letter in bench.outputs.dead_letters
+    )
+    return rows
 
 
 DETAIL = "ZeroDivisionError: a test's defect"
@@ -42,11 +44,13 @@ DETAIL = "ZeroDivisionError: a test's defect"
 
 def test_a_record_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its neighbours are read as if it were not there, and so are they when the batches are cut otherwise."""
-    bursts_on(monkeypatch, decode, "_validate", lambda values, *_: any(b'"poison"' in one for one in values))
+    bursts_on(
+        monkeypatch, decode, "_validate", lambda values, *_: any(b'"poison"' in record for record in values)
+    )
     records = [calendar(), ANN, fact("enrolled", -1, learner="poison"), click(0.1), *ticks(2)]
     whole, apart = Bench().feed(records), Bench()
-    for one in records:
-        apart.feed([one])
+    for single in records:
+        apart.feed([single])
     for bench in (whole, apart):
         assert letters(bench) == [(EVENTS.name, 2, "failed", DETAIL)]
         assert bench.processor.state.clock.events == len(records) - 1
@@ -63,7 +67,10 @@ def test_a_fact_that_cannot_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {key: value for key, value in bench.processor.checkpoint(1) if value is not None}
     bench.processor = PartitionProcessor(0, bench.rules, PartitionState.restore(IDENTITY, rows.items()))
     bursts_on(
-        monkeypatch, fact_application, "submit", lambda _rows, _slot, _run, _work, _day, score, *_: score
+        monkeypatch,
+        fact_application,
+        "record_hand_in",
+        lambda _rows, _slot, _run, _work, _day, score, *_: score,
     )
     bench.feed(ticks(3))
     assert letters(bench) == [(EVENTS.name, 3, "failed", DETAIL)]
@@ -90,14 +97,14 @@ def test_a_word_that_cannot_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     bursts_on(monkeypatch, rows, "write_fact", lambda fact, _outputs: fact.learner == "bob")
     common = {"type": "preferences", "occurred_at": instant(0), "opted_out": ["email"]}
     words = [record(common | {"event_id": who, "learner": who}) for who in ("ann", "bob", "eve")]
-    bench.said.extend(bench.processor.apply_feedback(batch_of(words, topic=FEEDBACK.name)))
+    bench.outputs.extend(bench.processor.apply_feedback(batch_of(words, topic=FEEDBACK.name)))
     assert letters(bench) == [(FEEDBACK.name, 1, "failed", DETAIL)]
-    known = {who: bool(bench.processor.state.learners.get(who)) for who in ("ann", "bob", "eve")}
-    assert known == {"ann": True, "bob": False, "eve": True}
+    has_history = {who: bool(bench.processor.state.learners.get(who)) for who in ("ann", "bob", "eve")}
+    assert has_history == {"ann": True, "bob": False, "eve": True}
     assert bench.processor.applied(FEEDBACK.name) == 2
 
 
 def test_what_no_record_alone_makes_raise_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     bursts_on(monkeypatch, decode, "_validate", lambda values, *_: len(values) > 1)
     with pytest.raises(ZeroDivisionError):
-        last_resort.admit(Intake(Timing(clock="replay")), batch_of([calendar(), ANN]), -1)
+        failed_records.admit(BatchAdmission(Timing(clock="replay")), batch_of([calendar(), ANN]), -1)

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.bins import Codes
+from features.case_bounds import case_bounds
 from features.catalogue import INDEX
-from features.compute import Gaps, features
-from features.doubt import doubt
+from features.compute import TrackingGaps, features
 from tests.features.history import Click, HandIn, History
 from tests.features.test_compute import RUN, START, gaps, histories, many, rows_of
 
@@ -18,9 +18,9 @@ EVERYBODY = np.array([0])
 
 
 def cases(history: History, unseen: list[int]) -> tuple[Codes, Codes]:
-    found = doubt(rows_of([history], DAY), EVERYBODY, RUN, DAY, gaps(*unseen))
-    assert found is not None
-    return found.cases(EVERYBODY)
+    bounds = case_bounds(rows_of([history], DAY), EVERYBODY, RUN, DAY, gaps(*unseen))
+    assert bounds is not None
+    return bounds.best_and_worst(EVERYBODY)
 
 
 def of(codes: Codes, name: str) -> int:
@@ -30,14 +30,14 @@ def of(codes: Codes, name: str) -> int:
 def test_where_all_was_seen_there_is_no_doubt() -> None:
     rows = rows_of([History()], DAY)
     for unseen in ([], [DAY - 29], [DAY]):
-        assert doubt(rows, EVERYBODY, RUN, DAY, gaps(*unseen)) is None
+        assert case_bounds(rows, EVERYBODY, RUN, DAY, gaps(*unseen)) is None
 
 
 @many
-@given(history=histories, lasted=st.integers(1, 6), at=st.integers(1, 10))
-def test_what_was_seen_lies_between_the_cases(history: History, lasted: int, at: int) -> None:
+@given(history=histories, lasted=st.integers(1, 6), ended=st.integers(1, 10))
+def test_what_was_seen_lies_between_the_cases(history: History, lasted: int, ended: int) -> None:
     """Silence, whatever the reason, is never less than in the best case nor more than in the worst."""
-    unseen = list(range(DAY - at - lasted, DAY - at))
+    unseen = list(range(DAY - ended - lasted, DAY - ended))
     best, worst = cases(history, unseen)
     raw = features(rows_of([history], DAY), EVERYBODY, RUN, DAY)
     assert (worst == raw).all(), "in the worst case they did nothing"
@@ -74,10 +74,10 @@ def test_in_the_best_case_what_was_due_was_handed_in() -> None:
 
 def test_in_the_best_case_no_work_is_handed_in_where_another_kind_alone_went_unseen() -> None:
     history = History(hand_ins=[HandIn(START + 9, "a", 180)])
-    forum_alone = Gaps(np.array([START + 24]), np.empty(0, np.int64))
-    found = doubt(rows_of([history], DAY), EVERYBODY, RUN, DAY, forum_alone)
-    assert found is not None
-    best, _ = found.cases(EVERYBODY)
+    forum_alone = TrackingGaps(np.array([START + 24]), np.empty(0, np.int64))
+    bounds = case_bounds(rows_of([history], DAY), EVERYBODY, RUN, DAY, forum_alone)
+    assert bounds is not None
+    best, _ = bounds.best_and_worst(EVERYBODY)
     assert of(best, "missed") == 32, "one of two"
     assert of(best, "silence") < of(features(rows_of([history], DAY), EVERYBODY, RUN, DAY), "silence")
 
@@ -85,11 +85,11 @@ def test_in_the_best_case_no_work_is_handed_in_where_another_kind_alone_went_uns
 def test_nobody_else_sees_the_case() -> None:
     rows = rows_of([History([Click(DAY - 9, "quiz", 6, 120)])], DAY)
     before = rows.tobytes()
-    found = doubt(rows, EVERYBODY, RUN, DAY, gaps(DAY - 3))
-    assert found is not None
-    first = found.cases(EVERYBODY)
+    bounds = case_bounds(rows, EVERYBODY, RUN, DAY, gaps(DAY - 3))
+    assert bounds is not None
+    first = bounds.best_and_worst(EVERYBODY)
     rows["clicks"][:] = 9
-    again = found.cases(EVERYBODY)
-    assert [one.tobytes() for one in first] == [one.tobytes() for one in again]
+    again = bounds.best_and_worst(EVERYBODY)
+    assert [codes.tobytes() for codes in first] == [codes.tobytes() for codes in again]
     rows["clicks"][:] = np.frombuffer(before, rows.dtype)["clicks"]
     assert rows.tobytes() == before
