@@ -59,7 +59,7 @@ def dates_of(
         for index in range(len(enrolled) if run.other_dates or any(personal) else 0)
         if (dates := _own_dates(run, index, learners, sections, personal))
     }
-    is_late_joiner = (enrolled != NEVER) & (enrolled > (run.due.min() if len(run.due) else NO_DATE))
+    is_late_joiner = (enrolled != NEVER) & (enrolled >= (run.due.min() if len(run.due) else NO_DATE))
     if not own and not is_late_joiner.any():
         return Dates(due, required)
     due = np.repeat(due, len(enrolled), axis=1)

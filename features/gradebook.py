@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from features.coursework import MAX_ORDER, Cells, Run, empty_cells
+from features.coursework import CELL, MAX_ORDER, Cells, Run, empty_cells
 from features.ring import Ints
-from features.unplaced import UnplacedWork
+from features.unplaced import WORK, UnplacedWork
 
 _INITIAL_ROWS = 16
+
+Snapshot = tuple[bytes, bytes | None]
+"""An enrolment's cells, and its work that is in no calendar, as bytes."""
 
 
 class _Table:
@@ -95,6 +98,19 @@ class Gradebook:
                         table.row(slot)[columns[name]] = cell
                     elif cell != _EMPTY:
                         self.unplaced.put(slot, new.name, name, cell)
+
+    def snapshot(self, run: int, slot: int) -> Snapshot:
+        """A copy of an enrolment's work, for :meth:`revert`."""
+        return self.dump(run, slot), self.unplaced.dump(slot)
+
+    def revert(self, run: int, slot: int, snapshot: Snapshot) -> None:
+        """Put an enrolment's work back to what :meth:`snapshot` returned."""
+        cells, works = snapshot
+        self.forget(run, slot)
+        if cells:
+            self.restore(run, slot, np.frombuffer(cells, CELL))
+        if works is not None:
+            self.unplaced.restore(slot, np.frombuffer(works, WORK))
 
     def forget(self, run: int, slot: int) -> None:
         """Remove the work of a slot, which is reused for another enrolment."""

@@ -363,5 +363,7 @@ class PartitionState:
                 self.gradebook.restore(index, slot, cells)
         for key in stored.unplaced:
             self.gradebook.unplaced.restore(self.slots[key], stored.works(key))
+            if not stored.is_current:
+                self.gradebook.unplaced.changed.add(self.slots[key])
         for key, attributes in stored.attributes.items():
             self.attributes[self.slots[key]] = attributes

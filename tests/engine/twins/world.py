@@ -55,6 +55,11 @@ class Told:
         days = self.estimates.get(learner, {})
         return [days[day] for day in sorted(days) if FIRST + since <= day < FIRST + until]
 
+    def by_day(self, learner: str, since: float = -99, until: float = 99) -> dict[int, float]:
+        """A learner's estimates by the day of the run, from its start, in [since, until)."""
+        days = self.estimates.get(learner, {})
+        return {day - FIRST: days[day] for day in sorted(days) if since <= day - FIRST < until}
+
     def days(self, learner: str) -> set[int]:
         """The days of the run on which a learner has an estimate, from its start."""
         return {day - FIRST for day in self.estimates.get(learner, {})}
