@@ -271,7 +271,7 @@ class PartitionProcessor:
         )
         letters = admitted.pop_dead_letters()
         for letter in letters:
-            if letter.offset in admitted.letter_days:
+            if letter.offset in admitted.letter_days and letter.reason not in FIELD_REASONS:
                 self.state.source_counters.count_refused(letter, admitted.letter_days[letter.offset])
         clock.dead_letters += sum(letter.reason not in FIELD_REASONS for letter in letters)
         outputs.dead_letters += letters
