@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Force
+from cli.options import Force, MarksAfter
 from evaluation.saving import save
 from output import files
 from output.screen import console
@@ -25,6 +25,7 @@ def evaluate(
         Path | None, typer.Option("--json", help="Write the report's figures here, as JSON.")
     ] = None,
     force: Force = False,
+    marks_after: MarksAfter = 0,
     baselines: Annotated[
         bool, typer.Option(help="Compare with other methods on the same features; a few minutes more.")
     ] = False,
@@ -32,7 +33,7 @@ def evaluate(
     """One pass over OULAD in time order, test then train; writes a table of estimates and alerts."""
     from evaluation import command  # noqa: PLC0415
 
-    wanted = command.Wanted(report, figures, baselines, force)
+    wanted = command.Wanted(report, figures, baselines, force, marks_after)
     command.evaluate(oulad, test, out, load(clock="replay").rules, console, wanted)
 
 

@@ -13,6 +13,12 @@ MOST_SPEED = 1e9
 MOST_LEARNERS, MOST_COURSES, MOST_WEEKS, MOST_SEED = 1_000_000, 1_000, 104, 2**32 - 1
 """Of a simulated term: it is held in memory, a day of each run at a time."""
 
+MarksAfter = Annotated[
+    int,
+    typer.Option(
+        min=0, max=60, help="Days until tutors' marks of OULAD are known; 0: on the day of the hand-in."
+    ),
+]
 Learners = Annotated[int, typer.Option(min=2, max=MOST_LEARNERS, help="Learners in all runs together.")]
 Courses = Annotated[
     int, typer.Option(min=1, max=MOST_COURSES, help="Courses, each with a past and a present run.")

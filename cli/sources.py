@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import MOST_SPEED, Courses, Folder, Force, Learners, Seed, Weeks, term
+from cli.options import MOST_SPEED, Courses, Folder, Force, Learners, MarksAfter, Seed, Weeks, term
 from cli.replay_settings import replay_settings
 from local import summary
 from local.demo import stream_through
@@ -65,6 +65,7 @@ def replay(
         Path | None, typer.Option(help="File of native JSON lines, in order of event time.")
     ] = None,
     presentations: Annotated[list[str] | None, typer.Option(help="Only these, such as BBB/2013J.")] = None,
+    marks_after: MarksAfter = 0,
     folder: Folder = Path("data/replay"),
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
     broker: Annotated[
@@ -79,9 +80,11 @@ def replay(
     """Replay recorded learners through broker, worker and store, as fast as they go, and sum up."""
     if (oulad is None) == (events is None):
         raise typer.BadParameter("give one of --oulad and --events")
+    if marks_after and oulad is None:
+        raise typer.BadParameter("--marks-after belongs to --oulad: other events say when work was graded")
     files.check(summary_json, force=force)
     if oulad is not None:
-        stream, total = _oulad_stream(oulad, presentations or ())
+        stream, total = _oulad_stream(oulad, presentations or (), marks_after)
     elif events is not None:
         stream, total = native.read(events, ticks=True), 0
     recorded = {"nudges_delivered": False} if oulad is not None else {}  # of one's own learners, who knows
@@ -101,7 +104,7 @@ def replay(
             files.write(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
 
 
-def _oulad_stream(path: Path, wanted: Sequence[str]) -> tuple[Iterable[Published], int]:
+def _oulad_stream(path: Path, wanted: Sequence[str], marks_after: int) -> tuple[Iterable[Published], int]:
     """The events of the wanted presentations (all if none is named), and about how many they are.
 
     Raises:
@@ -109,7 +112,7 @@ def _oulad_stream(path: Path, wanted: Sequence[str]) -> tuple[Iterable[Published
     """
     from sources.oulad import OuladFolder  # noqa: PLC0415 - needs an extra
 
-    folder = OuladFolder(path)
+    folder = OuladFolder(path, marks_after)
     known = [presentation.course_run for presentation in folder.presentations]
     if unknown := sorted({*wanted} - {*known}):
         raise typer.BadParameter(

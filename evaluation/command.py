@@ -28,6 +28,8 @@ class Wanted:
     baselines: bool = False
     force: bool = False
     """Whether files that are there already may be replaced."""
+    marks_after: int = 0
+    """Days until tutors' marks are known; 0: they come with the hand-in."""
 
 
 def evaluate(
@@ -44,7 +46,7 @@ def evaluate(
     an ``out`` that is neither parquet nor CSV, and for baselines without their libraries, and ``OutputError``
     for a file that must not be written, before anything is streamed.
     """
-    folder = OuladFolder(oulad)
+    folder = OuladFolder(oulad, wanted.marks_after)
     _check(folder, test, out, wanted)
     codes, collector = frozenset(test), Collector()
     watch = collector.watch if wanted.baselines else None

@@ -19,6 +19,10 @@ The Open University Learning Analytics Dataset (Kuzilek, Hlosta, Zdrahal, *Scien
   before. Submissions after that day (up to a year late) are left out, as the run is over.
 * **Deadlines** end with their day: due at 00:00 of the day after. Exams without a day are left out.
 * **Submissions** carried over from an earlier run (`is_banked`) are skipped.
+* **Marks** have no day either, and come with the hand-in. In fact tutors mark the TMAs, which takes weeks;
+  with ``marks_after`` days those marks are messages of their own at 14:00, so many days later. What a machine
+  marks (CMA) stays with the hand-in. A mark that would come after the learner has left, or after the end, is
+  left out.
 """
 
 import heapq
@@ -32,6 +36,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from schemas.activity import ActivityKind
 from sources.oulad_tables import Clicks, OuladError, OuladTables, Presentation, numbers, whole
@@ -40,9 +45,12 @@ from sources.stream import CLOSING_DAYS, DAY, Published, broadcast, instant, wit
 __all__ = ["KINDS", "OuladError", "OuladFolder", "Presentation"]
 
 HOUR = 3_600
-ENROLLED_AT, CLICKS_AT, SUBMISSIONS_AT, WITHDRAWN_AT, COMPLETED_AT = (
-    hour * HOUR for hour in (8, 12, 13, 20, 21)
+ENROLLED_AT, CLICKS_AT, SUBMISSIONS_AT, GRADED_AT, WITHDRAWN_AT, COMPLETED_AT = (
+    hour * HOUR for hour in (8, 12, 13, 14, 20, 21)
 )
+TUTOR_MARKED = "TMA"
+"""The assessment type of what tutors mark."""
+
 UNKNOWN_REGISTRATION = -30
 NEVER = 1 << 30
 """A day that no presentation reaches."""
@@ -104,9 +112,13 @@ class Roster:
 class OuladFolder:
     """A folder with the OULAD tables, any subset of the presentations, as a stream of messages."""
 
-    def __init__(self, path: Path | str) -> None:
-        """:raises OuladError: the folder, a table or a column is missing, and which one"""
+    def __init__(self, path: Path | str, marks_after: int = 0) -> None:
+        """marks_after: days from a hand-in to its mark by a tutor; 0: they come together.
+
+        :raises OuladError: the folder, a table or a column is missing, and which one
+        """
         self._tables = OuladTables(Path(path))
+        self._marks_after = marks_after
 
     @property
     def presentations(self) -> tuple[Presentation, ...]:
@@ -120,7 +132,7 @@ class OuladFolder:
 
         :raises OuladError: a presentation is not in the folder, or a value is not what it must be
         """
-        runs = [_Run(self._tables, each) for each in self._chosen(presentations)]
+        runs = [self._run(each) for each in self._chosen(presentations)]
         blocks = heapq.merge(*(run.blocks() for run in runs), key=lambda block: (block.at, block.course_run))
         messages = chain.from_iterable(block.messages for block in blocks)
         return with_ticks(messages, "oulad") if ticks else messages
@@ -132,10 +144,13 @@ class OuladFolder:
         """
         chosen = self._chosen(presentations)
         clicks = sum(self._tables.click_rows(each) for each in chosen)
-        return clicks + sum(_Run(self._tables, each).facts() for each in chosen) + self._days(chosen)
+        return clicks + sum(self._run(each).facts() for each in chosen) + self._days(chosen)
+
+    def _run(self, presentation: Presentation) -> "_Run":
+        return _Run(self._tables, presentation, self._marks_after)
 
     def _days(self, chosen: Sequence[Presentation]) -> int:
-        runs = [_Run(self._tables, each) for each in chosen]
+        runs = [self._run(each) for each in chosen]
         if not runs:
             return 0
         first = min(run.start + int(run.roster.registered.min(initial=0)) for run in runs)
@@ -164,8 +179,9 @@ def start_day(code: str) -> int:
 class _Run:
     """One presentation: its small tables as columns, and its blocks of messages in order of time."""
 
-    def __init__(self, tables: OuladTables, presentation: Presentation) -> None:
+    def __init__(self, tables: OuladTables, presentation: Presentation, marks_after: int = 0) -> None:
         self.presentation = presentation
+        self._marks_after = marks_after
         self.course_run = presentation.course_run
         self.start = start_day(presentation.code)
         self._tables = tables
@@ -175,14 +191,17 @@ class _Run:
         self.roster = _roster(tables, presentation, self.length)
 
     def facts(self) -> int:
-        """Messages besides clicks and ticks, at most: calendar, enrolments, ends, submissions."""
-        return 1 + 2 * len(self.roster.student) + len(_submissions(self._tables, self.presentation).day)
+        """Messages besides clicks and ticks, at most: calendar, enrolments, ends, submissions, marks."""
+        rows = _submissions(self._tables, self.presentation)
+        marks = int(self._is_marked_later(rows).sum())
+        return 1 + 2 * len(self.roster.student) + len(rows.day) + marks
 
     def blocks(self) -> Iterator[Block]:
         # The calendar stands alone before the merge: heapq.merge reads each part's first block at
         # once, and that of the clicks opens files, which can wait until the presentation begins.
         yield self._calendar()
-        parts = (self._enrolled(), self._clicks(), self._submitted(), self._withdrawn(), self._completed())
+        parts = [self._enrolled(), self._clicks(), self._submitted()]
+        parts += [self._graded(), self._withdrawn(), self._completed()]
         yield from heapq.merge(*parts, key=lambda block: block.at)
 
     def _calendar(self) -> Block:
@@ -260,8 +279,42 @@ class _Run:
             at = (self.start + day) * DAY + SUBMISSIONS_AT
             yield Block(at, self.course_run, self._submission_messages(at, rows, places))
 
-    def _submission_messages(self, at: int, rows: "Submissions", places: Ints) -> Iterator[Published]:
+    def _is_marked_later(self, rows: "Submissions") -> NDArray[np.bool_]:
+        """Which submissions have a mark that comes as a message of its own, [n]."""
+        if not self._marks_after:
+            return np.zeros(len(rows.day), bool)
+        table = self._tables.columns("assessments", ("id_assessment", "assessment_type"))
+        types = zip(table["id_assessment"].to_pylist(), table["assessment_type"].to_pylist(), strict=True)
+        by_tutor = [int(assessment) for assessment, kind in types if kind == TUTOR_MARKED]
+        return np.isin(rows.assessment, by_tutor) & np.isfinite(rows.score)
+
+    def _graded(self) -> Iterator[Block]:
+        rows = _submissions(self._tables, self.presentation)
+        day = rows.day + self._marks_after
+        kept = self._is_marked_later(rows) & (day < self._left(rows.student)) & (day <= self.length)
+        order = np.lexsort((rows.student, rows.assessment, day))
+        for graded_on, places in _runs(day, order[kept[order]]):
+            at = (self.start + graded_on) * DAY + GRADED_AT
+            yield Block(at, self.course_run, self._grades(at, rows, places))
+
+    def _grades(self, at: int, rows: "Submissions", places: Ints) -> Iterator[Published]:
         moment = instant(at)
+        for place in places:
+            learner, assessment = f"oulad-{rows.student[place]}", str(rows.assessment[place])
+            message = {
+                "type": "graded",
+                "event_id": f"{self.course_run}/g{assessment}-{rows.student[place]}",
+                "learner": learner,
+                "course_run": self.course_run,
+                "object": assessment,
+                "score": float(rows.score[place]) / 100,
+                "graded_at": moment,
+                "source": "oulad",
+            }
+            yield Published(learner, orjson.dumps(message), False, at)
+
+    def _submission_messages(self, at: int, rows: "Submissions", places: Ints) -> Iterator[Published]:
+        moment, later = instant(at), self._is_marked_later(rows)
         for place in places:
             learner, assessment = f"oulad-{rows.student[place]}", str(rows.assessment[place])
             message: dict[str, Any] = {
@@ -274,7 +327,7 @@ class _Run:
                 "object": assessment,
                 "source": "oulad",
             }
-            if np.isfinite(rows.score[place]):
+            if np.isfinite(rows.score[place]) and not later[place]:
                 message["score"] = float(rows.score[place]) / 100
             yield Published(learner, orjson.dumps(message), False, at)
 

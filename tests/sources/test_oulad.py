@@ -123,6 +123,36 @@ def test_submissions_carried_over_or_after_the_end_are_left_out(folder: Path) ->
     assert "score" not in found[1]
 
 
+def test_a_tutors_mark_may_come_days_after_the_hand_in(folder: Path) -> None:
+    plain, later = (list(OuladFolder(folder, after).stream(ticks=False)) for after in (0, 14))
+    before, now = bodies(plain), bodies(later)
+    (grade,) = [body for body in now if body["type"] == "graded"]
+    assert grade == {
+        "type": "graded",
+        "event_id": "AAA/2013J/g11-1",
+        "learner": "oulad-1",
+        "course_run": "AAA/2013J",
+        "object": "11",
+        "score": 0.78,
+        "graded_at": instant((START + 9 + 14) * DAY + 14 * 3_600),
+        "source": "oulad",
+    }
+    event_adapter.validate_python(grade)
+    without = [body | {"score": None} if body.get("object") == "11" else body for body in before]
+    assert [body for body in now if body is not grade] == [
+        {name: value for name, value in body.items() if value is not None} for body in without
+    ], "a machine's mark (21, CMA) stays with the hand-in"
+    times = [message.occurred_at for message in later]
+    assert times == sorted(times)
+    assert OuladFolder(folder, 14).total() >= len(list(OuladFolder(folder, 14).stream()))
+
+
+@pytest.mark.parametrize(("after", "marks"), [(0, 0), (1, 1), (31, 1), (32, 0)])
+def test_a_mark_after_the_end_is_left_out(folder: Path, after: int, marks: int) -> None:
+    found = bodies(list(OuladFolder(folder, after).stream(ticks=False)))
+    assert sum(body["type"] == "graded" for body in found) == marks
+
+
 def test_the_calendar_precedes_everything_and_leaves_out_exams_without_a_day(folder: Path) -> None:
     (calendar,) = of(folder, "calendar")
     assert calendar["occurred_at"] == instant((START - 50) * DAY)
