@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from cli import main as cli
 from cli import sources
-from engine.batch.unknown_fields import rows as unknown_rows
+from engine.batch.unknown_fields import unknown_field_rows as unknown_rows
 from local.brokers import Broker
 from local.rig import Rig
 from notifier import following
