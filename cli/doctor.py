@@ -104,8 +104,25 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding("migrations", bool(missing), message)
         if not missing:
             yield from _unknown_fields(address)
+            yield from _other_roles(address)
     except (StoreError, MigrationError) as error:
         yield Finding("store", True, str(error))
+
+
+OTHER_ROLES = """SELECT role, uniqExact(course_run) AS runs, sum(events) AS made, max(day) AS last
+FROM other_roles_daily FINAL WHERE day > (SELECT max(day) FROM other_roles_daily) - 7
+GROUP BY role ORDER BY made DESC, role"""
+"""Of the last week of event time."""
+
+
+def _other_roles(address: StoreAddress) -> Iterator[Finding]:
+    with StoreReader(address) as reader:
+        found = reader.query(OTHER_ROLES).rows
+    for name, runs, made, last in found:
+        words = (
+            f"{made:,} events in {runs:,} runs within a week, the last on {last}; not counted as learners'"
+        )
+        yield Finding(f"role {name}", False, words)
 
 
 UNKNOWN_FIELDS = """SELECT field, sum(records) AS carried, max(day) AS last FROM unknown_fields FINAL

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Force
+from cli.options import Force, MarksAfter
 
 
 def evaluate(
@@ -21,6 +21,7 @@ def evaluate(
         Path | None, typer.Option("--json", help="Write the report's figures here, as JSON.")
     ] = None,
     force: Force = False,
+    marks_after: MarksAfter = 0,
     baselines: Annotated[
         bool, typer.Option(help="Compare with other methods on the same features; a few minutes more.")
     ] = False,
@@ -30,7 +31,7 @@ def evaluate(
     from output.screen import console
     from streams.settings import load
 
-    outputs = command.OutputOptions(report, figures, baselines, force)
+    outputs = command.OutputOptions(report, figures, baselines, force, marks_after)
     command.evaluate(oulad, test, out, load(clock="replay").rules, console, outputs)
 
 

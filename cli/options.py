@@ -14,6 +14,12 @@ MOST_SPEED = 1e9
 MOST_LEARNERS, MOST_COURSES, MOST_WEEKS, MOST_SEED = 1_000_000, 1_000, 104, 2**32 - 1
 """Limits of a simulated term, of which a day of each run is held in memory."""
 
+MarksAfter = Annotated[
+    int,
+    typer.Option(
+        min=0, max=60, help="Days until tutors' marks of OULAD are known; 0: on the day of the hand-in."
+    ),
+]
 Learners = Annotated[int, typer.Option(min=2, max=MOST_LEARNERS, help="Learners in all runs together.")]
 Courses = Annotated[
     int, typer.Option(min=1, max=MOST_COURSES, help="Courses, each with a past and a present run.")

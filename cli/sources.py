@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import MOST_SPEED, Courses, Folder, Force, Learners, Seed, Weeks, simulated_term
+from cli.options import MOST_SPEED, Courses, Folder, Force, Learners, MarksAfter, Seed, Weeks, simulated_term
 
 if TYPE_CHECKING:
     from local.rig import Progress
@@ -65,6 +65,7 @@ def replay(
         Path | None, typer.Option(help="File of native JSON lines, in order of event time.")
     ] = None,
     presentations: Annotated[list[str] | None, typer.Option(help="Only these, such as BBB/2013J.")] = None,
+    marks_after: MarksAfter = 0,
     folder: Folder = Path("data/replay"),
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
     broker: Annotated[
@@ -89,9 +90,11 @@ def replay(
 
     if (oulad is None) == (events is None):
         raise typer.BadParameter("give one of --oulad and --events")
+    if marks_after and oulad is None:
+        raise typer.BadParameter("--marks-after belongs to --oulad: other events say when work was graded")
     files.check_writable(summary_json, force=force)
     if oulad is not None:
-        stream, total = _oulad_stream(oulad, presentations or ())
+        stream, total = _oulad_stream(oulad, presentations or (), marks_after)
     elif events is not None:
         stream, total = native.read(events, ticks=True), 0
     # OULAD's learners got none of these nudges; whether one's own learners did is not known.
@@ -112,7 +115,9 @@ def replay(
             files.write_output(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
 
 
-def _oulad_stream(path: Path, course_runs: Sequence[str]) -> "tuple[Iterable[SourceMessage], int]":
+def _oulad_stream(
+    path: Path, course_runs: Sequence[str], marks_after: int
+) -> "tuple[Iterable[SourceMessage], int]":
     """The events of these presentations (all if none is named), and about how many there are.
 
     Raises:
@@ -120,7 +125,7 @@ def _oulad_stream(path: Path, course_runs: Sequence[str]) -> "tuple[Iterable[Sou
     """
     from sources.oulad import OuladFolder
 
-    folder = OuladFolder(path)
+    folder = OuladFolder(path, marks_after)
     available = [presentation.course_run for presentation in folder.presentations]
     if unknown := sorted({*course_runs} - {*available}):
         raise typer.BadParameter(

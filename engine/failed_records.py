@@ -97,14 +97,17 @@ def dead_letter_of_fact(topic: str, partition: int, fact: dict[str, Any], error:
 
 @contextmanager
 def restore_on_error(state: PartitionState, learner: str, slot: int | None = None) -> Iterator[None]:
-    """Restore an enrolment's row and its learner's history if the body raises."""
+    """Restore an enrolment's row and work and its learner's history if the body raises."""
     row = None if slot is None else state.rows[slot].copy()
+    work = None if slot is None else state.gradebook.snapshot(int(state.run_of[slot]), slot)
     history = state.learners.get(learner)
     try:
         yield
     except Exception:
         if slot is not None:
             state.rows[slot] = row
+            if work is not None:
+                state.gradebook.revert(int(state.run_of[slot]), slot, work)
         if state.learners.get(learner) is not history:
             state.set_learner(learner, history or {})
         raise

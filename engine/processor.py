@@ -47,6 +47,7 @@ from engine.scoring.scoring_day import ScoredCohort, ScoringDay
 from engine.state.partition_state import PartitionState
 from engine.state.row_keys import StateRow
 from features.ring import NEVER
+from schemas.dead_letter import FIELD_REASONS
 from schemas.fields import DAY_S
 from schemas.learning import DayPackage, DayReport
 
@@ -270,9 +271,9 @@ class PartitionProcessor:
         )
         letters = admitted.pop_dead_letters()
         for letter in letters:
-            if letter.offset in admitted.letter_days:
+            if letter.offset in admitted.letter_days and letter.reason not in FIELD_REASONS:
                 self.state.source_counters.count_refused(letter, admitted.letter_days[letter.offset])
-        clock.dead_letters += len(letters)
+        clock.dead_letters += sum(letter.reason not in FIELD_REASONS for letter in letters)
         outputs.dead_letters += letters
 
     def _note_unknown(self, names: Sequence[str], outputs: Outputs) -> None:

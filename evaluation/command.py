@@ -28,6 +28,8 @@ class OutputOptions:
     baselines: bool = False
     force: bool = False
     """Whether existing files may be replaced."""
+    marks_after: int = 0
+    """Days until tutors' marks are known; 0: they come with the hand-in."""
 
 
 def evaluate(
@@ -47,7 +49,7 @@ def evaluate(
             baselines without their libraries.
         OutputError: for a file that must not be written.
     """
-    folder = OuladFolder(oulad)
+    folder = OuladFolder(oulad, options.marks_after)
     _check(folder, test, out, options)
     codes, collector = frozenset(test), SnapshotCollector()
     on_day = collector.on_day if options.baselines else None

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.bins import Codes
-from features.compute import DEADLINE_WINDOW, TrackingGaps, features
-from features.coursework import NOT_SUBMITTED, SCORE_STEPS, Run
+from features.compute import DEADLINE_WINDOW, TrackingGaps, Work, empty_work, features
+from features.coursework import FIRST_DAY, NO_DAY, NO_SCORE, SCORE_STEPS, Run, counted_scores
 from features.ring import CLOSED_DAYS, RING, Ints, Rows
-from features.unplaced import NO_SCORE
 from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS
 
@@ -32,10 +31,12 @@ SCORE = 3 * SCORE_STEPS // 4
 class CaseBounds:
     """Enrolments of a run as of the start of ``day``, with unobserved days within the windows.
 
-    rows: a copy, [n]. gaps: unobserved days within the windows, at least one. yardstick: of the run's cohort.
+    rows, work: copies, [n]. gaps: unobserved days within the windows, at least one. yardstick: of the run's
+    cohort.
     """
 
     rows: Rows
+    work: Work
     run: Run
     day: int
     gaps: TrackingGaps
@@ -44,25 +45,35 @@ class CaseBounds:
     def best_and_worst(self, indices: Ints) -> tuple[Codes, Codes]:
         """Bins of the features in the best and in the worst case, uint8 [features, indices] each."""
         all_rows = np.arange(len(indices))
-        worst = self.rows[indices]
-        best = worst.copy()
-        _fill_activity(best, self.day, self.gaps.days)
-        _fill_hand_ins(best, self.run, self.gaps.work)
+        rows, work = self.rows[indices], self.work.select(indices)
+        active, handed_in = rows.copy(), Work(work.cells.copy(), work.dates)
+        _fill_activity(active, self.day, self.gaps.days)
+        _fill_hand_ins(handed_in, self.run, self.gaps.work)
         best_case, worst_case = (
-            features(rows, all_rows, self.run, self.day, yardstick=self.yardstick) for rows in (best, worst)
+            features(case_rows, all_rows, self.run, self.day, yardstick=self.yardstick, work=case_work)
+            for case_rows, case_work in ((active, handed_in), (rows, work))
         )
         return best_case, worst_case
 
 
 def case_bounds(
-    rows: Rows, slots: Ints, run: Run, day: int, gaps: TrackingGaps, yardstick: Yardstick | None = None
+    rows: Rows,
+    slots: Ints,
+    run: Run,
+    day: int,
+    gaps: TrackingGaps,
+    yardstick: Yardstick | None = None,
+    work: Work | None = None,
 ) -> CaseBounds | None:
     """The bounds of enrolments as of ``day``; None if all days of the windows were observed.
 
-    gaps: all unobserved days of the run.
+    gaps: all unobserved days of the run. work: of the enrolments; none by default.
     """
     recent = TrackingGaps(_recent(gaps.days, day), _recent(gaps.work, day))
-    return CaseBounds(rows[slots], run, day, recent, yardstick) if len(recent.days) else None
+    if not len(recent.days):
+        return None
+    work = empty_work(rows, slots, run) if work is None else work
+    return CaseBounds(rows[slots], work, run, day, recent, yardstick)
 
 
 def _recent(days: Ints, day: int) -> Ints:
@@ -86,18 +97,17 @@ def _raise_to(column: NDArray[np.generic], bucket: int, least: Ints) -> None:
     column[:, bucket] = np.maximum(column[:, bucket].astype(np.int64), least)
 
 
-def _fill_hand_ins(rows: Rows, run: Run, gap_days: Ints) -> None:
+def _fill_hand_ins(work: Work, run: Run, gap_days: Ints) -> None:
     """Hand in missing work on an unobserved day, for all enrolments, if it fell due within a week of it."""
-    if not run.is_known:
-        return
-    scores = rows["scores"].astype(np.int64)
+    scores, cells = counted_scores(work.cells, run.attempts), work.cells
     scored = scores != NO_SCORE
     mean = np.where(scored, scores, 0).sum(axis=1) // np.maximum(scored.sum(axis=1), 1)
     likely = np.where(scored.any(axis=1), mean, SCORE)
-    for index, due in enumerate(run.due.tolist()):
-        near = gap_days[(gap_days >= due - DEADLINE_WINDOW) & (gap_days < due + DEADLINE_WINDOW)]
-        if len(near):
-            missing = rows["submitted"][:, index] == NOT_SUBMITTED
-            day = int(near[0]) - run.start
-            rows["submitted"][:, index] = np.where(missing, day, rows["submitted"][:, index])
-            rows["scores"][:, index] = np.where(missing, likely, rows["scores"][:, index])
+    for index, dates in enumerate(work.dates.due):
+        for due in np.unique(dates).tolist():
+            near = gap_days[(gap_days >= due - DEADLINE_WINDOW) & (gap_days < due + DEADLINE_WINDOW)]
+            missing = (cells["day"][:, index] == NO_DAY) & (dates == due)
+            if len(near):
+                cells["day"][missing, index] = int(near[0]) - FIRST_DAY
+                cells["attempt"][missing, index] = 1
+                cells["last"][missing, index] = likely[missing]

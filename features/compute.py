@@ -21,9 +21,18 @@ from numpy.typing import NDArray
 
 from features.bins import Codes, bins_of
 from features.catalogue import FEATURES, HALF_LIVES, KIND_GROUPS, WINDOWS
-from features.coursework import NOT_SUBMITTED, SCORE_STEPS, Run
+from features.coursework import (
+    FIRST_DAY,
+    NO_DAY,
+    NO_SCORE,
+    SCORE_STEPS,
+    Cells,
+    Run,
+    counted_scores,
+    empty_cells,
+)
+from features.dates import NO_DATE, Dates, dates_of
 from features.ring import CLOSED_DAYS, DECAYS, NEVER, RING, Ints, Rows
-from features.unplaced import NO_SCORE
 from features.yardsticks import Yardstick, days_early, make_yardstick
 from schemas.activity import ACTIVITY_KINDS
 
@@ -34,6 +43,9 @@ CHUNK = 4096
 
 MAX_DEVIATIONS = 4.0
 """Standard deviations at which a score is clipped: a single zero should not outweigh everything."""
+
+MAX_DAYS_TO_DUE = 64
+"""Days to the next deadline where there is none."""
 
 DEADLINE_WINDOW = 7
 """Days before a deadline within which most of the work is handed in (three quarters, on OULAD)."""
@@ -50,6 +62,26 @@ class TrackingGaps:
     work: Ints
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The work of enrolments of a run.
+
+    cells: hand-ins and grades, [n, deadlines]. dates: when it is due for each of them.
+    """
+
+    cells: Cells
+    dates: Dates
+
+    def select(self, indices: Ints | slice) -> "Work":
+        """The work of some of the enrolments."""
+        return Work(self.cells[indices], self.dates.select(indices))
+
+
+def empty_work(rows: Rows, slots: Ints, run: Run) -> Work:
+    """The work of enrolments that handed nothing in and have no dates of their own."""
+    return Work(empty_cells(len(slots), len(run.assessments)), dates_of(run, rows["enrolled"][slots]))
+
+
 _NO_DAYS: Ints = np.empty(0, np.int64)
 NO_GAPS = TrackingGaps(_NO_DAYS, _NO_DAYS)
 
@@ -61,16 +93,19 @@ def features(
     day: int,
     gaps: TrackingGaps = NO_GAPS,
     yardstick: Yardstick | None = None,
+    work: Work | None = None,
 ) -> Codes:
     """Bins of all features, uint8 [features, enrolments], from events of days before ``day``.
 
     slots: the enrolments, all of ``run``. gaps: days on which the run's tracker was broken. yardstick: of the
-    run's cohort; that of a typical course by default.
+    run's cohort; that of a typical course by default. work: of these enrolments, in their order; none by
+    default.
     """
     codes = np.empty((len(FEATURES), len(slots)), np.uint8)
+    work = empty_work(rows, slots, run) if work is None else work
     for start in range(0, len(slots), CHUNK):
-        part = slots[start : start + CHUNK]
-        by_name = values(rows, part, run, day, gaps, yardstick)
+        part = slice(start, start + CHUNK)
+        by_name = values(rows, slots[part], run, day, gaps, yardstick, work.select(part))
         for index, feature in enumerate(FEATURES):
             codes[index, start : start + CHUNK] = bins_of(feature, by_name[feature.name])
     return codes
@@ -83,6 +118,7 @@ def values(
     day: int,
     gaps: TrackingGaps = NO_GAPS,
     yardstick: Yardstick | None = None,
+    work: Work | None = None,
 ) -> Values:
     """Every feature by name, each [enrolments], in the unit that the catalogue declares."""
     enrolments = rows[slots]
@@ -101,8 +137,13 @@ def values(
     by_name |= _volume(clicks, observed, seconds)
     by_name |= _rhythm(enrolments, observed)
     by_name |= _lifetime(enrolments, by_day, observed, run, day, gaps.days)
-    by_name |= _deadlines(
-        enrolments, run, day, gaps.work, make_yardstick(run) if yardstick is None else yardstick
+    by_name |= _coursework(
+        enrolments,
+        run,
+        day,
+        gaps.work,
+        make_yardstick(run) if yardstick is None else yardstick,
+        empty_work(rows, slots, run) if work is None else work,
     )
     return by_name
 
@@ -212,114 +253,139 @@ def _first_day(enrolments: Rows, run: Run, day: int) -> NDArray[np.int64]:
     return began.astype(np.int64)
 
 
-def _deadlines(enrolments: Rows, run: Run, day: int, gap_days: Ints, yardstick: Yardstick) -> Values:
+def _coursework(
+    enrolments: Rows, run: Run, day: int, gap_days: Ints, yardstick: Yardstick, work: Work
+) -> Values:
     """Deadlines passed, missed, early and late; scores; progress of the course run.
 
     gap_days: days on which hand-ins may have been lost.
     """
-    cells = enrolments["submitted"][:, : len(run.assessments)]
-    submitted = cells.astype(np.int64)  # days from the start, [n, deadlines]
-    handed_in = (submitted != NOT_SUBMITTED).T  # [deadlines, n]
-    passed = (run.due <= day)[:, None]
-    due = int(passed.sum())
-    doubtful = np.searchsorted(gap_days, run.due) > np.searchsorted(gap_days, run.due - DEADLINE_WINDOW)
-    missed = passed & ~handed_in & ~doubtful[:, None]
-    weight_due = float(run.weights[run.due <= day].sum())
-    ahead_days = np.where(handed_in, days_early(run, submitted).T, 0)
-    hand_ins = handed_in.sum(axis=0)
-    first_day = run.start if run.is_known else 0
-    last = np.where(handed_in, first_day + submitted.T, NEVER).max(axis=0, initial=NEVER)
-    zero = np.zeros(len(enrolments))
-    upcoming = run.due[run.due > day]
     enrolled = np.where(enrolments["enrolled"] == NEVER, run.start, enrolments["enrolled"])
+    status = _deadline_status(day, gap_days, work)
     return {
-        "due": zero + due,
-        "missed": missed.sum(axis=0) / max(due, 1),
-        "missed_weight": _sum_deadlines(missed * run.weights[:, None]) / max(weight_due, 1e-9),
-        "missed_last": _missed_in_a_row(missed, run.due, day),
-        "late": (handed_in & (ahead_days < 0)).sum(axis=0) / np.maximum(hand_ins, 1),
-        "early": ahead_days.sum(axis=0) / np.maximum(hand_ins, 1),
-        "early_above": _sum_deadlines(
-            _deviations_above(ahead_days, yardstick.early, yardstick.early_spread) * handed_in
-        )
-        / np.maximum(hand_ins, 1),
+        "progress": enrolments["progress"] / SCORE_STEPS,
+        "lead": (run.start - enrolled) if run.is_known else np.zeros(len(enrolments)),
+        "phase": np.zeros(len(enrolments)) + ((day - run.start) / run.length if run.has_end else 0.0),
+        **_deadlines(run, day, status, work, yardstick),
+        **_scores(run, status, work.cells, yardstick),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _DeadlineStatus:
+    """Where enrolments are with each piece of work, bool [deadlines, n] each.
+
+    counts: it is required of them, or they handed it in. passed: it counts and its deadline has passed.
+    """
+
+    handed_in: NDArray[np.bool_]
+    counts: NDArray[np.bool_]
+    passed: NDArray[np.bool_]
+    missed: NDArray[np.bool_]
+
+
+def _deadline_status(day: int, gap_days: Ints, work: Work) -> _DeadlineStatus:
+    handed_in = (work.cells["day"] != NO_DAY).T
+    due = work.dates.due
+    counts = work.dates.required | handed_in
+    passed = (due <= day) & counts
+    doubtful = np.searchsorted(gap_days, due) > np.searchsorted(gap_days, due - DEADLINE_WINDOW)
+    return _DeadlineStatus(handed_in, counts, passed, passed & ~handed_in & ~doubtful)
+
+
+def _deadlines(run: Run, day: int, status: _DeadlineStatus, work: Work, yardstick: Yardstick) -> Values:
+    """Deadlines passed and missed, and how early work was handed in, [n] each."""
+    handed_in, passed, missed = status.handed_in, status.passed, status.missed
+    due, weights = passed.sum(axis=0), run.weights[:, None]
+    hand_in_days = work.cells["day"].T.astype(np.int64) + FIRST_DAY
+    ahead_days = np.where(handed_in, days_early(work.dates.due, work.cells), 0)
+    hand_ins = np.maximum(handed_in.sum(axis=0), 1)
+    last = np.where(handed_in, hand_in_days, NEVER).max(axis=0, initial=NEVER)
+    upcoming = (work.dates.due > day) & status.counts
+    next_due = np.where(upcoming, work.dates.due, NO_DATE).min(axis=0, initial=NO_DATE)
+    early_above = _deviations_above(ahead_days, yardstick.early, yardstick.early_spread)
+    return {
+        "due": due,
+        "missed": missed.sum(axis=0) / np.maximum(due, 1),
+        "missed_weight": _sum_deadlines(missed * weights)
+        / np.maximum(_sum_deadlines(passed * weights), 1e-9),
+        "missed_last": _missed_in_a_row(passed, missed, run.due),
+        "late": (handed_in & (ahead_days < 0)).sum(axis=0) / hand_ins,
+        "early": ahead_days.sum(axis=0) / hand_ins,
+        "early_above": _sum_deadlines(early_above * handed_in) / hand_ins,
         "ahead": (handed_in & ~passed).sum(axis=0),
         "since_submission": np.where(
             last == NEVER, day - (run.start if run.is_known else day), day - 1 - last
         ),
-        "progress": enrolments["progress"] / SCORE_STEPS,
-        "lead": (run.start - enrolled) if run.is_known else zero,
-        "next_due": zero + (float(upcoming.min() - day) if len(upcoming) else 64.0),
-        "phase": zero + ((day - run.start) / run.length if run.has_end else 0.0),
-        **_scores(enrolments, run, passed, handed_in, missed, yardstick),
+        "next_due": np.where(next_due == NO_DATE, MAX_DAYS_TO_DUE, next_due - day).astype(np.float64),
     }
 
 
-def _missed_in_a_row(missed: NDArray[np.bool_], due: Ints, day: int) -> NDArray[np.int64]:
-    """Number of the most recent deadlines that were missed without a break."""
+def _missed_in_a_row(passed: NDArray[np.bool_], missed: NDArray[np.bool_], due: Ints) -> NDArray[np.int64]:
+    """Number of the most recent deadlines that were missed without a break. due: sets the order."""
     streak = np.zeros(missed.shape[1], np.int64)
     for index in np.argsort(due, kind="stable"):
-        if due[index] <= day:
-            streak = (streak + 1) * missed[index]
+        streak = np.where(passed[index], (streak + 1) * missed[index], streak)
     return streak
 
 
-def _scores(
-    enrolments: Rows,
-    run: Run,
-    passed: NDArray[np.bool_],
-    handed_in: NDArray[np.bool_],
-    missed: NDArray[np.bool_],
-    yardstick: Yardstick,
-) -> Values:
-    """Scores: raw, relative to the cohort, and as shares of the grade. Masks are [deadlines, n]."""
-    raw = enrolments["scores"][:, : len(run.assessments)].T
+def _scores(run: Run, status: _DeadlineStatus, cells: Cells, yardstick: Yardstick) -> Values:
+    """Scores: raw, relative to the cohort, and as shares of the grade, [n] each.
+
+    Work that waits for its grade is left out until it has one.
+    """
+    raw = counted_scores(cells, run.attempts).T
     scored = raw != NO_SCORE
-    steps = np.where(scored, raw, 0).astype(np.int64)
+    steps = np.where(scored, raw, 0)
     shares = steps / SCORE_STEPS
     number = scored.sum(axis=0)
-    last = enrolments["last_scored"].astype(np.int64)
-    has_last = last != NO_SCORE
-    newest = enrolments["scores"][np.arange(len(enrolments)), np.where(has_last, last, 0)] / SCORE_STEPS
+    order = cells["order"].T
+    newest = np.take_along_axis(shares, order.argmax(axis=0)[None], axis=0)[0] if len(raw) else number
+    scores_above = _deviations_above(shares, yardstick.mean, yardstick.spread)
     return {
         "score_mean": np.where(number > 0, steps.sum(axis=0) / (np.maximum(number, 1) * SCORE_STEPS), 0.5),
-        "score_last": np.where(has_last, newest, 0.5),
-        "score_above": _sum_deadlines(_deviations_above(shares, yardstick.mean, yardstick.spread) * scored)
-        / np.maximum(number, 1),
-        "points": _points(run, passed, handed_in, missed, shares, yardstick),
-        **_grade_shares(run, scored, missed, shares, yardstick),
+        "score_last": np.where(order.any(axis=0), newest, 0.5),
+        "score_above": _sum_deadlines(scores_above * scored) / np.maximum(number, 1),
+        "points": _points(run, status, scored, shares, yardstick),
+        **_grade_shares(run, status, scored, shares, yardstick),
     }
 
 
 def _points(
     run: Run,
-    passed: NDArray[np.bool_],
-    handed_in: NDArray[np.bool_],
-    missed: NDArray[np.bool_],
+    status: _DeadlineStatus,
+    scored: NDArray[np.bool_],
     shares: NDArray[np.float64],
     yardstick: Yardstick,
 ) -> NDArray[np.float64]:
     """Share of the points due that was earned; weights are equal while nothing graded was due."""
-    weights = run.weights if run.weights[passed[:, 0]].any() else np.ones(len(run.weights))
-    counts = (passed & handed_in) + missed * yardstick.miss_weight[:, None]
-    attainable = _sum_deadlines(counts * weights[:, None])
-    earned = _sum_deadlines(passed * shares * weights[:, None])
+    passed, weights = status.passed, np.broadcast_to(run.weights[:, None], scored.shape)
+    weights = np.where((passed & (weights > 0)).any(axis=0), weights, 1.0)
+    attainable = _sum_deadlines(
+        ((passed & scored) + status.missed * yardstick.miss_weight[:, None]) * weights
+    )
+    earned = _sum_deadlines(passed * shares * weights)
     return np.where(attainable > 1e-9, earned / np.maximum(attainable, 1e-9), 0.5)
 
 
 def _grade_shares(
     run: Run,
+    status: _DeadlineStatus,
     scored: NDArray[np.bool_],
-    missed: NDArray[np.bool_],
     shares: NDArray[np.float64],
     yardstick: Yardstick,
 ) -> Values:
-    """Shares of the whole grade earned and still reachable; weights are equal if nothing is graded."""
+    """Shares of the whole grade earned and still reachable; weights are equal if nothing is graded.
+
+    The whole is what counts for the learner, without work that waits for its grade.
+    """
     weights = run.weights if run.weights.any() else np.full(len(run.weights), 1 / max(len(run.weights), 1))
-    lost = scored * (1.0 - shares) + missed * yardstick.miss_weight[:, None]
+    lost = scored * (1.0 - shares) + status.missed * yardstick.miss_weight[:, None]
+    undecided = ~status.counts | (status.handed_in & ~scored)
+    whole = np.maximum(1.0 - _sum_deadlines(undecided * weights[:, None]), 1e-9)
     return {
-        "earned": _sum_deadlines(shares * weights[:, None]),
-        "reachable": 1.0 - _sum_deadlines(lost * weights[:, None]),
+        "earned": _sum_deadlines(shares * weights[:, None]) / whole,
+        "reachable": 1.0 - _sum_deadlines(lost * weights[:, None]) / whole,
     }
 
 

@@ -1,41 +1,65 @@
-"""Hand-ins and scores: one cell per enrolment and deadline of its course run.
+"""Hand-ins and grades: one cell per enrolment and deadline of its course run.
 
 Unlike clicks, these facts have an order, so the caller applies them in event time, each when its day has
-closed. A later hand-in of the same work keeps the first day and replaces the score.
+closed. A cell is independent of the calendar: which attempt counts (best, last, first, mean), and when the
+work was due, is looked up when the cell is read. So the order of calendar and work makes no difference.
 
-Work that is not in the run's calendar has no cell. It is stored separately (``unplaced``), since a newer
-calendar may contain it: whatever calendars came in between, the cells depend on the newest one alone.
+**Attempts.** Each hand-in is an attempt. A grade without an attempt number is for the newest attempt, and a
+second one for the same attempt corrects it. Work that waits for its grade is neither earned nor lost.
+
+**A grade without a hand-in.** Platforms mark missing work with 0: the work stays missing. Any other grade is
+for work done elsewhere, such as an oral exam: it is done, and how early is not known.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.ring import NEVER, Ints, Rows
-from features.unplaced import NO_SCORE, HandIn, UnplacedWork
-from schemas.enrolment import MAX_DEADLINES
 
-NOT_SUBMITTED = -(2**15)
 SCORE_STEPS = 200
+"""Scores are stored in half percents."""
+
+NO_SCORE = 255
+NO_DAY = 2**16 - 1
+FIRST_DAY = 10_957
+"""2000-01-01: the first day that the contract allows. The last one is 36,524 days later."""
+
 OPEN_END = 2**31 - 1
 """The end of a run without one."""
 
-MAX_DAYS_FROM_START = 30_000
-"""Most days between a run's start and a hand-in; more are clamped."""
-
-MAX_ORDER = 255
-"""Most of ``scored``. Beyond it an enrolment's scores are renumbered; there are at most 96 of them."""
+MAX_ORDER = 2**16 - 1
+"""Most of ``order``; all later grades of an enrolment count as the newest."""
 
 FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
-    ("enrolled", "<i4", ()),  # day of registration
-    ("submitted", "<i2", (MAX_DEADLINES,)),  # day of the first hand-in, from the run's start
-    ("scores", "u1", (MAX_DEADLINES,)),  # in half percents
-    ("scored", "u1", (MAX_DEADLINES,)),  # order of the scores, the newest highest; 0 without one
-    ("last_scored", "u1", ()),  # the deadline scored last
-    ("progress", "u1", ()),  # in half percents, the largest reported
+    ("enrolled", "<i4", ()),  # day of the first registration
+    ("progress", "u1", ()),  # the newest reported, in half percents
+    ("progress_at", "<u4", ()),  # when it was reported, epoch seconds
 )
-"""Name, type and shape of each column; 134 bytes per enrolment."""
+"""Name, type and shape of each column of an enrolment's row; 9 bytes."""
+
+CELL = np.dtype(
+    [
+        ("day", "<u2"),  # of the first hand-in, from FIRST_DAY; NO_DAY without one
+        ("order", "<u2"),  # of the newest grade among those of the enrolment, the newest highest; 0 without
+        ("attempt", "u1"),  # number of the newest attempt, 0 without a hand-in
+        ("graded_attempt", "u1"),  # number of the newest graded attempt
+        ("last", "u1"),  # grade of that attempt
+        ("earlier", "u1"),  # number of graded attempts before it
+        ("total", "<u2"),  # sum of their grades
+        ("first", "u1"),  # grade of the first of them
+        ("best", "u1"),  # the best of them
+    ]
+)
+"""A piece of work of one enrolment, 12 bytes; grades in half percents, ``NO_SCORE`` without one."""
+
+Cells = NDArray[np.void]
+"""Structured by ``CELL``."""
+
+ATTEMPTS = ("best", "last", "first", "mean")
+"""Which attempt's grade counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +67,9 @@ class Run:
     """A course run's calendar, in epoch days.
 
     start, end: ``NEVER`` without a calendar; end: ``OPEN_END`` if the calendar has none. due: the first day
-    after each deadline, int64 [deadlines]. weights: [deadlines], with a sum of at most 1.
+    after each deadline, int64 [deadlines], ``NO_DATE`` if only sections or learners have it. weights:
+    [deadlines], with a sum of at most 1. attempts: which attempt counts, by deadline. other_dates: (kind,
+    name) of a section or a learner → its own days of some deadlines (see :mod:`features.dates`).
     """
 
     name: str
@@ -53,6 +79,8 @@ class Run:
     due: Ints
     weights: NDArray[np.float64]
     assessments: tuple[str, ...]
+    attempts: tuple[str, ...] = ()
+    other_dates: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
 
     @property
     def is_known(self) -> bool:
@@ -69,97 +97,98 @@ class Run:
         return max(self.end - self.start, 1)
 
 
+def course_of(run: str) -> str:
+    """The course of a run without a calendar: the part of its name before the last slash or plus sign.
+
+    ``BBB/2014B`` → ``BBB``; ``Org/C/R`` → ``Org/C``; ``course-v1:Org+C+R`` → ``course-v1:Org+C``.
+    """
+    separator = max(run.rfind("/"), run.rfind("+"))
+    return run[:separator] if separator > 0 else run
+
+
 def unknown_run(name: str) -> Run:
     """A run without a calendar (yet): it is scored without deadlines or phase."""
     none = np.empty(0)
-    return Run(name, name.partition("/")[0], NEVER, NEVER, none.astype(np.int64), none, ())
+    return Run(name, course_of(name), NEVER, NEVER, none.astype(np.int64), none, ())
 
 
 def clear(rows: Rows, slots: Ints) -> None:
-    """Reset enrolments: not registered, nothing handed in or scored."""
+    """Reset enrolments: not registered, no progress reported."""
     rows["enrolled"][slots] = NEVER
     rows["progress"][slots] = 0
-    _clear_cells(rows, slots)
+    rows["progress_at"][slots] = 0
 
 
-def _clear_cells(rows: Rows, slots: Ints) -> None:
-    rows["submitted"][slots] = NOT_SUBMITTED
-    rows["scores"][slots] = NO_SCORE
-    rows["scored"][slots] = 0
-    rows["last_scored"][slots] = NO_SCORE
+def empty_cells(*shape: int) -> Cells:
+    """Cells without a hand-in or a grade, of any shape."""
+    cells = np.zeros(shape, CELL)
+    cells["day"] = NO_DAY
+    for name in ("first", "best", "last"):
+        cells[name] = NO_SCORE
+    return cells
 
 
-def record_hand_in(
-    rows: Rows, slot: int, run: Run, assessment: str, day: int, score: float | None, unplaced: UnplacedWork
-) -> None:
-    """Record a hand-in on an epoch day. unplaced: stores work that is not in the calendar."""
-    steps = NO_SCORE if score is None else round(score * SCORE_STEPS)
-    order = 0 if score is None else _next_order(rows, slot, unplaced)
-    if assessment not in run.assessments:
-        unplaced.put(slot, run.name, assessment, HandIn(day, steps, order))
-        return
-    index = run.assessments.index(assessment)
-    if rows["submitted"][slot, index] == NOT_SUBMITTED:
-        rows["submitted"][slot, index] = _days_from_start(run, day)
-    if score is not None:
-        rows["scores"][slot, index] = steps
-        rows["scored"][slot, index] = order
-        rows["last_scored"][slot] = index
+def score_steps(score: float) -> int:
+    """A score in [0, 1] in half percents."""
+    return round(score * SCORE_STEPS)
 
 
-def _days_from_start(run: Run, day: int) -> int:
-    return min(max(day - run.start, -MAX_DAYS_FROM_START), MAX_DAYS_FROM_START)
+def cell_day(day: int) -> int:
+    """An epoch day as stored in cells."""
+    return min(max(day - FIRST_DAY, 0), NO_DAY - 1)
 
 
-def _next_order(rows: Rows, slot: int, unplaced: UnplacedWork) -> int:
-    """The number of an enrolment's next score in the order of its scores."""
-    newest = max(int(rows["scored"][slot].max()), unplaced.newest(slot))
-    if newest < MAX_ORDER:
-        return newest + 1
-    orders = sorted({*rows["scored"][slot].tolist(), *unplaced.orders(slot)} - {0})
-    renumbered = np.zeros(MAX_ORDER + 1, np.uint8)
-    renumbered[orders] = np.arange(1, len(orders) + 1)
-    rows["scored"][slot] = renumbered[rows["scored"][slot]]
-    unplaced.reorder(slot, renumbered)
-    return len(orders) + 1
+def record_hand_in(cell: Any, day: int) -> None:
+    """Record an attempt on an epoch day. cell: a scalar of ``CELL``, changed in place."""
+    cell["attempt"] = min(int(cell["attempt"]) + 1, 255)
+    cell["day"] = min(int(cell["day"]), cell_day(day))
 
 
-def order_scores(rows: Rows) -> None:
-    """Set the order of scores where only the newest is known: 2 for the newest, 1 for all others."""
-    rows["scored"] = rows["scores"] != NO_SCORE
-    last = np.flatnonzero(rows["last_scored"] != NO_SCORE)
-    rows["scored"][last, rows["last_scored"][last]] = 2
+def record_grade(cell: Any, day: int, steps: int, order: int, attempt: int | None = None) -> None:
+    """Record a grade given on an epoch day. cell: a scalar of ``CELL``, changed in place.
 
-
-def move_to_calendar(rows: Rows, slots: Ints, old: Run, new: Run, unplaced: UnplacedWork) -> None:
-    """Move the hand-ins of enrolments to their columns in a run's newer calendar.
-
-    Work that is not in the newer calendar is moved to ``unplaced``, work that now is comes back from there.
-    Days are counted from the newer start.
+    steps: the grade in half percents. order: of this grade among those of the enrolment. attempt: number of
+    the graded attempt, None for the newest one.
     """
-    old_columns = {name: rows[name][slots] for name in ("submitted", "scores", "scored")}
-    _clear_cells(rows, slots)
-    for index, assessment in enumerate(new.assessments):
-        if assessment in old.assessments:
-            old_index = old.assessments.index(assessment)
-            days = old_columns["submitted"][:, old_index]
-            moved = np.clip(
-                days.astype(np.int64) + (old.start - new.start), -MAX_DAYS_FROM_START, MAX_DAYS_FROM_START
-            )
-            rows["submitted"][slots, index] = np.where(days == NOT_SUBMITTED, days, moved)
-            rows["scores"][slots, index] = old_columns["scores"][:, old_index]
-            rows["scored"][slots, index] = old_columns["scored"][:, old_index]
-    for index, assessment in enumerate(old.assessments):
-        if assessment not in new.assessments:
-            for row in np.flatnonzero(old_columns["submitted"][:, index] != NOT_SUBMITTED).tolist():
-                day, score, order = (
-                    int(old_columns[name][row, index]) for name in ("submitted", "scores", "scored")
-                )
-                unplaced.put(int(slots[row]), new.name, assessment, HandIn(old.start + day, score, order))
-    for slot in slots.tolist():
-        for index, hand_in in unplaced.pop_named(slot, new.name, new.assessments):
-            rows["submitted"][slot, index] = _days_from_start(new, hand_in.day)
-            rows["scores"][slot, index] = hand_in.score
-            rows["scored"][slot, index] = hand_in.order
-    scored = rows["scored"][slots]
-    rows["last_scored"][slots] = np.where(scored.any(axis=1), scored.argmax(axis=1), NO_SCORE)
+    if cell["day"] == NO_DAY:
+        if steps == 0:
+            return
+        cell["day"] = cell_day(day)
+    cell["order"] = order
+    number = int(cell["attempt"]) if attempt is None else min(attempt, 255)
+    cell["attempt"] = max(int(cell["attempt"]), number)
+    if number < cell["graded_attempt"]:
+        _add_earlier(cell, steps)
+        return
+    if number > cell["graded_attempt"] and cell["last"] != NO_SCORE:
+        _add_earlier(cell, int(cell["last"]))
+    cell["graded_attempt"], cell["last"] = number, steps
+
+
+def _add_earlier(cell: Any, steps: int) -> None:
+    if cell["earlier"] == 255:
+        return
+    if not cell["earlier"]:
+        cell["first"] = cell["best"] = steps
+    cell["best"] = max(int(cell["best"]), steps)
+    cell["earlier"] += 1
+    cell["total"] += steps
+
+
+def counted_scores(cells: Cells, attempts: tuple[str, ...]) -> Ints:
+    """The grade that counts for each piece of work, in half percents, ``NO_SCORE`` without one.
+
+    cells: [n, deadlines]. attempts: which attempt counts, by deadline; empty if the best counts for all.
+    Returns int64 [n, deadlines].
+    """
+    last = cells["last"].astype(np.int64)
+    several = cells["earlier"] > 0
+    counted = np.where(several, np.maximum(last, cells["best"]), last)
+    rules = np.array(attempts, object)
+    if not (rules == "best").all():
+        number = cells["earlier"].astype(np.int64) + 1
+        mean = (2 * (cells["total"] + last) + number) // (2 * number)  # rounded
+        choices = [last, np.where(several, cells["first"], last), mean]
+        counted = np.select([rules == name for name in ("last", "first", "mean")], choices, counted)
+        counted = np.where(last == NO_SCORE, NO_SCORE, counted)
+    return counted

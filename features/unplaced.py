@@ -1,45 +1,32 @@
-"""Hand-ins of work that is not in the course run's calendar (yet), stored for a newer calendar.
+"""Work that is not in the course run's calendar (yet), stored for a newer calendar.
 
 A platform may send a calendar after the first hand-ins, or an incomplete one because a nightly job failed
-half-way, and the complete one a day later. Most enrolments have nothing here. Others have six bytes per piece
-of work: names are stored once per run.
+half-way, and the complete one a day later. Most enrolments have nothing here. Others have fourteen bytes per
+piece of work: names are stored once per run.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-NO_SCORE = 255
-
-FIRST_DAY = 10_957
-"""2000-01-01: the first day that the contract allows. The last one is 36,524 days later."""
+from features.coursework import CELL, empty_cells
 
 MAX_WORKS = 64
-"""Most pieces of work per enrolment: twice what a calendar can have. Beyond it, the earliest is dropped."""
+"""Most pieces of work per enrolment. Beyond it, the earliest is dropped."""
 
 MAX_NAMES = 1_024
 """Most names per run. Hand-ins under further names are not stored: they are objects of one hand-in each."""
 
-WORK = np.dtype([("name", "<u2"), ("day", "<u2"), ("score", "u1"), ("order", "u1")])
+WORK = np.dtype([("name", "<u2"), *((name, CELL[name]) for name in CELL.names or ())])
 
 Works = NDArray[np.void]
-
-
-class HandIn(NamedTuple):
-    """A piece of work: the epoch day of its first hand-in, and its newest score in half percents.
-
-    order: the score's number in the order of the enrolment's scores; 0 without a score.
-    """
-
-    day: int
-    score: int
-    order: int
+"""Structured by ``WORK``: a number among the run's names, and a cell."""
 
 
 class UnplacedWork:
-    """Hand-ins without a cell, by slot, and names of work, by run, of one partition."""
+    """Work that no calendar contains, by slot, and its names, by run, of one partition."""
 
     def __init__(self) -> None:
         self._works: dict[int, Works] = {}
@@ -47,23 +34,30 @@ class UnplacedWork:
         self.changed: set[int] = set()
         self.changed_runs: set[str] = set()
 
-    def put(self, slot: int, run: str, assessment: str, hand_in: HandIn) -> None:
-        """Store a hand-in; of the same work, the first day and the newest score."""
+    def cell(self, slot: int, run: str, assessment: str) -> Any:
+        """The cell of a piece of work, a scalar of ``WORK`` to be changed in place immediately.
+
+        None if the run has too many names.
+        """
         name = self._name(run, assessment)
         if name is None:
-            return
+            return None
         works = self._works.get(slot, np.empty(0, WORK))
-        same = works["name"] == name
-        if same.any():
-            newer = same & (works["order"] < hand_in.order)
-            works["score"][newer], works["order"][newer] = hand_in.score, hand_in.order
-        else:
-            day = min(max(hand_in.day - FIRST_DAY, 0), 2**16 - 1)
-            works = np.append(works, np.array([(name, day, hand_in.score, hand_in.order)], WORK))
-            if len(works) > MAX_WORKS:
+        index = np.flatnonzero(works["name"] == name)
+        if not len(index):
+            if len(works) == MAX_WORKS:
                 works = np.delete(works, int(works["day"].argmin()))
+            works = np.append(works, _new_work(name))
+            index = np.array([len(works) - 1])
         self._works[slot] = works
         self.changed.add(slot)
+        return works[index[0]]
+
+    def put(self, slot: int, run: str, assessment: str, cell: Any) -> None:
+        """Store a cell whose assessment is no longer in the calendar."""
+        work = self.cell(slot, run, assessment)
+        for field in CELL.names or () if work is not None else ():
+            work[field] = cell[field]
 
     def _name(self, run: str, assessment: str) -> int | None:
         names = self._names.setdefault(run, {})
@@ -73,8 +67,8 @@ class UnplacedWork:
             self.changed_runs.add(run)
         return number
 
-    def pop_named(self, slot: int, run: str, assessments: Sequence[str]) -> list[tuple[int, HandIn]]:
-        """Remove and return the hand-ins of the assessments of a calendar, each with its index there."""
+    def pop_named(self, slot: int, run: str, assessments: Sequence[str]) -> list[tuple[int, Any]]:
+        """Remove and return the cells of the assessments of a calendar, each with its index there."""
         works = self._works.get(slot)
         if works is None:
             return []
@@ -86,10 +80,10 @@ class UnplacedWork:
         if not named.any():
             return []
         self._set(slot, works[~named])
-        return [
-            (indices[name], HandIn(day + FIRST_DAY, score, order))
-            for name, day, score, order in works[named].tolist()
-        ]
+        cells = empty_cells(int(named.sum()))
+        for field in CELL.names or ():
+            cells[field] = works[field][named]
+        return list(zip([indices[name] for name in works["name"][named].tolist()], cells, strict=True))
 
     def _set(self, slot: int, works: Works) -> None:
         if len(works):
@@ -98,24 +92,13 @@ class UnplacedWork:
             del self._works[slot]
         self.changed.add(slot)
 
-    def newest(self, slot: int) -> int:
-        """The order of the newest score; 0 without one."""
-        return max(self.orders(slot), default=0)
-
-    def orders(self, slot: int) -> list[int]:
-        """The orders of all scores."""
+    def newest_order(self, slot: int) -> int:
+        """The order of the newest grade; 0 without one."""
         works = self._works.get(slot)
-        return [] if works is None else [int(order) for order in works["order"]]
-
-    def reorder(self, slot: int, renumbered: NDArray[np.uint8]) -> None:
-        """Renumber the scores: old order → new order, [256]."""
-        works = self._works.get(slot)
-        if works is not None:
-            works["order"] = renumbered[works["order"]]
-            self.changed.add(slot)
+        return 0 if works is None else int(works["order"].max(initial=0))
 
     def forget(self, slots: Iterable[int]) -> None:
-        """Remove the hand-ins of slots, which are reused for other enrolments."""
+        """Remove the work of slots, which are reused for other enrolments."""
         for slot in slots:
             self._works.pop(slot, None)
             self.changed.discard(slot)
@@ -128,13 +111,13 @@ class UnplacedWork:
     # -- for the state topic ------------------------------------------------------------------------
 
     def dump(self, slot: int) -> bytes | None:
-        """The hand-ins of a slot as bytes; None without any."""
+        """The work of a slot as bytes; None without any."""
         works = self._works.get(slot)
         return None if works is None else works.tobytes()
 
-    def restore(self, slot: int, stored: bytes) -> None:
-        """Restore the result of :meth:`dump`."""
-        self._works[slot] = np.frombuffer(stored, WORK).copy()
+    def restore(self, slot: int, works: Works) -> None:
+        """Restore the result of :meth:`dump`, structured by ``WORK``."""
+        self._works[slot] = works.copy()
 
     def names(self, run: str) -> list[str] | None:
         """The names of a run, in the order of their numbers; None without any."""
@@ -144,3 +127,11 @@ class UnplacedWork:
     def restore_names(self, run: str, names: Sequence[str]) -> None:
         """Restore the result of :meth:`names`."""
         self._names[run] = {name: number for number, name in enumerate(names)}
+
+
+def _new_work(name: int) -> Works:
+    work, empty = np.zeros(1, WORK), empty_cells(1)
+    for field in CELL.names or ():
+        work[field] = empty[field]
+    work["name"] = name
+    return work

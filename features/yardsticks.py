@@ -16,15 +16,16 @@ use the sums of the day before. A prior of a few learners stabilises small cohor
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.bins import Codes, bins_of
 from features.catalogue import FEATURES, INDEX
-from features.coursework import NOT_SUBMITTED, SCORE_STEPS, Run
-from features.ring import Ints, Rows
-from features.unplaced import NO_SCORE
+from features.coursework import FIRST_DAY, NO_DAY, NO_SCORE, SCORE_STEPS, Cells, Run, counted_scores
+from features.dates import NO_DATE, Dates
+from features.ring import Ints
 
 COUNTED = (
     "active",
@@ -79,30 +80,24 @@ class Yardstick:
     """Mean and standard deviation of the days before the deadline."""
 
 
-def deadline_sums(rows: Rows, slots: Ints, run: Run, codes: Codes) -> Counts:
-    """The sums over enrolments of a run. codes: bins of their features, [features, n]."""
-    deadlines = len(run.assessments)
-    submitted = rows["submitted"][slots][:, :deadlines].astype(np.int64)
-    missed = submitted == NOT_SUBMITTED
-    early = np.where(missed, 0, days_early(run, submitted))
-    scores = rows["scores"][slots][:, :deadlines].astype(np.int64)
+def deadline_sums(run: Run, cells: Cells, dates: Dates, codes: Codes) -> Counts:
+    """The sums over enrolments of a run; work that is not required of an enrolment is left out.
+
+    cells, dates: of their work, [n, deadlines] and [deadlines, n]. codes: bins of their features,
+    [features, n].
+    """
+    handed_in = cells["day"] != NO_DAY
+    counts = dates.required.T | handed_in
+    early = np.where(handed_in, days_early(dates.due, cells).T, 0)
+    scores = counted_scores(cells, run.attempts)
     scored = scores != NO_SCORE
     scores[~scored] = 0
-    active, silent = codes[_WEEK] > 0, codes[_SILENCE] >= _SILENT
-    return np.stack(
-        [
-            np.full(deadlines, active.sum()),
-            missed[active].sum(axis=0),
-            np.full(deadlines, silent.sum()),
-            missed[silent].sum(axis=0),
-            scored.sum(axis=0),
-            scores.sum(axis=0),
-            (scores * scores).sum(axis=0),
-            (~missed).sum(axis=0),
-            early.sum(axis=0),
-            (early * early).sum(axis=0),
-        ]
-    ).astype(np.int64)
+    active = counts & (codes[_WEEK] > 0)[:, None]
+    silent = counts & (codes[_SILENCE] >= _SILENT)[:, None]
+    missing = ~handed_in
+    columns: list[NDArray[Any]] = [active, active & missing, silent, silent & missing]
+    columns += [scored, scores, scores * scores, handed_in, early, early * early]
+    return np.stack([each.sum(axis=0) for each in columns]).astype(np.int64)
 
 
 def make_yardstick(run: Run, counts: Counts | None = None) -> Yardstick:
@@ -143,6 +138,10 @@ def _mean_and_deviation(
     return mean, np.sqrt(np.maximum(square - mean * mean, min_deviation**2))
 
 
-def days_early(run: Run, submitted: Ints) -> Ints:
-    """Days from a hand-in to its deadline. submitted: days from the run's start, [n, deadlines]."""
-    return run.due - 1 - (submitted + (run.start if run.is_known else 0))
+def days_early(due: Ints, cells: Cells) -> Ints:
+    """Days from a hand-in to its deadline, [deadlines, n]; 0 without a hand-in or a deadline.
+
+    due: epoch days, [deadlines, n] or [deadlines, 1]. cells: [n, deadlines].
+    """
+    days: Ints = due - 1 - (cells["day"].T.astype(np.int64) + FIRST_DAY)
+    return np.where((cells["attempt"].T == 0) | (due >= NO_DATE), 0, days)

@@ -170,7 +170,7 @@ def _records() -> list[Panel]:
             "What the platform said. Empty while the enrolment goes on.",
             f"""SELECT toString(day) AS on, course_run, outcome, toString(exit_day) AS left_on
             FROM outcomes FINAL
-            WHERE {STORY}
+            WHERE {STORY} AND outcome != 'enrolled'
             ORDER BY day""",
         ),
     ]

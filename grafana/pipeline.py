@@ -25,7 +25,7 @@ from grafana.panels import (
 
 UID = "homeroom-pipeline"
 
-ROW_BYTES = 1521
+ROW_BYTES = 1411
 """Bytes of an enrolment in the state; a test holds it to ``engine.state.row_layout``."""
 
 NEWEST_ROW = "(at, pipeline_health.applied_offset, pipeline_health.watermark, pipeline_health.lag)"
@@ -275,6 +275,7 @@ def _failures() -> list[Panel]:
             LIMIT 50""",
             WIDTH * 2 // 3,
         ),
+        _other_roles(),
         _log_breaks(),
         _partitions(),
     ]
@@ -291,6 +292,25 @@ def _dead_letters() -> Panel:
         LIMIT 50""",
     )
     return sized(sized(letters, MOMENT_PX, "received_at"), 90, "partition", "offset")
+
+
+def _other_roles() -> Panel:
+    return rows(
+        "Who is no learner",
+        "Staff, observers, bots and the like, and events that a machine made, on days closed in the time "
+        "range. They are neither scored nor counted as learners anywhere else.",
+        """SELECT course_run, role, max(members) AS most_enrolments, sum(made) AS events, max(day) AS last_day
+        FROM
+        (
+            SELECT day, course_run, role, sum(enrolments) AS members, sum(events) AS made
+            FROM other_roles_daily FINAL
+            WHERE $__timeFilter(ingested_at)
+            GROUP BY day, course_run, role
+        )
+        GROUP BY course_run, role
+        ORDER BY events DESC, course_run, role
+        LIMIT 50""",
+    )
 
 
 def _log_breaks() -> Panel:

@@ -10,6 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from schemas.fields import CourseRun, Fraction, Id, Moment
+from schemas.roles import Role
 
 ActivityKind = Literal[
     "home",  # the course's front page, its calendar, its progress page
@@ -28,11 +29,18 @@ ActivityKind = Literal[
 ACTIVITY_KINDS: tuple[str, ...] = get_args(ActivityKind)
 
 
+Actor = Literal["learner", "system"]
+"""Who made an event. One of a machine (a nightly job that writes completions) ends no silence."""
+
+
 class ActivityEvent(TypedDict):
-    """One activity of one learner in one course run. The record's key is the learner."""
+    """One activity of one learner in one course run. The record's key is the learner.
+
+    What somebody in another ``role`` does, or a machine (``actor``), is not counted as a learner's activity.
+    """
 
     type: Literal["activity"]
-    version: NotRequired[Literal[1]]
+    version: NotRequired[Literal[1, 2]]
     event_id: Id
     learner: Id
     course_run: CourseRun
@@ -45,3 +53,5 @@ class ActivityEvent(TypedDict):
     session: NotRequired[Id | None]
     count: NotRequired[Annotated[int, Field(ge=1, le=100_000)]]
     source: NotRequired[Id]
+    role: NotRequired[Role | None]
+    actor: NotRequired[Actor]

@@ -9,6 +9,7 @@ from schemas.fields import Instant, Message
 DeadLetterReason = Literal[
     "malformed",  # not JSON, or not an object
     "invalid",  # a field is missing, of the wrong type or out of its range
+    "field",  # one field of a record was refused, or held at its bound; the record without it was applied
     "unknown_kind",  # an activity kind outside the vocabulary
     "unknown_type",  # a message type this topic does not carry
     "too_large",  # more bytes than a record may have
@@ -28,6 +29,9 @@ DeadLetterReason = Literal[
     "in_doubt",  # a nudge whose attempt was cut off: it may have been sent, so it is not sent again
 ]
 
+FIELD_REASONS: frozenset[DeadLetterReason] = frozenset({"field"})
+"""Reasons of dead letters about a field. The rest of the record is applied: they do not count as records."""
+
 
 class DeadLetter(Message):
     """Written to the dead-letter topic with the original payload, cut to a readable length."""
@@ -35,8 +39,9 @@ class DeadLetter(Message):
     type: Literal["dead_letter"] = "dead_letter"
     version: Literal[1] = 1
     dead_letter_id: str = Field(
-        description="topic:partition:offset of the record; of lost ones topic:partition:first-last:cause:id "
-        "of the topic; of a row that the store refused store:table:digest of the row"
+        description="topic:partition:offset of the record, and :field where one field is refused; of lost "
+        "ones topic:partition:first-last:cause:id of the topic; of a row that the store refused "
+        "store:table:digest of the row"
     )
     topic: str = Field(description="of the record; store:table of a row that the store refused")
     partition: int

@@ -2,7 +2,7 @@
 
 They travel in the same topic as the activity, so that Kafka's order within a partition is the order
 in which the platform published them. A learner's facts are keyed by the learner; a calendar and a
-tick concern everybody and are sent to every partition.
+tick concern everybody and are sent to every partition. None of them is an activity: they end no silence.
 """
 
 from typing import Annotated, Literal, NotRequired
@@ -12,29 +12,46 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from schemas.fields import CourseRun, Fraction, Id, Moment, OpenMoment, is_never
+from schemas.roles import Role
 
-MAX_DEADLINES = 32
-"""Deadlines a course run may have: each costs three bytes of state an enrolment."""
+MAX_DEADLINES = 2_000
+"""Entries a calendar may have, those of sections and of single learners included. A piece of work costs
+twelve bytes of state for each enrolment that handed anything in."""
+
+Version = Literal[1, 2]
+"""Of the contract. Version 2 added messages and optional fields; both are read alike."""
+
+Attempts = Literal["best", "last", "first", "mean"]
+"""Which attempt's grade counts."""
 
 
 class Enrolled(TypedDict):
-    """A learner registered for a course run."""
+    """A learner registered for a course run, or is registered still.
+
+    The newest of registrations and withdrawals holds, by event time: who comes back is scored again. Who has
+    another ``role`` than *learner* is neither scored nor counted among the learners.
+    """
 
     type: Literal["enrolled"]
-    version: NotRequired[Literal[1]]
+    version: NotRequired[Version]
     event_id: Id
     learner: Id
     course_run: CourseRun
     occurred_at: Moment
     timezone: NotRequired[Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None]
+    role: NotRequired[Role | None]
+    section: NotRequired[Id | None]
+    track: NotRequired[Id | None]
+    language: NotRequired[Annotated[str, Field(min_length=1, max_length=35, examples=["pt-BR"])] | None]
     source: NotRequired[Id]
 
 
 class Withdrawn(TypedDict):
-    """A learner left a course run. What the learner does afterwards no longer counts."""
+    """A learner left a course run. What the learner does afterwards does not count, unless they register
+    again."""
 
     type: Literal["withdrawn"]
-    version: NotRequired[Literal[1]]
+    version: NotRequired[Version]
     event_id: Id
     learner: Id
     course_run: CourseRun
@@ -43,10 +60,11 @@ class Withdrawn(TypedDict):
 
 
 class Completed(TypedDict):
-    """The final result of an enrolment, known when the course run has ended."""
+    """The final result of an enrolment, known when the course run has ended. A later registration or
+    withdrawal does not take it back, a later result does."""
 
     type: Literal["completed"]
-    version: NotRequired[Literal[1]]
+    version: NotRequired[Version]
     event_id: Id
     learner: Id
     course_run: CourseRun
@@ -55,16 +73,73 @@ class Completed(TypedDict):
     source: NotRequired[Id]
 
 
+class Graded(TypedDict):
+    """A grade of a piece of work. May come at any time before the run ends, and before or after the calendar.
+
+    ``object`` names the work as the hand-in does. A grade is of the newest attempt unless ``attempt`` names
+    another, and a newer grade of an attempt replaces the one before. Work without a grade is neither earned
+    nor lost. A score of 0 for work that was not handed in is how platforms mark missing work: it stays
+    missing.
+    """
+
+    type: Literal["graded"]
+    version: NotRequired[Version]
+    event_id: Id
+    learner: Id
+    course_run: CourseRun
+    object: Id
+    score: Fraction
+    graded_at: Moment
+    attempt: NotRequired[Annotated[int, Field(ge=1, le=255)] | None]
+    submission: NotRequired[Id | None]
+    source: NotRequired[Id]
+
+
+class ProgressReport(TypedDict):
+    """How far a learner has come, by the platform's own count. The newest holds, also where it is less."""
+
+    type: Literal["progress"]
+    version: NotRequired[Version]
+    event_id: Id
+    learner: Id
+    course_run: CourseRun
+    occurred_at: Moment
+    progress: Fraction
+    source: NotRequired[Id]
+
+
+class Extension(TypedDict):
+    """More time for one learner, or less; or that a piece of work is not asked of them. The newest holds.
+
+    ``object`` names the work as the calendar does. A ``due_at`` from 2100 on, or null, means no date.
+    """
+
+    type: Literal["extension"]
+    version: NotRequired[Version]
+    event_id: Id
+    learner: Id
+    course_run: CourseRun
+    occurred_at: Moment
+    object: Id
+    due_at: NotRequired[OpenMoment | None]
+    excused: NotRequired[bool]
+    source: NotRequired[Id]
+
+
 class Deadline(TypedDict):
     """Assessed work that is due at a moment; a submission names it in its ``object``.
 
     With a ``due_at`` from 2100 on the work counts as not listed. Of work that is listed twice the later
-    deadline holds.
+    deadline holds. With ``section`` or ``learner`` the moment is theirs alone; one learner's comes before a
+    section's, and that before everybody's.
     """
 
     assessment: Id
     due_at: OpenMoment
     weight: Fraction
+    section: NotRequired[Id | None]
+    learner: NotRequired[Id | None]
+    attempts: NotRequired[Attempts | None]
 
 
 class CourseCalendar(TypedDict):
@@ -76,7 +151,7 @@ class CourseCalendar(TypedDict):
     """
 
     type: Literal["calendar"]
-    version: NotRequired[Literal[1]]
+    version: NotRequired[Version]
     event_id: Id
     course: Id
     course_run: CourseRun
@@ -109,6 +184,6 @@ class ClockTick(TypedDict):
     """Sent by a replaying source: all its messages before ``occurred_at`` have been sent."""
 
     type: Literal["tick"]
-    version: NotRequired[Literal[1]]
+    version: NotRequired[Version]
     occurred_at: Moment
     source: NotRequired[Id]

@@ -5,7 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-Id = Annotated[str, Field(min_length=1, max_length=128)]
+MAX_ID = 128
+"""Characters of a name. The worker shortens a longer one (:mod:`engine.batch.repairs`)."""
+
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 """An opaque identifier: a learner, an event, an object. Never interpreted, never evaluated."""
 
 CourseRun = Annotated[str, Field(min_length=1, max_length=128, examples=["BBB/2014B"])]

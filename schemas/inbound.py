@@ -5,11 +5,28 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from schemas.activity import ActivityEvent
-from schemas.enrolment import Calendar, ClockTick, Completed, Enrolled, Withdrawn
+from schemas.enrolment import (
+    Calendar,
+    ClockTick,
+    Completed,
+    Enrolled,
+    Extension,
+    Graded,
+    ProgressReport,
+    Withdrawn,
+)
 from schemas.learner import NudgeFeedback, Preferences
 
 Event = Annotated[
-    ActivityEvent | Enrolled | Withdrawn | Completed | Calendar | ClockTick,
+    ActivityEvent
+    | Enrolled
+    | Withdrawn
+    | Completed
+    | Graded
+    | ProgressReport
+    | Extension
+    | Calendar
+    | ClockTick,
     Field(discriminator="type"),
 ]
 """A message of the events topic."""

@@ -19,6 +19,10 @@ The Open University Learning Analytics Dataset (Kuzilek, Hlosta, Zdrahal, *Scien
   before. Submissions after that day (up to a year late) are left out, as the run is over.
 * **Deadlines** end with their day: due at 00:00 of the day after. Exams without a day are left out.
 * **Submissions** carried over from an earlier run (`is_banked`) are skipped.
+* **Marks** have no day either, and come with the hand-in. In fact tutors mark the TMAs, which takes weeks;
+  with ``marks_after`` days those marks are messages of their own at 14:00, so many days later. What a machine
+  marks (CMA) stays with the hand-in. A mark that would come after the learner has left, or after the end, is
+  left out.
 """
 
 import heapq
@@ -31,9 +35,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from schemas.activity import ActivityKind
 from sources.oulad_columns import (
+    KINDS,
     NEVER,
     UNKNOWN_REGISTRATION,
     Ints,
@@ -47,34 +52,13 @@ from sources.stream import CLOSING_DAYS, DAY, SourceMessage, broadcast, instant,
 __all__ = ["KINDS", "UNKNOWN_REGISTRATION", "OuladError", "OuladFolder", "Presentation"]
 
 HOUR = 3_600
-ENROLLED_AT, CLICKS_AT, SUBMISSIONS_AT, WITHDRAWN_AT, COMPLETED_AT = (
-    hour * HOUR for hour in (8, 12, 13, 20, 21)
+ENROLLED_AT, CLICKS_AT, SUBMISSIONS_AT, GRADED_AT, WITHDRAWN_AT, COMPLETED_AT = (
+    hour * HOUR for hour in (8, 12, 13, 14, 20, 21)
 )
-START_MONTHS = {"B": 2, "J": 10}
+TUTOR_MARKED = "TMA"
+"""The assessment type of what tutors mark."""
 
-KINDS: dict[str, ActivityKind] = {
-    "homepage": "home",
-    "oucontent": "content",
-    "forumng": "forum",
-    "quiz": "quiz",
-    "externalquiz": "quiz",
-    "questionnaire": "quiz",
-    "page": "page",
-    "subpage": "page",
-    "sharedsubpage": "page",
-    "folder": "page",
-    "glossary": "page",
-    "dualpane": "page",
-    "htmlactivity": "page",
-    "resource": "resource",
-    "url": "resource",
-    "dataplus": "resource",
-    "ouwiki": "wiki",
-    "oucollaborate": "other",
-    "ouelluminate": "other",
-    "repeatactivity": "other",
-}
-"""OULAD's activity type → the contract's kind; a type or site that is not listed is `other`."""
+START_MONTHS = {"B": 2, "J": 10}
 
 
 class Block(NamedTuple):
@@ -89,13 +73,16 @@ class Block(NamedTuple):
 class OuladFolder:
     """A folder of OULAD tables, with any subset of the presentations, as a stream of messages."""
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, marks_after: int = 0) -> None:
         """Open the folder; columns are checked when their table is read.
+
+        marks_after: days from a hand-in to its mark by a tutor; 0: they come together.
 
         Raises:
             OuladError: the folder or a table is missing.
         """
         self._tables = OuladTables(Path(path))
+        self._marks_after = marks_after
 
     @property
     def presentations(self) -> tuple[Presentation, ...]:
@@ -110,7 +97,7 @@ class OuladFolder:
         Raises:
             OuladError: a presentation is not in the folder, or a column or value is invalid.
         """
-        runs = [_Run(self._tables, presentation) for presentation in self._select(presentations)]
+        runs = [self._run(presentation) for presentation in self._select(presentations)]
         blocks = heapq.merge(
             *(run.blocks() for run in runs), key=lambda block: (block.timestamp, block.course_run)
         )
@@ -124,14 +111,14 @@ class OuladFolder:
         """
         selected = self._select(presentations)
         clicks = sum(self._tables.click_rows(presentation) for presentation in selected)
-        return (
-            clicks
-            + sum(_Run(self._tables, presentation).fact_count() for presentation in selected)
-            + self._days(selected)
-        )
+        facts = sum(self._run(presentation).fact_count() for presentation in selected)
+        return clicks + facts + self._days(selected)
+
+    def _run(self, presentation: Presentation) -> "_Run":
+        return _Run(self._tables, presentation, self._marks_after)
 
     def _days(self, selected: Sequence[Presentation]) -> int:
-        runs = [_Run(self._tables, presentation) for presentation in selected]
+        runs = [self._run(presentation) for presentation in selected]
         if not runs:
             return 0
         first = min(run.start + int(run.roster.registered.min(initial=0)) for run in runs)
@@ -163,8 +150,9 @@ def start_day(code: str) -> int:
 class _Run:
     """One presentation: its small tables as columns, and its blocks of messages in event-time order."""
 
-    def __init__(self, tables: OuladTables, presentation: Presentation) -> None:
+    def __init__(self, tables: OuladTables, presentation: Presentation, marks_after: int = 0) -> None:
         self.presentation = presentation
+        self._marks_after = marks_after
         self.course_run = presentation.course_run
         self.start = start_day(presentation.code)
         self._tables = tables
@@ -175,7 +163,9 @@ class _Run:
 
     def fact_count(self) -> int:
         """An upper bound of the messages besides clicks and ticks."""
-        return 1 + 2 * len(self.roster.student) + len(read_submissions(self._tables, self.presentation).day)
+        submissions = read_submissions(self._tables, self.presentation)
+        marks = int(self._is_marked_later(submissions).sum())
+        return 1 + 2 * len(self.roster.student) + len(submissions.day) + marks
 
     def blocks(self) -> Iterator[Block]:
         # The calendar is yielded before the merge: heapq.merge reads the first block of each part at
@@ -185,6 +175,7 @@ class _Run:
             self._enrolment_blocks(),
             self._click_blocks(),
             self._submission_blocks(),
+            self._grade_blocks(),
             self._withdrawal_blocks(),
             self._completion_blocks(),
         )
@@ -271,10 +262,47 @@ class _Run:
                 timestamp, self.course_run, self._submission_messages(timestamp, submissions, indices)
             )
 
+    def _is_marked_later(self, submissions: Submissions) -> NDArray[np.bool_]:
+        """Which submissions have a mark that comes as a message of its own, [n]."""
+        if not self._marks_after:
+            return np.zeros(len(submissions.day), bool)
+        table = self._tables.columns("assessments", ("id_assessment", "assessment_type"))
+        types = zip(table["id_assessment"].to_pylist(), table["assessment_type"].to_pylist(), strict=True)
+        by_tutor = [int(assessment) for assessment, kind in types if kind == TUTOR_MARKED]
+        return np.isin(submissions.assessment, by_tutor) & np.isfinite(submissions.score)
+
+    def _grade_blocks(self) -> Iterator[Block]:
+        submissions = read_submissions(self._tables, self.presentation)
+        graded_on = submissions.day + self._marks_after
+        in_force = (graded_on < self._cut_off_days(submissions.student)) & (graded_on <= self.length)
+        kept = self._is_marked_later(submissions) & in_force
+        order = np.lexsort((submissions.student, submissions.assessment, graded_on))
+        for day, indices in _split_by_day(graded_on, order[kept[order]]):
+            timestamp = (self.start + day) * DAY + GRADED_AT
+            yield Block(timestamp, self.course_run, self._grade_messages(timestamp, submissions, indices))
+
+    def _grade_messages(
+        self, timestamp: int, submissions: Submissions, indices: Ints
+    ) -> Iterator[SourceMessage]:
+        graded_at = instant(timestamp)
+        for index in indices:
+            learner, assessment = f"oulad-{submissions.student[index]}", str(submissions.assessment[index])
+            message = {
+                "type": "graded",
+                "event_id": f"{self.course_run}/g{assessment}-{submissions.student[index]}",
+                "learner": learner,
+                "course_run": self.course_run,
+                "object": assessment,
+                "score": float(submissions.score[index]) / 100,
+                "graded_at": graded_at,
+                "source": "oulad",
+            }
+            yield SourceMessage(learner, orjson.dumps(message), False, timestamp)
+
     def _submission_messages(
         self, timestamp: int, submissions: Submissions, indices: Ints
     ) -> Iterator[SourceMessage]:
-        occurred_at = instant(timestamp)
+        occurred_at, later = instant(timestamp), self._is_marked_later(submissions)
         for index in indices:
             learner, assessment = f"oulad-{submissions.student[index]}", str(submissions.assessment[index])
             message: dict[str, Any] = {
@@ -287,7 +315,7 @@ class _Run:
                 "object": assessment,
                 "source": "oulad",
             }
-            if np.isfinite(submissions.score[index]):
+            if np.isfinite(submissions.score[index]) and not later[index]:
                 message["score"] = float(submissions.score[index]) / 100
             yield SourceMessage(learner, orjson.dumps(message), False, timestamp)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from schemas.activity import ActivityKind
 from sources.oulad_tables import OuladError, OuladTables, Presentation, numbers, whole_numbers
 
 UNKNOWN_REGISTRATION = -30
@@ -18,6 +19,31 @@ RESULTS = {"Pass": "pass", "Distinction": "distinction", "Fail": "fail"}
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+KINDS: dict[str, ActivityKind] = {
+    "homepage": "home",
+    "oucontent": "content",
+    "forumng": "forum",
+    "quiz": "quiz",
+    "externalquiz": "quiz",
+    "questionnaire": "quiz",
+    "page": "page",
+    "subpage": "page",
+    "sharedsubpage": "page",
+    "folder": "page",
+    "glossary": "page",
+    "dualpane": "page",
+    "htmlactivity": "page",
+    "resource": "resource",
+    "url": "resource",
+    "dataplus": "resource",
+    "ouwiki": "wiki",
+    "oucollaborate": "other",
+    "ouelluminate": "other",
+    "repeatactivity": "other",
+}
+"""OULAD's activity type → the contract's kind; a type or site that is not listed is `other`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from engine.batch.unknown_fields import MAX_NAMES, OTHERS
 from engine.continuity import LogBreak
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
+from schemas.dead_letter import FIELD_REASONS
 
 Stage = Literal["outputs", "store", "state"]
 _BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -62,6 +63,12 @@ class Metrics:
         )
         self.dead_letters = Counter(
             "homeroom_dead_letters", "Records that could not be applied", ["reason"], registry=registry
+        )
+        self.fields_refused = Counter(
+            "homeroom_fields_refused",
+            "Fields refused or held at their bound, each a dead letter; the rest of the record was applied",
+            ["field"],
+            registry=registry,
         )
         self.rows_refused = Counter(
             "homeroom_rows_refused",
@@ -200,12 +207,17 @@ class Metrics:
             self.nudges.labels(decision.decision, decision.reason).inc()
         letters = [letter for letter in outputs.dead_letters if letter.reason != "lost"]
         for letter in letters:
-            self.dead_letters.labels(letter.reason).inc()
+            if letter.reason in FIELD_REASONS:
+                self.fields_refused.labels(letter.field.split(".")[0]).inc()
+            else:
+                self.dead_letters.labels(letter.reason).inc()
         for name, number in outputs.unknown_fields.items():
             label = name if name in self._fields or len(self._fields) < MAX_NAMES else OTHERS
             self._fields.add(label)
             self.unknown_fields.labels(label).inc(number)
-        self.partition(partition).health.dead_letters += len(letters)
+        self.partition(partition).health.dead_letters += sum(
+            letter.reason not in FIELD_REASONS for letter in letters
+        )
 
     def count_break(self, topic: str, partition: int, broken: LogBreak) -> None:
         """Count a break in a topic's log, and the records lost by it."""

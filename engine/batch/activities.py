@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.ring import Ints
-from schemas.activity import ACTIVITY_KINDS, ActivityKind
+from schemas.activity import ACTIVITY_KINDS, ActivityKind, Actor
 from schemas.fields import DAY_S
 from schemas.quality import UNNAMED
+from schemas.roles import Role
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 KIND_INDEX = {kind: index for index, kind in enumerate(ACTIVITY_KINDS)}
@@ -36,7 +37,7 @@ class Activity(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=Fals
     """
 
     type: Literal["activity"]
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 1
     event_id: Id
     learner: Id
     course_run: Id
@@ -49,6 +50,8 @@ class Activity(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=Fals
     session: Id | None = None
     count: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
     source: Id = UNNAMED
+    role: Role | None = None
+    actor: Actor = "learner"
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Activity":
@@ -81,8 +84,12 @@ def decode_activities(values: Sequence[bytes]) -> list[Activity | None]:
 
 _columns = attrgetter(
     *("event_id", "learner", "course_run", "kind", "occurred_at", "object", "duration_s", "progress"),
-    *("count", "source"),
+    *("count", "source", "role", "actor"),
 )
+
+
+def _role_name(role: str | None, actor: str) -> str:
+    return actor if actor == "system" else role or ""
 
 
 def epoch_seconds(times: Iterable[datetime]) -> Ints:
@@ -97,7 +104,8 @@ class Activities:
 
     positions: position of each among the messages of its batch, ascending. times: epoch seconds. seconds:
     time spent, 0 where it is not given; untimed: where it is not given. is_work: submissions, and activities
-    that report progress; these are facts too.
+    that report progress or a role; these are facts too. is_other: activities of other roles than learners, or
+    of machines; roles: their role, "system" for machines.
     """
 
     positions: Ints
@@ -111,6 +119,8 @@ class Activities:
     untimed: NDArray[np.bool_]
     sources: tuple[str, ...]
     is_work: NDArray[np.bool_]
+    is_other: NDArray[np.bool_]
+    roles: tuple[str, ...]
 
     @classmethod
     def of(cls, messages: Sequence[Activity | Any]) -> "Activities":
@@ -119,12 +129,23 @@ class Activities:
         selected = (
             messages if len(positions) == len(messages) else [messages[position] for position in positions]
         )
-        columns = tuple(zip(*map(_columns, selected), strict=True)) or ((),) * 10
-        ids, learners, runs, names, times, items, durations, progress, counts, sources = columns
+        columns = tuple(zip(*map(_columns, selected), strict=True)) or ((),) * 12
+        ids, learners, runs, names, times, items, durations, progress, counts, sources, roles, actors = (
+            columns
+        )
         kinds = np.array([KIND_INDEX[name] for name in names], np.int64)
         is_work = kinds == KIND_INDEX["submission"]
         if progress.count(None) < len(progress):
             is_work |= np.array([value is not None for value in progress])
+        is_other = np.zeros(len(selected), bool)
+        if roles.count(None) < len(roles) or actors.count("learner") < len(actors):
+            is_other = np.array(
+                [
+                    role not in (None, "learner") or actor != "learner"
+                    for role, actor in zip(roles, actors, strict=True)
+                ]
+            )
+            is_work |= np.array([role is not None for role in roles])
         seconds, untimed = np.zeros(len(selected), np.int64), np.ones(len(selected), bool)
         if durations.count(None) < len(durations):
             untimed = np.array([value is None for value in durations])
@@ -141,6 +162,10 @@ class Activities:
             untimed=untimed,
             sources=sources,
             is_work=is_work,
+            is_other=is_other,
+            roles=tuple(_role_name(role, actor) for role, actor in zip(roles, actors, strict=True))
+            if is_other.any()
+            else ("",) * len(selected),
         )
 
     def between(self, start: int, stop: int) -> "Activities":

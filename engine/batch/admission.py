@@ -38,6 +38,9 @@ EARLIEST_S, LATEST_S = int(EARLIEST.timestamp()), int(LATEST.timestamp())
 event from a clock that was never set (1970 or 1980) would close ten thousand empty days. The contract refuses
 such events; the check is repeated here for events decoded without it (``activities``)."""
 
+TIME_FIELDS = {"graded": "graded_at"}
+"""The field with the event time, by type of message, where it is not ``occurred_at``."""
+
 FAST_S, SLOW_S = 300, HOUR_S
 """Live: how far a source's clock may be ahead of or behind the broker's before it counts as wrong."""
 
@@ -144,7 +147,7 @@ class BatchAdmission:
         others = [position for position, message in enumerate(messages) if type(message) is not Activity]
         times = np.empty(len(messages), np.int64)
         times[activities.positions] = activities.times
-        times[others] = epoch_seconds(_occurred_at(messages[position]) for position in others)
+        times[others] = epoch_seconds(_event_time(messages[position]) for position in others)
         tick_before = self.newest_tick
         ticks = [position for position in others if cast(Message, messages[position])["type"] == "tick"]
         newest_ticks, unconfirmed_ticks = self._follow_source_clock(times, ticks)
@@ -302,8 +305,8 @@ class BatchAdmission:
     def _future_refusal(self, message: Message | Activity) -> Refusal:
         clock = "the broker's time" if self.timing.clock == "live" else "the source's newest tick"
         hours = self.timing.tolerance / 3600
-        detail = f"found {_occurred_at(message).isoformat()}; expected at most {hours:g} h after {clock}"
-        return Refusal("future", "occurred_at", detail)
+        detail = f"found {_event_time(message).isoformat()}; expected at most {hours:g} h after {clock}"
+        return Refusal("future", _time_field(message), detail)
 
 
 def append_times(batch: RecordBatch) -> Ints:
@@ -318,11 +321,22 @@ def append_times(batch: RecordBatch) -> Ints:
     return np.where(timestamps < 0, batch.read_at, np.minimum(timestamps, latest))
 
 
-def _occurred_at(message: Message | Activity) -> datetime:
-    time: datetime = message.occurred_at if isinstance(message, Activity) else message["occurred_at"]
+def _event_time(message: Message | Activity) -> datetime:
+    if isinstance(message, Activity):
+        return message.occurred_at
+    time: datetime = message[_time_field(message)]
     return time
 
 
 def _range_refusal(message: Message | Activity) -> Refusal:
-    time = _occurred_at(message).isoformat()
-    return Refusal("invalid", "occurred_at", f"found {time}; expected a moment from 2000 to before 2100")
+    time = _event_time(message).isoformat()
+    return Refusal(
+        "invalid", _time_field(message), f"found {time}; expected a moment from 2000 to before 2100"
+    )
+
+
+def _time_field(message: Message | Activity) -> str:
+    """The field that holds the message's event time."""
+    if isinstance(message, Activity):
+        return "occurred_at"
+    return TIME_FIELDS.get(message["type"], "occurred_at")

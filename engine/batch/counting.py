@@ -14,12 +14,14 @@ from engine.batch.activities import Activities, Activity
 from engine.batch.admission import AdmittedBatch
 from engine.batch.decoding import Message, Refusal, dead_letter
 from engine.batch.hourly_counts import HourlyCounts
-from engine.batch.pending_facts import fact_of_activity, fact_of_message
+from engine.batch.pending_facts import fact_of_activity, fact_of_message, fact_of_role, role_fact_id
 from engine.outputs import Outputs
 from engine.state.partition_state import PartitionState
 from engine.state.source_counts import SourceActivities
 from features.ring import CLOSED_DAYS, NEVER, count_activities
 from schemas.fields import DAY_S
+
+SUBMISSION = "submission"
 
 
 class ActivityCounting:
@@ -51,6 +53,9 @@ class ActivityCounting:
             activities = activities.without(repeats)
         activities = self._refuse_late(admitted, activities, outputs)
         clock.events += len(activities.ids)
+        if activities.ids:
+            self._store_facts(admitted, activities)
+            activities = self._count_others(activities)
         if activities.ids:
             self._count(admitted, activities)
 
@@ -97,16 +102,34 @@ class ActivityCounting:
                 )
         return repeats
 
+    def _store_facts(self, admitted: AdmittedBatch, activities: Activities) -> None:
+        """Store hand-ins, and progress and roles that activities report, until their day closes."""
+        facts = self._state.facts
+        for position in activities.positions[activities.is_work].tolist():
+            activity = cast(Activity, admitted.messages[position])
+            time, offset = int(admitted.times[position]), admitted.offset(position)
+            if activity.kind == SUBMISSION or activity.progress is not None:
+                self._state.add_fact(fact_of_activity(activity, time, offset))
+            else:
+                stored = facts.get(role_fact_id(activity, time))
+                self._state.add_fact(fact_of_role(activity, time, offset, stored))
+
+    def _count_others(self, activities: Activities) -> Activities:
+        """Count activities of other roles and of machines separately; returns those of learners."""
+        others = np.flatnonzero(activities.is_other).tolist()
+        if not others:
+            return activities
+        for index in others:
+            run, day = activities.enrolments[index][1], int(activities.times[index]) // DAY_S
+            key = (run, activities.roles[index], day)
+            self._state.others[key] = self._state.others.get(key, 0) + 1
+        return activities.without(activities.positions[others].tolist())
+
     def _count(self, admitted: AdmittedBatch, activities: Activities) -> None:
         """Count activities without duplicates."""
         state, positions, times = self._state, activities.positions, activities.times
         days = times // DAY_S
         slots = state.slots_of(activities.enrolments)
-        for position in positions[activities.is_work].tolist():
-            activity = cast(Activity, admitted.messages[position])
-            state.add_fact(
-                fact_of_activity(activity, int(admitted.times[position]), admitted.offset(position))
-            )
         state.trails.add_steps(slots, times, days, activities.items, state.clock.today)
         count_activities(state.rows, slots, times, activities.kinds, activities.clicks, activities.seconds)
         first_active = state.rows["first_active"]

@@ -6,7 +6,7 @@ once without them.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
@@ -15,8 +15,9 @@ from pydantic import Json, TypeAdapter, ValidationError
 from engine.batch import activities
 from engine.batch.activities import Activity
 from engine.batch.records import RecordBatch
+from engine.batch.repairs import FieldRepair, repair, shorten
 from engine.batch.unknown_fields import unknown_names
-from schemas.dead_letter import DeadLetter, DeadLetterReason
+from schemas.dead_letter import FIELD_REASONS, DeadLetter, DeadLetterReason
 from schemas.enrolment import ENDS_TOO_EARLY
 from schemas.fields import LATEST
 from schemas.inbound import Event, Feedback
@@ -24,8 +25,8 @@ from schemas.inbound import Event, Feedback
 Message = dict[str, Any]
 """Any message but an activity."""
 
-MAX_RECORD_BYTES = 64 * 1024
-"""An activity event is 200 bytes and the largest calendar a few thousand. More is a mistake."""
+MAX_RECORD_BYTES = 256 * 1024
+"""An activity event is 200 bytes, a calendar of a thousand deadlines 100,000. More is a mistake."""
 
 _LAST_SECOND = LATEST.timestamp()
 
@@ -38,7 +39,7 @@ MessageT = TypeVar("MessageT", Message, "Message | Activity")
 
 @dataclass(frozen=True, slots=True)
 class DecodedBatch(Generic[MessageT]):
-    """The messages of a batch, and the dead letters of its other records.
+    """The messages of a batch, and dead letters of its other records and of refused fields.
 
     indices: index of each message's record in the batch. unknown: index in the batch → fields of the message
     that are not in the contract.
@@ -59,7 +60,7 @@ class Refusal:
     detail: str
 
 
-_events: TypeAdapter[Any] = TypeAdapter(list[Json[Event]])  # type: ignore[type-arg,unused-ignore]
+_event: TypeAdapter[Any] = TypeAdapter(Event)
 _feedback: TypeAdapter[Any] = TypeAdapter(list[Json[Feedback]])  # type: ignore[type-arg,unused-ignore]
 
 Refusals = dict[int, Refusal]
@@ -67,6 +68,19 @@ Refusals = dict[int, Refusal]
 
 UnknownFields = dict[int, tuple[str, ...]]
 """By position, the fields that are not in the contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingNotes:
+    """What was wrong with the values that are decoded, by position among them.
+
+    refused: values that are no messages. fields: refused fields of messages. unknown: fields that are not in
+    the contract.
+    """
+
+    refused: Refusals = field(default_factory=dict)
+    fields: dict[int, list[Refusal]] = field(default_factory=dict)
+    unknown: UnknownFields = field(default_factory=dict)
 
 
 def decode_events(batch: RecordBatch, first: int = 0) -> DecodedBatch[Message | Activity]:
@@ -84,7 +98,8 @@ def dead_letter(batch: RecordBatch, index: int, refusal: Refusal) -> DeadLetter:
     payload = batch.values[index] or b""
     offset = batch.offsets[index]
     return DeadLetter(
-        dead_letter_id=f"{batch.topic}:{batch.partition}:{offset}",
+        dead_letter_id=f"{batch.topic}:{batch.partition}:{offset}"
+        + (f":{refusal.field}" if refusal.reason in FIELD_REASONS else ""),
         topic=batch.topic,
         partition=batch.partition,
         offset=offset,
@@ -102,18 +117,22 @@ def _received_at(timestamp: int) -> datetime:
 
 
 def _decode(
-    batch: RecordBatch, first: int, read: Callable[[list[bytes], Refusals, UnknownFields], list[MessageT]]
+    batch: RecordBatch, first: int, read: Callable[[list[bytes], DecodingNotes], list[MessageT]]
 ) -> DecodedBatch[MessageT]:
     indices, values, letters = _split_by_size(batch, first)
-    refused: Refusals = {}
-    unknown: UnknownFields = {}
-    messages = read(values, refused, unknown)
-    unknown_fields = {indices[position]: names for position, names in unknown.items()}
-    if refused:
-        letters += [
-            dead_letter(batch, indices[position], refusal) for position, refusal in sorted(refused.items())
-        ]
-        indices = [index for position, index in enumerate(indices) if position not in refused]
+    notes = DecodingNotes()
+    messages = read(values, notes)
+    unknown_fields = {indices[position]: names for position, names in notes.unknown.items()}
+    letters += [
+        dead_letter(batch, indices[position], refusal) for position, refusal in sorted(notes.refused.items())
+    ]
+    letters += [
+        dead_letter(batch, indices[position], refusal)
+        for position, refusals in sorted(notes.fields.items())
+        for refusal in refusals
+    ]
+    if notes.refused:
+        indices = [index for position, index in enumerate(indices) if position not in notes.refused]
     return _check_keys(batch, DecodedBatch(indices, messages, letters, unknown_fields))
 
 
@@ -134,34 +153,57 @@ def _split_by_size(batch: RecordBatch, first: int) -> tuple[list[int], list[byte
     return indices, values, letters
 
 
-def _read_events(values: list[bytes], refused: Refusals, unknown: UnknownFields) -> list[Message | Activity]:
-    """The valid messages, in order; the others are added to ``refused``.
-
-    Records decoded by the fast path have no unknown fields.
-    """
+def _read_events(values: list[bytes], notes: DecodingNotes) -> list[Message | Activity]:
+    """The valid messages, in order. Records decoded by the fast path have no unknown fields."""
     messages: list[Message | Activity | None] = [*activities.decode_activities(values)]
     if None in messages:
-        others = [position for position, message in enumerate(messages) if message is None]
-        refused_others: Refusals = {}
-        valid = iter(_validate([values[position] for position in others], _events, refused_others))
-        for number, position in enumerate(others):
-            if number in refused_others:
-                refused[position] = refused_others[number]
+        for position in [position for position, message in enumerate(messages) if message is None]:
+            message = _read_event(values[position], position, notes)
+            if message is not None and message["type"] == "activity":
+                messages[position] = Activity.of(message)
             else:
-                message = next(valid)
-                if names := unknown_names(values[position]):
-                    unknown[position] = names
-                messages[position] = Activity.of(message) if message["type"] == "activity" else message
-    if refused:
+                messages[position] = message
+    if notes.refused:
         return [message for message in messages if message is not None]
     return cast(list[Message | Activity], messages)
 
 
-def _read_feedback(values: list[bytes], refused: Refusals, unknown: UnknownFields) -> list[Message]:
-    messages = _validate(values, _feedback, refused)
+def _read_event(value: bytes, position: int, notes: DecodingNotes) -> Message | None:
+    """A valid message, repaired if possible; None if it is refused."""
+    message = _validate_event(value, position, notes)
+    if message is not None and (names := unknown_names(value)):
+        notes.unknown[position] = names
+    return message
+
+
+def _validate_event(value: bytes, position: int, notes: DecodingNotes) -> Message | None:
+    try:
+        return cast(Message, _event.validate_json(value))
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    try:
+        repaired = repair(value, errors)
+        if repaired is not None:
+            repaired_value, repairs = repaired
+            message = cast(Message, _event.validate_json(repaired_value))
+            notes.fields[position] = [_field_refusal(field_repair) for field_repair in repairs]
+            return message
+    except (ValidationError, ValueError):
+        pass
+    notes.refused[position] = _refusal(errors[0])
+    return None
+
+
+def _field_refusal(field_repair: FieldRepair) -> Refusal:
+    detail = f"{_refusal(field_repair.error).detail}; {field_repair.outcome}"
+    return Refusal("field", field_repair.field, detail)
+
+
+def _read_feedback(values: list[bytes], notes: DecodingNotes) -> list[Message]:
+    messages = _validate(values, _feedback, notes.refused)
     for position, value in enumerate(values):
-        if position not in refused and (names := unknown_names(value)):
-            unknown[position] = names
+        if position not in notes.refused and (names := unknown_names(value)):
+            notes.unknown[position] = names
     return messages
 
 
@@ -180,7 +222,7 @@ def _validate(values: Sequence[bytes], adapter: TypeAdapter[Any], refused: Refus
         for error in errors.errors(include_url=False):
             position = int(error["loc"][0])
             if position not in bad:
-                refused[position] = _refusal(error)
+                refused[position] = _refusal(error, before=2)
             bad.add(position)
         valid = adapter.validate_python(
             [value for position, value in enumerate(values) if position not in bad]
@@ -188,9 +230,12 @@ def _validate(values: Sequence[bytes], adapter: TypeAdapter[Any], refused: Refus
     return valid
 
 
-def _refusal(error: Any) -> Refusal:
-    """The refusal of a record by pydantic's error: the field, the value, what was expected."""
-    kind, path = error["type"], [str(part) for part in error["loc"][2:]]
+def _refusal(error: Any, before: int = 1) -> Refusal:
+    """The refusal of a record by pydantic's error: the field, the value, what was expected.
+
+    before: parts of the error's location before the field.
+    """
+    kind, path = error["type"], [str(part) for part in error["loc"][before:]]
     shown = repr(error["input"])
     shown = shown if len(shown) <= MAX_SHOWN_CHARS else shown[:MAX_SHOWN_CHARS] + "…"
     if kind == "json_invalid":
@@ -219,7 +264,7 @@ def _check_keys(batch: RecordBatch, decoded: DecodedBatch[MessageT]) -> DecodedB
         wrong = [
             position
             for position, (key, expected) in enumerate(zip(keys, expected_keys, strict=True))
-            if key != expected
+            if key != expected and not _is_long_form(key, expected)
         ]
         letters.extend(
             dead_letter(batch, indices[position], _key_refusal(keys[position], expected_keys[position]))
@@ -229,6 +274,11 @@ def _check_keys(batch: RecordBatch, decoded: DecodedBatch[MessageT]) -> DecodedB
         indices = [index for position, index in enumerate(indices) if position not in dropped]
         messages = [message for position, message in enumerate(messages) if position not in dropped]
     return DecodedBatch(indices, messages, letters, decoded.unknown)
+
+
+def _is_long_form(key: bytes | None, expected: bytes | None) -> bool:
+    """Whether a key is the full name of a learner whose name was shortened."""
+    return key is not None and shorten(key.decode(errors="replace")).encode() == expected
 
 
 def _key_of(message: Message, key: bytes | None) -> bytes | None:

@@ -6,7 +6,8 @@ Registrations, withdrawals, results, calendars and hand-ins are applied in event
 
 from engine.batch.activities import Activity
 from engine.batch.decoding import Message
-from schemas.fields import is_never
+from features.dates import NO_DATE
+from schemas.fields import DAY_S, is_never
 
 
 def fact_of_message(message: Message, time: int, offset: int) -> Message:
@@ -18,6 +19,11 @@ def fact_of_message(message: Message, time: int, offset: int) -> Message:
         name: value for name, value in message.items() if name not in ("occurred_at", "source", "version")
     }
     fact |= {"time": time, "offset": offset}
+    if message["type"] == "extension":
+        due = message.get("due_at")
+        fact.pop("due_at", None)
+        fact["due_day"] = NO_DATE if due is None or is_never(due) else -(-int(due.timestamp()) // DAY_S)
+    fact.pop("graded_at", None)
     if message["type"] == "calendar":
         fact["starts_at"] = int(message["starts_at"].timestamp())
         ends = message.get("ends_at")
@@ -39,8 +45,24 @@ def fact_of_activity(activity: Activity, time: int, offset: int) -> Message:
     """The fact of an activity that is a hand-in or reports progress: what the close of its day needs."""
     fact: Message = {"type": "activity", "event_id": activity.event_id, "time": time, "offset": offset}
     fact |= {"learner": activity.learner, "course_run": activity.course_run, "kind": activity.kind}
-    for name in ("object", "score", "progress"):
+    for name in ("object", "score", "progress", "role"):
         value = getattr(activity, name)
         if value is not None:
             fact[name] = value
     return fact
+
+
+def role_fact_id(activity: Activity, time: int) -> str:
+    """The id of the one fact that a role, an enrolment and a day have."""
+    run = activity.course_run
+    return f"role:{activity.role}:{time // DAY_S}:{len(run)}:{run}{activity.learner}"
+
+
+def fact_of_role(activity: Activity, time: int, offset: int, known: Message | None) -> Message:
+    """That an activity names a role: one fact a day, role and enrolment, the newest; known: the one so far.
+
+    Somebody of another role may be active thousands of times a day.
+    """
+    fact: Message = {"type": "role", "event_id": role_fact_id(activity, time), "time": time, "offset": offset}
+    fact |= {"learner": activity.learner, "course_run": activity.course_run, "role": activity.role}
+    return fact if known is None or known["time"] < time else known

@@ -16,7 +16,17 @@ from pydantic_core import from_json
 
 from engine.outputs import Columns
 from schemas.activity import ActivityEvent
-from schemas.enrolment import ClockTick, Completed, CourseCalendar, Deadline, Enrolled, Withdrawn
+from schemas.enrolment import (
+    ClockTick,
+    Completed,
+    CourseCalendar,
+    Deadline,
+    Enrolled,
+    Extension,
+    Graded,
+    ProgressReport,
+    Withdrawn,
+)
 from schemas.learner import NudgeFeedback, Preferences
 
 MAX_NAMES = 64
@@ -29,6 +39,9 @@ _CONTRACT_FIELDS: Mapping[str, frozenset[str]] = {
     "enrolled": frozenset(Enrolled.__annotations__),
     "withdrawn": frozenset(Withdrawn.__annotations__),
     "completed": frozenset(Completed.__annotations__),
+    "graded": frozenset(Graded.__annotations__),
+    "progress": frozenset(ProgressReport.__annotations__),
+    "extension": frozenset(Extension.__annotations__),
     "calendar": frozenset(CourseCalendar.__annotations__),
     "tick": frozenset(ClockTick.__annotations__),
     "feedback": frozenset(NudgeFeedback.__annotations__),

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from engine.day import sessions
 from engine.outputs import Outputs
 from engine.state.partition_state import PartitionState
-from features.coursework import NOT_SUBMITTED, Run
+from features.coursework import NO_DAY, Run
 from features.ring import NEVER, RING, Ints, last_active
-from online_models.labels import FAILED, NO_EXIT, PASSED, WITHDRAWN, exit_days
+from online_models.labels import FAILED, NO_EXIT, OPEN, PASSED, WITHDRAWN, exit_days
 from schemas.activity import ACTIVITY_KINDS
+from schemas.fields import DAY_S
 from schemas.risk import RiskChange
+from schemas.roles import LEARNER, ROLES
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-OUTCOMES = {WITHDRAWN: "withdrawn", FAILED: "failed", PASSED: "passed"}
+OUTCOMES = {OPEN: "enrolled", WITHDRAWN: "withdrawn", FAILED: "failed", PASSED: "passed"}
 WEEK = 7
 
 
@@ -33,7 +35,7 @@ def daily_aggregates(state: PartitionState, partition: int, day: int, ended: Seq
     outputs = Outputs()
     common = {"partition": partition, "version": day}
     for index, run in enumerate(state.runs):
-        slots = state.slots_of_run(index)
+        slots = learner_slots(state, index)
         if len(slots):
             _activity(state, run, slots, day, outputs, common)
             outputs.add_row(
@@ -47,7 +49,15 @@ def daily_aggregates(state: PartitionState, partition: int, day: int, ended: Seq
             if _is_sunday(day) and not (run.is_known and run.end < day):
                 _retention(state, run, slots, day, outputs, common)
     _outcomes(state, ended, day, outputs, common)
+    _other_roles(state, day, outputs, common)
     return outputs
+
+
+def learner_slots(state: PartitionState, run: int) -> Ints:
+    """Slots of a run's enrolments in the role of learner, ascending. run: its index."""
+    slots = state.slots_of_run(run)
+    learners: Ints = slots[state.rows["role"][slots] == LEARNER]
+    return learners
 
 
 def progress(state: PartitionState, run: Run, slots: Ints, day: int) -> dict[str, Any]:
@@ -56,7 +66,8 @@ def progress(state: PartitionState, run: Run, slots: Ints, day: int) -> dict[str
     started = _started(state, slots, day)
     outcome = rows["outcome"][slots]
     due = len(run.assessments)
-    handed_in = (rows["submitted"][slots, :due] != NOT_SUBMITTED).sum(axis=1)
+    cells = state.gradebook.cells(state.run_index[run.name], slots, due)
+    handed_in = (cells["day"] != NO_DAY).sum(axis=1)
     return {
         "course_run": run.name,
         "course": run.course,
@@ -128,18 +139,47 @@ def _started(state: PartitionState, slots: Ints, day: int) -> NDArray[np.bool_]:
     return started
 
 
+def _other_roles(state: PartitionState, day: int, outputs: Outputs, common: dict[str, int]) -> None:
+    """Count the enrolments and the events of everybody who is no learner, and reset the events' counts.
+
+    Events of earlier days that came late count on the day of this close.
+    """
+    counts: dict[tuple[str, str], list[int]] = {}
+    for key in sorted(key for key in state.others if key[2] <= day):
+        counts.setdefault(key[:2], [0, 0])[1] += state.others.pop(key)
+    slots = state.used_slots()
+    for slot in slots[state.rows["role"][slots] != LEARNER].tolist():
+        run = state.runs[state.run_of[slot]].name
+        counts.setdefault((run, ROLES[int(state.rows["role"][slot])]), [0, 0])[0] += 1
+    for (run, role), (enrolments, events) in sorted(counts.items()):
+        outputs.add_row(
+            "other_roles_daily",
+            day=as_date(day),
+            course_run=run,
+            role=role,
+            enrolments=enrolments,
+            events=events,
+            **common,
+        )
+
+
 def _outcomes(
     state: PartitionState, ended: Sequence[int], day: int, outputs: Outputs, common: dict[str, int]
 ) -> None:
-    """Outcomes of ended enrolments and their exit days, as evaluation counts exits."""
+    """Outcomes of ended enrolments and their exit days, as evaluation counts exits.
+
+    ended: enrolments with another outcome than at the close before, those that go on again among them.
+    """
     slots = np.array(sorted(set(ended)), np.int64)
+    slots = slots[state.rows["role"][slots] == LEARNER]
     runs = [state.runs[index] for index in state.run_of[slots].tolist()]
     # NEVER without an end in the calendar, so that silence is no exit
     ends = np.array([run.end if run.has_end else NEVER for run in runs], np.int64)
     outcomes, happened = state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64)
     left = exit_days(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
     never_active = left == NEVER + 1
-    has_exit_day = (outcomes != PASSED) & (left != NO_EXIT) & ~never_active
+    has_exit_day = (outcomes != PASSED) & (outcomes != OPEN) & (left != NO_EXIT) & ~never_active
+    happened = np.where(outcomes == OPEN, state.rows["status_at"][slots].astype(np.int64) // DAY_S, happened)
     for index, (slot, run) in enumerate(zip(slots.tolist(), runs, strict=True)):
         outputs.add_row(
             "outcomes",

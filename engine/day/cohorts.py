@@ -5,15 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.day.aggregates import learner_slots
 from engine.state.partition_state import PartitionState
 from features.bins import Codes
 from features.case_bounds import CaseBounds, case_bounds
 from features.catalogue import INDEX
-from features.compute import features
+from features.compute import Work, features
 from features.coursework import Run
+from features.dates import dates_of
 from features.ring import NEVER, RING, Ints
 from features.yardsticks import Counts, deadline_sums
 from online_models.labels import OPEN, WITHDRAWN
+from schemas.roles import LEARNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,33 @@ def _cohort(state: PartitionState, index: int, slots: Ints, day: int) -> Cohort:
     """The cohort of the run at an index. slots: its enrolments in force, [n]."""
     run = state.runs[index]
     gaps, yardstick = state.unobserved_days.of_run(run.name), state.yardsticks.of_run(run)
-    codes = features(state.rows, slots, run, day, gaps, yardstick)
+    work = work_of(state, index, slots)
+    codes = features(state.rows, slots, run, day, gaps, yardstick, work)
     return Cohort(
         run=run,
         slots=slots,
         codes=codes,
         engagement=engagement(state, index, slots, codes, day - 1),
         hours=state.rows["hours"][slots],
-        deadlines=deadline_sums(state.rows, slots, run, codes),
-        case_bounds=case_bounds(state.rows, slots, run, day, gaps, yardstick),
+        deadlines=deadline_sums(run, work.cells, work.dates, codes),
+        case_bounds=case_bounds(state.rows, slots, run, day, gaps, yardstick, work),
     )
+
+
+def work_of(state: PartitionState, index: int, slots: Ints) -> Work:
+    """The work of enrolments of the run at an index."""
+    run = state.runs[index]
+    own = [state.attributes.get(slot, {}) for slot in slots.tolist()] if state.attributes else []
+    dates = dates_of(
+        run,
+        state.rows["enrolled"][slots],
+        learners=[state.key(slot)[0] for slot in slots.tolist()] if run.other_dates else [],
+        sections=[attributes.get("section", "") for attributes in own],
+        personal=[
+            {name: day for name, (day, _) in attributes.get("dates", {}).items()} for attributes in own
+        ],
+    )
+    return Work(state.gradebook.cells(index, slots, len(run.assessments)), dates)
 
 
 def _in_force(state: PartitionState, run: Run, slots: Ints, day: int) -> NDArray[np.bool_]:
@@ -72,7 +92,7 @@ def _in_force(state: PartitionState, run: Run, slots: Ints, day: int) -> NDArray
         return np.zeros(len(slots), bool)
     enrolled, first_active = rows["enrolled"][slots], rows["first_active"][slots]
     begun = ((enrolled != NEVER) & (enrolled < day)) | ((first_active != NEVER) & (first_active < day))
-    in_force: NDArray[np.bool_] = begun & (rows["outcome"][slots] == OPEN)
+    in_force: NDArray[np.bool_] = begun & (rows["outcome"][slots] == OPEN) & (rows["role"][slots] == LEARNER)
     return in_force
 
 
@@ -81,7 +101,7 @@ def engagement(state: PartitionState, run: int, slots: Ints, codes: Codes, day: 
 
     run: the run's index. slots: its enrolments in force; codes: their features after the day.
     """
-    rows, all_slots, bucket = state.rows, state.slots_of_run(run), day % RING
+    rows, all_slots, bucket = state.rows, learner_slots(state, run), day % RING
     left = (rows["outcome"][all_slots] == WITHDRAWN) & (rows["outcome_day"][all_slots] == day)
     active = {window: int((codes[INDEX[f"clicks_{window}"]] > 0).sum()) for window in (1, 7, 28)}
     return {

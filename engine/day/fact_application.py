@@ -6,25 +6,30 @@ without learners, because it affects every later close of its run.
 
 import logging
 from collections.abc import Callable
-from typing import cast
 
 import numpy as np
 
 from engine import failed_records
 from engine.batch.decoding import Message
 from engine.batch.pending_facts import calendar_age
+from engine.day.enrolment_history import apply_registration, apply_result, apply_role, apply_withdrawal
+from engine.day.work_facts import apply_extension, apply_grade, apply_hand_in, apply_progress
 from engine.pseudonyms import Identity
 from engine.state.partition_state import PartitionState
 from engine.state.row_layout import NOT_ESTIMATED
-from features.coursework import SCORE_STEPS, move_to_calendar, record_hand_in
-from features.ring import NEVER, RING
-from online_models.labels import OPEN, WITHDRAWN, outcome_of
+from features.ring import RING
+from online_models.labels import OPEN, WITHDRAWN
 from schemas.dead_letter import DeadLetter
-from schemas.enrolment import Completed
 from schemas.fields import DAY_S
 from schemas.topics import EVENTS
 
 log = logging.getLogger(__name__)
+
+_STATUS_FACTS = {
+    "enrolled": apply_registration,
+    "withdrawn": apply_withdrawal,
+    "completed": apply_result,
+}
 
 
 class FactApplication:
@@ -50,7 +55,7 @@ class FactApplication:
     def apply_before(self, moment: int) -> tuple[list[int], list[DeadLetter]]:
         """Apply the facts that occurred before a moment, epoch seconds. Called by the day's close.
 
-        Returns the slots of the enrolments that ended, and dead letters of the facts that failed.
+        Returns the slots of the enrolments whose outcome changed, and dead letters of the facts that failed.
         """
         state = self._state
         ended: list[int] = []
@@ -70,49 +75,40 @@ class FactApplication:
         return ended, letters
 
     def _apply_to_enrolment(self, fact: Message) -> int | None:
-        """Apply a fact to its enrolment; returns the slot if the enrolment has ended, else None."""
+        """Apply a fact to its enrolment; returns the slot if the outcome has changed, else None."""
         state = self._state
         slot = state.slot(fact["learner"], fact["course_run"])
         state.mark_changed(np.array([slot]))
         with failed_records.restore_on_error(state, fact["learner"], slot):
-            if fact["type"] == "activity":
-                self._apply_work(slot, fact)
-            elif self._apply_enrolment_fact(slot, fact):
-                return slot
-        return None
+            return slot if self._apply(slot, fact) else None
 
-    def _apply_enrolment_fact(self, slot: int, fact: Message) -> bool:
-        """Apply a registration, a withdrawal or a result; returns whether the enrolment has ended."""
-        rows, day = self._state.rows, fact["time"] // DAY_S
-        if fact["type"] == "enrolled":
-            first = rows["enrolled"][slot]
-            rows["enrolled"][slot] = day if first == NEVER else min(day, first)
-        elif rows["outcome"][slot] != OPEN:
-            return False
-        else:
-            self._end(slot, fact, day)
-        self._on_enrolment_fact(fact)
-        return bool(rows["outcome"][slot] != OPEN)
-
-    def _end(self, slot: int, fact: Message, day: int) -> None:
-        """Set an enrolment's outcome on an epoch day: withdrawn, or a result."""
-        state, rows = self._state, self._state.rows
-        withdrawn = fact["type"] == "withdrawn"
-        rows["outcome"][slot] = WITHDRAWN if withdrawn else outcome_of(cast(Completed, fact))
-        rows["outcome_day"][slot] = day
-        if withdrawn and rows["probability"][slot] != NOT_ESTIMATED:
-            state.withdrawal_counts.count_withdrawal(state.runs[state.run_of[slot]].name)
-
-    def _apply_work(self, slot: int, fact: Message) -> None:
-        """Apply a hand-in, or the progress that an activity reports."""
-        state, rows = self._state, self._state.rows
-        if fact["kind"] == "submission" and fact.get("object"):
-            run = state.runs[state.run_of[slot]]
-            record_hand_in(
-                rows, slot, run, fact["object"], fact["time"] // DAY_S, fact.get("score"), state.unplaced
-            )
+    def _apply(self, slot: int, fact: Message) -> bool:
+        """Apply a fact; returns whether the outcome of the enrolment has changed."""
+        state, kind = self._state, fact["type"]
+        if kind in _STATUS_FACTS:
+            return self._apply_status_fact(slot, fact)
+        if kind == "graded":
+            apply_grade(state, slot, fact)
+        elif kind == "extension":
+            apply_extension(state, slot, fact)
+        elif fact.get("kind") == "submission" and fact.get("object"):
+            apply_hand_in(state, slot, fact)
         if fact.get("progress") is not None:
-            rows["progress"][slot] = max(rows["progress"][slot], round(fact["progress"] * SCORE_STEPS))
+            apply_progress(state, slot, fact)
+        apply_role(state, slot, fact)
+        return False
+
+    def _apply_status_fact(self, slot: int, fact: Message) -> bool:
+        """Apply a registration, a withdrawal or a result; returns whether the outcome has changed."""
+        state, row = self._state, self._state.rows[slot]
+        before = int(row["outcome"])
+        _STATUS_FACTS[fact["type"]](state, slot, fact)
+        now = int(row["outcome"])
+        if now == WITHDRAWN != before and row["probability"] != NOT_ESTIMATED:
+            state.withdrawal_counts.count_withdrawal(state.runs[state.run_of[slot]].name)
+        if now == OPEN or now != before:
+            self._on_enrolment_fact(fact)
+        return now != before
 
     def _apply_calendar(self, calendar: Message) -> None:
         """Set a run's calendar if it is newer than the current one; hand-ins move to their new columns."""
@@ -124,7 +120,7 @@ class FactApplication:
         self._try_calendar(calendar)
         state.set_calendar(calendar)
         new = state.runs[index]
-        move_to_calendar(state.rows, slots, old, new, state.unplaced)
+        state.gradebook.move_to_calendar(index, slots, old, new)
         state.mark_changed(slots)
         if new.assessments != old.assessments:
             state.yardsticks.forget(name)  # its sums are of other deadlines

@@ -81,7 +81,7 @@ class LabelMaturation:
         if today > run.end + SILENCE_HORIZON:
             state.drop(slots)
             state.unobserved_days.forget(run.name)
-            state.unplaced.forget_run(run.name)
+            state.gradebook.forget_run(index, run.name)
             state.yardsticks.forget(run.name)
         return examples
 

@@ -23,6 +23,7 @@ from engine.state.cohort_yardsticks import CohortYardsticks
 from engine.state.event_ids import EventIds, rows_of
 from engine.state.restoring import StoredState, check_counts, read_rows
 from engine.state.row_keys import (
+    ATTRIBUTES,
     EXPOSURES,
     FACT,
     IDS,
@@ -33,6 +34,7 @@ from engine.state.row_keys import (
     RUN,
     WORK_NAMES,
     StateRow,
+    enrolment_key,
     enrolment_name,
     parse_enrolment_name,
     row_key,
@@ -45,8 +47,8 @@ from engine.state.unobserved_days import UnobservedDays
 from engine.state.withdrawals import WithdrawalCounts
 from features.catalogue import FINGERPRINT
 from features.coursework import Run, unknown_run
+from features.gradebook import Gradebook
 from features.ring import Ints
-from features.unplaced import UnplacedWork
 from online_models.trails import Trails
 
 
@@ -72,7 +74,9 @@ class PartitionState:
         """Messages for notifiers, name → [learner, JSON], until they have been sent."""
         self.clock = Clock()
         self.trails = Trails(capacity)
-        self.unplaced = UnplacedWork()
+        self.gradebook = Gradebook()
+        self.attributes: dict[int, dict[str, Any]] = {}
+        """Reported attributes of enrolments, by slot: the section, dates of their own, and the like."""
         self.ids = EventIds()
         self.hourly_counters: dict[tuple[str, str, int, int], list[int]] = {}
         self.source_counters = SourceCounters()
@@ -81,6 +85,8 @@ class PartitionState:
         self.withdrawal_counts = WithdrawalCounts()
         self.unknown_fields: dict[str, int] = {}
         """Of the open day: field that is not in the contract → number of records."""
+        self.others: dict[tuple[str, str, int], int] = {}
+        """Of the open days: (course run, role, epoch day) → number of events of no learner."""
         self._changed = ChangedRows(capacity)
 
     # -- enrolments ---------------------------------------------------------------------------------
@@ -138,12 +144,14 @@ class PartitionState:
         for slot in slots.tolist():
             key = self.key(slot)
             self._changed.drop(slot, key)
+            self.gradebook.forget(int(self.run_of[slot]), slot)
+            if self.attributes.pop(slot, None) is not None:
+                self._changed.delete(enrolment_key(key, ATTRIBUTES))
             del self.slots[key]
             self.keys[slot] = None
             self.run_of[slot] = -1
             self._free.append(slot)
         self.trails.forget(slots)
-        self.unplaced.forget(slots.tolist())
 
     def mark_changed(self, slots: Ints) -> None:
         """Write the rows of enrolments at the next checkpoint."""
@@ -182,6 +190,11 @@ class PartitionState:
         """Store a learner's nudge history, across courses (:class:`nudges.learners.Learner`)."""
         self.learners[learner] = history
         self._changed.put(row_key(LEARNER, learner), history)
+
+    def set_attributes(self, slot: int, attributes: dict[str, Any]) -> None:
+        """Store the reported attributes of an enrolment, as JSON."""
+        self.attributes[slot] = attributes
+        self._changed.put(enrolment_key(self.key(slot), ATTRIBUTES), attributes)
 
     def set_exposures(self, key: tuple[str, str], exposures: list[list[Any]]) -> None:
         """Store the exposures of an enrolment whose outcomes are open; an empty list deletes them."""
@@ -239,11 +252,14 @@ class PartitionState:
         """The rows that changed, not yet cut into pieces."""
         yield from self.ids.pop_changed_rows()
         yield from self._changed.pop_rows()  # deletions first: what was removed may have come back since
-        yield from self._changed.pop_enrolments(self.rows, self.keys)
+        yield from self._changed.pop_enrolments(self.rows, self.keys, self._stored_cells)
         yield from pop_trails(self.trails, self.keys)
-        yield from pop_unplaced(self.unplaced, self.keys)
+        yield from pop_unplaced(self.gradebook.unplaced, self.keys)
         yield from self._changed.pop_facts(self.facts)
         yield from self._changed.sections.pop_changed(self._counted())
+
+    def _stored_cells(self, slot: int) -> bytes:
+        return self.gradebook.dump(int(self.run_of[slot]), slot)
 
     def _counted(self) -> dict[str, Any]:
         """The contents of the sections, by name, as JSON: each grows with the number of course runs."""
@@ -253,6 +269,7 @@ class PartitionState:
             "unseen": self.unobserved_days.as_json(),
             "measures": self.yardsticks.as_json(),
             "leaving": self.withdrawal_counts.as_json(),
+            "others": [[*key, count] for key, count in sorted(self.others.items())],
         }
 
     def _mark(self, epoch: int) -> dict[str, Any]:
@@ -306,6 +323,7 @@ class PartitionState:
         self.yardsticks = CohortYardsticks(counted["measures"])
         self.withdrawal_counts = WithdrawalCounts(counted["leaving"])
         self.unknown_fields = mark.get("unknown_fields", {})
+        self.others = {(run, role, day): count for run, role, day, count in counted.get("others", [])}
         self.clock = Clock(**mark["clock"])
 
     def _restore_row(self, kind: bytes, name: str, content: Any) -> None:
@@ -321,7 +339,7 @@ class PartitionState:
         elif kind == OUTBOX:
             self.outbox[name] = content
         elif kind == WORK_NAMES:
-            self.unplaced.restore_names(name, content)
+            self.gradebook.unplaced.restore_names(name, content)
         elif kind == FACT:
             self.facts[name] = content
             self._changed.stored_facts.add(name)
@@ -338,5 +356,14 @@ class PartitionState:
         for key, trail in stored.trails.items():
             self.trails.restore(self.slots[key], trail)
         self.trails.changed[:] = False
-        for key, works in stored.unplaced.items():
-            self.unplaced.restore(self.slots[key], works)
+        for slot in range(len(stored.rows)):
+            index = int(self.run_of[slot])
+            cells = stored.cells(slot, self.runs[index])
+            if cells is not None:
+                self.gradebook.restore(index, slot, cells)
+        for key in stored.unplaced:
+            self.gradebook.unplaced.restore(self.slots[key], stored.works(key))
+            if not stored.is_current:
+                self.gradebook.unplaced.changed.add(self.slots[key])
+        for key, attributes in stored.attributes.items():
+            self.attributes[self.slots[key]] = attributes

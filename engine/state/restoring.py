@@ -9,12 +9,14 @@ import orjson
 from numpy.typing import NDArray
 
 from engine.pieces import IncompleteError, LargeRows
+from engine.state import earlier_layouts
 from engine.state.errors import StateIncompleteError, StateMismatchError
-from engine.state.row_keys import ENROLMENT, MARK, TRAIL, UNPLACED, parse_enrolment_name
-from engine.state.row_layout import READABLE, ROW, VERSION
+from engine.state.row_keys import ATTRIBUTES, ENROLMENT, MARK, TRAIL, UNPLACED, parse_enrolment_name
+from engine.state.row_layout import ROW, VERSION
 from engine.state.sections import LostRowsError, Sections
-from features import coursework
 from features.catalogue import FINGERPRINT
+from features.coursework import CELL, Cells, Run
+from features.unplaced import WORK, Works
 from online_models.recommender import Trail
 
 Enrolment = tuple[str, str]
@@ -25,8 +27,9 @@ class StoredState:
     """The decoded rows of a checkpoint.
 
     mark: as it was written. counted: contents of the sections, by name. enrolments: keys, in the order of
-    ``rows``; rows: [n], in the newest layout. trails, unplaced: of the enrolments that have one. others:
-    kind, name and content of all other rows, in their order.
+    ``rows``; rows: [n], in the newest layout. stored_rows: the same as they were stored, each followed by its
+    cells. trails, unplaced, attributes: of the enrolments that have one. others: kind, name and content of
+    all other rows, in their order.
     """
 
     mark: dict[str, Any]
@@ -35,14 +38,38 @@ class StoredState:
     counted: dict[str, Any] = field(default_factory=dict)
     enrolments: list[Enrolment] = field(default_factory=list)
     rows: NDArray[Any] = field(default_factory=lambda: np.zeros(0, ROW))
+    stored_rows: list[bytes] = field(default_factory=list)
     trails: dict[Enrolment, Trail] = field(default_factory=dict)
     unplaced: dict[Enrolment, bytes] = field(default_factory=dict)
+    attributes: dict[Enrolment, dict[str, Any]] = field(default_factory=dict)
     others: list[tuple[bytes, str, Any]] = field(default_factory=list)
 
     @property
     def is_current(self) -> bool:
         """Whether the rows were written in the newest layout."""
         return bool(self.mark["version"] == VERSION)
+
+    def cells(self, index: int, run: Run) -> Cells | None:
+        """The cells of the enrolment at an index, [deadlines]; None without any. run: the enrolment's.
+
+        Raises:
+            StateMismatchError: their number is not that of the run's deadlines.
+        """
+        layout, stored = _layout_of(self.mark), self.stored_rows[index]
+        if not self.is_current:
+            return earlier_layouts.cells_of(np.frombuffer(stored, layout)[0], run)
+        cells = np.frombuffer(stored[layout.itemsize :], CELL)
+        if len(cells) not in (0, len(run.assessments)):
+            name = self.enrolments[index]
+            raise StateMismatchError(
+                f"the row of {str(name)[:60]} has {len(cells)} cells of work; expected {len(run.assessments)}"
+            )
+        return cells if len(cells) else None
+
+    def works(self, key: Enrolment) -> Works:
+        """The work of an enrolment that is in no calendar."""
+        stored = self.unplaced[key]
+        return np.frombuffer(stored, WORK) if self.is_current else earlier_layouts.works_of(stored)
 
 
 def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
@@ -56,7 +83,7 @@ def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
     if MARK not in by_key:
         return None
     mark = orjson.loads(by_key.pop(MARK))
-    if mark["version"] not in READABLE or mark["features"] != FINGERPRINT:
+    if mark["version"] not in {VERSION, *earlier_layouts.LAYOUTS} or mark["features"] != FINGERPRINT:
         raise StateMismatchError(
             f"state rows have version {mark['version']} and features {mark['features']}; "
             f"expected {VERSION} and {FINGERPRINT}: replay the events into a fresh state topic"
@@ -77,6 +104,8 @@ def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
             stored.trails[parse_enrolment_name(name)] = Trail.from_record(orjson.loads(value))
         elif kind == UNPLACED:
             stored.unplaced[parse_enrolment_name(name)] = value
+        elif kind == ATTRIBUTES:
+            stored.attributes[parse_enrolment_name(name)] = orjson.loads(value)
         else:
             stored.others.append((kind, name, orjson.loads(value)))
     _read_enrolments(stored, enrolments)
@@ -103,25 +132,28 @@ def _lost_rows(what: str) -> str:
 
 def _read_sections(stored: StoredState, rows: dict[bytes, bytes]) -> None:
     """Move the sections from the rows to ``stored``; version 5 had their contents in the mark."""
-    if stored.is_current:
+    if stored.mark["version"] > 5:
         stored.sections = Sections(stored.mark["sections"])
         stored.counted = stored.sections.pop_contents(rows)
     else:
         stored.counted = stored.mark
 
 
+def _layout_of(mark: Mapping[str, Any]) -> np.dtype[Any]:
+    return earlier_layouts.LAYOUTS.get(mark["version"], ROW)
+
+
 def _read_enrolments(stored: StoredState, enrolments: list[tuple[str, bytes]]) -> None:
     """Decode rows of enrolments, (name in the key, value) each, into the newest layout."""
-    layout = READABLE[stored.mark["version"]]
+    layout = _layout_of(stored.mark)
     for name, value in enrolments:
-        if len(value) != layout.itemsize:
+        behind = len(value) - layout.itemsize
+        if behind < 0 or (behind % CELL.itemsize if stored.is_current else behind):
             raise StateMismatchError(
                 f"the row of {name[:60]!r} has {len(value)} bytes; expected {layout.itemsize}"
+                + f" and {CELL.itemsize} for each piece of work" * stored.is_current
             )
         stored.enrolments.append(parse_enrolment_name(name))
-    read = np.frombuffer(b"".join(value for _, value in enrolments), layout)
-    stored.rows = np.zeros(len(read), ROW)
-    for name in layout.names or ():
-        stored.rows[name] = read[name]
-    if "scored" not in (layout.names or ()):
-        coursework.order_scores(stored.rows)
+        stored.stored_rows.append(value)
+    decoded = np.frombuffer(b"".join(value[: layout.itemsize] for value in stored.stored_rows), layout)
+    stored.rows = decoded.copy() if stored.is_current else earlier_layouts.rows_of(decoded)

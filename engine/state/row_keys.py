@@ -8,6 +8,7 @@ POLICY, OUTBOX = b"policy", b"n"
 ENROLMENT, RUN, LEARNER, FACT, IDS = b"e", b"c", b"l", b"f", b"i"
 EXPOSURES, TRAIL = b"x", b"t"
 UNPLACED, WORK_NAMES = b"w", b"v"
+ATTRIBUTES = b"a"
 
 
 def row_key(kind: bytes, name: str) -> bytes:

@@ -1,7 +1,8 @@
 """The row of an enrolment: its fields, its versions, and its sentinel values.
 
-An enrolment is one element of a structured array. Its bytes are the value in the state topic, so nothing is
-converted, and there is one definition of what is stored.
+An enrolment is one element of a structured array. Its bytes are stored in the state topic, so nothing is
+converted, and there is one definition of what is stored. They are followed by the cells of its work
+(:mod:`features.coursework`), as many as its run has deadlines.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from online_models import memory
 from online_models.labels import RESERVOIR_SIZE
 
 F = len(FEATURES)
-VERSION = 6
+VERSION = 7
 
 ROW = np.dtype(
     [
@@ -23,7 +24,13 @@ ROW = np.dtype(
         *coursework.FIELDS,
         ("first_active", "<i4"),  # first day of any activity
         ("hash", "<u8"),  # from the pseudonym; staggers and samples snapshots
-        ("outcome", "u1"),
+        ("role", "u1"),  # the newest reported, by ``roles.ROLES``
+        ("role_at", "<u4"),  # when it was reported, epoch seconds
+        ("status", "u1"),  # OPEN or WITHDRAWN
+        ("status_at", "<u4"),  # since when, epoch seconds, 0 if not reported
+        ("result", "u1"),  # OPEN, FAILED or PASSED
+        ("result_at", "<u4"),  # since when
+        ("outcome", "u1"),  # derived from status and result (``enrolment_history``)
         ("outcome_day", "<i4"),
         ("probability", "<f4"),  # the newest estimate
         ("memory", "<f4", (memory.ESTIMATES,)),  # mean log-odds of the days so far
@@ -46,12 +53,6 @@ ROW = np.dtype(
     ]
 )
 """One enrolment. Packed, little-endian; ``VERSION`` and the fingerprint identify the layout."""
-
-ROW_5 = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scored"])
-"""The layout of version 5, which had only the newest score's place in the order."""
-
-READABLE = {5: ROW_5, VERSION: ROW}
-"""The layouts that can be read, by version."""
 
 NOT_ESTIMATED = 0.0
 """``probability`` of an enrolment that no model has estimated yet."""

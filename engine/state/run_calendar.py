@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from features.coursework import OPEN_END, Run
+from features.dates import NO_DATE
 from schemas.fields import DAY_S, EARLIEST, LATEST
 
 _BEGIN_OF_TIME, _END_OF_TIME = int(EARLIEST.timestamp()), int(LATEST.timestamp())
@@ -15,8 +16,11 @@ def run_from_calendar(calendar: dict[str, Any]) -> Run:
 
     Dates outside of the contract's range are clamped: calendars may have been stored before it had one.
     """
-    due = sorted(calendar["deadlines"], key=lambda deadline: (deadline["due_at"], deadline["assessment"]))
-    later = {deadline["assessment"]: deadline for deadline in due if deadline["due_at"] < _END_OF_TIME}
+    dated = sorted(calendar["deadlines"], key=lambda deadline: (deadline["due_at"], deadline["assessment"]))
+    dated = [deadline for deadline in dated if deadline["due_at"] < _END_OF_TIME]
+    later = {deadline["assessment"]: deadline for deadline in dated if _is_for_all(deadline)}
+    for deadline in dated:
+        later.setdefault(deadline["assessment"], deadline)  # only sections or learners have it
     deadlines = sorted(later.values(), key=lambda deadline: (deadline["due_at"], deadline["assessment"]))
     end = calendar["ends_at"]
     total = max(sum(deadline["weight"] for deadline in deadlines), 1.0)
@@ -25,7 +29,30 @@ def run_from_calendar(calendar: dict[str, Any]) -> Run:
         course=calendar["course"],
         start=min(max(calendar["starts_at"], _BEGIN_OF_TIME), _END_OF_TIME) // DAY_S,
         end=OPEN_END if end is None or end >= _END_OF_TIME else end // DAY_S,
-        due=np.array([-(-deadline["due_at"] // DAY_S) for deadline in deadlines], np.int64),
+        due=np.array(
+            [_due_day(deadline) if _is_for_all(deadline) else NO_DATE for deadline in deadlines], np.int64
+        ),
         weights=np.array([deadline["weight"] / total for deadline in deadlines]),
         assessments=tuple(deadline["assessment"] for deadline in deadlines),
+        attempts=tuple(deadline.get("attempts") or "best" for deadline in deadlines),
+        other_dates=_other_dates(dated),
     )
+
+
+def _is_for_all(deadline: dict[str, Any]) -> bool:
+    return deadline.get("section") is None and deadline.get("learner") is None
+
+
+def _due_day(deadline: dict[str, Any]) -> int:
+    """The first epoch day after a deadline."""
+    return int(-(-deadline["due_at"] // DAY_S))
+
+
+def _other_dates(deadlines: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
+    """Days of the deadlines of sections and learners: (kind, name) → assessment → day."""
+    days: dict[tuple[str, str], dict[str, int]] = {}
+    for deadline in deadlines:
+        for kind in ("section", "learner"):
+            if deadline.get(kind) is not None:
+                days.setdefault((kind, deadline[kind]), {})[deadline["assessment"]] = _due_day(deadline)
+    return days

@@ -4,7 +4,7 @@ The partition's state reports its changes here, and passes its parts at a checkp
 is part of the contract with a restore: deletions first, then what belongs to enrolments.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,13 +83,18 @@ class ChangedRows:
         yield from self._rows.items()
         self._rows = {}
 
-    def pop_enrolments(self, rows: NDArray[Any], keys: Keys) -> Iterator[StateRow]:
-        """Rows of the enrolments that changed. rows: [slots], of the layout that is stored."""
+    def pop_enrolments(
+        self, rows: NDArray[Any], keys: Keys, cells: Callable[[int], bytes]
+    ) -> Iterator[StateRow]:
+        """Rows of the enrolments that changed.
+
+        rows: [slots], of the layout that is stored. cells: returns the cells of a slot, as they are stored.
+        """
         for slot in np.flatnonzero(self._enrolments[: len(keys)]).tolist():
             key = keys[slot]
             if key is not None:
                 self._stored[slot] = True
-                yield enrolment_key(key), rows[slot].tobytes()
+                yield enrolment_key(key), rows[slot].tobytes() + cells(slot)
         self._enrolments[:] = False
 
     def pop_facts(self, facts: Mapping[str, Any]) -> Iterator[StateRow]:

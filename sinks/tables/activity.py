@@ -113,14 +113,29 @@ RETENTION_WEEKLY = Table(
     ("course_run", "cohort", "week", "partition"),
 )
 
+OTHER_ROLES_DAILY = Table(
+    "other_roles_daily",
+    "who is in a run and no learner: neither scored nor counted elsewhere",
+    {
+        "day": DAY,  # at whose close it was counted
+        "course_run": NAME,
+        "role": NAME,  # system: events that a machine made
+        "partition": PARTITION,
+        "enrolments": "UInt64",
+        "events": "UInt64",
+        "version": VERSION,
+    },
+    ("course_run", "role", "day", "partition"),
+)
+
 OUTCOMES = Table(
     "outcomes",
-    "how enrolments ended, as platforms say it",
+    "how enrolments ended, as platforms say it; one that goes on again after its end has a row too",
     {
         "course_run": NAME,
         "learner": "String",
         "day": DAY,  # on which it happened
-        "outcome": NAME,  # withdrawn, failed or passed
+        "outcome": NAME,  # withdrawn, failed or passed; enrolled where it goes on again
         "exit_day": "Nullable(Date)",  # of the withdrawal; the day after the last activity of a silent fail
         "partition": PARTITION,
         "version": VERSION,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.day.cohorts import work_of
 from engine.processor import PartitionProcessor
 from engine.state.partition_state import PartitionState
 from features.compute import features
@@ -39,13 +40,15 @@ def played(calendars: list[Record], restarts: bool = False) -> Bench:
 
 
 def hand_ins_and_features(bench: Bench) -> dict[str, Any]:
-    """What the run's columns and features are, by learner."""
+    """The cells and the features, by learner."""
     state = bench.processor.state
     by_learner = {}
     for (learner, name), slot in state.slots.items():
-        row, run = state.rows[[slot]], state.runs[state.run_index[name]]
-        cells = [row[column].tobytes() for column in ("submitted", "scores", "scored", "last_scored")]
-        by_learner[learner] = (cells, features(row, np.zeros(1, np.int64), run, START + LAST + 2).tobytes())
+        index, slots = state.run_index[name], np.array([slot])
+        cells = state.gradebook.dump(index, slot)
+        work = work_of(state, index, slots)
+        codes = features(state.rows, slots, state.runs[index], START + LAST + 2, work=work)
+        by_learner[learner] = (cells, codes.tobytes())
     return by_learner
 
 

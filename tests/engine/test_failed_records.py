@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine import failed_records
+from engine.batch import activities
 from engine.batch import decoding as decode
 from engine.batch.admission import BatchAdmission, Timing
-from engine.day import cohorts, fact_application
+from engine.day import cohorts, work_facts
 from engine.processor import PartitionProcessor
 from engine.state.partition_state import PartitionState
+from features.coursework import NO_DAY
 from schemas.topics import EVENTS, FEEDBACK
 from tests.engine.test_processor import Bench, calendar, click, due, fact, instant, ticks
 from tests.streams.pipeline import IDENTITY, batch_of, record
@@ -44,9 +47,7 @@ DETAIL = "ZeroDivisionError: a test's defect"
 
 def test_a_record_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its neighbours are read as if it were not there, and so are they when the batches are cut otherwise."""
-    bursts_on(
-        monkeypatch, decode, "_validate", lambda values, *_: any(b'"poison"' in record for record in values)
-    )
+    bursts_on(monkeypatch, decode, "_validate_event", lambda value, *_: b'"poison"' in value)
     records = [calendar(), ANN, fact("enrolled", -1, learner="poison"), click(0.1), *ticks(2)]
     whole, apart = Bench().feed(records), Bench()
     for single in records:
@@ -66,17 +67,17 @@ def test_a_fact_that_cannot_be_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench().feed([*records, wrong, click(0.4, learner="eve", kind="submission", object="a")])
     rows = {key: value for key, value in bench.processor.checkpoint(1) if value is not None}
     bench.processor = PartitionProcessor(0, bench.rules, PartitionState.restore(IDENTITY, rows.items()))
-    bursts_on(
-        monkeypatch,
-        fact_application,
-        "record_hand_in",
-        lambda _rows, _slot, _run, _work, _day, score, *_: score,
-    )
+    bursts_on(monkeypatch, work_facts, "record_grade", lambda *_: True)  # of bob's work, after its hand-in
     bench.feed(ticks(3))
     assert letters(bench) == [(EVENTS.name, 3, "failed", DETAIL)]
     state = bench.processor.state
-    handed = {key[0]: int(state.rows["submitted"][slot, 0]) for key, slot in state.slots.items()}
-    assert handed == {"ann": 0, "bob": -(2**15), "eve": 0}
+    cells = {key[0]: state.gradebook.cells(0, np.array([slot]), 1)[0, 0] for key, slot in state.slots.items()}
+    assert {learner: int(cell["attempt"]) for learner, cell in cells.items()} == {
+        "ann": 1,
+        "bob": 0,
+        "eve": 1,
+    }
+    assert cells["bob"]["day"] == NO_DAY
     clock = state.clock
     assert (clock.events, clock.dead_letters) == (5 - 1 + 4, 1)
 
@@ -105,6 +106,6 @@ def test_a_word_that_cannot_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_no_record_alone_makes_raise_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    bursts_on(monkeypatch, decode, "_validate", lambda values, *_: len(values) > 1)
+    bursts_on(monkeypatch, activities, "decode_activities", lambda values: len(values) > 1)
     with pytest.raises(ZeroDivisionError):
         failed_records.admit(BatchAdmission(Timing(clock="replay")), batch_of([calendar(), ANN]), -1)

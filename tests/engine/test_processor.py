@@ -18,6 +18,7 @@ from engine.rules import Rules
 from engine.scoring.store_rows import WRITE_EVERY, WRITE_MOVED
 from engine.state.partition_state import PartitionState
 from features.catalogue import INDEX
+from features.coursework import NO_DAY, cell_day
 from features.packed_arrays import unpack
 from nudges.policy import REACH_OUT, Cap, Policy, StudyTime
 from nudges.quiet_hours import QuietHours
@@ -279,8 +280,9 @@ def test_a_newer_calendar_keeps_hand_ins_and_an_older_one_changes_nothing() -> N
     bench.feed([calendar(at=10.5, deadlines=due("b", "a")), calendar(at=-3, deadlines=[]), *ticks(14, 11)])
     state = bench.processor.state
     assert state.runs[0].assessments == ("b", "a")
-    assert state.rows["submitted"][0, 0] == 8
-    assert state.rows["scores"][0, :2].tolist() == [100, 255]
+    cells = state.gradebook.cells(0, np.array([0]), 2)[0]
+    assert cells["day"].tolist() == [cell_day(START + 8), NO_DAY]
+    assert cells["last"].tolist() == [100, 255]
 
 
 # -- nudges ------------------------------------------------------------------------------------------

@@ -6,6 +6,9 @@ It shares no line with the code under test; what it says is what ``features.cata
 import math
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.catalogue import HALF_LIVES, KIND_GROUPS, WINDOWS
 from features.yardsticks import Yardstick
 
@@ -31,23 +34,49 @@ class HandIn:
     score: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """A grade of the newest attempt at the time; ``score`` in half percents."""
+
+    day: int
+    assessment: str
+    score: int
+
+
 @dataclass(slots=True)
 class History:
-    """All that ever happened to one enrolment."""
+    """All that ever happened to one enrolment.
+
+    dates: assessment → its own day from which it has passed, None if excused.
+    """
 
     clicks: list[Click] = field(default_factory=list)
     hand_ins: list[HandIn] = field(default_factory=list)
     enrolled: int | None = None
     progress: int = 0
+    grades: list[Grade] = field(default_factory=list)
+    dates: dict[str, int | None] = field(default_factory=dict)
+
+    def work_before(self, day: int) -> list[HandIn | Grade]:
+        """Hand-ins and grades of days before ``day``, in order; of one day, hand-ins first."""
+        events: list[HandIn | Grade] = [*self.hand_ins, *self.grades]
+        return sorted(
+            (event for event in events if event.day < day),
+            key=lambda event: (event.day, isinstance(event, Grade)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Start and end, and assessment → (day from which it has passed, weight)."""
+    """Start and end, and assessment → (day from which it has passed, weight).
+
+    attempts: assessment → which attempt counts, the best by default.
+    """
 
     start: int
     end: int
     due: dict[str, tuple[int, float]]
+    attempts: dict[str, str] = field(default_factory=dict)
 
 
 def reference(
@@ -125,59 +154,102 @@ def _lifetime(total: dict[int, int], history: History, calendar: Calendar, day: 
     }
 
 
+@dataclass(slots=True)
+class _Work:
+    """One piece of work of one enrolment. day: of the first hand-in, or of the first grade without one."""
+
+    day: int | None = None
+    attempts: int = 0
+    grades: dict[int, int] = field(default_factory=dict)
+
+
+def _work_of(history: History, calendar: Calendar, day: int) -> tuple[dict[str, _Work], str | None]:
+    """The work of the calendar by name, and which of it was graded last."""
+    works: dict[str, _Work] = {}
+    graded_last = None
+    for event in history.work_before(day):
+        if event.assessment not in calendar.due:
+            continue
+        work = works.setdefault(event.assessment, _Work())
+        if isinstance(event, HandIn):
+            work.attempts += 1
+            work.day = event.day if work.day is None else work.day
+            if event.score is None:
+                continue
+        elif work.day is None:
+            if event.score == 0:
+                continue  # how platforms mark missing work
+            work.day = event.day
+        work.grades[work.attempts] = event.score or 0
+        graded_last = event.assessment
+    return works, graded_last
+
+
+def _counted(grades: dict[int, int], rule: str) -> int:
+    """The grade that counts of those of the attempts, by number."""
+    in_order = [grades[number] for number in sorted(grades)]
+    if rule == "mean":
+        return math.floor(sum(in_order) / len(in_order) + 0.5)
+    return {"best": max(in_order), "last": in_order[-1], "first": in_order[0]}[rule]
+
+
 def _course(history: History, calendar: Calendar, day: int, measure: Yardstick) -> dict[str, float]:
-    first: dict[str, int] = {}
-    scores: dict[str, int] = {}
-    newest = None
-    for hand_in in sorted(history.hand_ins, key=lambda hand_in: hand_in.day):
-        if hand_in.day < day and hand_in.assessment in calendar.due:
-            first.setdefault(hand_in.assessment, hand_in.day)
-            if hand_in.score is not None:
-                scores[hand_in.assessment] = newest = hand_in.score
-    passed = {name: weight for name, (due, weight) in calendar.due.items() if due <= day}
-    missed = [name for name in passed if name not in first]
-    margins = [calendar.due[name][0] - 1 - when for name, when in first.items()]
+    works, graded_last = _work_of(history, calendar, day)
+    first = {name: work.day for name, work in works.items() if work.day is not None}
+    scores = {
+        name: _counted(work.grades, calendar.attempts.get(name, "best"))
+        for name, work in works.items()
+        if work.grades
+    }
+    weights = {name: weight for name, (_, weight) in calendar.due.items()}
+    due = {name: history.dates.get(name, date) for name, (date, _) in calendar.due.items()}
+    counts = {
+        name
+        for name, date in due.items()
+        if name in first or (date is not None and (history.enrolled is None or date > history.enrolled))
+    }
+    passed = {name for name in counts if (date := due[name]) is not None and date <= day}
+    missed = passed - set(first)
+    margins = {}
+    for name, when in first.items():
+        date = due[name]
+        margins[name] = 0 if date is None or not works[name].attempts else date - 1 - when
     row = 0
     for name in sorted(passed, key=lambda name: calendar.due[name][0]):
         row = 0 if name in first else row + 1
-    upcoming = [due - day for due, _ in calendar.due.values() if due > day]
-    weight = sum(passed.values())
-    miss_weights = dict(zip(calendar.due, measure.miss_weight.tolist(), strict=True))
-    usual = {
-        name: (float(measure.mean[index]), float(measure.spread[index]))
-        for index, name in enumerate(calendar.due)
-    }
-    usually = {
-        name: (float(measure.early[index]), float(measure.early_spread[index]))
-        for index, name in enumerate(calendar.due)
-    }
-    above = [
-        max(-4.0, min(4.0, (score / 200 - usual[name][0]) / usual[name][1])) for name, score in scores.items()
-    ]
-    sooner = [
-        max(-4.0, min(4.0, (calendar.due[name][0] - 1 - when - usually[name][0]) / usually[name][1]))
-        for name, when in first.items()
-    ]
-    points = sum(scores.get(name, 0) / 200 * weight for name, weight in passed.items())
-    counts = sum(weight * (1.0 if name in first else miss_weights[name]) for name, weight in passed.items())
-    lost = sum((1 - score / 200) * calendar.due[name][1] for name, score in scores.items())
-    lost += sum(miss_weights[name] * passed[name] for name in missed)
+    upcoming = [date - day for name in counts if (date := due[name]) is not None and date > day]
+    of = {name: index for index, name in enumerate(calendar.due)}
+    miss = {name: float(measure.miss_weight[index]) for name, index in of.items()}
+
+    def above(amount: float, name: str, mean: NDArray[np.float64], spread: NDArray[np.float64]) -> float:
+        return max(-4.0, min(4.0, (amount - float(mean[of[name]])) / float(spread[of[name]])))
+
+    high = [above(score / 200, name, measure.mean, measure.spread) for name, score in scores.items()]
+    sooner = [above(days, name, measure.early, measure.early_spread) for name, days in margins.items()]
+    due_weight = sum(weights[name] for name in passed)
+    points = sum(scores.get(name, 0) / 200 * weights[name] for name in passed)
+    attainable = sum(weights[name] for name in passed & set(scores))
+    attainable += sum(weights[name] * miss[name] for name in missed)
+    undecided = {name for name in due if name not in counts or (name in first and name not in scores)}
+    whole = 1 - sum(weights[name] for name in undecided)
+    lost = sum((1 - score / 200) * weights[name] for name, score in scores.items())
+    lost += sum(miss[name] * weights[name] for name in missed)
     return {
         "due": len(passed),
         "missed": len(missed) / max(len(passed), 1),
-        "missed_weight": sum(passed[name] for name in missed) / weight if weight else 0.0,
+        "missed_weight": sum(weights[name] for name in missed) / due_weight if due_weight else 0.0,
         "missed_last": row,
-        "late": sum(1 for margin in margins if margin < 0) / max(len(margins), 1),
-        "early": sum(margins) / max(len(margins), 1),
+        "late": sum(1 for margin in margins.values() if margin < 0) / max(len(margins), 1),
+        "early": sum(margins.values()) / max(len(margins), 1),
         "early_above": sum(sooner) / len(sooner) if sooner else 0.0,
         "ahead": sum(1 for name in first if name not in passed),
         "since_submission": day - 1 - max(first.values()) if first else day - calendar.start,
         "score_mean": sum(scores.values()) / (200 * len(scores)) if scores else 0.5,
-        "score_last": 0.5 if newest is None else newest / 200,
-        "score_above": sum(above) / len(above) if above else 0.0,
-        "points": points / counts if counts > 1e-9 else 0.5,
-        "earned": sum(score / 200 * calendar.due[name][1] for name, score in scores.items()),
-        "reachable": 1 - lost,
+        "score_last": 0.5 if graded_last is None else scores[graded_last] / 200,
+        "score_above": sum(high) / len(high) if high else 0.0,
+        "points": points / attainable if attainable > 1e-9 else 0.5,
+        "earned": sum(score / 200 * weights[name] for name, score in scores.items()) / whole,
+        "reachable": 1 - lost / whole,
         "progress": history.progress / 200,
         "lead": calendar.start - (calendar.start if history.enrolled is None else history.enrolled),
         "next_due": min(upcoming, default=64),

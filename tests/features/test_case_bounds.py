@@ -9,7 +9,7 @@ from features.case_bounds import case_bounds
 from features.catalogue import INDEX
 from features.compute import TrackingGaps, features
 from tests.features.history import Click, HandIn, History
-from tests.features.test_compute import RUN, START, gaps, histories, many, rows_of
+from tests.features.test_compute import RUN, START, gaps, histories, many, rows_of, work_of
 
 DAY = START + 30
 MORE_IS_BETTER = ("clicks_7", "active_days_7", "active_days_14", "active_days_28", "ewma_7", "points")
@@ -18,7 +18,9 @@ EVERYBODY = np.array([0])
 
 
 def cases(history: History, unseen: list[int]) -> tuple[Codes, Codes]:
-    bounds = case_bounds(rows_of([history], DAY), EVERYBODY, RUN, DAY, gaps(*unseen))
+    bounds = case_bounds(
+        rows_of([history], DAY), EVERYBODY, RUN, DAY, gaps(*unseen), work=work_of([history], DAY)
+    )
     assert bounds is not None
     return bounds.best_and_worst(EVERYBODY)
 
@@ -39,7 +41,7 @@ def test_what_was_seen_lies_between_the_cases(history: History, lasted: int, end
     """Silence, whatever the reason, is never less than in the best case nor more than in the worst."""
     unseen = list(range(DAY - ended - lasted, DAY - ended))
     best, worst = cases(history, unseen)
-    raw = features(rows_of([history], DAY), EVERYBODY, RUN, DAY)
+    raw = features(rows_of([history], DAY), EVERYBODY, RUN, DAY, work=work_of([history], DAY))
     assert (worst == raw).all(), "in the worst case they did nothing"
     for name in MORE_IS_BETTER:
         assert of(best, name) >= of(raw, name)
@@ -75,7 +77,8 @@ def test_in_the_best_case_what_was_due_was_handed_in() -> None:
 def test_in_the_best_case_no_work_is_handed_in_where_another_kind_alone_went_unseen() -> None:
     history = History(hand_ins=[HandIn(START + 9, "a", 180)])
     forum_alone = TrackingGaps(np.array([START + 24]), np.empty(0, np.int64))
-    bounds = case_bounds(rows_of([history], DAY), EVERYBODY, RUN, DAY, forum_alone)
+    work = work_of([history], DAY)
+    bounds = case_bounds(rows_of([history], DAY), EVERYBODY, RUN, DAY, forum_alone, work=work)
     assert bounds is not None
     best, _ = bounds.best_and_worst(EVERYBODY)
     assert of(best, "missed") == 32, "one of two"

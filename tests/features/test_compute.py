@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from features import compute, coursework, ring
 from features.bins import Codes
 from features.catalogue import FEATURES, INDEX, NAMES
-from features.compute import TrackingGaps
-from features.coursework import Run, unknown_run
+from features.compute import TrackingGaps, Work
+from features.coursework import ATTEMPTS, Run, record_grade, record_hand_in, unknown_run
+from features.dates import EXCUSED, dates_of
+from features.gradebook import Gradebook
 from features.ring import NEVER, Ints, Rows
-from features.unplaced import UnplacedWork
 from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS
-from tests.features.history import Calendar, Click, HandIn, History, reference
+from tests.features.history import Calendar, Click, Grade, HandIn, History, reference
 
 START = 19_000
 FIRST, LAST = START - 20, START + 75
@@ -25,15 +26,22 @@ DTYPE = np.dtype([*ring.FIELDS, *coursework.FIELDS])
 CALENDAR = Calendar(
     START, START + 60, {"a": (START + 10, 0.25), "b": (START + 25, 0.25), "c": (START + 40, 0.375)}
 )
-RUN = Run(
-    "c/r",
-    "c",
-    CALENDAR.start,
-    CALENDAR.end,
-    np.array([due for due, _ in CALENDAR.due.values()]),
-    np.array([weight for _, weight in CALENDAR.due.values()]),
-    tuple(CALENDAR.due),
-)
+
+
+def run_of(calendar: Calendar) -> Run:
+    return Run(
+        "c/r",
+        "c",
+        calendar.start,
+        calendar.end,
+        np.array([due for due, _ in calendar.due.values()]),
+        np.array([weight for _, weight in calendar.due.values()]),
+        tuple(calendar.due),
+        tuple(calendar.attempts.get(name, "best") for name in calendar.due),
+    )
+
+
+RUN = run_of(CALENDAR)
 
 
 def gaps(*days: int) -> TrackingGaps:
@@ -54,12 +62,24 @@ clicks = st.builds(
 hand_ins = st.builds(
     HandIn, days, st.sampled_from([*CALENDAR.due, "unknown"]), st.none() | st.integers(0, 200)
 )
+grades = st.builds(Grade, days, st.sampled_from([*CALENDAR.due, "unknown"]), st.integers(0, 200))
+own_dates = st.dictionaries(
+    st.sampled_from([*CALENDAR.due]), st.none() | st.integers(START + 5, START + 60), max_size=2
+)
 histories = st.builds(
     History,
     st.lists(clicks, max_size=40),
     st.lists(hand_ins, max_size=5, unique_by=lambda hand_in: hand_in.day),
     st.none() | st.integers(FIRST, START + 20),
     st.integers(0, 200),
+    st.lists(grades, max_size=4, unique_by=lambda grade: grade.day),
+    own_dates,
+)
+"""Of learners, late joiners among them, with work handed in several times and graded later or elsewhere."""
+
+calendars = st.builds(
+    lambda rules: dataclasses.replace(CALENDAR, attempts=dict(zip(CALENDAR.due, rules, strict=True))),
+    st.lists(st.sampled_from(ATTEMPTS), min_size=3, max_size=3),
 )
 
 measures = st.builds(
@@ -80,16 +100,34 @@ def rows_of(histories: list[History], day: int) -> Rows:
     for slot, history in enumerate(histories):
         rows["enrolled"][slot] = NEVER if history.enrolled is None else history.enrolled
         rows["progress"][slot] = history.progress
-        for hand_in in sorted(history.hand_ins, key=lambda hand_in: hand_in.day):
-            if hand_in.day < day:
-                score = None if hand_in.score is None else hand_in.score / 200
-                coursework.record_hand_in(
-                    rows, slot, RUN, hand_in.assessment, hand_in.day, score, UnplacedWork()
-                )
     for today in range(FIRST, day):
         count_day(rows, histories, today)
         ring.open_day(rows, slots, today + 1)
     return rows
+
+
+def work_of(histories: list[History], day: int, run: Run = RUN) -> Work:
+    """The work that the worker would have at the start of ``day``, filled fact by fact."""
+    gradebook, slots = Gradebook(), np.arange(len(histories))
+    for slot, history in enumerate(histories):
+        for event in history.work_before(day):
+            order = gradebook.next_order(0, run, slot)
+            cell = gradebook.cell(0, run, slot, event.assessment)
+            if isinstance(event, HandIn):
+                record_hand_in(cell, event.day)
+            if event.score is not None:
+                record_grade(cell, event.day, event.score, order)
+    dates = dates_of(
+        run,
+        np.array(
+            [NEVER if history.enrolled is None else history.enrolled for history in histories], np.int64
+        ),
+        personal=[
+            {name: EXCUSED if date is None else date for name, date in history.dates.items()}
+            for history in histories
+        ],
+    )
+    return Work(gradebook.cells(0, slots, len(run.assessments)), dates)
 
 
 def count_day(rows: Rows, histories: list[History], today: int) -> None:
@@ -111,18 +149,22 @@ def count_day(rows: Rows, histories: list[History], today: int) -> None:
 
 
 @many
-@given(history=histories, day=st.integers(START + 1, LAST), measure=measures)
-def test_every_feature_is_what_the_catalogue_says(history: History, day: int, measure: Yardstick) -> None:
-    by_name = compute.values(rows_of([history], day), np.array([0]), RUN, day, yardstick=measure)
+@given(history=histories, day=st.integers(START + 1, LAST), measure=measures, calendar=calendars)
+def test_every_feature_is_what_the_catalogue_says(
+    history: History, day: int, measure: Yardstick, calendar: Calendar
+) -> None:
+    run = run_of(calendar)
+    rows, work = rows_of([history], day), work_of([history], day, run)
+    by_name = compute.values(rows, np.array([0]), run, day, yardstick=measure, work=work)
     assert by_name.keys() == set(NAMES)
-    expected = reference(history, CALENDAR, day, FIRST, measure)
+    expected = reference(history, calendar, day, FIRST, measure)
     assert {name: float(by_name[name][0]) for name in NAMES} == pytest.approx(
         {name: expected[name] for name in NAMES}, abs=1e-5
     )
 
 
-def codes(rows: Rows, slots: Ints, day: int = START + 30) -> Codes:
-    return compute.features(rows, slots, RUN, day)
+def codes(rows: Rows, slots: Ints, day: int = START + 30, work: Work | None = None) -> Codes:
+    return compute.features(rows, slots, RUN, day, work=None if work is None else work.select(slots))
 
 
 @settings(max_examples=20, deadline=None)
@@ -132,16 +174,19 @@ def codes(rows: Rows, slots: Ints, day: int = START + 30) -> Codes:
     chunk=st.integers(1, 3),
 )
 def test_nobody_depends_on_the_others(histories: list[History], chosen: random.Random, chunk: int) -> None:
-    rows = rows_of(histories, START + 30)
+    rows, work = rows_of(histories, START + 30), work_of(histories, START + 30)
     slots = np.arange(len(histories))
-    together = codes(rows, slots)
+    together = codes(rows, slots, work=work)
     order = np.array(sorted(slots.tolist(), key=lambda _: chosen.random()))
-    assert (codes(rows, order) == together[:, order]).all()
+    assert (codes(rows, order, work=work) == together[:, order]).all()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compute, "CHUNK", chunk)
-        assert (codes(rows, slots) == together).all()
+        assert (codes(rows, slots, work=work) == together).all()
     for slot in slots:
-        assert (codes(rows, np.array([slot]))[:, 0] == together[:, slot]).all()
+        alone = codes(
+            rows_of([histories[slot]], START + 30), np.array([0]), work=work_of([histories[slot]], START + 30)
+        )
+        assert (alone[:, 0] == together[:, slot]).all()
 
 
 @settings(max_examples=20, deadline=None)
@@ -234,13 +279,41 @@ def test_who_was_seen_on_a_broken_day_has_it_like_any_other() -> None:
 
 def test_nobody_missed_a_deadline_around_broken_days() -> None:
     day = START + 30
-    rows = rows_of([History(), History(hand_ins=[HandIn(START + 9, "a", 150)])], day)
-    before = compute.values(rows, np.arange(2), RUN, day)
+    both = [History(), History(hand_ins=[HandIn(START + 9, "a", 150)])]
+    rows, work = rows_of(both, day), work_of(both, day)
+    before = compute.values(rows, np.arange(2), RUN, day, work=work)
     assert before["missed"].tolist() == [1.0, 0.5]
-    by_name = compute.values(rows, np.arange(2), RUN, day, gaps(START + 20))
+    by_name = compute.values(rows, np.arange(2), RUN, day, gaps(START + 20), work=work)
     assert by_name["missed"].tolist() == [0.5, 0.0], "b was due on day 25"
     assert by_name["points"].tolist() == pytest.approx([0.0, 0.75])
-    assert compute.values(rows, np.arange(2), RUN, day, gaps(START + 26))["missed"][0] == 1.0
+    assert compute.values(rows, np.arange(2), RUN, day, gaps(START + 26), work=work)["missed"][0] == 1.0
+
+
+def missed(history: History, day: int) -> int:
+    by_name = compute.values(rows_of([history], day), np.array([0]), RUN, day, work=work_of([history], day))
+    return round(float(by_name["missed"][0] * by_name["due"][0]))
+
+
+def test_work_is_missed_from_the_learners_own_date_on() -> None:
+    given = History(dates={"a": START + 20})
+    assert [missed(given, START + day) for day in (10, 19, 20)] == [0, 0, 1]
+    sooner = History(dates={"a": START + 5})
+    assert [missed(sooner, START + day) for day in (4, 5)] == [0, 1]
+
+
+def test_nobody_misses_what_they_are_excused_from_or_what_was_due_before_they_came() -> None:
+    assert missed(History(dates={"a": None}), START + 30) == 1, "b alone"
+    assert missed(History(enrolled=START + 12), START + 30) == 1, "b alone"
+    assert missed(History(enrolled=START + 9), START + 30) == 2
+
+
+def test_work_that_waits_for_its_grade_is_neither_earned_nor_lost() -> None:
+    day = START + 12
+    both = [History(hand_ins=[HandIn(START + 8, "a", None)]), History(hand_ins=[HandIn(START + 8, "a", 200)])]
+    by_name = compute.values(rows_of(both, day), np.arange(2), RUN, day, work=work_of(both, day))
+    assert by_name["reachable"].tolist() == pytest.approx([1.0, 1.0])
+    assert by_name["points"].tolist() == [0.5, 1.0], "half is what stands for none"
+    assert by_name["missed"].tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from features.compute import features
 from features.coursework import unknown_run
 from features.yardsticks import COUNTED, MIN_EARLY_SPREAD, MIN_SPREAD, Counts, deadline_sums, make_yardstick
 from tests.features.history import Click, HandIn, History
-from tests.features.test_compute import FIRST, LAST, RUN, START, histories, many, rows_of
+from tests.features.test_compute import FIRST, LAST, RUN, START, histories, many, rows_of, work_of
 
 DAY = START + 30
 
 
 def counted(cohort: list[History], day: int = DAY) -> Counts:
-    rows, slots = rows_of(cohort, day), np.arange(len(cohort))
-    return deadline_sums(rows, slots, RUN, features(rows, slots, RUN, day))
+    rows, slots, work = rows_of(cohort, day), np.arange(len(cohort)), work_of(cohort, day)
+    return deadline_sums(RUN, work.cells, work.dates, features(rows, slots, RUN, day, work=work))
 
 
 def sums(counts: Counts) -> dict[str, list[int]]:
@@ -41,27 +41,31 @@ def test_parts_of_a_cohort_add_up(cohort: list[History], day: int, chosen: rando
 @many
 @given(cohort=st.lists(histories, max_size=6), day=st.integers(START + 1, LAST))
 def test_counts_are_those_of_a_slow_reading(cohort: list[History], day: int) -> None:
+    for history in cohort:
+        history.grades.clear()
     counts = sums(counted(cohort, day))
     for index, name in enumerate(RUN.assessments):
-        handed = [
-            min(on)
+        first = [
+            min((it.day for it in history.hand_ins if it.assessment == name and it.day < day), default=None)
             for history in cohort
-            if (on := [it.day for it in history.hand_ins if it.assessment == name and it.day < day])
         ]
-        early = [int(RUN.due[index]) - 1 - on for on in handed]
-        assert counts["handed_in"][index] == len(handed)
+        due = [history.dates.get(name, int(RUN.due[index])) for history in cohort]
+        early = [
+            0 if date is None else date - 1 - on
+            for date, on in zip(due, first, strict=True)
+            if on is not None
+        ]
+        assert counts["handed_in"][index] == len(early)
         assert counts["early"][index] == sum(early)
         assert counts["early_squares"][index] == sum(days * days for days in early)
         active = [
-            history for history in cohort if any(day - 7 <= click.day < day for click in history.clicks)
+            on is None
+            for history, date, on in zip(cohort, due, first, strict=True)
+            if any(day - 7 <= click.day < day for click in history.clicks)
+            and (on is not None or (date is not None and date > (history.enrolled or FIRST)))
         ]
-        assert counts["active"][index] == len(active)
-        missed = [
-            history
-            for history in active
-            if not any(it.assessment == name and it.day < day for it in history.hand_ins)
-        ]
-        assert counts["active_missed"][index] == len(missed)
+        assert counts["active"][index] == len(active), "of whom it is required, or who handed it in"
+        assert counts["active_missed"][index] == sum(active)
 
 
 def test_a_miss_says_little_where_the_active_miss_it_too() -> None:
@@ -75,12 +79,12 @@ def test_a_miss_says_little_where_the_active_miss_it_too() -> None:
     assert miss_weight[0] > 0.9, "all who are active handed a in"
     assert miss_weight[1] < 0.25, "more than half of them left b out"
     assert miss_weight[2] == pytest.approx(0.0, abs=0.05), "c is not due: nobody has handed it in"
-    rows, slots = rows_of([History([there], [handed_in])], DAY), np.array([0])
+    one = [History([there], [handed_in])]
+    rows, slots, work = rows_of(one, DAY), np.array([0]), work_of(one, DAY)
     measure = make_yardstick(RUN, counted(active))
     points = INDEX["points"]
-    assert (
-        features(rows, slots, RUN, DAY, yardstick=measure)[points] > features(rows, slots, RUN, DAY)[points]
-    ).all()
+    by_cohort = features(rows, slots, RUN, DAY, yardstick=measure, work=work)[points]
+    assert (by_cohort > features(rows, slots, RUN, DAY, work=work)[points]).all()
 
 
 def test_scores_and_days_are_held_against_the_cohort() -> None:
@@ -99,4 +103,5 @@ def test_where_nobody_is_known_all_is_as_in_most_courses() -> None:
     other = np.zeros((len(COUNTED), 2), np.int64)
     assert (make_yardstick(RUN, other).miss_weight == nobody.miss_weight).all(), "counts of another calendar"
     assert make_yardstick(unknown_run("c/r")).miss_weight.shape == (0,)
-    assert deadline_sums(rows_of([], DAY), np.arange(0), RUN, np.zeros((99, 0), np.uint8)).sum() == 0
+    work = work_of([], DAY)
+    assert deadline_sums(RUN, work.cells, work.dates, np.zeros((99, 0), np.uint8)).sum() == 0

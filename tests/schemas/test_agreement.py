@@ -88,7 +88,7 @@ CLICK = {
         ("score", 1.5, "less_than_equal"),
         ("duration_s", -1, "greater_than_equal"),
         ("count", 0, "greater_than_equal"),
-        ("version", 2, "literal_error"),
+        ("version", 3, "literal_error"),
         ("type", "telepathy", "union_tag_invalid"),
     ],
 )

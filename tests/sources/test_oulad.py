@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.inbound import event_adapter
-from sources.oulad import KINDS, OuladError, OuladFolder, Presentation, start_day
+from sources.oulad import OuladError, OuladFolder, Presentation, start_day
+from sources.oulad_columns import KINDS
 from sources.oulad_tables import OuladTables
 from sources.stream import DAY, SourceMessage, instant
 from tests.required import lacking
@@ -36,9 +37,14 @@ def of(folder: Path, kind: str, run: str = "AAA/2013J") -> list[dict[str, Any]]:
     return [body for body in all_bodies if body["type"] == kind and body["course_run"] == run]
 
 
+def _moment(body: dict[str, Any]) -> Any:
+    read: Any = event_adapter.validate_python(body)
+    return read["occurred_at"]
+
+
 def days(messages: list[dict[str, Any]]) -> dict[str, int]:
     """Learner → day since the start of 2013J."""
-    times = {body["learner"]: event_adapter.validate_python(body)["occurred_at"] for body in messages}
+    times = {body["learner"]: _moment(body) for body in messages}
     return {learner: int(time.timestamp()) // DAY - START for learner, time in times.items()}
 
 
@@ -121,6 +127,36 @@ def test_submissions_carried_over_or_after_the_end_are_left_out(folder: Path) ->
         ("12", "oulad-1", None),
     ]
     assert "score" not in submissions[1]
+
+
+def test_a_tutors_mark_may_come_days_after_the_hand_in(folder: Path) -> None:
+    plain, later = (list(OuladFolder(folder, after).stream(ticks=False)) for after in (0, 14))
+    before, now = bodies(plain), bodies(later)
+    (grade,) = [body for body in now if body["type"] == "graded"]
+    assert grade == {
+        "type": "graded",
+        "event_id": "AAA/2013J/g11-1",
+        "learner": "oulad-1",
+        "course_run": "AAA/2013J",
+        "object": "11",
+        "score": 0.78,
+        "graded_at": instant((START + 9 + 14) * DAY + 14 * 3_600),
+        "source": "oulad",
+    }
+    event_adapter.validate_python(grade)
+    without = [body | {"score": None} if body.get("object") == "11" else body for body in before]
+    assert [body for body in now if body is not grade] == [
+        {name: value for name, value in body.items() if value is not None} for body in without
+    ], "a machine's mark (21, CMA) stays with the hand-in"
+    times = [message.occurred_at for message in later]
+    assert times == sorted(times)
+    assert OuladFolder(folder, 14).total() >= len(list(OuladFolder(folder, 14).stream()))
+
+
+@pytest.mark.parametrize(("after", "marks"), [(0, 0), (1, 1), (31, 1), (32, 0)])
+def test_a_mark_after_the_end_is_left_out(folder: Path, after: int, marks: int) -> None:
+    found = bodies(list(OuladFolder(folder, after).stream(ticks=False)))
+    assert sum(body["type"] == "graded" for body in found) == marks
 
 
 def test_the_calendar_precedes_everything_and_leaves_out_exams_without_a_day(folder: Path) -> None:

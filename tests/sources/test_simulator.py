@@ -91,7 +91,8 @@ def test_the_stream_reveals_the_truth_and_nothing_contradicts_it(bodies: list[di
     endings: dict[str, str] = {}
     last: dict[str, int] = {}
     for body in bodies:
-        occurred_at: Any = event_adapter.validate_python(body)["occurred_at"]
+        read: Any = event_adapter.validate_python(body)
+        occurred_at = read["occurred_at"]
         day = int(occurred_at.timestamp()) // DAY
         if body["type"] == "activity":
             assert body["learner"] not in endings, "active after leaving"

@@ -29,8 +29,10 @@ FULL: dict[str, Any] = {
     "session": "s",
     "count": 3,
     "source": "a",
+    "role": "learner",
+    "actor": "learner",
 }
-LEFT_OUT = {"version": 1, "count": 1, "source": UNNAMED}
+LEFT_OUT = {"version": 1, "count": 1, "source": UNNAMED, "actor": "learner"}
 """What the fast form holds where a message leaves it out; all else is None."""
 
 
@@ -111,7 +113,14 @@ RAW = [
     b'"object":"a\\u0000b"',
     b'"object":""',
     *(b'"count":01', b'"count":2.0', b'"count":2e0', b'"count":true', b'"count":"2"', b'"count":-0'),
-    *(b'"version":1.0', b'"version":true', b'"version":2', b'"score":1e-400', b'"score":-0.0'),
+    *(
+        b'"version":1.0',
+        b'"version":true',
+        b'"version":2',
+        b'"version":3',
+        b'"score":1e-400',
+        b'"score":-0.0',
+    ),
     *(b'"score":NaN', b'"score":1e400', b'"score":true', b'"duration_s":"5"', b'"duration_s":86400'),
     *(b'"kind":"x","kind":"quiz"', b'"kind":"quiz","kind":"x"', b'"type":"tick"', b'"type":"activity"'),
     *(b'"more":1', b'"more":"\xff"', b'"more":01', b'"version":null', b'"count":null', b'"source":null'),
@@ -182,6 +191,17 @@ def test_what_is_left_to_the_contract_is_an_activity_all_the_same() -> None:
     first, second = decode_events(batch_of([(b"l", fast), (b"l", slow)])).messages
     assert isinstance(first, Activity)
     assert first == second
+
+
+def test_who_is_no_learner_is_marked_with_the_role() -> None:
+    roles: list[dict[str, str]] = [{}, {"role": "staff"}, {"actor": "system"}, {"role": "learner"}]
+    lines = [activity(f"{number}", "2024-02-01T10:00:00Z", **more) for number, more in enumerate(roles)]
+    activities = Activities.of(
+        decode_events(batch_of([(b"l", orjson.dumps(line)) for line in lines])).messages
+    )
+    assert activities.is_other.tolist() == [False, True, True, False]
+    assert activities.roles == ("", "staff", "system", "learner")
+    assert activities.is_work.tolist() == [False, True, False, True], "a role is a fact"
 
 
 def test_columns_hold_what_the_messages_say() -> None:

@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 
 from engine.processor import PartitionProcessor
 from engine.pseudonyms import Identity
+from engine.state.earlier_layouts import LAYOUTS, WORK_6
 from engine.state.errors import StateIncompleteError, StateMismatchError
 from engine.state.partition_state import PartitionState
 from engine.state.row_keys import MARK
 from engine.state.row_layout import ROW
 from engine.state.run_calendar import run_from_calendar
-from features.coursework import OPEN_END, record_hand_in
+from features.coursework import CELL, FIRST_DAY, NO_DAY, OPEN_END, record_grade, record_hand_in
 from features.ring import NEVER
-from features.unplaced import HandIn
-from online_models.labels import RESERVOIR_SIZE
+from features.unplaced import WORK
+from online_models.labels import OPEN, PASSED, RESERVOIR_SIZE, WITHDRAWN
 from online_models.recommender import Trail
 from online_models.trainer import Trainer
 from tests.streams.pipeline import IDENTITY, REPLAY, START, activity, batch_of, record
@@ -54,17 +55,34 @@ def same(first_state: PartitionState, second_state: PartitionState) -> None:
             == second_state.runs[second_state.run_of[second]].name
         )
         assert trail(first_state, first) == trail(second_state, second), key
-        assert first_state.unplaced.dump(first) == second_state.unplaced.dump(second), key
+        assert work(first_state, first) == work(second_state, second), key
+        assert first_state.attributes.get(first) == second_state.attributes.get(second), key
     assert first_state.clock == second_state.clock
     assert first_state.facts == second_state.facts
     assert first_state.learners == second_state.learners
     assert first_state.exposures == second_state.exposures
     assert first_state.calendars == second_state.calendars
     assert first_state.hourly_counters == second_state.hourly_counters
+    assert first_state.others == second_state.others
     assert (first_state.ids.today, first_state.ids.before) == (
         second_state.ids.today,
         second_state.ids.before,
     )
+
+
+def work(state: PartitionState, slot: int) -> tuple[bytes, bytes | None]:
+    return state.gradebook.snapshot(int(state.run_of[slot]), slot)
+
+
+def submit(state: PartitionState, slot: int, name: str, day: int, score: int | None) -> None:
+    """Hand in a piece of work; score in half percents."""
+    index = int(state.run_of[slot])
+    order = state.gradebook.next_order(index, state.runs[index], slot)
+    cell = state.gradebook.cell(index, state.runs[index], slot, name)
+    record_hand_in(cell, day)
+    if score is not None:
+        record_grade(cell, day, score, order)
+    state.mark_changed(np.array([slot]))
 
 
 def trail(state: PartitionState, slot: int) -> Trail:
@@ -109,7 +127,10 @@ def test_everything_comes_back() -> None:
     state.set_exposures(("l2", "c/r"), [])
     state.set_learner("l1", {"timezone": "Europe/Berlin", "opted_out": ["email"]})
     state.add_fact({"event_id": "f", "time": 7, "type": "withdrawn"})
-    state.unplaced.put(state.slots["l3", "c/1"], "c/1", "essay", HandIn(START, 100, 1))
+    submit(state, state.slots["l3", "c/1"], "essay", START, 100)
+    submit(state, state.slots["l3", "c/1"], "soon", START + 1, None)
+    state.set_attributes(state.slots["l5", "c/1"], {"section": "evening", "dates": {"soon": [START, 9]}})
+    state.others[("c/1", "staff", START)] = 3
     assert state.ids.add_if_new("a")
     state.ids.close_day()
     assert state.ids.add_if_new("b")
@@ -123,8 +144,8 @@ def test_everything_comes_back() -> None:
     run = back.runs[back.run_index["c/1"]]
     assert (run.start, run.end, run.due.tolist()) == (START, START + 28, [START + 7, START + 21])
     assert (run.assessments, run.weights.tolist()) == (("soon", "late"), [0.4, 0.6])
-    restored_ = back.unplaced.pop_named(back.slots["l3", "c/1"], "c/1", ["other", "essay"])
-    assert restored_ == [(1, HandIn(START, 100, 1))]
+    ((index, cell),) = back.gradebook.unplaced.pop_named(back.slots["l3", "c/1"], "c/1", ["other", "essay"])
+    assert (index, int(cell["last"]), int(cell["day"])) == (1, 100, START - FIRST_DAY)
 
 
 def test_nothing_stored_is_a_new_state() -> None:
@@ -172,14 +193,16 @@ def test_taken_facts_are_deleted() -> None:
 def test_a_place_let_go_is_used_again_and_clean() -> None:
     state = PartitionState(IDENTITY)
     slot = touched(state, "a", "c/old")
-    state.rows["submitted"][slot] = 5
+    submit(state, slot, "essay", START, 100)
+    state.set_attributes(slot, {"section": "s"})
     rows: dict[bytes, bytes] = {}
     checkpoint(state, rows)
     state.drop(np.array([slot]))
     assert len(state.used_slots()) == 0
     assert touched(state, "b", "c/new", 0.0) == slot
     assert state.rows["first_active"][slot] == NEVER
-    assert (state.rows["submitted"][slot] < -30_000).all()
+    assert work(state, slot) == (b"", None)
+    assert slot not in state.attributes
     checkpoint(state, rows)
     same(state, restored(rows))
     assert state.slots.keys() == {("b", "c/new")}
@@ -251,54 +274,120 @@ def test_rows_of_another_release_are_refused_in_words(name: str, value: object) 
         restored(rows)
 
 
-OLDER = np.dtype([(name, ROW[name]) for name in ROW.names or () if name != "scored"])
+def _earlier_row(version: int, value: bytes) -> bytes:
+    """An enrolment's row with its cells as an earlier version wrote it."""
+    row = np.zeros(1, LAYOUTS[version])
+    now, cells = np.frombuffer(value[: ROW.itemsize], ROW), np.frombuffer(value[ROW.itemsize :], CELL)
+    for name in set(row.dtype.names or ()) & set(ROW.names or ()):
+        row[name] = now[name]
+    row["submitted"], row["scores"], row["last_scored"] = -(2**15), 255, 255
+    for index in np.flatnonzero(cells["day"] != NO_DAY).tolist():
+        row["submitted"][0, index] = int(cells["day"][index]) + FIRST_DAY - START
+        row["scores"][0, index] = cells["last"][index]
+        if version == 6:
+            row["scored"][0, index] = cells["order"][index]
+    if cells["order"].any():
+        row["last_scored"] = cells["order"].argmax()
+    return row.tobytes()
 
 
-def _as(layout: np.dtype[Any], row: bytes) -> bytes:
-    content, now = np.zeros(1, layout), np.frombuffer(row, ROW)
-    for name in layout.names or ():
-        content[name] = now[name]
-    return content.tobytes()
+def _earlier_works(value: bytes) -> bytes:
+    now = np.frombuffer(value, WORK)
+    works = np.zeros(len(now), WORK_6)
+    for name, source in (("name", "name"), ("day", "day"), ("score", "last"), ("order", "order")):
+        works[name] = now[source]
+    return works.tobytes()
+
+
+def as_version_6(rows: dict[bytes, bytes], version: int = 6) -> dict[bytes, bytes]:
+    """Rows as an earlier release wrote them: work of fixed width within the row, nobody but learners."""
+    mark = orjson.loads(rows[MARK]) | {"version": version}
+    mark["sections"].pop("others", None)
+    written = {}
+    for key, value in rows.items():
+        if key[:2] == b"e|":
+            written[key] = _earlier_row(version, value)
+        elif key[:2] == b"w|":
+            written[key] = _earlier_works(value)
+        elif key[:2] != b"a|" and key != b"s|others":
+            written[key] = value
+    return written | {MARK: orjson.dumps(mark)}
 
 
 def as_version_5(rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """Rows as the release before wrote them: scores without an order; the mark held the sections and named
-    the id rows."""
-    mark = orjson.loads(rows[MARK])
+    """Scores without an order, too; the mark held the sections and named the id rows."""
+    written = as_version_6(rows, 5)
+    mark = orjson.loads(written[MARK])
     older, newer, following = mark.pop("id_rows")
     for name in mark.pop("sections"):
-        mark[name] = orjson.loads(rows[b"s|" + name.encode()])
-    mark |= {"version": 5, "chunk": following}
+        mark[name] = orjson.loads(written.pop(b"s|" + name.encode()))
+    mark["chunk"] = following
     mark["id_chunks"] = [
         [f"i|{number}" for number in range(*ends)] for ends in ((older, newer), (newer, following))
     ]
-    rest = {
-        key: value if key[:1] != b"e" else _as(OLDER, value)
-        for key, value in rows.items()
-        if not key.startswith(b"s|")
-    }
-    return rest | {MARK: orjson.dumps(mark)}
+    return written | {MARK: orjson.dumps(mark)}
 
 
-def test_rows_of_the_release_before_are_read_and_written_anew() -> None:
-    """They do not tell in which order scores came, but for the last one."""
+def with_work() -> PartitionState:
+    """Learners with and without hand-ins, some that the calendar does not name."""
     state = PartitionState(IDENTITY)
     state.set_calendar(calendar("c/r"))
     for number in range(3):
         slot = touched(state, f"l{number}", "c/r")
-        for work in ("soon", "late", "soon")[: number + 1]:
-            record_hand_in(state.rows, slot, state.runs[0], work, START, 0.5, state.unplaced)
-    rows: dict[bytes, bytes] = {}
+        for day, name in enumerate(("late", "soon", "essay")[: number + 1]):
+            submit(state, slot, name, START + day, 100 + day)
+    touched(state, "nobody", "c/r")
+    return state
+
+
+def test_rows_of_version_6_are_read_and_written_anew() -> None:
+    state, rows = with_work(), dict[bytes, bytes]()
     checkpoint(state, rows)
-    before = as_version_5(rows)
+    before = as_version_6(rows)
     back = restored(before)
-    assert [back.rows["scored"][slot, :2].tolist() for slot in range(3)] == [[2, 0], [1, 2], [2, 1]]
-    for name in OLDER.names or ():
-        assert back.rows[name][:3].tobytes() == state.rows[name][:3].tobytes()
+    same(state, back)
     anew: dict[bytes, bytes] = {}
     checkpoint(back, anew)
-    assert {len(value) for key, value in anew.items() if key[:1] == b"e"} == {ROW.itemsize}
+    lengths = {len(value) - ROW.itemsize for key, value in anew.items() if key[:2] == b"e|"}
+    assert lengths == {0, 2 * CELL.itemsize}
     same(back, restored(before | anew))
+
+
+def test_rows_of_version_5_tell_which_score_came_last_and_no_more() -> None:
+    state, rows = with_work(), dict[bytes, bytes]()
+    checkpoint(state, rows)
+    back = restored(as_version_5(rows))
+    cells = back.gradebook.cells(0, np.array([back.slots[f"l{number}", "c/r"] for number in range(3)]), 2)
+    assert cells["order"].tolist() == [[0, 2], [2, 1], [2, 1]]
+    assert cells["last"].tolist() == [[255, 100], [101, 100], [101, 100]]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "result"),
+    [(OPEN, OPEN, OPEN), (WITHDRAWN, WITHDRAWN, OPEN), (PASSED, OPEN, PASSED)],
+)
+def test_the_one_outcome_of_version_6_becomes_a_status_and_a_result(
+    outcome: int, status: int, result: int
+) -> None:
+    state, rows = PartitionState(IDENTITY), dict[bytes, bytes]()
+    slot = touched(state, "a", "c/r")
+    state.rows["outcome"][slot], state.rows["outcome_day"][slot] = outcome, START
+    checkpoint(state, rows)
+    row = restored(as_version_6(rows)).rows[0]
+    assert (row["outcome"], row["status"], row["result"]) == (outcome, status, result)
+    since = 0 if outcome == OPEN else START * DAY_S
+    assert max(row["status_at"], row["result_at"]) == since
+
+
+def test_cells_of_another_calendar_are_refused_in_words() -> None:
+    state, rows = with_work(), dict[bytes, bytes]()
+    checkpoint(state, rows)
+    rows = {
+        key: value + bytes(CELL.itemsize) if key[:2] == b"e|" and len(value) > ROW.itemsize else value
+        for key, value in rows.items()
+    }
+    with pytest.raises(StateMismatchError, match="has 3 cells of work; expected 2"):
+        restored(rows)
 
 
 @pytest.mark.parametrize(

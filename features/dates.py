@@ -1,0 +1,85 @@
+"""When each enrolment's work is due, and whether it is required at all.
+
+A calendar has a date for everybody, and may have others for a section or for one learner. A platform may
+give one learner more time, or excuse them from a piece of work. Work that was due before the registration is
+not required.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.coursework import Run
+from features.ring import NEVER, Ints
+
+EXCUSED = -1
+"""Instead of a day: the work is not required of this learner."""
+
+NO_DATE = 2**31 - 1
+"""The day of work without a date."""
+
+PersonalDates = Mapping[str, int]
+"""Assessment → first epoch day after one learner's own deadline, or ``EXCUSED``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """Deadlines of enrolments of a run.
+
+    due: the first epoch day after each deadline, int64; required: whether the work is, bool. Both
+    [deadlines, n], or [deadlines, 1] if all enrolments have the same.
+    """
+
+    due: Ints
+    required: NDArray[np.bool_]
+
+    def select(self, indices: Ints | slice) -> "Dates":
+        """The dates of some of the enrolments."""
+        is_shared = self.due.shape[1] == 1
+        return self if is_shared else Dates(self.due[:, indices], self.required[:, indices])
+
+
+def dates_of(
+    run: Run,
+    enrolled: Ints,
+    learners: Sequence[str] = (),
+    sections: Sequence[str] = (),
+    personal: Sequence[PersonalDates] = (),
+) -> Dates:
+    """The dates of enrolments of a run.
+
+    enrolled: days of registration, ``NEVER`` if not known, [n]. learners, sections: their names, as in the
+    calendar; personal: dates given to each. All [n], or empty if none has any.
+    """
+    due, required = run.due[:, None], np.ones((len(run.due), 1), bool)
+    own = {
+        index: dates
+        for index in range(len(enrolled) if run.other_dates or any(personal) else 0)
+        if (dates := _own_dates(run, index, learners, sections, personal))
+    }
+    is_late_joiner = (enrolled != NEVER) & (enrolled >= (run.due.min() if len(run.due) else NO_DATE))
+    if not own and not is_late_joiner.any():
+        return Dates(due, required)
+    due = np.repeat(due, len(enrolled), axis=1)
+    for index, dates in own.items():
+        for row, assessment in enumerate(run.assessments):
+            due[row, index] = dates.get(assessment, due[row, index])
+    required = (due != EXCUSED) & ((enrolled == NEVER) | (due > enrolled))
+    return Dates(np.where(due == EXCUSED, NO_DATE, due), required)
+
+
+def _own_dates(
+    run: Run,
+    index: int,
+    learners: Sequence[str],
+    sections: Sequence[str],
+    personal: Sequence[PersonalDates],
+) -> PersonalDates:
+    """The dates of one enrolment that differ from the run's; the most personal one counts."""
+    dates: dict[str, int] = {}
+    for kind, names in (("section", sections), ("learner", learners)):
+        if names:
+            dates |= run.other_dates.get((kind, names[index]), {})
+    return dates | dict(personal[index] if personal else {})

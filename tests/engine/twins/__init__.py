@@ -1,0 +1,1 @@
+"""Twins: copies of simulated learners with one fact changed. What a fact does not mean moves no estimate."""
