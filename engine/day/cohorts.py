@@ -10,7 +10,8 @@ from engine.state.partition_state import PartitionState
 from features.bins import Codes
 from features.case_bounds import CaseBounds, case_bounds
 from features.catalogue import INDEX
-from features.compute import Work, features
+from features.compute import features
+from features.compute_coursework import Work
 from features.coursework import Run
 from features.dates import dates_of
 from features.ring import NEVER, RING, Ints

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from features import compute, coursework, ring
 from features.bins import Codes
 from features.catalogue import FEATURES, INDEX, NAMES
-from features.compute import TrackingGaps, Work
+from features.compute import TrackingGaps
+from features.compute_coursework import Work
 from features.coursework import ATTEMPTS, Run, record_grade, record_hand_in, unknown_run
 from features.dates import EXCUSED, dates_of
 from features.gradebook import Gradebook
