@@ -1,6 +1,7 @@
 """OULAD as a stream: each quirk of the tables, the order, the ids, and any subset of presentations."""
 
 import os
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def of(folder: Path, kind: str, run: str = "AAA/2013J") -> list[dict[str, Any]]:
 
 def days(messages: list[dict[str, Any]]) -> dict[str, int]:
     """Learner → day since the start of 2013J."""
-    at = {body["learner"]: event_adapter.validate_python(body)["occurred_at"] for body in messages}
+    at = {body["learner"]: datetime.fromisoformat(body["occurred_at"]) for body in messages}
     return {learner: int(moment.timestamp()) // DAY - START for learner, moment in at.items()}
 
 

@@ -91,8 +91,8 @@ def test_the_stream_reveals_the_truth_and_nothing_contradicts_it(bodies: list[di
     said: dict[str, str] = {}
     last: dict[str, int] = {}
     for body in bodies:
-        moment: Any = event_adapter.validate_python(body)["occurred_at"]
-        day = int(moment.timestamp()) // DAY
+        event: Any = event_adapter.validate_python(body)
+        day = int(event["occurred_at"].timestamp()) // DAY
         if body["type"] == "activity":
             assert body["learner"] not in said, "active after leaving"
             last[body["learner"]] = day

@@ -112,7 +112,8 @@ def play(all_messages: list[Message], order: Callable[[Message], Any] = moment_o
     ]
     for start in range(0, len(records), 2_000):
         part = records[start : start + 2_000]
-        keys, values = [key for key, _ in part], [value for _, value in part]
+        keys = [key for key, _ in part]
+        values: list[bytes | None] = [value for _, value in part]
         offsets = list(range(start, start + len(part)))
         outputs = processor.apply(RecordBatch(EVENTS.name, 0, offsets, keys, values, [0] * len(part)))
         told.letters += outputs.dead_letters
