@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evaluation.outcomes import Bools, Ints, keys_of, runs_of
-from sources.oulad import UNKNOWN_REGISTRATION, start_day
+from sources.oulad import start_day
+from sources.oulad_rows import UNKNOWN_REGISTRATION
 from sources.oulad_tables import OuladTables, Presentation, numbers, whole
 
 

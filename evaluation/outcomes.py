@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from online_models.labels import SILENT_BEFORE_END
-from sources.oulad import UNKNOWN_REGISTRATION
+from sources.oulad_rows import UNKNOWN_REGISTRATION
 from sources.oulad_tables import OuladError, OuladTables, Presentation, numbers, whole
 
 KEY = ("code_module", "code_presentation", "id_student")

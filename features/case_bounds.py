@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.bins import Codes
-from features.compute import DEADLINE_WINDOW, TrackingGaps, Work, empty_work, features
+from features.compute import TrackingGaps, features
 from features.coursework import FIRST_DAY, NO_DAY, NO_SCORE, SCORE_STEPS, Run, counted_scores
+from features.deadlines import DEADLINE_WINDOW, Work, empty_work
 from features.ring import CLOSED_DAYS, RING, Ints, Rows
 from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS

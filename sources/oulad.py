@@ -28,7 +28,6 @@ The Open University Learning Analytics Dataset (Kuzilek, Hlosta, Zdrahal, *Scien
 import heapq
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -39,6 +38,7 @@ import orjson
 from numpy.typing import NDArray
 
 from schemas.activity import ActivityKind
+from sources.oulad_rows import NEVER, Ints, Submissions, read_roster, read_submissions
 from sources.oulad_tables import Clicks, OuladError, OuladTables, Presentation, numbers, whole
 from sources.stream import CLOSING_DAYS, DAY, Published, broadcast, instant, with_ticks
 
@@ -51,12 +51,8 @@ ENROLLED_AT, CLICKS_AT, SUBMISSIONS_AT, GRADED_AT, WITHDRAWN_AT, COMPLETED_AT = 
 TUTOR_MARKED = "TMA"
 """The assessment type of what tutors mark."""
 
-UNKNOWN_REGISTRATION = -30
-NEVER = 1 << 30
-"""A day that no presentation reaches."""
-
 START_MONTHS = {"B": 2, "J": 10}
-RESULTS = {"Pass": "pass", "Distinction": "distinction", "Fail": "fail"}
+
 
 KINDS: dict[str, ActivityKind] = {
     "homepage": "home",
@@ -82,9 +78,6 @@ KINDS: dict[str, ActivityKind] = {
 }
 """OULAD's activity types in our vocabulary; a type or site that is not listed is `other`."""
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-
 
 class Block(NamedTuple):
     """Messages of one presentation and one instant: the unit in which presentations are merged."""
@@ -93,20 +86,6 @@ class Block(NamedTuple):
     course_run: str
     messages: Iterable[Published]
     """Made while they are read: waiting blocks hold columns, not messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Roster:
-    """The enrolments of a presentation, ordered by student; all columns [n], days from its start."""
-
-    student: Ints
-    registered: Ints
-    withdrawn: Ints
-    """Day on which the stream says `withdrawn`; NEVER where it does not."""
-    left: Ints
-    """Day from which the learner's own events are cut; NEVER where none are."""
-    result: list[str | None]
-    """What `completed` says; None where it is not sent."""
 
 
 class OuladFolder:
@@ -188,11 +167,11 @@ class _Run:
         courses = tables.table("courses", presentation)
         self.length = int(whole(courses, "module_presentation_length", "courses")[0])
         self.end = self.start + self.length
-        self.roster = _roster(tables, presentation, self.length)
+        self.roster = read_roster(tables, presentation, self.length)
 
     def facts(self) -> int:
         """Messages besides clicks and ticks, at most: calendar, enrolments, ends, submissions, marks."""
-        rows = _submissions(self._tables, self.presentation)
+        rows = read_submissions(self._tables, self.presentation)
         marks = int(self._is_marked_later(rows).sum())
         return 1 + 2 * len(self.roster.student) + len(rows.day) + marks
 
@@ -272,14 +251,14 @@ class _Run:
             yield Published(learner, orjson.dumps(message), False, at)
 
     def _submitted(self) -> Iterator[Block]:
-        rows = _submissions(self._tables, self.presentation)
+        rows = read_submissions(self._tables, self.presentation)
         kept = (rows.day < self._left(rows.student)) & (rows.day <= self.length)
         order = np.lexsort((rows.student, rows.assessment, rows.day))
         for day, places in _runs(rows.day, order[kept[order]]):
             at = (self.start + day) * DAY + SUBMISSIONS_AT
             yield Block(at, self.course_run, self._submission_messages(at, rows, places))
 
-    def _is_marked_later(self, rows: "Submissions") -> NDArray[np.bool_]:
+    def _is_marked_later(self, rows: Submissions) -> NDArray[np.bool_]:
         """Which submissions have a mark that comes as a message of its own, [n]."""
         if not self._marks_after:
             return np.zeros(len(rows.day), bool)
@@ -289,7 +268,7 @@ class _Run:
         return np.isin(rows.assessment, by_tutor) & np.isfinite(rows.score)
 
     def _graded(self) -> Iterator[Block]:
-        rows = _submissions(self._tables, self.presentation)
+        rows = read_submissions(self._tables, self.presentation)
         day = rows.day + self._marks_after
         kept = self._is_marked_later(rows) & (day < self._left(rows.student)) & (day <= self.length)
         order = np.lexsort((rows.student, rows.assessment, day))
@@ -297,7 +276,7 @@ class _Run:
             at = (self.start + graded_on) * DAY + GRADED_AT
             yield Block(at, self.course_run, self._grades(at, rows, places))
 
-    def _grades(self, at: int, rows: "Submissions", places: Ints) -> Iterator[Published]:
+    def _grades(self, at: int, rows: Submissions, places: Ints) -> Iterator[Published]:
         moment = instant(at)
         for place in places:
             learner, assessment = f"oulad-{rows.student[place]}", str(rows.assessment[place])
@@ -313,7 +292,7 @@ class _Run:
             }
             yield Published(learner, orjson.dumps(message), False, at)
 
-    def _submission_messages(self, at: int, rows: "Submissions", places: Ints) -> Iterator[Published]:
+    def _submission_messages(self, at: int, rows: Submissions, places: Ints) -> Iterator[Published]:
         moment, later = instant(at), self._is_marked_later(rows)
         for place in places:
             learner, assessment = f"oulad-{rows.student[place]}", str(rows.assessment[place])
@@ -381,65 +360,6 @@ class _Run:
             return np.full(len(students), NEVER)
         place = np.minimum(np.searchsorted(known, students), len(known) - 1)
         return np.where(known[place] == students, self.roster.left[place], NEVER)
-
-
-class Submissions(NamedTuple):
-    """Work handed in, not carried over; columns [n], days from the start, score 0–100 or NaN."""
-
-    assessment: Ints
-    student: Ints
-    day: Ints
-    score: Floats
-
-
-def _submissions(tables: OuladTables, presentation: Presentation) -> Submissions:
-    mine = whole(tables.table("assessments", presentation), "id_assessment", "assessments")
-    table = tables.table("studentAssessment")
-    assessment = whole(table, "id_assessment", "studentAssessment")
-    kept = np.isin(assessment, mine) & (numbers(table, "is_banked") != 1)
-    table = table.filter(kept)
-    score = numbers(table, "score")
-    bad = np.flatnonzero((score < 0) | (score > 100))
-    if bad.size:
-        raise OuladError(f"studentAssessment.score: {score[bad[0]]}, expected 0 to 100, or missing")
-    return Submissions(
-        assessment[kept],
-        whole(table, "id_student", "studentAssessment"),
-        whole(table, "date_submitted", "studentAssessment"),
-        score,
-    )
-
-
-def _roster(tables: OuladTables, presentation: Presentation, length: int) -> Roster:
-    table = tables.table("studentRegistration", presentation)
-    student = whole(table, "id_student", "studentRegistration")
-    order = np.argsort(student, kind="stable")
-    student = student[order]
-    unregistered = numbers(table, "date_unregistration")[order]
-    registered = numbers(table, "date_registration")[order]
-    registered = np.where(np.isnan(registered), np.fmin(UNKNOWN_REGISTRATION, unregistered), registered)
-    final = _final_results(tables, presentation)
-    results = [final.get(each) for each in student.tolist()]
-    completed = np.array([result in ("Pass", "Distinction") for result in results], dtype=bool)
-    gone = np.array([result == "Withdrawn" for result in results], dtype=bool)
-    left = np.where(np.isnan(unregistered) | completed, NEVER, unregistered).astype(np.int64)
-    withdrawn = np.where(left < NEVER, np.minimum(left, length), np.where(gone, length, NEVER))
-    sent = [
-        RESULTS.get(result or "") if day == NEVER else None
-        for result, day in zip(results, withdrawn.tolist(), strict=True)
-    ]
-    return Roster(student, registered.astype(np.int64), withdrawn, left, sent)
-
-
-def _final_results(tables: OuladTables, presentation: Presentation) -> dict[int, str | None]:
-    table = tables.table("studentInfo", presentation)
-    names = table["final_result"].to_pylist()
-    for name in names:
-        if name not in RESULTS and name not in ("Withdrawn", None):
-            raise OuladError(
-                f"studentInfo.final_result: {name!r}, expected Pass, Distinction, Fail or Withdrawn"
-            )
-    return dict(zip(whole(table, "id_student", "studentInfo").tolist(), names, strict=True))
 
 
 def _runs(days: Ints, places: Ints) -> Iterator[tuple[int, Ints]]:

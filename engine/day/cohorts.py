@@ -10,9 +10,10 @@ from engine.state.partition_state import PartitionState
 from features.bins import Codes
 from features.case_bounds import CaseBounds, case_bounds
 from features.catalogue import INDEX
-from features.compute import Work, features
+from features.compute import features
 from features.coursework import Run
 from features.dates import dates_of
+from features.deadlines import Work
 from features.ring import NEVER, RING, Ints
 from features.yardsticks import Counts, deadline_sums
 from online_models.labels import OPEN, WITHDRAWN

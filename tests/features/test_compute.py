@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from features import compute, coursework, ring
 from features.bins import Codes
 from features.catalogue import FEATURES, INDEX, NAMES
-from features.compute import TrackingGaps, Work
+from features.compute import TrackingGaps
 from features.coursework import ATTEMPTS, Run, record_grade, record_hand_in, unknown_run
 from features.dates import EXCUSED, dates_of
+from features.deadlines import Work
 from features.gradebook import Gradebook
 from features.ring import NEVER, Ints, Rows
 from features.yardsticks import Yardstick
