@@ -23,7 +23,7 @@ class CohostedApp:
     """An ASGI application, and the address on which a worker serves it. Made by the command line."""
 
     create: Callable[[], AbstractContextManager[Any]]
-    """Context of the application; ``app.state.live.leave()`` ends its open pages."""
+    """Context of the application; ``app.state.live.end_streams()`` ends its open pages."""
     host: str
     port: int
     uvicorn_options: Mapping[str, Any]
@@ -49,7 +49,7 @@ def cohost(app: faust.App, cohosted: CohostedApp) -> None:
             log.info("the console is at http://%s:%d", cohosted.host, cohosted.port)
 
         async def on_thread_stop(self) -> None:
-            await self.api.state.live.leave()
+            await self.api.state.live.end_streams()
 
         def on_crash(self, msg: str, *fmt: Any, **_: Any) -> None:
             log.error(msg.format(*fmt), exc_info=True)

@@ -4,6 +4,7 @@ Shorter waits, urgent topics first, seeks that leave nothing out, commits that n
 have the partitions handed out again. It overrides private methods of Faust and aiokafka: they are pinned.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -60,6 +61,15 @@ class RecordBatchThread(driver.AIOKafkaConsumerThread):
             if tp.topic in transport.batch_topics and isinstance(fetched, FetchResult):
                 _leave_as_they_are(fetched)
         return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Skip Faust's look at whether events flow where a partition has no position (yet).
+
+        While partitions move, aiokafka asserts that there is one, or has dropped the partition; the error
+        would end the worker.
+        """
+        with contextlib.suppress(AssertionError, AttributeError):
+            super().verify_event_path(now, tp)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek every partition to its committed offset, or to its beginning without one, or to its start.

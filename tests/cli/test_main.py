@@ -253,7 +253,7 @@ def test_a_notifier_without_a_broker_is_told_in_a_line(
 ) -> None:
     address = f"127.0.0.1:{unused_port()}"
     monkeypatch.setenv("HOMEROOM_BROKER", address)
-    monkeypatch.setattr(topic_reader, "ANSWER_S", 1.0)
+    monkeypatch.setattr(topic_reader, "BROKER_TIMEOUT_S", 1.0)
     output = fails(capsys, "notifier", "--once")
     assert "homeroom.nudges" in output
     assert "transport failure" in output

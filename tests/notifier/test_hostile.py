@@ -1,11 +1,11 @@
 """Nothing in a message ends the notifier: hostile words in every field, by its real way to real receivers."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -143,9 +143,9 @@ CANCELLED = st.fixed_dictionaries(
         "reason": st.sampled_from(["recovered", "declined"]),
     }
 )
-RECORDS = (NUDGES | SPOILT | CANCELLED).map(lambda message: orjson.dumps(message, default=str)) | st.binary(
-    max_size=40
-)
+RECORDS = (NUDGES | SPOILT | CANCELLED).map(
+    lambda message: json.dumps(message, default=str).encode()
+) | st.binary(max_size=40)
 WISHES = st.fixed_dictionaries(
     {"event_id": ID, "learner": st.just("ann") | ID, "occurred_at": NEAR | EDGE},
     optional={"channel": CHANNELS | st.none(), "nudge_id": ID, "reason": TEXT, "source": ID},
@@ -170,7 +170,9 @@ WISHES = st.fixed_dictionaries(
 def test_whatever_is_in_a_record_the_notifier_goes_on_and_the_record_has_its_end(
     boxes: Receivers, composer: Composer, values: list[bytes], wishes: list[dict[str, Any]]
 ) -> None:
-    asyncio.run(deal_with(boxes, composer, values, [orjson.dumps(wish, default=str) for wish in wishes]))
+    asyncio.run(
+        deal_with(boxes, composer, values, [json.dumps(wish, default=str).encode() for wish in wishes])
+    )
 
 
 async def deal_with(boxes: Receivers, composer: Composer, values: list[bytes], wishes: list[bytes]) -> None:

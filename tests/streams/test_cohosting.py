@@ -17,7 +17,7 @@ from tests.stores import fresh_database, real_server_or_embedded
 from tests.streams import pipelines as p
 
 SHOWN, KEY = make_key("Ada Byron", "admin", [])
-SLOW_S = 15.0
+SLOW_S = 40.0
 
 
 @pytest.fixture(scope="module")
