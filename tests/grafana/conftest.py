@@ -21,14 +21,17 @@ from tests.streams.pipelines import settings_of, stream
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]:
-    """A small simulated term through a broker and a worker: with a field that the contract does not know, and
-    two records that are none of it."""
+    """A small simulated term through a broker and a worker: with a tutor, a field that the contract does not
+    know, and two records that are none of it."""
     folder = tmp_path_factory.mktemp("boards")
     messages = list(stream())
     index, first = next(
         (index, message) for index, message in enumerate(messages) if b'"activity"' in message.value
     )
-    messages[index] = first._replace(value=orjson.dumps({**orjson.loads(first.value), "mood": "cheerful"}))
+    body = orjson.loads(first.value)
+    messages[index] = first._replace(value=orjson.dumps({**body, "mood": "cheerful"}))
+    tutor = orjson.dumps({**body, "learner": "tutor", "event_id": "tutor/1", "role": "staff"})
+    messages.insert(index + 1, first._replace(key="tutor", value=tutor))
     broken = [SourceMessage("l", value, False, messages[-1].occurred_at) for value in (b"{", b"{}")]
     with real_server_or_embedded(folder / "store") as server, fresh_database(server) as address:
         settings = settings_of("127.0.0.1:9", "boards.", address)
