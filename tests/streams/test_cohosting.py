@@ -51,7 +51,7 @@ def client(rig: Rig) -> httpx.Client:
     return httpx.Client(
         base_url=f"http://127.0.0.1:{settings.console_port}",
         headers={"Authorization": f"Bearer {SHOWN}"},
-        timeout=30,
+        timeout=SLOW_S + 60,
     )
 
 
