@@ -37,7 +37,7 @@ from engine.processor import PartitionProcessor
 from engine.pseudonyms import Identity
 from engine.rules import Rules
 from evaluation.backtest import Backtest
-from online_models.drift import course_of
+from schemas.fields import course_of
 from schemas.learning import DayPackage, ModelEvent
 from sources.oulad import OuladFolder
 from sources.simulation.plan import FIRST_DAY, Shift

@@ -117,12 +117,12 @@ GROUP BY role ORDER BY made DESC, role"""
 
 def _other_roles(address: StoreAddress) -> Iterator[Finding]:
     with StoreReader(address) as reader:
-        found = reader.query(OTHER_ROLES).rows
-    for name, runs, made, last in found:
-        words = (
+        rows = reader.query(OTHER_ROLES).rows
+    for name, runs, made, last in rows:
+        message = (
             f"{made:,} events in {runs:,} runs within a week, the last on {last}; not counted as learners'"
         )
-        yield Finding(f"role {name}", False, words)
+        yield Finding(f"role {name}", False, message)
 
 
 UNKNOWN_FIELDS = """SELECT field, sum(records) AS carried, max(day) AS last FROM unknown_fields FINAL

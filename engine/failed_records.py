@@ -19,12 +19,9 @@ from engine.batch.admission import AdmittedBatch, BatchAdmission
 from engine.batch.decoding import MAX_SHOWN_CHARS, Refusal, dead_letter
 from engine.batch.records import RecordBatch
 from engine.state.partition_state import PartitionState
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import MAX_PAYLOAD_CHARS, DeadLetter
 
 log = logging.getLogger(__name__)
-
-MAX_PAYLOAD_CHARS = 4_096
-"""Characters of the payload in a dead letter."""
 
 
 def failure_refusal(error: Exception) -> Refusal:

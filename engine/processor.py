@@ -47,7 +47,6 @@ from engine.scoring.scoring_day import ScoredCohort, ScoringDay
 from engine.state.partition_state import PartitionState
 from engine.state.row_keys import StateRow
 from features.ring import NEVER
-from schemas.dead_letter import FIELD_REASONS
 from schemas.fields import DAY_S
 from schemas.learning import DayPackage, DayReport
 
@@ -270,10 +269,11 @@ class PartitionProcessor:
             admitted.batch.last_offset if admitted.is_done else admitted.offset(stop) - 1
         )
         letters = admitted.pop_dead_letters()
-        for letter in letters:
-            if letter.offset in admitted.letter_days and letter.reason not in FIELD_REASONS:
+        refused = [letter for letter in letters if not letter.is_about_a_field]
+        for letter in refused:
+            if letter.offset in admitted.letter_days:
                 self.state.source_counters.count_refused(letter, admitted.letter_days[letter.offset])
-        clock.dead_letters += sum(letter.reason not in FIELD_REASONS for letter in letters)
+        clock.dead_letters += len(refused)
         outputs.dead_letters += letters
 
     def _note_unknown(self, names: Sequence[str], outputs: Outputs) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.ring import NEVER, Ints, Rows
+from schemas.fields import course_of
 
 SCORE_STEPS = 200
 """Scores are stored in half percents."""
@@ -58,9 +59,6 @@ CELL = np.dtype(
 Cells = NDArray[np.void]
 """Structured by ``CELL``."""
 
-ATTEMPTS = ("best", "last", "first", "mean")
-"""Which attempt's grade counts."""
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -95,15 +93,6 @@ class Run:
     def length(self) -> int:
         """Days from start to end, at least 1. Only defined if ``has_end``."""
         return max(self.end - self.start, 1)
-
-
-def course_of(run: str) -> str:
-    """The course of a run without a calendar: the part of its name before the last slash or plus sign.
-
-    ``BBB/2014B`` → ``BBB``; ``Org/C/R`` → ``Org/C``; ``course-v1:Org+C+R`` → ``course-v1:Org+C``.
-    """
-    separator = max(run.rfind("/"), run.rfind("+"))
-    return run[:separator] if separator > 0 else run
 
 
 def unknown_run(name: str) -> Run:

@@ -60,9 +60,9 @@ class Gradebook:
         cells = empty_cells(len(slots), deadlines)
         table = self._tables.get(run)
         if table is not None and table.row_of:
-            rows = [table.row_of.get(slot, -1) for slot in slots.tolist()]
-            with_row = np.flatnonzero(np.array(rows) >= 0)
-            cells[with_row] = table.cells[np.array(rows)[with_row]]
+            rows = np.array([table.row_of.get(slot, -1) for slot in slots.tolist()], np.int64)
+            with_row = np.flatnonzero(rows >= 0)
+            cells[with_row] = table.cells[rows[with_row]]
         return cells
 
     def cell(self, index: int, run: Run, slot: int, assessment: str) -> Any:

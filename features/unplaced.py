@@ -25,6 +25,14 @@ Works = NDArray[np.void]
 """Structured by ``WORK``: a number among the run's names, and a cell."""
 
 
+def empty_works(count: int) -> Works:
+    """Pieces of work without a hand-in, [count]; each still needs its name."""
+    works, cells = np.zeros(count, WORK), empty_cells(count)
+    for field in CELL.names or ():
+        works[field] = cells[field]
+    return works
+
+
 class UnplacedWork:
     """Work that no calendar contains, by slot, and its names, by run, of one partition."""
 
@@ -47,7 +55,9 @@ class UnplacedWork:
         if not len(index):
             if len(works) == MAX_WORKS:
                 works = np.delete(works, int(works["day"].argmin()))
-            works = np.append(works, _new_work(name))
+            new = empty_works(1)
+            new["name"] = name
+            works = np.append(works, new)
             index = np.array([len(works) - 1])
         self._works[slot] = works
         self.changed.add(slot)
@@ -127,11 +137,3 @@ class UnplacedWork:
     def restore_names(self, run: str, names: Sequence[str]) -> None:
         """Restore the result of :meth:`names`."""
         self._names[run] = {name: number for number, name in enumerate(names)}
-
-
-def _new_work(name: int) -> Works:
-    work, empty = np.zeros(1, WORK), empty_cells(1)
-    for field in CELL.names or ():
-        work[field] = empty[field]
-    work["name"] = name
-    return work

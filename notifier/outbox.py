@@ -8,16 +8,14 @@ from pydantic import TypeAdapter
 
 from notifier.errors import NotifierError
 from notifier.links import LinkContent
-from schemas.dead_letter import DeadLetter, DeadLetterReason
+from schemas.dead_letter import MAX_PAYLOAD_CHARS, DeadLetter, DeadLetterReason
+from schemas.fields import MAX_ID
 from schemas.learner import FeedbackKind, NudgeFeedback
 from schemas.nudge import Nudge
 from schemas.topics import DEAD_LETTERS, FEEDBACK, NUDGES
 
-MAX_PAYLOAD = 4096
-"""Characters of a record that a dead letter keeps."""
 MAX_DETAIL = 500
 """Characters of its description, which may contain names from the record."""
-MAX_ID = 128
 
 _feedback: TypeAdapter[NudgeFeedback] = TypeAdapter(NudgeFeedback)
 
@@ -68,7 +66,7 @@ class Outbox:
             offset=offset,
             reason=reason,
             detail=detail[:MAX_DETAIL],
-            payload=value.decode("utf-8", errors="replace")[:MAX_PAYLOAD],
+            payload=value.decode("utf-8", errors="replace")[:MAX_PAYLOAD_CHARS],
             received_at=datetime.now(UTC),
         )
         self._send(DEAD_LETTERS.name, letter.model_dump_json().encode(), f"{topic}:{partition}")

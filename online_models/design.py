@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue import BINS, FEATURES
+from schemas.fields import course_of
 
 RANKS = 256
 STEPS = 16
@@ -78,7 +79,7 @@ class FeatureBatch:
 
 def course_bucket(course_run: str) -> int:
     """The index of a run's course among the context inputs."""
-    return crc32(course_run.partition("/")[0].encode()) % COURSES
+    return crc32(course_of(course_run).encode()) % COURSES
 
 
 def season_of(start: int) -> int:

@@ -25,6 +25,7 @@ from river.drift import ADWIN
 from features.catalogue import BINS, FEATURES, INDEX
 from features.packed_arrays import pack, unpack
 from online_models.cohorts import Histogram, phase_of
+from schemas.fields import course_of
 from schemas.learning import ModelEvent, TrainingExample
 from schemas.packed import PackedArray
 
@@ -170,11 +171,6 @@ class DriftMonitor:
             {run: float(str(index)) for run, index in indices.items()},
             {str(run) for run in shifted} if isinstance(shifted, list) else set(),
         )
-
-
-def course_of(run: str) -> str:
-    """The course of a run: the part of its name before the slash."""
-    return run.partition("/")[0]
 
 
 def population_stability(current: Counts, reference: Counts) -> NDArray[np.float64]:

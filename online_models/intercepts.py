@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from online_models.design import Floats
-from online_models.drift import course_of
 from online_models.labels import EXIT_DAYS
+from schemas.fields import course_of
 
 COUNT_NAMES = ("foretold", "withdrawn", "left", "left_by_withdrawal")
 """Counts of a run and a day: the sum of P(exit), in millionths; withdrawals of the enrolments estimated; and

@@ -29,6 +29,9 @@ DeadLetterReason = Literal[
     "in_doubt",  # a nudge whose attempt was cut off: it may have been sent, so it is not sent again
 ]
 
+MAX_PAYLOAD_CHARS = 4_096
+"""Characters of a record, or of a row, that its dead letter holds."""
+
 FIELD_REASONS: frozenset[DeadLetterReason] = frozenset({"field"})
 """Reasons of dead letters about a field. The rest of the record is applied: they do not count as records."""
 
@@ -54,5 +57,10 @@ class DeadLetter(Message):
     reason: DeadLetterReason
     field: str = Field("", description="the field at fault, empty where the whole record is")
     detail: str = Field(description="the value found and what was expected")
-    payload: Annotated[str, Field(max_length=4096)]
+    payload: Annotated[str, Field(max_length=MAX_PAYLOAD_CHARS)]
     received_at: Instant
+
+    @property
+    def is_about_a_field(self) -> bool:
+        """Whether the rest of the record was applied: then the letter does not count as a record."""
+        return self.reason in FIELD_REASONS

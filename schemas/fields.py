@@ -14,6 +14,16 @@ Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 CourseRun = Annotated[str, Field(min_length=1, max_length=128, examples=["BBB/2014B"])]
 """One presentation of a course; ``course/run`` by convention, which names the course of a run."""
 
+
+def course_of(run: str) -> str:
+    """The course of a run by its name: the part before the last slash or plus sign.
+
+    ``BBB/2014B`` → ``BBB``; ``Org/C/R`` → ``Org/C``; ``course-v1:Org+C+R`` → ``course-v1:Org+C``.
+    """
+    separator = max(run.rfind("/"), run.rfind("+"))
+    return run[:separator] if separator > 0 else run
+
+
 Instant = AwareDatetime
 """A moment with its zone (RFC 3339). A time without a zone is invalid: it is no certain moment."""
 

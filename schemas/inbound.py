@@ -1,6 +1,7 @@
 """All messages that platforms publish: those of the two inbound topics, each as a tagged union."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, get_args, get_type_hints
 
 from pydantic import Field, TypeAdapter
 
@@ -33,6 +34,17 @@ Event = Annotated[
 
 Feedback = Annotated[NudgeFeedback | Preferences, Field(discriminator="type")]
 """A message of the feedback topic."""
+
+
+def _by_type(union: Any) -> dict[str, Any]:
+    """The classes of a tagged union, by the value of their ``type``."""
+    members, _ = get_args(union)
+    classes = [getattr(member, "__origin__", member) for member in get_args(members)]  # of an Annotated
+    return {get_args(get_type_hints(each)["type"])[0]: each for each in classes}
+
+
+EVENT_CLASSES: Mapping[str, Any] = _by_type(Event)
+FEEDBACK_CLASSES: Mapping[str, Any] = _by_type(Feedback)
 
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
 feedback_adapter: TypeAdapter[Feedback] = TypeAdapter(Feedback)

@@ -12,7 +12,6 @@ from engine.batch.unknown_fields import MAX_NAMES, OTHERS
 from engine.continuity import LogBreak
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
-from schemas.dead_letter import FIELD_REASONS
 
 Stage = Literal["outputs", "store", "state"]
 _BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -205,19 +204,16 @@ class Metrics:
             self.risk_changes.labels(change.level).inc()
         for decision in outputs.decisions:
             self.nudges.labels(decision.decision, decision.reason).inc()
-        letters = [letter for letter in outputs.dead_letters if letter.reason != "lost"]
-        for letter in letters:
-            if letter.reason in FIELD_REASONS:
+        for letter in outputs.dead_letters:
+            if letter.is_about_a_field:
                 self.fields_refused.labels(letter.field.split(".")[0]).inc()
-            else:
+            elif letter.reason != "lost":
                 self.dead_letters.labels(letter.reason).inc()
+                self.partition(partition).health.dead_letters += 1
         for name, number in outputs.unknown_fields.items():
             label = name if name in self._fields or len(self._fields) < MAX_NAMES else OTHERS
             self._fields.add(label)
             self.unknown_fields.labels(label).inc(number)
-        self.partition(partition).health.dead_letters += sum(
-            letter.reason not in FIELD_REASONS for letter in letters
-        )
 
     def count_break(self, topic: str, partition: int, broken: LogBreak) -> None:
         """Count a break in a topic's log, and the records lost by it."""

@@ -10,16 +10,13 @@ from numbers import Integral
 from typing import NamedTuple
 
 from engine.outputs import Columns
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import MAX_PAYLOAD_CHARS, DeadLetter
 from sinks.errors import StoreRejected
 from sinks.store import content_token
 from sinks.tables import TABLES
 
 MAX_REFUSED_ROWS = 20
 """Rows of a batch that may be refused. Where more are, the rows are not the cause: the worker stops."""
-
-MAX_PAYLOAD_CHARS = 4_096
-"""Characters of a row in its dead letter."""
 
 MAX_DETAIL_CHARS = 500
 """Characters of a row's key, and of the store's message, in a dead letter."""

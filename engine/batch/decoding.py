@@ -1,8 +1,8 @@
 """Decodes the records of a batch to messages of the contract; invalid records become dead letters.
 
-Activities have a fast decoder (``activities``). All other records, and those that it does not decode, are
-validated in one call of pydantic, which is the contract. If that call finds invalid records, it is repeated
-once without them.
+Activities have a fast decoder (``activities``). All other events, and those that it does not decode, are
+validated by pydantic, which is the contract, and repaired where only a field is wrong (``repairs``). Feedback
+is validated in one call; if that finds invalid records, it is repeated once without them.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from engine.batch.activities import Activity
 from engine.batch.records import RecordBatch
 from engine.batch.repairs import FieldRepair, repair, shorten
 from engine.batch.unknown_fields import unknown_names
-from schemas.dead_letter import FIELD_REASONS, DeadLetter, DeadLetterReason
+from schemas.dead_letter import FIELD_REASONS, MAX_PAYLOAD_CHARS, DeadLetter, DeadLetterReason
 from schemas.enrolment import ENDS_TOO_EARLY
 from schemas.fields import LATEST
 from schemas.inbound import Event, Feedback
@@ -106,7 +106,7 @@ def dead_letter(batch: RecordBatch, index: int, refusal: Refusal) -> DeadLetter:
         reason=refusal.reason,
         field=refusal.field,
         detail=refusal.detail,
-        payload=payload[:4096].decode(errors="replace")[:4096],
+        payload=payload[:MAX_PAYLOAD_CHARS].decode(errors="replace")[:MAX_PAYLOAD_CHARS],
         received_at=_received_at(batch.timestamps[index]),
     )
 

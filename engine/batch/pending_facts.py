@@ -6,8 +6,11 @@ Registrations, withdrawals, results, calendars and hand-ins are applied in event
 
 from engine.batch.activities import Activity
 from engine.batch.decoding import Message
-from features.dates import NO_DATE
+from features.dates import NO_DATE, day_after
 from schemas.fields import DAY_S, is_never
+
+_NOT_STORED = frozenset({"occurred_at", "graded_at", "due_at", "source", "version"})
+"""Fields of a message that its fact holds in another form, or not at all."""
 
 
 def fact_of_message(message: Message, time: int, offset: int) -> Message:
@@ -15,15 +18,11 @@ def fact_of_message(message: Message, time: int, offset: int) -> Message:
 
     message: decoded and validated. time: its event time, epoch seconds. offset: of its record.
     """
-    fact = {
-        name: value for name, value in message.items() if name not in ("occurred_at", "source", "version")
-    }
+    fact = {name: value for name, value in message.items() if name not in _NOT_STORED}
     fact |= {"time": time, "offset": offset}
     if message["type"] == "extension":
         due = message.get("due_at")
-        fact.pop("due_at", None)
-        fact["due_day"] = NO_DATE if due is None or is_never(due) else -(-int(due.timestamp()) // DAY_S)
-    fact.pop("graded_at", None)
+        fact["due_day"] = NO_DATE if due is None or is_never(due) else day_after(int(due.timestamp()))
     if message["type"] == "calendar":
         fact["starts_at"] = int(message["starts_at"].timestamp())
         ends = message.get("ends_at")

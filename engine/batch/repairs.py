@@ -11,33 +11,12 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from schemas.activity import ActivityEvent
-from schemas.enrolment import (
-    ClockTick,
-    Completed,
-    CourseCalendar,
-    Deadline,
-    Enrolled,
-    Extension,
-    Graded,
-    ProgressReport,
-    Withdrawn,
-)
+from schemas.enrolment import Deadline
 from schemas.fields import MAX_ID
+from schemas.inbound import EVENT_CLASSES
 
 OPTIONAL_FIELDS: Mapping[str, frozenset[str]] = {
-    kind: message.__optional_keys__ - {"version"}
-    for kind, message in (
-        ("activity", ActivityEvent),
-        ("enrolled", Enrolled),
-        ("withdrawn", Withdrawn),
-        ("completed", Completed),
-        ("graded", Graded),
-        ("progress", ProgressReport),
-        ("extension", Extension),
-        ("calendar", CourseCalendar),
-        ("tick", ClockTick),
-    )
+    kind: message.__optional_keys__ - {"version"} for kind, message in EVENT_CLASSES.items()
 }
 """The optional fields of each type of message."""
 

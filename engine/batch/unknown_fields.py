@@ -15,37 +15,18 @@ from typing import Any
 from pydantic_core import from_json
 
 from engine.outputs import Columns
-from schemas.activity import ActivityEvent
-from schemas.enrolment import (
-    ClockTick,
-    Completed,
-    CourseCalendar,
-    Deadline,
-    Enrolled,
-    Extension,
-    Graded,
-    ProgressReport,
-    Withdrawn,
-)
-from schemas.learner import NudgeFeedback, Preferences
+from schemas.enrolment import Deadline
+from schemas.inbound import EVENT_CLASSES, FEEDBACK_CLASSES
 
 MAX_NAMES = 64
 OTHERS = "others"
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,47}")
 
-_CONTRACT_FIELDS: Mapping[str, frozenset[str]] = {
-    "activity": frozenset(ActivityEvent.__annotations__),
-    "enrolled": frozenset(Enrolled.__annotations__),
-    "withdrawn": frozenset(Withdrawn.__annotations__),
-    "completed": frozenset(Completed.__annotations__),
-    "graded": frozenset(Graded.__annotations__),
-    "progress": frozenset(ProgressReport.__annotations__),
-    "extension": frozenset(Extension.__annotations__),
-    "calendar": frozenset(CourseCalendar.__annotations__),
-    "tick": frozenset(ClockTick.__annotations__),
-    "feedback": frozenset(NudgeFeedback.__annotations__),
-    "preferences": frozenset(Preferences.__annotations__),
+_CONTRACT_FIELDS = {
+    kind: frozenset(message.__annotations__)
+    for classes in (EVENT_CLASSES, FEEDBACK_CLASSES)
+    for kind, message in classes.items()
 }
 _DEADLINE_FIELDS = frozenset(Deadline.__annotations__)
 

@@ -17,7 +17,6 @@ from features.dates import dates_of
 from features.ring import NEVER, RING, Ints
 from features.yardsticks import Counts, deadline_sums
 from online_models.labels import OPEN, WITHDRAWN
-from schemas.roles import LEARNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def cohorts_in_force(state: PartitionState, day: int) -> list[Cohort]:
     """
     cohorts = []
     for index in sorted(range(len(state.runs)), key=lambda index: state.runs[index].name):
-        slots = state.slots_of_run(index)
+        slots = learner_slots(state, index)
         slots = slots[_in_force(state, state.runs[index], slots, day)]
         if len(slots):
             cohorts.append(_cohort(state, index, slots, day))
@@ -93,7 +92,7 @@ def _in_force(state: PartitionState, run: Run, slots: Ints, day: int) -> NDArray
         return np.zeros(len(slots), bool)
     enrolled, first_active = rows["enrolled"][slots], rows["first_active"][slots]
     begun = ((enrolled != NEVER) & (enrolled < day)) | ((first_active != NEVER) & (first_active < day))
-    in_force: NDArray[np.bool_] = begun & (rows["outcome"][slots] == OPEN) & (rows["role"][slots] == LEARNER)
+    in_force: NDArray[np.bool_] = begun & (rows["outcome"][slots] == OPEN)
     return in_force
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.state.row_layout import NEW_ROW, ROW
 from features.coursework import NO_DAY, NO_SCORE, Cells, Run, cell_day, empty_cells
-from features.unplaced import WORK
+from features.unplaced import empty_works
 from online_models.labels import OPEN, WITHDRAWN
 from schemas.fields import DAY_S
 
@@ -48,7 +48,7 @@ def _layout() -> np.dtype[Any]:
 ROW_6 = _layout()
 ROW_5 = np.dtype([(name, ROW_6[name]) for name in ROW_6.names or () if name != "scored"])
 LAYOUTS = {5: ROW_5, 6: ROW_6}
-"""Layouts of the earlier versions that can be stored_rows."""
+"""Layouts of the earlier versions that can be read."""
 
 WORK_6 = np.dtype([("name", "<u2"), ("day", "<u2"), ("score", "u1"), ("order", "u1")])
 """A piece of work that is in no calendar, in both versions."""
@@ -91,9 +91,7 @@ def cells_of(row: Any, run: Run) -> Cells | None:
 def works_of(stored: bytes) -> NDArray[Any]:
     """Convert work that is in no calendar; the result is structured by ``WORK``."""
     earlier = np.frombuffer(stored, WORK_6)
-    works, empty = np.zeros(len(earlier), WORK), empty_cells(len(earlier))
-    for name in empty.dtype.names or ():
-        works[name] = empty[name]
+    works = empty_works(len(earlier))
     works["name"], works["day"] = earlier["name"], np.minimum(earlier["day"], NO_DAY - 1)
     works["last"], works["order"] = earlier["score"], earlier["order"]
     works["attempt"], works["graded_attempt"] = 1, earlier["score"] != NO_SCORE

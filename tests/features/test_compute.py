@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from features.bins import Codes
 from features.catalogue import FEATURES, INDEX, NAMES
 from features.compute import TrackingGaps
 from features.compute_coursework import Work
-from features.coursework import ATTEMPTS, Run, record_grade, record_hand_in, unknown_run
+from features.coursework import Run, record_grade, record_hand_in, unknown_run
 from features.dates import EXCUSED, dates_of
 from features.gradebook import Gradebook
 from features.ring import NEVER, Ints, Rows
 from features.yardsticks import Yardstick
 from schemas.activity import ACTIVITY_KINDS
+from schemas.enrolment import Attempts
 from tests.features.history import Calendar, Click, Grade, HandIn, History, reference
 
 START = 19_000
@@ -80,7 +82,7 @@ histories = st.builds(
 
 calendars = st.builds(
     lambda rules: dataclasses.replace(CALENDAR, attempts=dict(zip(CALENDAR.due, rules, strict=True))),
-    st.lists(st.sampled_from(ATTEMPTS), min_size=3, max_size=3),
+    st.lists(st.sampled_from(get_args(Attempts)), min_size=3, max_size=3),
 )
 
 measures = st.builds(

@@ -1,6 +1,6 @@
 """A cell of work: hand-ins, attempts, and the grade that counts."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.coursework import (
-    ATTEMPTS,
     CELL,
     FIELDS,
     NO_DAY,
@@ -16,12 +15,13 @@ from features.coursework import (
     cell_day,
     clear,
     counted_scores,
-    course_of,
     empty_cells,
     record_grade,
     record_hand_in,
 )
 from features.ring import NEVER
+from schemas.enrolment import Attempts
+from schemas.fields import course_of
 
 START = 19_000
 
@@ -61,14 +61,14 @@ def test_the_policy_decides_which_attempt_counts(cells: Any, rule: str, score: i
         record_hand_in(cells[0], START)
         record_grade(cells[0], START, steps, order)
     assert counted(cells, rule) == score
-    assert rule in ATTEMPTS
+    assert rule in get_args(Attempts)
 
 
 def test_a_second_grade_of_an_attempt_corrects_it(cells: Any) -> None:
     record_hand_in(cells[0], START)
     record_grade(cells[0], START + 5, 180, 1)
     record_grade(cells[0], START + 6, 90, 2)
-    assert [counted(cells, rule) for rule in ATTEMPTS] == [90] * 4
+    assert [counted(cells, rule) for rule in get_args(Attempts)] == [90] * 4
     assert cells["day"][0] == cell_day(START), "the day is that of the hand-in"
 
 
@@ -110,7 +110,7 @@ def test_any_number_of_attempts_is_counted(scores: list[int]) -> None:
     for order, steps in enumerate(scores, start=1):
         record_hand_in(cells[0], START)
         record_grade(cells[0], START, steps, order)
-    assert min(counted(cells, rule) for rule in ATTEMPTS) >= 0
+    assert min(counted(cells, rule) for rule in get_args(Attempts)) >= 0
     assert counted(cells, "best") >= counted(cells, "mean")
     if len(scores) < 255:
         assert counted(cells, "best") == max(scores)
