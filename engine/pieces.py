@@ -25,7 +25,8 @@ PIECE_BYTES = 256 * 1024
 
 RECORD_BYTES = PIECE_BYTES + 64 * 1024
 """Most bytes of any record, or batch of records, that a broker must accept. Messages that are not cut are
-smaller: they are made of one input record of at most 64 kB, or of fields with a maximum length."""
+smaller: they are made of one input record of at most 64 kB, or of fields with a maximum length. A calendar
+may be larger, but only state rows are made of it."""
 
 _MAGIC = b"\x00piece1\x00"
 _HEAD = struct.Struct("<8s16sII")

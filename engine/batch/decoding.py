@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import Json, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from engine.batch import activities
 from engine.batch.activities import Activity
@@ -25,8 +26,13 @@ from schemas.inbound import Event, Feedback
 Message = dict[str, Any]
 """Any message but an activity."""
 
-MAX_RECORD_BYTES = 256 * 1024
-"""An activity event is 200 bytes, a calendar of a thousand deadlines 100,000. More is a mistake."""
+MAX_RECORD_BYTES = 64 * 1024
+"""An activity event is 200 bytes. More is a mistake, except in a calendar. What is made of a record and
+is not cut into pieces fits into one of ours because of it (``engine.pieces.RECORD_BYTES``)."""
+
+MAX_CALENDAR_BYTES = 256 * 1024
+"""A calendar of a thousand deadlines is 100,000 bytes. The state keeps it in pieces, and nothing else is made
+of it."""
 
 _LAST_SECOND = LATEST.timestamp()
 
@@ -145,12 +151,25 @@ def _split_by_size(batch: RecordBatch, first: int) -> tuple[list[int], list[byte
     values: list[bytes] = []
     letters: list[DeadLetter] = []
     for index, value in enumerate(records, start=first):
-        if value is None or len(value) > MAX_RECORD_BYTES:
+        if value is None or not _fits(value):
             letters.append(dead_letter(batch, index, _size_refusal(value)))
         else:
             indices.append(index)
             values.append(value)
     return indices, values, letters
+
+
+def _fits(value: bytes) -> bool:
+    """Whether a record is no larger than its kind may be."""
+    return len(value) <= MAX_RECORD_BYTES or (len(value) <= MAX_CALENDAR_BYTES and _is_calendar(value))
+
+
+def _is_calendar(value: bytes) -> bool:
+    try:
+        message = from_json(value)
+    except ValueError:
+        return False
+    return isinstance(message, dict) and message.get("type") == "calendar"
 
 
 def _read_events(values: list[bytes], notes: DecodingNotes) -> list[Message | Activity]:

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from msgspec import to_builtins
 
 from engine.batch.activities import Activity
-from engine.batch.decoding import MAX_RECORD_BYTES, MAX_SHOWN_CHARS, decode_events, decode_feedback
+from engine.batch.decoding import (
+    MAX_CALENDAR_BYTES,
+    MAX_RECORD_BYTES,
+    MAX_SHOWN_CHARS,
+    decode_events,
+    decode_feedback,
+)
 from engine.batch.records import RecordBatch
 from schemas.dead_letter import FIELD_REASONS
 from schemas.fields import MAX_ID
@@ -38,7 +44,7 @@ BAD: list[tuple[str, bytes | None, bytes | None, str, str, str]] = [
         b" " * (MAX_RECORD_BYTES + 1),
         "too_large",
         "value",
-        "262,145 bytes; expected at most 262,144",
+        "65,537 bytes; expected at most 65,536",
     ),
     ("no type", b"l", orjson.dumps(without("type")), "unknown_type", "type", "tag"),
     ("other type", b"l", orjson.dumps(GOOD | {"type": "feedback"}), "unknown_type", "type", "'feedback'"),
@@ -242,3 +248,25 @@ def test_whatever_comes_nothing_raises_and_nothing_is_lost(
     for message in decoded.messages:
         fields = to_builtins(message) if isinstance(message, Activity) else message
         event_adapter.validate_python(fields)
+
+
+def calendar_of(deadlines: int, padding: int = 0) -> bytes:
+    dates = {"occurred_at": "2024-01-01T00:00:00Z", "starts_at": "2024-02-01T00:00:00Z"}
+    due = [
+        {"assessment": f"week {number}", "due_at": "2024-03-01T00:00:00Z", "weight": 0.001}
+        for number in range(deadlines)
+    ]
+    message = {"type": "calendar", "event_id": "c", "course": "c", "course_run": "c/r", "deadlines": due}
+    return orjson.dumps(message | dates) + b" " * padding
+
+
+def test_a_calendar_may_be_larger_than_other_records() -> None:
+    large = orjson.dumps(GOOD) + b" " * MAX_RECORD_BYTES
+    values = [calendar_of(1_000), calendar_of(1, MAX_CALENDAR_BYTES), large]
+    assert len(values[0]) > MAX_RECORD_BYTES
+    decoded = decode_events(batch_of([(None, values[0]), (None, values[1]), (b"l", values[2])]))
+    assert [len(message["deadlines"]) for message in decoded.messages if isinstance(message, dict)] == [1_000]
+    assert [(letter.offset, letter.reason) for letter in decoded.letters] == [
+        (1, "too_large"),
+        (2, "too_large"),
+    ]
