@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from features.bins import Codes, bins_of
 from features.catalogue import FEATURES, HALF_LIVES, KIND_GROUPS, WINDOWS
-from features.compute_coursework import Values, Work, coursework_values, empty_work
+from features.compute_coursework import Values, Work, coursework_values, empty_work, first_days
 from features.coursework import Run
 from features.ring import CLOSED_DAYS, DECAYS, NEVER, RING, Ints, Rows
 from features.yardsticks import Yardstick, make_yardstick
@@ -181,11 +181,11 @@ def _lifetime(
     back_to_first = CLOSED_DAYS - 1 - active[::-1].argmax(axis=0)
     first = np.where(enrolments["old_first"] != NEVER, enrolments["old_first"], day - 1 - back_to_first)
     ever = last != NEVER
-    began = _first_day(enrolments, run, day)
+    began = first_days(enrolments, run, day)
     total_days = enrolments["old_days"] + active.sum(axis=0)
     total_clicks = enrolments["old_clicks"] + by_day.sum(axis=0)
     since = np.where(ever, last + 1, began)
-    silence = np.maximum(day - since, 0) - _days_between(gap_days, since, day)
+    silence = np.maximum(day - since, 0) - days_between(gap_days, since, day)
     usual = np.where(total_days > 1, (last - first) / np.maximum(total_days - 1, 1), 7.0)
     past = np.maximum(day - np.where(ever, first, day - 1), 1)
     return {
@@ -198,16 +198,7 @@ def _lifetime(
     }
 
 
-def _days_between(days: Ints, since: NDArray[np.int64], until: int) -> NDArray[np.int64]:
+def days_between(days: Ints, since: NDArray[np.int64], until: int) -> NDArray[np.int64]:
     """How many of ``days``, ascending, are in [since, until), [n] → [n]."""
     between: Ints = np.maximum(np.searchsorted(days, until) - np.searchsorted(days, since), 0)
     return between
-
-
-def _first_day(enrolments: Rows, run: Run, day: int) -> NDArray[np.int64]:
-    """The day from which silence counts: the later of the run's start and the registration."""
-    enrolled = np.where(
-        enrolments["enrolled"] == NEVER, run.start if run.is_known else day, enrolments["enrolled"]
-    )
-    began: NDArray[np.int64] = np.maximum(enrolled, run.start) if run.is_known else enrolled
-    return began.astype(np.int64)

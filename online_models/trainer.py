@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from data_quality.counts import merge_counts, merge_together
 from data_quality.watch import QualityWatch
@@ -31,6 +32,7 @@ from online_models.challenger import ChampionChallenger
 from online_models.cohorts import Histogram, merge, phase, rank_table
 from online_models.design import check_example
 from online_models.drift import DriftMonitor
+from online_models.held_examples import HeldExamples
 from online_models.intercepts import RunIntercepts, check_counts
 from online_models.metrics import ProgressiveValidation
 from online_models.recommender import Table, learn, merge_transitions
@@ -75,6 +77,7 @@ class Trainer:
         self._models = ChampionChallenger()
         self._drift = DriftMonitor()
         self._progress = ProgressiveValidation()
+        self._held = HeldExamples()
         self._quality = QualityWatch()
         self._choices: dict[str, NDArray[np.int32]] = {}
         self._next_items: Table = {}
@@ -92,6 +95,7 @@ class Trainer:
         trainer._models = ChampionChallenger.from_package(package)
         trainer._drift = DriftMonitor.from_state(package.drift)
         trainer._progress = ProgressiveValidation.from_state(package.model.state.get("progress"))
+        trainer._held = HeldExamples.from_state(package.model.state.get("held"))
         trainer._quality = QualityWatch.from_state(package.quality.rhythm)
         trainer._choices = {name: unpack(sums) for name, sums in package.choices.items()}
         trainer._next_items = package.next_items
@@ -157,7 +161,7 @@ class Trainer:
         self._progress.update(examples)
         cohorts = _cohorts(reports)
         events = [*self._drift.update(day, examples), *self._drift.compare_inputs(day, cohorts)]
-        promoted = self._models.learn(examples)
+        promoted = self._models.learn(shuffled(self._held.due(day, examples)))
         champion, challenger = self._models.snapshots(day)
         if promoted:
             contest = self._models.contest
@@ -206,7 +210,10 @@ class Trainer:
         _add_sums(self._choices, (report.choices for report in reports))
 
     def _with_progress(self, snapshot: ModelSnapshot) -> ModelSnapshot:
-        return snapshot.model_copy(update={"state": {**snapshot.state, "progress": self._progress.state()}})
+        learned = {name: value for name, value in snapshot.state.items() if name != "held"}
+        held = {"held": self._held.state()} if self._held.examples else {}
+        state: dict[str, JsonValue] = {**learned, "progress": self._progress.state(), **held}
+        return snapshot.model_copy(update={"state": state})
 
     def _metrics(self, events: Iterable[ModelEvent], shifts: dict[str, float]) -> dict[str, float]:
         champion = self._models.champion

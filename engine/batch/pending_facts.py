@@ -28,11 +28,16 @@ def fact_of_message(message: Message, time: int, offset: int) -> Message:
         ends = message.get("ends_at")
         fact["ends_at"] = None if ends is None or is_never(ends) else int(ends.timestamp())
         fact["deadlines"] = [
-            deadline | {"due_at": int(deadline["due_at"].timestamp())}
+            _stored(deadline)
             for deadline in message["deadlines"]
-            if not is_never(deadline["due_at"])
+            if "due_after_days" in deadline or not is_never(deadline["due_at"])
         ]
     return fact
+
+
+def _stored(deadline: Message) -> Message:
+    """A deadline with its moment in epoch seconds, where it has one."""
+    return deadline | ({"due_at": int(deadline["due_at"].timestamp())} if "due_at" in deadline else {})
 
 
 def calendar_age(calendar: Message) -> tuple[int, str]:

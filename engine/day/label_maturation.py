@@ -9,8 +9,9 @@ from engine.day.nudge_outcomes import ExposureFollowUp
 from engine.state.partition_state import PartitionState
 from engine.state.row_layout import EXIT_COUNTED, NOT_ESTIMATED
 from engine.state.unobserved_days import last_active_adjusted
+from features.compute import days_between
 from features.coursework import Run
-from features.ring import NEVER, Ints, last_active
+from features.ring import NEVER, Ints, last_active, last_active_before
 from nudges.experiments.training import untreated_weight
 from online_models.design import season_of
 from online_models.labels import (
@@ -18,13 +19,17 @@ from online_models.labels import (
     FORGOTTEN_AFTER,
     LOST,
     NO_EXIT,
+    PASSED,
     PENDING,
     RETAINED,
     SILENCE_HORIZON,
+    SNAPSHOT_INTERVAL_DAYS,
     WITHDRAWN,
     example_weight,
     exit_days,
+    horizon_statuses,
     label_statuses,
+    snapshot_interval,
 )
 from schemas.learning import TrainingExample
 
@@ -41,6 +46,7 @@ class LabelMaturation:
         examples: list[TrainingExample] = []
         for index, run in enumerate(self._state.runs):
             if not run.has_end:
+                examples += self._mature_open_run(index, run, today)
                 self._drop_inactive(index, today)
             elif run.end <= today:
                 examples += self._mature_run(index, run, today)
@@ -53,6 +59,43 @@ class LabelMaturation:
         last_days = [last_active(state.rows, slots, today + 1)]
         last_days += [state.rows[name][slots].astype(np.int64) for name in ("enrolled", "outcome_day")]
         state.drop(slots[np.max(last_days, axis=0) < today - FORGOTTEN_AFTER])
+
+    def _mature_open_run(self, index: int, run: Run, today: int) -> list[TrainingExample]:
+        """The examples of a run without an end whose horizon ended ``EXIT_DAYS`` ago.
+
+        Snapshots that have waited longer, because of a calendar with a shorter horizon, are no examples: how
+        their days ended is not known any more.
+        """
+        state = self._state
+        slots = state.slots_of_run(index)
+        slots = slots[(state.rows["snap_day"][slots] != NEVER).any(axis=1)]
+        until = today + 1 - EXIT_DAYS
+        gaps = state.unobserved_days.of_run(run.name)
+        pairs, cells = np.nonzero(state.rows["snap_day"][slots] != NEVER)
+        taken = state.rows["snap_day"][slots[pairs], cells].astype(np.int64)
+        observed = until - taken - days_between(gaps.days, taken, until)
+        over, ripe = observed >= run.inactive_after, observed == run.inactive_after
+        examples = self._horizon_examples(slots[pairs[ripe]], cells[ripe], run, today)
+        state.rows["snap_day"][slots[pairs[over]], cells[over]] = NEVER
+        state.mark_changed(slots[pairs[over]])
+        return examples
+
+    def _horizon_examples(self, slots: Ints, cells: Ints, run: Run, today: int) -> list[TrainingExample]:
+        """The examples of snapshots, [n], each given by its slot and its cell there."""
+        rows, until = self._state.rows, today + 1 - EXIT_DAYS
+        outcomes, happened = rows["outcome"][slots], rows["outcome_day"][slots].astype(np.int64)
+        taken = rows["snap_day"][slots, cells].astype(np.int64)
+        in_horizon = last_active_before(rows, slots, until, today + 1)
+        lost = horizon_statuses(outcomes, happened, taken, until, in_horizon) == LOST
+        silent_since = last_active(rows, slots, today + 1) + 1
+        left = np.where(outcomes == WITHDRAWN, happened, np.where(outcomes == PASSED, NO_EXIT, silent_since))
+        weight = snapshot_interval(run.inactive_after) / SNAPSHOT_INTERVAL_DAYS
+        columns = (slots.tolist(), cells.tolist(), lost.tolist(), left.tolist())
+        return [
+            example
+            for slot, cell, is_lost, exit_day in zip(*columns, strict=True)
+            if (example := self._example(slot, cell, run, today, is_lost, exit_day, weight)) is not None
+        ]
 
     def _mature_run(self, index: int, run: Run, today: int) -> list[TrainingExample]:
         state = self._state
@@ -92,11 +135,15 @@ class LabelMaturation:
             example
             for slot, exit_day in zip(slots.tolist(), left.tolist(), strict=True)
             for cell in np.flatnonzero(self._state.rows["snap_day"][slot] != NEVER).tolist()
-            if (example := self._example(slot, cell, run, today, lost, exit_day)) is not None
+            if (example := self._example(slot, cell, run, today, lost, exit_day, self._weight(slot)))
+            is not None
         ]
 
+    def _weight(self, slot: int) -> float:
+        return example_weight(int(self._state.rows["offered"][slot]))
+
     def _example(
-        self, slot: int, cell: int, run: Run, today: int, lost: bool, exit_day: int
+        self, slot: int, cell: int, run: Run, today: int, lost: bool, exit_day: int, weight: float
     ) -> TrainingExample | None:
         """The example of a snapshot; None if a nudge may have changed its outcome."""
         row: NDArray[Any] = self._state.rows[slot]
@@ -111,7 +158,7 @@ class LabelMaturation:
             matured=today,
             label=lost,
             exits=0 <= exit_day - int(row["snap_day"][cell]) < EXIT_DAYS,
-            weight=example_weight(int(row["offered"])) * untreated,
+            weight=weight * untreated,
             probability=round(float(row["snap_probability"][cell]), 6),
             served=bool(row["snap_served"][cell]),
             codes=row["snap_codes"][cell].tobytes(),

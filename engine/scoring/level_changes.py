@@ -98,7 +98,7 @@ class LevelChanges:
             probability=now,
             previous_probability=was,
             exit_probability=float(scored.exit_probability[index]),
-            model_state=day.model_state,
+            model_state=day.state_of(scored.cohort.run),
             model_version=day.package.model.model_version,
             data_quality="suspect" if key[1] in day.suspect else "ok",
             reasons=[

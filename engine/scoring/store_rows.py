@@ -53,7 +53,7 @@ class StoreRows:
                 "probability": scored.probability[indices].tolist(),
                 "exit_probability": scored.exit_probability[indices].tolist(),
                 "level": [level_name(level) for level in rows["level"][slots].tolist()],
-                "model_state": [day.model_state] * count,
+                "model_state": [day.state_of(scored.cohort.run)] * count,
                 "model_version": [day.package.model.model_version] * count,
                 "partition": [self._partition] * count,
                 "version": [day.day] * count,
@@ -71,7 +71,7 @@ class StoreRows:
             day=as_date(day.day),
             course_run=scored.cohort.run.name,
             partition=self._partition,
-            model_state=day.model_state,
+            model_state=day.state_of(scored.cohort.run),
             **risk_row(levels, scored.probability, changes),
             version=day.day,
         )
