@@ -13,7 +13,9 @@ as missed for no enrolment.
 scores by what they mean in the cohort.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -54,12 +56,14 @@ def features(
     gaps: TrackingGaps = NO_GAPS,
     yardstick: Yardstick | None = None,
     work: Work | None = None,
+    paused: Mapping[int, Ints] = MappingProxyType({}),
 ) -> Codes:
     """Bins of all features, uint8 [features, enrolments], from events of days before ``day``.
 
     slots: the enrolments, all of ``run``. gaps: days on which the run's tracker was broken. yardstick: of the
     run's cohort; that of a typical course by default. work: of these enrolments, in their order; none by
-    default.
+    default. paused: the days of a learner's own on which nothing was expected of them, ascending, by position
+    in ``slots``; they count as unobserved for that learner.
     """
     codes = np.empty((len(FEATURES), len(slots)), np.uint8)
     work = empty_work(rows, slots, run) if work is None else work
@@ -68,7 +72,20 @@ def features(
         by_name = values(rows, slots[part], run, day, gaps, yardstick, work.select(part))
         for index, feature in enumerate(FEATURES):
             codes[index, start : start + CHUNK] = bins_of(feature, by_name[feature.name])
+    for positions, days in _by_days(paused):
+        own_gaps = TrackingGaps(np.union1d(gaps.days, days), gaps.work)
+        codes[:, positions] = features(
+            rows, slots[positions], run, day, own_gaps, yardstick, work.select(positions)
+        )
     return codes
+
+
+def _by_days(paused: Mapping[int, Ints]) -> list[tuple[Ints, Ints]]:
+    """The positions of those who paused on the same days, with the days."""
+    groups: dict[bytes, list[int]] = {}
+    for position, days in paused.items():
+        groups.setdefault(days.tobytes(), []).append(position)
+    return [(np.array(group), paused[group[0]]) for group in groups.values()]
 
 
 def values(

@@ -17,6 +17,9 @@ from features.coursework import Run
 from features.ring import NEVER, Ints
 from schemas.fields import DAY_S
 
+Span = tuple[int, int]
+"""The first epoch day of a time, and the first one after it; that is ``NO_DATE`` where it has no end."""
+
 EXCUSED = -1
 """Instead of a day: the work is not required of this learner."""
 
@@ -63,12 +66,14 @@ def dates_of(
     sections: Sequence[str] = (),
     personal: Sequence[PersonalDates] = (),
     starts: Ints | None = None,
+    pauses: Sequence[Sequence[Span]] = (),
 ) -> Dates:
     """The dates of enrolments of a run.
 
     enrolled: days of registration, ``NEVER`` if not known, [n]. learners, sections: their names, as in the
     calendar; personal: dates given to each. All [n], or empty if none has any. starts: of their own clocks,
-    [n] (:func:`own_starts`); by the registration alone if left out.
+    [n] (:func:`own_starts`); by the registration alone if left out. pauses: of each, in order; [n], or
+    empty. A deadline that falls into a pause is due as long after it as it lay after its begin.
     """
     due, required = run.due[:, None], np.ones((len(run.due), 1), bool)
     starts = own_starts(run, enrolled, enrolled) if starts is None else starts
@@ -79,7 +84,7 @@ def dates_of(
         if (dates := _own_dates(run, index, int(starts[index]), learners, sections, personal))
     }
     is_late_joiner = (enrolled != NEVER) & (enrolled >= (run.due.min() if len(run.due) else NO_DATE))
-    if not own and not run.is_relative.any() and not is_late_joiner.any():
+    if not own and not run.is_relative.any() and not is_late_joiner.any() and not any(pauses):
         return Dates(due, required)
     due = np.repeat(due, len(enrolled), axis=1)
     for row in np.flatnonzero(run.is_relative).tolist():
@@ -87,6 +92,11 @@ def dates_of(
     for index, dates in own.items():
         for row, assessment in enumerate(run.assessments):
             due[row, index] = dates.get(assessment, due[row, index])
+    for index, spans in enumerate(pauses):
+        for since, until in spans:
+            inside = (due[:, index] > since) & (due[:, index] <= until)
+            moved = NO_DATE if until == NO_DATE else due[:, index] + until - since
+            due[:, index] = np.where(inside, moved, due[:, index])
     required = (due != EXCUSED) & ((enrolled == NEVER) | (due > enrolled))
     return Dates(np.where(due == EXCUSED, NO_DATE, due), required)
 

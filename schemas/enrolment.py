@@ -134,14 +134,34 @@ class Extension(TypedDict):
     source: NotRequired[Id]
 
 
+class Pause(TypedDict):
+    """A learner pauses: nothing is expected of them, they are not scored, and these days are no silence.
+
+    From ``from_at`` until ``until_at``, or for now where that is null or from 2100 on. The newest message
+    with the same ``from_at`` holds, so that a pause may become shorter, longer, or end; one that ends no
+    later than it begins is taken back. Days that lie only partly within a pause belong to it, except where
+    the learner was active.
+    """
+
+    type: Literal["pause"]
+    version: NotRequired[Version]
+    event_id: Id
+    learner: Id
+    course_run: CourseRun
+    occurred_at: Moment
+    from_at: Moment
+    until_at: OpenMoment | None
+    source: NotRequired[Id]
+
+
 class AssessedWork(TypedDict):
     """Assessed work with its deadline; a submission names it in its ``object``.
 
     It is due at a moment (``due_at``), or so many days (``due_after_days``) after each learner's own start:
     their registration, or the run's start where that is later. One of the two is required. With a ``due_at``
     from 2100 on the work counts as not listed. Of work that is listed twice the later deadline holds, and one
-    that counts from the learner's start before one with a moment. With ``section`` or ``learner`` it is theirs
-    alone; one learner's comes before a section's, and that before everybody's.
+    that counts from the learner's start before one with a moment. With ``section`` or ``learner`` it is
+    theirs alone; one learner's comes before a section's, and that before everybody's.
     """
 
     assessment: Id

@@ -13,6 +13,7 @@ from schemas.enrolment import (
     Enrolled,
     Extension,
     Graded,
+    Pause,
     ProgressReport,
     Withdrawn,
 )
@@ -26,6 +27,7 @@ Event = Annotated[
     | Graded
     | ProgressReport
     | Extension
+    | Pause
     | Calendar
     | ClockTick,
     Field(discriminator="type"),

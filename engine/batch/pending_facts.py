@@ -9,7 +9,7 @@ from engine.batch.decoding import Message
 from features.dates import NO_DATE, day_after
 from schemas.fields import DAY_S, is_never
 
-_NOT_STORED = frozenset({"occurred_at", "graded_at", "due_at", "source", "version"})
+_NOT_STORED = frozenset({"occurred_at", "graded_at", "due_at", "from_at", "until_at", "source", "version"})
 """Fields of a message that its fact holds in another form, or not at all."""
 
 
@@ -23,6 +23,10 @@ def fact_of_message(message: Message, time: int, offset: int) -> Message:
     if message["type"] == "extension":
         due = message.get("due_at")
         fact["due_day"] = NO_DATE if due is None or is_never(due) else day_after(int(due.timestamp()))
+    if message["type"] == "pause":
+        until = message["until_at"]
+        fact["from"] = int(message["from_at"].timestamp())
+        fact["until"] = None if is_never(until) else int(until.timestamp())
     if message["type"] == "calendar":
         fact["starts_at"] = int(message["starts_at"].timestamp())
         ends = message.get("ends_at")

@@ -13,6 +13,7 @@ from engine import failed_records
 from engine.batch.decoding import Message
 from engine.batch.pending_facts import calendar_age
 from engine.day.enrolment_history import apply_registration, apply_result, apply_role, apply_withdrawal
+from engine.day.pauses import apply_pause
 from engine.day.work_facts import apply_extension, apply_grade, apply_hand_in, apply_progress
 from engine.pseudonyms import Identity
 from engine.state.partition_state import PartitionState
@@ -36,7 +37,8 @@ class FactApplication:
     """Applies the facts of one partition.
 
     on_enrolment_fact: called with each registration, withdrawal and result that was applied to an open
-    enrolment. close_trial: closes the day that is due in a state, as the processor would.
+    enrolment, and with each pause. close_trial: closes the day that is due in a state, as the processor
+    would.
     """
 
     def __init__(
@@ -91,6 +93,9 @@ class FactApplication:
             apply_grade(state, slot, fact)
         elif kind == "extension":
             apply_extension(state, slot, fact)
+        elif kind == "pause":
+            apply_pause(state, slot, fact)
+            self._on_enrolment_fact(fact)
         elif fact.get("kind") == "submission" and fact.get("object"):
             apply_hand_in(state, slot, fact)
         if fact.get("progress") is not None:

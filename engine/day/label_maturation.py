@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.day.nudge_outcomes import ExposureFollowUp
+from engine.day.pauses import last_active_adjusted, unobserved_between
 from engine.state.partition_state import PartitionState
 from engine.state.row_layout import EXIT_COUNTED, NOT_ESTIMATED
-from engine.state.unobserved_days import last_active_adjusted
-from features.compute import days_between
 from features.coursework import Run
 from features.ring import NEVER, Ints, last_active, last_active_before
 from nudges.experiments.training import untreated_weight
@@ -70,10 +69,9 @@ class LabelMaturation:
         slots = state.slots_of_run(index)
         slots = slots[(state.rows["snap_day"][slots] != NEVER).any(axis=1)]
         until = today + 1 - EXIT_DAYS
-        gaps = state.unobserved_days.of_run(run.name)
         pairs, cells = np.nonzero(state.rows["snap_day"][slots] != NEVER)
         taken = state.rows["snap_day"][slots[pairs], cells].astype(np.int64)
-        observed = until - taken - days_between(gaps.days, taken, until)
+        observed = until - taken - unobserved_between(state, run, slots[pairs], taken, until)
         over, ripe = observed >= run.inactive_after, observed == run.inactive_after
         examples = self._horizon_examples(slots[pairs[ripe]], cells[ripe], run, today)
         state.rows["snap_day"][slots[pairs[over]], cells[over]] = NEVER
@@ -87,7 +85,7 @@ class LabelMaturation:
         taken = rows["snap_day"][slots, cells].astype(np.int64)
         in_horizon = last_active_before(rows, slots, until, today + 1)
         lost = horizon_statuses(outcomes, happened, taken, until, in_horizon) == LOST
-        silent_since = last_active(rows, slots, today + 1) + 1
+        silent_since = last_active_adjusted(self._state, run, slots, today + 1, today) + 1
         left = np.where(outcomes == WITHDRAWN, happened, np.where(outcomes == PASSED, NO_EXIT, silent_since))
         weight = snapshot_interval(run.inactive_after) / SNAPSHOT_INTERVAL_DAYS
         columns = (slots.tolist(), cells.tolist(), lost.tolist(), left.tolist())
@@ -101,7 +99,7 @@ class LabelMaturation:
         state = self._state
         slots = state.slots_of_run(index)
         ends = np.full(len(slots), run.end, np.int64)
-        last = last_active_adjusted(state.rows, slots, state.unobserved_days.of_run(run.name), run.end, today)
+        last = last_active_adjusted(state, run, slots, run.end, today)
         certain = label_statuses(state.rows["outcome"][slots], ends, last, today)
         done = slots[certain != PENDING]
         left = exit_days(

@@ -5,7 +5,7 @@ written under pseudonyms; a fact's id is hashed too, since a platform's event id
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -29,15 +29,24 @@ class Fact:
 
 
 def enrolment_fact(fact: dict[str, Any]) -> Fact:
-    """The row of an enrolment, a withdrawal or a result."""
+    """The row of an enrolment, a withdrawal, a result or a pause."""
     return Fact(
         fact["learner"],
         fact["course_run"],
         fact["time"],
         fact["type"],
         fact["event_id"],
-        detail=fact.get("result") or "",
+        detail=_span(fact) if fact["type"] == "pause" else fact.get("result") or "",
     )
+
+
+def _span(pause: dict[str, Any]) -> str:
+    """A pause's dates, as in an ISO interval; ``..`` for an open end."""
+    ends = (
+        ".." if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
+        for at in (pause["from"], pause["until"])
+    )
+    return "/".join(ends)
 
 
 def feedback_fact(message: dict[str, Any]) -> Fact:

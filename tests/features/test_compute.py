@@ -385,3 +385,14 @@ def test_without_an_end_there_is_no_share_of_the_run_gone_by() -> None:
     rows = rows_of([History(enrolled=START - 40)], START)
     by_name = compute.values(rows, np.array([0]), OPEN_RUN, START)
     assert (by_name["phase"][0], by_name["lead"][0], by_name["since_submission"][0]) == (NO_PHASE, 0, 40)
+
+
+def test_days_on_which_a_learner_paused_are_unobserved_for_that_learner_alone() -> None:
+    day, away = START + 25, np.arange(START + 9, START + 20)
+    history = History([Click(START + back, "quiz", 3, 60) for back in (0, 2, 5, 8, 21)], enrolled=START - 3)
+    rows, slots = rows_of([history, history], day), np.arange(2)
+    plain = compute.features(rows, slots, RUN, day)
+    unobserved = compute.features(rows, slots, RUN, day, TrackingGaps(away, np.empty(0, np.int64)))
+    both = compute.features(rows, slots, RUN, day, paused={1: away})
+    assert (both == np.stack([plain[:, 0], unobserved[:, 1]], axis=1)).all()
+    assert (plain[:, 1] != both[:, 1]).any()

@@ -100,3 +100,16 @@ def test_sections_learners_and_extensions_come_first_there_too() -> None:
     assert (dates.due[0] - START).tolist() == [20, 8, 50, 40, NO_DATE - START]
     assert (dates.due[1] - START).tolist() == [20, 36, 20, 20, 20]
     assert dates.required[0].tolist() == [True, True, True, True, False]
+
+
+def test_a_deadline_that_falls_into_a_pause_waits_for_as_long_as_it_lay_in_it() -> None:
+    pauses = [
+        [],
+        [(START + 8, START + 15)],
+        [(START + 10, NO_DATE)],
+        [(START + 9, START + 20), (START + 20, START + 24)],
+    ]
+    dates = dates_of(RUN, np.full(4, NEVER, np.int64), pauses=pauses)
+    assert dates.due[0].tolist() == [START + 10, START + 17, START + 10, START + 25]
+    assert dates.due[1].tolist() == [START + 20, START + 20, NO_DATE, START + 31]
+    assert dates.required.all()
