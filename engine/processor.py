@@ -75,7 +75,7 @@ class PartitionProcessor:
             on_enrolment_fact=self._scoring.apply_enrolment_fact,
             close_trial=lambda trial: PartitionProcessor(partition, rules, trial).close(),
         )
-        self._day_close = DayClose(partition, state, facts, follow_up)
+        self._day_close = DayClose(partition, state, facts, follow_up, rules.event_id_capacity)
 
     # -- the contract -------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from engine.batch.admission import Timing
 from engine.pseudonyms import Identity
 from engine.rules import Rules
+from engine.state.earlier_ids import DEFAULT_CAPACITY
 from nudges.levels import LevelSettings
 from nudges.policy import Cap, Policy
 from schemas.errors import HomeroomError
@@ -82,6 +83,11 @@ class Settings(BaseSettings):
     )
     tolerance_hours: Annotated[float, Field(ge=0, le=24 * 30)] = Field(
         48.0, description="how far ahead of the clock an event may be before it is a dead letter"
+    )
+    remembered_event_ids: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
+        DEFAULT_CAPACITY,
+        description="event ids that a partition remembers for 28 days, at eight bytes each, so that an event "
+        "which is sent again counts once; beyond it the oldest days are forgotten, but for the last two",
     )
     barrier_s: Annotated[float, Field(gt=0)] = Field(
         60.0,
@@ -212,6 +218,7 @@ class Settings(BaseSettings):
             ),
             policy=Policy(caps=(Cap(most=1, days=self.cap_days),), holdout_share=self.holdout_share),
             nudges_delivered=self.nudges_delivered,
+            event_id_capacity=self.remembered_event_ids,
         )
 
     @property

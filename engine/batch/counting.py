@@ -89,10 +89,15 @@ class ActivityCounting:
             for position, message in messages.items()
             if message["type"] != "tick"
         }
-        if state.ids.add_all_if_new([*activities.ids, *ids.values()]):
+        earlier = self._known_earlier(activities)
+        if not earlier and state.ids.add_all_if_new([*activities.ids, *ids.values()]):
             return []
         ids.update(zip(activities.positions.tolist(), activities.ids, strict=True))
-        repeats = [position for position in sorted(ids) if not state.ids.add_if_new(ids[position])]
+        repeats = [
+            position
+            for position in sorted(ids)
+            if position in earlier or not state.ids.add_if_new(ids[position])
+        ]
         state.clock.duplicates += len(repeats)
         for position in repeats:
             message = admitted.messages[position]
@@ -101,6 +106,19 @@ class ActivityCounting:
                     message.source, message.course_run, int(admitted.times[position])
                 )
         return repeats
+
+    def _known_earlier(self, activities: Activities) -> set[int]:
+        """Positions of the activities of closed days that came before, on an earlier day than the last two.
+
+        Facts need no such memory: one that comes again says what it said before.
+        """
+        today = self._state.clock.today or 0
+        late = np.flatnonzero(activities.times < today * DAY_S).tolist()
+        if not late:
+            return set()
+        first_day = int(activities.times[late].min()) // DAY_S
+        known = self._state.ids.earlier.known([activities.ids[index] for index in late], first_day)
+        return set(activities.positions[late][known].tolist())
 
     def _store_facts(self, admitted: AdmittedBatch, activities: Activities) -> None:
         """Store hand-ins, and progress and roles that activities report, until their day closes."""

@@ -36,9 +36,15 @@ class DayClose:
     """Closes the days of one partition, each once and in order. The processor calls it."""
 
     def __init__(
-        self, partition: int, state: PartitionState, facts: FactApplication, follow_up: ExposureFollowUp
+        self,
+        partition: int,
+        state: PartitionState,
+        facts: FactApplication,
+        follow_up: ExposureFollowUp,
+        event_id_capacity: int,
     ) -> None:
         self._partition = partition
+        self._event_id_capacity = event_id_capacity
         self._state = state
         self._facts = facts
         self._follow_up = follow_up
@@ -60,7 +66,7 @@ class DayClose:
         contents = DayContents(today, cohorts, examples, outcomes, transitions)
         report = [day_report(state, self._partition, contents)]
         state.clock.today = today + 1
-        state.ids.close_day()
+        state.ids.close_day(today, self._event_id_capacity)
         return ClosedDay(today, cohorts, report, outcomes.rows, counts)
 
     def _write_unknown_fields(self, today: int, outputs: Outputs) -> None:

@@ -24,6 +24,7 @@ from engine.state.event_ids import EventIds, rows_of
 from engine.state.restoring import StoredState, check_counts, read_rows
 from engine.state.row_keys import (
     ATTRIBUTES,
+    EARLIER_IDS,
     EXPOSURES,
     FACT,
     IDS,
@@ -345,6 +346,8 @@ class PartitionState:
             self._changed.stored_facts.add(name)
         elif kind == IDS:
             self.ids.restore(int(name), content)
+        elif kind == EARLIER_IDS:
+            self.ids.earlier.restore(int(name), content)
 
     def _restore_enrolments(self, stored: StoredState) -> None:
         for key in stored.enrolments:

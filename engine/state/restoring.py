@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from engine.pieces import IncompleteError, LargeRows
 from engine.state import earlier_layouts
 from engine.state.errors import StateIncompleteError, StateMismatchError
-from engine.state.row_keys import ATTRIBUTES, ENROLMENT, MARK, TRAIL, UNPLACED, parse_enrolment_name
+from engine.state.row_keys import (
+    ATTRIBUTES,
+    EARLIER_IDS,
+    ENROLMENT,
+    MARK,
+    TRAIL,
+    UNPLACED,
+    parse_enrolment_name,
+)
 from engine.state.row_layout import ROW, VERSION
 from engine.state.sections import LostRowsError, Sections
 from features.catalogue import FINGERPRINT
@@ -107,7 +115,8 @@ def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
         elif kind == ATTRIBUTES:
             stored.attributes[parse_enrolment_name(name)] = orjson.loads(value)
         else:
-            stored.others.append((kind, name, orjson.loads(value)))
+            content = value if kind == EARLIER_IDS else orjson.loads(value)
+            stored.others.append((kind, name, content))
     _read_enrolments(stored, enrolments)
     return stored
 

@@ -132,7 +132,7 @@ def test_everything_comes_back() -> None:
     state.set_attributes(state.slots["l5", "c/1"], {"section": "evening", "dates": {"soon": [START, 9]}})
     state.others[("c/1", "staff", START)] = 3
     assert state.ids.add_if_new("a")
-    state.ids.close_day()
+    state.ids.close_day(0)
     assert state.ids.add_if_new("b")
     state.hourly_counters[("c/1", "quiz", 3, 4)] = [1, 2, 3]
     state.clock.today, state.clock.newest, state.clock.applied = START, 77, {"homeroom.events": 12}
@@ -173,7 +173,7 @@ def test_an_id_is_known_until_the_second_day_closes() -> None:
     for _ in range(2):
         assert not state.ids.add_if_new("a")
         assert not restored(rows).ids.add_if_new("a")
-        state.ids.close_day()
+        state.ids.close_day(0)
         checkpoint(state, rows)
     assert restored(rows).ids.add_if_new("a")
     assert state.ids.add_if_new("a")
@@ -458,7 +458,7 @@ def test_rows_of_the_release_before_are_read_and_gone_on_with() -> None:
         assert state.ids.add_if_new(event_id)
         checkpoint(state, rows)
         if event_id == "b":
-            state.ids.close_day()
+            state.ids.close_day(0)
     old = as_version_5(rows)
     back = restored(old)
     same(state, back)
@@ -468,8 +468,8 @@ def test_rows_of_the_release_before_are_read_and_gone_on_with() -> None:
     assert back.ids.add_if_new("d")
     checkpoint(back, old)
     same(back, restored(old))
-    back.ids.close_day()
-    back.ids.close_day()
+    back.ids.close_day(0)
+    back.ids.close_day(0)
     checkpoint(back, old)
     assert [key for key in old if key.startswith(b"i|")] == []
 
