@@ -24,6 +24,10 @@ def course_of(run: str) -> str:
     return run[:separator] if separator > 0 else run
 
 
+Platform = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$", examples=["edx", "moodle-2"])]
+"""Whose names a message uses, where an installation reads several platforms. It is put before them with a
+colon: the learner ``ann`` of the platform ``edx`` is ``edx:ann`` everywhere, in the key of the record too."""
+
 Instant = AwareDatetime
 """A moment with its zone (RFC 3339). A time without a zone is invalid: it is no certain moment."""
 
