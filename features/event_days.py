@@ -25,6 +25,8 @@ _LAST_DAY = 52_000
 class EventDays:
     """The event days of a time zone. zone: an IANA name.
 
+    :func:`event_days` makes them; each zone's are computed once.
+
     Raises:
         ValueError: there is no such zone.
     """
@@ -53,6 +55,10 @@ class EventDays:
             return -(-moment // DAY_S)
         return int(np.searchsorted(self._starts, moment, side="left"))
 
+    def utc_offset_h(self, day: int) -> int:
+        """How far the zone's clocks are ahead of UTC as a day starts, whole hours."""
+        return round((day * DAY_S - self.start(day)) / _HOUR_S)
+
     def hours(self, moments: Ints) -> Ints:
         """The hours of the day of moments, in [0, 24): the 25th of a long day counts as the 24th."""
         if self._starts is None:
@@ -62,6 +68,15 @@ class EventDays:
 
 
 @lru_cache(maxsize=8)
+def event_days(zone: str = "UTC") -> EventDays:
+    """The event days of a time zone, an IANA name.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    return EventDays(zone)
+
+
 def _starts(zone: str) -> Ints:
     """The starts of the days 0 to ``_LAST_DAY``, epoch seconds, ascending.
 

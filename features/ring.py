@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from features.catalogue import HALF_LIVES, WINDOWS
 from schemas.activity import ACTIVITY_KINDS
-from schemas.fields import DAY_S
 
 Rows = NDArray[Any]
 """A structured array of enrolments; ``FIELDS`` are some of its columns."""
@@ -55,15 +54,17 @@ def clear(rows: Rows, slots: Ints) -> None:
     rows["old_last"][slots] = NEVER
 
 
-def count_activities(rows: Rows, slots: Ints, times: Ints, kinds: Ints, clicks: Ints, seconds: Ints) -> None:
+def count_activities(
+    rows: Rows, slots: Ints, days: Ints, hours: Ints, kinds: Ints, clicks: Ints, seconds: Ints
+) -> None:
     """Add activities to their day, kind and hour.
 
-    All arguments have shape [events]. times: epoch seconds; the caller ensures that their days are
-    within the ring.
+    All arguments have shape [events]. days: epoch days, which the caller ensures are within the ring; hours:
+    of the day.
     """
-    bucket = times // DAY_S % RING
+    bucket = days % RING
     _add(rows["clicks"], (slots, bucket, kinds), clicks)
-    _mark(rows["hours"], slots, bucket, times % DAY_S // 3600)
+    _mark(rows["hours"], slots, bucket, hours)
     timed = np.flatnonzero(seconds)
     if len(timed):
         _add(rows["seconds"], (slots[timed], bucket[timed]), seconds[timed])

@@ -13,7 +13,6 @@ from engine.day.report import DayContents, day_report
 from engine.outputs import Columns, Outputs
 from engine.state.partition_state import PartitionState
 from features.ring import open_day
-from schemas.fields import DAY_S
 from schemas.learning import DayReport
 
 
@@ -54,7 +53,7 @@ class DayClose:
         """End an epoch day and open the next one. Features are as of the start of the next day."""
         state = self._state
         state.mark_changed(open_day(state.rows, state.used_slots(), today + 1))
-        ended, failed = self._facts.apply_before((today + 1) * DAY_S)
+        ended, failed = self._facts.apply_before(state.days.start(today + 1))
         cohorts = cohorts_in_force(state, today + 1)
         transitions = close_trails(state, today)
         counts = daily_aggregates(state, self._partition, today, ended)

@@ -132,6 +132,20 @@ def check_counts(mark: Mapping[str, Any], restored: Mapping[str, int]) -> None:
             raise StateIncompleteError(_lost_rows(f"{restored[name]} of {count} {name} are there"))
 
 
+def check_zone(mark: Mapping[str, Any], zone: str) -> None:
+    """Compare the time zone of the stored event days with the worker's.
+
+    Raises:
+        StateMismatchError: it is another one.
+    """
+    stored = mark.get("zone", "UTC")  # earlier releases had no other
+    if stored != zone:
+        raise StateMismatchError(
+            f"state rows have days of the time zone {stored}, the worker those of {zone}: "
+            f"set HOMEROOM_TIME_ZONE to {stored}, or replay the events into a fresh state topic"
+        )
+
+
 def _lost_rows(what: str) -> str:
     return (
         f"the state topic has lost rows: {what}; was its cleanup.policy other than compact? Restore it, or, "

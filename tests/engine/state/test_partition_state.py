@@ -18,6 +18,7 @@ from engine.state.row_keys import MARK
 from engine.state.row_layout import ROW
 from engine.state.run_calendar import run_from_calendar
 from features.coursework import CELL, FIRST_DAY, NO_DAY, OPEN_END, record_grade, record_hand_in
+from features.event_days import event_days
 from features.ring import NEVER
 from features.unplaced import WORK
 from online_models.labels import OPEN, PASSED, RESERVOIR_SIZE, WITHDRAWN
@@ -403,13 +404,13 @@ def test_cells_of_another_calendar_are_refused_in_words() -> None:
 def test_a_calendar_that_was_stored_before_dates_had_a_range_is_a_run(
     dates: dict[str, int | None], start: int, end: int
 ) -> None:
-    run = run_from_calendar(calendar("c/r") | dates)
+    run = run_from_calendar(calendar("c/r") | dates, event_days())
     assert (run.start, run.end) == (start, end)
 
 
 def test_of_work_that_is_listed_twice_the_later_deadline_holds() -> None:
     twice = [{"assessment": "a", "due_at": (START + day) * DAY_S, "weight": 0.5} for day in (9, 3)]
-    run = run_from_calendar(calendar("c/r") | {"deadlines": twice})
+    run = run_from_calendar(calendar("c/r") | {"deadlines": twice}, event_days())
     assert (run.assessments, run.due.tolist()) == (("a",), [START + 9])
 
 
