@@ -85,7 +85,7 @@ def _starts(zone: str) -> Ints:
     try:
         tz = ZoneInfo(zone)
     except (ValueError, OSError, KeyError) as error:
-        raise ValueError(f"found {zone!r}; expected an IANA name such as Europe/Berlin") from error
+        raise ValueError("there is no such time zone; expected an IANA name such as Europe/Berlin") from error
     first = date(1970, 1, 1)
     midnights = (datetime.combine(first + timedelta(days=day), time(), tz) for day in range(_LAST_DAY + 1))
     starts = np.fromiter((int(midnight.timestamp()) for midnight in midnights), np.int64, _LAST_DAY + 1)

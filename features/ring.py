@@ -34,7 +34,7 @@ NEVER = -(2**31)
 FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("clicks", "u1", (RING, KINDS)),  # a day's clicks of a kind, at most 255
     ("seconds", "<u2", (RING,)),  # a day's time spent, at most 18 hours
-    ("hours", "u1", (RING, 3)),  # a bit for each hour of a day, in UTC, with any activity
+    ("hours", "u1", (RING, 3)),  # a bit for each hour of a day with any activity
     ("old_days", "<u2", ()),  # active days that left the ring
     ("old_clicks", "<u4", ()),  # clicks that left the ring
     ("old_first", "<i4", ()),  # first and last active day that left the ring
@@ -123,7 +123,7 @@ def last_active(rows: Rows, slots: Ints, day: int) -> Ints:
 
 
 def habits(hours: NDArray[np.uint8], day: int) -> NDArray[np.uint8]:
-    """In how many of the closed days before ``day`` each hour of the week (UTC, from Monday) was active.
+    """In how many of the closed days before ``day`` each hour of the week (from Monday) was active.
 
     hours: uint8 [n, RING, 3], the column of some enrolments. Returns uint8 [n, 168], 0 to 4 each.
     """

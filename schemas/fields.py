@@ -65,7 +65,7 @@ DAY_S = 86_400
 """Seconds of an event day."""
 
 Day = Annotated[int, Field(ge=-100_000, le=100_000)]
-"""An event day: whole days since 1970-01-01 in UTC. Day *d* is the half-open [d, d + 1)."""
+"""An event day: a date in the installation's time zone, as days since 1970-01-01."""
 
 
 class Message(BaseModel):

@@ -1,7 +1,7 @@
 """A simulated term with twins in it, and every learner's estimate on every day."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -107,10 +107,14 @@ def without_sending(message: Message) -> Message:
     return {name: value for name, value in message.items() if name != "sent_at"}
 
 
-def play(all_messages: list[Message], order: Callable[[Message], Any] = moment_of) -> Told:
-    """Run the messages through one partition and its trainer, in the order of ``order``."""
-    told = Told()
-    processor, trainer = PartitionProcessor(0, REPLAY, told.state), Trainer(1)
+def play(all_messages: list[Message], order: Callable[[Message], Any] = moment_of, zone: str = "UTC") -> Told:
+    """Run the messages through one partition and its trainer, in the order of ``order``.
+
+    zone: of the days.
+    """
+    rules = replace(REPLAY, timing=replace(REPLAY.timing, zone=zone))
+    told = Told(state=PartitionState(IDENTITY, days=rules.timing.days))
+    processor, trainer = PartitionProcessor(0, rules, told.state), Trainer(1)
     records: list[tuple[bytes | None, bytes | None]] = [
         ((message.get("learner") or "").encode() or None, orjson.dumps(without_sending(message)))
         for message in sorted(all_messages, key=order)
