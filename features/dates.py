@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from features.coursework import Run
 from features.ring import NEVER, Ints
-from schemas.fields import DAY_S
 
 Span = tuple[int, int]
 """The first epoch day of a time, and the first one after it; that is ``NO_DATE`` where it has no end."""
@@ -28,11 +27,6 @@ NO_DATE = 2**31 - 1
 
 PersonalDates = Mapping[str, int]
 """Assessment → first epoch day after one learner's own deadline, or ``EXCUSED``."""
-
-
-def day_after(due_at: int) -> int:
-    """The first epoch day on which a deadline has passed. due_at: epoch seconds."""
-    return -(-due_at // DAY_S)
 
 
 @dataclass(frozen=True, slots=True)

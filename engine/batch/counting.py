@@ -19,7 +19,6 @@ from engine.outputs import Outputs
 from engine.state.partition_state import PartitionState
 from engine.state.source_counts import SourceActivities
 from features.ring import CLOSED_DAYS, NEVER, count_activities
-from schemas.fields import DAY_S
 
 SUBMISSION = "submission"
 
@@ -46,7 +45,9 @@ class ActivityCounting:
                 continue
             if message["type"] != "tick":
                 state.add_fact(
-                    fact_of_message(message, int(admitted.times[position]), admitted.offset(position))
+                    fact_of_message(
+                        message, int(admitted.times[position]), admitted.offset(position), state.days
+                    )
                 )
             clock.events += 1
         if repeats:
@@ -62,7 +63,7 @@ class ActivityCounting:
     def _refuse_late(self, admitted: AdmittedBatch, activities: Activities, outputs: Outputs) -> Activities:
         """The activities in days that the ring still holds; the others become dead letters."""
         clock = self._state.clock
-        oldest = (clock.today or 0) * DAY_S - CLOSED_DAYS * DAY_S
+        oldest = self._state.days.start((clock.today or 0) - CLOSED_DAYS)
         late = activities.positions[activities.times < oldest].tolist()
         if not late:
             return activities
@@ -89,18 +90,36 @@ class ActivityCounting:
             for position, message in messages.items()
             if message["type"] != "tick"
         }
-        if state.ids.add_all_if_new([*activities.ids, *ids.values()]):
+        earlier = self._known_earlier(activities)
+        if not earlier and state.ids.add_all_if_new([*activities.ids, *ids.values()]):
             return []
         ids.update(zip(activities.positions.tolist(), activities.ids, strict=True))
-        repeats = [position for position in sorted(ids) if not state.ids.add_if_new(ids[position])]
+        repeats = [
+            position
+            for position in sorted(ids)
+            if position in earlier or not state.ids.add_if_new(ids[position])
+        ]
         state.clock.duplicates += len(repeats)
         for position in repeats:
             message = admitted.messages[position]
             if type(message) is Activity:
                 state.source_counters.count_duplicate(
-                    message.source, message.course_run, int(admitted.times[position])
+                    message.source, message.course_run, state.days.day(int(admitted.times[position]))
                 )
         return repeats
+
+    def _known_earlier(self, activities: Activities) -> set[int]:
+        """Positions of the activities of closed days that came before, on an earlier day than the last two.
+
+        Facts need no such memory: one that comes again says what it said before.
+        """
+        today = self._state.clock.today or 0
+        late = np.flatnonzero(activities.times < self._state.days.start(today)).tolist()
+        if not late:
+            return set()
+        first_day = self._state.days.day(int(activities.times[late].min()))
+        known = self._state.ids.earlier.known([activities.ids[index] for index in late], first_day)
+        return set(activities.positions[late][known].tolist())
 
     def _store_facts(self, admitted: AdmittedBatch, activities: Activities) -> None:
         """Store hand-ins, and progress and roles that activities report, until their day closes."""
@@ -111,8 +130,9 @@ class ActivityCounting:
             if activity.kind == SUBMISSION or activity.progress is not None:
                 self._state.add_fact(fact_of_activity(activity, time, offset))
             else:
-                stored = facts.get(role_fact_id(activity, time))
-                self._state.add_fact(fact_of_role(activity, time, offset, stored))
+                day = self._state.days.day(time)
+                stored = facts.get(role_fact_id(activity, day))
+                self._state.add_fact(fact_of_role(activity, time, day, offset, stored))
 
     def _count_others(self, activities: Activities) -> Activities:
         """Count activities of other roles and of machines separately; returns those of learners."""
@@ -120,7 +140,7 @@ class ActivityCounting:
         if not others:
             return activities
         for index in others:
-            run, day = activities.enrolments[index][1], int(activities.times[index]) // DAY_S
+            run, day = activities.enrolments[index][1], self._state.days.day(int(activities.times[index]))
             key = (run, activities.roles[index], day)
             self._state.others[key] = self._state.others.get(key, 0) + 1
         return activities.without(activities.positions[others].tolist())
@@ -128,10 +148,12 @@ class ActivityCounting:
     def _count(self, admitted: AdmittedBatch, activities: Activities) -> None:
         """Count activities without duplicates."""
         state, positions, times = self._state, activities.positions, activities.times
-        days = times // DAY_S
+        days, hours = state.days.days(times), state.days.hours(times)
         slots = state.slots_of(activities.enrolments)
         state.trails.add_steps(slots, times, days, activities.items, state.clock.today)
-        count_activities(state.rows, slots, times, activities.kinds, activities.clicks, activities.seconds)
+        count_activities(
+            state.rows, slots, days, hours, activities.kinds, activities.clicks, activities.seconds
+        )
         first_active = state.rows["first_active"]
         first_active[slots] = np.where(first_active[slots] == NEVER, days, first_active[slots])
         np.minimum.at(first_active, slots, days)
@@ -140,7 +162,8 @@ class ActivityCounting:
         source_activities = SourceActivities(
             sources=activities.sources,
             runs=state.run_of[slots],
-            times=times,
+            days=days,
+            hours=hours,
             kinds=activities.kinds,
             clock=admitted.clock[positions],
             without_object=np.array([item is None for item in activities.items]),

@@ -14,9 +14,8 @@ from engine.batch.decoding import Message
 from engine.state.partition_state import PartitionState
 from features.compute import days_between
 from features.coursework import Run
-from features.dates import NO_DATE, Span, day_after
+from features.dates import Span
 from features.ring import Ints, last_active
-from schemas.fields import DAY_S
 
 MAX_PAUSES = 100
 """Most pauses of an enrolment; beyond it, the ones that began first are dropped."""
@@ -25,28 +24,22 @@ MAX_PAUSES = 100
 def apply_pause(state: PartitionState, slot: int, fact: Message) -> None:
     """Apply a pause; of those with the same begin, the newest holds."""
     attributes = state.attributes.get(slot, {})
-    pauses = {begin: (until, time) for begin, until, time in attributes.get("pauses", ())}
-    if fact["time"] < pauses.get(fact["from"], (None, 0))[1]:
-        return
-    pauses[fact["from"]] = fact["until"], fact["time"]
-    newest = sorted(pauses.items())[-MAX_PAUSES:]
-    stored = [[begin, until, time] for begin, (until, time) in newest]
-    state.set_attributes(slot, attributes | {"pauses": stored})
+    pauses = {pause[0]: pause for pause in attributes.get("pauses", ())}
+    if fact["from"] not in pauses or fact["time"] >= pauses[fact["from"]][3]:
+        pauses[fact["from"]] = [fact["from"], fact["since_day"], fact["until_day"], fact["time"]]
+        newest = [pauses[begin] for begin in sorted(pauses)[-MAX_PAUSES:]]
+        state.set_attributes(slot, attributes | {"pauses": newest})
 
 
-def is_over(fact: Message, moment: float) -> bool:
-    """Whether a pause ends by a moment, epoch seconds, or is taken back."""
-    until = fact["until"]
-    return until is not None and until <= max(moment, fact["from"])
+def is_over(fact: Message, day: int) -> bool:
+    """Whether a pause ends by the start of a day, or is taken back."""
+    over: bool = fact["until_day"] <= max(day, fact["since_day"])
+    return over
 
 
 def pauses_of(attributes: Mapping[str, Any]) -> list[Span]:
     """The pauses of an enrolment, each as its first day and the first day after it, in order."""
-    return sorted(
-        (begin // DAY_S, NO_DATE if until is None else day_after(until))
-        for begin, until, _ in attributes.get("pauses", ())
-        if until is None or until > begin
-    )
+    return sorted((since, until) for _, since, until, _ in attributes.get("pauses", ()) if until > since)
 
 
 def _with_pauses(state: PartitionState, slots: Ints) -> Iterator[tuple[int, list[Span]]]:

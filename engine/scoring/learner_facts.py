@@ -5,10 +5,13 @@ written under pseudonyms; a fact's id is hashed too, since a platform's event id
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
+
+from engine.day.aggregates import as_date
+from features.dates import NO_DATE
 
 PREFERENCE_FIELDS = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
 AUTHOR_FIELDS = ("said_by", "reason", "source")
@@ -41,12 +44,9 @@ def enrolment_fact(fact: dict[str, Any]) -> Fact:
 
 
 def _span(pause: dict[str, Any]) -> str:
-    """A pause's dates, as in an ISO interval; ``..`` for an open end."""
-    ends = (
-        ".." if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
-        for at in (pause["from"], pause["until"])
-    )
-    return "/".join(ends)
+    """A pause's first day and the first one after it, as an ISO interval; ``..`` for an open end."""
+    since, until = pause["since_day"], pause["until_day"]
+    return f"{as_date(since)}/{'..' if until == NO_DATE else as_date(until)}"
 
 
 def feedback_fact(message: dict[str, Any]) -> Fact:

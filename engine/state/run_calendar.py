@@ -5,15 +5,16 @@ from typing import Any
 import numpy as np
 
 from features.coursework import OPEN_END, Run
-from features.dates import NO_DATE, day_after
+from features.dates import NO_DATE
+from features.event_days import EventDays
 from schemas.enrolment import INACTIVE_AFTER_DAYS
-from schemas.fields import DAY_S, EARLIEST, LATEST
+from schemas.fields import EARLIEST, LATEST
 
 _BEGIN_OF_TIME, _END_OF_TIME = int(EARLIEST.timestamp()), int(LATEST.timestamp())
 
 
-def run_from_calendar(calendar: dict[str, Any]) -> Run:
-    """The run of a calendar fact, whose times are epoch seconds.
+def run_from_calendar(calendar: dict[str, Any], days: EventDays) -> Run:
+    """The run of a calendar fact, whose times are epoch seconds. days: the event days of the partition.
 
     Dates outside of the contract's range are clamped: calendars may have been stored before it had one.
     """
@@ -28,17 +29,17 @@ def run_from_calendar(calendar: dict[str, Any]) -> Run:
     return Run(
         name=calendar["course_run"],
         course=calendar["course"],
-        start=min(max(calendar["starts_at"], _BEGIN_OF_TIME), _END_OF_TIME) // DAY_S,
-        end=OPEN_END if end is None or end >= _END_OF_TIME else end // DAY_S,
-        due=np.array([_shared_due_day(deadline) for deadline in deadlines], np.int64),
+        start=days.day(min(max(calendar["starts_at"], _BEGIN_OF_TIME), _END_OF_TIME)),
+        end=OPEN_END if end is None or end >= _END_OF_TIME else days.day(end),
+        due=np.array([_shared_due_day(deadline, days) for deadline in deadlines], np.int64),
         weights=np.array([deadline["weight"] / total for deadline in deadlines]),
         assessments=tuple(deadline["assessment"] for deadline in deadlines),
         attempts=tuple(deadline.get("attempts") or "best" for deadline in deadlines),
-        other_dates=_other_dates([deadline for deadline in dated if not _is_relative(deadline)]),
+        other_dates=_other_dates([deadline for deadline in dated if not _is_relative(deadline)], days),
         is_relative=np.array(
             [_is_relative(deadline) and _is_for_all(deadline) for deadline in deadlines], bool
         ),
-        other_relative=_other_dates([deadline for deadline in dated if _is_relative(deadline)]),
+        other_relative=_other_dates([deadline for deadline in dated if _is_relative(deadline)], days),
         inactive_after=calendar.get("inactive_after_days") or INACTIVE_AFTER_DAYS,
     )
 
@@ -54,26 +55,28 @@ def _is_relative(deadline: dict[str, Any]) -> bool:
     return "due_after_days" in deadline
 
 
-def _due_day(deadline: dict[str, Any]) -> int:
+def _due_day(deadline: dict[str, Any], days: EventDays) -> int:
     """The first day after a deadline: an epoch day, or days from the learner's own start."""
-    return int(deadline["due_after_days"]) + 1 if _is_relative(deadline) else day_after(deadline["due_at"])
+    return (
+        int(deadline["due_after_days"]) + 1 if _is_relative(deadline) else days.first_from(deadline["due_at"])
+    )
 
 
 def _is_for_all(deadline: dict[str, Any]) -> bool:
     return deadline.get("section") is None and deadline.get("learner") is None
 
 
-def _shared_due_day(deadline: dict[str, Any]) -> int:
+def _shared_due_day(deadline: dict[str, Any], days: EventDays) -> int:
     """The first day after everybody's deadline; ``NO_DATE`` if only a section or a learner has one."""
-    return _due_day(deadline) if _is_for_all(deadline) else NO_DATE
+    return _due_day(deadline, days) if _is_for_all(deadline) else NO_DATE
 
 
-def _other_dates(deadlines: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
+def _other_dates(deadlines: list[dict[str, Any]], days: EventDays) -> dict[tuple[str, str], dict[str, int]]:
     """Days of the deadlines of sections and learners: (kind, name) → assessment → day."""
-    days: dict[tuple[str, str], dict[str, int]] = {}
+    dates: dict[tuple[str, str], dict[str, int]] = {}
     for deadline in deadlines:
-        day = _due_day(deadline)
+        day = _due_day(deadline, days)
         for kind in ("section", "learner"):
             if deadline.get(kind) is not None:
-                days.setdefault((kind, deadline[kind]), {})[deadline["assessment"]] = day
-    return days
+                dates.setdefault((kind, deadline[kind]), {})[deadline["assessment"]] = day
+    return dates

@@ -144,7 +144,7 @@ def test_only_the_latest_pauses_are_kept() -> None:
     ]
     (attributes,) = played(*many).processor.state.attributes.values()
     assert len(attributes["pauses"]) == MAX_PAUSES
-    assert pauses_of({"pauses": [[START * 86_400, None, 1]]}) == [(START, NO_DATE)]
+    assert pauses_of({"pauses": [[0, START, NO_DATE, 1], [1, START, START, 1]]}) == [(START, NO_DATE)]
 
 
 def test_it_is_in_the_learners_history() -> None:

@@ -223,4 +223,4 @@ def test_in_a_run_without_an_end_only_what_is_needed_is_kept() -> None:
     assert 1 < len(kept) <= 4
     assert [bool(exposure[7]) for exposure in kept] == [True] + [False] * (len(kept) - 1)
     bench.feed(ticks(400 + FORGOTTEN_AFTER, since=401))
-    assert bench.processor.state.slots == bench.processor.state.exposures == {}
+    assert (bench.processor.state.slots, bench.processor.state.exposures) == ({}, {})
