@@ -16,6 +16,7 @@ from engine.batch.decoding import Message, Refusal, dead_letter
 from engine.batch.hourly_counts import HourlyCounts
 from engine.batch.pending_facts import fact_of_activity, fact_of_message, fact_of_role, role_fact_id
 from engine.outputs import Outputs
+from engine.state.event_ids import EventIds
 from engine.state.partition_state import PartitionState
 from engine.state.source_counts import SourceActivities
 from features.ring import CLOSED_DAYS, NEVER, count_activities
@@ -62,8 +63,7 @@ class ActivityCounting:
     def _refuse_late(self, admitted: AdmittedBatch, activities: Activities, outputs: Outputs) -> Activities:
         """The activities in days that the ring still holds; the others become dead letters."""
         clock = self._state.clock
-        oldest = (clock.today or 0) * DAY_S - CLOSED_DAYS * DAY_S
-        late = activities.positions[activities.times < oldest].tolist()
+        late = activities.positions[activities.times < oldest_counted(clock.today)].tolist()
         if not late:
             return activities
         clock.dead_letters += len(late)
@@ -71,7 +71,7 @@ class ActivityCounting:
             dead_letter(
                 admitted.batch,
                 admitted.record_indices[position],
-                _too_late(cast(Activity, admitted.messages[position])),
+                too_late(cast(Activity, admitted.messages[position])),
             )
             for position in late
         ]
@@ -83,16 +83,7 @@ class ActivityCounting:
         others: positions of the messages that are not activities.
         """
         state = self._state
-        messages = {position: cast(Message, admitted.messages[position]) for position in others}
-        ids = {
-            position: message["event_id"]
-            for position, message in messages.items()
-            if message["type"] != "tick"
-        }
-        if state.ids.add_all_if_new([*activities.ids, *ids.values()]):
-            return []
-        ids.update(zip(activities.positions.tolist(), activities.ids, strict=True))
-        repeats = [position for position in sorted(ids) if not state.ids.add_if_new(ids[position])]
+        repeats = find_repeats(state.ids, admitted.messages, activities, others)
         state.clock.duplicates += len(repeats)
         for position in repeats:
             message = admitted.messages[position]
@@ -149,7 +140,33 @@ class ActivityCounting:
         state.source_counters.add(source_activities, [run.name for run in state.runs])
 
 
-def _too_late(activity: Activity) -> Refusal:
+def find_repeats(
+    ids: EventIds, messages: Sequence[Message | Activity], activities: Activities, others: Sequence[int]
+) -> list[int]:
+    """Add the event ids of messages to ``ids``; returns the positions of duplicates, ascending.
+
+    activities: those among the messages. others: positions of the messages that are not activities; a tick
+    has no id.
+    """
+    other_messages = {position: cast(Message, messages[position]) for position in others}
+    new_ids: dict[int, str] = {
+        position: message["event_id"]
+        for position, message in other_messages.items()
+        if message["type"] != "tick"
+    }
+    if ids.add_all_if_new([*activities.ids, *new_ids.values()]):
+        return []
+    new_ids.update(zip(activities.positions.tolist(), activities.ids, strict=True))
+    return [position for position in sorted(new_ids) if not ids.add_if_new(new_ids[position])]
+
+
+def oldest_counted(today: int | None) -> int:
+    """The earliest time of an activity that is still counted, epoch seconds. today: the open epoch day."""
+    return ((today or 0) - CLOSED_DAYS) * DAY_S
+
+
+def too_late(activity: Activity) -> Refusal:
+    """The refusal of an activity from before ``oldest_counted``."""
     time = activity.occurred_at.isoformat()
     return Refusal(
         "too_late", "occurred_at", f"found {time}; expected within {CLOSED_DAYS} days of the watermark"
