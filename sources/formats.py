@@ -1,4 +1,4 @@
-"""The formats in which a sample of records may lie in a file, by name, for whoever checks one before it is sent.
+"""The formats in which a sample of records may lie in a file, by name: for a check before they are sent.
 
 A format reads a file to records as they would lie in a topic: key, value and timestamp. It judges nothing:
 whatever a line holds is a record, and whether that is a message of the contract is for the worker's own
@@ -57,8 +57,8 @@ class NativeFormat:
 
     A bare line is a message, and its key is the learner that it names, as a publisher must set it. A line
     with a ``value`` and at most ``key`` and ``timestamp`` beside it is a whole record: the value is an object
-    or a text that holds one, the key a text, the timestamp epoch milliseconds. No message of the contract looks
-    like that. Empty lines are skipped.
+    or a text that holds one, the key a text, the timestamp epoch milliseconds. No message of the contract
+    looks like that. Empty lines are skipped.
     """
 
     description = "JSON lines of the contract, or {key, timestamp, value}"

@@ -90,7 +90,7 @@ def read_counts(
     done = 0
     for file in files:
         size = _size(file)
-        records = event_format.records(file, on_read=lambda read, before=done: on_read(before + read))
+        records = event_format.records(file, on_read=_shifted(on_read, done))
         while chunk := list(islice(records, batch)):
             if counter is None:
                 counter = EventCounter(_with_clock(timing, clock, chunk), now)
@@ -98,6 +98,11 @@ def read_counts(
         done += size
         on_read(done)
     return (counter or EventCounter(timing, now)).counts()
+
+
+def _shifted(on_read: OnRead, before: int) -> OnRead:
+    """Adds the bytes of the files before."""
+    return lambda read: on_read(before + read)
 
 
 def _with_clock(timing: Timing, clock: str | None, first: Sequence[SourceRecord]) -> Timing:

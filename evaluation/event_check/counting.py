@@ -191,9 +191,13 @@ class EventCounter:
             self._offsets.add(verdicts.times[indices] - seconds)
 
     def _add_jumps(self, activities: Sequence[Activity], times: Ints, newest: Ints) -> None:
-        """Count activities ahead of all before them and of the next one: as if their clock were fast."""
-        ahead = (times[:-1] > newest[:-1] + FAST_S) & (times[:-1] > times[1:] + FAST_S)
-        for index in np.flatnonzero(ahead & (newest[:-1] != NEVER)).tolist():
+        """Count activities ahead of all before them and of the next one: as if their clock were fast.
+
+        The next one must be no older than those before, since else it is that one which is late.
+        """
+        this, following, before = times[:-1], times[1:], newest[:-1]
+        is_ahead = (this > before + FAST_S) & (this > following + FAST_S) & (following >= before - FAST_S)
+        for index in np.flatnonzero(is_ahead & (before != NEVER)).tolist():
             _count(self._counts.jumps, activities[index].source)
 
     def _add_repeat(self, activity: Activity) -> None:

@@ -76,7 +76,8 @@ class Lateness:
 class ClockOffsets:
     """How far event times are ahead of their records' timestamps, negative where they are behind.
 
-    records: with a timestamp. ahead: by more than a worker takes for a right clock. quantiles: share → minutes.
+    records: with a timestamp. ahead: by more than a worker takes for a right clock. quantiles: share →
+    minutes.
     """
 
     records: int = 0
@@ -106,7 +107,7 @@ class EventCounts:
     records: all. applied, repeats, refused: what a worker does with them. refusals, refused_fields: by reason
     and field. unknown: records by field that is not in the contract. types, kinds, roles, sources: applied
     messages. feedback: those of the feedback topic. first, last: event times of activities, epoch seconds.
-    learners: a sample of them, by name; learners_one_in: what share it is; learner_number: how many there are.
+    learners: a sample of them, by name; learners_one_in: of so many one; learner_number: how many are there.
     hours: activities by hour of the day in UTC. timezones: registrations by the time zone that they name.
     jumps: activities by source that moved the file's clock ahead while the next record is behind again.
     """

@@ -12,10 +12,10 @@ Value = TypeVar("Value")
 
 
 class KeySample(Generic[Value]):
-    """A value for each of a bounded number of keys: for all keys while they are few, else for a share of them.
+    """A value for each of a bounded number of keys: for all of them while they are few, else for a share.
 
-    The hash of a key decides whether it is in the sample (adaptive sampling; Flajolet, Computing 43, 1990), so
-    that everything about a key is seen or nothing, and every run over the same file has the same sample.
+    The hash of a key decides whether it is in the sample (adaptive sampling; Flajolet, Computing 43, 1990):
+    everything about a key is seen or nothing, and every run over the same file has the same sample.
     """
 
     def __init__(self, limit: int) -> None:
@@ -51,7 +51,7 @@ class KeySample(Generic[Value]):
 
 
 class MinuteHistogram:
-    """How many values fall into each minute of [low, high], in minutes; those beyond are counted at the ends."""
+    """How many values fall into each minute of [low, high]; those beyond are counted at the ends."""
 
     def __init__(self, low: int, high: int) -> None:
         self._low = low

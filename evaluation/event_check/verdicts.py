@@ -35,9 +35,9 @@ class Verdicts:
 
     messages: of the events topic, valid and in time, repeats and late ones included. records: index of each
     message's record. times: event times, epoch seconds, [messages]. newest: the newest event time before each
-    message, ``NEVER`` before any, [messages]. repeats, late: messages that are dropped as repeats, and refused
-    as too late. after_close: messages whose day was closed already. letters: dead letters by index of the
-    record, those about a field included. unknown: fields outside the contract by index of the record.
+    message, ``NEVER`` before any, [messages]. repeats, late: messages that are dropped as repeats, and those
+    refused as too late. after_close: messages whose day was closed already. letters: dead letters by index of
+    the record, those about a field included. unknown: fields outside the contract by index of the record.
     feedback: valid messages of the feedback topic.
     """
 
