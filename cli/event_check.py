@@ -76,4 +76,6 @@ def check_events(
         if figures is not None:
             outputs.write_output(figures, text, force=force)
     if counts.refused_share > max_refused:
+        refused = f"{counts.refused:,} of {counts.records:,} records are refused"
+        print(f"homeroom: {refused}, a larger share than --max-refused {max_refused:g}", file=sys.stderr)
         raise typer.Exit(UNREADABLE)
