@@ -2,25 +2,26 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from cli.options import Force
 
 Clock = Literal["live", "replay"]
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...", help="Files, .gz too, or folders of them, read as one log; - for stdin."
+    ),
+]
 
 UNREADABLE = 1
 """The exit code where more records were refused than ``--max-refused`` allows."""
 
 
 def check_events(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE...", help="Files, .gz too, or folders of them, read as one log; - for stdin."
-        ),
-    ],
+    paths: Files,
     event_format: Annotated[
         str, typer.Option("--format", help="Of the files: native (JSON lines of the contract).")
     ] = "native",
@@ -53,29 +54,37 @@ def check_events(
     Ends with 0 if the sample is readable, with 1 if a larger share than --max-refused was refused, with 2 if
     it cannot be checked.
     """
-    import json
     from datetime import UTC, datetime
 
     from evaluation.event_check import command, report
     from evaluation.event_check.findings import findings
-    from output import files as outputs
+    from output import files
     from output.screen import console
     from sources.formats import format_named
     from streams.settings import load
 
     to_stdout = str(figures) == "-"
-    outputs.check_writable(None if to_stdout else figures, force=force)
+    files.check_writable(None if to_stdout else figures, force=force)
     now = int(datetime.now(UTC).timestamp())
-    counts = command.check(files, format_named(event_format), load().rules.timing, clock, now)
+    counts = command.check(paths, format_named(event_format), load().rules.timing, clock, now)
     found = findings(counts)
-    text = json.dumps(report.to_json(counts, found), indent=2) + "\n"
-    if to_stdout:
-        sys.stdout.write(text)
-    else:
+    if not to_stdout:
         report.show(counts, found, console)
-        if figures is not None:
-            outputs.write_output(figures, text, force=force)
+    if figures is not None:
+        _write_figures(report.to_json(counts, found), figures, to_stdout, force)
     if counts.refused_share > max_refused:
         refused = f"{counts.refused:,} of {counts.records:,} records are refused"
         print(f"homeroom: {refused}, a larger share than --max-refused {max_refused:g}", file=sys.stderr)
         raise typer.Exit(UNREADABLE)
+
+
+def _write_figures(figures: dict[str, Any], path: Path, to_stdout: bool, force: bool) -> None:
+    import json
+
+    from output import files
+
+    text = json.dumps(figures, indent=2) + "\n"
+    if to_stdout:
+        sys.stdout.write(text)
+    else:
+        files.write_output(path, text, force=force)

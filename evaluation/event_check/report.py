@@ -25,6 +25,8 @@ def show(counts: EventCounts, findings: Sequence[Finding], console: Console) -> 
     for title, shown in tables(counts, findings):
         console.print(styled("bold", f"\n{title}"), highlight=False)
         console.print(shown)
+    if not findings:
+        console.print("\nNothing that estimates need is missing, and nothing looks unusual.")
 
 
 def tables(counts: EventCounts, findings: Sequence[Finding]) -> Iterator[tuple[str, Table]]:

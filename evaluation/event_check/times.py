@@ -160,9 +160,7 @@ def _repeats(counts: EventCounts) -> Iterator[Finding]:
     if repeats.repeated and repeats.repeated >= NOTICED * repeats.events:
         share = percent(repeats.repeated, repeats.events)
         found = f"{share} of the activities come again, with the same event_id"
-        means = (
-            "dropped while the id is remembered, the open day and the one before; counted again after that"
-        )
+        means = "dropped while the id is remembered; counted again after that"
         yield Finding("look", "repeated", WHOLE_SAMPLE, found, means)
     if repeats.copies and repeats.copies >= COPIES * repeats.contents:
         share = percent(repeats.copies, repeats.contents)

@@ -121,6 +121,7 @@ def test_the_report_says_all_of_it(tmp_path: Path) -> None:
     ):
         assert words in text
     assert "What would make estimates better" not in text
+    assert "Nothing that estimates need is missing, and nothing looks unusual." in text
     lacking = printed(checked(write(tmp_path / "lacking.jsonl", [click(day) for day in range(3)])))
     assert "when the run starts and ends and what is due" in lacking
     assert "Refused" not in lacking
