@@ -19,6 +19,10 @@ _READ_ERRORS = (OSError, EOFError, zlib.error)
 """Raised for a file that is missing or a folder, and for one whose compression is wrong or truncated."""
 
 
+_UNPACKERS = {".zst": "zstd -dc", ".bz2": "bzip2 -dc", ".xz": "xz -dc", ".zip": "unzip -p"}
+"""By the suffix of a file that is packed in another way: the command that unpacks it to a pipe."""
+
+
 class LineFileError(HomeroomError, ValueError):
     """A file cannot be read; the message names the file, the line if it is known, and what was expected."""
 
@@ -78,6 +82,8 @@ def _open(path: Path | str) -> tuple[BinaryIO | None, BufferedIOBase]:
     """The file on disk (None for standard input), and the same decompressed, its first bytes readable."""
     if str(path) == "-":
         return None, cast(BufferedIOBase, sys.stdin.buffer)
+    if unpacker := _UNPACKERS.get(Path(path).suffix):
+        raise LineFileError(f"{str(path)!r}: expected a plain file or gzip; read it as {unpacker} FILE | … -")
     try:
         raw = open(path, "rb")  # noqa: SIM115 - closed by LineFile
         file = gzip.GzipFile(fileobj=raw) if Path(path).suffix == ".gz" else raw

@@ -118,6 +118,14 @@ def test_a_file_that_is_not_whole_is_told_with_its_line(tmp_path: Path) -> None:
         list(file.lines())
 
 
+@pytest.mark.parametrize("name", ["a.jsonl.zst", "a.bz2", "a.xz", "a.zip"])
+def test_a_file_that_is_packed_otherwise_is_told_how_to_read_it(name: str) -> None:
+    with pytest.raises(
+        LineFileError, match=rf"{name}': expected a plain file or gzip; read it as \w+ -d?[cp]"
+    ):
+        LineFile(name)
+
+
 def test_an_unknown_format_is_told_with_those_there_are() -> None:
     assert format_named("native") is FORMATS["native"]
     with pytest.raises(FormatError, match="--format is 'xml'; expected one of native"):
