@@ -78,6 +78,7 @@ class EventCounter:
             else:
                 self._add_fact(message, times[position])
         self._add_times(verdicts, records)
+        self._add_leap(verdicts, name, records)
 
     def counts(self) -> EventCounts:
         """The figures of all records so far."""
@@ -189,6 +190,15 @@ class EventCounter:
         if stamped:
             indices, seconds = np.array(stamped, np.int64).T
             self._offsets.add(verdicts.times[indices] - seconds)
+
+    def _add_leap(self, verdicts: Verdicts, name: str, records: Sequence[SourceRecord]) -> None:
+        """Keep the largest leap of the newest event time, and the record that made it."""
+        if not len(verdicts.leaps):
+            return
+        position = int(verdicts.leaps.argmax())
+        if (leap := int(verdicts.leaps[position])) > self._counts.leap_s:
+            place = f"{name}:{records[verdicts.records[position]].line}"
+            self._counts.leap_s, self._counts.leap_place = leap, place
 
     def _add_jumps(self, activities: Sequence[Activity], times: Ints, newest: Ints) -> None:
         """Count activities ahead of all before them and of the next one: as if their clock were fast.

@@ -109,6 +109,7 @@ class EventCounts:
     messages. feedback: those of the feedback topic. first, last: event times of activities, epoch seconds.
     learners: a sample of them, by name; learners_one_in: of so many one; learner_number: how many are there.
     hours: activities by hour of the day in UTC. timezones: registrations by the time zone that they name.
+    leap_s, leap_place: the most seconds by which one record moved the newest event time, and where it is.
     jumps: activities by source that moved the file's clock ahead while the next record is behind again.
     """
 
@@ -133,6 +134,8 @@ class EventCounts:
     learner_number: int = 0
     hours: list[int] = field(default_factory=lambda: [0] * 24)
     timezones: Counter[str] = field(default_factory=Counter)
+    leap_s: int = 0
+    leap_place: str = ""
     jumps: Counter[str] = field(default_factory=Counter)
     lateness: Lateness = field(default_factory=Lateness)
     offsets: ClockOffsets = field(default_factory=ClockOffsets)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from evaluation.event_check.counts import EventCounts
 from evaluation.event_check.finding import WHOLE_SAMPLE, Finding, percent, some
 from evaluation.event_check.people import QUIET_HOURS, six_hours
+from schemas.fields import DAY_S
 
 ENOUGH = 100
 """Activities below which shares say nothing."""
@@ -32,6 +33,9 @@ QUIETER = 0.05
 SAME_ZONE = 0.5
 """Share of registrations that name one time zone from which the sample is held against it."""
 
+LEAP_DAYS = 7
+"""Days by which one record moves the newest event time from which it may have a wrong time."""
+
 MIDNIGHT = 0.8
 """Share of activities in the first hour of the day, UTC, from which times are dates."""
 
@@ -45,6 +49,7 @@ def times(counts: EventCounts) -> list[Finding]:
     if counts.lateness.activities < ENOUGH:
         return []
     rules: tuple[Callable[[EventCounts], Iterator[Finding]], ...] = (
+        _leap,
         _order,
         _record_times,
         _jumps,
@@ -70,6 +75,16 @@ def _order(counts: EventCounts) -> Iterator[Finding]:
             "estimates made meanwhile did not know them, later ones do; HOMEROOM_LATENESS_HOURS can be longer"
         )
         yield Finding("look", "late", WHOLE_SAMPLE, found, means)
+
+
+def _leap(counts: EventCounts) -> Iterator[Finding]:
+    """One record that leaves the others behind: a wrong time in an export of the past."""
+    too_late = counts.refusals.get(("too_late", "occurred_at"))
+    if too_late is None or too_late.records < NOTICED * counts.records or counts.leap_s < LEAP_DAYS * DAY_S:
+        return
+    found = f"one record moves the newest event time by {counts.leap_s // DAY_S:,} days"
+    means = "is its time right? Days up to it close at once, and what follows it from before is too late"
+    yield Finding("look", "leap", counts.leap_place, found, means)
 
 
 def _record_times(counts: EventCounts) -> Iterator[Finding]:

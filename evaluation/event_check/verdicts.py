@@ -35,16 +35,17 @@ class Verdicts:
 
     messages: of the events topic, valid and in time, repeats and late ones included. records: index of each
     message's record. times: event times, epoch seconds, [messages]. newest: the newest event time before each
-    message, ``NEVER`` before any, [messages]. repeats, late: messages that are dropped as repeats, and those
-    refused as too late. after_close: messages whose day was closed already. letters: dead letters by index of
-    the record, those about a field included. unknown: fields outside the contract by index of the record.
-    feedback: valid messages of the feedback topic.
+    message, ``NEVER`` before any; leaps: seconds by which the message moves it, [messages]. repeats, late:
+    messages that are dropped as repeats, and those refused as too late. after_close: messages whose day was
+    closed already. letters: dead letters by index of the record, those about a field included. unknown: fields
+    outside the contract by index of the record. feedback: valid messages of the feedback topic.
     """
 
     messages: list[Message | Activity] = field(default_factory=list)
     records: list[int] = field(default_factory=list)
     times: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     newest: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    leaps: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     repeats: Flags = field(default_factory=lambda: np.zeros(0, bool))
     late: Flags = field(default_factory=lambda: np.zeros(0, bool))
     after_close: Flags = field(default_factory=lambda: np.zeros(0, bool))
@@ -99,6 +100,8 @@ class LogReader:
         verdicts.records = [admitted.offset(position) - first for position in range(count)]
         verdicts.times = admitted.times
         verdicts.newest = np.concatenate(([newest_before], admitted.newest[:-1])) if count else admitted.times
+        is_first = verdicts.newest == NEVER
+        verdicts.leaps = np.where(is_first, 0, admitted.newest - verdicts.newest)
         verdicts.repeats, verdicts.late, verdicts.after_close = (np.zeros(count, bool) for _ in range(3))
         letters = [(letter.offset - first, letter) for letter in admitted.dead_letters]
         start = 0
