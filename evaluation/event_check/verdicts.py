@@ -37,8 +37,8 @@ class Verdicts:
     message's record. times: event times, epoch seconds, [messages]. newest: the newest event time before each
     message, ``NEVER`` before any; leaps: seconds by which the message moves it, [messages]. repeats, late:
     messages that are dropped as repeats, and those refused as too late. after_close: messages whose day was
-    closed already. letters: dead letters by index of the record, those about a field included. unknown: fields
-    outside the contract by index of the record. feedback: valid messages of the feedback topic.
+    closed already. letters: dead letters by index of the record, those about a field included. unknown:
+    fields outside the contract by index of the record. feedback: valid messages of the feedback topic.
     """
 
     messages: list[Message | Activity] = field(default_factory=list)

@@ -5,9 +5,12 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.batch.admission import Timing
 from evaluation.errors import EventCheckError
@@ -20,6 +23,7 @@ from output.screen import Screen
 from sources.formats import FORMATS
 from sources.simulator import SimulationPlan, stream
 from tests.evaluation.event_check.samples import NOW, Message, checked, click, fact, whole_run, write
+from tests.evaluation.event_check.test_verdicts import LINES, QUICK
 
 NATIVE = FORMATS["native"]
 
@@ -65,6 +69,20 @@ def test_how_a_file_is_cut_into_batches_changes_nothing(tmp_path: Path) -> None:
     messages = whole_run()
     path = write(tmp_path / "run.jsonl", [*messages, messages[3], click(9, kind="dance"), click(9999)])
     assert checked(path, batch=7) == checked(path) == checked(path, batch=100_000)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), phases=QUICK)
+@given(LINES, st.integers(1, 30))
+def test_any_lines_have_a_report_in_which_every_record_is_counted(lines: list[bytes], batch: int) -> None:
+    texts = [line.replace(b"\n", b" ").removeprefix(b"\xef\xbb\xbf") for line in lines]
+    with TemporaryDirectory() as folder:
+        counts = checked(write(Path(folder) / "any", texts), batch=batch)
+    assert counts.records == sum(bool(text.strip()) for text in texts)
+    assert counts.applied + counts.repeats + counts.refused == counts.records
+    assert counts.refused == sum(group.records for group in counts.refusals.values())
+    assert counts.applied == counts.types.total()
+    json.dumps(to_json(counts, findings(counts)), allow_nan=False)
+    assert "records" in printed(counts)
 
 
 def test_ticks_make_it_a_replay(tmp_path: Path) -> None:
