@@ -31,6 +31,12 @@ def _has_ended(run: RunCounts, last: int) -> bool:
     return run.calendar is None or run.calendar.ends is None or run.calendar.ends <= last
 
 
+def _is_silent(run: RunCounts, last: int) -> bool:
+    """Whether a run that has begun has learners and none of them does anything."""
+    has_begun = run.calendar is None or run.calendar.starts <= last
+    return bool(run.facts["enrolled"]) and not run.activities and has_begun
+
+
 _RUN_RULES = (
     _RunRule(
         "no_calendar",
@@ -102,6 +108,10 @@ def missing(counts: EventCounts) -> list[Finding]:
     if not runs:
         means = "anything: only activities end a silence, so everybody counts as silent"
         findings.append(Finding("missing", "no_activity", WHOLE_SAMPLE, "no activity of a learner", means))
+    elif silent := [name for name, run in counts.runs.items() if _is_silent(run, last)]:
+        found = "registrations, and no activity"
+        means = "anything of these runs: is the name of a run the same in all messages?"
+        findings.append(Finding("missing", "silent_runs", some(silent), found, means))
     lacking = {rule: [name for name, run in runs.items() if rule.lacks(run, last)] for rule in _RUN_RULES}
     findings += [
         Finding("missing", rule.name, some(names), rule.found, rule.means)

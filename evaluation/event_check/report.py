@@ -117,6 +117,7 @@ QUANTILES = ((0.5, "half of these"), (0.95, "95 %"), (0.99, "99 %"))
 
 def _findings(titles: tuple[str, str, str], findings: Sequence[Finding]) -> Table:
     grid = _grid(*titles)
+    grid.leading = 1
     for finding in findings:
         grid.add_row(finding.found, finding.about, finding.means)
     return grid

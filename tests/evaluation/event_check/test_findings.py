@@ -110,6 +110,12 @@ MONITOR = [click(number / 24, "monitor") for number in range(24 * 20)]
 
 CASES: dict[str, tuple[Change, str]] = {
     "no_activity": (without("activity"), "the sample"),
+    "silent_runs": (
+        lambda all_: [
+            one | {"course_run": "Maths 2026"} if one["type"] == "enrolled" else one for one in all_
+        ],
+        "Maths 2026",
+    ),
     "no_calendar": (without("calendar"), RUN),
     "no_end": (with_calendar(calendar("essay", ends=None)), RUN),
     "no_deadlines": (with_calendar(calendar()), RUN),
@@ -222,6 +228,14 @@ def test_a_run_that_is_not_over_needs_no_result() -> None:
         counts = EventCounts(last=last, runs={"c/r": run})
         counts.types.update(enrolled=1, withdrawn=1)
         assert [finding.name for finding in missing(counts)] == names
+
+
+def test_a_run_that_has_not_begun_may_be_silent() -> None:
+    run = RunCounts(calendar=CalendarFacts(0, 500, 1_000, frozenset({"essay"})))
+    run.facts.update(enrolled=1)
+    for last, is_found in ((499, False), (500, True)):
+        counts = EventCounts(last=last, runs={"c/r": run, "other": RunCounts(activities=1)})
+        assert ("silent_runs" in {finding.name for finding in missing(counts)}) is is_found
 
 
 def test_runs_that_lack_the_same_are_one_finding() -> None:
