@@ -48,8 +48,8 @@ def check_events(
     Then what is worth a look: learners who seem to be staff or machines, clocks that are off, events that
     come late or twice. docs/publishing.md says what to send.
 
-    A line is a message, or {"key": …, "timestamp": …, "value": …} with the record's key and its time in epoch
-    milliseconds; without a key the learner is taken for it.
+    A line is a message, whose key is taken to be its learner; or it is a whole record, {"key": …,
+    "timestamp": …, "value": …}, with its own key and its time in epoch milliseconds.
 
     Ends with 0 if the sample is readable, with 1 if a larger share than --max-refused was refused, with 2 if
     it cannot be checked.

@@ -127,6 +127,8 @@ def _jumps(counts: EventCounts) -> Iterator[Finding]:
 
 def _nights(counts: EventCounts) -> Iterator[Finding]:
     total = sum(counts.hours)
+    if total < ENOUGH:
+        return
     if counts.hours[0] >= MIDNIGHT * total:
         found = f"{percent(counts.hours[0], total)} of the activities are within the hour after midnight, UTC"
         means = (

@@ -127,9 +127,9 @@ class LogReader:
             return
         if newest == NEVER:
             return
-        for _ in range(min(self._day(newest) - self._today, 2)):
-            self._ids.close_day()  # two closes forget everything
-        self._today = max(self._today, self._day(newest))
+        while self._today < self._day(newest):
+            self._ids.close_day()
+            self._today += 1
 
     def _day(self, newest: int) -> int:
         """The epoch day of the watermark."""

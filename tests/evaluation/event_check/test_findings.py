@@ -249,6 +249,13 @@ def test_of_few_activities_times_say_nothing() -> None:
     assert times(EventCounts(lateness=Lateness(99, 99, 99), repeat_counts=repeats)) == []
 
 
+def test_of_the_hours_of_machines_alone_nothing_is_said(tmp_path: Path) -> None:
+    messages = [click(number / 24, f"job-{number}", actor="system") for number in range(200)]
+    counts = checked(write(tmp_path / "jobs.jsonl", messages))
+    assert counts.roles == {"system": 200}
+    assert [finding.name for finding in findings(counts)] == ["no_activity"]
+
+
 def test_local_hours_are_those_of_the_zone_that_most_registrations_name() -> None:
     """Activity from 14 to 4 o'clock UTC is a day in New York, and none in Berlin. Mars is in UTC."""
     hours = [0 if 4 <= hour < 14 else 40 for hour in range(24)]
