@@ -245,10 +245,10 @@ def _take_calendar(run: RunCounts, message: Message, time: int) -> None:
     if run.calendar is not None and time < run.calendar.said_at:
         return
     ends: datetime | None = message.get("ends_at")
-    work = [deadline["assessment"] for deadline in message["deadlines"] if not is_never(deadline["due_at"])]
+    dated = [one for one in message["deadlines"] if one.get("due_at") is None or not is_never(one["due_at"])]
     run.calendar = CalendarFacts(
         time,
         int(message["starts_at"].timestamp()),
         None if ends is None or is_never(ends) else int(ends.timestamp()),
-        frozenset(work),
+        frozenset(one["assessment"] for one in dated),
     )
