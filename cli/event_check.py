@@ -66,7 +66,7 @@ def check_events(
     to_stdout = str(figures) == "-"
     files.check_writable(None if to_stdout else figures, force=force)
     now = int(datetime.now(UTC).timestamp())
-    counts = command.check(paths, format_named(event_format), load().rules.timing, clock, now)
+    counts = command.check(paths, format_named(event_format), load().rules, clock, now)
     found = findings(counts)
     if not to_stdout:
         report.show(counts, found, console)

@@ -78,8 +78,7 @@ class NativeFormat:
         if b'"value"' in text and (whole := _whole_record(text, line)) is not None:
             return whole
         head = _head(text)
-        key = head.learner.encode() if isinstance(head.learner, str) else None
-        return SourceRecord(key, text, None, line, _topic(head))
+        return SourceRecord(_key(head), text, None, line, _topic(head))
 
 
 _LINES_A_CALL = 2_000
@@ -90,6 +89,7 @@ class _Head(msgspec.Struct, gc=False):
 
     learner: Any = None
     type: Any = None
+    platform: Any = None
 
 
 class _Wrapped(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -135,7 +135,18 @@ def _head(value: bytes) -> _Head:
         message = from_json(value)  # the contract's own parser takes more, such as NaN
     except ValueError:
         return _Head()
-    return _Head(message.get("learner"), message.get("type")) if isinstance(message, dict) else _Head()
+    if not isinstance(message, dict):
+        return _Head()
+    return _Head(message.get("learner"), message.get("type"), message.get("platform"))
+
+
+def _key(head: _Head) -> bytes | None:
+    """The key of a message: its learner, after the platform where it names one."""
+    if not isinstance(head.learner, str):
+        return None
+    has_platform = isinstance(head.platform, str) and _topic(head) == EVENTS.name
+    platform = f"{head.platform}:" if has_platform else ""
+    return f"{platform}{head.learner}".encode()
 
 
 def _topic(head: _Head) -> str:

@@ -302,7 +302,9 @@ class Pipeline:
     def _make_runner(self, partition: int, topic: StateTopic, restored: RestoredRows) -> PartitionRunner:
         settings = self.settings
         try:
-            state = PartitionState.restore(settings.identity, restored.rows.items())
+            state = PartitionState.restore(
+                settings.identity, restored.rows.items(), settings.rules.timing.days
+            )
         except (StateMismatchError, StateIncompleteError) as error:
             raise type(error)(f"partition {partition}: {error}") from None
         processor = PartitionProcessor(partition, settings.rules, state)

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic_core import from_json
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from engine.batch.admission import Timing
+from engine.rules import Rules
 from evaluation.errors import EventCheckError
 from evaluation.event_check.counting import EventCounter
 from evaluation.event_check.counts import EventCounts
@@ -59,12 +59,12 @@ def _is_folder(path: Path) -> bool:
 
 
 def check(
-    paths: Sequence[Path], event_format: EventFormat, timing: Timing, clock: str | None, now: int
+    paths: Sequence[Path], event_format: EventFormat, rules: Rules, clock: str | None, now: int
 ) -> EventCounts:
     """The figures of a sample; several files are one log. Shows a progress bar on standard error.
 
-    clock: *live* or *replay*; None: a replay where a tick is among the first records, else live. now: epoch
-    seconds.
+    rules: a worker's. clock: *live* or *replay*; None: a replay where a tick is among the first records, else
+    live. now: epoch seconds.
 
     Raises:
         EventCheckError: a path is not as expected.
@@ -72,13 +72,13 @@ def check(
     """
     files = files_of(paths)
     with _progress(files) as on_read:
-        return read_counts(files, event_format, timing, now, clock, on_read=on_read)
+        return read_counts(files, event_format, rules, now, clock, on_read=on_read)
 
 
 def read_counts(
     files: Sequence[Path],
     event_format: EventFormat,
-    timing: Timing,
+    rules: Rules,
     now: int,
     clock: str | None = None,
     *,
@@ -93,11 +93,11 @@ def read_counts(
         records = event_format.records(file, on_read=_shifted(on_read, done))
         while chunk := list(islice(records, batch)):
             if counter is None:
-                counter = EventCounter(_with_clock(timing, clock, chunk), now)
+                counter = EventCounter(_with_clock(rules, clock, chunk), now)
             counter.add(_name(file), chunk)
         done += size
         on_read(done)
-    return (counter or EventCounter(timing, now)).counts()
+    return (counter or EventCounter(rules, now)).counts()
 
 
 def _shifted(on_read: OnRead, before: int) -> OnRead:
@@ -105,10 +105,9 @@ def _shifted(on_read: OnRead, before: int) -> OnRead:
     return lambda read: on_read(before + read)
 
 
-def _with_clock(timing: Timing, clock: str | None, first: Sequence[SourceRecord]) -> Timing:
-    if clock is None:
-        return replace(timing, clock="replay" if any(map(_is_tick, first)) else "live")
-    return replace(timing, clock="replay" if clock == "replay" else "live")
+def _with_clock(rules: Rules, clock: str | None, first: Sequence[SourceRecord]) -> Rules:
+    is_replay = any(map(_is_tick, first)) if clock is None else clock == "replay"
+    return replace(rules, timing=replace(rules.timing, clock="replay" if is_replay else "live"))
 
 
 def _is_tick(record: SourceRecord) -> bool:

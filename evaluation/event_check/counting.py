@@ -2,7 +2,7 @@
 
 Learners, event ids and contents are counted in samples of at most ``MAX_LEARNERS`` and ``MAX_EVENTS``, runs
 and names up to a number; that is some 120 MB. Beside it lie, as in a worker, the ids of the events of two
-days by the watermark: about 150 bytes each.
+days by the watermark, about 150 bytes each, and eight bytes of each one of the days before.
 """
 
 import re
@@ -14,9 +14,10 @@ from typing import cast
 import numpy as np
 
 from engine.batch.activities import Activity
-from engine.batch.admission import FAST_S, Timing
+from engine.batch.admission import FAST_S
 from engine.batch.decoding import Message
 from engine.batch.unknown_fields import OTHERS, count_names
+from engine.rules import Rules
 from evaluation.event_check.counts import (
     MAX_EXAMPLES,
     CalendarFacts,
@@ -45,11 +46,11 @@ _INDEX = re.compile(r"\.\d+(?=\.|$)")
 
 
 class EventCounter:
-    """Counts the records of one sample, in order. now: as in ``LogReader``."""
+    """Counts the records of one sample, in order. rules, now: as in ``LogReader``."""
 
-    def __init__(self, timing: Timing, now: int) -> None:
-        self._reader = LogReader(timing, now)
-        self._counts = EventCounts(clock=timing.clock)
+    def __init__(self, rules: Rules, now: int) -> None:
+        self._reader = LogReader(rules, now)
+        self._counts = EventCounts(clock=rules.timing.clock)
         self._learners: KeySample[LearnerCounts] = KeySample(MAX_LEARNERS)
         self._ids: KeySample[int] = KeySample(MAX_EVENTS)
         self._contents: KeySample[str] = KeySample(MAX_EVENTS)

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from engine import failed_records
 from engine.batch.activities import Activities, Activity
-from engine.batch.admission import AdmittedBatch, BatchAdmission, Timing
-from engine.batch.counting import find_repeats, oldest_counted, too_late
+from engine.batch.admission import AdmittedBatch, BatchAdmission
+from engine.batch.counting import find_repeats, known_earlier, oldest_counted, too_late
 from engine.batch.decoding import Message, dead_letter, decode_feedback
 from engine.batch.records import RecordBatch
+from engine.rules import Rules
 from engine.state.event_ids import EventIds
 from features.ring import NEVER, Ints
 from schemas.dead_letter import DeadLetter
-from schemas.fields import DAY_S
 from schemas.topics import EVENTS, FEEDBACK
 from sources.formats import SourceRecord
 
@@ -55,12 +55,16 @@ class Verdicts:
 
 
 class LogReader:
-    """Reads the records of one log in order. now: epoch seconds, the time of records without a timestamp."""
+    """Reads the records of one log in order, by a worker's rules.
 
-    def __init__(self, timing: Timing, now: int) -> None:
-        self._timing = timing
+    now: epoch seconds, the time of records without a timestamp.
+    """
+
+    def __init__(self, rules: Rules, now: int) -> None:
+        self._rules = rules
+        self._days, self._lateness = rules.timing.days, rules.timing.lateness
         self._now_ms = now * 1000
-        self._admission = BatchAdmission(timing)
+        self._admission = BatchAdmission(rules.timing)
         self._ids = EventIds()
         self._today: int | None = None
         self._next_offset = 0
@@ -109,7 +113,7 @@ class LogReader:
             self._open_days(admitted, start)
             stop = count
             if self._today is not None:
-                stop = admitted.position_reaching((self._today + 1) * DAY_S + self._timing.lateness)
+                stop = admitted.position_reaching(self._days.start(self._today + 1) + self._lateness)
             letters += [
                 (letter.offset - first, letter) for letter in self._judge_day(admitted, start, stop, verdicts)
             ]
@@ -128,12 +132,12 @@ class LogReader:
         if newest == NEVER:
             return
         while self._today < self._day(newest):
-            self._ids.close_day()
+            self._ids.close_day(self._today, self._rules.event_id_capacity)
             self._today += 1
 
     def _day(self, newest: int) -> int:
         """The epoch day of the watermark."""
-        return (newest - self._timing.lateness) // DAY_S
+        return self._days.day(newest - self._lateness)
 
     def _judge_day(
         self, admitted: AdmittedBatch, start: int, stop: int, verdicts: Verdicts
@@ -141,12 +145,13 @@ class LogReader:
         """Judge the messages from ``start`` to ``stop``, between which no day closes."""
         activities: Activities = admitted.activities.between(start, stop)
         others = admitted.others[bisect_left(admitted.others, start) : bisect_left(admitted.others, stop)]
-        repeats = find_repeats(self._ids, admitted.messages, activities, others)
+        earlier = known_earlier(self._ids, activities, self._today, self._days)
+        repeats = find_repeats(self._ids, admitted.messages, activities, others, earlier)
         verdicts.repeats[repeats] = True
         if self._today is not None:
-            verdicts.after_close[start:stop] = admitted.times[start:stop] < self._today * DAY_S
+            verdicts.after_close[start:stop] = admitted.times[start:stop] < self._days.start(self._today)
         remaining = activities.without(repeats) if repeats else activities
-        late = remaining.positions[remaining.times < oldest_counted(self._today)].tolist()
+        late = remaining.positions[remaining.times < oldest_counted(self._today, self._days)].tolist()
         verdicts.late[late] = True
         return [
             dead_letter(

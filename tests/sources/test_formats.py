@@ -24,6 +24,12 @@ def test_a_bare_line_is_a_message_whose_key_is_its_learner() -> None:
     assert NativeFormat.record(tick, 1) == SourceRecord(None, tick, None, 1, EVENTS.name)
 
 
+def test_a_platform_stands_before_the_learner_in_the_key() -> None:
+    line = b'{"type": "activity", "learner": "ann", "platform": "edx"}'
+    assert NativeFormat.record(line, 1).key == b"edx:ann"
+    assert NativeFormat.record(b'{"key": "ann", "value": %s}' % line, 1).key == b"ann"
+
+
 @pytest.mark.parametrize("kind", ["feedback", "preferences"])
 def test_a_word_of_the_feedback_topic_is_of_it(kind: str) -> None:
     line = json.dumps({"type": kind, "learner": "ann"}).encode()

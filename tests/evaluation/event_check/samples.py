@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.batch.admission import Timing
 from engine.batch.records import RecordBatch
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
@@ -86,16 +85,15 @@ def write(path: Path, lines: Iterable[Mapping[str, Any] | bytes]) -> Path:
 
 def checked(path: Path, clock: str = "live", now: int = NOW, batch: int = 4_000) -> EventCounts:
     """The figures of a file."""
-    timing = Timing(clock="replay" if clock == "replay" else "live")
-    return read_counts([path], FORMATS["native"], timing, now, batch=batch)
+    return read_counts([path], FORMATS["native"], Rules(), now, clock, batch=batch)
 
 
 def judged_by_a_worker(
-    records: Sequence[SourceRecord], timing: Timing, now: int, batch: int
+    records: Sequence[SourceRecord], rules: Rules, now: int, batch: int
 ) -> tuple[Outputs, PartitionProcessor]:
     """What a partition's processor says of records, with days that close and a trainer that answers."""
     processor, trainer, outputs = (
-        PartitionProcessor(0, Rules(timing=timing), PartitionState(IDENTITY)),
+        PartitionProcessor(0, rules, PartitionState(IDENTITY, days=rules.timing.days)),
         Trainer(1),
         Outputs(),
     )

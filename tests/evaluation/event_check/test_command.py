@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.batch.admission import Timing
+from engine.rules import Rules
 from evaluation.errors import EventCheckError
 from evaluation.event_check import command, report
 from evaluation.event_check.command import check, files_of, read_counts
@@ -61,7 +61,7 @@ def test_several_files_are_one_log(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for middle in (tmp_path / "2", tmp_path / "2.gz", Path("-")):
         stdin = SimpleNamespace(buffer=io.BytesIO((tmp_path / "2").read_bytes()))
         monkeypatch.setattr("sys.stdin", stdin)
-        counts = check([first, middle, last], NATIVE, Timing(), None, NOW)
+        counts = check([first, middle, last], NATIVE, Rules(), None, NOW)
         assert replace(counts, leap_place=whole.leap_place) == whole
 
 
@@ -92,9 +92,9 @@ def test_ticks_make_it_a_replay(tmp_path: Path) -> None:
         [message.value for message in stream(SimulationPlan.term(8, courses=1, weeks=4))],
     )
     early = 1_500_000_000
-    counts = read_counts([term], NATIVE, Timing(), early)
+    counts = read_counts([term], NATIVE, Rules(), early)
     assert (counts.clock, counts.refused) == ("replay", 0)
-    live = read_counts([term], NATIVE, Timing(), early, "live")
+    live = read_counts([term], NATIVE, Rules(), early, "live")
     assert (live.clock, live.applied) == ("live", 0)
     assert live.refusals.keys() == {("future", "occurred_at")}
 
@@ -103,13 +103,13 @@ def test_a_bar_is_shown_for_large_files_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path / "run.jsonl", whole_run())
-    check([path], NATIVE, Timing(), None, NOW)
+    check([path], NATIVE, Rules(), None, NOW)
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(command, "LARGE", 100)
     monkeypatch.setattr(
         command, "Screen", lambda **options: Screen(force_terminal=True, width=100, **options)
     )
-    check([path], NATIVE, Timing(), None, NOW)
+    check([path], NATIVE, Rules(), None, NOW)
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "reading" in shown.err

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from engine.batch.admission import Timing
+from engine.rules import Rules
 from evaluation.event_check.verdicts import LogReader
 from schemas.topics import EVENTS, FEEDBACK
 from sources.formats import NativeFormat, SourceRecord
@@ -25,7 +26,9 @@ from tests.evaluation.event_check.samples import (
 )
 
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
-LIVE, REPLAY = Timing(), Timing(clock="replay")
+LIVE, REPLAY = Rules(), Rules(timing=Timing(clock="replay"))
+LIMA = Rules(timing=Timing(zone="America/Lima"))
+FORGETFUL = Rules(event_id_capacity=0)
 Said = dict[int, list[tuple[str, str, str]]]
 
 
@@ -33,9 +36,9 @@ def records_of(lines: list[bytes]) -> list[SourceRecord]:
     return [NativeFormat.record(line, number) for number, line in enumerate(lines, 1)]
 
 
-def said_by_the_check(records: list[SourceRecord], timing: Timing, batch: int) -> tuple[Said, int, int, int]:
+def said_by_the_check(records: list[SourceRecord], rules: Rules, batch: int) -> tuple[Said, int, int, int]:
     """Dead letters by number of the record; records applied, repeated and refused."""
-    reader, said = LogReader(timing, NOW), Said()
+    reader, said = LogReader(rules, NOW), Said()
     applied = repeats = 0
     for first in range(0, len(records), batch):
         verdicts = reader.read(records[first : first + batch])
@@ -48,13 +51,13 @@ def said_by_the_check(records: list[SourceRecord], timing: Timing, batch: int) -
 
 
 def assert_equal_to_a_worker(
-    records: list[SourceRecord], timing: Timing, batch: int = 4_000, worker_batch: int = 4_000
+    records: list[SourceRecord], rules: Rules, batch: int = 4_000, worker_batch: int = 4_000
 ) -> Said:
-    outputs, processor = judged_by_a_worker(records, timing, NOW, worker_batch)
+    outputs, processor = judged_by_a_worker(records, rules, NOW, worker_batch)
     expected = Said()
     for letter in outputs.dead_letters:
         expected.setdefault(letter.offset, []).append((letter.reason, letter.field, letter.detail))
-    said, applied, repeats, refused = said_by_the_check(records, timing, batch)
+    said, applied, repeats, refused = said_by_the_check(records, rules, batch)
     assert {number: sorted(letters) for number, letters in said.items()} == {
         number: sorted(letters) for number, letters in expected.items()
     }
@@ -84,11 +87,14 @@ FAULTY: list[dict[str, Any] | bytes] = [
     {"type": "graded", "event_id": "g", "learner": "ann", "course_run": "r", "object": "o", "score": 85},
     fact("preferences", 0.7, course_run="r", digest=True),
     click(45.5, mood="good"),
+    click(45.6, platform="edx"),
+    {"key": "ann", "value": click(45.7, platform="edx")},
     click(0.8, event_id="late"),
     click(44.2, event_id="late too, but counted"),
     click(46, event_id="again"),
     click(46.9, event_id="again"),
     click(49, event_id="again"),
+    click(44.2, event_id="late too, but counted"),  # eight bytes of its id are remembered
 ]
 
 
@@ -96,9 +102,12 @@ def lines_of(messages: list[dict[str, Any] | bytes]) -> list[bytes]:
     return [line if isinstance(line, bytes) else json.dumps(line).encode() for line in messages]
 
 
+@pytest.mark.parametrize("rules", [LIVE, LIMA, FORGETFUL], ids=["live", "in Lima", "forgetful"])
 @pytest.mark.parametrize("batch", [1, 3, 100])
-def test_a_faulty_log_is_refused_as_a_worker_refuses_it(batch: int) -> None:
-    said = assert_equal_to_a_worker(records_of(lines_of(FAULTY)), LIVE, batch)
+def test_a_faulty_log_is_refused_as_a_worker_refuses_it(batch: int, rules: Rules) -> None:
+    records = records_of(lines_of(FAULTY))
+    said = assert_equal_to_a_worker(records, rules, batch)
+    assert said_by_the_check(records, rules, batch)[2] == (2 if rules is FORGETFUL else 3), "repeats"
     reasons = {number: [reason for reason, _, _ in letters] for number, letters in said.items()}
     assert reasons == {
         3: ["malformed"],
@@ -110,7 +119,8 @@ def test_a_faulty_log_is_refused_as_a_worker_refuses_it(batch: int) -> None:
         10: ["wrong_key"],
         11: ["malformed"],
         12: ["invalid"],
-        15: ["too_late"],
+        16: ["wrong_key"],
+        17: ["too_late"],
     }
 
 
@@ -126,9 +136,9 @@ def test_a_simulated_term_with_broken_trackers(batch: int) -> None:
         Breakdown("skew", middle, end, share=0.4, shift_s=90_000),
     )  # by the hash of the event: whoever has a larger share hits the events beside those of a smaller one
     records = records_of([message.value for message in with_breakdowns(stream(plan), faults)])
-    for timing in (LIVE, REPLAY):
+    for rules in (LIVE, REPLAY, LIMA):
         reasons = {
-            letters[0][0] for letters in assert_equal_to_a_worker(records, timing, batch, 1_000).values()
+            letters[0][0] for letters in assert_equal_to_a_worker(records, rules, batch, 1_000).values()
         }
         assert {"too_late", "unknown_kind"} <= reasons
 
@@ -148,8 +158,8 @@ LINES = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=QUICK)
 @given(LINES, st.sampled_from([LIVE, REPLAY]), st.integers(1, 30))
-def test_any_lines_are_applied_repeated_or_refused(lines: list[bytes], timing: Timing, batch: int) -> None:
-    _, applied, repeats, refused = said_by_the_check(records_of(lines), timing, batch)
+def test_any_lines_are_applied_repeated_or_refused(lines: list[bytes], rules: Rules, batch: int) -> None:
+    _, applied, repeats, refused = said_by_the_check(records_of(lines), rules, batch)
     assert applied + repeats + refused == len(lines)
 
 
