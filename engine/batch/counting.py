@@ -5,7 +5,7 @@ order matters are stored as facts until their day closes (:mod:`engine.batch.pen
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
 import numpy as np
@@ -16,8 +16,10 @@ from engine.batch.decoding import Message, Refusal, dead_letter
 from engine.batch.hourly_counts import HourlyCounts
 from engine.batch.pending_facts import fact_of_activity, fact_of_message, fact_of_role, role_fact_id
 from engine.outputs import Outputs
+from engine.state.event_ids import EventIds
 from engine.state.partition_state import PartitionState
 from engine.state.source_counts import SourceActivities
+from features.event_days import EventDays
 from features.ring import CLOSED_DAYS, NEVER, count_activities
 
 SUBMISSION = "submission"
@@ -63,7 +65,7 @@ class ActivityCounting:
     def _refuse_late(self, admitted: AdmittedBatch, activities: Activities, outputs: Outputs) -> Activities:
         """The activities in days that the ring still holds; the others become dead letters."""
         clock = self._state.clock
-        oldest = self._state.days.start((clock.today or 0) - CLOSED_DAYS)
+        oldest = oldest_counted(clock.today, self._state.days)
         late = activities.positions[activities.times < oldest].tolist()
         if not late:
             return activities
@@ -72,7 +74,7 @@ class ActivityCounting:
             dead_letter(
                 admitted.batch,
                 admitted.record_indices[position],
-                _too_late(cast(Activity, admitted.messages[position])),
+                too_late(cast(Activity, admitted.messages[position])),
             )
             for position in late
         ]
@@ -84,21 +86,8 @@ class ActivityCounting:
         others: positions of the messages that are not activities.
         """
         state = self._state
-        messages = {position: cast(Message, admitted.messages[position]) for position in others}
-        ids = {
-            position: message["event_id"]
-            for position, message in messages.items()
-            if message["type"] != "tick"
-        }
-        earlier = self._known_earlier(activities)
-        if not earlier and state.ids.add_all_if_new([*activities.ids, *ids.values()]):
-            return []
-        ids.update(zip(activities.positions.tolist(), activities.ids, strict=True))
-        repeats = [
-            position
-            for position in sorted(ids)
-            if position in earlier or not state.ids.add_if_new(ids[position])
-        ]
+        earlier = known_earlier(state.ids, activities, state.clock.today, state.days)
+        repeats = find_repeats(state.ids, admitted.messages, activities, others, earlier)
         state.clock.duplicates += len(repeats)
         for position in repeats:
             message = admitted.messages[position]
@@ -107,19 +96,6 @@ class ActivityCounting:
                     message.source, message.course_run, state.days.day(int(admitted.times[position]))
                 )
         return repeats
-
-    def _known_earlier(self, activities: Activities) -> set[int]:
-        """Positions of the activities of closed days that came before, on an earlier day than the last two.
-
-        Facts need no such memory: one that comes again says what it said before.
-        """
-        today = self._state.clock.today or 0
-        late = np.flatnonzero(activities.times < self._state.days.start(today)).tolist()
-        if not late:
-            return set()
-        first_day = self._state.days.day(int(activities.times[late].min()))
-        known = self._state.ids.earlier.known([activities.ids[index] for index in late], first_day)
-        return set(activities.positions[late][known].tolist())
 
     def _store_facts(self, admitted: AdmittedBatch, activities: Activities) -> None:
         """Store hand-ins, and progress and roles that activities report, until their day closes."""
@@ -172,7 +148,54 @@ class ActivityCounting:
         state.source_counters.add(source_activities, [run.name for run in state.runs])
 
 
-def _too_late(activity: Activity) -> Refusal:
+def find_repeats(
+    ids: EventIds,
+    messages: Sequence[Message | Activity],
+    activities: Activities,
+    others: Sequence[int],
+    earlier: Collection[int] = (),
+) -> list[int]:
+    """Add the event ids of messages to ``ids``; returns the positions of duplicates, ascending.
+
+    activities: those among the messages. others: positions of the messages that are not activities; a tick
+    has no id. earlier: positions of those that ``known_earlier`` knows.
+    """
+    other_messages = {position: cast(Message, messages[position]) for position in others}
+    new_ids: dict[int, str] = {
+        position: message["event_id"]
+        for position, message in other_messages.items()
+        if message["type"] != "tick"
+    }
+    if not earlier and ids.add_all_if_new([*activities.ids, *new_ids.values()]):
+        return []
+    new_ids.update(zip(activities.positions.tolist(), activities.ids, strict=True))
+    return [
+        position
+        for position in sorted(new_ids)
+        if position in earlier or not ids.add_if_new(new_ids[position])
+    ]
+
+
+def known_earlier(ids: EventIds, activities: Activities, today: int | None, days: EventDays) -> set[int]:
+    """Positions of the activities of closed days that came before, on an earlier day than the last two.
+
+    today: the open epoch day. Facts need no such memory: one that comes again says what it said before.
+    """
+    late = np.flatnonzero(activities.times < days.start(today or 0)).tolist()
+    if not late:
+        return set()
+    first_day = days.day(int(activities.times[late].min()))
+    known = ids.earlier.known([activities.ids[index] for index in late], first_day)
+    return set(activities.positions[late][known].tolist())
+
+
+def oldest_counted(today: int | None, days: EventDays) -> int:
+    """The earliest time of an activity that is still counted, epoch seconds. today: the open epoch day."""
+    return days.start((today or 0) - CLOSED_DAYS)
+
+
+def too_late(activity: Activity) -> Refusal:
+    """The refusal of an activity from before ``oldest_counted``."""
     time = activity.occurred_at.isoformat()
     return Refusal(
         "too_late", "occurred_at", f"found {time}; expected within {CLOSED_DAYS} days of the watermark"
