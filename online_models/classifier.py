@@ -23,7 +23,7 @@ from river import linear_model, optim
 from features.catalogue import FINGERPRINT
 from online_models import committee, network
 from online_models.calibration import CalibrationSlope
-from online_models.design import SIZE, Floats, check_example, inputs, is_of_open_run, lookup_tables
+from online_models.design import SIZE, Floats, check_example, inputs, lookup_tables
 from online_models.mixture import Mixture
 from schemas.learning import ModelSnapshot, TrainingExample
 
@@ -38,7 +38,6 @@ MIN_EXAMPLES_PER_CLASS = 200
 """Examples of either class before the model is served instead of the recency prior."""
 
 _FLOATS: TypeAdapter[list[float]] = TypeAdapter(list[float])
-_COUNTS: TypeAdapter[tuple[int, int]] = TypeAdapter(tuple[int, int])
 
 
 class RiskClassifier:
@@ -47,8 +46,6 @@ class RiskClassifier:
     def __init__(self) -> None:
         self.examples = 0
         self.positives = 0
-        self.open_examples, self.open_positives = 0, 0
-        """Those of runs without an end."""
         self._optimizer = optim.AdaGrad(LEARNING_RATE, eps=ADAGRAD_EPS)
         self.regression = linear_model.LogisticRegression(self._optimizer, intercept_lr=0.0)
         self._set_weights(np.zeros(SIZE))
@@ -79,9 +76,6 @@ class RiskClassifier:
             self.regression.learn_one(_inputs(example), example.label, w=example.weight)
             self.examples += 1
             self.positives += example.label
-            is_open = is_of_open_run(example.codes)
-            self.open_examples += is_open
-            self.open_positives += is_open and example.label
 
     def forget(self, retained: float) -> None:
         """Multiply AdaGrad's sums of squares by ``retained``, below 1: the next updates are larger."""
@@ -117,9 +111,7 @@ class RiskClassifier:
 
     def _learned_state(self) -> dict[str, JsonValue]:
         squares = self._optimizer.g2
-        open_counts: list[JsonValue] = [self.open_examples, self.open_positives]
-        by_kind: dict[str, JsonValue] = {"open": open_counts} if self.open_examples else {}
-        return by_kind | {
+        return {
             "weights": list(self.weights()),
             "mixture": list(self.mixture.weights),
             "slope": self.slope.state(),
@@ -137,7 +129,6 @@ class RiskClassifier:
         check_snapshot(snapshot)
         classifier = cls()
         classifier.examples, classifier.positives = snapshot.examples, snapshot.positives
-        classifier.open_examples, classifier.open_positives = _open_counts(snapshot)
         classifier._set_weights(state_vector(snapshot, "weights"))
         squares = state_vector(snapshot, "squares")
         classifier._optimizer.g2.update((int(i), float(squares[i])) for i in np.flatnonzero(squares))
@@ -160,27 +151,6 @@ class RiskClassifier:
 
 def _inputs(example: TrainingExample) -> dict[int, float]:
     return inputs(example.codes, example.ranks, example.course_run, example.season)
-
-
-def has_learned(snapshot: ModelSnapshot, *, has_end: bool) -> bool:
-    """Whether a snapshot has learned enough of either class to serve runs with an end, or those without.
-
-    The two ask different questions, so the examples of one are no use to the other.
-    """
-    examples, positives = _open_counts(snapshot)
-    if has_end:
-        examples, positives = snapshot.examples - examples, snapshot.positives - positives
-    return not snapshot.warming_up and min(positives, examples - positives) >= MIN_EXAMPLES_PER_CLASS
-
-
-def _open_counts(snapshot: ModelSnapshot) -> tuple[int, int]:
-    """Examples of runs without an end, and how many of them were lost.
-
-    Raises:
-        ValueError: they are no two numbers.
-    """
-    examples, positives = _COUNTS.validate_python(snapshot.state.get("open", (0, 0)))
-    return examples, positives
 
 
 def check_snapshot(snapshot: ModelSnapshot) -> None:

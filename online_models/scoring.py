@@ -11,7 +11,7 @@ import numpy as np
 
 from online_models import committee, network
 from online_models.calibration import CalibrationSlope
-from online_models.classifier import check_snapshot, has_learned, state_vector
+from online_models.classifier import check_snapshot, state_vector
 from online_models.design import Estimate, FeatureBatch, Floats, LookupTables, lookup_tables
 from online_models.mixture import parse_weights
 from online_models.warming import RecencyPrior
@@ -121,10 +121,8 @@ def log_odds_of(probability: Floats) -> Floats:
     return odds
 
 
-def scorer_of(snapshot: ModelSnapshot | None, *, has_end: bool = True) -> Scorer:
+def scorer_of(snapshot: ModelSnapshot | None) -> Scorer:
     """The scorer of a snapshot; the recency prior while the model warms up, or without a snapshot.
-
-    has_end: whether for course runs with an end, or for those without one.
 
     Raises:
         ValueError: for the snapshot of another model or other features.
@@ -132,4 +130,4 @@ def scorer_of(snapshot: ModelSnapshot | None, *, has_end: bool = True) -> Scorer
     if snapshot is None:
         return RecencyPrior()
     check_snapshot(snapshot)
-    return MixedScorer.from_snapshot(snapshot) if has_learned(snapshot, has_end=has_end) else RecencyPrior()
+    return RecencyPrior() if snapshot.warming_up else MixedScorer.from_snapshot(snapshot)

@@ -170,5 +170,10 @@ class DayPackage(Message):
     metrics: dict[str, float] = Field(default_factory=dict, description="progressive, so far")
     quality: DayQuality = Field(default_factory=DayQuality)
     challenger: ModelSnapshot | None = Field(None, description="learns beside the model, may replace it")
+    open_model: ModelSnapshot | None = Field(
+        None,
+        description="of runs without an end; left out while there has been no example of one",
+        exclude_if=lambda snapshot: snapshot is None,
+    )
     drift: dict[str, JsonValue] = Field(default_factory=dict, description="the state of drift detection")
     events: list[ModelEvent] = Field(default_factory=list)

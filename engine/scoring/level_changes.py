@@ -98,7 +98,7 @@ class LevelChanges:
             previous_probability=was,
             exit_probability=float(scored.exit_probability[index]),
             model_state=day.state_of(scored.cohort.run),
-            model_version=day.package.model.model_version,
+            model_version=day.version_of(scored.cohort.run),
             data_quality="suspect" if key[1] in day.suspect else "ok",
             reasons=[
                 *confirmation_reason(level_name(before), level_name(level), was, now),

@@ -34,7 +34,7 @@ class ScoringDay:
     scorer: Scorer
     """Of runs with an end."""
     open_scorer: Scorer
-    """Of runs without one. The model serves either kind once it has learned enough of that kind."""
+    """Of runs without one."""
     stale: bool
     suspect: frozenset[str]
     learned: dict[str, Ints]
@@ -49,13 +49,18 @@ class ScoringDay:
             for packed in (package.early, package.choices)
         )
         learned = stage_sums(early, choices)
-        scorers = scorer_of(package.model), scorer_of(package.model, has_end=False)
+        scorers = scorer_of(package.model), scorer_of(package.open_model)
         return cls(day, package, *scorers, stale, suspect, learned, Recommender(package.next_items))
 
     def state_of(self, run: Run) -> ModelState:
         """The state of the model for a run."""
         state = self._scorer(run).state
         return "stale" if self.stale and state == "serving" else state
+
+    def version_of(self, run: Run) -> str:
+        """The version of the model for a run."""
+        model = self.package.model if run.has_end else self.package.open_model or self.package.model
+        return model.model_version
 
     def shift(self, run: Run) -> float:
         """The run's intercept, added to its log-odds; 0 while the model is warming up."""

@@ -53,7 +53,7 @@ class StoreRows:
                 "exit_probability": scored.exit_probability[indices].tolist(),
                 "level": [level_name(level) for level in rows["level"][slots].tolist()],
                 "model_state": [day.state_of(scored.cohort.run)] * count,
-                "model_version": [day.package.model.model_version] * count,
+                "model_version": [day.version_of(scored.cohort.run)] * count,
                 "partition": [self._partition] * count,
                 "version": [day.day] * count,
                 "clicks": _last_week(rows["clicks"], slots, day.day),

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
-from features.catalogue import INDEX
 from online_models import committee, network
 from online_models.calibration import INITIAL_SLOPE
 from online_models.classifier import MIN_EXAMPLES_PER_CLASS, RiskClassifier
@@ -175,27 +174,9 @@ def test_until_enough_of_both_classes_the_prior_serves() -> None:
     assert scorer_of(None).state == "warming_up"
 
 
-def test_runs_with_and_without_an_end_are_each_served_by_what_was_learned_of_their_kind() -> None:
-    example = seeded(1)[0]
-    codes = bytearray(example.codes)
-    codes[INDEX["phase"]] = 0
-    without_end = example.model_copy(update={"codes": bytes(codes)})
-    classifier = RiskClassifier()
-    for label in (True, False):
-        classifier.learn([without_end.model_copy(update={"label": label})] * MIN_EXAMPLES_PER_CLASS)
-    snapshot = through_json(classifier)
-    assert scorer_of(snapshot, has_end=False).state == "serving"
-    assert scorer_of(snapshot).state == "warming_up"
-    classifier = RiskClassifier.from_snapshot(snapshot)
-    for label in (True, False):
-        classifier.learn([example.model_copy(update={"label": label})] * MIN_EXAMPLES_PER_CLASS)
-    assert scorer_of(through_json(classifier)).state == "serving"
-
-
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"state": {"open": [1]}}, "Field required"),
         ({"model": "lost/other-7"}, "model 'lost/other-7', expected 'risk/mixed-3'"),
         ({"features": "feedfeed"}, "made with features feedfeed"),
         ({"state": {}}, "weights|valid list"),

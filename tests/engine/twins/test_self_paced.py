@@ -66,7 +66,7 @@ class Estimates:
     def _freeze(self, package: DayPackage) -> DayPackage:
         if package.day < FROZEN or self._frozen is None:
             self._frozen = package
-        return package.model_copy(update={"model": self._frozen.model})
+        return package.model_copy(update={"open_model": self._frozen.open_model})
 
     def _note(self, day: int, processors: list[PartitionProcessor], _: DayPackage) -> None:
         for processor in processors:
