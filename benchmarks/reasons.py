@@ -21,6 +21,7 @@ from engine.pseudonyms import Identity
 from engine.rules import Rules
 from evaluation.backtest import Backtest
 from online_models.explanations import NON_FEATURE_PARTS
+from online_models.scoring import log_odds_of
 from schemas.risk import RISK_LEVELS, RiskChange
 from sources.oulad import OuladFolder
 from sources.simulator import SimulationPlan, stream
