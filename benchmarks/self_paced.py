@@ -20,7 +20,7 @@ from engine.processor import PartitionProcessor
 from engine.pseudonyms import Identity
 from engine.rules import Rules
 from evaluation.backtest import Backtest
-from evaluation.ranking import auc
+from online_models.auc import auc
 from schemas.enrolment import INACTIVE_AFTER_DAYS
 from schemas.fields import DAY_S
 from schemas.learning import DayPackage
