@@ -17,7 +17,7 @@ from engine.day.pauses import apply_pause
 from engine.day.work_facts import apply_extension, apply_grade, apply_hand_in, apply_progress
 from engine.pseudonyms import Identity
 from engine.state.partition_state import PartitionState
-from engine.state.row_layout import NOT_ESTIMATED
+from engine.state.row_layout import in_cohort
 from features.ring import RING
 from online_models.labels import OPEN, WITHDRAWN
 from schemas.dead_letter import DeadLetter
@@ -108,7 +108,7 @@ class FactApplication:
         before = int(row["outcome"])
         _STATUS_FACTS[fact["type"]](state, slot, fact)
         now = int(row["outcome"])
-        if now == WITHDRAWN != before and row["probability"] != NOT_ESTIMATED:
+        if now == WITHDRAWN != before and in_cohort(state.rows, slot):
             state.withdrawal_counts.count_withdrawal(state.runs[state.run_of[slot]].name)
         if now == OPEN or now != before:
             self._on_enrolment_fact(fact)

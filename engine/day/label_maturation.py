@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from engine.day.nudge_outcomes import ExposureFollowUp
 from engine.day.pauses import last_active_adjusted, unobserved_between
 from engine.state.partition_state import PartitionState
-from engine.state.row_layout import EXIT_COUNTED, NOT_ESTIMATED
+from engine.state.row_layout import in_cohort
 from features.coursework import Run
 from features.ring import NEVER, Ints, last_active, last_active_before
 from nudges.experiments.training import untreated_weight
@@ -106,15 +106,13 @@ class LabelMaturation:
             state.rows["outcome"][slots], state.rows["outcome_day"][slots].astype(np.int64), ends, last
         )
         lost, stayed = certain == LOST, certain == RETAINED
-        counted_exits = (
-            lost & (state.rows["probability"][slots] > NOT_ESTIMATED) & (left > run.start) & (left < NO_EXIT)
-        )
+        counted_exits = lost & in_cohort(state.rows, slots) & (left > run.start) & (left < NO_EXIT)
         withdrawn = state.rows["outcome"][slots] == WITHDRAWN
         state.withdrawal_counts.count_exits(
             run.name, int(counted_exits.sum()), int((counted_exits & withdrawn).sum())
         )
         # Outcomes are certain on the following days too; this keeps exits from being counted again.
-        state.rows["probability"][slots[counted_exits]] = EXIT_COUNTED
+        state.rows["exit_counted"][slots[counted_exits]] = 1
         examples = self._examples(slots[lost], left[lost], run, today, lost=True)
         examples += self._examples(slots[stayed], np.full(int(stayed.sum()), NO_EXIT), run, today, lost=False)
         state.rows["snap_day"][done] = NEVER
