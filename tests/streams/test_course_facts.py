@@ -71,6 +71,6 @@ def test_a_calendar_and_its_change_reach_both_partitions(
         p.finish(rig)
         assert rig.stop_workers() == [0]
         for known in calendars(settings):
-            assert {run: one["deadlines"] for run, one in known.items()} == dict.fromkeys(first, [])
+            assert {run: one["deadlines"] for run, one in known.items()} == {run: [] for run in first}
         letters = p.dead_letters(settings)
         assert list(letters) == [f"{prefix}{COURSE_FACTS.name}:0:0"]
