@@ -82,7 +82,9 @@ class Pipeline:
     def __init__(self, stages: Stages) -> None:
         rules = Rules(timing=Timing(clock="replay"))
         self.processors = [
-            PartitionProcessor(number, rules, PartitionState(Identity(b"homeroom-benchmark")))
+            PartitionProcessor(
+                number, rules, PartitionState(Identity(b"homeroom-benchmark"), days=rules.timing.days)
+            )
             for number in range(PARTITIONS)
         ]
         self._trainer = Trainer(PARTITIONS)

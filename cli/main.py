@@ -13,7 +13,19 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import console, demo, evaluation, experiment, installation, policy, sources, store, topics, worker
+from cli import (
+    console,
+    demo,
+    evaluation,
+    event_check,
+    experiment,
+    installation,
+    policy,
+    sources,
+    store,
+    topics,
+    worker,
+)
 from cli.release import release
 from schemas.errors import HomeroomError
 from schemas.extras import explain_missing_extras
@@ -33,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "notifier": worker.notifier,
     "simulate": sources.simulate,
     "replay": sources.replay,
+    "check-events": event_check.check_events,
     "demo": demo.demo,
     "console": console.serve_console,
     "report": console.report,

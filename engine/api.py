@@ -48,7 +48,7 @@ class Engine:
 
     def __init__(self, identity: Identity, rules: Rules = REPLAY) -> None:
         """identity: makes the pseudonyms of learners in rows."""
-        self._processor = PartitionProcessor(0, rules, PartitionState(identity))
+        self._processor = PartitionProcessor(0, rules, PartitionState(identity, days=rules.timing.days))
         self._trainer = Trainer(1)
         self._offset = 0
 

@@ -51,7 +51,6 @@ from engine.scoring.scoring_day import ScoredCohort, ScoringDay
 from engine.state.partition_state import PartitionState
 from engine.state.row_keys import StateRow
 from features.ring import NEVER
-from schemas.fields import DAY_S
 from schemas.learning import DayPackage, DayReport
 
 
@@ -79,7 +78,7 @@ class PartitionProcessor:
             on_enrolment_fact=self._scoring.apply_enrolment_fact,
             close_trial=lambda trial: PartitionProcessor(partition, rules, trial).close(),
         )
-        self._day_close = DayClose(partition, state, facts, follow_up)
+        self._day_close = DayClose(partition, state, facts, follow_up, rules.event_id_capacity)
 
     # -- the contract -------------------------------------------------------------------------------
 
@@ -258,7 +257,11 @@ class PartitionProcessor:
 
     def _day(self, newest: int) -> int:
         """The epoch day of the watermark. newest: the newest event time, epoch seconds."""
-        return (newest - self.rules.timing.lateness) // DAY_S
+        return self.state.days.day(newest - self.rules.timing.lateness)
+
+    def _closing_time(self, day: int) -> int:
+        """The event time at which an epoch day closes, epoch seconds."""
+        return self.state.days.start(day + 1) + self.rules.timing.lateness
 
     def _apply_admitted(self, outputs: Outputs) -> None:
         """Apply admitted messages up to the next day's close."""
@@ -269,7 +272,7 @@ class PartitionProcessor:
                 clock.today = self._day(first_time)
             stop = len(admitted.messages)
             if clock.today is not None:
-                stop = admitted.position_reaching((clock.today + 1) * DAY_S + self.rules.timing.lateness)
+                stop = admitted.position_reaching(self._closing_time(clock.today))
             self._apply_segment(admitted, stop, outputs)
             if admitted.is_done:
                 self._admitted.popleft()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from engine.batch.admission import Timing
+from engine.state.earlier_ids import DEFAULT_CAPACITY
 from nudges.levels import LevelSettings
 from nudges.policy import Policy
 
@@ -16,3 +17,5 @@ class Rules:
     policy: Policy = field(default_factory=Policy)
     nudges_delivered: bool = True
     """Whether nudges reach learners; if so, training uses untreated learners only."""
+    event_id_capacity: int = DEFAULT_CAPACITY
+    """Event ids of earlier days that a partition remembers, to recognise events that are sent again."""

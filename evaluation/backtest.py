@@ -53,7 +53,8 @@ class Backtest:
         partitions advance with it, to measure the effect of a part of it.
         """
         self.processors = [
-            PartitionProcessor(number, rules, PartitionState(identity)) for number in range(partitions)
+            PartitionProcessor(number, rules, PartitionState(identity, days=rules.timing.days))
+            for number in range(partitions)
         ]
         self._trainer = Trainer(partitions)
         self._on_outputs = on_outputs

@@ -20,7 +20,7 @@ from engine.rules import Rules
 from engine.scoring.scoring_day import ScoredCohort
 from evaluation.errors import CausalityError
 from evaluation.one_pass import stream
-from evaluation.truncation import truncate
+from evaluation.truncation import write_truncated
 from schemas.learning import DayPackage
 from sources.oulad import OuladFolder, start_day
 from sources.stream import CLOSING_DAYS
@@ -147,6 +147,6 @@ def _full_pass(
 def _truncated_pass(oulad: Path, cut_day: int, rules: Rules, console: Console) -> PassRecord:
     record = PassRecord(cut_day)
     with TemporaryDirectory(prefix="homeroom-cut-") as folder:
-        truncate(oulad, cut_day, Path(folder))
+        write_truncated(oulad, cut_day, Path(folder))
         stream(OuladFolder(folder), rules, console, on_outputs=record.on_outputs, on_day=record.on_day)
     return record

@@ -20,3 +20,7 @@ class NewCourseError(HomeroomError, ValueError):
 
 class CausalityError(HomeroomError, ValueError):
     """An option of ``homeroom causality`` is invalid, or the passes differ."""
+
+
+class EventCheckError(HomeroomError, ValueError):
+    """An argument of ``homeroom check-events`` is invalid."""

@@ -17,7 +17,7 @@ from sources.oulad import UNKNOWN_REGISTRATION, start_day
 from sources.oulad_tables import OuladTables, Presentation, numbers, whole_numbers
 
 
-def truncate(folder: Path, day: int, out: Path) -> None:
+def write_truncated(folder: Path, day: int, out: Path) -> None:
     """Write the folder as parquet to ``out``, as of the start of the event day ``day``.
 
     Raises:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from features.coursework import Run
 from features.ring import NEVER, Ints
-from schemas.fields import DAY_S
 
 EXCUSED = -1
 """Instead of a day: the work is not required of this learner."""
@@ -23,11 +22,6 @@ NO_DATE = 2**31 - 1
 
 PersonalDates = Mapping[str, int]
 """Assessment → first epoch day after one learner's own deadline, or ``EXCUSED``."""
-
-
-def day_after(due_at: int) -> int:
-    """The first epoch day on which a deadline has passed. due_at: epoch seconds."""
-    return -(-due_at // DAY_S)
 
 
 @dataclass(frozen=True, slots=True)

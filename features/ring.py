@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from features.catalogue import HALF_LIVES, WINDOWS
 from schemas.activity import ACTIVITY_KINDS
-from schemas.fields import DAY_S
 
 Rows = NDArray[Any]
 """A structured array of enrolments; ``FIELDS`` are some of its columns."""
@@ -35,7 +34,7 @@ NEVER = -(2**31)
 FIELDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("clicks", "u1", (RING, KINDS)),  # a day's clicks of a kind, at most 255
     ("seconds", "<u2", (RING,)),  # a day's time spent, at most 18 hours
-    ("hours", "u1", (RING, 3)),  # a bit for each hour of a day, in UTC, with any activity
+    ("hours", "u1", (RING, 3)),  # a bit for each hour of a day with any activity
     ("old_days", "<u2", ()),  # active days that left the ring
     ("old_clicks", "<u4", ()),  # clicks that left the ring
     ("old_first", "<i4", ()),  # first and last active day that left the ring
@@ -55,15 +54,17 @@ def clear(rows: Rows, slots: Ints) -> None:
     rows["old_last"][slots] = NEVER
 
 
-def count_activities(rows: Rows, slots: Ints, times: Ints, kinds: Ints, clicks: Ints, seconds: Ints) -> None:
+def count_activities(
+    rows: Rows, slots: Ints, days: Ints, hours: Ints, kinds: Ints, clicks: Ints, seconds: Ints
+) -> None:
     """Add activities to their day, kind and hour.
 
-    All arguments have shape [events]. times: epoch seconds; the caller ensures that their days are
-    within the ring.
+    All arguments have shape [events]. days: epoch days, which the caller ensures are within the ring; hours:
+    of the day.
     """
-    bucket = times // DAY_S % RING
+    bucket = days % RING
     _add(rows["clicks"], (slots, bucket, kinds), clicks)
-    _mark(rows["hours"], slots, bucket, times % DAY_S // 3600)
+    _mark(rows["hours"], slots, bucket, hours)
     timed = np.flatnonzero(seconds)
     if len(timed):
         _add(rows["seconds"], (slots[timed], bucket[timed]), seconds[timed])
@@ -122,7 +123,7 @@ def last_active(rows: Rows, slots: Ints, day: int) -> Ints:
 
 
 def habits(hours: NDArray[np.uint8], day: int) -> NDArray[np.uint8]:
-    """In how many of the closed days before ``day`` each hour of the week (UTC, from Monday) was active.
+    """In how many of the closed days before ``day`` each hour of the week (from Monday) was active.
 
     hours: uint8 [n, RING, 3], the column of some enrolments. Returns uint8 [n, 168], 0 to 4 each.
     """

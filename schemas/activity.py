@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NotRequired, get_args
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from schemas.fields import CourseRun, Fraction, Id, Moment
+from schemas.fields import CourseRun, Fraction, Id, Moment, Platform
 from schemas.roles import Role
 
 ActivityKind = Literal[
@@ -53,5 +53,6 @@ class ActivityEvent(TypedDict):
     session: NotRequired[Id | None]
     count: NotRequired[Annotated[int, Field(ge=1, le=100_000)]]
     source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
     role: NotRequired[Role | None]
     actor: NotRequired[Actor]

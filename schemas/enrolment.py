@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from schemas.fields import CourseRun, Fraction, Id, Moment, OpenMoment, is_never
+from schemas.fields import CourseRun, Fraction, Id, Moment, OpenMoment, Platform, is_never
 from schemas.roles import Role
 
 MAX_DEADLINES = 2_000
@@ -44,6 +44,7 @@ class Enrolled(TypedDict):
     track: NotRequired[Id | None]
     language: NotRequired[Annotated[str, Field(min_length=1, max_length=35, examples=["pt-BR"])] | None]
     source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
 
 
 class Withdrawn(TypedDict):
@@ -57,6 +58,7 @@ class Withdrawn(TypedDict):
     course_run: CourseRun
     occurred_at: Moment
     source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
 
 
 class Completed(TypedDict):
@@ -71,6 +73,7 @@ class Completed(TypedDict):
     occurred_at: Moment
     result: Literal["pass", "distinction", "fail"]
     source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
 
 
 class Graded(TypedDict):
@@ -93,6 +96,7 @@ class Graded(TypedDict):
     attempt: NotRequired[Annotated[int, Field(ge=1, le=255)] | None]
     submission: NotRequired[Id | None]
     source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
 
 
 class ProgressReport(TypedDict):
@@ -106,6 +110,7 @@ class ProgressReport(TypedDict):
     occurred_at: Moment
     progress: Fraction
     source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
 
 
 class Extension(TypedDict):
@@ -124,6 +129,7 @@ class Extension(TypedDict):
     due_at: NotRequired[OpenMoment | None]
     excused: NotRequired[bool]
     source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
 
 
 class Deadline(TypedDict):
@@ -160,6 +166,7 @@ class CourseCalendar(TypedDict):
     ends_at: NotRequired[OpenMoment | None]
     deadlines: Annotated[list[Deadline], Field(max_length=MAX_DEADLINES)]
     source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
 
 
 ENDS_TOO_EARLY = "ends_before_it_starts"

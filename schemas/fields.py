@@ -24,6 +24,10 @@ def course_of(run: str) -> str:
     return run[:separator] if separator > 0 else run
 
 
+Platform = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$", examples=["edx", "moodle-2"])]
+"""Whose names a message uses, where an installation reads several platforms. It is put before them with a
+colon: the learner ``ann`` of the platform ``edx`` is ``edx:ann`` everywhere, in the key of the record too."""
+
 Instant = AwareDatetime
 """A moment with its zone (RFC 3339). A time without a zone is invalid: it is no certain moment."""
 
@@ -61,7 +65,7 @@ DAY_S = 86_400
 """Seconds of an event day."""
 
 Day = Annotated[int, Field(ge=-100_000, le=100_000)]
-"""An event day: whole days since 1970-01-01 in UTC. Day *d* is the half-open [d, d + 1)."""
+"""An event day: a date in the installation's time zone, as days since 1970-01-01."""
 
 
 class Message(BaseModel):

@@ -27,13 +27,14 @@ from engine.state.errors import StateIncompleteError, StateMismatchError
 from engine.state.partition_state import PartitionState
 from schemas.dead_letter import DeadLetter
 from schemas.learning import DayReport
-from schemas.topics import COURSE_FACTS, DAY_PACKAGES, DAY_REPORTS, DEAD_LETTERS, EVENTS, FEEDBACK, STATE
+from schemas.topics import DAY_PACKAGES, DAY_REPORTS, DEAD_LETTERS, EVENTS, FEEDBACK, STATE
 from sinks.store import ClickHouseWriter
 from streams.broker_logs import BrokerLogs, LogsError, LogStatus, PartitionId
 from streams.checkpoints import RestoredRows, RestoreError, StateTopic
 from streams.course_facts import CourseFactsReader
 from streams.day_packages import PackageReader
 from streams.day_reports import report_records
+from streams.faust_settings import faust_settings
 from streams.metrics import Metrics
 from streams.publisher import Publisher, PublishError
 from streams.runner import Delivery, PartitionRunner, RunnerServices
@@ -41,7 +42,7 @@ from streams.settings import Settings
 from streams.shutdown import Shutdown
 from streams.store_writer import PartitionProgress, StoreWriter
 from streams.trainer_agent import TrainerAgent
-from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
+from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +80,8 @@ class Pipeline:
         self._publisher = Publisher(settings.broker, patient=True)
         self.metrics.broker_silent.set_function(self._publisher.silent_s)
         self._packages = PackageReader(self._publisher, settings.broker, settings.prefix + DAY_PACKAGES.name)
-        self._course_facts = CourseFactsReader(
-            self._logs, settings.broker, settings.prefix + COURSE_FACTS.name
-        )
-        address = settings.store_address
-        writer = None if address is None else ClickHouseWriter(address)
+        self._course_facts = CourseFactsReader(self._logs, settings.broker, settings.prefix)
+        writer = None if (address := settings.store_address) is None else ClickHouseWriter(address)
         self._store = StoreWriter(writer, self.metrics, self._progress, self._send_dead_letter)
         self._services = RunnerServices(
             *(self._publisher, self._report, self._packages, self._course_facts),
@@ -312,7 +310,9 @@ class Pipeline:
     def _make_runner(self, partition: int, topic: StateTopic, restored: RestoredRows) -> PartitionRunner:
         settings = self.settings
         try:
-            state = PartitionState.restore(settings.identity, restored.rows.items())
+            state = PartitionState.restore(
+                settings.identity, restored.rows.items(), settings.rules.timing.days
+            )
         except (StateMismatchError, StateIncompleteError) as error:
             raise type(error)(f"partition {partition}: {error}") from None
         processor = PartitionProcessor(partition, settings.rules, state)

@@ -25,6 +25,7 @@ from confluent_kafka import (
 from engine.batch.records import RecordBatch
 from engine.continuity import AppliedPosition, Log
 from schemas.learning import DayPackage
+from schemas.topics import COURSE_FACTS
 from streams.broker_logs import BrokerLogs
 from streams.topic_reader import standalone_consumer
 
@@ -50,8 +51,8 @@ class _Record(NamedTuple):
 class CourseFactsReader:
     """Follows the topic from the first ``follow`` until ``stop``."""
 
-    def __init__(self, logs: BrokerLogs, address: str, topic: str) -> None:
-        self.topic = topic
+    def __init__(self, logs: BrokerLogs, address: str, prefix: str = "") -> None:
+        self.topic = prefix + COURSE_FACTS.name
         self._logs = logs
         self._address = address
         self._lock = threading.Lock()

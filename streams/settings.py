@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from engine.batch.admission import Timing
 from engine.pseudonyms import Identity
 from engine.rules import Rules
+from engine.state.earlier_ids import DEFAULT_CAPACITY
+from features.event_days import event_days
 from nudges.levels import LevelSettings
 from nudges.policy import Cap, Policy
 from schemas.errors import HomeroomError
@@ -77,11 +79,21 @@ class Settings(BaseSettings):
     clock: Literal["live", "replay"] = Field(
         "live", description="*live* trusts the broker's time, *replay* the source's clock ticks"
     )
+    time_zone: str = Field(
+        "UTC",
+        description="the time zone of the days, an IANA name such as `America/Lima`: the one in which most "
+        "learners live. A state that holds days of another zone is refused",
+    )
     lateness_hours: Annotated[float, Field(ge=0, le=72)] = Field(
         6.0, description="how long after a moment its events may come without missing their day's close"
     )
     tolerance_hours: Annotated[float, Field(ge=0, le=24 * 30)] = Field(
         48.0, description="how far ahead of the clock an event may be before it is a dead letter"
+    )
+    remembered_event_ids: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
+        DEFAULT_CAPACITY,
+        description="event ids that a partition remembers for 28 days, at eight bytes each, so that an event "
+        "which is sent again counts once; beyond it the oldest days are forgotten, but for the last two",
     )
     barrier_s: Annotated[float, Field(gt=0)] = Field(
         60.0,
@@ -181,6 +193,11 @@ class Settings(BaseSettings):
                 raise ValueError(f"found {broker!r}; expected host:port, several with commas between")
         return broker
 
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str) -> str:
+        return event_days(zone).zone
+
     @field_validator("store")
     @classmethod
     def _is_a_store(cls, store: str) -> str:
@@ -200,6 +217,7 @@ class Settings(BaseSettings):
                 lateness=round(self.lateness_hours * 3600),
                 tolerance=round(self.tolerance_hours * 3600),
                 clock=self.clock,
+                zone=self.time_zone,
             ),
             levels=LevelSettings(
                 medium_enter=self.medium_enter,
@@ -212,6 +230,7 @@ class Settings(BaseSettings):
             ),
             policy=Policy(caps=(Cap(most=1, days=self.cap_days),), holdout_share=self.holdout_share),
             nudges_delivered=self.nudges_delivered,
+            event_id_capacity=self.remembered_event_ids,
         )
 
     @property

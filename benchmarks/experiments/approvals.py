@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks.experiments.intervals import HOLDOUT, LEARNERS, POPULATION, Counts, plans
 from benchmarks.experiments.trials import RUN_NAME, Policy, Trial, new_world, nobody, run_trial
+from features.event_days import event_days
 from nudges.decisions import decide
 from nudges.experiments.effects import Arm, fixed
 from nudges.experiments.exposure import Exposure, exposure_of
@@ -101,7 +102,7 @@ class ApprovalCampaign:
             self.sent.add(learner)
         exposures: list[Exposure] = []
         for row in rows:
-            exposure = exposure_of(row, exposures)
+            exposure = exposure_of(row, event_days().day(int(row.decided_at.timestamp())), exposures)
             exposures += [] if exposure is None else [exposure]
         (self.exposures[learner],) = exposures
 

@@ -27,6 +27,7 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 KIND_INDEX = {kind: index for index, kind in enumerate(ACTIVITY_KINDS)}
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Platform = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}\Z")]  # $ would allow a newline
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
@@ -52,6 +53,7 @@ class Activity(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, gc=Fals
     source: Id = UNNAMED
     role: Role | None = None
     actor: Actor = "learner"
+    platform: Platform | None = None
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Activity":

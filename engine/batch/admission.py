@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from engine.batch.activities import Activities, Activity, epoch_seconds
 from engine.batch.decoding import Message, Refusal, dead_letter, decode_events
 from engine.batch.records import RecordBatch
+from features.event_days import EventDays, event_days
 from features.ring import NEVER, OPEN_DAYS, Ints
 from schemas.dead_letter import DeadLetter
 from schemas.fields import DAY_S, EARLIEST, LATEST
@@ -51,17 +52,19 @@ class Timing:
 
     lateness: allowed lateness; a day closes this long after its end. tolerance: how far ahead of the clock an
     event may be. clock: *live* compares event times with the broker's timestamps, *replay* with the source's
-    ticks, because the timestamps of replayed records are recent.
+    ticks, because the timestamps of replayed records are recent. zone: of the event days, an IANA name.
 
     Raises:
-        ValueError: lateness or tolerance is out of its range.
+        ValueError: lateness or tolerance is out of its range, or there is no such zone.
     """
 
     lateness: int = 6 * 3600
     tolerance: int = 2 * DAY_S
     clock: Literal["live", "replay"] = "live"
+    zone: str = "UTC"
 
     def __post_init__(self) -> None:
+        event_days(self.zone)
         longest = (OPEN_DAYS - 1) * DAY_S
         if not 0 <= self.lateness <= longest:
             raise ValueError(
@@ -69,6 +72,11 @@ class Timing:
             )
         if not self.tolerance >= 0:
             raise ValueError(f"tolerance is {self.tolerance} s; expected 0 or more")
+
+    @property
+    def days(self) -> EventDays:
+        """The event days of the zone."""
+        return event_days(self.zone)
 
 
 @dataclass(slots=True)
@@ -164,7 +172,9 @@ class BatchAdmission:
                 refuse = _range_refusal if out_of_range[position] else self._future_refusal
                 refusal = refuse(messages[position])
                 letters = [*letters, dead_letter(batch, record_indices[position], refusal)]
-                letter_days[batch.offsets[record_indices[position]]] = int(now[position]) // DAY_S
+                letter_days[batch.offsets[record_indices[position]]] = self.timing.days.day(
+                    int(now[position])
+                )
             accepted = np.flatnonzero(~refused)
             messages = [messages[position] for position in accepted.tolist()]
             record_indices = [record_indices[position] for position in accepted.tolist()]
@@ -299,7 +309,7 @@ class BatchAdmission:
             index = bisect_right(batch.offsets, letter.offset) - 1
             arrived = int(append_times(batch)[index]) if self.timing.clock == "live" else clock
             if arrived != NEVER:
-                days[letter.offset] = arrived // DAY_S
+                days[letter.offset] = self.timing.days.day(arrived)
         return days
 
     def _future_refusal(self, message: Message | Activity) -> Refusal:

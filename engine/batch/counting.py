@@ -5,7 +5,7 @@ order matters are stored as facts until their day closes (:mod:`engine.batch.pen
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
 import numpy as np
@@ -16,10 +16,11 @@ from engine.batch.decoding import Message, Refusal, dead_letter
 from engine.batch.hourly_counts import HourlyCounts
 from engine.batch.pending_facts import fact_of_activity, fact_of_message, fact_of_role, role_fact_id
 from engine.outputs import Outputs
+from engine.state.event_ids import EventIds
 from engine.state.partition_state import PartitionState
 from engine.state.source_counts import SourceActivities
+from features.event_days import EventDays
 from features.ring import CLOSED_DAYS, NEVER, count_activities
-from schemas.fields import DAY_S
 
 SUBMISSION = "submission"
 
@@ -46,7 +47,9 @@ class ActivityCounting:
                 continue
             if message["type"] != "tick":
                 state.add_fact(
-                    fact_of_message(message, int(admitted.times[position]), admitted.offset(position))
+                    fact_of_message(
+                        message, int(admitted.times[position]), admitted.offset(position), state.days
+                    )
                 )
             clock.events += 1
         if repeats:
@@ -62,7 +65,7 @@ class ActivityCounting:
     def _refuse_late(self, admitted: AdmittedBatch, activities: Activities, outputs: Outputs) -> Activities:
         """The activities in days that the ring still holds; the others become dead letters."""
         clock = self._state.clock
-        oldest = (clock.today or 0) * DAY_S - CLOSED_DAYS * DAY_S
+        oldest = oldest_counted(clock.today, self._state.days)
         late = activities.positions[activities.times < oldest].tolist()
         if not late:
             return activities
@@ -71,7 +74,7 @@ class ActivityCounting:
             dead_letter(
                 admitted.batch,
                 admitted.record_indices[position],
-                _too_late(cast(Activity, admitted.messages[position])),
+                too_late(cast(Activity, admitted.messages[position])),
             )
             for position in late
         ]
@@ -83,22 +86,14 @@ class ActivityCounting:
         others: positions of the messages that are not activities.
         """
         state = self._state
-        messages = {position: cast(Message, admitted.messages[position]) for position in others}
-        ids = {
-            position: message["event_id"]
-            for position, message in messages.items()
-            if message["type"] != "tick"
-        }
-        if state.ids.add_all_if_new([*activities.ids, *ids.values()]):
-            return []
-        ids.update(zip(activities.positions.tolist(), activities.ids, strict=True))
-        repeats = [position for position in sorted(ids) if not state.ids.add_if_new(ids[position])]
+        earlier = known_earlier(state.ids, activities, state.clock.today, state.days)
+        repeats = find_repeats(state.ids, admitted.messages, activities, others, earlier)
         state.clock.duplicates += len(repeats)
         for position in repeats:
             message = admitted.messages[position]
             if type(message) is Activity:
                 state.source_counters.count_duplicate(
-                    message.source, message.course_run, int(admitted.times[position])
+                    message.source, message.course_run, state.days.day(int(admitted.times[position]))
                 )
         return repeats
 
@@ -111,8 +106,9 @@ class ActivityCounting:
             if activity.kind == SUBMISSION or activity.progress is not None:
                 self._state.add_fact(fact_of_activity(activity, time, offset))
             else:
-                stored = facts.get(role_fact_id(activity, time))
-                self._state.add_fact(fact_of_role(activity, time, offset, stored))
+                day = self._state.days.day(time)
+                stored = facts.get(role_fact_id(activity, day))
+                self._state.add_fact(fact_of_role(activity, time, day, offset, stored))
 
     def _count_others(self, activities: Activities) -> Activities:
         """Count activities of other roles and of machines separately; returns those of learners."""
@@ -120,7 +116,7 @@ class ActivityCounting:
         if not others:
             return activities
         for index in others:
-            run, day = activities.enrolments[index][1], int(activities.times[index]) // DAY_S
+            run, day = activities.enrolments[index][1], self._state.days.day(int(activities.times[index]))
             key = (run, activities.roles[index], day)
             self._state.others[key] = self._state.others.get(key, 0) + 1
         return activities.without(activities.positions[others].tolist())
@@ -128,10 +124,12 @@ class ActivityCounting:
     def _count(self, admitted: AdmittedBatch, activities: Activities) -> None:
         """Count activities without duplicates."""
         state, positions, times = self._state, activities.positions, activities.times
-        days = times // DAY_S
+        days, hours = state.days.days(times), state.days.hours(times)
         slots = state.slots_of(activities.enrolments)
         state.trails.add_steps(slots, times, days, activities.items, state.clock.today)
-        count_activities(state.rows, slots, times, activities.kinds, activities.clicks, activities.seconds)
+        count_activities(
+            state.rows, slots, days, hours, activities.kinds, activities.clicks, activities.seconds
+        )
         first_active = state.rows["first_active"]
         first_active[slots] = np.where(first_active[slots] == NEVER, days, first_active[slots])
         np.minimum.at(first_active, slots, days)
@@ -140,7 +138,8 @@ class ActivityCounting:
         source_activities = SourceActivities(
             sources=activities.sources,
             runs=state.run_of[slots],
-            times=times,
+            days=days,
+            hours=hours,
             kinds=activities.kinds,
             clock=admitted.clock[positions],
             without_object=np.array([item is None for item in activities.items]),
@@ -149,7 +148,54 @@ class ActivityCounting:
         state.source_counters.add(source_activities, [run.name for run in state.runs])
 
 
-def _too_late(activity: Activity) -> Refusal:
+def find_repeats(
+    ids: EventIds,
+    messages: Sequence[Message | Activity],
+    activities: Activities,
+    others: Sequence[int],
+    earlier: Collection[int] = (),
+) -> list[int]:
+    """Add the event ids of messages to ``ids``; returns the positions of duplicates, ascending.
+
+    activities: those among the messages. others: positions of the messages that are not activities; a tick
+    has no id. earlier: positions of those that ``known_earlier`` knows.
+    """
+    other_messages = {position: cast(Message, messages[position]) for position in others}
+    new_ids: dict[int, str] = {
+        position: message["event_id"]
+        for position, message in other_messages.items()
+        if message["type"] != "tick"
+    }
+    if not earlier and ids.add_all_if_new([*activities.ids, *new_ids.values()]):
+        return []
+    new_ids.update(zip(activities.positions.tolist(), activities.ids, strict=True))
+    return [
+        position
+        for position in sorted(new_ids)
+        if position in earlier or not ids.add_if_new(new_ids[position])
+    ]
+
+
+def known_earlier(ids: EventIds, activities: Activities, today: int | None, days: EventDays) -> set[int]:
+    """Positions of the activities of closed days that came before, on an earlier day than the last two.
+
+    today: the open epoch day. Facts need no such memory: one that comes again says what it said before.
+    """
+    late = np.flatnonzero(activities.times < days.start(today or 0)).tolist()
+    if not late:
+        return set()
+    first_day = days.day(int(activities.times[late].min()))
+    known = ids.earlier.known([activities.ids[index] for index in late], first_day)
+    return set(activities.positions[late][known].tolist())
+
+
+def oldest_counted(today: int | None, days: EventDays) -> int:
+    """The earliest time of an activity that is still counted, epoch seconds. today: the open epoch day."""
+    return days.start((today or 0) - CLOSED_DAYS)
+
+
+def too_late(activity: Activity) -> Refusal:
+    """The refusal of an activity from before ``oldest_counted``."""
     time = activity.occurred_at.isoformat()
     return Refusal(
         "too_late", "occurred_at", f"found {time}; expected within {CLOSED_DAYS} days of the watermark"

@@ -46,7 +46,7 @@ def _decode(batch: RecordBatch, index: int, timing: Timing, decoded: CourseFacts
         if refusal is None and not isinstance(message, Activity):
             refusal = BatchAdmission(timing).refuse_future(one, 0, message)
             if refusal is None:
-                decoded.facts.append(_fact(message, batch, index))
+                decoded.facts.append(_fact(message, batch, index, timing))
         if refusal is not None:
             decoded.letters.append(dead_letter(one, 0, refusal))
 
@@ -62,10 +62,10 @@ def _record(batch: RecordBatch, index: int) -> RecordBatch:
     )
 
 
-def _fact(message: Message, batch: RecordBatch, index: int) -> Message:
+def _fact(message: Message, batch: RecordBatch, index: int, timing: Timing) -> Message:
     """The fact of a calendar. Its id has the offset: two records are two facts, whatever id they carry."""
     offset = batch.offsets[index]
-    fact = fact_of_message(message, int(message["occurred_at"].timestamp()), offset)
+    fact = fact_of_message(message, int(message["occurred_at"].timestamp()), offset, timing.days)
     return fact | {"event_id": f"{message['event_id']}@{offset}", "topic": batch.topic}
 
 

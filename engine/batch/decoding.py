@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from engine.batch import activities
 from engine.batch.activities import Activity
+from engine.batch.namespaces import apply_namespaces
 from engine.batch.records import RecordBatch
 from engine.batch.repairs import FieldRepair, repair, shorten
 from engine.batch.unknown_fields import unknown_names
@@ -182,6 +183,7 @@ def _read_events(values: list[bytes], notes: DecodingNotes) -> list[Message | Ac
                 messages[position] = Activity.of(message)
             else:
                 messages[position] = message
+    apply_namespaces(messages)
     if notes.refused:
         return [message for message in messages if message is not None]
     return cast(list[Message | Activity], messages)

@@ -6,23 +6,25 @@ Registrations, withdrawals, results, calendars and hand-ins are applied in event
 
 from engine.batch.activities import Activity
 from engine.batch.decoding import Message
-from features.dates import NO_DATE, day_after
-from schemas.fields import DAY_S, is_never
+from features.dates import NO_DATE
+from features.event_days import EventDays
+from schemas.fields import is_never
 
 _NOT_STORED = frozenset({"occurred_at", "graded_at", "due_at", "source", "version"})
 """Fields of a message that its fact holds in another form, or not at all."""
 
 
-def fact_of_message(message: Message, time: int, offset: int) -> Message:
+def fact_of_message(message: Message, time: int, offset: int, days: EventDays) -> Message:
     """The fact of a message that is not an activity. Its times are epoch seconds, so that it fits into JSON.
 
-    message: decoded and validated. time: its event time, epoch seconds. offset: of its record.
+    message: decoded and validated. time: its event time, epoch seconds. offset: of its record. days: the
+    partition's event days.
     """
     fact = {name: value for name, value in message.items() if name not in _NOT_STORED}
     fact |= {"time": time, "offset": offset}
     if message["type"] == "extension":
         due = message.get("due_at")
-        fact["due_day"] = NO_DATE if due is None or is_never(due) else day_after(int(due.timestamp()))
+        fact["due_day"] = NO_DATE if due is None or is_never(due) else days.first_from(int(due.timestamp()))
     if message["type"] == "calendar":
         fact["starts_at"] = int(message["starts_at"].timestamp())
         ends = message.get("ends_at")
@@ -51,17 +53,17 @@ def fact_of_activity(activity: Activity, time: int, offset: int) -> Message:
     return fact
 
 
-def role_fact_id(activity: Activity, time: int) -> str:
+def role_fact_id(activity: Activity, day: int) -> str:
     """The id of the one fact that a role, an enrolment and a day have."""
     run = activity.course_run
-    return f"role:{activity.role}:{time // DAY_S}:{len(run)}:{run}{activity.learner}"
+    return f"role:{activity.role}:{day}:{len(run)}:{run}{activity.learner}"
 
 
-def fact_of_role(activity: Activity, time: int, offset: int, known: Message | None) -> Message:
+def fact_of_role(activity: Activity, time: int, day: int, offset: int, known: Message | None) -> Message:
     """That an activity names a role: one fact a day, role and enrolment, the newest; known: the one so far.
 
     Somebody of another role may be active thousands of times a day.
     """
-    fact: Message = {"type": "role", "event_id": role_fact_id(activity, time), "time": time, "offset": offset}
+    fact: Message = {"type": "role", "event_id": role_fact_id(activity, day), "time": time, "offset": offset}
     fact |= {"learner": activity.learner, "course_run": activity.course_run, "role": activity.role}
     return fact if known is None or known["time"] < time else known

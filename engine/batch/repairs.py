@@ -16,9 +16,9 @@ from schemas.fields import MAX_ID
 from schemas.inbound import EVENT_CLASSES
 
 OPTIONAL_FIELDS: Mapping[str, frozenset[str]] = {
-    kind: message.__optional_keys__ - {"version"} for kind, message in EVENT_CLASSES.items()
+    kind: message.__optional_keys__ - {"version", "platform"} for kind, message in EVENT_CLASSES.items()
 }
-"""The optional fields of each type of message."""
+"""The optional fields that each type of message may lose. Without its platform it is somebody else's."""
 
 _OPTIONAL_OF_DEADLINE = Deadline.__optional_keys__
 _NAME_FIELDS = frozenset(

@@ -32,11 +32,15 @@ _DEADLINE_FIELDS = frozenset(Deadline.__annotations__)
 
 
 def unknown_names(value: bytes) -> tuple[str, ...]:
-    """Unknown fields of a valid message's JSON, each as ``type.field``, sorted; usually none."""
+    """Unknown fields of an accepted message's JSON, each as ``type.field``, sorted; usually none.
+
+    Parts of it may be wrong: those that were repaired.
+    """
     message: dict[str, Any] = from_json(value)
     kind = message["type"]
     names = {f"{kind}.{_plain(name)}" for name in message.keys() - _CONTRACT_FIELDS[kind]}
-    for deadline in message["deadlines"] if kind == "calendar" else ():
+    deadlines = message["deadlines"] if kind == "calendar" else ()
+    for deadline in (deadline for deadline in deadlines if isinstance(deadline, dict)):
         names |= {f"{kind}.deadlines.{_plain(name)}" for name in deadline.keys() - _DEADLINE_FIELDS}
     return tuple(sorted(names))
 

@@ -18,7 +18,6 @@ from features.coursework import NO_DAY, Run
 from features.ring import NEVER, RING, Ints, last_active
 from online_models.labels import FAILED, NO_EXIT, OPEN, PASSED, WITHDRAWN, exit_days
 from schemas.activity import ACTIVITY_KINDS
-from schemas.fields import DAY_S
 from schemas.risk import RiskChange
 from schemas.roles import LEARNER, ROLES
 
@@ -179,7 +178,8 @@ def _outcomes(
     left = exit_days(outcomes, happened, ends, last_active(state.rows, slots, day + 1))
     never_active = left == NEVER + 1
     has_exit_day = (outcomes != PASSED) & (outcomes != OPEN) & (left != NO_EXIT) & ~never_active
-    happened = np.where(outcomes == OPEN, state.rows["status_at"][slots].astype(np.int64) // DAY_S, happened)
+    since = state.days.days(state.rows["status_at"][slots].astype(np.int64))
+    happened = np.where(outcomes == OPEN, since, happened)
     for index, (slot, run) in enumerate(zip(slots.tolist(), runs, strict=True)):
         outputs.add_row(
             "outcomes",

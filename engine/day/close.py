@@ -13,7 +13,6 @@ from engine.day.report import DayContents, day_report
 from engine.outputs import Columns, Outputs
 from engine.state.partition_state import PartitionState
 from features.ring import open_day
-from schemas.fields import DAY_S
 from schemas.learning import DayReport
 
 
@@ -36,9 +35,15 @@ class DayClose:
     """Closes the days of one partition, each once and in order. The processor calls it."""
 
     def __init__(
-        self, partition: int, state: PartitionState, facts: FactApplication, follow_up: ExposureFollowUp
+        self,
+        partition: int,
+        state: PartitionState,
+        facts: FactApplication,
+        follow_up: ExposureFollowUp,
+        event_id_capacity: int,
     ) -> None:
         self._partition = partition
+        self._event_id_capacity = event_id_capacity
         self._state = state
         self._facts = facts
         self._follow_up = follow_up
@@ -48,7 +53,7 @@ class DayClose:
         """End an epoch day and open the next one. Features are as of the start of the next day."""
         state = self._state
         state.mark_changed(open_day(state.rows, state.used_slots(), today + 1))
-        ended, failed = self._facts.apply_before((today + 1) * DAY_S)
+        ended, failed = self._facts.apply_before(state.days.start(today + 1))
         cohorts = cohorts_in_force(state, today + 1)
         transitions = close_trails(state, today)
         counts = daily_aggregates(state, self._partition, today, ended)
@@ -60,7 +65,7 @@ class DayClose:
         contents = DayContents(today, cohorts, examples, outcomes, transitions)
         report = [day_report(state, self._partition, contents)]
         state.clock.today = today + 1
-        state.ids.close_day()
+        state.ids.close_day(today, self._event_id_capacity)
         return ClosedDay(today, cohorts, report, outcomes.rows, counts)
 
     def _write_unknown_fields(self, today: int, outputs: Outputs) -> None:

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from engine.batch.decoding import Message
 from engine.state.partition_state import PartitionState
+from features.event_days import EventDays
 from features.ring import NEVER
 from online_models.labels import OPEN, PASSED, WITHDRAWN, outcome_of
 from schemas.enrolment import Completed
-from schemas.fields import DAY_S
 from schemas.roles import role_number
 
 ATTRIBUTES = ("section", "track", "language")
@@ -22,7 +22,7 @@ ATTRIBUTES = ("section", "track", "language")
 
 def apply_registration(state: PartitionState, slot: int, fact: Message) -> None:
     """Apply a registration, with its role and attributes."""
-    row, day = state.rows[slot], fact["time"] // DAY_S
+    row, day = state.rows[slot], state.days.day(fact["time"])
     first = int(row["enrolled"])
     row["enrolled"] = day if first == NEVER else min(day, first)
     apply_role(state, slot, fact)
@@ -32,7 +32,7 @@ def apply_registration(state: PartitionState, slot: int, fact: Message) -> None:
     reported = {name: fact[name] for name in ATTRIBUTES if fact.get(name) is not None}
     if reported:
         state.set_attributes(slot, state.attributes.get(slot, {}) | reported)
-    _set_outcome(row)
+    _set_outcome(row, state.days)
 
 
 def apply_role(state: PartitionState, slot: int, fact: Message) -> None:
@@ -47,7 +47,7 @@ def apply_withdrawal(state: PartitionState, slot: int, fact: Message) -> None:
     row = state.rows[slot]
     if fact["time"] >= row["status_at"]:
         row["status"], row["status_at"] = WITHDRAWN, fact["time"]
-        _set_outcome(row)
+        _set_outcome(row, state.days)
 
 
 def apply_result(state: PartitionState, slot: int, fact: Message) -> None:
@@ -55,11 +55,11 @@ def apply_result(state: PartitionState, slot: int, fact: Message) -> None:
     row = state.rows[slot]
     if fact["time"] >= row["result_at"]:
         row["result"], row["result_at"] = outcome_of(cast(Completed, fact)), fact["time"]
-        _set_outcome(row)
+        _set_outcome(row, state.days)
 
 
-def _set_outcome(row: Any) -> None:
-    """Set the outcome that follows from status and result, and its day."""
+def _set_outcome(row: Any, days: EventDays) -> None:
+    """Set the outcome that follows from status and result, and its event day."""
     if row["result"] == PASSED or (row["status"] == OPEN and row["result"] != OPEN):
         outcome, since = row["result"], row["result_at"]
     elif row["status"] == WITHDRAWN:
@@ -67,4 +67,4 @@ def _set_outcome(row: Any) -> None:
     else:
         outcome, since = OPEN, None
     row["outcome"] = outcome
-    row["outcome_day"] = NEVER if since is None else int(since) // DAY_S
+    row["outcome_day"] = NEVER if since is None else days.day(int(since))

@@ -20,7 +20,6 @@ from engine.state.row_layout import NOT_ESTIMATED
 from features.ring import RING
 from online_models.labels import OPEN, WITHDRAWN
 from schemas.dead_letter import DeadLetter
-from schemas.fields import DAY_S
 from schemas.topics import EVENTS
 
 log = logging.getLogger(__name__)
@@ -139,11 +138,11 @@ class FactApplication:
         Raises:
             Exception: whatever a close under this calendar raises.
         """
-        trial, today = PartitionState(Identity(b""), capacity=1), self._state.clock.today or 0
+        trial, today = PartitionState(Identity(b""), 1, self._state.days), self._state.clock.today or 0
         trial.set_calendar(calendar)
-        for enrolled in (today - 1, max(calendar["starts_at"] // DAY_S, 0)):
+        for enrolled in (today - 1, max(self._state.days.day(calendar["starts_at"]), 0)):
             slot = trial.slot("", calendar["course_run"])
             trial.rows["enrolled"][slot] = enrolled
             for day in (today, enrolled + 1):
-                trial.clock.today, trial.clock.newest = day, (day + RING) * DAY_S
+                trial.clock.today, trial.clock.newest = day, trial.days.start(day + RING)
                 self._close_trial(trial)

@@ -70,7 +70,8 @@ class ExposureFollowUp:
         """Follow a decision if it was randomised. context: input of the bandit."""
         enrolment = decision.learner, decision.course_run
         earlier = self._exposures(enrolment)
-        exposure = exposure_of(decision, earlier, context)
+        day = self._state.days.day(int(decision.decided_at.timestamp()))
+        exposure = exposure_of(decision, day, earlier, context)
         if exposure is not None:
             self._set_exposures(enrolment, [*earlier, exposure])
             self._schedule(enrolment, exposure)

@@ -1,6 +1,6 @@
 """Sessions of a closed day, counted from the hours in which learners were active.
 
-A session is a sequence of clock hours (UTC) with activity in each of them: a whole idle hour ends it. It
+A session is a sequence of clock hours  with activity in each of them: a whole idle hour ends it. It
 counts on the day on which it began, also if it goes on past midnight. The state has a bit for each hour of
 each day, for the habits; so sessions cost nothing per event, and as bits are only set, neither order,
 duplicates nor restarts change them.

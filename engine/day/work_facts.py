@@ -4,7 +4,6 @@ from engine.batch.decoding import Message
 from engine.state.partition_state import PartitionState
 from features.coursework import record_grade, record_hand_in, score_steps
 from features.dates import EXCUSED
-from schemas.fields import DAY_S
 
 MAX_DATES = 400
 """Most dates of its own per enrolment; beyond it, the ones given first are dropped."""
@@ -15,7 +14,7 @@ def apply_hand_in(state: PartitionState, slot: int, fact: Message) -> None:
     index = int(state.run_of[slot])
     cell = state.gradebook.cell(index, state.runs[index], slot, fact["object"])
     if cell is not None:
-        record_hand_in(cell, fact["time"] // DAY_S)
+        record_hand_in(cell, state.days.day(fact["time"]))
     if fact.get("score") is not None:
         apply_grade(state, slot, fact)
 
@@ -27,7 +26,7 @@ def apply_grade(state: PartitionState, slot: int, fact: Message) -> None:
     order = state.gradebook.next_order(index, run, slot)
     cell = state.gradebook.cell(index, run, slot, fact["object"])
     if cell is not None:
-        record_grade(cell, fact["time"] // DAY_S, steps, order, fact.get("attempt"))
+        record_grade(cell, state.days.day(fact["time"]), steps, order, fact.get("attempt"))
 
 
 def apply_extension(state: PartitionState, slot: int, fact: Message) -> None:

@@ -16,7 +16,6 @@ from features.ring import Ints
 from nudges.levels import Levels, LevelSettings, level_name, update_levels
 from online_models.explanations import Explanation, confirmation_reason, explain, typical_learner
 from online_models.scoring import DECIMALS
-from schemas.fields import DAY_S
 from schemas.risk import RiskChange
 
 
@@ -91,7 +90,7 @@ class LevelChanges:
             risk_change_id=_change_id(key, day.day, level),
             learner=key[0],
             course_run=key[1],
-            occurred_at=datetime.fromtimestamp(day.day * DAY_S, UTC),
+            occurred_at=datetime.fromtimestamp(self._state.days.start(day.day), UTC),
             day=day.day,
             previous_level=level_name(before),
             level=level_name(level),

@@ -6,6 +6,10 @@ decisions.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.batch.decoding import Message
 from engine.day.cohorts import Cohort
@@ -19,6 +23,7 @@ from engine.scoring.store_rows import StoreRows
 from engine.state.partition_state import PartitionState
 from features.catalogue import FEATURES, INDEX
 from features.coursework import Run
+from features.event_days import EventDays
 from features.packed_arrays import unpack
 from features.ring import habits
 from nudges.cancelling import cancel_for_course_run
@@ -32,7 +37,6 @@ from nudges.messages import apply_message
 from nudges.policy import Phase, Policy, main_reason, phase_of
 from nudges.timing import Habit
 from online_models.labels import OPEN
-from schemas.fields import DAY_S
 from schemas.learning import DayPackage
 from schemas.risk import RiskChange
 
@@ -79,7 +83,8 @@ class Nudging:
         before = self._learner(learner)
         decided = DecisionResult(update_learner(before, fact))
         if fact["type"] != "enrolled":
-            closed_at = self._rules.timing.lateness + (fact["time"] // DAY_S + 1) * DAY_S
+            days = self._state.days
+            closed_at = self._rules.timing.lateness + days.start(days.day(fact["time"]) + 1)
             decided = cancel_for_course_run(
                 learner, fact["course_run"], before, self._policy, closed_at, "run_over"
             )
@@ -103,7 +108,7 @@ class Nudging:
         """Decide on the level changes of a cohort, in their order."""
         if not changes:
             return
-        usual = _habits(cohort, [change.index for change in changes], day)
+        usual = _habits(cohort, [change.index for change in changes], day, self._state.days)
         for moved, habit in zip(changes, usual, strict=True):
             self._decide(moved.change, moved.slot, habit, day, outputs)
 
@@ -134,7 +139,8 @@ class Nudging:
         run, today = self._state.runs[self._state.run_of[slot]], self._state.clock.today or 0
         in_force = self._state.rows["outcome"][slot] == OPEN and (not run.is_known or today <= run.end)
         if habit is None:
-            habit = Habit(habits(self._state.rows["hours"][[slot]], today)[0].tolist())
+            hours = habits(self._state.rows["hours"][[slot]], today)
+            habit = Habit(_in_utc(hours, self._state.days, today)[0].tolist())
         return Situation(in_force, _phase(run, today), habit)
 
     def _record(self, learner: str, before: Learner, decided: DecisionResult, outputs: Outputs) -> None:
@@ -165,11 +171,17 @@ def _group(change: RiskChange) -> str | None:
     return FEATURES[INDEX[main.feature]].group if main is not None and main.feature in INDEX else None
 
 
-def _habits(cohort: Cohort, indices: list[int], day: ScoringDay) -> list[Habit]:
-    """Usual active hours of some of a cohort's enrolments, and of the whole cohort."""
+def _habits(cohort: Cohort, indices: list[int], day: ScoringDay, days: EventDays) -> list[Habit]:
+    """Usual active hours, in UTC, of some of a cohort's enrolments, and of the whole cohort."""
     profile = day.package.hours.get(cohort.run.name)
-    cohort_hours = [] if profile is None else unpack(profile).tolist()
-    return [Habit(hours, cohort_hours) for hours in habits(cohort.hours[indices], day.day).tolist()]
+    cohort_hours = [] if profile is None else _in_utc(unpack(profile), days, day.day).tolist()
+    own = _in_utc(habits(cohort.hours[indices], day.day), days, day.day)
+    return [Habit(hours, cohort_hours) for hours in own.tolist()]
+
+
+def _in_utc(hours: NDArray[Any], days: EventDays, day: int) -> NDArray[Any]:
+    """Counts by hour of the week, [..., 168], of the zone's hours as those of UTC's."""
+    return np.roll(hours, -days.utc_offset_h(day), axis=-1)
 
 
 def _phase(run: Run, day: int) -> Phase | None:

@@ -16,7 +16,6 @@ from engine.state.partition_state import PartitionState
 from features.bins import Codes
 from features.ring import RING, Ints
 from nudges.levels import level_name
-from schemas.fields import DAY_S
 from schemas.nudge import NudgeDecision
 from schemas.risk import RiskChange
 
@@ -89,7 +88,7 @@ class StoreRows:
         for slot in slots[self._state.rows["first_active"][slots] < day - 8].tolist():
             learner, course_run = self._state.key(slot)
             name = f"{self._state.pseudonyms[slot][1]}/{day}"
-            fact = Fact(learner, course_run, (day - 1) * DAY_S, "returned", name)
+            fact = Fact(learner, course_run, self._state.days.start(day - 1), "returned", name)
             self.write_fact(fact, outputs)
 
     def write_fact(self, fact: Fact, outputs: Outputs) -> None:

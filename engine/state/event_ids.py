@@ -1,4 +1,5 @@
-"""Deduplication of a partition's events: the event ids of the open day and of the day before it.
+"""Deduplication of a partition's events: the event ids of the open day and of the day before it, and
+fingerprints of earlier ones.
 
 The ids since the last checkpoint are one row; a row of many ids is cut into pieces like any other. The rows
 are numbered consecutively, so that the mark names all of them by three numbers.
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+
+from engine.state.earlier_ids import DEFAULT_CAPACITY, EarlierIds
 
 _KIND = b"i"
 
@@ -22,6 +25,7 @@ class EventIds:
         self.rows = rows
         self.today: set[str] = set()
         self.before: set[str] = set()
+        self.earlier = EarlierIds()
         self._new: list[str] = []
         self._changed: dict[bytes, bytes | None] = {}
 
@@ -44,12 +48,16 @@ class EventIds:
         self._new += event_ids
         return True
 
-    def close_day(self) -> None:
-        """Start a new day: ids of the day before the one that closes are removed."""
+    def close_day(self, day: int, capacity: int = DEFAULT_CAPACITY) -> None:
+        """Start a new day: of the ids of the day before the one that closes, fingerprints are kept.
+
+        day: the epoch day that closes. capacity: most fingerprints.
+        """
         self._flush_new()
         older, newer, following = self.rows
         for number in range(older, newer):
             self._changed[_key(number)] = None
+        self.earlier.add_day(day - 1, self.before, capacity)
         self.before, self.today = self.today, set()
         self.rows = (newer, following, following)
 
@@ -65,6 +73,7 @@ class EventIds:
         self._flush_new()
         yield from self._changed.items()
         self._changed = {}
+        yield from self.earlier.pop_changed_rows()
 
     def restore(self, number: int, ids: list[str]) -> None:
         """Add the ids of a stored row."""

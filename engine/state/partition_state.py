@@ -21,9 +21,10 @@ from engine.pseudonyms import Identity
 from engine.state.clock import Clock
 from engine.state.cohort_yardsticks import CohortYardsticks
 from engine.state.event_ids import EventIds, rows_of
-from engine.state.restoring import StoredState, check_counts, read_rows
+from engine.state.restoring import StoredState, check_counts, check_zone, read_rows
 from engine.state.row_keys import (
     ATTRIBUTES,
+    EARLIER_IDS,
     EXPOSURES,
     FACT,
     IDS,
@@ -47,6 +48,7 @@ from engine.state.unobserved_days import UnobservedDays
 from engine.state.withdrawals import WithdrawalCounts
 from features.catalogue import FINGERPRINT
 from features.coursework import Run, unknown_run
+from features.event_days import EventDays, event_days
 from features.gradebook import Gradebook
 from features.ring import Ints
 from online_models.trails import Trails
@@ -55,8 +57,9 @@ from online_models.trails import Trails
 class PartitionState:
     """The enrolments of a partition and everything stored with them. Contains no rules."""
 
-    def __init__(self, identity: Identity, capacity: int = 1024) -> None:
+    def __init__(self, identity: Identity, capacity: int = 1024, days: EventDays | None = None) -> None:
         self._identity = identity
+        self.days = days or event_days()
         self.rows: NDArray[Any] = np.zeros(capacity, ROW)
         self.keys: list[tuple[str, str] | None] = []
         self.slots: dict[tuple[str, str], int] = {}
@@ -178,7 +181,7 @@ class PartitionState:
     def set_calendar(self, message: dict[str, Any]) -> None:
         """Set a run's calendar. message: a calendar fact, with times in epoch seconds."""
         name = message["course_run"]
-        self.runs[self.index_of_run(name)] = run_from_calendar(message)
+        self.runs[self.index_of_run(name)] = run_from_calendar(message, self.days)
         self.calendars[name] = message
         self._changed.put(row_key(RUN, name), message)
 
@@ -276,6 +279,7 @@ class PartitionState:
         return {
             "version": VERSION,
             "features": FINGERPRINT,
+            "zone": self.days.zone,
             "epoch": epoch,
             "unknown_fields": self.unknown_fields,
             "id_rows": self.ids.rows,
@@ -293,16 +297,19 @@ class PartitionState:
         }
 
     @classmethod
-    def restore(cls, identity: Identity, rows: Iterable[tuple[bytes, bytes]]) -> "PartitionState":
+    def restore(
+        cls, identity: Identity, rows: Iterable[tuple[bytes, bytes]], days: EventDays | None = None
+    ) -> "PartitionState":
         """Restore from the rows of a completed checkpoint, one per key; a new state where there is no mark.
 
         Raises:
             StateMismatchError: the rows have another layout or other features.
             StateIncompleteError: the topic has lost rows that the mark counts.
         """
-        state, stored = cls(identity), read_rows(rows)
+        state, stored = cls(identity, days=days), read_rows(rows)
         if stored is None:
             return state
+        check_zone(stored.mark, state.days.zone)
         state._changed.large = stored.large
         state._restore_counts(stored)
         for row in stored.others:
@@ -328,7 +335,7 @@ class PartitionState:
 
     def _restore_row(self, kind: bytes, name: str, content: Any) -> None:
         if kind == RUN:
-            self.runs[self.index_of_run(name)] = run_from_calendar(content)
+            self.runs[self.index_of_run(name)] = run_from_calendar(content, self.days)
             self.calendars[name] = content
         elif kind == LEARNER:
             self.learners[name] = content
@@ -345,6 +352,8 @@ class PartitionState:
             self._changed.stored_facts.add(name)
         elif kind == IDS:
             self.ids.restore(int(name), content)
+        elif kind == EARLIER_IDS:
+            self.ids.earlier.restore(int(name), content)
 
     def _restore_enrolments(self, stored: StoredState) -> None:
         for key in stored.enrolments:

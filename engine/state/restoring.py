@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from engine.pieces import IncompleteError, LargeRows
 from engine.state import earlier_layouts
 from engine.state.errors import StateIncompleteError, StateMismatchError
-from engine.state.row_keys import ATTRIBUTES, ENROLMENT, MARK, TRAIL, UNPLACED, parse_enrolment_name
+from engine.state.row_keys import (
+    ATTRIBUTES,
+    EARLIER_IDS,
+    ENROLMENT,
+    MARK,
+    TRAIL,
+    UNPLACED,
+    parse_enrolment_name,
+)
 from engine.state.row_layout import ROW, VERSION
 from engine.state.sections import LostRowsError, Sections
 from features.catalogue import FINGERPRINT
@@ -107,7 +115,8 @@ def read_rows(rows: Iterable[tuple[bytes, bytes]]) -> StoredState | None:
         elif kind == ATTRIBUTES:
             stored.attributes[parse_enrolment_name(name)] = orjson.loads(value)
         else:
-            stored.others.append((kind, name, orjson.loads(value)))
+            content = value if kind == EARLIER_IDS else orjson.loads(value)
+            stored.others.append((kind, name, content))
     _read_enrolments(stored, enrolments)
     return stored
 
@@ -121,6 +130,20 @@ def check_counts(mark: Mapping[str, Any], restored: Mapping[str, int]) -> None:
     for name, count in mark.get("rows", {}).items():  # earlier releases counted none
         if restored[name] < count:
             raise StateIncompleteError(_lost_rows(f"{restored[name]} of {count} {name} are there"))
+
+
+def check_zone(mark: Mapping[str, Any], zone: str) -> None:
+    """Compare the time zone of the stored event days with the worker's.
+
+    Raises:
+        StateMismatchError: it is another one.
+    """
+    stored = mark.get("zone", "UTC")  # earlier releases had no other
+    if stored != zone:
+        raise StateMismatchError(
+            f"state rows have days of the time zone {stored}, the worker those of {zone}: "
+            f"set HOMEROOM_TIME_ZONE to {stored}, or replay the events into a fresh state topic"
+        )
 
 
 def _lost_rows(what: str) -> str:

@@ -9,6 +9,7 @@ ENROLMENT, RUN, LEARNER, FACT, IDS = b"e", b"c", b"l", b"f", b"i"
 EXPOSURES, TRAIL = b"x", b"t"
 UNPLACED, WORK_NAMES = b"w", b"v"
 ATTRIBUTES = b"a"
+EARLIER_IDS = b"h"
 
 
 def row_key(kind: bytes, name: str) -> bytes:

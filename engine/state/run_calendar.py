@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 
 from features.coursework import OPEN_END, Run
-from features.dates import NO_DATE, day_after
-from schemas.fields import DAY_S, EARLIEST, LATEST
+from features.dates import NO_DATE
+from features.event_days import EventDays
+from schemas.fields import EARLIEST, LATEST
 
 _BEGIN_OF_TIME, _END_OF_TIME = int(EARLIEST.timestamp()), int(LATEST.timestamp())
 
 
-def run_from_calendar(calendar: dict[str, Any]) -> Run:
-    """The run of a calendar fact, whose times are epoch seconds.
+def run_from_calendar(calendar: dict[str, Any], days: EventDays) -> Run:
+    """The run of a calendar fact, whose times are epoch seconds. days: the event days of the partition.
 
     Dates outside of the contract's range are clamped: calendars may have been stored before it had one.
     """
@@ -27,13 +28,13 @@ def run_from_calendar(calendar: dict[str, Any]) -> Run:
     return Run(
         name=calendar["course_run"],
         course=calendar["course"],
-        start=min(max(calendar["starts_at"], _BEGIN_OF_TIME), _END_OF_TIME) // DAY_S,
-        end=OPEN_END if end is None or end >= _END_OF_TIME else end // DAY_S,
-        due=np.array([_shared_due_day(deadline) for deadline in deadlines], np.int64),
+        start=days.day(min(max(calendar["starts_at"], _BEGIN_OF_TIME), _END_OF_TIME)),
+        end=OPEN_END if end is None or end >= _END_OF_TIME else days.day(end),
+        due=np.array([_shared_due_day(deadline, days) for deadline in deadlines], np.int64),
         weights=np.array([deadline["weight"] / total for deadline in deadlines]),
         assessments=tuple(deadline["assessment"] for deadline in deadlines),
         attempts=tuple(deadline.get("attempts") or "best" for deadline in deadlines),
-        other_dates=_other_dates(dated),
+        other_dates=_other_dates(dated, days),
     )
 
 
@@ -41,17 +42,17 @@ def _is_for_all(deadline: dict[str, Any]) -> bool:
     return deadline.get("section") is None and deadline.get("learner") is None
 
 
-def _shared_due_day(deadline: dict[str, Any]) -> int:
+def _shared_due_day(deadline: dict[str, Any], days: EventDays) -> int:
     """The first epoch day after everybody's deadline; ``NO_DATE`` if only a section or a learner has one."""
-    return day_after(deadline["due_at"]) if _is_for_all(deadline) else NO_DATE
+    return days.first_from(deadline["due_at"]) if _is_for_all(deadline) else NO_DATE
 
 
-def _other_dates(deadlines: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, int]]:
+def _other_dates(deadlines: list[dict[str, Any]], days: EventDays) -> dict[tuple[str, str], dict[str, int]]:
     """Days of the deadlines of sections and learners: (kind, name) → assessment → day."""
-    days: dict[tuple[str, str], dict[str, int]] = {}
+    dates: dict[tuple[str, str], dict[str, int]] = {}
     for deadline in deadlines:
-        day = day_after(deadline["due_at"])
+        day = days.first_from(deadline["due_at"])
         for kind in ("section", "learner"):
             if deadline.get(kind) is not None:
-                days.setdefault((kind, deadline[kind]), {})[deadline["assessment"]] = day
-    return days
+                dates.setdefault((kind, deadline[kind]), {})[deadline["assessment"]] = day
+    return dates

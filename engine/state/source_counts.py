@@ -12,12 +12,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from engine.batch.admission import HOUR_S
 from features.packed_arrays import pack
 from features.ring import Ints
 from schemas.activity import ACTIVITY_KINDS
 from schemas.dead_letter import DeadLetter, DeadLetterReason
-from schemas.fields import DAY_S
 from schemas.quality import UNNAMED, Fault, SourceCounts
 
 FAULTS: tuple[Fault, ...] = get_args(Fault)
@@ -46,12 +44,14 @@ Key = tuple[str, str, int]
 class SourceActivities:
     """Activities as columns, all of the same length.
 
-    runs: indices of their course runs. times: epoch seconds. clock: 1 ahead of the clock, −1 behind, else 0.
+    runs: indices of their course runs. days: epoch days; hours: of the day. clock: 1 ahead of the clock,
+    −1 behind, else 0.
     """
 
     sources: Sequence[str]
     runs: NDArray[np.int32]
-    times: Ints
+    days: Ints
+    hours: Ints
     kinds: Ints
     clock: Ints
     without_object: NDArray[np.bool_]
@@ -80,10 +80,10 @@ class SourceCounters:
         if len(sources) > 1:
             offsets = {source: index * len(runs) for index, source in enumerate(sources)}
             source_and_run += np.array([offsets[source] for source in activities.sources])
-        days = activities.times // DAY_S
+        days = activities.days
         first, span = int(days.min()), int(np.ptp(days)) + 1
         rows = (source_and_run * span + days - first) * ROW_WIDTH
-        cells = [rows + activities.kinds * HOURS + activities.times % DAY_S // HOUR_S]
+        cells = [rows + activities.kinds * HOURS + activities.hours]
         cells.append(rows[activities.clock > 0] + _FAULT["ahead"])
         cells.append(rows[activities.clock < 0] + _FAULT["behind"])
         cells.append(rows[activities.without_object] + _FAULT["without_object"])
@@ -96,9 +96,9 @@ class SourceCounters:
             key = (sources[source], runs[run], first + day)
             self._row(key)[unique[start:end] % ROW_WIDTH] += counts[start:end]
 
-    def count_duplicate(self, source: str, course_run: str, time: int) -> None:
-        """Count a duplicate activity. time: epoch seconds."""
-        self._count_fault(source, course_run, time // DAY_S, "duplicates")
+    def count_duplicate(self, source: str, course_run: str, day: int) -> None:
+        """Count a duplicate activity of an epoch day."""
+        self._count_fault(source, course_run, day, "duplicates")
 
     def count_refused(self, letter: DeadLetter, day: int) -> None:
         """Count a refused record on an epoch day, if its payload has a source and a course run."""

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal, Self, get_args
 
-from schemas.fields import DAY_S
 from schemas.nudge import NudgeDecision
 
 Arm = Literal["holdout", "nudged"]
@@ -52,9 +51,11 @@ class Exposure:
 
 
 def exposure_of(
-    decision: NudgeDecision, earlier: Sequence[Exposure], context: tuple[int, ...] = ()
+    decision: NudgeDecision, day: int, earlier: Sequence[Exposure], context: tuple[int, ...] = ()
 ) -> Exposure | None:
     """The decision as an exposure of an enrolment with ``earlier`` ones; None where it is not one.
+
+    day: the event day of the decision.
 
     A decision made by a guard rather than by chance is none, nor is one on a change that was decided before:
     an instructor's approval is no new exposure.
@@ -68,7 +69,7 @@ def exposure_of(
         campaign=decision.campaign,
         variant=decision.variant,
         arm=arm,
-        day=int(decision.decided_at.timestamp()) // DAY_S,
+        day=day,
         propensity=decision.propensity,
         first=not earlier,
         context=context,

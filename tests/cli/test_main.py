@@ -34,6 +34,7 @@ COMMANDS = [
     "worker",
     "simulate",
     "replay",
+    "check-events",
     "demo",
     "query",
     "doctor",
@@ -128,7 +129,7 @@ finally:
 """
 
 
-@pytest.mark.parametrize("arguments", [[], ["experiment", "size"], ["policy", "simulate"]])
+@pytest.mark.parametrize("arguments", [[], ["experiment", "size"], ["policy", "simulate"], ["check-events"]])
 def test_whoever_asks_for_help_does_not_wait_for_what_takes_long_to_import(arguments: list[str]) -> None:
     """In a process of its own: this one has imported everything."""
     result = subprocess.run(

@@ -28,6 +28,7 @@ GOOD: dict[str, list[str]] = {
     "notifier": [],
     "simulate": ["--learners", "4", "--courses", "1", "--weeks", "4"],
     "replay": ["--oulad", "oulad"],
+    "check-events": ["events.jsonl"],
     "demo": ["--learners", "4"],
     "console": [],
     "report": ["--course", "BBB/2014B", "--week", "1"],
@@ -109,6 +110,7 @@ def _folder_and_wall(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "latin.csv": b"learner,name\n\xe4,\xff\n",
         "latin.yaml": b"name: \xe4\n",
         "policy.yaml": b"name: mine\n",
+        "events.jsonl": b'{"type": "tick", "occurred_at": "2026-01-01T00:00:00Z"}\n',
         "e.csv": b"code_module,day\nAAA,x\n",
         "e.parquet": b"PAR1",
     }.items():

@@ -13,7 +13,7 @@ from rich.console import Console
 from evaluation.causality import PassRecord, check, compare
 from evaluation.errors import CausalityError
 from evaluation.one_pass import stream
-from evaluation.truncation import truncate
+from evaluation.truncation import write_truncated
 from sources.oulad import OuladFolder, start_day
 from tests.evaluation.folders import CODES, LENGTH, write
 from tests.sources.oulad_folder import write_csv, write_parquet
@@ -64,7 +64,7 @@ def test_a_difference_is_found_and_named(tmp_path: Path) -> None:
 def test_the_cut_folder_holds_nothing_of_later_days(tmp_path: Path) -> None:
     cut_day = start_day("2014B") + 30
     full, truncated = write(tmp_path / "whole"), tmp_path / "short"
-    truncate(full, cut_day, truncated)
+    write_truncated(full, cut_day, truncated)
     begun = {code: cut_day - start_day(code) for code in CODES}
 
     def rows(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -93,7 +93,7 @@ def test_the_cut_folder_holds_nothing_of_later_days(tmp_path: Path) -> None:
     }
     assert max(handed_in) < 30
     early = tmp_path / "early"
-    truncate(full, start_day("2014B") - 10, early)
+    write_truncated(full, start_day("2014B") - 10, early)
     assert len(OuladFolder(early).presentations) == 4, "also those of which there are no clicks yet"
     registered = np.array(
         [

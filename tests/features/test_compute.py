@@ -144,7 +144,8 @@ def count_day(rows: Rows, histories: list[History], today: int) -> None:
         ring.count_activities(
             rows,
             np.array([slot for slot, _ in clicks]),
-            np.array([click.day * 86_400 + 5 for _, click in clicks]),
+            np.array([click.day for _, click in clicks]),
+            np.zeros(len(clicks), np.int64),
             np.array([ACTIVITY_KINDS.index(click.kind) for _, click in clicks]),
             np.array([click.count for _, click in clicks]),
             np.array([click.seconds for _, click in clicks]),
@@ -199,9 +200,7 @@ def test_open_days_are_not_looked_at(history: History, open_day: int) -> None:
     rows = rows_of([history], day)
     before = codes(rows, np.array([0]))
     slot = np.array([0])
-    ring.count_activities(
-        rows, slot, np.array([(day + open_day) * 86_400]), slot, np.array([50]), np.array([900])
-    )
+    ring.count_activities(rows, slot, np.array([day + open_day]), slot, slot, np.array([50]), np.array([900]))
     assert (codes(rows, slot) == before).all()
 
 
@@ -225,8 +224,8 @@ def test_a_late_event_inside_the_ring_counts() -> None:
     day = START + 30
     rows = rows_of([History()], day)
     slot = np.array([0])
-    ring.count_activities(rows, slot, np.array([(day - 28) * 86_400]), slot, np.array([4]), slot * 0)
-    ring.count_activities(rows, slot, np.array([(day - 6) * 86_400]), slot, np.array([2]), slot * 0)
+    ring.count_activities(rows, slot, np.array([day - 28]), slot, slot, np.array([4]), slot * 0)
+    ring.count_activities(rows, slot, np.array([day - 6]), slot, slot, np.array([2]), slot * 0)
     by_name = compute.values(rows, slot, RUN, day)
     assert (by_name["clicks_28"][0], by_name["clicks_7"][0], by_name["silence"][0]) == (6, 2, 5)
     assert codes(rows, slot, day)[INDEX["clicks_28"], 0] > 0

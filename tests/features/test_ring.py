@@ -32,7 +32,8 @@ def fresh(count: int = 3) -> Rows:
 
 def counted(rows: Rows, activities: list[Event]) -> None:
     if activities:
-        ring.count_activities(rows, *(np.array(column, np.int64) for column in zip(*activities, strict=True)))
+        slots, times, *rest = (np.array(column, np.int64) for column in zip(*activities, strict=True))
+        ring.count_activities(rows, slots, times // 86_400, times % 86_400 // 3600, *rest)
 
 
 @settings(max_examples=60, deadline=None)

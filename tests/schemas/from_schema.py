@@ -66,6 +66,9 @@ def _string(schema: Schema) -> st.SearchStrategy[str]:
             return _instants(schema.get("formatMinimum"), schema.get("formatExclusiveMaximum"))
         case "base64":
             return BASE64
+        case None if "pattern" in schema:
+            # To Python, $ may stand before a newline.
+            return st.from_regex(schema["pattern"].replace("$", r"\Z"))
         case None:
             return st.text(
                 TEXT, min_size=schema.get("minLength", 0), max_size=min(150, schema.get("maxLength", 150))

@@ -48,7 +48,7 @@ class AgentFixture:
         self.packages = PackageReader(self.publisher, broker.address, f"{prefix}homeroom.day-packages")
         self.packages.catch_up()
         logs = BrokerLogs(broker.address, f"{prefix}workers")
-        self.course_facts = CourseFactsReader(logs, broker.address, f"{prefix}homeroom.course-facts")
+        self.course_facts = CourseFactsReader(logs, broker.address, prefix)
         self.course_facts.follow()
         store_writer = StoreWriter(None, Metrics(), lambda _: PartitionProgress(0, 0, 0.0), print)
         self.trainer = TrainerAgent(settings, self.publisher, self.packages, self.course_facts, store_writer)

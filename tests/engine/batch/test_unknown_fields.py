@@ -30,6 +30,16 @@ def test_names_are_of_the_message_and_its_deadlines() -> None:
     assert unknown_names(click(1)[1]) == ()
 
 
+def test_a_deadline_that_is_none_has_no_names() -> None:
+    """The calendar is applied without it."""
+    key, value = calendar(deadlines=due("a"))
+    broken = orjson.loads(value)
+    broken["deadlines"] = [None, 7, *broken["deadlines"]]
+    bench = Bench().feed([(key, orjson.dumps(broken)), *ticks(0)])
+    assert [letter.reason for letter in bench.outputs.dead_letters] == ["field", "field"]
+    assert bench.outputs.unknown_fields == {}
+
+
 def test_they_are_counted_where_the_record_is_applied_and_said_when_the_day_closes() -> None:
     bench = Bench().feed([calendar(room="5"), *ticks(0)])
     bench.feed(

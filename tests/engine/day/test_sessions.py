@@ -12,7 +12,6 @@ from engine.day import sessions
 from engine.day.aggregates import as_date
 from engine.state.row_layout import ROW
 from features.ring import RING, clear, count_activities
-from schemas.fields import DAY_S
 from tests.engine.day.test_aggregates import rows_of, total
 from tests.streams import pipeline as p
 
@@ -26,8 +25,8 @@ def day_of(*hours: int) -> dict[str, Any]:
     slot = np.zeros(1, np.int64)
     clear(rows, slot)
     for hour in hours:
-        times = np.array([(DAY - 1) * DAY_S + hour * HOUR_S + 59])
-        count_activities(rows, slot, times, slot, slot + 1, slot + 60)
+        day, hour_of_day = slot + DAY - 1 + hour // 24, slot + hour % 24
+        count_activities(rows, slot, day, hour_of_day, slot, slot + 1, slot + 60)
     return sessions.session_totals(rows, slot, DAY)
 
 

@@ -18,6 +18,7 @@ from engine.state.row_keys import MARK
 from engine.state.row_layout import ROW
 from engine.state.run_calendar import run_from_calendar
 from features.coursework import CELL, FIRST_DAY, NO_DAY, OPEN_END, record_grade, record_hand_in
+from features.event_days import event_days
 from features.ring import NEVER
 from features.unplaced import WORK
 from online_models.labels import OPEN, PASSED, RESERVOIR_SIZE, WITHDRAWN
@@ -132,7 +133,7 @@ def test_everything_comes_back() -> None:
     state.set_attributes(state.slots["l5", "c/1"], {"section": "evening", "dates": {"soon": [START, 9]}})
     state.others[("c/1", "staff", START)] = 3
     assert state.ids.add_if_new("a")
-    state.ids.close_day()
+    state.ids.close_day(0)
     assert state.ids.add_if_new("b")
     state.hourly_counters[("c/1", "quiz", 3, 4)] = [1, 2, 3]
     state.clock.today, state.clock.newest, state.clock.applied = START, 77, {"homeroom.events": 12}
@@ -173,7 +174,7 @@ def test_an_id_is_known_until_the_second_day_closes() -> None:
     for _ in range(2):
         assert not state.ids.add_if_new("a")
         assert not restored(rows).ids.add_if_new("a")
-        state.ids.close_day()
+        state.ids.close_day(0)
         checkpoint(state, rows)
     assert restored(rows).ids.add_if_new("a")
     assert state.ids.add_if_new("a")
@@ -403,13 +404,13 @@ def test_cells_of_another_calendar_are_refused_in_words() -> None:
 def test_a_calendar_that_was_stored_before_dates_had_a_range_is_a_run(
     dates: dict[str, int | None], start: int, end: int
 ) -> None:
-    run = run_from_calendar(calendar("c/r") | dates)
+    run = run_from_calendar(calendar("c/r") | dates, event_days())
     assert (run.start, run.end) == (start, end)
 
 
 def test_of_work_that_is_listed_twice_the_later_deadline_holds() -> None:
     twice = [{"assessment": "a", "due_at": (START + day) * DAY_S, "weight": 0.5} for day in (9, 3)]
-    run = run_from_calendar(calendar("c/r") | {"deadlines": twice})
+    run = run_from_calendar(calendar("c/r") | {"deadlines": twice}, event_days())
     assert (run.assessments, run.due.tolist()) == (("a",), [START + 9])
 
 
@@ -458,7 +459,7 @@ def test_rows_of_the_release_before_are_read_and_gone_on_with() -> None:
         assert state.ids.add_if_new(event_id)
         checkpoint(state, rows)
         if event_id == "b":
-            state.ids.close_day()
+            state.ids.close_day(0)
     old = as_version_5(rows)
     back = restored(old)
     same(state, back)
@@ -468,8 +469,8 @@ def test_rows_of_the_release_before_are_read_and_gone_on_with() -> None:
     assert back.ids.add_if_new("d")
     checkpoint(back, old)
     same(back, restored(old))
-    back.ids.close_day()
-    back.ids.close_day()
+    back.ids.close_day(0)
+    back.ids.close_day(0)
     checkpoint(back, old)
     assert [key for key in old if key.startswith(b"i|")] == []
 

@@ -21,7 +21,6 @@ def add(
     counters: SourceCounters, *events: tuple[dict[str, Any], float, int], kind: str = "quiz", clock: int = 0
 ) -> None:
     """Messages with their day and hour."""
-    times = np.array([round((DAY + day) * DAY_S + hour * 3600) for _, day, hour in events])
     kinds = np.full(len(events), ACTIVITY_KINDS.index(kind))
     messages = [message for message, _, _ in events]
     named = [message.get("course_run", "c/r") for message in messages]
@@ -29,7 +28,8 @@ def add(
     hits = SourceActivities(
         sources=[message.get("source", UNNAMED) for message in messages],
         runs=np.array([runs.index(run) for run in named], np.int32),
-        times=times,
+        days=np.array([DAY + int(day) for _, day, _ in events]),
+        hours=np.array([hour for _, _, hour in events]),
         kinds=kinds,
         clock=np.full(len(events), clock),
         without_object=np.array([message.get("object") is None for message in messages]),
@@ -61,7 +61,7 @@ def test_events_are_counted_by_source_run_kind_and_hour() -> None:
 
 def test_repeats_and_refused_records_are_counted_where_they_say_what_they_belong_to() -> None:
     counters = SourceCounters()
-    counters.count_duplicate("web", "c/r", DAY * DAY_S + 5)
+    counters.count_duplicate("web", "c/r", DAY)
     bodies = [
         {"course_run": "c/r", "source": "web", "kind": "k"},
         {"course_run": "c/r", "source": 7},

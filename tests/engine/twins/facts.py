@@ -126,6 +126,15 @@ def completed_by_a_job(own: list[Message]) -> Iterable[Message]:
     yield from (click(own, day + 0.1, actor="system") for day in range(30))
 
 
+def sent_again(own: list[Message]) -> Iterable[Message]:
+    """Everything is published a second time after five days, and clicks once more after twenty-five."""
+    for message in own:
+        yield message
+        yield message | {"sent_at": later(message["occurred_at"], 5)}
+        if is_click(message):
+            yield message | {"sent_at": later(message["occurred_at"], 25)}
+
+
 def a_worse_attempt(own: list[Message]) -> Iterable[Message]:
     """Work is handed in again on the same day, and worse."""
     for message in own:
@@ -217,6 +226,7 @@ TWINS: dict[str, tuple[str, Change]] = {
     "progress every night": (SLOW, reported_every_night),
     "progress fell back": (SLOW, fell_back),
     "completed by a job": (SLOW, completed_by_a_job),
+    "sent again": (STEADY, sent_again),
     "a worse attempt": (STEADY, a_worse_attempt),
     "a bonus": (STEADY, a_bonus),
     "the best": (STEADY, the_best),
@@ -270,6 +280,7 @@ TABLE = (
     Bound("progress is reported every night", "progress every night", 0.0, "progress once"),
     Bound("progress that fell, in the wrong order", "progress fell back", 0.0, "progress once"),
     Bound("a job writes completions every night", "completed by a job", 0.0),
+    Bound("everything is sent again after five days, clicks after 25 too", "sent again", 0.0),
     Bound("work is handed in again, and worse", "a worse attempt", 0.02),
     Bound("a score of 1.05", "a bonus", 0.0, "the best"),
     Bound("wrong optional fields", "wrong fields", 0.0, "without sessions"),

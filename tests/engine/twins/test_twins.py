@@ -35,6 +35,7 @@ def test_only_parts_of_records_are_refused() -> None:
         "enrolled every night",
         "one of two removed",
         "completed by a job",
+        "sent again",
         "long names",
         "unknown fields",
     ],

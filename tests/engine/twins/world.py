@@ -1,7 +1,7 @@
 """A simulated term with twins in it, and every learner's estimate on every day."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -37,7 +37,8 @@ def at(day: float) -> str:
 
 
 def moment_of(message: Message) -> str:
-    return str(message.get("graded_at") or message["occurred_at"])
+    """When a message is published: at its ``sent_at``, which is not part of it; else when it happened."""
+    return str(message.get("sent_at") or message.get("graded_at") or message["occurred_at"])
 
 
 @dataclass(slots=True)
@@ -102,12 +103,20 @@ def twin(own: list[Message], name: str, change: Change) -> list[Message]:
     ]
 
 
-def play(all_messages: list[Message], order: Callable[[Message], Any] = moment_of) -> Told:
-    """Run the messages through one partition and its trainer, in the order of ``order``."""
-    told = Told()
-    processor, trainer = PartitionProcessor(0, REPLAY, told.state), Trainer(1)
+def without_sending(message: Message) -> Message:
+    return {name: value for name, value in message.items() if name != "sent_at"}
+
+
+def play(all_messages: list[Message], order: Callable[[Message], Any] = moment_of, zone: str = "UTC") -> Told:
+    """Run the messages through one partition and its trainer, in the order of ``order``.
+
+    zone: of the days.
+    """
+    rules = replace(REPLAY, timing=replace(REPLAY.timing, zone=zone))
+    told = Told(state=PartitionState(IDENTITY, days=rules.timing.days))
+    processor, trainer = PartitionProcessor(0, rules, told.state), Trainer(1)
     records: list[tuple[bytes | None, bytes | None]] = [
-        ((message.get("learner") or "").encode() or None, orjson.dumps(message))
+        ((message.get("learner") or "").encode() or None, orjson.dumps(without_sending(message)))
         for message in sorted(all_messages, key=order)
     ]
     for start in range(0, len(records), 2_000):

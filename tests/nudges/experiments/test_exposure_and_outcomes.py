@@ -42,7 +42,7 @@ def decision(**changes: Any) -> NudgeDecision:
 
 
 def exposed(earlier: Sequence[Exposure] = (), **changes: Any) -> Exposure:
-    exposure = exposure_of(decision(**changes), earlier)
+    exposure = exposure_of(decision(**changes), DAY, earlier)
     assert exposure is not None
     return exposure
 
@@ -63,7 +63,7 @@ def test_chance_made_these() -> None:
 
 
 def test_an_exposure_survives_json() -> None:
-    before = exposure_of(decision(), [], (1, 0, 1, 0))
+    before = exposure_of(decision(), DAY, [], (1, 0, 1, 0))
     assert before is not None
     assert Exposure.from_row(json.loads(json.dumps(before.to_row()))) == before
 
@@ -75,7 +75,7 @@ def test_only_an_enrolments_first_exposure_is_its_first() -> None:
 
 def test_an_instructors_yes_exposes_nobody_anew() -> None:
     proposed = exposed(decision="hold", reason="awaiting_approval")
-    assert exposure_of(decision(decision_id="d2"), [proposed]) is None
+    assert exposure_of(decision(decision_id="d2"), DAY, [proposed]) is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_an_instructors_yes_exposes_nobody_anew() -> None:
     ],
 )
 def test_a_guards_no_is_in_neither_arm(made: str, reason: str) -> None:
-    assert exposure_of(decision(decision=made, reason=reason, propensity=1.0), []) is None
+    assert exposure_of(decision(decision=made, reason=reason, propensity=1.0), DAY, []) is None
 
 
 def test_each_window_closes_once() -> None:
