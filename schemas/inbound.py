@@ -1,4 +1,5 @@
-"""All messages that platforms publish: those of the two inbound topics, each as a tagged union."""
+"""All messages that platforms publish: those of the events and the feedback, each as a tagged
+union, and the course facts, which are calendars."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_type_hints
@@ -50,3 +51,4 @@ FEEDBACK_CLASSES: Mapping[str, Any] = _by_type(Feedback)
 
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
 feedback_adapter: TypeAdapter[Feedback] = TypeAdapter(Feedback)
+course_fact_adapter: TypeAdapter[Calendar] = TypeAdapter(Calendar)

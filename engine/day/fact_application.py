@@ -69,11 +69,17 @@ class FactApplication:
                     ended.append(slot)
             except Exception as error:
                 log.exception("partition %d: a fact could not be applied", self._partition)
-                topic = next(name for name in state.clock.applied if name.endswith(EVENTS.name))
-                letters.append(failed_records.dead_letter_of_fact(topic, self._partition, fact, error))
+                letters.append(self._dead_letter(fact, error))
         state.clock.events -= len(letters)  # they were counted as applied when they came
         state.clock.dead_letters += len(letters)
         return ended, letters
+
+    def _dead_letter(self, fact: Message, error: Exception) -> DeadLetter:
+        """The dead letter of a fact; that of a course fact is the same one in every partition."""
+        if "topic" in fact:
+            return failed_records.dead_letter_of_fact(fact["topic"], 0, fact, error)
+        topic = next(name for name in self._state.clock.applied if name.endswith(EVENTS.name))
+        return failed_records.dead_letter_of_fact(topic, self._partition, fact, error)
 
     def _apply_to_enrolment(self, fact: Message) -> int | None:
         """Apply a fact to its enrolment; returns the slot if the outcome has changed, else None."""
