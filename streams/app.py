@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
-import faust
 from confluent_kafka import KafkaException
 from faust.types import TP
 
@@ -39,6 +38,7 @@ from streams.runner import Delivery, PartitionRunner, RunnerServices
 from streams.settings import Settings
 from streams.shutdown import Shutdown
 from streams.store_writer import PartitionProgress, StoreWriter
+from streams.tableless import TablelessApp
 from streams.trainer_agent import TrainerAgent
 from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
 
@@ -62,7 +62,7 @@ class Pipeline:
         self.settings = settings
         self._shutdown = shutdown
         self.metrics = Metrics()
-        self.app = faust.App(
+        self.app = TablelessApp(
             settings.prefix + settings.group,
             **faust_settings(
                 settings.broker,
