@@ -9,10 +9,11 @@ for some of its modules alone.
 """
 
 import argparse
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from engine.batch.admission import Timing
 from engine.outputs import Outputs
@@ -20,7 +21,7 @@ from engine.pseudonyms import Identity
 from engine.rules import Rules
 from evaluation.backtest import Backtest
 from online_models.explanations import NON_FEATURE_PARTS
-from online_models.scoring import MIN_PROBABILITY
+from online_models.scoring import log_odds_of
 from schemas.risk import RISK_LEVELS, RiskChange
 from sources.oulad import OuladFolder
 from sources.simulator import SimulationPlan, stream
@@ -56,8 +57,7 @@ def is_rise(change: RiskChange) -> bool:
 
 
 def _log_odds(probability: float) -> float:
-    clipped = min(max(probability, MIN_PROBABILITY), 1 - MIN_PROBABILITY)
-    return math.log(clipped / (1 - clipped))
+    return float(log_odds_of(np.array(probability)))
 
 
 def report(changes: list[RiskChange], shown: int) -> None:

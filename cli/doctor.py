@@ -3,8 +3,8 @@
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
+from cli.pins import pins
 from engine.pieces import RECORD_BYTES
 from sinks.address import StoreAddress
 from sinks.errors import StoreError
@@ -12,9 +12,6 @@ from sinks.migrate import MigrationError, pending
 from sinks.store import StoreReader
 from streams import topics
 from streams.settings import MIN_KEY_CHARS, Settings
-
-PINNED = {"faust-streaming": "0.15.3", "river": "0.26.1"}
-"""Package → the release whose private methods or results we depend on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +39,10 @@ def _versions(_: Settings) -> Iterator[Finding]:
         unsupported,
         f"{python}" + (f"; expected one of {', '.join(supported)}" if unsupported else ""),
     )
-    for package, pinned in PINNED.items():
-        try:
-            installed = version(package)
-        except PackageNotFoundError:
-            yield Finding(package, True, f"is not installed; expected {pinned}")
-            continue
-        yield Finding(
-            package, installed != pinned, installed + (f"; expected {pinned}" if installed != pinned else "")
-        )
+    for pin in pins():
+        found = pin.installed or "is not installed"
+        expected = f"; expected {pin.release}" if pin.is_broken else ""
+        yield Finding(pin.package, pin.is_broken, found + expected)
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:

@@ -39,7 +39,8 @@ from evaluation.labelled_estimates import (
 )
 from evaluation.outcomes import Bools, Floats, Ints, Outcomes, Strings, read_outcomes
 from evaluation.page import number
-from evaluation.ranking import abroca, auc, auc_of_counts, recall_on_grid
+from evaluation.ranking import abroca, recall_on_grid
+from online_models.auc import auc, auc_of_counts
 
 MIN_ENROLMENTS = 30
 """Enrolments lost, and enrolments not lost, below which a group is omitted."""

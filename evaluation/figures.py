@@ -32,7 +32,7 @@ from evaluation.labelled_estimates import (
     weekly_estimates,
 )
 from evaluation.outcomes import Bools, Outcomes
-from evaluation.ranking import auc
+from online_models.auc import auc
 
 PRECISION_LEVELS = (0.80, 0.85, 0.90)
 EXIT_HORIZON_DAYS = 21

@@ -7,7 +7,7 @@ seed is fixed: the same data give the same intervals.
 import numpy as np
 
 from evaluation.outcomes import Bools, Floats, Ints
-from evaluation.ranking import auc_of_counts
+from online_models.auc import auc_of_counts
 
 RESAMPLES = 200
 CLASSES = 500

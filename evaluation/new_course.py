@@ -27,7 +27,7 @@ from evaluation.intervals import bootstrap_weights, interval, resampled_aucs
 from evaluation.labelled_estimates import WeeklyEstimates, label_estimates, weekly_estimates
 from evaluation.one_pass import estimate
 from evaluation.outcomes import Outcomes, read_outcomes
-from evaluation.ranking import auc
+from online_models.auc import auc
 from sources.oulad import OuladFolder, Presentation, start_day
 
 FIRST_DAY_COMPARED = 28

@@ -155,7 +155,7 @@ ALERTS = (
         "{{ $labels.what }}: {{ $labels.of }}, within the last week.",
         "model-drift.md",
         "model",
-        "Told of the model",
+        "Alarms about the model",
     ),
     Alert(
         "homeroom-records-lost",

@@ -1,6 +1,6 @@
 """The *Model* board: how good the estimates were that were served, now that outcomes are known.
 
-For whoever answers for the model. Every figure is progressive: an example is judged with the estimate that
+For whoever answers for the model. Every figure is progressive: an example is evaluated with the estimate that
 was served on its day, long before anything could be learned from it.
 """
 # ruff: noqa: S608 - the queries are put together from constants of ours
@@ -55,7 +55,7 @@ def _overview() -> list[Panel]:
         number(
             "Calibration error",
             "By how much, on average, the share that was lost differs from the estimate (ECE, 15 bins). At "
-            ".05, of 100 learners told 60 %, 55 or 65 are lost.",
+            ".05, of 100 learners with an estimate of 60 %, 55 or 65 are lost.",
             "none",
             _newest_value("ece"),
             above(0.05, 0.1),
@@ -74,7 +74,7 @@ def _overview() -> list[Panel]:
             _newest_value("examples"),
         ),
         number(
-            "Judged",
+            "Labelled",
             "Of these, the ones whose estimate was a model's and not the warming-up prior's: what all "
             "figures here rest on. Below a thousand they say little.",
             "short",
@@ -82,7 +82,7 @@ def _overview() -> list[Panel]:
             [(None, "yellow"), (1000, "green")],
         ),
         number(
-            "Not judged yet",
+            "Not labelled yet",
             "Snapshots of learners whose course run is still on; they become examples when it has ended.",
             "short",
             f"SELECT sum(pending) AS pending {PENDING} AND day = {newest('progress_daily')}",
@@ -98,7 +98,7 @@ def _accuracy() -> list[Panel]:
     return [
         lines(
             "AUC",
-            "Over all examples judged so far, so it moves slowly. A fall after a run has ended: that run "
+            "Over all examples labelled so far, so it moves slowly. A fall after a run has ended: that run "
             "was different.",
             "none",
             _over_time("auc"),
@@ -123,7 +123,7 @@ def _calibration() -> list[Panel]:
             curve(
                 "Calibration",
                 "What came against what was estimated, in bins, as of the newest day of the time range. "
-                "Above the diagonal more were lost than told. Bins with few examples jump.",
+                "Above the diagonal more were lost than estimated. Bins with few examples jump.",
                 "percentunit",
                 "estimated",
                 """SELECT estimated, lost, estimated AS diagonal
@@ -172,9 +172,9 @@ def _corrections() -> list[Panel]:
     """Panels of the corrections that are applied to the model's estimates before they are served."""
     return [
         lines(
-            "Course runs above or below what was foretold",
+            "Course runs above or below what was predicted",
             "What is added to the log-odds of all estimates of a run, because more or fewer withdraw from it "
-            "than exit risk foretold: at .4 an estimate of 50 % becomes 60 %. Beyond .5 either way: look at "
+            "than exit risk predicted: at .4 an estimate of 50 % becomes 60 %. Beyond .5 either way: look at "
             "how the platform tells of withdrawals, or at what is new in that course.",
             "none",
             _by_run("intercept/"),
@@ -217,7 +217,7 @@ def _learning() -> list[Panel]:
         ),
         lines(
             "Examples",
-            "All that the model has learned from, those that were lost, and those that could be judged.",
+            "All that the model has learned from, those that were lost, and those that could be labelled.",
             "short",
             _over_time("examples", "positives", "served"),
             interval=DAILY,
@@ -267,7 +267,7 @@ def _drift() -> list[Panel]:
         .axis_soft_min(-2)
         .axis_soft_max(2),
         rows(
-            "Told of the model",
+            "Alarms about the model",
             "Inputs or losses that changed, and challengers promoted, the newest first. What to do: "
             "docs/runbooks/model-drift.md.",
             """SELECT toString(day) AS on, splitByChar('/', metric)[2] AS what,

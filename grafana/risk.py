@@ -200,9 +200,9 @@ def _lead_times() -> list[Panel]:
     return [
         coloured(
             bars(
-                "Exits by how early they were told",
+                "Exits by lead time of the alert",
                 "Withdrawals on their day, and silent fails on the day after their last activity (these are"
-                " known only when the run has ended). Told 14 days ahead is what homeroom is for.",
+                " known only when the run has ended). An alert 14 days ahead is what homeroom is for.",
                 f"""{EXITS}
                 SELECT toDateTime(toStartOfWeek(day, 1), 'UTC') AS time,
                 countIf(lead >= 14) AS `14 days and more`,

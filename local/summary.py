@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from engine.pseudonyms import Identity
 from local.rig import Progress
+from online_models.auc import auc
 from output.screen import styled
 from sinks.store import StoreReader
 from sources.simulator import SimulationPlan, Truth, truth
@@ -149,17 +149,6 @@ def _estimates(reader: StoreReader, course_run: str, day: int) -> list[tuple[str
     )
     rows: list[tuple[Any, ...]] = reader.query(sql, {"run": course_run, "day": day}).rows
     return [(str(learner), float(probability)) for learner, probability in rows]
-
-
-def auc(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """Area under the ROC curve: how often a lost learner is scored above another, ties counting half."""
-    order = np.argsort(scores, kind="stable")
-    _, inverse, counts = np.unique(scores[order], return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks = (ends - (counts - 1) / 2)[inverse]
-    positives = labels[order].sum()
-    negatives = len(labels) - positives
-    return float((ranks[labels[order]].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def show_qualities(console: Console, qualities: Sequence[EstimateQuality]) -> None:

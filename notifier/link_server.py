@@ -53,7 +53,7 @@ class ConnectionLimiter:
             self.waiting.pop(connection, None)
             self.busy[connection] = time.monotonic()
             try:
-                if (request.content_length or 0) > request.app._client_max_size:
+                if (request.content_length or 0) > request.client_max_size:
                     raise web.HTTPRequestEntityTooLarge(0, request.content_length or 0)
                 return await handler(request)
             finally:

@@ -18,11 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 
-from apprise.plugins.email import NotifyEmail
-from apprise.plugins.email.common import SecureMailMode
-
 from notifier.address_formats import mailbox_of
 from notifier.answers import Answer
+from notifier.apprise_internals import Encryption, MailFields
 from notifier.mime import UTF8_POLICY, Sender, build_mail
 from notifier.outgoing import OutgoingMessage
 from schemas.errors import HomeroomError
@@ -47,7 +45,7 @@ class MailServer:
 
     host: str
     port: int
-    mode: str
+    encryption: Encryption
     sender: Sender
     timeout_s: float
     to: tuple[str, ...] = ()
@@ -56,33 +54,32 @@ class MailServer:
     verify: bool = True
 
     @classmethod
-    def from_plugin(cls, plugin: NotifyEmail) -> "MailServer":
-        """The mail server of a plugin.
+    def of(cls, fields: MailFields) -> "MailServer":
+        """The mail server of a URL's fields.
 
         Raises:
             ValueError: the URL asks for something that is not supported here.
         """
-        if plugin.cc or plugin.bcc or plugin.pgp_mode != "no":
+        if fields.copies:
             raise ValueError("cc, bcc and pgp are not used for nudges")
-        user, password = plugin.user or "", plugin.password or ""
-        if not (user + password).isascii():
+        if not (fields.user + fields.password).isascii():
             raise ValueError("a mail server is told a user and a password in ASCII")
-        name, mailbox = plugin.from_addr
+        name, mailbox = fields.sender
         return cls(
-            host=plugin.smtp_host,
-            port=plugin.port or 0,
-            mode=str(plugin.secure_mode),
+            host=fields.host,
+            port=fields.port,
+            encryption=fields.encryption,
             sender=Sender(
-                mailbox=_checked_mailbox(str(mailbox)),
-                name=str(name or ""),
-                reply_to=tuple(sorted(map(_checked_mailbox, plugin.reply_to))),
-                headers=dict(plugin.headers),
+                mailbox=_checked_mailbox(mailbox),
+                name=name,
+                reply_to=tuple(sorted(map(_checked_mailbox, fields.reply_to))),
+                headers=dict(fields.headers),
             ),
-            timeout_s=float(plugin.socket_connect_timeout),
-            to=tuple(_checked_mailbox(target) for _, target in plugin.targets),
-            user=user,
-            password=password,
-            verify=plugin.verify_certificate,
+            timeout_s=fields.timeout_s,
+            to=tuple(map(_checked_mailbox, fields.to)),
+            user=fields.user,
+            password=fields.password,
+            verify=fields.verify,
         )
 
     def send(self, message: OutgoingMessage) -> Answer:
@@ -113,14 +110,14 @@ class MailServer:
         context = ssl.create_default_context()
         if not self.verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        if self.mode == SecureMailMode.SSL:
+        if self.encryption == "tls":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
                 self.host, self.port, timeout=self.timeout_s, context=context
             )
         else:
             server = smtplib.SMTP(self.host, self.port, timeout=self.timeout_s)
         try:
-            if self.mode == SecureMailMode.STARTTLS:
+            if self.encryption == "starttls":
                 server.starttls(context=context)
             server.ehlo_or_helo_if_needed()
             if self.user and self.password:

@@ -18,10 +18,10 @@ from typing import Any
 from urllib.parse import quote
 
 from apprise import Apprise, NotifyBase, NotifyFormat
-from apprise.plugins.email import NotifyEmail
 
 from notifier.address_formats import mailbox_of
 from notifier.answers import Answer, answer_of, answer_of_failure, collect_errors
+from notifier.apprise_internals import MailFields, mail_fields, set_default_timeout, timeout_s
 from notifier.errors import NotifierError
 from notifier.mail import MailServer
 from notifier.outgoing import NUDGE_HEADER, OutgoingMessage, in_a_line
@@ -67,9 +67,9 @@ class Providers:
             plugin = self._plugin(channel, SAMPLES[channel])
             if plugin is None:
                 raise NotifierError(f"Apprise does not know the URL of the channel {channel}")
-            timeouts.append(_timeout_s(plugin))
-            if type(plugin) is NotifyEmail:
-                self._mail[channel] = self._mail_server(channel, plugin)
+            timeouts.append(timeout_s(plugin))
+            if (fields := mail_fields(plugin)) is not None:
+                self._mail[channel] = self._mail_server(channel, fields)
         self.longest_timeout_s = max(timeouts)
         """The longest timeout of a provider, in seconds."""
 
@@ -120,16 +120,12 @@ class Providers:
         plugin = Apprise.instantiate(url, suppress_exceptions=True)
         if not isinstance(plugin, NotifyBase):
             return None
-        attributes = vars(plugin)  # set by the URL; Apprise's own defaults are class attributes
-        if isinstance(plugin, NotifyEmail):
-            attributes.setdefault("socket_connect_timeout", MAIL_TIMEOUT_S)
-        else:
-            attributes.setdefault("socket_read_timeout", WEB_TIMEOUT_S)
+        set_default_timeout(plugin, MAIL_TIMEOUT_S, WEB_TIMEOUT_S)
         return plugin
 
-    def _mail_server(self, channel: Channel, plugin: NotifyEmail) -> MailServer:
+    def _mail_server(self, channel: Channel, fields: MailFields) -> MailServer:
         try:
-            server = MailServer.from_plugin(plugin)
+            server = MailServer.of(fields)
         except ValueError as error:
             raise NotifierError(f"the URL of the channel {channel}: {error}") from None
         if self.needs_address(channel):
@@ -143,11 +139,6 @@ class Providers:
                 f"the URL of the channel {channel} has no {PLACEHOLDER}: all mail would go to one mailbox"
             )
         return server
-
-
-def _timeout_s(plugin: NotifyBase) -> float:
-    connect, read = plugin.request_timeout
-    return float(connect if isinstance(plugin, NotifyEmail) else connect + read)
 
 
 def _add_metadata(plugin: Any, message: OutgoingMessage) -> None:

@@ -66,7 +66,7 @@ class NotifierSettings(BaseSettings):
         False, description="whether mails carry a picture that tells when they are opened"
     )
     templates: str = Field(
-        "", description="a folder with templates of one's own, by the names of those in nudges/notifier"
+        "", description="a folder with templates of one's own, by the names of those in notifier/templates"
     )
     host: str = Field("127.0.0.1", description="the address that the links' endpoint listens on")
     port: Annotated[int, Field(ge=1, le=65_535)] = Field(8090, description="and its port")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue, TypeAdapter
+from scipy.special import expit
 
 from online_models.design import Floats
 
@@ -46,7 +47,7 @@ class CalibrationSlope:
         intercepts, slope = np.zeros(int(run.max()) + 1), self.value
         prior = min(self.precision, MAX_PRECISION)
         for _ in range(NEWTON_STEPS):
-            predicted = 1 / (1 + np.exp(-np.clip(intercepts[run] + slope * log_odds, -30, 30)))
+            predicted = expit(np.clip(intercepts[run] + slope * log_odds, -30, 30))
             residuals, curvature = weights * (labels - predicted), weights * predicted * (1 - predicted)
             intercept_gradient = np.bincount(run, residuals) - RUN_PRECISION * intercepts
             intercept_curvature = np.bincount(run, curvature) + RUN_PRECISION

@@ -25,6 +25,7 @@ from online_models import committee, network
 from online_models.calibration import CalibrationSlope
 from online_models.design import SIZE, Floats, check_example, inputs, lookup_tables
 from online_models.mixture import Mixture
+from online_models.river_internals import set_weights
 from schemas.learning import ModelSnapshot, TrainingExample
 
 MODEL_NAME = "risk/mixed-3"
@@ -144,9 +145,7 @@ class RiskClassifier:
         return [float(weights[number]) for number in range(SIZE)]
 
     def _set_weights(self, weights: Floats) -> None:
-        # All inputs exist from the start, in their order: River sums the product of two vectors in the
-        # order of the shorter one, and that is always the example's.
-        self.regression._weights.update(dict(enumerate(weights.tolist())))
+        set_weights(self.regression, weights.tolist())
 
 
 def _inputs(example: TrainingExample) -> dict[int, float]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from pydantic import JsonValue, TypeAdapter
 
+from online_models.auc import auc_of_counts
 from schemas.learning import TrainingExample
 
 BUCKETS = 300
@@ -83,8 +84,7 @@ class ProgressiveValidation:
         gaps = np.abs((lost - estimated).reshape(CALIBRATION_BINS, -1).sum(axis=1))
         metrics["ece"] = float(gaps.sum()) / total
         if lost.any() and retained.any():
-            below = retained.cumsum() - retained / 2
-            metrics["auc"] = float((lost * below).sum() / (lost.sum() * retained.sum()))
+            metrics["auc"] = float(auc_of_counts(lost, retained))
         return metrics
 
     def calibration(self) -> list[CalibrationBin]:

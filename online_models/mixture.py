@@ -13,6 +13,7 @@ from pydantic import JsonValue, TypeAdapter
 from river import linear_model, optim
 
 from online_models.design import Floats
+from online_models.river_internals import set_weights
 
 EXPERTS = ("additive", "networks")
 
@@ -29,7 +30,7 @@ class Mixture:
 
     def __init__(self, weights: Sequence[float] = INITIAL_WEIGHTS) -> None:
         self._regression = linear_model.LogisticRegression(optim.SGD(LEARNING_RATE), intercept_lr=0.0)
-        self._regression._weights.update(dict(enumerate(weights)))
+        set_weights(self._regression, weights)
 
     @property
     def weights(self) -> tuple[float, ...]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
+from scipy.special import expit
 
 from features.catalogue import BINS, FEATURES
 from features.packed_arrays import pack, unpack
@@ -273,7 +274,7 @@ class _Adam:
             + context @ weights["context"].T
             + weights["out_bias"]
         )
-        residuals = (1 / (1 + np.exp(-np.clip(log_odds, -30, 30))) - labels) * sample_weights / len(inputs)
+        residuals = (expit(np.clip(log_odds, -30, 30)) - labels) * sample_weights / len(inputs)
         hidden_residuals = (residuals @ weights["out"]) * (active > 0)
         return {
             "hidden": hidden_residuals.T @ inputs,

@@ -8,6 +8,7 @@ network's sums are exact in any order.
 from typing import Protocol, Self
 
 import numpy as np
+from scipy.special import expit, logit
 
 from online_models import committee, network
 from online_models.calibration import CalibrationSlope
@@ -109,15 +110,14 @@ class MixedScorer:
 
 def logistic(log_odds: Floats) -> Floats:
     """1 / (1 + exp(−x)), without overflow."""
-    decayed = np.exp(-np.abs(log_odds))
-    probability: Floats = np.where(log_odds >= 0, 1.0, decayed) / (1.0 + decayed)
+    probability: Floats = expit(log_odds)
     return probability
 
 
 def log_odds_of(probability: Floats) -> Floats:
     """log(p / (1 − p)), of probabilities clipped to the range of six decimals."""
     clipped = np.clip(probability, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
-    odds: Floats = np.log(clipped / (1 - clipped))
+    odds: Floats = logit(clipped)
     return odds
 
 

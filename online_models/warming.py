@@ -11,6 +11,7 @@ of .79 (days of silence alone: .75) and an expected calibration error of .10.
 """
 
 import numpy as np
+from scipy.special import logit
 
 from features.bins import bin_start
 from features.catalogue import BINS, FEATURES, INDEX
@@ -79,13 +80,8 @@ def _table() -> Floats:
     return np.array([[round(recency_prior(silence, phase), 6) for silence in silences] for phase in phases])
 
 
-def _logit(probability: Floats) -> Floats:
-    odds: Floats = np.log(probability / (1 - probability))
-    return odds
-
-
 _PRIOR = _table()
-_LOG_ODDS = _logit(_PRIOR)
+_LOG_ODDS: Floats = logit(_PRIOR)
 _NO_SILENCE = _LOG_ODDS[:, 0]
 _EXITS = np.array(
     [round(_interpolate(EXIT_SHARES, bin_start(FEATURES[_SILENCE], bin_)), 6) for bin_ in range(BINS)]

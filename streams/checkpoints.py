@@ -24,7 +24,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 from engine.state.row_keys import MARK, StateRow
 from schemas.errors import HomeroomError
 from streams.publisher import Publisher
-from streams.topic_reader import standalone_consumer
+from streams.topic_reader import follow, standalone_consumer
 
 ASSIGN = b"assign|"
 _EPOCH = struct.Struct("<Q")
@@ -158,25 +158,24 @@ class StateTopic:
         consumer.assign([TopicPartition(self._topic, self._partition, OFFSET_BEGINNING)])
         deadline = time.monotonic() + READ_TIMEOUT_S
         try:
-            while True:
-                for record in consumer.consume(10_000, 0.2):
-                    error = record.error()
-                    if error is not None:
-                        if error.code() == KafkaError._PARTITION_EOF:
-                            continue
-                        raise RestoreError(f"reading {self._topic}: {error.str()}")
-                    deadline = time.monotonic() + READ_TIMEOUT_S
+            for records in follow(consumer, lambda: False, self._fail, most=10_000):
+                for record in records:
                     key = record.key() or b""
                     replay.apply(key, *_parse(record.value(), record.headers()))
                     if key == last_key:
                         return
-                if time.monotonic() > deadline:
+                if records:
+                    deadline = time.monotonic() + READ_TIMEOUT_S
+                elif time.monotonic() > deadline:
                     partition = f"{self._topic}, partition {self._partition}"
                     raise RestoreError(
                         f"{partition}: no record for {READ_TIMEOUT_S:.0f} s before the end was reached"
                     )
         finally:
             consumer.close()
+
+    def _fail(self, error: KafkaError) -> None:
+        raise RestoreError(f"reading {self._topic}: {error.str()}")
 
 
 def _parse(value: bytes | None, headers: Any) -> tuple[int, bytes | None]:

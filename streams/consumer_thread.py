@@ -1,7 +1,8 @@
 """Faust's consumer thread, which owns aiokafka's client, with what record batches need of it.
 
 Shorter waits, urgent topics first, seeks that leave nothing out, commits that name their log, and a way to
-have the partitions handed out again. It overrides private methods of Faust and aiokafka: they are pinned.
+have the partitions handed out again. What it uses of Faust and aiokafka is private there:
+:mod:`streams.faust_internals`, :mod:`streams.aiokafka_internals`.
 """
 
 import contextlib
@@ -11,14 +12,22 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.aiokafka_internals import (
+    keep_as_parsed,
+    put_first,
+    request_rejoin,
+    set_fetch_wait,
+    set_prefetch_backoff,
+)
+from streams.faust_internals import HookedThread
+
 if TYPE_CHECKING:
-    from streams.transport import Record, RecordBatchConsumer, RecordBatchTransport
+    from streams.transport import RecordBatchConsumer, RecordBatchTransport
 
 log = logging.getLogger(__name__)
 
@@ -34,33 +43,29 @@ the day reports would be fetched ten times a second.
 """
 
 
-class RecordBatchThread(driver.AIOKafkaConsumerThread):
+class RecordBatchThread(HookedThread):
     """Faust's consumer thread with shorter waits, and with a seek that leaves nothing out."""
 
     shutdown_timeout = LEAVE_S
 
     async def on_start(self) -> None:
         await super().on_start()
-        self._ensure_consumer()._fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
+        set_prefetch_backoff(self.client, PREFETCH_BACKOFF_S)
 
-    async def _fetch_records(
+    async def read_records(
         self,
         consumer: AIOKafkaConsumer,
-        active_partitions: set[TP],
+        partitions: set[TP],
         timeout: float | None = None,  # noqa: ASYNC109
         max_records: int | None = None,
     ) -> Any:
-        """Return records of urgent topics first. aiokafka returns them in the order of their fetches, up to a
-        maximum: a day report would wait for every batch of events that was fetched before it.
+        """Return records of urgent topics first: a day report would wait for every batch of events that was
+        fetched before it. Those of the batch topics are as they were parsed: a batch needs columns.
         """
         transport = cast("RecordBatchTransport", self.transport)
-        waiting = consumer._fetcher._records
-        for tp in [tp for tp in waiting if tp.topic in transport.urgent_topics]:
-            waiting.move_to_end(tp, last=False)
-        for tp, fetched in waiting.items():
-            if tp.topic in transport.batch_topics and isinstance(fetched, FetchResult):
-                _leave_as_they_are(fetched)
-        return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        put_first(consumer, transport.urgent_topics)
+        keep_as_parsed(consumer, transport.batch_topics)
+        return await super().read_records(consumer, partitions, timeout, max_records)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Skip Faust's look at whether events flow where a partition has no position (yet).
@@ -87,11 +92,11 @@ class RecordBatchThread(driver.AIOKafkaConsumerThread):
         return committed | assigned
 
     async def _seek_to(self, positions: Mapping[TP, int]) -> None:
-        consumer = self._ensure_consumer()
+        consumer = self.client
         for tp, offset in positions.items():
             consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
 
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit, with the topic's id beside each offset: a number alone does not say which log it counts.
 
         Partitions that were revoked meanwhile are no error: their acked records are redelivered elsewhere.
@@ -104,7 +109,7 @@ class RecordBatchThread(driver.AIOKafkaConsumerThread):
             for tp, offset in here.items()
         }
         try:
-            await self._ensure_consumer().commit(told)
+            await self.client.commit(told)
         except (CommitFailedError, IllegalStateError) as error:
             log.info("offsets were not committed, their partitions have gone: %s", error)
             return False
@@ -119,23 +124,10 @@ class RecordBatchThread(driver.AIOKafkaConsumerThread):
         await self.call_thread(self._request_rejoin)
 
     async def _request_rejoin(self) -> None:
-        self._ensure_consumer()._coordinator.request_rejoin()
+        request_rejoin(self.client)
 
-    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = cast("RecordBatchTransport", transport).fetch_wait_ms
+    def make_client(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        """Return aiokafka's consumer, which waits for no longer than the transport says."""
+        consumer = super().make_client(transport)
+        set_fetch_wait(consumer, cast("RecordBatchTransport", transport).fetch_wait_ms)
         return consumer
-
-
-def _leave_as_they_are(fetched: FetchResult) -> None:
-    """Let the records of a fetch be handed on as they were parsed.
-
-    aiokafka makes a ConsumerRecord of each, which takes twice the time of parsing it; a batch needs columns.
-    """
-    records = fetched._partition_records
-    if records is not None:
-        records._consumer_record = _as_it_is
-
-
-def _as_it_is(_tp: TP, record: "Record") -> "Record":
-    return record

@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 
 from engine.pieces import PieceAssembler, compress, decompress, piece_of, records_of
 from schemas.learning import DayPackage
 from streams.publisher import Publisher
-from streams.topic_reader import standalone_consumer
+from streams.topic_reader import follow, standalone_consumer
 
 log = logging.getLogger(__name__)
 
@@ -159,14 +159,9 @@ class PackageReader:
         consumer = standalone_consumer(self._address, "homeroom-packages", fetch_wait_max_ms=50)
         consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
         try:
-            while not self._stop.is_set():
-                record = consumer.poll(0.2)
-                if record is None:
-                    continue
-                if (error := record.error()) is not None:
-                    log.warning("day packages: %s", error.str())
-                    continue
-                self._receive(record.key() or b"", record.value(), record.offset() or 0)
+            for records in follow(consumer, self._stop.is_set, _log_error):
+                for record in records:
+                    self._receive(record.key() or b"", record.value(), record.offset() or 0)
         except KafkaException:
             log.exception("day packages can no longer be read")
         finally:
@@ -225,6 +220,10 @@ class PackageReader:
         for loop, changed in list(self._listeners):
             _wake(loop, changed.set)
         return received.raw
+
+
+def _log_error(error: KafkaError) -> None:
+    log.warning("day packages: %s", error.str())
 
 
 def _parse(raw: bytes) -> DayPackage:

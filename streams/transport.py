@@ -19,7 +19,7 @@ Guarantees, tested against the stock transport and on a real broker (``tests/str
   within the log is no break: transactions leave markers between their records.
 
 This is not the place of the partitions' state or of decoding: records pass as the bytes they are, without
-key or value too. It overrides private methods of Faust 0.15.3, which is therefore pinned.
+key or value too. What it overrides of Faust is private there (:mod:`streams.faust_internals`).
 """
 
 import asyncio
@@ -34,10 +34,10 @@ from aiokafka.errors import IllegalStateError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, CodecArg, ConsumerMessage, Message
-from mode.utils.futures import notify
 
 from engine.batch.records import RecordBatch
 from streams.consumer_thread import RecordBatchThread
+from streams.faust_internals import HookedConsumer
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def always(_tp: TP) -> bool:
     return True
 
 
-class RecordBatchConsumer(driver.Consumer):
+class RecordBatchConsumer(HookedConsumer):
     """Hands the batch topics' records on in batches, and keeps account of which batches were acked.
 
     Faust tracks offsets: reading a batch whose predecessor ended 4,000 offsets before, it records 4,000
@@ -122,24 +122,22 @@ class RecordBatchConsumer(driver.Consumer):
     def _in_batches(self, tp: TP) -> bool:
         return tp.topic in self._options.batch_topics
 
-    def _new_consumer_thread(self) -> RecordBatchThread:
+    def make_thread(self) -> RecordBatchThread:
+        """Return Faust's consumer thread, as batches need it."""
         return RecordBatchThread(self, loop=self.loop, beacon=self.beacon)
 
     # Fetching
 
-    async def _getmany(
-        self,
-        active_partitions: set[TP] | None,
-        timeout: float,  # noqa: ASYNC109
-    ) -> Mapping[TP, list[Any]]:
-        if active_partitions is None:
-            return await super()._getmany(active_partitions, timeout)
-        fetchable = {tp for tp in active_partitions if self._may_fetch(tp)}
-        if len(fetchable) < len(active_partitions):
+    async def fetch(self, partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
+        """Return records by partition, those of the batch topics as one batch each."""
+        if partitions is None:
+            return await super().fetch(partitions, timeout)
+        fetchable = {tp for tp in partitions if self._may_fetch(tp)}
+        if len(fetchable) < len(partitions):
             timeout = min(timeout, HELD_POLL_S)
         positions = self._next
         # Also with nothing to fetch: the call tells aiokafka that the consumer is alive.
-        fetched = await super()._getmany(fetchable or set(_NO_PARTITION), timeout)
+        fetched = await super().fetch(fetchable or set(_NO_PARTITION), timeout)
         if not self._overtaken(positions):
             fetched = await self._continuous(fetched)
         if fetched and self._overtaken(positions):
@@ -193,16 +191,17 @@ class RecordBatchConsumer(driver.Consumer):
 
     async def rejoin(self) -> None:
         """Join the group anew: all partitions are given back, and handed out again."""
-        await cast(RecordBatchThread, self._thread).rejoin()
+        await cast(RecordBatchThread, self.thread).rejoin()
 
     def _may_fetch(self, tp: TP) -> bool:
         return not self._in_batches(tp) or self._options.may_fetch(tp)
 
-    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+    def message_of(self, tp: TP, record: Any) -> ConsumerMessage:
+        """Return the Faust message of a record or a batch."""
         if not isinstance(record, RecordBatch):
-            return super()._to_message(tp, record)
+            return super().message_of(tp, record)
         # The consumer drops what lies before its read offset; what is dropped is never acked.
-        if record.last_offset >= (self._read_offset[tp] or 0):
+        if record.last_offset >= self.read_offset(tp):
             self._delivered[tp].append((record.last_offset, time.monotonic()))
         return ConsumerMessage(
             topic=record.topic,
@@ -232,7 +231,7 @@ class RecordBatchConsumer(driver.Consumer):
         """Let others see where partitions were started that stand elsewhere by what is ``committed``."""
         off = {tp: offset for tp, offset in self.starts.items() if committed.get(tp, 0) != offset}
         if off:
-            await self._commit(off)
+            await self.commit_offsets(off)
 
     async def perform_seek(self) -> None:
         """Seek, one call at a time: Faust seeks after an assignment, and ``start_at`` after its restore."""
@@ -261,27 +260,26 @@ class RecordBatchConsumer(driver.Consumer):
 
     def ack(self, message: Message) -> bool:
         if self._in_batches(message.tp) and message.generation_id != self.app.consumer_generation_id:
-            message.acked = True
-            self._unacked_messages.discard(message)
-            notify(self._waiting_for_ack)
+            self.forget(message)
             return False
         return super().ack(message)
 
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+    async def add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Track a gap, where offsets and not batches are tracked."""
         if not self._in_batches(tp):
-            await super()._add_gap(tp, offset_from, offset_to)
+            await super().add_gap(tp, offset_from, offset_to)
 
-    def _new_offset(self, tp: TP) -> int | None:
+    def committable(self, tp: TP) -> int | None:
         """The offset after the longest run of acked batches, None where no batch has joined the run."""
         if not self._in_batches(tp):
-            return super()._new_offset(tp)
-        delivered, acked = self._delivered[tp], self._acked_index[tp]
+            return super().committable(tp)
+        delivered, acked = self._delivered[tp], self.acked_index[tp]
         committable = None
         while delivered and delivered[0][0] in acked:
             last, _ = delivered.popleft()
             acked.discard(last)
             committable = last + 1
-        self._acked[tp] = sorted(acked)
+        self.acked_offsets[tp] = sorted(acked)
         return committable
 
     def uncommitted_s(self, tp: TP) -> float:
@@ -310,7 +308,7 @@ class RecordBatchConsumer(driver.Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Reset the tracking: everything that is not committed will be redelivered."""
         self.starts, self._next = {}, {}
-        for account in (self._delivered, self._acked, self._acked_index):
+        for account in (self._delivered, self.acked_offsets, self.acked_index):
             for tp in [tp for tp in account if self._in_batches(tp)]:
                 del account[tp]
         await super().on_partitions_assigned(assigned, generation_id)
@@ -380,44 +378,3 @@ def batch_topic(app: faust.App, name: str, partitions: int) -> faust.TopicT:
     ``await stream.ack(event)``: Faust's automatic ack would come in a ``finally``, exception or not.
     """
     return app.topic(name, schema=RecordBatchSchema(), partitions=partitions, maxsize=QUEUED_BATCHES)
-
-
-def faust_settings(
-    address: str,
-    *,
-    batch_records: int = 4_000,
-    fetch_bytes: int = 1 << 20,
-    commit_interval_s: float = 1.0,
-    session_timeout_s: float = 30.0,
-) -> dict[str, Any]:
-    """The settings of a Faust app that proved good for record batches, by their Faust names.
-
-    Args:
-        address: the broker, ``host:port``, or several with commas between.
-        batch_records: the most records in a batch.
-        fetch_bytes: the most bytes fetched of a partition at a time; a larger record still passes.
-        commit_interval_s: how often acked offsets are committed.
-        session_timeout_s: after how long a silent worker has lost its partitions. A group join waits
-            for half of it on the embedded broker.
-    """
-    return {
-        "broker": [f"kafka://{host}" for host in address.split(",")],
-        "processing_guarantee": "at_least_once",
-        "broker_commit_interval": commit_interval_s,
-        "broker_max_poll_records": batch_records,
-        "broker_session_timeout": session_timeout_s,
-        "broker_rebalance_timeout": session_timeout_s,
-        "broker_heartbeat_interval": min(3.0, session_timeout_s / 5),
-        "consumer_auto_offset_reset": "earliest",
-        "consumer_max_fetch_size": fetch_bytes,
-        "producer_acks": -1,
-        "producer_linger": 0.02,  # 0 makes a produce request of every write
-        "producer_max_request_size": 2 << 20,
-        "topic_disable_leader": True,
-        # With 0 and no tables Faust leaves the assignment to a round robin over all topics' partitions,
-        # and partition 3 of two topics can end up on two workers.
-        "table_standby_replicas": 1,
-        # Else a rebalance waits, without end and before it tells anybody, until every batch is acked.
-        "stream_wait_empty": False,
-        "worker_redirect_stdouts": False,
-    }

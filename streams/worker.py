@@ -11,6 +11,7 @@ import uvloop
 from engine.garbage_collection import collect_seldom
 from streams.app import Pipeline
 from streams.cohosting import CohostedApp, cohost
+from streams.faust_internals import stop_as_on_sigterm
 from streams.logging_setup import configure_logging
 from streams.metrics_port import serve_metrics
 from streams.settings import Settings
@@ -53,7 +54,7 @@ class _Worker(faust.Worker):
 def _stop(worker: faust.Worker) -> None:
     """Stop the worker as Faust does on a signal. Thread-safe."""
     with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped
-        worker.loop.call_soon_threadsafe(worker._on_sigterm)
+        worker.loop.call_soon_threadsafe(stop_as_on_sigterm, worker)
 
 
 def _run_worker(worker: faust.Worker, pipeline: Pipeline) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import faust
 import uvloop
 
-from streams.transport import faust_settings
+from streams.faust_settings import faust_settings
 
 
 def main(task: dict[str, Any]) -> None:

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from console.ports import Person
 from engine.pseudonyms import Identity
 from schemas.errors import HomeroomError
-from streams.topic_reader import standalone_consumer
+from streams.topic_reader import follow, standalone_consumer
 
 log = logging.getLogger(__name__)
 
@@ -89,14 +89,16 @@ class KeyFollower:
         consumer = standalone_consumer(self._address, "homeroom-directory")
         try:
             consumer.assign(self._partitions(consumer))
-            while not self._stop.is_set():
-                records = consumer.consume(BATCH, POLL_S)
-                keys = {record.key() for record in records if record.error() is None}
+            for records in follow(consumer, self._stop.is_set, self._log_error, most=BATCH):
+                keys = {record.key() for record in records}
                 self._directory.add(key.decode(errors="replace") for key in keys if key)
         except KafkaException:
             log.exception("learners' ids can no longer be read from %s", self._topic)
         finally:
             consumer.close()
+
+    def _log_error(self, error: KafkaError) -> None:
+        log.warning("%s: %s", self._topic, error.str())
 
     def _partitions(self, consumer: Consumer) -> list[TopicPartition]:
         """The topic's partitions; polls until there are some, as broker or topic may not be there yet."""

@@ -1,4 +1,4 @@
-"""Estimates of one cohort on one day: raw, steadied over days, and robust to unobserved days."""
+"""Estimates of one cohort on one day: raw, smoothed over days, and robust to unobserved days."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class CohortEstimator:
         self._levels = levels
 
     def estimate(self, cohort: Cohort, day: ScoringDay) -> ScoredCohort:
-        """Estimate a cohort, steadied by the estimates of the days before, which the state stores.
+        """Estimate a cohort, smoothed by the estimates of the days before, which the state stores.
 
         Called once a day and cohort: it stores the day's estimates, unless a source of the run is suspect.
         """

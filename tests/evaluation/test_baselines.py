@@ -11,9 +11,9 @@ from evaluation import baselines
 from evaluation.backtest import Backtest
 from evaluation.figures import figures
 from evaluation.outcomes import Bools, Outcomes
-from evaluation.ranking import auc
 from evaluation.snapshots import SnapshotCollector, Snapshots
 from features.catalogue import FEATURES, INDEX
+from online_models.auc import auc
 from online_models.design import RANKED
 from schemas.learning import DayPackage
 from sources.simulator import stream

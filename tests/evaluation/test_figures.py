@@ -20,8 +20,9 @@ from evaluation.errors import EstimatesError
 from evaluation.figures import figures
 from evaluation.labelled_estimates import label_estimates, weekly_estimates
 from evaluation.outcomes import Outcomes, read_outcomes
-from evaluation.ranking import abroca, auc, auc_of_counts, count_by_estimate, recall_on_grid
+from evaluation.ranking import abroca, recall_on_grid
 from evaluation.saving import to_json_value
+from online_models.auc import auc, auc_of_counts, count_by_estimate
 from tests.evaluation.tables import outcomes_of, table_of
 from tests.required import lacking
 from tests.sources.oulad_folder import write_csv, write_parquet

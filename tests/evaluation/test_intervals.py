@@ -11,7 +11,7 @@ from evaluation.intervals import (
     quantile_classes,
     resampled_aucs,
 )
-from evaluation.ranking import auc
+from online_models.auc import auc
 
 
 def test_classes_keep_the_order_and_ties_together() -> None:

@@ -57,7 +57,7 @@ def test_inputs_that_shift_in_the_simulator_are_shown_and_marked(store: StoreAdd
     assert shifted <= events[0].day < shifted + 9
 
     day = str(datetime.fromtimestamp(events[0].day * DAY, UTC).date())
-    ((on, what, of, figure),) = shown(store, packages, "Told of the model")
+    ((on, what, of, figure),) = shown(store, packages, "Alarms about the model")
     assert (on, what, of, figure) == (
         day,
         "inputs_shifted",
@@ -93,7 +93,7 @@ def test_a_challenger_that_wins_is_told_recorded_and_shown(store: StoreAddress) 
     assert max(evidence) < 2
     assert won.metrics["challenger_rounds"] == 0, "the contest begins anew"
 
-    rows = shown(store, packages, "Told of the model")
+    rows = shown(store, packages, "Alarms about the model")
     assert [row[2] for row in rows if row[1] == "challenger_promoted"] == [
         promotion.of for promotion in reversed(promotions)
     ]

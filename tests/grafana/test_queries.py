@@ -118,7 +118,7 @@ UNTOLD = ("Policy reloaded", "Source quiet or mad", "Model drifts or is replaced
 DRIFT = {
     "model: Inputs unlike what was learned (timeseries)",
     "model: Features unlike what was learned (timeseries)",
-    "model: Told of the model (table)",
+    "model: Alarms about the model (table)",
 }
 BREAKS = {"pipeline: Breaks of topics' logs (table)"}
 QUIET = DRIFT | BREAKS | {f"{board}: {name} (annotation)" for board in q.BOARDS for name in UNTOLD}
@@ -279,11 +279,16 @@ def test_drift_is_shown_and_marked(reader: StoreReader, filled: StoreAddress, wh
         query.title: query.run(reader, view).rows for query in (*q.panels("model"), *q.annotations("model"))
     }
     assert rows_by_title["Inputs unlike what was learned"][-1][1:] == ("course-a/2026-02-02", 0.12)
-    foretold = [row[1:] for row in rows_by_title["Course runs above or below what was foretold"]]
+    foretold = [row[1:] for row in rows_by_title["Course runs above or below what was predicted"]]
     assert ("course-a/2026-02-02", -0.3) in foretold
     features = [(feature, shift) for _, feature, shift in rows_by_title["Features unlike what was learned"]]
     assert features == sorted((f"f{number}", number / 100) for number in range(4, 12))
-    assert rows_by_title["Told of the model"][0] == (str(day), "inputs_shifted", "course-a/2026-02-02", 0.12)
+    assert rows_by_title["Alarms about the model"][0] == (
+        str(day),
+        "inputs_shifted",
+        "course-a/2026-02-02",
+        0.12,
+    )
     ((_, title, text, _),) = rows_by_title["Model drifts or is replaced"]
     assert (title, text) == ("inputs shifted", "course-a/2026-02-02")
 

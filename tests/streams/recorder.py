@@ -17,7 +17,8 @@ import faust
 from faust.types import TP
 
 from engine.batch.records import RecordBatch
-from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches, faust_settings
+from streams.faust_settings import faust_settings
+from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches
 
 
 @dataclass(frozen=True, slots=True)

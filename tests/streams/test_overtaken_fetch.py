@@ -11,7 +11,8 @@ import faust
 import pytest
 from faust.types import TP
 
-from streams.transport import RecordBatchConsumer, deliver_in_batches, faust_settings
+from streams.faust_settings import faust_settings
+from streams.transport import RecordBatchConsumer, deliver_in_batches
 
 EVENTS = TP("events", 0)
 

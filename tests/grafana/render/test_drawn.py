@@ -160,7 +160,7 @@ def test_a_board_is_drawn_as_it_is_meant(
     assert wrong(drawn_panels) == ""
 
 
-OF_A_MODEL = {"Inputs unlike what was learned", "Features unlike what was learned", "Told of the model"}
+OF_A_MODEL = {"Inputs unlike what was learned", "Features unlike what was learned", "Alarms about the model"}
 BREAKS = "Breaks of topics' logs"
 RARE = OF_A_MODEL | {BREAKS}
 """Panels that have nothing to show of a small run whose inputs do not drift and whose logs are whole."""
@@ -200,7 +200,7 @@ def test_what_a_good_run_does_not_have_is_drawn_too(
     )
     drawn = {panel.title for panel in drawn_panels}
     assert drawn >= OF_A_MODEL | {
-        "Course runs above or below what was foretold",
+        "Course runs above or below what was predicted",
         "Evidence for the challenger",
     }
     assert wrong([panel for panel in drawn_panels if panel.type != "stat"]) == ""
