@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from console import examples
 from console.answers import Answer, with_examples
@@ -311,7 +312,7 @@ class Accepted(Answer):
 
 def _existing_zone(name: str) -> str:
     if not is_zone_name(name):
-        raise ValueError("expected an IANA name such as Europe/Berlin")
+        raise PydanticCustomError("time_zone", "expected an IANA name such as Europe/Berlin")
     return name
 
 

@@ -138,8 +138,7 @@ def test_a_time_zone_that_does_not_exist_is_refused(console: Served, learner: st
         answer = client.put(f"/learners/{learner}/preferences", json={"timezone": name})
         detail = assert_problem(answer, 422)["detail"]
         assert client.get(f"/learners/{learner}/preferences").json()["timezone"] is None
-    assert detail.startswith("body.timezone: ")
-    assert "expected an IANA name such as Europe/Berlin" in detail
+    assert detail == "body.timezone: expected an IANA name such as Europe/Berlin"
 
 
 def test_a_time_zone_that_exists_is_taken(console: Served, learner: str) -> None:
