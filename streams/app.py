@@ -32,6 +32,7 @@ from streams.broker_logs import BrokerLogs, LogsError, LogStatus, PartitionId
 from streams.checkpoints import RestoredRows, RestoreError, StateTopic
 from streams.day_packages import PackageReader
 from streams.day_reports import report_records
+from streams.faust_internals import TablelessApp
 from streams.faust_settings import faust_settings
 from streams.metrics import Metrics
 from streams.publisher import Publisher, PublishError
@@ -39,7 +40,6 @@ from streams.runner import Delivery, PartitionRunner, RunnerServices
 from streams.settings import Settings
 from streams.shutdown import Shutdown
 from streams.store_writer import PartitionProgress, StoreWriter
-from streams.tableless import TablelessApp
 from streams.trainer_agent import TrainerAgent
 from streams.transport import RecordBatchConsumer, batch_topic, deliver_in_batches
 
