@@ -59,6 +59,7 @@ def _facts(reader: StoreReader, pseudonym: str) -> Iterator[HistoryEntry]:
             "completed": f"finished: {detail}",
             "preferences": f"wishes {detail}",
             "withdrawn": "left the course",
+            "pause": f"pauses, {detail}",
         }.get(fact, f"{fact}{' on ' + detail if detail else ''}")
         yield HistoryEntry(occurred_at, 0, course_run, text, nudge_id)
 

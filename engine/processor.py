@@ -14,6 +14,9 @@ and a test all run this object. Its contract:
     trainer's package is awaited; it is not due before ``advance``.
 ``closing``
     The closed day whose package is awaited, or None. Its report is in ``report``.
+``apply_course_facts(batch, position)``
+    Takes over the course facts up to the offset that the day's package names; between ``close`` and
+    ``advance``. Their calendars are in force from the next close on, like those of the events topic.
 ``advance(package)``
     Scores the day after the closed one with its package, from the features computed at the close.
 ``checkpoint(epoch)``
@@ -31,6 +34,7 @@ from collections.abc import Iterator, Sequence
 from engine import failed_records
 from engine.batch.admission import AdmittedBatch, BatchAdmission
 from engine.batch.counting import ActivityCounting
+from engine.batch.course_facts import decode_course_facts
 from engine.batch.decoding import Message, dead_letter, decode_feedback
 from engine.batch.hourly_counts import HourlyCounts
 from engine.batch.records import RecordBatch
@@ -176,6 +180,24 @@ class PartitionProcessor:
         with failed_records.restore_on_error(self.state, message["learner"]):
             self._scoring.apply_feedback(message, message_outputs)
         outputs.extend(message_outputs)
+
+    def apply_course_facts(self, batch: RecordBatch, position: int) -> None:
+        """Store the calendars of a batch of course facts until the next close.
+
+        Called before ``advance``, so that a calendar holds from the same day on in every partition. The
+        trainer's worker reports the invalid records. position: the last offset that the package names.
+        """
+        clock = self.state.clock
+        after = self.applied(batch.topic)
+        facts = [
+            fact
+            for fact in decode_course_facts(batch, self.rules.timing).facts
+            if after < fact["offset"] <= position
+        ]
+        for fact in facts:
+            self.state.add_fact(fact)
+        clock.events += len(facts)
+        clock.applied[batch.topic] = max(after, position)
 
     def advance_clock(self, now: int) -> None:
         """Live and idle: advance event time to the wall clock ``now``, epoch seconds, as no events arrive."""

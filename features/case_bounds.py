@@ -7,13 +7,14 @@ of theirs, and handed in whatever fell due about then, if hand-ins were lost too
 between the two.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.bins import Codes
-from features.compute import TrackingGaps, features
+from features.compute import NO_GAPS, TrackingGaps, features
 from features.compute_coursework import DEADLINE_WINDOW, Work, empty_work
 from features.coursework import FIRST_DAY, NO_DAY, NO_SCORE, SCORE_STEPS, Run, counted_scores
 from features.ring import CLOSED_DAYS, RING, Ints, Rows
@@ -33,7 +34,7 @@ class CaseBounds:
     """Enrolments of a run as of the start of ``day``, with unobserved days within the windows.
 
     rows, work: copies, [n]. gaps: unobserved days within the windows, at least one. yardstick: of the run's
-    cohort.
+    cohort. paused: days on which learners paused, by position; no case may take them for silence.
     """
 
     rows: Rows
@@ -42,6 +43,7 @@ class CaseBounds:
     day: int
     gaps: TrackingGaps
     yardstick: Yardstick | None = None
+    paused: Mapping[int, Ints] = field(default_factory=dict)
 
     def best_and_worst(self, indices: Ints) -> tuple[Codes, Codes]:
         """Bins of the features in the best and in the worst case, uint8 [features, indices] each."""
@@ -50,8 +52,9 @@ class CaseBounds:
         active, handed_in = rows.copy(), Work(work.cells.copy(), work.dates)
         _fill_activity(active, self.day, self.gaps.days)
         _fill_hand_ins(handed_in, self.run, self.gaps.work)
+        paused = {new: self.paused[old] for new, old in enumerate(indices.tolist()) if old in self.paused}
         best_case, worst_case = (
-            features(case_rows, all_rows, self.run, self.day, yardstick=self.yardstick, work=case_work)
+            features(case_rows, all_rows, self.run, self.day, NO_GAPS, self.yardstick, case_work, paused)
             for case_rows, case_work in ((active, handed_in), (rows, work))
         )
         return best_case, worst_case
@@ -65,16 +68,18 @@ def case_bounds(
     gaps: TrackingGaps,
     yardstick: Yardstick | None = None,
     work: Work | None = None,
+    paused: Mapping[int, Ints] | None = None,
 ) -> CaseBounds | None:
     """The bounds of enrolments as of ``day``; None if all days of the windows were observed.
 
-    gaps: all unobserved days of the run. work: of the enrolments; none by default.
+    gaps: all unobserved days of the run. work: of the enrolments; none by default. paused: days on which they
+    paused, by position.
     """
     recent = TrackingGaps(_recent(gaps.days, day), _recent(gaps.work, day))
     if not len(recent.days):
         return None
     work = empty_work(rows, slots, run) if work is None else work
-    return CaseBounds(rows[slots], work, run, day, recent, yardstick)
+    return CaseBounds(rows[slots], work, run, day, recent, yardstick, paused or {})
 
 
 def _recent(days: Ints, day: int) -> Ints:

@@ -13,7 +13,9 @@ as missed for no enrolment.
 scores by what they mean in the cohort.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 
 from features.bins import Codes, bins_of
 from features.catalogue import FEATURES, HALF_LIVES, KIND_GROUPS, WINDOWS
-from features.compute_coursework import Values, Work, coursework_values, empty_work
+from features.compute_coursework import Values, Work, coursework_values, empty_work, first_days
 from features.coursework import Run
 from features.ring import CLOSED_DAYS, DECAYS, NEVER, RING, Ints, Rows
 from features.yardsticks import Yardstick, make_yardstick
@@ -54,12 +56,14 @@ def features(
     gaps: TrackingGaps = NO_GAPS,
     yardstick: Yardstick | None = None,
     work: Work | None = None,
+    paused: Mapping[int, Ints] = MappingProxyType({}),
 ) -> Codes:
     """Bins of all features, uint8 [features, enrolments], from events of days before ``day``.
 
     slots: the enrolments, all of ``run``. gaps: days on which the run's tracker was broken. yardstick: of the
     run's cohort; that of a typical course by default. work: of these enrolments, in their order; none by
-    default.
+    default. paused: the days of a learner's own on which nothing was expected of them, ascending, by position
+    in ``slots``; they count as unobserved for that learner.
     """
     codes = np.empty((len(FEATURES), len(slots)), np.uint8)
     work = empty_work(rows, slots, run) if work is None else work
@@ -68,7 +72,20 @@ def features(
         by_name = values(rows, slots[part], run, day, gaps, yardstick, work.select(part))
         for index, feature in enumerate(FEATURES):
             codes[index, start : start + CHUNK] = bins_of(feature, by_name[feature.name])
+    for positions, days in _by_days(paused):
+        own_gaps = TrackingGaps(np.union1d(gaps.days, days), gaps.work)
+        codes[:, positions] = features(
+            rows, slots[positions], run, day, own_gaps, yardstick, work.select(positions)
+        )
     return codes
+
+
+def _by_days(paused: Mapping[int, Ints]) -> list[tuple[Ints, Ints]]:
+    """The positions of those who paused on the same days, with the days."""
+    groups: dict[bytes, list[int]] = {}
+    for position, days in paused.items():
+        groups.setdefault(days.tobytes(), []).append(position)
+    return [(np.array(group), paused[group[0]]) for group in groups.values()]
 
 
 def values(
@@ -181,11 +198,11 @@ def _lifetime(
     back_to_first = CLOSED_DAYS - 1 - active[::-1].argmax(axis=0)
     first = np.where(enrolments["old_first"] != NEVER, enrolments["old_first"], day - 1 - back_to_first)
     ever = last != NEVER
-    began = _first_day(enrolments, run, day)
+    began = first_days(enrolments, run, day)
     total_days = enrolments["old_days"] + active.sum(axis=0)
     total_clicks = enrolments["old_clicks"] + by_day.sum(axis=0)
     since = np.where(ever, last + 1, began)
-    silence = np.maximum(day - since, 0) - _days_between(gap_days, since, day)
+    silence = np.maximum(day - since, 0) - days_between(gap_days, since, day)
     usual = np.where(total_days > 1, (last - first) / np.maximum(total_days - 1, 1), 7.0)
     past = np.maximum(day - np.where(ever, first, day - 1), 1)
     return {
@@ -198,16 +215,7 @@ def _lifetime(
     }
 
 
-def _days_between(days: Ints, since: NDArray[np.int64], until: int) -> NDArray[np.int64]:
+def days_between(days: Ints, since: NDArray[np.int64], until: int) -> NDArray[np.int64]:
     """How many of ``days``, ascending, are in [since, until), [n] → [n]."""
     between: Ints = np.maximum(np.searchsorted(days, until) - np.searchsorted(days, since), 0)
     return between
-
-
-def _first_day(enrolments: Rows, run: Run, day: int) -> NDArray[np.int64]:
-    """The day from which silence counts: the later of the run's start and the registration."""
-    enrolled = np.where(
-        enrolments["enrolled"] == NEVER, run.start if run.is_known else day, enrolments["enrolled"]
-    )
-    began: NDArray[np.int64] = np.maximum(enrolled, run.start) if run.is_known else enrolled
-    return began.astype(np.int64)

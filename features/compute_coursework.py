@@ -32,6 +32,10 @@ MAX_DEVIATIONS = 4.0
 MAX_DAYS_TO_DUE = 64
 """Days to the next deadline where there is none."""
 
+NO_PHASE = -0.25
+"""``phase`` of a run without an end: the lowest value of its scale, which no other run has. So the model
+knows the two kinds of runs apart."""
+
 DEADLINE_WINDOW = 7
 """Days before a deadline within which most of the work is handed in (three quarters, on OULAD)."""
 
@@ -56,20 +60,31 @@ def empty_work(rows: Rows, slots: Ints, run: Run) -> Work:
     return Work(empty_cells(len(slots), len(run.assessments)), dates_of(run, rows["enrolled"][slots]))
 
 
+def first_days(enrolments: Rows, run: Run, day: int) -> Ints:
+    """The day from which an enrolment's silence counts: the later of registration and run's start, [n]."""
+    unregistered = run.start if run.has_end else day
+    enrolled = np.where(enrolments["enrolled"] == NEVER, unregistered, enrolments["enrolled"])
+    began: Ints = np.maximum(enrolled, run.start) if run.is_known else enrolled
+    return began.astype(np.int64)
+
+
 def coursework_values(
     enrolments: Rows, run: Run, day: int, gap_days: Ints, yardstick: Yardstick, work: Work
 ) -> Values:
     """Deadlines passed, missed, early and late; scores; progress of the course run.
 
+    In a run without an end there is no ``phase``, and nobody registers ahead of a common start: ``lead`` is
+    0.
     gap_days: days on which hand-ins may have been lost.
     """
     enrolled = np.where(enrolments["enrolled"] == NEVER, run.start, enrolments["enrolled"])
     status = _deadline_status(day, gap_days, work)
     return {
         "progress": enrolments["progress"] / SCORE_STEPS,
-        "lead": (run.start - enrolled) if run.is_known else np.zeros(len(enrolments)),
-        "phase": np.zeros(len(enrolments)) + ((day - run.start) / run.length if run.has_end else 0.0),
+        "lead": (run.start - enrolled) if run.has_end else np.zeros(len(enrolments)),
+        "phase": np.zeros(len(enrolments)) + ((day - run.start) / run.length if run.has_end else NO_PHASE),
         **_deadlines(run, day, status, work, yardstick),
+        "since_submission": _since_submission(enrolments, run, day, work.cells),
         **_scores(run, status, work.cells, yardstick),
     }
 
@@ -100,10 +115,8 @@ def _deadlines(run: Run, day: int, status: _DeadlineStatus, work: Work, yardstic
     """Deadlines passed and missed, and how early work was handed in, [n] each."""
     handed_in, passed, missed = status.handed_in, status.passed, status.missed
     due, weights = passed.sum(axis=0), run.weights[:, None]
-    hand_in_days = work.cells["day"].T.astype(np.int64) + FIRST_DAY
     ahead_days = np.where(handed_in, days_early(work.dates.due, work.cells), 0)
     hand_ins = np.maximum(handed_in.sum(axis=0), 1)
-    last = np.where(handed_in, hand_in_days, NEVER).max(axis=0, initial=NEVER)
     upcoming = (work.dates.due > day) & status.counts
     next_due = np.where(upcoming, work.dates.due, NO_DATE).min(axis=0, initial=NO_DATE)
     early_above = _deviations_above(ahead_days, yardstick.early, yardstick.early_spread)
@@ -117,11 +130,16 @@ def _deadlines(run: Run, day: int, status: _DeadlineStatus, work: Work, yardstic
         "early": ahead_days.sum(axis=0) / hand_ins,
         "early_above": _sum_deadlines(early_above * handed_in) / hand_ins,
         "ahead": (handed_in & ~passed).sum(axis=0),
-        "since_submission": np.where(
-            last == NEVER, day - (run.start if run.is_known else day), day - 1 - last
-        ),
         "next_due": np.where(next_due == NO_DATE, MAX_DAYS_TO_DUE, next_due - day).astype(np.float64),
     }
+
+
+def _since_submission(enrolments: Rows, run: Run, day: int, cells: Cells) -> Ints:
+    """Days since something was handed in, or since the run's start, in an open run the learner's own, [n]."""
+    hand_in_days = cells["day"].astype(np.int64) + FIRST_DAY
+    last = np.where(cells["day"] != NO_DAY, hand_in_days, NEVER).max(axis=1, initial=NEVER)
+    start = run.start if run.has_end else first_days(enrolments, run, day)
+    return np.where(last == NEVER, day - start, day - 1 - last)
 
 
 def _missed_in_a_row(passed: NDArray[np.bool_], missed: NDArray[np.bool_], due: Ints) -> NDArray[np.int64]:

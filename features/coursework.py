@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.ring import NEVER, Ints, Rows
+from schemas.enrolment import INACTIVE_AFTER_DAYS
 from schemas.fields import course_of
 
 SCORE_STEPS = 200
@@ -67,7 +68,10 @@ class Run:
     start, end: ``NEVER`` without a calendar; end: ``OPEN_END`` if the calendar has none. due: the first day
     after each deadline, int64 [deadlines], ``NO_DATE`` if only sections or learners have it. weights:
     [deadlines], with a sum of at most 1. attempts: which attempt counts, by deadline. other_dates: (kind,
-    name) of a section or a learner → its own days of some deadlines (see :mod:`features.dates`).
+    name) of a section or a learner → its own days of some deadlines (see :mod:`features.dates`). is_relative:
+    whether ``due`` has days from each learner's own start instead, bool [deadlines], or empty if none is.
+    other_relative: as other_dates, in such days. inactive_after: days without activity after which a learner
+    of a run without an end is gone.
     """
 
     name: str
@@ -79,6 +83,9 @@ class Run:
     assessments: tuple[str, ...]
     attempts: tuple[str, ...] = ()
     other_dates: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    is_relative: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    other_relative: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    inactive_after: int = INACTIVE_AFTER_DAYS
 
     @property
     def is_known(self) -> bool:
@@ -86,8 +93,14 @@ class Run:
 
     @property
     def has_end(self) -> bool:
-        """Whether the run has a calendar with an end."""
+        """Whether the run has a calendar with an end. Any other is *open*: each learner has a clock of their
+        own."""
         return self.is_known and self.end != OPEN_END
+
+    @property
+    def has_other_dates(self) -> bool:
+        """Whether a section or a learner has dates of its own."""
+        return bool(self.other_dates or self.other_relative)
 
     @property
     def length(self) -> int:
@@ -96,7 +109,7 @@ class Run:
 
 
 def unknown_run(name: str) -> Run:
-    """A run without a calendar (yet): it is scored without deadlines or phase."""
+    """A run without a calendar (yet): it is scored as an open one, without deadlines."""
     none = np.empty(0)
     return Run(name, course_of(name), NEVER, NEVER, none.astype(np.int64), none, ())
 

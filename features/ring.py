@@ -114,11 +114,16 @@ def open_day(rows: Rows, slots: Ints, today: int) -> Ints:
 
 def last_active(rows: Rows, slots: Ints, day: int) -> Ints:
     """The last day before ``day`` with any activity, ``NEVER`` where there was none, [slots]."""
-    closed = [(day - back) % RING for back in range(1, CLOSED_DAYS + 1)]
+    return last_active_before(rows, slots, day, day)
+
+
+def last_active_before(rows: Rows, slots: Ints, before: int, day: int) -> Ints:
+    """The same of an earlier day, as known at the start of ``day``; earlier by less than ``CLOSED_DAYS``."""
+    closed = [past % RING for past in range(before - 1, day - CLOSED_DAYS - 1, -1)]
     clicks: Any = rows["clicks"][slots][:, closed]
     active = clicks.any(axis=2)
     back: Ints = active.argmax(axis=1)
-    last: Ints = np.where(active.any(axis=1), day - 1 - back, rows["old_last"][slots]).astype(np.int64)
+    last: Ints = np.where(active.any(axis=1), before - 1 - back, rows["old_last"][slots]).astype(np.int64)
     return last
 
 

@@ -80,14 +80,17 @@ class Yardstick:
     """Mean and standard deviation of the days before the deadline."""
 
 
-def deadline_sums(run: Run, cells: Cells, dates: Dates, codes: Codes) -> Counts:
+def deadline_sums(run: Run, cells: Cells, dates: Dates, codes: Codes, day: int) -> Counts:
     """The sums over enrolments of a run; work that is not required of an enrolment is left out.
 
-    cells, dates: of their work, [n, deadlines] and [deadlines, n]. codes: bins of their features,
-    [features, n].
+    So is work that is due so many days after each learner's own start, for whom it is not due yet.
+    cells, dates: of their work, [n, deadlines] and [deadlines, n]. codes: bins of their features as of
+    ``day``, [features, n].
     """
     handed_in = cells["day"] != NO_DAY
     counts = dates.required.T | handed_in
+    if run.is_relative.any():
+        counts = counts & (~run.is_relative | handed_in | (dates.due <= day).T)
     early = np.where(handed_in, days_early(dates.due, cells).T, 0)
     scores = counted_scores(cells, run.attempts)
     scored = scores != NO_SCORE

@@ -29,7 +29,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import BINS, FEATURES
+from features.catalogue import BINS, FEATURES, INDEX
 from schemas.fields import course_of
 
 RANKS = 256
@@ -51,6 +51,8 @@ CONTEXT = COURSES + SEASONS
 CONTEXT_WEIGHT = 4.0
 """Value of an active context input. A larger one learns faster, and leaves less of the intercept to
 others."""
+
+_PHASE = INDEX["phase"]
 
 SIZE = TERMS * (1 + STEPS) + CONTEXT
 
@@ -123,6 +125,11 @@ def inputs(codes: bytes, ranks: bytes, course_run: str, season: int) -> dict[int
     values[context_start + course_bucket(course_run)] = CONTEXT_WEIGHT
     values[context_start + COURSES + season] = CONTEXT_WEIGHT
     return values
+
+
+def is_of_open_run(codes: bytes) -> bool:
+    """Whether an example is of a run without an end: the lowest bin of the phase says so."""
+    return codes[_PHASE] == 0
 
 
 def check_example(codes: bytes, ranks: bytes) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.bins import bin_start
 from features.catalogue import FEATURES, INDEX, KIND_GROUPS, WINDOWS, Linear
+from features.compute_coursework import NO_PHASE
 
 Words = Callable[[float], str]
 """A feature's value → a clause without a full stop."""
@@ -185,6 +186,8 @@ def _lead(days: float) -> str:
 
 
 def _phase(share: float) -> str:
+    if share <= NO_PHASE:
+        return "the course has no end"
     return "the course has not begun" if share < 0 else f"{percentage(share)} of the course gone by"
 
 

@@ -25,11 +25,21 @@ end, an enrolment that was silent for more than ``SILENT_BEFORE_END`` days befor
 others are censored: they are not learned from. Days on which a tracker was broken do not count as
 silence: the caller moves the last activity forward by their number.
 
+**A run without an end** has no last day to wait for, and outcomes that nobody reports. In it *lost* means not
+active for as long as the platform states, its *horizon* (``inactive_after_days`` of the calendar): of the
+snapshot of a day, on none of the days of the horizon, that day included. Who withdrew or failed within it is
+lost too; who passed is not. **Exit** is that such a silence, which goes on to the day on which the label
+matures, begins within ``EXIT_DAYS``. So all examples of a day mature together, ``EXIT_DAYS`` after the end of
+their horizon: were an early return learned at once and the silences a month later, a run that grows would
+teach returns alone. Days on which a tracker was broken make the horizon longer. Of a run without a calendar
+nothing is learned: it may just not have come yet, and learners who wait for a start are not lost.
+
 **Sampling.** A snapshot is due every seventh day of the run, on a weekday that the enrolment's hash
 picks. At most ``RESERVOIR_SIZE`` wait per enrolment: a uniform sample of all that were due
 (Algorithm R; Vitter, ACM TOMS 11, 1985), drawn by the hash, so that the same events leave the same
 sample. An example's weight is the number of snapshots that it stands for; without weights, learners
-who stay long, and pass, would count less than those who leave early.
+who stay long, and pass, would count less than those who leave early. In a run without an end
+snapshots are due only as often as all that wait at once fit into the reservoir.
 """
 
 import numpy as np
@@ -95,6 +105,24 @@ def label_statuses(outcomes: NDArray[np.uint8], ends: Days, last_active: Days, d
     return statuses.astype(np.int8)
 
 
+def horizon_statuses(
+    outcomes: NDArray[np.uint8], outcome_days: Days, since: Days, until: int, last_active: Days
+) -> LabelStatuses:
+    """The labels of snapshots of a run without an end, RETAINED or LOST, int8 [n].
+
+    outcomes, outcome_days: as recorded by now, [n]. since, until: the days of the snapshots, [n], and the
+    first day after their horizons. last_active: the last day before ``until`` with activity, [n].
+    """
+    has_left = ((outcomes == WITHDRAWN) | (outcomes == FAILED)) & (outcome_days < until)
+    lost = (outcomes != PASSED) & (has_left | (last_active < since))
+    return np.where(lost, LOST, RETAINED).astype(np.int8)
+
+
+def snapshot_interval(horizon: int) -> int:
+    """Days between the snapshots of an enrolment of a run without an end. horizon: its days of silence."""
+    return max(SNAPSHOT_INTERVAL_DAYS, -(-(horizon + EXIT_DAYS) // RESERVOIR_SIZE))
+
+
 def exit_days(outcomes: NDArray[np.uint8], outcome_days: Days, ends: Days, last_active: Days) -> Days:
     """The day on which each lost enrolment left, ``NO_EXIT`` where it stayed to the end, [n].
 
@@ -107,16 +135,16 @@ def exit_days(outcomes: NDArray[np.uint8], outcome_days: Days, ends: Days, last_
     return days
 
 
-def is_due(hashes: Hashes, day: int, start: int, end: int) -> NDArray[np.bool_]:
+def is_due(
+    hashes: Hashes, day: int, start: int, end: int, interval: int = SNAPSHOT_INTERVAL_DAYS
+) -> NDArray[np.bool_]:
     """Whether a snapshot is due at the start of ``day``, for enrolments in force of one run, bool [n].
 
-    Nothing is due before the run's start or from its end on.
+    Nothing is due before the run's start or from its end on. interval: days between an enrolment's snapshots.
     """
     if not start <= day < end:
         return np.zeros(len(hashes), np.bool_)
-    due: NDArray[np.bool_] = hashes % np.uint64(SNAPSHOT_INTERVAL_DAYS) == np.uint64(
-        (day - start) % SNAPSHOT_INTERVAL_DAYS
-    )
+    due: NDArray[np.bool_] = hashes % np.uint64(interval) == np.uint64((day - start) % interval)
     return due
 
 

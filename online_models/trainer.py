@@ -29,10 +29,11 @@ from features.ring import HOURS
 from features.yardsticks import COUNTED, Counts
 from online_models.challenger import ChampionChallenger
 from online_models.cohorts import Histogram, merge, phase, rank_table
-from online_models.design import check_example
+from online_models.design import check_example, is_of_open_run
 from online_models.drift import DriftMonitor
 from online_models.intercepts import RunIntercepts, check_counts
 from online_models.metrics import ProgressiveValidation
+from online_models.open_runs import OpenRunModel
 from online_models.recommender import Table, learn, merge_transitions
 from schemas.learning import DayPackage, DayReport, ModelEvent, ModelSnapshot, TrainingExample
 from schemas.packed import PackedArray
@@ -75,6 +76,7 @@ class Trainer:
         self._models = ChampionChallenger()
         self._drift = DriftMonitor()
         self._progress = ProgressiveValidation()
+        self._open_model = OpenRunModel()
         self._quality = QualityWatch()
         self._choices: dict[str, NDArray[np.int32]] = {}
         self._next_items: Table = {}
@@ -92,6 +94,7 @@ class Trainer:
         trainer._models = ChampionChallenger.from_package(package)
         trainer._drift = DriftMonitor.from_state(package.drift)
         trainer._progress = ProgressiveValidation.from_state(package.model.state.get("progress"))
+        trainer._open_model = OpenRunModel.from_snapshot(package.open_model)
         trainer._quality = QualityWatch.from_state(package.quality.rhythm)
         trainer._choices = {name: unpack(sums) for name, sums in package.choices.items()}
         trainer._next_items = package.next_items
@@ -157,7 +160,7 @@ class Trainer:
         self._progress.update(examples)
         cohorts = _cohorts(reports)
         events = [*self._drift.update(day, examples), *self._drift.compare_inputs(day, cohorts)]
-        promoted = self._models.learn(examples)
+        promoted = self._learn(day, examples)
         champion, challenger = self._models.snapshots(day)
         if promoted:
             contest = self._models.contest
@@ -197,9 +200,16 @@ class Trainer:
             next_items=self._next_items,
             quality=self._quality.close(day, counts, phases, together),
             challenger=challenger,
+            open_model=self._open_model.snapshot(),
             drift={**self._drift.state(), "contest": self._models.contest.state()},
             events=events,
         )
+
+    def _learn(self, day: int, examples: list[TrainingExample]) -> bool:
+        """Learn a day's examples; returns whether the challenger was promoted."""
+        of_open_runs = [example for example in examples if is_of_open_run(example.codes)]
+        self._open_model.learn(day, shuffled(self._open_model.due(day, of_open_runs)))
+        return self._models.learn([example for example in examples if not is_of_open_run(example.codes)])
 
     def _add_choices(self, reports: Iterable[DayReport]) -> None:
         """Add the reports' sums of the outcomes of variants."""

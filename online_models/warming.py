@@ -3,6 +3,10 @@
 P(lost) = 1 − P(returns | days silent) × P(not lost | still enrolled at this point of the run).
 A learner who does not return is lost; one who does has the base rate of those still enrolled.
 
+In a run without an end, lost is who is not active for a horizon of days, whatever becomes of them later. The
+same shares say that too: of those silent for s days, (1 − P(returns | s)) / (1 − P(returns | s + h)) are
+silent for another h, since both are silent for good as often. The prior takes the h of four weeks.
+
 The figures are those of the Open University Learning Analytics Dataset (Kuzilek, Hlosta, Zdrahal,
 Scientific Data 4:170171, 2017): after 7/14/21/28/42 silent days 94/87/78/67/43 % return;
 37.9 % pass, 9.3 % with distinction, 21.6 % fail, 31.2 % withdraw, a quarter of them before the
@@ -15,7 +19,9 @@ from scipy.special import logit
 
 from features.bins import bin_start
 from features.catalogue import BINS, FEATURES, INDEX
+from features.compute_coursework import NO_PHASE
 from online_models.design import Estimate, FeatureBatch, Floats
+from schemas.enrolment import INACTIVE_AFTER_DAYS
 from schemas.risk import ModelState
 
 RETURN_SHARES = ((0, 1.0), (7, 0.94), (14, 0.87), (21, 0.78), (28, 0.67), (42, 0.43), (67, 0.0))
@@ -68,9 +74,19 @@ def base_rate(phase: float) -> float:
 
 
 def recency_prior(silence: float, phase: float) -> float:
-    """P(lost) after ``silence`` days without activity."""
+    """P(lost) after ``silence`` days without activity. phase: ``NO_PHASE`` for a run without an end."""
+    if phase <= NO_PHASE:
+        return float(np.clip(_silent_on(silence), *LIMITS))
     returning = _interpolate(RETURN_SHARES, silence)
     return float(np.clip(1 - returning * (1 - base_rate(phase)), *LIMITS))
+
+
+def _silent_on(silence: float) -> float:
+    """P(silent for another ``INACTIVE_AFTER_DAYS``) after ``silence`` days without activity."""
+    leaving, until_then = (
+        1 - _interpolate(RETURN_SHARES, days) for days in (silence, silence + INACTIVE_AFTER_DAYS)
+    )
+    return leaving / until_then
 
 
 def _table() -> Floats:

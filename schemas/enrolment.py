@@ -21,6 +21,14 @@ twelve bytes of state for each enrolment that handed anything in."""
 Version = Literal[1, 2]
 """Of the contract. Version 2 added messages and optional fields; both are read alike."""
 
+INACTIVE_AFTER_DAYS, LEAST_INACTIVE_DAYS, MOST_INACTIVE_DAYS = 28, 7, 180
+"""After how many days without activity a learner of a run without an end is gone: where the calendar does not
+say, and its least and most. After less than a week everybody is gone at some time; an example is learned from
+three weeks after so many days."""
+
+MOST_DUE_AFTER_DAYS = 3_650
+"""Days from a learner's own start to a deadline, at most."""
+
 Attempts = Literal["best", "last", "first", "mean"]
 """Which attempt's grade counts."""
 
@@ -132,28 +140,72 @@ class Extension(TypedDict):
     platform: NotRequired[Platform | None]
 
 
-class Deadline(TypedDict):
-    """Assessed work that is due at a moment; a submission names it in its ``object``.
+class Pause(TypedDict):
+    """A learner pauses: nothing is expected of them, they are not scored, and these days are no silence.
 
-    With a ``due_at`` from 2100 on the work counts as not listed. Of work that is listed twice the later
-    deadline holds. With ``section`` or ``learner`` the moment is theirs alone; one learner's comes before a
-    section's, and that before everybody's.
+    From ``from_at`` until ``until_at``, or for now where that is null or from 2100 on. The newest message
+    with the same ``from_at`` holds, so that a pause may become shorter, longer, or end; one that ends no
+    later than it begins is taken back. Days that lie only partly within a pause belong to it, except where
+    the learner was active.
+    """
+
+    type: Literal["pause"]
+    version: NotRequired[Version]
+    event_id: Id
+    learner: Id
+    course_run: CourseRun
+    occurred_at: Moment
+    from_at: Moment
+    until_at: OpenMoment | None
+    source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
+
+
+class AssessedWork(TypedDict):
+    """Assessed work with its deadline; a submission names it in its ``object``.
+
+    It is due at a moment (``due_at``), or so many days (``due_after_days``) after each learner's own start:
+    their registration, or the run's start where that is later. One of the two is required. With a ``due_at``
+    from 2100 on the work counts as not listed. Of work that is listed twice the later deadline holds, and one
+    that counts from the learner's start before one with a moment. With ``section`` or ``learner`` it is
+    theirs alone; one learner's comes before a section's, and that before everybody's.
     """
 
     assessment: Id
-    due_at: OpenMoment
+    due_at: NotRequired[OpenMoment]
+    due_after_days: NotRequired[Annotated[int, Field(ge=0, le=MOST_DUE_AFTER_DAYS)]]
     weight: Fraction
     section: NotRequired[Id | None]
     learner: NotRequired[Id | None]
     attempts: NotRequired[Attempts | None]
 
 
+NO_SINGLE_DATE = "no_single_date"
+"""The type of the error for a deadline with both dates, or with none."""
+
+
+def _with_one_date(work: AssessedWork) -> AssessedWork:
+    if ("due_at" in work) == ("due_after_days" in work):
+        found = "both" if "due_at" in work else "neither"
+        raise PydanticCustomError(
+            NO_SINGLE_DATE, "expected due_at or due_after_days; found {found}", {"found": found}
+        )
+    return work
+
+
+_ONE_DATE = {"oneOf": [{"required": ["due_at"]}, {"required": ["due_after_days"]}]}
+
+Deadline = Annotated[AssessedWork, AfterValidator(_with_one_date), Field(json_schema_extra=_ONE_DATE)]
+"""Assessed work with exactly one date."""
+
+
 class CourseCalendar(TypedDict):
     """When a course run starts and ends, and what is due. A newer calendar replaces an older one.
 
-    A run whose ``ends_at`` is left out, null, or 2100 or later has no end: its enrolments are scored for as
-    long as they have events, and nothing is learned from them. Submissions stay with their assessment,
-    whatever calendars come in between.
+    A run whose ``ends_at`` is left out, null, or 2100 or later has no end, as where everybody learns at their
+    own pace. In it a learner is lost who is not active for ``inactive_after_days`` (28 where it is not said;
+    without a meaning for a run with an end). Submissions stay with their assessment, whatever calendars come
+    in between.
     """
 
     type: Literal["calendar"]
@@ -164,6 +216,9 @@ class CourseCalendar(TypedDict):
     occurred_at: Moment
     starts_at: Moment
     ends_at: NotRequired[OpenMoment | None]
+    inactive_after_days: NotRequired[
+        Annotated[int, Field(ge=LEAST_INACTIVE_DAYS, le=MOST_INACTIVE_DAYS)] | None
+    ]
     deadlines: Annotated[list[Deadline], Field(max_length=MAX_DEADLINES)]
     source: NotRequired[Id]
     platform: NotRequired[Platform | None]

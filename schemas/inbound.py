@@ -1,4 +1,5 @@
-"""All messages that platforms publish: those of the two inbound topics, each as a tagged union."""
+"""All messages that platforms publish: those of the events and the feedback, each as a tagged
+union, and the course facts, which are calendars."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_type_hints
@@ -13,6 +14,7 @@ from schemas.enrolment import (
     Enrolled,
     Extension,
     Graded,
+    Pause,
     ProgressReport,
     Withdrawn,
 )
@@ -26,6 +28,7 @@ Event = Annotated[
     | Graded
     | ProgressReport
     | Extension
+    | Pause
     | Calendar
     | ClockTick,
     Field(discriminator="type"),
@@ -48,3 +51,4 @@ FEEDBACK_CLASSES: Mapping[str, Any] = _by_type(Feedback)
 
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
 feedback_adapter: TypeAdapter[Feedback] = TypeAdapter(Feedback)
+course_fact_adapter: TypeAdapter[Calendar] = TypeAdapter(Calendar)

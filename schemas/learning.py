@@ -166,9 +166,18 @@ class DayPackage(Message):
         description="per run and item: the items that learners who had stopped at it did next, with decayed "
         "counts",
     )
+    course_facts: Annotated[int, Field(ge=-1)] = Field(
+        -1, description="the offset up to which the course facts are known on day `day + 1`; −1: none are"
+    )
+    course_facts_topic: str = Field("", description="the id on the broker of the topic of this offset")
     model: ModelSnapshot
     metrics: dict[str, float] = Field(default_factory=dict, description="progressive, so far")
     quality: DayQuality = Field(default_factory=DayQuality)
     challenger: ModelSnapshot | None = Field(None, description="learns beside the model, may replace it")
+    open_model: ModelSnapshot | None = Field(
+        None,
+        description="of runs without an end; left out while there has been no example of one",
+        exclude_if=lambda snapshot: snapshot is None,
+    )
     drift: dict[str, JsonValue] = Field(default_factory=dict, description="the state of drift detection")
     events: list[ModelEvent] = Field(default_factory=list)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from schemas.dead_letter import DeadLetter
-from schemas.inbound import event_adapter, feedback_adapter
+from schemas.inbound import course_fact_adapter, event_adapter, feedback_adapter
 from schemas.learning import DayPackage, DayReport
 from schemas.nudge import NudgeDecision, nudge_adapter
 from schemas.quality import DataQualityEvent
@@ -41,6 +41,15 @@ EVENTS = TopicSpec(
     "input",
     "delete",
     event_adapter,
+)
+COURSE_FACTS = TopicSpec(
+    "homeroom.course-facts",
+    "in",
+    "calendars of course runs, published once for all partitions, from platforms",
+    "course_run",
+    "one",
+    "compact",
+    course_fact_adapter,
 )
 FEEDBACK = TopicSpec(
     "homeroom.feedback",
@@ -135,6 +144,7 @@ DEAD_LETTERS = TopicSpec(
 
 TOPICS: tuple[TopicSpec, ...] = (
     EVENTS,
+    COURSE_FACTS,
     FEEDBACK,
     STATE,
     DAY_REPORTS,

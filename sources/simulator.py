@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sources.simulation import engagement, marginals, messages
+from sources.simulation import engagement, marginals, messages, self_paced
 from sources.simulation.cohort import FAIL, NEVER, OUTCOMES, Bools, Cohort, Ints, draw
+from sources.simulation.engagement import SimulatedDay
 from sources.simulation.plan import FIRST_DAY, Run, RunGenerators, SimulationPlan
 from sources.simulation.responses import ResponsePlan
 from sources.simulation.sessions import KINDS
@@ -59,7 +60,7 @@ class Truth:
     """Failed or withdrawn: the label that risk estimates predict."""
     exit_day: Ints
     """Event day (UTC, since 1970) of the withdrawal; for a fail without activity in the last four weeks
-    the day after the last activity; else NO_EXIT."""
+    the day after the last activity, and in a self-paced run for any fail; else NO_EXIT."""
     never_started: Bools
     """Not active on any day."""
 
@@ -69,10 +70,10 @@ def stream(plan: SimulationPlan, ticks: bool = True) -> Iterator[SourceMessage]:
 
     Holds one day of each run in memory. Equal plans give equal messages.
     """
-    runs = [
-        messages.of_run(run, *_hidden_state(plan, run), plan.detail == "clicks", plan.trackers)
-        for run in plan.runs
-    ]
+    runs = []
+    for run in plan.runs:
+        cohort, draws, days = _hidden_state(plan, run)
+        runs.append(messages.of_run(run, cohort, draws, plan.detail == "clicks", plan.trackers, days))
     return _merged(plan, runs, ticks)
 
 
@@ -84,6 +85,13 @@ class RespondingTerm:
     """
 
     def __init__(self, plan: SimulationPlan, responses: ResponsePlan) -> None:
+        """Begin the term.
+
+        Raises:
+            ValueError: a run is self-paced.
+        """
+        if any(run.pace_weeks is not None for run in plan.runs):
+            raise ValueError(f"runs: {plan.runs}, expected none that is self-paced")
         self.plan = plan
         self.worlds = {run.course_run: World(run, plan.seed, responses) for run in plan.runs}
         self._indices = {
@@ -140,6 +148,10 @@ def total(plan: SimulationPlan) -> int:
     messages_of = 0.0
     for run in plan.runs:
         share = min(max(until - run.starts_on, 0), run.days) / run.days
+        if run.pace_weeks is not None:
+            gone_by = min(1.0, max(0.0, 1 - run.own.days / 2 / (share * run.days or 1)))
+            messages_of += run.learners * share * (2 + rate * run.own.days * gone_by * (1 - FADING))
+            continue
         messages_of += run.learners * (2 + rate * run.days * (share - FADING * share**2))
     first = min(run.starts_on for run in plan.runs) + FIRST_DAY
     last = min(max(run.starts_on + run.days for run in plan.runs), until)
@@ -155,19 +167,25 @@ class _Fate(NamedTuple):
 
 
 def _fate(plan: SimulationPlan, run: Run) -> _Fate:
-    cohort, draws = _hidden_state(plan, run)
+    cohort, _, days = _hidden_state(plan, run)
     last = np.full(run.learners, -NEVER)
-    for today in engagement.days(run, cohort, draws):
+    for today in days:
         last[today.active] = today.day
     never = last == -NEVER
-    silent = (cohort.outcome == FAIL) & ~never & (last < run.days - SILENCE)
+    end = run.days if run.pace_weeks is None else NEVER
+    silent = (cohort.outcome == FAIL) & ~never & (last < end - SILENCE)
     exits = np.where(silent, last + 1, cohort.withdrawn)
     return _Fate(cohort.outcome, np.where(exits < NEVER, run.starts_on + exits, NO_EXIT), never)
 
 
-def _hidden_state(plan: SimulationPlan, run: Run) -> tuple[Cohort, RunGenerators]:
-    draws = RunGenerators(plan.seed, run)
-    return draw(run, draws, len(KINDS), plan.shift_of(run)), draws
+def _hidden_state(plan: SimulationPlan, run: Run) -> tuple[Cohort, RunGenerators, Iterator[SimulatedDay]]:
+    """The learners of a run, the generators of their events, and their days from the opening on."""
+    draws, kinds, shift = RunGenerators(plan.seed, run), len(KINDS), plan.shift_of(run)
+    if run.pace_weeks is None:
+        cohort = draw(run, draws, kinds, shift)
+        return cohort, draws, engagement.days(run, cohort, draws)
+    cohort = self_paced.draw_cohort(run, draws, kinds, shift)
+    return cohort, draws, self_paced.simulated_days(run, draws, kinds, shift)
 
 
 def _before(merged: Iterator[SourceMessage], until: int) -> Iterator[SourceMessage]:
@@ -184,6 +202,11 @@ def main() -> None:
     parser.add_argument("--learners", type=int, default=3_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--detail", choices=("sessions", "clicks"), default="sessions")
+    parser.add_argument(
+        "--self-paced",
+        action="store_true",
+        help="one course without an end, in which learners come on any day",
+    )
     parser.add_argument("--marginals", action="store_true", help="print simulated figures beside OULAD's")
     options = parser.parse_args()
     if options.marginals:
@@ -197,7 +220,11 @@ def main() -> None:
         plan = SimulationPlan((run,), options.seed, options.detail)
         print(marginals.table(marginals.measure(stream(plan, ticks=False), run)))
         return
-    for message in stream(SimulationPlan.term(options.learners, seed=options.seed, detail=options.detail)):
+    if options.self_paced:
+        plan = SimulationPlan.self_paced(options.learners, seed=options.seed, detail=options.detail)
+    else:
+        plan = SimulationPlan.term(options.learners, seed=options.seed, detail=options.detail)
+    for message in stream(plan):
         print(message.value.decode())
 
 

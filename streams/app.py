@@ -30,6 +30,7 @@ from schemas.topics import DAY_PACKAGES, DAY_REPORTS, DEAD_LETTERS, EVENTS, FEED
 from sinks.store import ClickHouseWriter
 from streams.broker_logs import BrokerLogs, LogsError, LogStatus, PartitionId
 from streams.checkpoints import RestoredRows, RestoreError, StateTopic
+from streams.course_facts import CourseFactsReader
 from streams.day_packages import PackageReader
 from streams.day_reports import report_records
 from streams.faust_internals import TablelessApp
@@ -79,11 +80,12 @@ class Pipeline:
         self._publisher = Publisher(settings.broker, patient=True)
         self.metrics.broker_silent.set_function(self._publisher.silent_s)
         self._packages = PackageReader(self._publisher, settings.broker, settings.prefix + DAY_PACKAGES.name)
-        address = settings.store_address
-        writer = None if address is None else ClickHouseWriter(address)
+        self._course_facts = CourseFactsReader(self._logs, settings.broker, settings.prefix)
+        writer = None if (address := settings.store_address) is None else ClickHouseWriter(address)
         self._store = StoreWriter(writer, self.metrics, self._progress, self._send_dead_letter)
         self._services = RunnerServices(
-            self._publisher, self._report, self._packages, self._store, self.metrics, settings.prefix
+            *(self._publisher, self._report, self._packages, self._course_facts),
+            *(self._store, self.metrics, settings.prefix),
         )
         self._runners: dict[int, PartitionRunner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -218,7 +220,8 @@ class Pipeline:
         for partition, runner in runners.items():
             self._start_runner(partition, runner)
         if trains:
-            self._trainer = TrainerAgent(self.settings, self._publisher, self._packages, self._store)
+            sources = (self._packages, self._course_facts)
+            self._trainer = TrainerAgent(self.settings, self._publisher, *sources, self._store)
             self._record_report_break(self._trainer, starts[self._reports, 0])
         if self._topic_id_watch is None:
             self._topic_id_watch = asyncio.get_running_loop().create_task(
@@ -253,9 +256,13 @@ class Pipeline:
                 log.warning("%s, partition %d: %s", topic, partition, start.log_break.detail)
             if partition in runners and topic != self._reports:
                 runners[partition].begin_topic(topic, start)
+        course_facts = await _run_in_thread(self._course_facts.follow)
+        for runner in runners.values():
+            runner.begin_course_facts(course_facts)
         consumer = self._consumer
         positions = {TP(*partition_id): start.position for partition_id, start in starts.items()}
-        await consumer.start_at(positions, {topic: start.topic_id for (topic, _), start in starts.items()})
+        topic_ids = {topic: start.topic_id for (topic, _), start in starts.items()}
+        await consumer.start_at(positions, topic_ids | {self._course_facts.topic: course_facts.topic_id})
         committed = {TP(*partition_id): status.committed for partition_id, status in logs.items()}
         await consumer.commit_starts(committed)
         return starts
@@ -360,6 +367,7 @@ class Pipeline:
         await self._stop_runners()
         await self.app.consumer.commit()
         self._packages.stop()
+        self._course_facts.stop()
         await _run_in_thread(self._publisher.close)
 
     async def _stop_runners(self) -> None:

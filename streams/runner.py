@@ -25,13 +25,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from engine.batch.records import RecordBatch
-from engine.continuity import Start
+from engine.continuity import Log, Start, resume
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
 from engine.state.row_keys import StateRow
 from schemas.learning import DayPackage, DayReport
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from streams.checkpoints import StateTopic
+from streams.course_facts import CourseFactsReader
 from streams.day_packages import PackageReader
 from streams.metrics import Metrics
 from streams.pace import Pace
@@ -75,6 +76,7 @@ class RunnerServices:
     publisher: Publisher
     report: Callable[[DayReport], None]
     packages: PackageReader
+    course_facts: CourseFactsReader
     store_writer: StoreWriter
     metrics: Metrics
     prefix: str = ""
@@ -122,6 +124,11 @@ class PartitionRunner:
         if start.log_break is not None:
             self._services.metrics.count_break(topic, self.processor.partition, start.log_break)
         self._dirty |= self.processor.applied_position(topic) != applied_position
+
+    def begin_course_facts(self, log: Log) -> None:
+        """Set where the course facts go on, which have one log for all partitions."""
+        topic = self._services.course_facts.topic
+        self.begin_topic(topic, resume(self.processor.applied_position(topic), log))
 
     async def run(self) -> None:
         """Run until stopped, then write a last checkpoint. An error ends the task and acks nothing."""
@@ -196,9 +203,22 @@ class PartitionRunner:
     def _wait_for_package(self) -> None:
         day = self.processor.closing
         assert day is not None, "a day was closed"  # noqa: S101
-        wait = self._services.packages.wait(day, self._pace.barrier)
+        wait = self._package(day)
         self._package_task = asyncio.get_running_loop().create_task(wait, name=f"package of day {day}")
         self._package_task.add_done_callback(lambda _: self._woken.set())
+
+    async def _package(self, day: int) -> DayPackage | None:
+        """The package of a day, once the course facts that it names have been read; None where it is late."""
+        package = await self._services.packages.wait(day, self._pace.barrier)
+        if package is not None:
+            await self._services.course_facts.wait(package, self._pace.barrier)
+        return package
+
+    def _apply_course_facts(self, package: DayPackage) -> None:
+        course_facts = self._services.course_facts
+        after, known = self.processor.applied(course_facts.topic), course_facts.known_by(package)
+        if known > after:
+            self.processor.apply_course_facts(course_facts.between(after, known), known)
 
     async def _advance(self) -> None:
         """Score with the day's package; after the barrier's timeout with the newest one, marked stale."""
@@ -214,6 +234,7 @@ class PartitionRunner:
             self._wait_for_package()
             return
         self._services.metrics.observe_barrier_wait(time.monotonic() - self._barrier_began_s)
+        self._apply_course_facts(package)
         with self._services.metrics.time_scoring():
             self._emit(self.processor.advance(package, stale=stale))
         self._dirty = True

@@ -25,7 +25,18 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from engine.pieces import RECORD_BYTES
 from schemas.errors import HomeroomError
-from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, FEEDBACK, RECEIPTS, STATE, TOPICS, TopicSpec
+from schemas.topics import (
+    COURSE_FACTS,
+    DAY_PACKAGES,
+    DAY_REPORTS,
+    EVENTS,
+    FEEDBACK,
+    RECEIPTS,
+    STATE,
+    TOPICS,
+    TopicSpec,
+)
+from streams.day_packages import KEPT_DAYS
 
 TIMEOUT_S = 10.0
 
@@ -39,7 +50,10 @@ MAX_RECORD_BYTES = 1_048_588
 STATE_COMPACTION_LAG_MS = 3_600_000
 """A worker that restores its state reads rows that are newer than this uncompacted."""
 
-COMPACTED_TOPICS = (STATE, DAY_PACKAGES)
+COURSE_FACTS_COMPACTION_LAG_MS = KEPT_DAYS * 86_400_000
+"""A partition that applies an old day package applies the calendars that were known then."""
+
+COMPACTED_TOPICS = (STATE, DAY_PACKAGES, COURSE_FACTS)
 """Topics of which the newest record of every key is needed, however old it is."""
 
 RETAINED_TOPICS = (EVENTS, FEEDBACK, DAY_REPORTS)
@@ -150,9 +164,11 @@ def _config(spec: TopicSpec) -> dict[str, str]:
     config: dict[str, str] = {"cleanup.policy": spec.cleanup}
     if spec.direction == "in":
         config["message.timestamp.type"] = "LogAppendTime"  # else producers say how late it is
-    config[MAX_BYTES_CONFIG] = str(MAX_EVENT_BYTES if spec is EVENTS else MAX_RECORD_BYTES)
+    config[MAX_BYTES_CONFIG] = str(MAX_EVENT_BYTES if spec in (EVENTS, COURSE_FACTS) else MAX_RECORD_BYTES)
     if spec is STATE:
         config["min.compaction.lag.ms"] = str(STATE_COMPACTION_LAG_MS)
+    if spec is COURSE_FACTS:
+        config["min.compaction.lag.ms"] = str(COURSE_FACTS_COMPACTION_LAG_MS)
     if spec is RECEIPTS:
         config["retention.ms"] = str(RECEIPTS_RETENTION_MS)
     return config

@@ -12,13 +12,15 @@ from collections import deque
 from dataclasses import asdict
 from typing import Any
 
+from engine.batch.course_facts import decode_course_facts
 from engine.day.aggregates import as_date
 from engine.outputs import Outputs
 from online_models.metrics import ProgressiveValidation
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.quality import DataQualityEvent
-from schemas.topics import DATA_QUALITY
+from schemas.topics import DATA_QUALITY, DEAD_LETTERS
+from streams.course_facts import CourseFactsReader
 from streams.day_packages import KEPT_DAYS, PackageReader
 from streams.day_reports import ReportReader
 from streams.policy_files import Policies
@@ -45,14 +47,23 @@ class TrainerAgent:
     """Runs on the worker that has the only partition of the day reports. Resumes from the newest package."""
 
     def __init__(
-        self, settings: Settings, publisher: Publisher, packages: PackageReader, store_writer: StoreWriter
+        self,
+        settings: Settings,
+        publisher: Publisher,
+        packages: PackageReader,
+        course_facts: CourseFactsReader,
+        store_writer: StoreWriter,
     ) -> None:
         self._publisher = publisher
         self._packages = packages
+        self._course_facts = course_facts
+        self._timing = settings.rules.timing
+        self._letters_topic = settings.prefix + DEAD_LETTERS.name
         self._store_writer = store_writer
         self._policies = Policies(settings.policy)
         self._quality_topic = settings.prefix + DATA_QUALITY.name
         newest = packages.newest()
+        self._course_facts_known = -1 if newest is None else course_facts.known_by(newest)
         count = settings.partitions
         self._trainer = Trainer(count) if newest is None else Trainer.resume(newest, count)
         self._reports = ReportReader()
@@ -110,9 +121,24 @@ class TrainerAgent:
         policy = self._policies.in_force_on(package.day + 1)
         if policy is not None:
             package = package.model_copy(update={"policy": policy.model_dump(mode="json")})
+        package = self._with_course_facts(package)
         self._packages.publish(package)
         self._reports.forget_before(package.day + 1)
         self._record(package)
+
+    def _with_course_facts(self, package: DayPackage) -> DayPackage:
+        """Name in a package what is known of the course facts, and report the invalid ones among the new."""
+        position = self._course_facts.position
+        if position.applied < 0:
+            return package
+        new = self._course_facts.between(self._course_facts_known, position.applied)
+        for letter in decode_course_facts(new, self._timing).letters:
+            key = f"{letter.topic}:{letter.partition}"
+            self._publisher.send(self._letters_topic, letter.model_dump_json().encode(), key, 0)
+        self._course_facts_known = position.applied
+        return package.model_copy(
+            update={"course_facts": position.applied, "course_facts_topic": position.topic_id}
+        )
 
     def _record(self, package: DayPackage) -> None:
         """Publish a package's data quality events, and add its rows to the next write."""

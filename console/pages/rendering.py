@@ -34,6 +34,7 @@ KINDS = {
     "returned": "Came back after silence",
     "withdrawn": "Withdrew",
     "completed": "Completed",
+    "pause": "Paused",
 }
 """Kind of feedback or event → its label."""
 

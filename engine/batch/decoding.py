@@ -20,7 +20,7 @@ from engine.batch.records import RecordBatch
 from engine.batch.repairs import FieldRepair, repair, shorten
 from engine.batch.unknown_fields import unknown_names
 from schemas.dead_letter import FIELD_REASONS, MAX_PAYLOAD_CHARS, DeadLetter, DeadLetterReason
-from schemas.enrolment import ENDS_TOO_EARLY
+from schemas.enrolment import ENDS_TOO_EARLY, NO_SINGLE_DATE
 from schemas.fields import LATEST
 from schemas.inbound import Event, Feedback
 
@@ -265,8 +265,8 @@ def _refusal(error: Any, before: int = 1) -> Refusal:
         return Refusal("malformed", "value", f"found {shown}; expected a JSON object")
     if kind.startswith("union_tag"):
         return Refusal("unknown_type", "type", error["msg"])
-    if kind == ENDS_TOO_EARLY:
-        return Refusal("invalid", "ends_at", error["msg"])
+    if kind in (ENDS_TOO_EARLY, NO_SINGLE_DATE):
+        return Refusal("invalid", "ends_at" if kind == ENDS_TOO_EARLY else ".".join(path), error["msg"])
     if kind == "missing":
         return Refusal("invalid", ".".join(path), "is missing; expected to be there")
     reason: DeadLetterReason = "unknown_kind" if path == ["kind"] and kind == "literal_error" else "invalid"

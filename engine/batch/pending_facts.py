@@ -10,7 +10,7 @@ from features.dates import NO_DATE
 from features.event_days import EventDays
 from schemas.fields import is_never
 
-_NOT_STORED = frozenset({"occurred_at", "graded_at", "due_at", "source", "version"})
+_NOT_STORED = frozenset({"occurred_at", "graded_at", "due_at", "from_at", "until_at", "source", "version"})
 """Fields of a message that its fact holds in another form, or not at all."""
 
 
@@ -25,16 +25,28 @@ def fact_of_message(message: Message, time: int, offset: int, days: EventDays) -
     if message["type"] == "extension":
         due = message.get("due_at")
         fact["due_day"] = NO_DATE if due is None or is_never(due) else days.first_from(int(due.timestamp()))
+    if message["type"] == "pause":
+        begin, until = int(message["from_at"].timestamp()), message["until_at"]
+        end = None if is_never(until) else int(until.timestamp())
+        fact["from"], fact["since_day"] = begin, days.day(begin)
+        fact["until_day"] = (
+            NO_DATE if end is None else days.first_from(end) if end > begin else fact["since_day"]
+        )
     if message["type"] == "calendar":
         fact["starts_at"] = int(message["starts_at"].timestamp())
         ends = message.get("ends_at")
         fact["ends_at"] = None if ends is None or is_never(ends) else int(ends.timestamp())
         fact["deadlines"] = [
-            deadline | {"due_at": int(deadline["due_at"].timestamp())}
+            _stored(deadline)
             for deadline in message["deadlines"]
-            if not is_never(deadline["due_at"])
+            if "due_after_days" in deadline or not is_never(deadline["due_at"])
         ]
     return fact
+
+
+def _stored(deadline: Message) -> Message:
+    """A deadline with its moment in epoch seconds, where it has one."""
+    return deadline | ({"due_at": int(deadline["due_at"].timestamp())} if "due_at" in deadline else {})
 
 
 def calendar_age(calendar: Message) -> tuple[int, str]:

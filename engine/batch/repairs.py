@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from schemas.enrolment import Deadline
+from schemas.enrolment import AssessedWork
 from schemas.fields import MAX_ID
 from schemas.inbound import EVENT_CLASSES
 
@@ -20,7 +20,8 @@ OPTIONAL_FIELDS: Mapping[str, frozenset[str]] = {
 }
 """The optional fields that each type of message may lose. Without its platform it is somebody else's."""
 
-_OPTIONAL_OF_DEADLINE = Deadline.__optional_keys__
+_OPTIONAL_OF_DEADLINE = AssessedWork.__optional_keys__ - {"due_at", "due_after_days"}
+"""Without its date a deadline says nothing."""
 _NAME_FIELDS = frozenset(
     {"event_id", "learner", "course_run", "course", "object", "session", "source"}
     | {"section", "track", "submission", "assessment"}

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from engine.outputs import Columns
-from schemas.enrolment import Deadline
+from schemas.enrolment import AssessedWork
 from schemas.inbound import EVENT_CLASSES, FEEDBACK_CLASSES
 
 MAX_NAMES = 64
@@ -28,7 +28,7 @@ _CONTRACT_FIELDS = {
     for classes in (EVENT_CLASSES, FEEDBACK_CLASSES)
     for kind, message in classes.items()
 }
-_DEADLINE_FIELDS = frozenset(Deadline.__annotations__)
+_DEADLINE_FIELDS = frozenset(AssessedWork.__annotations__)
 
 
 def unknown_names(value: bytes) -> tuple[str, ...]:

@@ -13,10 +13,11 @@ from engine import failed_records
 from engine.batch.decoding import Message
 from engine.batch.pending_facts import calendar_age
 from engine.day.enrolment_history import apply_registration, apply_result, apply_role, apply_withdrawal
+from engine.day.pauses import apply_pause
 from engine.day.work_facts import apply_extension, apply_grade, apply_hand_in, apply_progress
 from engine.pseudonyms import Identity
 from engine.state.partition_state import PartitionState
-from engine.state.row_layout import NOT_ESTIMATED
+from engine.state.row_layout import in_cohort
 from features.ring import RING
 from online_models.labels import OPEN, WITHDRAWN
 from schemas.dead_letter import DeadLetter
@@ -35,7 +36,8 @@ class FactApplication:
     """Applies the facts of one partition.
 
     on_enrolment_fact: called with each registration, withdrawal and result that was applied to an open
-    enrolment. close_trial: closes the day that is due in a state, as the processor would.
+    enrolment, and with each pause. close_trial: closes the day that is due in a state, as the processor
+    would.
     """
 
     def __init__(
@@ -67,11 +69,17 @@ class FactApplication:
                     ended.append(slot)
             except Exception as error:
                 log.exception("partition %d: a fact could not be applied", self._partition)
-                topic = next(name for name in state.clock.applied if name.endswith(EVENTS.name))
-                letters.append(failed_records.dead_letter_of_fact(topic, self._partition, fact, error))
+                letters.append(self._dead_letter(fact, error))
         state.clock.events -= len(letters)  # they were counted as applied when they came
         state.clock.dead_letters += len(letters)
         return ended, letters
+
+    def _dead_letter(self, fact: Message, error: Exception) -> DeadLetter:
+        """The dead letter of a fact; that of a course fact is the same one in every partition."""
+        if "topic" in fact:
+            return failed_records.dead_letter_of_fact(fact["topic"], 0, fact, error)
+        topic = next(name for name in self._state.clock.applied if name.endswith(EVENTS.name))
+        return failed_records.dead_letter_of_fact(topic, self._partition, fact, error)
 
     def _apply_to_enrolment(self, fact: Message) -> int | None:
         """Apply a fact to its enrolment; returns the slot if the outcome has changed, else None."""
@@ -90,6 +98,9 @@ class FactApplication:
             apply_grade(state, slot, fact)
         elif kind == "extension":
             apply_extension(state, slot, fact)
+        elif kind == "pause":
+            apply_pause(state, slot, fact)
+            self._on_enrolment_fact(fact)
         elif fact.get("kind") == "submission" and fact.get("object"):
             apply_hand_in(state, slot, fact)
         if fact.get("progress") is not None:
@@ -103,7 +114,7 @@ class FactApplication:
         before = int(row["outcome"])
         _STATUS_FACTS[fact["type"]](state, slot, fact)
         now = int(row["outcome"])
-        if now == WITHDRAWN != before and row["probability"] != NOT_ESTIMATED:
+        if now == WITHDRAWN != before and in_cohort(state.rows, slot):
             state.withdrawal_counts.count_withdrawal(state.runs[state.run_of[slot]].name)
         if now == OPEN or now != before:
             self._on_enrolment_fact(fact)

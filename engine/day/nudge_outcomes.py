@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from engine.day.aggregates import as_date
+from engine.day.pauses import last_active_adjusted
 from engine.outputs import Columns
 from engine.state.partition_state import PartitionState
-from engine.state.unobserved_days import last_active_adjusted
-from features.ring import Ints, last_active
+from features.coursework import Run
+from features.ring import NEVER, Ints, last_active
 from nudges.experiments import bandit, training
 from nudges.experiments.exposure import Exposure, exposure_of
 from nudges.experiments.outcomes import (
@@ -97,7 +98,9 @@ class ExposureFollowUp:
         self._count_early_returns(today, day_outcomes)
         for run in sorted(self._state.runs, key=lambda run: run.name):
             if run.is_known and run.end <= today and run.name in self._by_run:
-                self._close_run(run.name, run.end, today, day_outcomes)
+                self._close_run(run, today, day_outcomes)
+            elif not run.has_end and run.name in self._by_run:
+                self._forget_old(run, today)
         return day_outcomes
 
     # -- outcomes at the end of a window, and at the end of the run -------------------------------------
@@ -132,17 +135,15 @@ class ExposureFollowUp:
             by_stage = np.zeros((STAGES - 1, *learned.shape), np.int64)
             day_outcomes.early.setdefault(name, by_stage)[stage] = learned
 
-    def _close_run(self, run: str, end: int, today: int, day_outcomes: DayOutcomes) -> None:
+    def _close_run(self, run: Run, today: int, day_outcomes: DayOutcomes) -> None:
         """Add exit and completion of enrolments whose outcome is certain, and remove their exposures."""
-        enrolments = sorted(self._by_run[run])
+        enrolments = sorted(self._by_run[run.name])
         finished = [enrolment for enrolment in enrolments if enrolment not in self._state.slots]
         present = [enrolment for enrolment in enrolments if enrolment in self._state.slots]
         slots = np.array([self._state.slots[enrolment] for enrolment in present], np.int64)
         outcomes = self._state.rows["outcome"][slots]
-        last = last_active_adjusted(
-            self._state.rows, slots, self._state.unobserved_days.of_run(run), end, today
-        )
-        ends = np.full(len(slots), end, np.int64)
+        last = last_active_adjusted(self._state, run, slots, run.end, today)
+        ends = np.full(len(slots), run.end, np.int64)
         certain = label_statuses(outcomes, ends, last, today)
         happened = self._state.rows["outcome_day"][slots].astype(np.int64)
         left = exit_days(outcomes, happened, ends, last) != NO_EXIT
@@ -158,9 +159,27 @@ class ExposureFollowUp:
             finished.append(enrolment)
         for enrolment in finished:
             self._set_exposures(enrolment, [])
-            self._by_run[run].discard(enrolment)
-        if not self._by_run[run]:
-            del self._by_run[run]
+            self._by_run[run.name].discard(enrolment)
+        if not self._by_run[run.name]:
+            del self._by_run[run.name]
+
+    def _forget_old(self, run: Run, today: int) -> None:
+        """Remove what nobody needs any more of a run without an end: there is no close of it that would.
+
+        Outcomes need the exposures of two weeks, examples those since their day. The first stays, so that no
+        other one counts as the first.
+        """
+        for enrolment in sorted(self._by_run[run.name]):
+            slot, exposures = self._state.slots.get(enrolment), self._exposures(enrolment)
+            if slot is None:
+                self._set_exposures(enrolment, [])
+                self._by_run[run.name].discard(enrolment)
+            elif run.is_known:
+                waiting = self._state.rows["snap_day"][slot]
+                oldest = min([today - max(WINDOWS.values()), *waiting[waiting != NEVER].tolist()])
+                kept = [exposure for exposure in exposures if exposure.first or exposure.day >= oldest]
+                if len(kept) < len(exposures):
+                    self._set_exposures(enrolment, kept)
 
     def _add_row(
         self, enrolment: Enrolment, exposure: Exposure, outcome: Outcome, day_outcomes: DayOutcomes

@@ -32,10 +32,10 @@ class CohortEstimator:
         raw = day.scorer_of(run).estimate(model_inputs(run, cohort.codes, ranks))
         memory = self._state.rows["memory"]
         before = memory[cohort.slots]
-        after, served = day.serve(before, raw)
+        after, served = day.serve(run, before, raw)
         if run.name not in day.suspect:
             memory[cohort.slots] = after
-            if day.scorer.state == "serving":
+            if run.has_end and day.scorer.state == "serving":
                 self._state.withdrawal_counts.add_forecast(run.name, logistic(log_odds_of(raw.exits) - shift))
         remembered = log_odds_of(served.lost) - log_odds_of(raw.lost)
         return ScoredCohort(cohort, ranks, served.lost, served.exits, remembered, before, shift)
@@ -51,7 +51,7 @@ class CohortEstimator:
         for codes in cohort.case_bounds.best_and_worst(indices):
             inputs = model_inputs(cohort.run, codes, _ranks(cohort.run, codes, day.package))
             raw = day.scorer_of(cohort.run).estimate(inputs)
-            cases.append(day.serve(scored.memory[indices], raw)[1].lost)
+            cases.append(day.serve(cohort.run, scored.memory[indices], raw)[1].lost)
         robust = scored.probability.copy()
         robust[indices] = least_moving(level[indices], np.min(cases, axis=0), np.max(cases, axis=0), settings)
         return robust

@@ -10,6 +10,9 @@ from typing import Any
 
 import orjson
 
+from engine.day.aggregates import as_date
+from features.dates import NO_DATE
+
 PREFERENCE_FIELDS = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
 AUTHOR_FIELDS = ("said_by", "reason", "source")
 """Author and reason of a preference, stored where it has an author: only some may revoke an opt-out."""
@@ -29,15 +32,21 @@ class Fact:
 
 
 def enrolment_fact(fact: dict[str, Any]) -> Fact:
-    """The row of an enrolment, a withdrawal or a result."""
+    """The row of an enrolment, a withdrawal, a result or a pause."""
     return Fact(
         fact["learner"],
         fact["course_run"],
         fact["time"],
         fact["type"],
         fact["event_id"],
-        detail=fact.get("result") or "",
+        detail=_span(fact) if fact["type"] == "pause" else fact.get("result") or "",
     )
+
+
+def _span(pause: dict[str, Any]) -> str:
+    """A pause's first day and the first one after it, as an ISO interval; ``..`` for an open end."""
+    since, until = pause["since_day"], pause["until_day"]
+    return f"{as_date(since)}/{'..' if until == NO_DATE else as_date(until)}"
 
 
 def feedback_fact(message: dict[str, Any]) -> Fact:

@@ -10,7 +10,7 @@ from engine.scoring.estimates import CohortEstimator, model_inputs
 from engine.scoring.scoring_day import ScoredCohort, ScoringDay
 from engine.scoring.store_rows import WRITE_EVERY
 from engine.state.partition_state import PartitionState
-from engine.state.row_layout import NOT_ESTIMATED
+from engine.state.row_layout import in_cohort
 from features.packed_arrays import unpack
 from features.ring import Ints
 from nudges.levels import Levels, LevelSettings, level_name, update_levels
@@ -42,8 +42,9 @@ class LevelChanges:
         Called once a day and cohort.
         """
         rows, slots = self._state.rows, scored.cohort.slots
-        self._note_reported(scored, np.flatnonzero(rows["probability"][slots] == NOT_ESTIMATED))
+        self._note_reported(scored, np.flatnonzero(~in_cohort(rows, slots)))
         rows["probability"][slots] = scored.probability
+        rows["is_estimated"][slots], rows["exit_counted"][slots] = 1, 0
         before = rows["level"][slots]
         levels = Levels(rows["level"], rows["candidate"], rows["streak"])
         robust = self._estimator.robust_probability(scored, day)
@@ -97,8 +98,8 @@ class LevelChanges:
             probability=now,
             previous_probability=was,
             exit_probability=float(scored.exit_probability[index]),
-            model_state=day.model_state,
-            model_version=day.package.model.model_version,
+            model_state=day.state_of(scored.cohort.run),
+            model_version=day.version_of(scored.cohort.run),
             data_quality="suspect" if key[1] in day.suspect else "ok",
             reasons=[
                 *confirmation_reason(level_name(before), level_name(level), was, now),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.batch.decoding import Message
 from engine.day.cohorts import Cohort
 from engine.day.nudge_outcomes import ExposureFollowUp
+from engine.day.pauses import is_over, is_paused
 from engine.outputs import Outputs
 from engine.rules import Rules
 from engine.scoring.learner_facts import enrolment_fact, feedback_fact
@@ -38,6 +39,7 @@ from nudges.policy import Phase, Policy, main_reason, phase_of
 from nudges.timing import Habit
 from online_models.labels import OPEN
 from schemas.learning import DayPackage
+from schemas.nudge import DecisionReason
 from schemas.risk import RiskChange
 
 
@@ -75,19 +77,24 @@ class Nudging:
         self._rows.write_fact(feedback_fact(message), outputs)
 
     def apply_enrolment_fact(self, fact: Message) -> None:
-        """Apply an enrolment, a withdrawal or a result of the day that is being closed.
+        """Apply an enrolment, a withdrawal, a result or a pause of the day that is being closed.
 
-        An ended enrolment gets no more nudges of its course. Outputs are emitted when the day is scored.
+        An enrolment that has ended or pauses gets no more nudges of its course. Outputs are emitted when the
+        day is scored.
         """
         learner, outputs = fact["learner"], self._close_outputs
         before = self._learner(learner)
         decided = DecisionResult(update_learner(before, fact))
         if fact["type"] != "enrolled":
             days = self._state.days
-            closed_at = self._rules.timing.lateness + days.start(days.day(fact["time"]) + 1)
-            decided = cancel_for_course_run(
-                learner, fact["course_run"], before, self._policy, closed_at, "run_over"
-            )
+            ends_on = days.day(fact["time"]) + 1
+            closed_at = self._rules.timing.lateness + days.start(ends_on)
+            is_pause = fact["type"] == "pause"
+            if not is_pause or not is_over(fact, ends_on):
+                reason: DecisionReason = "paused" if is_pause else "run_over"
+                decided = cancel_for_course_run(
+                    learner, fact["course_run"], before, self._policy, closed_at, reason
+                )
         self._record(learner, before, decided, outputs)
         self._rows.write_fact(enrolment_fact(fact), outputs)
 
@@ -138,6 +145,7 @@ class Nudging:
             return Situation(in_force=False)
         run, today = self._state.runs[self._state.run_of[slot]], self._state.clock.today or 0
         in_force = self._state.rows["outcome"][slot] == OPEN and (not run.is_known or today <= run.end)
+        in_force &= not is_paused(self._state, np.array([slot]), today)[0]
         if habit is None:
             hours = habits(self._state.rows["hours"][[slot]], today)
             habit = Habit(_in_utc(hours, self._state.days, today)[0].tolist())

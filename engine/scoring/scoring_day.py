@@ -25,13 +25,17 @@ Estimates = NDArray[np.float64]
 class ScoringDay:
     """An epoch day to score, and the package with which it is scored.
 
-    suspect: runs of which a source was quiet or faulty on the closed day.
+    stale: the package is of an earlier day than it should be. suspect: runs of which a source was quiet or
+    faulty on the closed day.
     """
 
     day: int
     package: DayPackage
     scorer: Scorer
-    model_state: ModelState
+    """Of runs with an end."""
+    open_scorer: Scorer
+    """Of runs without one."""
+    stale: bool
     suspect: frozenset[str]
     learned: dict[str, Ints]
     """Bandit sums by campaign, variant and stage."""
@@ -39,27 +43,40 @@ class ScoringDay:
 
     @classmethod
     def of(cls, day: int, package: DayPackage, *, stale: bool) -> "ScoringDay":
-        scorer = scorer_of(package.model)
-        served: ModelState = "stale" if stale and scorer.state == "serving" else scorer.state
         suspect = frozenset(run for verdict in package.quality.verdicts for run in verdict.course_runs)
         early, choices = (
             {name: unpack(sums) for name, sums in packed.items()}
             for packed in (package.early, package.choices)
         )
         learned = stage_sums(early, choices)
-        return cls(day, package, scorer, served, suspect, learned, Recommender(package.next_items))
+        scorers = scorer_of(package.model), scorer_of(package.open_model)
+        return cls(day, package, *scorers, stale, suspect, learned, Recommender(package.next_items))
+
+    def state_of(self, run: Run) -> ModelState:
+        """The state of the model for a run."""
+        state = self._scorer(run).state
+        return "stale" if self.stale and state == "serving" else state
+
+    def version_of(self, run: Run) -> str:
+        """The version of the model for a run."""
+        model = self.package.model if run.has_end else self.package.open_model or self.package.model
+        return model.model_version
 
     def shift(self, run: Run) -> float:
         """The run's intercept, added to its log-odds; 0 while the model is warming up."""
-        return 0.0 if self.scorer.state == "warming_up" else self.package.intercepts.get(run.name, 0.0)
+        is_warming_up = self._scorer(run).state == "warming_up"
+        return 0.0 if is_warming_up else self.package.intercepts.get(run.name, 0.0)
 
     def scorer_of(self, run: Run) -> Scorer:
         """The scorer of a run, with its intercept."""
-        return self.scorer.with_intercept(self.shift(run))
+        return self._scorer(run).with_intercept(self.shift(run))
 
-    def serve(self, memory: Memory, raw: Estimate) -> tuple[Memory, Estimate]:
+    def serve(self, run: Run, memory: Memory, raw: Estimate) -> tuple[Memory, Estimate]:
         """The memory after the day's raw estimates, and the served ones; the raw ones while warming up."""
-        return (memory, raw) if self.scorer.state == "warming_up" else smooth_estimate(memory, raw)
+        return (memory, raw) if self._scorer(run).state == "warming_up" else smooth_estimate(memory, raw)
+
+    def _scorer(self, run: Run) -> Scorer:
+        return self.scorer if run.has_end else self.open_scorer
 
 
 @dataclass(frozen=True, slots=True)

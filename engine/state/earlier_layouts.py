@@ -26,6 +26,8 @@ _WORK_FIELDS = [
     ("progress", "u1"),
 ]
 _NEW_FIELDS = (
+    "is_estimated",
+    "exit_counted",
     "enrolled",
     "progress",
     "progress_at",
@@ -61,6 +63,7 @@ def rows_of(stored_rows: NDArray[Any]) -> NDArray[Any]:
         if name in (ROW.names or ()):
             rows[name] = stored_rows[name]
     since = np.clip(stored_rows["outcome_day"].astype(np.int64) * DAY_S, 0, 2**32 - 1)
+    rows["is_estimated"] = stored_rows["probability"] != 0  # 0 also stood for an exit that had been counted
     withdrawn = stored_rows["outcome"] == WITHDRAWN
     rows["status"] = np.where(withdrawn, WITHDRAWN, OPEN)
     rows["status_at"] = np.where(withdrawn, since, 0)

@@ -8,6 +8,7 @@ converted, and there is one definition of what is stored. They are followed by t
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features import coursework, ring
 from features.catalogue import FEATURES
@@ -33,6 +34,8 @@ ROW = np.dtype(
         ("outcome", "u1"),  # derived from status and result (``enrolment_history``)
         ("outcome_day", "<i4"),
         ("probability", "<f4"),  # the newest estimate
+        ("is_estimated", "u1"),  # whether there is one
+        ("exit_counted", "u1"),  # whether the exit since the newest estimate has been counted
         ("memory", "<f4", (memory.ESTIMATES,)),  # mean log-odds of the days so far
         ("level", "u1"),
         ("candidate", "u1"),
@@ -54,12 +57,13 @@ ROW = np.dtype(
 )
 """One enrolment. Packed, little-endian; ``VERSION`` and the fingerprint identify the layout."""
 
-NOT_ESTIMATED = 0.0
-"""``probability`` of an enrolment that no model has estimated yet."""
 
-EXIT_COUNTED = 0.0
-"""``probability`` of an enrolment whose exit has been counted, which happens once. It equals
-``NOT_ESTIMATED``: an enrolment that has left is not estimated again."""
+def in_cohort(rows: NDArray[Any], slots: Any) -> Any:
+    """Whether enrolments have an estimate and no counted exit since, bool, of the shape of ``slots``.
+
+    An exit is counted once; who comes back is estimated anew. rows: of ``ROW``.
+    """
+    return (rows["is_estimated"][slots] > 0) & (rows["exit_counted"][slots] == 0)
 
 
 def new_row() -> Any:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from features.compute import NO_GAPS, TrackingGaps
-from features.ring import Ints, Rows, last_active
 from schemas.learning import DayPackage
 from schemas.quality import QualityVerdict
 
@@ -44,16 +43,6 @@ class UnobservedDays:
     def as_json(self) -> dict[str, list[list[int]]]:
         """All gaps, as the constructor takes them."""
         return {run: [gaps.days.tolist(), gaps.work.tolist()] for run, gaps in sorted(self._gaps.items())}
-
-
-def last_active_adjusted(rows: Rows, slots: Ints, gaps: TrackingGaps, end: int, today: int) -> Ints:
-    """The last active day as of the end of ``today``, plus the unobserved days from then to ``end``, [slots].
-
-    So silence counts observed days only. Far below zero where there was no activity.
-    """
-    last = last_active(rows, slots, today + 1)
-    days = gaps.days[gaps.days < end]
-    return last + len(days) - np.searchsorted(days, last + 1)
 
 
 def _hides_work(verdict: QualityVerdict) -> bool:

@@ -27,8 +27,8 @@ class _RunRule:
 
 
 def _has_ended(run: RunCounts, last: int) -> bool:
-    """Whether the sample goes beyond the run's end, or nothing says when that is."""
-    return run.calendar is None or run.calendar.ends is None or run.calendar.ends <= last
+    """Whether the sample goes beyond the run's end, or the run has no calendar."""
+    return run.calendar is None or (run.calendar.ends is not None and run.calendar.ends <= last)
 
 
 def _is_silent(run: RunCounts, last: int) -> bool:
@@ -49,7 +49,8 @@ _RUN_RULES = (
         "no_end",
         lambda run, _: run.calendar is not None and run.calendar.ends is None,
         "a calendar without an end",
-        "when somebody has stayed to the end: learners are scored, and nothing is learned from the run",
+        "when it is over: who is not active for inactive_after_days counts as lost, and nothing waits for an "
+        "end. Right for a self-paced course; say ends_at of any other",
     ),
     _RunRule(
         "no_deadlines",
@@ -94,7 +95,7 @@ _RUN_RULES = (
     _RunRule(
         "no_results",
         lambda run, last: not run.facts["completed"] and _has_ended(run, last),
-        "no result (completed), though the run is over or has no known end",
+        "no result (completed), though the run is over or has no calendar",
         "who passed and who failed: only withdrawals and long silence teach, all others are left out",
     ),
 )

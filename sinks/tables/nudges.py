@@ -33,9 +33,9 @@ LEARNER_FACTS = Table(
         "learner": "String",
         "course_run": NAME,  # empty for what concerns the learner in all courses
         "at": TIME,
-        "fact": NAME,  # enrolled, returned, withdrawn, completed, preferences, or a kind of feedback
+        "fact": NAME,  # enrolled, returned, withdrawn, completed, pause, preferences, or a kind of feedback
         "nudge_id": "String",  # that it is about; empty where there is none
-        "detail": "String",  # the result, the preferences as JSON, the channel
+        "detail": "String",  # the result, a pause's dates, the preferences as JSON, the channel
         "fact_id": "String",
         "partition": PARTITION,
     },

@@ -53,9 +53,12 @@ def of_run(
             messages += _activity(run, learners, progress, day, events, _Trackers(trackers, habits))
         withdrawn = np.flatnonzero(cohort.withdrawn == day).tolist()
         messages += _withdrawals(run, learners, withdrawn, day)
+        if run.pace_weeks is not None:
+            messages += _passes(run, cohort, learners, day)
         messages.sort(key=lambda message: message.occurred_at)
         yield from messages
-    yield from _results(run, cohort, learners)
+    if run.pace_weeks is None:
+        yield from _results(run, cohort, learners)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def _by_day(days: Ints) -> dict[int, list[int]]:
 def _calendar(run: Run) -> SourceMessage:
     due = run.deadlines
     timestamp = (run.starts_on + FIRST_DAY) * DAY
-    message = {
+    message: dict[str, Any] = {
         "type": "calendar",
         "event_id": f"{run.course_run}/calendar",
         "course": run.course,
@@ -104,6 +107,11 @@ def _calendar(run: Run) -> SourceMessage:
         ],
         "source": SOURCE,
     }
+    if run.pace_weeks is not None:
+        del message["ends_at"]
+        for deadline, day in zip(message["deadlines"], due, strict=True):
+            del deadline["due_at"]
+            deadline["due_after_days"] = day
     return broadcast(message, timestamp)
 
 
@@ -134,6 +142,14 @@ def _enrolments(
 def _withdrawals(run: Run, learners: list[str], indices: list[int], day: int) -> Iterator[SourceMessage]:
     for index in indices:
         yield _fact(run, "withdrawn", learners[index], (run.starts_on + day) * DAY + WITHDRAWN_AT)
+
+
+def _passes(run: Run, cohort: Cohort, learners: list[str], day: int) -> Iterator[SourceMessage]:
+    """The results of those who come to the end of a self-paced course on a day."""
+    done = (cohort.outcome < FAIL) & (cohort.registered + run.own.days == day)
+    for index in np.flatnonzero(done).tolist():
+        timestamp = (run.starts_on + day) * DAY + COMPLETED_AT
+        yield _fact(run, "completed", learners[index], timestamp, result=OUTCOMES[cohort.outcome[index]])
 
 
 def _results(run: Run, cohort: Cohort, learners: list[str]) -> Iterator[SourceMessage]:

@@ -1,6 +1,6 @@
 """What to simulate: course runs with their learners, lengths and starts, and the granularity of clicks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Literal
@@ -28,13 +28,18 @@ Shift = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a course; names as in the contract, `starts_on` an event day (UTC, since 1970)."""
+    """One run of a course; names as in the contract, `starts_on` an event day (UTC, since 1970).
+
+    With `pace_weeks` it is self-paced: it has no end, learners come on any day of its `weeks`, and the course
+    takes each of them so many weeks (:mod:`sources.simulation.self_paced`).
+    """
 
     course: str
     name: str
     starts_on: int
     weeks: int
     learners: int
+    pace_weeks: int | None = None
 
     @property
     def course_run(self) -> str:
@@ -45,16 +50,24 @@ class Run:
         return 7 * self.weeks
 
     @property
+    def own(self) -> "Run":
+        """The course as one learner of a self-paced run goes through it, on their own clock."""
+        return self if self.pace_weeks is None else replace(self, weeks=self.pace_weeks, pace_weeks=None)
+
+    @property
     def deadlines(self) -> tuple[int, ...]:
         """Days of the run (relative) on which assessed work is due, at the end of the day.
+
+        Of a self-paced run they are days of each learner's own clock.
 
         About one in four weeks; the last third belong to tests that are open all term and are due close
         together near the end.
         """
-        count = max(3, round(9 * self.days / OULAD_DAYS))
+        days = self.own.days
+        count = max(3, round(9 * days / OULAD_DAYS))
         tests = count // 3
         essays = np.linspace(0.1, 0.86, count - tests)
-        return tuple(int(share * self.days) for share in (*essays, *np.linspace(0.9, 0.95, tests)))
+        return tuple(int(share * days) for share in (*essays, *np.linspace(0.9, 0.95, tests)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,7 @@ class SimulationPlan:
         if len(set(names)) < len(names):
             raise ValueError(f"runs: {names}, expected each course and run once")
         for run in self.runs:
-            if run.weeks < LEAST_WEEKS or run.learners < 1:
+            if min(run.weeks, run.own.weeks) < LEAST_WEEKS or run.learners < 1:
                 raise ValueError(f"runs: {run}, expected weeks ≥ {LEAST_WEEKS} and learners ≥ 1")
         if self.detail not in ("clicks", "sessions"):
             raise ValueError(f"detail: {self.detail!r}, expected 'clicks' or 'sessions'")
@@ -140,6 +153,21 @@ class SimulationPlan:
         until = None if elapsed == 1 else last + round(elapsed * 7 * weeks)
         return cls(tuple(runs), seed, detail, until)
 
+    @classmethod
+    def self_paced(
+        cls,
+        learners: int = 1_000,
+        *,
+        weeks: int = 52,
+        pace_weeks: int = 12,
+        seed: int = 1,
+        starts_at: datetime = datetime(2026, 2, 2, tzinfo=UTC),
+        detail: Detail = "sessions",
+    ) -> "SimulationPlan":
+        """A plan of one self-paced run that is open for so many weeks, for a course of `pace_weeks`."""
+        day = int(starts_at.timestamp()) // DAY
+        return cls((Run("course-s", _run_name(day), day, weeks, learners, pace_weeks),), seed, detail)
+
 
 @dataclass(frozen=True)
 class RunGenerators:
@@ -161,6 +189,10 @@ class RunGenerators:
     def responses(self) -> np.random.Generator:
         """For the responses to nudges: separate, so that they do not change the cohort."""
         return np.random.default_rng([self.seed, self._run, 0, 1])
+
+    def starts(self) -> np.random.Generator:
+        """For the days on which the learners of a self-paced run begin."""
+        return np.random.default_rng([self.seed, self._run, 0, 2])
 
     @cached_property
     def _run(self) -> int:

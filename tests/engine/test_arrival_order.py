@@ -72,6 +72,12 @@ WORDS: list[Message] = [
     message("activity", 5.2, "bob", kind="quiz", actor="system"),
     message("activity", 5.3, "guest", kind="quiz", role="observer"),
     message("completed", 6.6, "bob", result="fail"),
+    # pauses that are told, become shorter, are taken back, and are told after they began
+    message("pause", 1.7, "cem", from_at=at(3), until_at=at(7)),
+    message("pause", 2.3, "cem", from_at=at(3), until_at=at(5.5)),
+    message("pause", 2.7, "eve", from_at=at(3), until_at=None),
+    message("pause", 3.4, "eve", from_at=at(3), until_at=at(3)),
+    message("pause", 6.2, "dia", from_at=at(5), until_at=at(8)),
     message("withdrawn", 6.1, "bob"),
     message("completed", 7.6, "ann", result="pass"),
     message("enrolled", 7.9, "ann"),
@@ -99,6 +105,9 @@ def test_the_term_has_all_that_may_happen() -> None:
     days = {day - FIRST for day in estimates["dia"]}
     assert 4 in days, "who comes back on the day of the withdrawal is scored at its end"
     assert max(day - FIRST for day in estimates["bob"]) == 6
+    assert not {3, 4, 5} & {day - FIRST for day in estimates["cem"]}
+    assert not {7} & days
+    assert {5, 6, 8} <= days, "told on day 6"
 
 
 @settings(max_examples=12, deadline=None)

@@ -11,9 +11,9 @@ from engine.pseudonyms import Identity
 from engine.state.errors import StateMismatchError
 from engine.state.partition_state import PartitionState
 from features.event_days import event_days
-from tests.engine.twins.world import Message, Told, messages, play
+from tests.engine.twins.world import RUN, Message, Told, at, messages, play
 
-MOMENTS = ("occurred_at", "graded_at", "starts_at", "ends_at", "due_at")
+MOMENTS = ("occurred_at", "graded_at", "starts_at", "ends_at", "due_at", "from_at", "until_at")
 
 
 def at_the_same_hour(message: Message, zone: str) -> Message:
@@ -28,15 +28,23 @@ def at_the_same_hour(message: Message, zone: str) -> Message:
     return message | moved
 
 
+def term() -> list[Message]:
+    """The term, with a pause in it."""
+    whose = {"event_id": "pause", "learner": "sim-a-now-000047", "course_run": RUN}
+    pause = {"type": "pause", "occurred_at": at(9.9), "from_at": at(10), "until_at": at(12.5)}
+    return [*messages(), whose | pause]
+
+
 @cache
 def in_utc() -> Told:
-    return play(messages())
+    return play(term())
 
 
 @pytest.mark.parametrize("zone", ["America/Lima", "Asia/Kathmandu", "America/New_York", "Pacific/Auckland"])
 def test_the_same_hours_of_another_zone_give_the_same_estimates(zone: str) -> None:
     """In New York and Auckland the clocks change during the term."""
-    told = play([at_the_same_hour(message, zone) for message in messages()], zone=zone)
+    told = play([at_the_same_hour(message, zone) for message in term()], zone=zone)
+    assert not {10, 11, 12} & told.days("sim-a-now-000047")
     assert told.estimates == in_utc().estimates
     assert [change.day for change in told.changes] == [change.day for change in in_utc().changes]
     days = event_days(zone)
@@ -45,7 +53,7 @@ def test_the_same_hours_of_another_zone_give_the_same_estimates(zone: str) -> No
 
 def test_under_days_of_utc_an_evening_in_lima_moves_estimates() -> None:
     """Otherwise the test above would show nothing."""
-    moved = [at_the_same_hour(message, "America/Lima") for message in messages()]
+    moved = [at_the_same_hour(message, "America/Lima") for message in term()]
     assert play(moved).estimates != in_utc().estimates
 
 

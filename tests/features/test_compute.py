@@ -13,8 +13,8 @@ from features import compute, coursework, ring
 from features.bins import Codes
 from features.catalogue import FEATURES, INDEX, NAMES
 from features.compute import TrackingGaps
-from features.compute_coursework import Work
-from features.coursework import Run, record_grade, record_hand_in, unknown_run
+from features.compute_coursework import NO_PHASE, Work
+from features.coursework import OPEN_END, Run, record_grade, record_hand_in, unknown_run
 from features.dates import EXCUSED, dates_of
 from features.gradebook import Gradebook
 from features.ring import NEVER, Ints, Rows
@@ -210,7 +210,8 @@ def test_a_run_without_a_calendar_is_computed_all_the_same() -> None:
     by_name = compute.values(rows, np.arange(2), unknown_run("c/r"), START + 3)
     assert by_name["clicks_7"].tolist() == [3, 0]
     assert by_name["silence"].tolist() == [2, 0]
-    assert by_name["due"].tolist() == by_name["phase"].tolist() == [0, 0]
+    assert by_name["due"].tolist() == [0, 0]
+    assert by_name["phase"].tolist() == [NO_PHASE, NO_PHASE]
     assert all(np.isfinite(value).all() for value in by_name.values())
     assert compute.features(rows, np.arange(2), unknown_run("c/r"), START + 3).shape == (len(FEATURES), 2)
 
@@ -344,3 +345,53 @@ def test_a_deadline_is_not_in_doubt_while_another_kind_alone_goes_unseen() -> No
     rows = rows_of([History()], day)
     unseen = TrackingGaps(np.array([START + 20]), np.empty(0, np.int64))
     assert compute.values(rows, np.arange(1), RUN, day, unseen)["missed"].tolist() == [1.0]
+
+
+OPEN_RUN = dataclasses.replace(
+    RUN,
+    start=FIRST - 300,
+    end=OPEN_END,
+    due=np.array([10, 25, 40]),
+    is_relative=np.ones(3, bool),
+)
+
+
+def moved(history: History, days: int) -> History:
+    """The same learner, so many days later."""
+    clicks = [dataclasses.replace(click, day=click.day + days) for click in history.clicks]
+    hand_ins = [dataclasses.replace(hand_in, day=hand_in.day + days) for hand_in in history.hand_ins]
+    grades = [dataclasses.replace(grade, day=grade.day + days) for grade in history.grades]
+    dates = {name: None if day is None else day + days for name, day in history.dates.items()}
+    enrolled = None if history.enrolled is None else history.enrolled + days
+    return History(clicks, hand_ins, enrolled, history.progress, grades, dates)
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories, st.integers(1, 20), st.integers(FIRST + 1, LAST - 20))
+def test_without_an_end_all_days_count_from_the_learners_own_start(
+    history: History, days: int, day: int
+) -> None:
+    before, after = (
+        compute.features(
+            rows_of([each], as_of), np.array([0]), OPEN_RUN, as_of, work=work_of([each], as_of, OPEN_RUN)
+        )
+        for each, as_of in ((history, day), (moved(history, days), day + days))
+    )
+    assert (before == after).all()
+
+
+def test_without_an_end_there_is_no_share_of_the_run_gone_by() -> None:
+    rows = rows_of([History(enrolled=START - 40)], START)
+    by_name = compute.values(rows, np.array([0]), OPEN_RUN, START)
+    assert (by_name["phase"][0], by_name["lead"][0], by_name["since_submission"][0]) == (NO_PHASE, 0, 40)
+
+
+def test_days_on_which_a_learner_paused_are_unobserved_for_that_learner_alone() -> None:
+    day, away = START + 25, np.arange(START + 9, START + 20)
+    history = History([Click(START + back, "quiz", 3, 60) for back in (0, 2, 5, 8, 21)], enrolled=START - 3)
+    rows, slots = rows_of([history, history], day), np.arange(2)
+    plain = compute.features(rows, slots, RUN, day)
+    unobserved = compute.features(rows, slots, RUN, day, TrackingGaps(away, np.empty(0, np.int64)))
+    both = compute.features(rows, slots, RUN, day, paused={1: away})
+    assert (both == np.stack([plain[:, 0], unobserved[:, 1]], axis=1)).all()
+    assert (plain[:, 1] != both[:, 1]).any()

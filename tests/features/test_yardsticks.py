@@ -19,7 +19,7 @@ DAY = START + 30
 
 def counted(cohort: list[History], day: int = DAY) -> Counts:
     rows, slots, work = rows_of(cohort, day), np.arange(len(cohort)), work_of(cohort, day)
-    return deadline_sums(RUN, work.cells, work.dates, features(rows, slots, RUN, day, work=work))
+    return deadline_sums(RUN, work.cells, work.dates, features(rows, slots, RUN, day, work=work), day)
 
 
 def sums(counts: Counts) -> dict[str, list[int]]:
@@ -104,4 +104,4 @@ def test_where_nobody_is_known_all_is_as_in_most_courses() -> None:
     assert (make_yardstick(RUN, other).miss_weight == nobody.miss_weight).all(), "counts of another calendar"
     assert make_yardstick(unknown_run("c/r")).miss_weight.shape == (0,)
     work = work_of([], DAY)
-    assert deadline_sums(RUN, work.cells, work.dates, np.zeros((99, 0), np.uint8)).sum() == 0
+    assert deadline_sums(RUN, work.cells, work.dates, np.zeros((99, 0), np.uint8), 0).sum() == 0

@@ -39,6 +39,7 @@ def seeded(count: int, seed: int = 1) -> list[TrainingExample]:
     """Examples whose labels follow ``truth``; three of each enrolment, every third not served."""
     rng = np.random.default_rng(seed)
     codes, ranks = rows(count, rng)
+    codes[INDEX["phase"]] = np.maximum(codes[INDEX["phase"]], 1)  # of runs with an end
     labels = rng.random(count) < truth(codes)
     return [
         TrainingExample(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from features.bins import bins_of
 from features.catalogue import FEATURES, INDEX
+from features.compute_coursework import NO_PHASE
 from online_models.warming import RecencyPrior, base_rate, recency_prior
 from tests.online_models.examples import F, enrolments, seen_of
 
@@ -61,3 +62,11 @@ def test_silence_and_phase_explain_all_of_it(columns: tuple[NDArray[np.uint8], N
     change = np.log(now / (1 - now)) - np.log(was / (1 - was))
     np.testing.assert_allclose(prior.contributions(before, after).sum(axis=0), change, atol=1e-9)
     assert prior.state == "warming_up"
+
+
+def test_without_an_end_it_is_who_stays_silent_for_four_weeks_more() -> None:
+    prior = [recency_prior(days, NO_PHASE) for days in range(100)]
+    assert prior == sorted(prior)
+    assert prior[0] == 0.001
+    assert prior[14] == pytest.approx((1 - 0.87) / (1 - 0.43))
+    assert prior[67] == 0.999

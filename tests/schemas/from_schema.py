@@ -29,6 +29,8 @@ JSON = st.recursive(
 def valid(schema: Schema, root: Schema) -> st.SearchStrategy[Json]:
     """Values that satisfy the schema; ``root`` holds the ``$defs``."""
     match schema:
+        case {"$ref": name, "oneOf": ones}:
+            made = _one_of_the_names(root["$defs"][name.split("/")[-1]], ones, root)
         case {"$ref": name}:
             made = st.deferred(lambda: valid(root["$defs"][name.split("/")[-1]], root))
         case {"const": value}:
@@ -48,6 +50,17 @@ def valid(schema: Schema, root: Schema) -> st.SearchStrategy[Json]:
         case _:
             raise NotImplementedError(f"this reader of schemas does not know {schema}")
     return made
+
+
+def _one_of_the_names(schema: Schema, ones: list[Schema], root: Schema) -> st.SearchStrategy[Json]:
+    """Objects with the names that exactly one of several parts requires."""
+    made = []
+    for one in ones:
+        others = {name for other in ones if other is not one for name in other["required"]}
+        properties = {name: part for name, part in schema["properties"].items() if name not in others}
+        required = schema["required"] + one["required"]
+        made.append(_object(schema | {"properties": properties, "required": required}, root))
+    return st.one_of(made)
 
 
 def _object(schema: Schema, root: Schema) -> st.SearchStrategy[Json]:

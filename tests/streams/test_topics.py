@@ -37,7 +37,7 @@ def test_a_wrong_partition_count_is_a_fault_and_a_missing_topic_too(broker: Test
     admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
     for name, partitions in ((EVENTS.name, 2), (FEEDBACK.name, 5)):
         admin.create_topics([NewTopic(prefix + name, partitions, 1)])[prefix + name].result(timeout=15)
-    events, feedback, state, *_ = describe(broker.address, prefix=prefix)
+    events, _, feedback, state, *_ = describe(broker.address, prefix=prefix)
     assert (events.partitions, events.faults) == (2, ())
     assert feedback.faults == (f"{prefix}{FEEDBACK.name} has 5 partitions, wanted 2",)
     assert state.faults == (f"{prefix}homeroom.state does not exist",)

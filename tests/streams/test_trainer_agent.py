@@ -10,6 +10,8 @@ import pytest
 from engine.batch.records import RecordBatch
 from features.catalogue import FINGERPRINT
 from schemas.learning import DayPackage, DayReport
+from streams.broker_logs import BrokerLogs
+from streams.course_facts import CourseFactsReader
 from streams.day_packages import PackageReader
 from streams.metrics import Metrics
 from streams.publisher import Publisher
@@ -45,8 +47,11 @@ class AgentFixture:
         self.publisher = Publisher(broker.address)
         self.packages = PackageReader(self.publisher, broker.address, f"{prefix}homeroom.day-packages")
         self.packages.catch_up()
+        logs = BrokerLogs(broker.address, f"{prefix}workers")
+        self.course_facts = CourseFactsReader(logs, broker.address, prefix)
+        self.course_facts.follow()
         store_writer = StoreWriter(None, Metrics(), lambda _: PartitionProgress(0, 0, 0.0), print)
-        self.trainer = TrainerAgent(settings, self.publisher, self.packages, store_writer)
+        self.trainer = TrainerAgent(settings, self.publisher, self.packages, self.course_facts, store_writer)
         self.acked: list[int] = []
         self._offset = 0
 
@@ -79,6 +84,7 @@ def of_a_worker(broker: TestBroker, prefix: str, policy: Path | None = None) -> 
         yield made
     finally:
         made.packages.stop()
+        made.course_facts.stop()
         made.publisher.close()
 
 

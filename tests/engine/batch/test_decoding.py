@@ -134,6 +134,30 @@ REPAIRED: list[tuple[str, dict[str, Any], dict[str, Any], list[tuple[str, str]]]
         {"deadlines": 1},
         [("deadlines.0.attempts", "the rest was applied")],
     ),
+    (
+        "a deadline without a moment",
+        CALENDAR | {"deadlines": [deadline(due_at="soon"), deadline()]},
+        {"deadlines": 1},
+        [("deadlines.0.due_at", "without this deadline")],
+    ),
+    (
+        "a deadline with two dates, and one with none",
+        CALENDAR | {"deadlines": [deadline(due_after_days=3), {"assessment": "b", "weight": 0}, deadline()]},
+        {"deadlines": 1},
+        [("deadlines.0", "found both; the calendar"), ("deadlines.1", "found neither; the calendar")],
+    ),
+    (
+        "a deadline before the learner's start",
+        CALENDAR | {"deadlines": [{"assessment": "a", "due_after_days": -1, "weight": 1}]},
+        {"deadlines": 0},
+        [("deadlines.0.due_after_days", "found -1; ")],
+    ),
+    (
+        "a horizon of three days",
+        CALENDAR | {"inactive_after_days": 3, "deadlines": []},
+        {"deadlines": 0},
+        [("inactive_after_days", "greater than or equal to 7; the rest was applied")],
+    ),
     ("a long name", GOOD | {"object": LONG, "course_run": LONG}, {}, []),
 ]
 

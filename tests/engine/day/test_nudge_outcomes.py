@@ -16,7 +16,7 @@ from nudges.experiments.outcomes import STAGES
 from nudges.experiments.report import OutcomeCount, effect_lines
 from nudges.levels import LevelSettings
 from nudges.policy import REACH_OUT, Policy, Variant
-from online_models.labels import SILENCE_HORIZON
+from online_models.labels import FORGOTTEN_AFTER, SILENCE_HORIZON
 from schemas.nudge import Nudge
 from sources.simulator import RespondingTerm, ResponsePlan, Run, SimulationPlan, stream
 from tests.engine.test_processor import EAGER, Bench, calendar, click, fact, sorted_by_time, ticks
@@ -25,6 +25,8 @@ from tests.streams.pipeline import IDENTITY, START, Record, batch_of, logs_of, p
 DAYS = 60
 LEVELS = LevelSettings(medium_enter=0.4, medium_leave=0.3, high_enter=0.5, high_leave=0.41)
 """Reached in the middle of the run by the recency prior of a learner who has stopped."""
+OPEN_LEVELS = LevelSettings(medium_enter=0.1, medium_leave=0.05, high_enter=0.2, high_leave=0.15)
+"""The same for a run without an end."""
 NUDGED = replace(EAGER, levels=LEVELS)
 HELD = replace(NUDGED, policy=EAGER.policy.model_copy(update={"holdout_share": 1.0}))
 
@@ -207,3 +209,18 @@ def test_learners_who_answer_show_in_the_outcomes() -> None:
     )
     assert min(effect.nudged.known, effect.holdout.known) > 50
     assert effect.difference > 0.1
+
+
+def test_in_a_run_without_an_end_only_what_is_needed_is_kept() -> None:
+    """A learner who falls silent again and again, and is nudged each time; then they are let go."""
+    active = [day for day in range(400) if day % 40 < 12]
+    records = [calendar(ends_at=None), fact("enrolled", 0), *(click(day + 0.5) for day in active)]
+    rules = replace(NUDGED, policy=EAGER.policy.model_copy(update={"caps": ()}), levels=OPEN_LEVELS)
+    bench = Bench(rules).feed(sorted_by_time([*records, *ticks(400)]))
+    decided = [decision for decision in bench.outputs.decisions if decision.decision == "send"]
+    assert len(decided) > 5
+    (kept,) = bench.processor.state.exposures.values()
+    assert 1 < len(kept) <= 4
+    assert [bool(exposure[7]) for exposure in kept] == [True] + [False] * (len(kept) - 1)
+    bench.feed(ticks(400 + FORGOTTEN_AFTER, since=401))
+    assert (bench.processor.state.slots, bench.processor.state.exposures) == ({}, {})

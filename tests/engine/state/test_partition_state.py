@@ -93,7 +93,7 @@ def trail(state: PartitionState, slot: int) -> Trail:
 
 def touched(state: PartitionState, learner: str, run: str, probability: float = 0.5) -> int:
     slot = state.slot(learner, run)
-    state.rows["probability"][slot] = probability
+    state.rows["probability"][slot], state.rows["is_estimated"][slot] = probability, 1
     state.mark_changed(np.array([slot]))
     return slot
 

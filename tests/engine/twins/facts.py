@@ -215,6 +215,21 @@ def joined_late(own: list[Message]) -> Iterable[Message]:
             yield message
 
 
+def silent(own: list[Message]) -> Iterable[Message]:
+    """Nothing is heard of them from day 10 to day 24."""
+    return (message for message in own if not at(10) <= message["occurred_at"] < at(24))
+
+
+def paused(own: list[Message]) -> Iterable[Message]:
+    yield from silent(own)
+    yield fact(own, "pause", 9.5, from_at=at(10), until_at=at(24))
+
+
+def paused_and_told_late(own: list[Message]) -> Iterable[Message]:
+    yield from silent(own)
+    yield fact(own, "pause", 15.5, from_at=at(10), until_at=at(24))
+
+
 TWINS: dict[str, tuple[str, Change]] = {
     "graded later": (BUSY, graded_later),
     "graded at once": (BUSY, graded_at_once),
@@ -240,6 +255,9 @@ TWINS: dict[str, tuple[str, Change]] = {
     "excused": (STEADY, excused),
     "given time": (STEADY, given_time),
     "joined late": (STEADY, joined_late),
+    "silent": (BUSY, silent),
+    "paused": (BUSY, paused),
+    "paused and told late": (BUSY, paused_and_told_late),
 }
 
 
@@ -264,6 +282,8 @@ class Bound:
     """A learner or another twin; the learner that the twin was made of by default."""
     since: float = -99
     until: float = 99
+    later: int = 0
+    """How many days later the twin is compared."""
 
     @property
     def original(self) -> str:
@@ -289,12 +309,16 @@ TABLE = (
     Bound("excused from work that the learner handed in", "excused", WAITING, until=24),
     Bound("ten days more for it, not handed in yet", "given time", WAITING, until=24),
     Bound("becomes staff on day 10: until then", "becomes staff", 0.0),
+    Bound("after 14 days of pause, as on its first day", "paused", 0.05, since=10, until=11, later=14),
+    Bound("the same pause, told on day 15", "paused and told late", 0.05, "paused", since=24),
 )
 
 
 def furthest(bound: Bound) -> tuple[int, float, float]:
     """The day of the run, from its start, on which the two are furthest apart, and both estimates."""
     told = term()
-    own, others = (told.by_day(name, bound.since, bound.until) for name in (bound.original, bound.twin))
+    own = told.by_day(bound.original, bound.since, bound.until)
+    twins = told.by_day(bound.twin, bound.since + bound.later, bound.until + bound.later)
+    others = {day - bound.later: estimate for day, estimate in twins.items()}
     day = max(own.keys() & others.keys(), key=lambda day: (abs(own[day] - others[day]), -day))
     return day, own[day], others[day]

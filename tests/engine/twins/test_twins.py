@@ -107,6 +107,15 @@ def test_who_has_more_time_has_missed_nothing_until_then() -> None:
     assert max(told.of("given time", 15, 24)) - before < 0.03
 
 
+def test_a_pause_is_no_silence() -> None:
+    told = term()
+    assert not {*range(10, 24)} & told.days("paused")
+    assert told.of("silent", 24, 25)[0] - told.of("paused", 24, 25)[0] > 0.1
+    late = told.days("paused and told late")
+    assert {*range(10, 16)} <= late
+    assert not {*range(16, 24)} & late
+
+
 def test_what_was_due_before_they_came_is_not_missed() -> None:
     told = term()
     assert max(told.of("joined late", 12)) < 0.5
