@@ -3,7 +3,8 @@
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from console import examples
 from console.answers import Answer, with_examples
@@ -11,6 +12,7 @@ from console.restrictions import PreferenceChange, Restrictions
 from schemas.fields import CourseRun, Fraction, Id
 from schemas.learner import Channel
 from schemas.risk import ModelState, RiskLevel
+from schemas.zones import is_zone_name
 
 Pseudonym = Annotated[
     str, Field(pattern=r"^[0-9a-f]{16}$", examples=["c2651a12136719b3"], description="a learner's pseudonym")
@@ -308,6 +310,16 @@ class Accepted(Answer):
     event_id: str
 
 
+def _existing_zone(name: str) -> str:
+    if not is_zone_name(name):
+        raise PydanticCustomError("time_zone", "expected an IANA name such as Europe/Berlin")
+    return name
+
+
+TimeZone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(_existing_zone)]
+"""A time zone that exists. A worker would serve the learner in the policy's own instead, and say nothing."""
+
+
 class PreferencesUpdate(BaseModel):
     """How a learner wants to be reached. What is left out stays as it is.
 
@@ -319,7 +331,7 @@ class PreferencesUpdate(BaseModel):
         json_schema_extra={"examples": [{"opted_out": ["sms"], "paused_until": "2026-06-01T00:00:00Z"}]},
     )
 
-    timezone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None = None
+    timezone: TimeZone | None = None
     opted_out: list[Channel] | None = None
     paused_until: AwareDatetime | None = None
     reason: Annotated[str, Field(max_length=200)] | None = Field(

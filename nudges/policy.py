@@ -17,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from nudges.assignment import MAX_KEY_BYTES
-from nudges.quiet_hours import QuietHours, is_zone_name
+from nudges.quiet_hours import QuietHours
 from schemas.fields import Fraction
 from schemas.learner import Channel
 from schemas.nudge import DecisionReason
 from schemas.risk import MEMORY, MODEL, RUN, Reason, RiskChange, RiskLevel
+from schemas.zones import is_zone_name
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

@@ -6,14 +6,12 @@ machine (``localtime``) count as not existing. The zone rules are those of the t
 """
 
 from datetime import datetime, time, timedelta
-from functools import cache, lru_cache
 from typing import Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-MACHINE_ZONES = frozenset({"localtime", "posixrules", "Factory"})
-"""Names of the tz database that are not of a place."""
+from schemas.zones import is_zone_name
 
 MAX_DAYS = 4
 """A night may end on the next day; one of its ends may fall into a gap, and one day may not exist."""
@@ -48,17 +46,6 @@ class QuietHours(BaseModel):
 def zone(name: str | None, default: str) -> ZoneInfo:
     """The learner's zone, or the default one where there is none or its name does not exist."""
     return ZoneInfo(name if name is not None and is_zone_name(name) else default)
-
-
-@lru_cache(maxsize=4096)
-def is_zone_name(name: str) -> bool:
-    """Whether this is the name of an IANA time zone."""
-    return name in _zone_names()
-
-
-@cache
-def _zone_names() -> frozenset[str]:
-    return frozenset(available_timezones()) - MACHINE_ZONES
 
 
 def allowed(moment: int, tz: ZoneInfo, quiet: QuietHours | None) -> bool:

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
-import faust
 from confluent_kafka import KafkaException
 from faust.types import TP
 
@@ -34,6 +33,7 @@ from streams.checkpoints import RestoredRows, RestoreError, StateTopic
 from streams.course_facts import CourseFactsReader
 from streams.day_packages import PackageReader
 from streams.day_reports import report_records
+from streams.faust_internals import TablelessApp
 from streams.faust_settings import faust_settings
 from streams.metrics import Metrics
 from streams.publisher import Publisher, PublishError
@@ -64,7 +64,7 @@ class Pipeline:
         self.settings = settings
         self._shutdown = shutdown
         self.metrics = Metrics()
-        self.app = faust.App(
+        self.app = TablelessApp(
             settings.prefix + settings.group,
             **faust_settings(
                 settings.broker,

@@ -1,10 +1,10 @@
-"""The private parts of Faust that record batches need, under public names: for faust-streaming 0.15.3.
+"""The private parts of Faust that a worker needs, under public names: for faust-streaming 0.15.3.
 
 Faust has no public hooks for what is fetched, delivered and committed. The classes here give its private ones
 a name that :mod:`streams.transport` and :mod:`streams.consumer_thread` override; without an override they do
 what Faust does. faust-streaming is pinned to that release, and ``homeroom doctor`` says where another is
-installed. To move to another, read these names in its ``transport/consumer.py`` and
-``transport/drivers/aiokafka.py``.
+installed. To move to another, read these names in its ``transport/consumer.py``,
+``transport/drivers/aiokafka.py`` and ``app/base.py``.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -136,3 +136,10 @@ class HookedThread(driver.AIOKafkaConsumerThread):
 def stop_as_on_sigterm(worker: faust.Worker) -> None:
     """Stop a worker as Faust does on a signal; on its event loop."""
     worker._on_sigterm()
+
+
+class TablelessApp(faust.App):
+    """A Faust app without tables: it starts in any working folder, writable or not."""
+
+    def _create_directories(self) -> None:
+        """Do nothing: the folders that Faust makes in the working folder are for tables alone."""

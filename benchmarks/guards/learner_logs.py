@@ -10,10 +10,10 @@ from zoneinfo import available_timezones
 from nudges.choosing import Situation
 from nudges.ledger import nudge_id_of
 from nudges.policy import REACH_OUT, Campaign, Cap, Policy
-from nudges.quiet_hours import MACHINE_ZONES
 from nudges.timing import WEEK_H, Habit
 from schemas.learner import Channel
 from schemas.risk import Reason, RiskChange, RiskLevel
+from schemas.zones import MACHINE_ZONES
 
 DAY, HOUR = 86_400, 3600
 LATENESS = 6 * HOUR

@@ -17,8 +17,11 @@ EXAMPLES = int(os.environ.get("HOMEROOM_API_CASES", "6"))
 """Cases an operation and mode: what a minute of tests affords, if nobody asks for more."""
 
 STREAM = "/api/v1/events"
-BEYOND_SCHEMAS = ("/api/v1/risks", "/api/v1/nudges", "/api/v1/what-if")
-"""Cursors are those that we gave and features those that there are: no schema can say so, a 422 does."""
+BEYOND_SCHEMAS = (
+    *("/api/v1/risks", "/api/v1/nudges", "/api/v1/what-if"),
+    "/api/v1/learners/{learner}/preferences",
+)
+"""Cursors are ours, features and time zones those that there are: no schema can say so, a 422 does."""
 
 
 def test_it_keeps_its_word(console: Served) -> None:

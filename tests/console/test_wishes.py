@@ -130,3 +130,19 @@ def test_nobody_else_takes_it_back(console: Served, learner: str) -> None:
     assert "Takes email again" in page
     assert reason in page
     assert "Not reopened: email" in page
+
+
+@pytest.mark.parametrize("name", ["Mars/Base", "europe/berlin", "localtime", "../etc/passwd", "", "\0"])
+def test_a_time_zone_that_does_not_exist_is_refused(console: Served, learner: str, name: str) -> None:
+    with console.client() as client:
+        answer = client.put(f"/learners/{learner}/preferences", json={"timezone": name})
+        detail = assert_problem(answer, 422)["detail"]
+        assert client.get(f"/learners/{learner}/preferences").json()["timezone"] is None
+    assert detail == "body.timezone: expected an IANA name such as Europe/Berlin"
+
+
+def test_a_time_zone_that_exists_is_taken(console: Served, learner: str) -> None:
+    with console.client() as client:
+        for name in ("Asia/Kathmandu", None):
+            answer = client.put(f"/learners/{learner}/preferences", json={"timezone": name})
+            assert answer.status_code == 202

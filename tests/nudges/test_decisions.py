@@ -18,10 +18,11 @@ from nudges.learners import Learner, Sending, update_learner
 from nudges.ledger import DecisionResult
 from nudges.messages import apply_message
 from nudges.policy import REACH_OUT, WEEKDAYS, Cap, Digest, Policy, StudyTime, Suggestion, Variant
-from nudges.quiet_hours import MACHINE_ZONES, QuietHours
+from nudges.quiet_hours import QuietHours
 from nudges.timing import WEEK_H, Habit
 from schemas.nudge import Nudge, NudgeCancelled
 from schemas.risk import RiskChange
+from schemas.zones import MACHINE_ZONES
 from tests.nudges.changes import DAY, HOUR, NOON, feedback, instant, preferences, reason, risk_change
 
 EVERYBODY = Policy(holdout_share=0.0)
