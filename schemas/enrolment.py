@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from schemas.fields import CourseRun, Fraction, Id, Moment, OpenMoment, Platform, is_never
+from schemas.fields import CourseRun, Fraction, Id, Moment, OpenMoment, Platform, TimeZone, is_never
 from schemas.roles import Role
 
 MAX_DEADLINES = 2_000
@@ -46,7 +46,7 @@ class Enrolled(TypedDict):
     learner: Id
     course_run: CourseRun
     occurred_at: Moment
-    timezone: NotRequired[Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] | None]
+    timezone: NotRequired[TimeZone | None]
     role: NotRequired[Role | None]
     section: NotRequired[Id | None]
     track: NotRequired[Id | None]

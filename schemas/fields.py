@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from schemas.zones import is_zone_name
 
 MAX_ID = 128
 """Characters of a name. The worker shortens a longer one (:mod:`engine.batch.repairs`)."""
@@ -57,6 +60,19 @@ def _within(moment: datetime) -> datetime:
 Until = Annotated[AwareDatetime, AfterValidator(_within)]
 """An end, which may be any instant: before 2000 it is over, from 2100 on there is none. Parsed as the nearest
 moment of the range."""
+
+UNKNOWN_ZONE = "unknown_time_zone"
+"""The type of the error for a time zone that does not exist."""
+
+
+def _existing_zone(name: str) -> str:
+    if not is_zone_name(name):
+        raise PydanticCustomError(UNKNOWN_ZONE, "expected an IANA name such as Europe/Berlin")
+    return name
+
+
+TimeZone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(_existing_zone)]
+"""The name of an IANA time zone."""
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 """A share, a score or a probability, in [0, 1]."""

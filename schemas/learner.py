@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from schemas.fields import CourseRun, Id, Moment, Until
+from schemas.fields import CourseRun, Id, Moment, TimeZone, Until
 
 FeedbackKind = Literal[
     "sent",  # another system wrote to the learner: counts toward the caps
@@ -55,7 +55,7 @@ class Preferences(TypedDict):
     event_id: Id
     learner: Id
     occurred_at: Moment
-    timezone: NotRequired[Annotated[str, Field(max_length=64)] | None]
+    timezone: NotRequired[TimeZone | None]
     opted_out: NotRequired[list[Channel]]
     paused_until: NotRequired[Until | None]
     digest: NotRequired[bool]

@@ -5,12 +5,12 @@ validated by pydantic, which is the contract, and repaired where only a field is
 is validated in one call; if that finds invalid records, it is repeated once without them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
-from pydantic import Json, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from engine.batch import activities
@@ -68,7 +68,7 @@ class Refusal:
 
 
 _event: TypeAdapter[Any] = TypeAdapter(Event)
-_feedback: TypeAdapter[Any] = TypeAdapter(list[Json[Feedback]])  # type: ignore[type-arg,unused-ignore]
+_feedback: TypeAdapter[Any] = TypeAdapter(Feedback)
 
 Refusals = dict[int, Refusal]
 """By position among the values that are decoded."""
@@ -191,22 +191,25 @@ def _read_events(values: list[bytes], notes: DecodingNotes) -> list[Message | Ac
 
 def _read_event(value: bytes, position: int, notes: DecodingNotes) -> Message | None:
     """A valid message, repaired if possible; None if it is refused."""
-    message = _validate_event(value, position, notes)
+    message = _validated(_event, value, position, notes)
     if message is not None and (names := unknown_names(value)):
         notes.unknown[position] = names
     return message
 
 
-def _validate_event(value: bytes, position: int, notes: DecodingNotes) -> Message | None:
+def _validated(
+    adapter: TypeAdapter[Any], value: bytes, position: int, notes: DecodingNotes
+) -> Message | None:
+    """A valid message, repaired if possible; None if it is refused."""
     try:
-        return cast(Message, _event.validate_json(value))
+        return cast(Message, adapter.validate_json(value))
     except ValidationError as error:
         errors = error.errors(include_url=False)
     try:
         repaired = repair(value, errors)
         if repaired is not None:
             repaired_value, repairs = repaired
-            message = cast(Message, _event.validate_json(repaired_value))
+            message = cast(Message, adapter.validate_json(repaired_value))
             notes.fields[position] = [_field_refusal(field_repair) for field_repair in repairs]
             return message
     except (ValidationError, ValueError):
@@ -221,10 +224,13 @@ def _field_refusal(field_repair: FieldRepair) -> Refusal:
 
 
 def _read_feedback(values: list[bytes], notes: DecodingNotes) -> list[Message]:
-    messages = _validate(values, _feedback, notes.refused)
+    messages: list[Message] = []
     for position, value in enumerate(values):
-        if position not in notes.refused and (names := unknown_names(value)):
-            notes.unknown[position] = names
+        message = _validated(_feedback, value, position, notes)
+        if message is not None:
+            messages.append(message)
+            if names := unknown_names(value):
+                notes.unknown[position] = names
     return messages
 
 
@@ -234,29 +240,9 @@ def _size_refusal(value: bytes | None) -> Refusal:
     return Refusal("too_large", "value", f"{len(value):,} bytes; expected at most {MAX_RECORD_BYTES:,}")
 
 
-def _validate(values: Sequence[bytes], adapter: TypeAdapter[Any], refused: Refusals) -> list[Message]:
-    """The valid messages, in order; the others are added to ``refused``."""
-    try:
-        valid: list[Message] = adapter.validate_python(values)
-    except ValidationError as errors:
-        bad = set()
-        for error in errors.errors(include_url=False):
-            position = int(error["loc"][0])
-            if position not in bad:
-                refused[position] = _refusal(error, before=2)
-            bad.add(position)
-        valid = adapter.validate_python(
-            [value for position, value in enumerate(values) if position not in bad]
-        )
-    return valid
-
-
-def _refusal(error: Any, before: int = 1) -> Refusal:
-    """The refusal of a record by pydantic's error: the field, the value, what was expected.
-
-    before: parts of the error's location before the field.
-    """
-    kind, path = error["type"], [str(part) for part in error["loc"][before:]]
+def _refusal(error: Any) -> Refusal:
+    """The refusal of a record by pydantic's error: the field, the value, what was expected."""
+    kind, path = error["type"], [str(part) for part in error["loc"][1:]]  # the first is the type
     shown = repr(error["input"])
     shown = shown if len(shown) <= MAX_SHOWN_CHARS else shown[:MAX_SHOWN_CHARS] + "…"
     if kind == "json_invalid":

@@ -13,12 +13,14 @@ from pydantic_core import from_json, to_json
 
 from schemas.enrolment import AssessedWork
 from schemas.fields import MAX_ID
-from schemas.inbound import EVENT_CLASSES
+from schemas.inbound import EVENT_CLASSES, FEEDBACK_CLASSES
 
 OPTIONAL_FIELDS: Mapping[str, frozenset[str]] = {
-    kind: message.__optional_keys__ - {"version", "platform"} for kind, message in EVENT_CLASSES.items()
+    kind: message.__optional_keys__ - {"version", "platform"}
+    for classes in (EVENT_CLASSES, FEEDBACK_CLASSES)
+    for kind, message in classes.items()
 }
-"""The optional fields that each type of message may lose. Without its platform it is somebody else's."""
+"""The optional fields that a type of message may lose. Without its platform it is somebody else's."""
 
 _OPTIONAL_OF_DEADLINE = AssessedWork.__optional_keys__ - {"due_at", "due_after_days"}
 """Without its date a deadline says nothing."""

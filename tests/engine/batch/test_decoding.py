@@ -107,6 +107,12 @@ GRADED = {
 }
 
 
+ENROLLED = {
+    **{"type": "enrolled", "event_id": "e", "learner": "l", "course_run": "c/r"},
+    "occurred_at": "2024-02-01T00:00:00Z",
+}
+
+
 def deadline(**more: Any) -> dict[str, Any]:
     return {"assessment": "a", "due_at": "2024-03-01T00:00:00Z", "weight": 0.5} | more
 
@@ -157,6 +163,17 @@ REPAIRED: list[tuple[str, dict[str, Any], dict[str, Any], list[tuple[str, str]]]
         CALENDAR | {"inactive_after_days": 3, "deadlines": []},
         {"deadlines": 0},
         [("inactive_after_days", "greater than or equal to 7; the rest was applied")],
+    ),
+    (
+        "a zone that does not exist",
+        ENROLLED | {"timezone": "Mars/Base"},
+        {"timezone": None},
+        [
+            (
+                "timezone",
+                "found 'Mars/Base'; expected an IANA name such as Europe/Berlin; the rest was applied",
+            )
+        ],
     ),
     ("a long name", GOOD | {"object": LONG, "course_run": LONG}, {}, []),
 ]
@@ -294,3 +311,12 @@ def test_a_calendar_may_be_larger_than_other_records() -> None:
         (1, "too_large"),
         (2, "too_large"),
     ]
+
+
+def test_a_wish_with_a_zone_that_does_not_exist_is_heard_without_it() -> None:
+    """An opt-out must not be lost for another field of the message."""
+    wish = {"type": "preferences", "event_id": "p", "learner": "l", "occurred_at": "2024-02-01T00:00:00Z"}
+    value = orjson.dumps(wish | {"timezone": "Mars/Base", "opted_out": ["email"]})
+    decoded = decode_feedback(batch_of([(b"l", value)], topic="homeroom.feedback"))
+    assert [message["opted_out"] for message in decoded.messages] == [["email"]]
+    assert [(letter.reason, letter.field) for letter in decoded.letters] == [("field", "timezone")]
