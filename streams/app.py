@@ -33,8 +33,7 @@ from streams.checkpoints import RestoredRows, RestoreError, StateTopic
 from streams.course_facts import CourseFactsReader
 from streams.day_packages import PackageReader
 from streams.day_reports import report_records
-from streams.faust_internals import TablelessApp
-from streams.faust_settings import faust_settings
+from streams.faust_settings import faust_app
 from streams.metrics import Metrics
 from streams.publisher import Publisher, PublishError
 from streams.runner import Delivery, PartitionRunner, RunnerServices
@@ -64,15 +63,7 @@ class Pipeline:
         self.settings = settings
         self._shutdown = shutdown
         self.metrics = Metrics()
-        self.app = TablelessApp(
-            settings.prefix + settings.group,
-            **faust_settings(
-                settings.broker,
-                batch_records=settings.batch_records,
-                session_timeout_s=settings.session_timeout_s,
-            ),
-            web_enabled=False,
-        )
+        self.app = faust_app(settings)
         self._events = settings.prefix + EVENTS.name
         self._feedback = settings.prefix + FEEDBACK.name
         self._reports = settings.prefix + DAY_REPORTS.name
@@ -84,8 +75,13 @@ class Pipeline:
         writer = None if (address := settings.store_address) is None else ClickHouseWriter(address)
         self._store = StoreWriter(writer, self.metrics, self._progress, self._send_dead_letter)
         self._services = RunnerServices(
-            *(self._publisher, self._report, self._packages, self._course_facts),
-            *(self._store, self.metrics, settings.prefix),
+            publisher=self._publisher,
+            report=self._report,
+            packages=self._packages,
+            course_facts=self._course_facts,
+            store_writer=self._store,
+            metrics=self.metrics,
+            prefix=settings.prefix,
         )
         self._runners: dict[int, PartitionRunner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}

@@ -1,6 +1,22 @@
-"""The settings of a Faust app with which record batches were measured, by their Faust names."""
+"""A worker's Faust app, and the settings with which record batches were measured, by their Faust names."""
 
 from typing import Any
+
+from streams.faust_internals import TablelessApp
+from streams.settings import Settings
+
+
+def faust_app(settings: Settings) -> TablelessApp:
+    """The Faust app of a worker, without topics and agents yet."""
+    return TablelessApp(
+        settings.prefix + settings.group,
+        **faust_settings(
+            settings.broker,
+            batch_records=settings.batch_records,
+            session_timeout_s=settings.session_timeout_s,
+        ),
+        web_enabled=False,
+    )
 
 
 def faust_settings(
