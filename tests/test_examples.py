@@ -27,7 +27,7 @@ PACKAGES = ("package.json", "package-lock.json")
 TIMEOUT_S = 240
 
 PRINTED = {
-    "ten_lines.py": r"07 Feb ada low → medium: .*\n(.*\n)*\d\d \w{3} cy medium → high: \S.*",
+    "ten_lines.py": r"\d\d \w{3} cy low → medium: no activity .*\n\d\d \w{3} cy medium → high: \S.*\n$",
     "embed.py": r"risk changes: \d+ .*\ndecisions: \{.*\nrows of the store: .*risk_daily.*\n2024-",
     "adapter.py": r"30 messages keep to the contract\n\d+ risk changes, 0 dead letters",
     "feature.py": r"shares \[0\.8, 0\.0, 1\.0\] bins \[51, 0, 63\]",

@@ -246,7 +246,7 @@ def test_a_worker_without_its_topics_says_which_and_what_to_do(
     monkeypatch.setenv("HOMEROOM_PREFIX", "absent.")
     monkeypatch.setenv("HOMEROOM_PSEUDONYM_KEY", "a secret of the tests")
     output = fails(capsys, "worker")
-    assert "absent.homeroom.events does not exist, and 10 more; see `homeroom topics show`" in output
+    assert "absent.homeroom.events does not exist, and 11 more; see `homeroom topics show`" in output
 
 
 def test_a_notifier_without_a_broker_is_told_in_a_line(
