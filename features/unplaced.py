@@ -33,6 +33,16 @@ def empty_works(count: int) -> Works:
     return works
 
 
+_NO_WORKS, _EMPTY_WORK = np.empty(0, WORK), empty_works(1)
+
+
+def _with_one_more(works: Works) -> Works:
+    """The works and an empty one; ``np.append`` would look at every field's type."""
+    more = np.empty(len(works) + 1, WORK)
+    more[:-1], more[-1:] = works, _EMPTY_WORK
+    return more
+
+
 class UnplacedWork:
     """Work that no calendar contains, by slot, and its names, by run, of one partition."""
 
@@ -50,18 +60,19 @@ class UnplacedWork:
         name = self._name(run, assessment)
         if name is None:
             return None
-        works = self._works.get(slot, np.empty(0, WORK))
-        index = np.flatnonzero(works["name"] == name)
-        if not len(index):
+        works = self._works.get(slot, _NO_WORKS)
+        names: list[int] = works["name"].tolist()
+        if name in names:
+            index = names.index(name)
+        else:
             if len(works) == MAX_WORKS:
                 works = np.delete(works, int(works["day"].argmin()))
-            new = empty_works(1)
-            new["name"] = name
-            works = np.append(works, new)
-            index = np.array([len(works) - 1])
-        self._works[slot] = works
+            index = len(works)
+            works = _with_one_more(works)
+            works["name"][index] = name
+            self._works[slot] = works
         self.changed.add(slot)
-        return works[index[0]]
+        return works[index]
 
     def put(self, slot: int, run: str, assessment: str, cell: Any) -> None:
         """Store a cell whose assessment is no longer in the calendar."""
