@@ -47,7 +47,7 @@ DETAIL = "ZeroDivisionError: a test's defect"
 
 def test_a_record_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its neighbours are read as if it were not there, and so are they when the batches are cut otherwise."""
-    bursts_on(monkeypatch, decode, "_validate_event", lambda value, *_: b'"poison"' in value)
+    bursts_on(monkeypatch, decode, "_validated", lambda _, value, *__: b'"poison"' in value)
     records = [calendar(), ANN, fact("enrolled", -1, learner="poison"), click(0.1), *ticks(2)]
     whole, apart = Bench().feed(records), Bench()
     for single in records:
