@@ -1,6 +1,7 @@
 """Field types that several messages share, with their limits."""
 
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -9,7 +10,16 @@ from pydantic_core import PydanticCustomError
 from schemas.zones import is_zone_name
 
 MAX_ID = 128
-"""Characters of a name. The worker shortens a longer one (:mod:`engine.batch.repairs`)."""
+"""Characters of a name. A longer one is shortened."""
+_START_CHARS = 96
+
+
+def shorten(name: str) -> str:
+    """A name of any length as one of at most ``MAX_ID`` characters."""
+    if len(name) <= MAX_ID:
+        return name
+    return f"{name[:_START_CHARS]}~{blake2b(name.encode(errors='surrogatepass'), digest_size=15).hexdigest()}"
+
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 """An opaque identifier: a learner, an event, an object. Never interpreted, never evaluated."""

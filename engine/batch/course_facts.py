@@ -12,9 +12,9 @@ from engine.batch.admission import BatchAdmission, Timing
 from engine.batch.decoding import MAX_SHOWN_CHARS, Message, Refusal, dead_letter, decode_events
 from engine.batch.pending_facts import fact_of_message
 from engine.batch.records import RecordBatch
-from engine.batch.repairs import shorten
 from engine.failed_records import failure_refusal
 from schemas.dead_letter import DeadLetter
+from schemas.fields import shorten
 
 
 @dataclass(frozen=True, slots=True)

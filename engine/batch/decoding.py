@@ -17,11 +17,11 @@ from engine.batch import activities
 from engine.batch.activities import Activity
 from engine.batch.namespaces import apply_namespaces
 from engine.batch.records import RecordBatch
-from engine.batch.repairs import FieldRepair, repair, shorten
+from engine.batch.repairs import FieldRepair, repair
 from engine.batch.unknown_fields import unknown_names
 from schemas.dead_letter import FIELD_REASONS, MAX_PAYLOAD_CHARS, DeadLetter, DeadLetterReason
 from schemas.enrolment import ENDS_TOO_EARLY, NO_SINGLE_DATE
-from schemas.fields import LATEST
+from schemas.fields import LATEST, shorten
 from schemas.inbound import Event, Feedback
 
 Message = dict[str, Any]

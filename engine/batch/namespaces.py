@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine.batch.activities import Activity
-from engine.batch.repairs import shorten
+from schemas.fields import shorten
 
 _NAMES = ("event_id", "learner", "course_run", "course")
 

@@ -6,13 +6,12 @@ digest of the whole name: the same long name gives the same short one everywhere
 """
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
 from schemas.enrolment import AssessedWork
-from schemas.fields import MAX_ID
+from schemas.fields import shorten
 from schemas.inbound import EVENT_CLASSES, FEEDBACK_CLASSES
 
 OPTIONAL_FIELDS: Mapping[str, frozenset[str]] = {
@@ -28,7 +27,6 @@ _NAME_FIELDS = frozenset(
     {"event_id", "learner", "course_run", "course", "object", "session", "source"}
     | {"section", "track", "submission", "assessment"}
 )
-_START_CHARS = 96
 _MAX_SCORE_EXCESS = 1.0
 """A score further out of range is no bonus: 85 is a percentage."""
 
@@ -41,13 +39,6 @@ class FieldRepair(NamedTuple):
     field: str
     error: Any
     outcome: str
-
-
-def shorten(name: str) -> str:
-    """A name of any length as one of at most ``MAX_ID`` characters."""
-    if len(name) <= MAX_ID:
-        return name
-    return f"{name[:_START_CHARS]}~{blake2b(name.encode(errors='surrogatepass'), digest_size=15).hexdigest()}"
 
 
 def repair(value: bytes, errors: Sequence[Any]) -> tuple[bytes, list[FieldRepair]] | None:

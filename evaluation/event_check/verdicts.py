@@ -17,7 +17,7 @@ from engine import failed_records
 from engine.batch.activities import Activities, Activity
 from engine.batch.admission import AdmittedBatch, BatchAdmission
 from engine.batch.counting import find_repeats, known_earlier, oldest_counted, too_late
-from engine.batch.decoding import Message, dead_letter, decode_feedback
+from engine.batch.decoding import Message, Refusal, dead_letter, decode_feedback
 from engine.batch.records import RecordBatch
 from engine.rules import Rules
 from engine.state.event_ids import EventIds
@@ -78,6 +78,7 @@ class LogReader:
             newest_before = self._admission.newest
             self._admission, admitted = failed_records.admit(self._admission, events, first - 1)
             self._judge(admitted, newest_before, first, verdicts)
+        verdicts.letters += self._untranslated(records, first)
         feedback = self._batch(records, FEEDBACK.name, first)
         if len(feedback):
             self._judge_feedback(feedback, first, verdicts)
@@ -86,16 +87,35 @@ class LogReader:
 
     def _batch(self, records: Sequence[SourceRecord], topic: str, first: int) -> RecordBatch:
         """The records of a topic; their offsets are their numbers in the log."""
-        indices = [index for index, record in enumerate(records) if record.topic == topic]
-        chosen = [records[index] for index in indices]
+        indices = [
+            index for index, record in enumerate(records) if record.topic == topic and record.refused is None
+        ]
+        return self._batch_of(
+            topic, [records[index] for index in indices], [first + index for index in indices]
+        )
+
+    def _batch_of(self, topic: str, records: Sequence[SourceRecord], offsets: list[int]) -> RecordBatch:
         return RecordBatch(
             topic,
             0,
-            [first + index for index in indices],
-            [record.key for record in chosen],
-            [record.value for record in chosen],
-            [self._now_ms if record.timestamp is None else record.timestamp for record in chosen],
+            offsets,
+            [record.key for record in records],
+            [record.value for record in records],
+            [self._now_ms if record.timestamp is None else record.timestamp for record in records],
         )
+
+    def _untranslated(self, records: Sequence[SourceRecord], first: int) -> list[tuple[int, DeadLetter]]:
+        """The dead letters of records of another format that cannot be translated, by index of the record."""
+        return [
+            (
+                index,
+                dead_letter(
+                    self._batch_of(record.topic, [record], [first + index]), 0, Refusal(*record.refused)
+                ),
+            )
+            for index, record in enumerate(records)
+            if record.refused is not None
+        ]
 
     def _judge(self, admitted: AdmittedBatch, newest_before: int, first: int, verdicts: Verdicts) -> None:
         """Fill in the verdicts on messages of the events topic, day by day as they are applied."""

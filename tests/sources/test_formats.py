@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,15 +125,25 @@ def test_a_file_that_is_not_whole_is_told_with_its_line(tmp_path: Path) -> None:
         list(file.lines())
 
 
-@pytest.mark.parametrize("name", ["a.jsonl.zst", "a.bz2", "a.xz", "a.zip"])
+@pytest.mark.parametrize("name", ["a.bz2", "a.xz", "a.zip"])
 def test_a_file_that_is_packed_otherwise_is_told_how_to_read_it(name: str) -> None:
     with pytest.raises(
-        LineFileError, match=rf"{name}': expected a plain file or gzip; read it as \w+ -d?[cp]"
+        LineFileError, match=rf"{name}': expected a plain file, gzip or Zstandard; read it as \w+ -d?[cp]"
     ):
         LineFile(name)
 
 
+def test_zstandard_is_read_frame_by_frame(tmp_path: Path) -> None:
+    frames = [zstandard.compress(CLICK + b"\n"), zstandard.compress(CLICK)]
+    (tmp_path / "a.zst").write_bytes(b"".join(frames))
+    with LineFile(tmp_path / "a.zst") as file:
+        assert [line.strip() for line in file.lines()] == [CLICK, CLICK]
+    (tmp_path / "cut.zst").write_bytes(b"no frame")
+    with pytest.raises(LineFileError, match="expected gzip or Zstandard"):
+        LineFile(tmp_path / "cut.zst")
+
+
 def test_an_unknown_format_is_told_with_those_there_are() -> None:
     assert format_named("native") is FORMATS["native"]
-    with pytest.raises(FormatError, match="--format is 'xml'; expected one of native"):
+    with pytest.raises(FormatError, match=r"--format is 'xml'; expected one of .*native"):
         format_named("xml")

@@ -1,55 +1,21 @@
-"""The formats in which a sample of records may lie in a file, by name: for a check before they are sent.
+"""The native format: the project's own messages as JSON lines.
 
-A format reads a file to records as they would lie in a topic: key, value and timestamp. It judges nothing:
-whatever a line holds is a record, and whether that is a message of the contract is for the worker's own
-decoder to say. (:mod:`sources.native` reads files to be published, and stops at the first invalid line.)
+It judges nothing: whatever a line holds is a record, and whether that is a message of the contract is for the
+worker's own decoder to say. (:mod:`sources.native` reads files to be published, and stops at the first
+invalid line.)
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import msgspec
 from pydantic_core import from_json
 
-from schemas.errors import HomeroomError
 from schemas.inbound import FEEDBACK_CLASSES
 from schemas.topics import EVENTS, FEEDBACK
+from sources.formats.records import OnRead, SourceRecord
 from sources.line_files import LineFile
-
-
-class SourceRecord(NamedTuple):
-    """A record as a platform has published it, or would."""
-
-    key: bytes | None
-    """None where the record has no key. Where the file holds no keys: the one that its publisher must set."""
-    value: bytes | None
-    timestamp: int | None
-    """Epoch milliseconds, as the broker or the producer set it; None where the file does not say."""
-    line: int
-    """Of the file, from 1 on."""
-    topic: str = EVENTS.name
-
-
-OnRead = Callable[[int], None]
-"""Called now and then with the bytes of the file that were read so far."""
-
-
-class EventFormat(Protocol):
-    """A format of files. ``description``: one line for the help of commands."""
-
-    description: str
-
-    def records(self, path: Path | str, on_read: OnRead = lambda _: None) -> Iterator[SourceRecord]:
-        """The records of a file, in its order; ``-`` is standard input. Nothing that a line holds raises.
-
-        Raises:
-            LineFileError: the file cannot be read to its end.
-        """
-
-
-class FormatError(HomeroomError, ValueError):
-    """There is no format of a name; the message lists those there are."""
 
 
 class NativeFormat:
@@ -64,7 +30,7 @@ class NativeFormat:
     description = "JSON lines of the contract, or {key, timestamp, value}"
 
     def records(self, path: Path | str, on_read: OnRead = lambda _: None) -> Iterator[SourceRecord]:
-        """See :class:`EventFormat`."""
+        """See :class:`sources.formats.EventFormat`."""
         with LineFile(path) as file:
             for number, line in enumerate(file.lines(), 1):
                 if number % _LINES_A_CALL == 0:
@@ -153,18 +119,3 @@ def _topic(head: _Head) -> str:
     """The topic that a message belongs to: what is no feedback is an event, or meant to be one."""
     is_feedback = isinstance(head.type, str) and head.type in FEEDBACK_CLASSES
     return FEEDBACK.name if is_feedback else EVENTS.name
-
-
-FORMATS: Mapping[str, EventFormat] = {"native": NativeFormat()}
-"""Every format, by the name that ``homeroom check-events --format`` takes."""
-
-
-def format_named(name: str) -> EventFormat:
-    """The format of a name.
-
-    Raises:
-        FormatError: there is none.
-    """
-    if name not in FORMATS:
-        raise FormatError(f"--format is {name!r}; expected one of {', '.join(sorted(FORMATS))}")
-    return FORMATS[name]

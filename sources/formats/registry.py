@@ -1,0 +1,73 @@
+"""Every format, by the name that ``--format`` and the file of sources take. The only list."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from schemas.errors import HomeroomError
+from sources.formats.adapter import Adapter, AdapterOptions, Writer
+from sources.formats.files import AdapterFormat
+from sources.formats.native import NativeFormat
+from sources.formats.native_adapter import NativeAdapter, NativeWriter
+from sources.formats.records import OnRead, SourceRecord
+
+
+class EventFormat(Protocol):
+    """A format of files. ``description``: one line for the help of commands."""
+
+    description: str
+
+    def records(self, path: Path | str, on_read: OnRead = lambda _: None) -> Iterator[SourceRecord]:
+        """The records of a file, in its order; ``-`` is standard input. Nothing that a line holds raises.
+
+        Raises:
+            LineFileError: the file cannot be read to its end.
+        """
+
+
+class FormatError(HomeroomError, ValueError):
+    """There is no format of a name; the message lists those there are."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A format of records, in topics and files. writer: None where a term cannot be written in it."""
+
+    adapter: type[Adapter]
+    writer: Callable[[], Writer] | None = None
+
+
+DIALECTS: Mapping[str, Dialect] = {
+    dialect.adapter.name: dialect for dialect in (Dialect(NativeAdapter, NativeWriter),)
+}
+"""The formats that topics may have."""
+
+FORMATS: Mapping[str, EventFormat] = {
+    "native": NativeFormat(),
+    **{name: AdapterFormat(each.adapter) for name, each in DIALECTS.items() if name != "native"},
+}
+"""Every format that files may have."""
+
+
+def format_named(name: str) -> EventFormat:
+    """The format of files of a name.
+
+    Raises:
+        FormatError: there is none.
+    """
+    if name not in FORMATS:
+        raise FormatError(f"--format is {name!r}; expected one of {', '.join(sorted(FORMATS))}")
+    return FORMATS[name]
+
+
+def adapter_named(name: str, options: AdapterOptions | None = None) -> Adapter:
+    """A new adapter of a format.
+
+    Raises:
+        FormatError: there is none.
+        VocabularyError: the options' vocabulary is wrong.
+    """
+    if name not in DIALECTS:
+        raise FormatError(f"format is {name!r}; expected one of {', '.join(sorted(DIALECTS))}")
+    return DIALECTS[name].adapter(options)
