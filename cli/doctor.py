@@ -96,6 +96,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding("migrations", bool(missing), message)
         if not missing:
             yield from _unknown_fields(address)
+            yield from _unknown_names(address)
             yield from _other_roles(address)
     except (StoreError, MigrationError) as error:
         yield Finding("store", True, str(error))
@@ -120,6 +121,22 @@ def _other_roles(address: StoreAddress) -> Iterator[Finding]:
 UNKNOWN_FIELDS = """SELECT field, sum(records) AS carried, max(day) AS last FROM unknown_fields FINAL
 WHERE day > (SELECT max(day) FROM unknown_fields) - 7 GROUP BY field ORDER BY carried DESC, field LIMIT 10"""
 """Of the last week of event time."""
+
+
+UNKNOWN_NAMES = """SELECT topic, name, sum(events) AS seen, max(day) AS last FROM source_events FINAL
+WHERE fate = 'unknown' AND day > (SELECT max(day) FROM source_events) - 7
+GROUP BY topic, name ORDER BY seen DESC, topic, name LIMIT 10"""
+"""Of the last week of the wall clock."""
+
+
+def _unknown_names(address: StoreAddress) -> Iterator[Finding]:
+    with StoreReader(address) as reader:
+        rows = reader.query(UNKNOWN_NAMES).rows
+    for topic, name, seen, last in rows:
+        message = (
+            f"{seen:,} within a week on {topic}, the last on {last}; counted as activity of the kind other"
+        )
+        yield Finding(f"event {name}", False, f"{message}: add it to the vocabulary")
 
 
 def _unknown_fields(address: StoreAddress) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from cli import (
     evaluation,
     event_check,
     experiment,
+    ingest,
     installation,
     policy,
     sources,
@@ -43,6 +44,9 @@ app = typer.Typer(
 COMMANDS: dict[str, Callable[..., None]] = {
     "worker": worker.worker,
     "notifier": worker.notifier,
+    "ingest": ingest.ingest,
+    "publish": ingest.publish,
+    "formats": ingest.formats,
     "simulate": sources.simulate,
     "replay": sources.replay,
     "check-events": event_check.check_events,

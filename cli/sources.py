@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.ingest import FORMAT_HELP
 from cli.options import MOST_SPEED, Courses, Folder, Force, Learners, MarksAfter, Seed, Weeks, simulated_term
 
 if TYPE_CHECKING:
     from local.rig import Progress
     from sources.stream import SourceMessage
+    from streams.settings import Settings
 
 
 def simulate(
@@ -26,9 +28,15 @@ def simulate(
     out: Annotated[
         Path | None, typer.Option(help="Write JSON lines here instead of publishing; - for stdout.")
     ] = None,
+    event_format: Annotated[
+        str, typer.Option("--format", help="Of --out; what it cannot say goes to --rest. `homeroom formats`.")
+    ] = "native",
+    rest: Annotated[
+        Path | None, typer.Option(help="Native JSON lines of what --format cannot say, such as calendars.")
+    ] = None,
     force: Force = False,
 ) -> None:
-    """Publish a simulated term to the events topic (or write it to a file)."""
+    """Publish a simulated term to the events topic, or write it to a file, in any dialect."""
     from output.screen import console
     from sources import simulator
     from sources.stream import paced
@@ -40,6 +48,11 @@ def simulate(
         if not 0 < speed <= MOST_SPEED:
             raise typer.BadParameter(f"--speed is {speed}; expected more than 0, and at most {MOST_SPEED:g}")
         stream = paced(stream, speed)
+    if (event_format != "native" or rest is not None) and (out is None or str(out) == "-"):
+        raise typer.BadParameter("--format and --rest go with --out FILE")
+    if out is not None and event_format != "native":
+        _write_dialect(stream, event_format, out, rest, force)
+        return
     if out is not None:
         _write_lines(stream, out, force)
         return
@@ -59,10 +72,43 @@ def _write_lines(stream: "Iterable[SourceMessage]", out: Path, force: bool) -> N
             file.write(message.value + b"\n")
 
 
+def _write_dialect(
+    stream: "Iterable[SourceMessage]", event_format: str, out: Path, rest: Path | None, force: bool
+) -> None:
+    """Write the records of a dialect, and native lines of what it cannot say; says how much that is."""
+    from contextlib import ExitStack
+
+    from output import files
+    from output.screen import console
+    from sources.dialects import write_term
+    from sources.formats.registry import writer_named
+
+    writer = writer_named(event_format)
+    files.check_writable(rest, force=force)
+    with ExitStack() as opened:
+        file = opened.enter_context(files.open_output(out, force=force))
+        others = None if rest is None else opened.enter_context(files.open_output(rest, force=force))
+        written = write_term(stream, writer, file, others)
+    console.print(f"{written.records:,} records of {event_format} hold {written.messages:,} messages")
+    for name, count in sorted(written.unsaid.items()):
+        where = "left out" if rest is None else f"in {rest}"
+        console.print(f"{event_format} cannot say {name}: {count:,} messages, {where}")
+
+
 def replay(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH...]", help="Files of --format, .gz and .zst too, or folders of them."),
+    ] = None,
+    event_format: Annotated[str, typer.Option("--format", help=FORMAT_HELP)] = "native",
+    also: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FORMAT=PATH", help="Further files of another format: a roster, calendars."),
+    ] = None,
+    platform: Annotated[str | None, typer.Option(help="Put before the names of learners and runs.")] = None,
     oulad: Annotated[Path | None, typer.Option(help="Folder of the OULAD tables, CSV or parquet.")] = None,
     events: Annotated[
-        Path | None, typer.Option(help="File of native JSON lines, in order of event time.")
+        Path | None, typer.Option(help="File of native JSON lines, in order of event time: read as it goes.")
     ] = None,
     presentations: Annotated[list[str] | None, typer.Option(help="Only these, such as BBB/2013J.")] = None,
     marks_after: MarksAfter = 0,
@@ -77,42 +123,87 @@ def replay(
     summary_json: Annotated[Path | None, typer.Option(help="Write the counts here as JSON.")] = None,
     force: Force = False,
 ) -> None:
-    """Replay recorded learners through broker, worker and store, as fast as they go, and sum up."""
+    """Replay recorded learners through broker, worker and store, as fast as they go, and sum up.
+
+    Files of any format are read whole first, and replayed in the order of event time, in bounded memory.
+    """
     from cli.replay_settings import replay_settings
-    from local import summary
-    from local.demo import stream_through
-    from local.rig import Rig, interruptible
     from output import files
-    from output.folders import claim_folder
-    from output.screen import console
-    from sinks.store import StoreReader
     from sources import native
 
-    if (oulad is None) == (events is None):
-        raise typer.BadParameter("give one of --oulad and --events")
+    recorded = _recorded_files(paths or [], event_format, also or [])
+    if sum((bool(recorded), oulad is not None, events is not None)) != 1:
+        raise typer.BadParameter("give one of PATH, --oulad and --events")
     if marks_after and oulad is None:
         raise typer.BadParameter("--marks-after belongs to --oulad: other events say when work was graded")
     files.check_writable(summary_json, force=force)
+    # OULAD's learners got none of these nudges; whether one's own learners did is not known.
+    overrides = {"nudges_delivered": False} if oulad is not None else {}
+    settings = replay_settings(broker=broker, store=store, **overrides)
     if oulad is not None:
         stream, total = _oulad_stream(oulad, presentations or (), marks_after)
     elif events is not None:
         stream, total = native.read(events, ticks=True), 0
-    # OULAD's learners got none of these nudges; whether one's own learners did is not known.
-    overrides = {"nudges_delivered": False} if oulad is not None else {}
-    settings = replay_settings(broker=broker, store=store, **overrides)
-    platform = Rig(folder, settings, broker=broker is None, store=store is None)
-    with claim_folder(folder, "replay"), interruptible(platform) as rig:
+    else:
+        stream, total = _recorded_stream(settings, recorded, platform)
+    progress = _replay_through(settings, folder, stream, total, workers, (broker is None, store is None))
+    if summary_json is not None:
+        files.write_output(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
+
+
+def _replay_through(
+    settings: "Settings",
+    folder: Path,
+    stream: "Iterable[SourceMessage]",
+    total: int,
+    workers: int,
+    embedded: tuple[bool, bool],
+) -> "Progress":
+    """Replay a stream and print the summary. embedded: whether broker and store are started for it."""
+    from local import summary
+    from local.demo import stream_through
+    from local.rig import Rig, interruptible
+    from output.folders import claim_folder
+    from output.screen import console
+    from sinks.store import StoreReader
+
+    rig_of_folder = Rig(folder, settings, broker=embedded[0], store=embedded[1])
+    with claim_folder(folder, "replay"), interruptible(rig_of_folder) as rig:
         progress = stream_through(rig, stream, total, console, workers)
         rig.stop_workers()
         address = rig.settings.store_address
         if address is not None:
             with StoreReader(address) as reader:
                 summary.show(console, reader, progress, folder)
-        published = progress.sent.records
-        lost = published - progress.processed
-        console.print(f"in {published:,} = applied and accounted for {progress.processed:,}, lost {lost:,}")
-        if summary_json is not None:
-            files.write_output(summary_json, json.dumps(_counts(progress), indent=2) + "\n", force=force)
+    published = progress.sent.records
+    lost = published - progress.processed
+    console.print(f"in {published:,} = applied and accounted for {progress.processed:,}, lost {lost:,}")
+    return progress
+
+
+def _recorded_files(paths: Sequence[Path], event_format: str, also: Sequence[str]) -> list[tuple[str, Path]]:
+    """Formats and paths. Raises typer.BadParameter where ``--also`` has another form."""
+    files = [(event_format, path) for path in paths]
+    for each in also:
+        name, equals, path = each.partition("=")
+        if not equals or not name or not path:
+            raise typer.BadParameter(
+                f"--also is {each!r}; expected FORMAT=PATH, such as plain-roster=learners.csv"
+            )
+        files.append((name, Path(path)))
+    return files
+
+
+def _recorded_stream(
+    settings: "Settings", recorded: Sequence[tuple[str, Path]], platform: str | None
+) -> "tuple[Iterable[SourceMessage], int]":
+    """The events of files in time order, and their number; read and reported before the first is sent."""
+    from cli.ingest import show_notes, source_list
+    from cli.wiring.recorded import read_with_progress
+
+    stream, notes = read_with_progress(source_list(settings), recorded, platform)
+    show_notes(notes)
+    return stream, notes.messages
 
 
 def _oulad_stream(

@@ -8,6 +8,7 @@ they were written, not at the event time that they speak of, so that a replay of
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as model
 
+from grafana import records
 from grafana.frame import WALL_CLOCK, Variable, annotation, board, query
 from grafana.panels import (
     LEVEL_COLOURS,
@@ -250,7 +251,7 @@ def _failures() -> list[Panel]:
             GROUP BY time, worker
             ORDER BY time, worker""",
         ),
-        _dead_letters(),
+        records.dead_letters(),
         number(
             "Records lost",
             "Deleted from their log before they were read, in the time range. Nothing can bring them back: "
@@ -275,56 +276,11 @@ def _failures() -> list[Panel]:
             LIMIT 50""",
             WIDTH * 2 // 3,
         ),
-        _other_roles(),
-        _log_breaks(),
+        records.source_events(),
+        records.other_roles(),
+        records.log_breaks(),
         _partitions(),
     ]
-
-
-def _dead_letters() -> Panel:
-    letters = rows(
-        "Newest dead letters",
-        "What was found and what was expected. Topic, partition and offset lead to the record itself.",
-        """SELECT DISTINCT received_at, reason, field, detail, topic, `partition`, `offset`
-        FROM dead_letters
-        WHERE $__timeFilter(received_at)
-        ORDER BY received_at DESC, topic, `partition`, `offset`
-        LIMIT 50""",
-    )
-    return sized(sized(letters, MOMENT_PX, "received_at"), 90, "partition", "offset")
-
-
-def _other_roles() -> Panel:
-    return rows(
-        "Who is no learner",
-        "Staff, observers, bots and the like, and events that a machine made, on days closed in the time "
-        "range. They are neither scored nor counted as learners anywhere else.",
-        """SELECT course_run, role, max(members) AS most_enrolments, sum(made) AS events, max(day) AS last_day
-        FROM
-        (
-            SELECT day, course_run, role, sum(enrolments) AS members, sum(events) AS made
-            FROM other_roles_daily FINAL
-            WHERE $__timeFilter(ingested_at)
-            GROUP BY day, course_run, role
-        )
-        GROUP BY course_run, role
-        ORDER BY events DESC, course_run, role
-        LIMIT 50""",
-    )
-
-
-def _log_breaks() -> Panel:
-    breaks = rows(
-        "Breaks of topics' logs",
-        "Where a log did not join what was applied of it: records deleted unread, a topic made anew, "
-        "state that is gone. Offsets are those that are missing, both included.",
-        """SELECT at, cause, records, topic, `partition`, first_offset, last_offset, detail
-        FROM log_breaks FINAL
-        WHERE $__timeFilter(at)
-        ORDER BY at DESC, topic, `partition`
-        LIMIT 50""",
-    )
-    return sized(sized(breaks, MOMENT_PX, "at"), 90, "partition")
 
 
 def _partitions() -> Panel:

@@ -68,15 +68,13 @@ class LineFile:
 
     def starts_with(self, start: bytes) -> bool:
         """Whether the file begins with these bytes, after a byte order mark and white space."""
+        if not hasattr(self._file, "peek"):  # a standard input that Python was given instead of a file
+            return False
         try:
-            return (
-                bytes(cast(BufferedReader, self._file).peek(_PEEKED))[:_PEEKED]
-                .removeprefix(codecs.BOM_UTF8)
-                .lstrip()
-                .startswith(start)
-            )
+            peeked = bytes(cast(BufferedReader, self._file).peek(_PEEKED))[:_PEEKED]
         except _READ_ERRORS as error:
             raise LineFileError(f"{self.name}: {_fault(error)}") from None
+        return peeked.removeprefix(codecs.BOM_UTF8).lstrip().startswith(start)
 
     def document(self, limit: int) -> bytes:
         """The whole file, without its byte order mark.

@@ -76,6 +76,14 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="secret of the pseudonyms that learners have in the store; at least 16 characters",
     )
+    sources: Path | None = Field(
+        None,
+        description="the list of sources, a YAML file: which topics hold which format, for "
+        "`homeroom ingest`, and own names and meanings, for all that reads a format (`docs/formats/`)",
+    )
+    ingest_metrics_port: Annotated[int, Field(ge=0, le=65_535)] = Field(
+        9466, description="where Prometheus scrapes the ingest; 0 for nowhere"
+    )
     clock: Literal["live", "replay"] = Field(
         "live", description="*live* trusts the broker's time, *replay* the source's clock ticks"
     )

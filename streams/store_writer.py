@@ -87,7 +87,7 @@ class StoreWriter:
         rows = dict(outputs.rows)
         letters = [letter for letter in outputs.dead_letters if letter.reason != "lost"]  # those have a table
         if letters:
-            rows["dead_letters"] = _letter_rows(letters)
+            rows["dead_letters"] = letter_rows(letters)
         rows["pipeline_health"] = health = self._health(processor)
         if not self._started:
             self._started = True
@@ -153,7 +153,7 @@ class StoreWriter:
             self._send_letter(letter)
         self._metrics.rows_refused.labels(table).inc(len(letters))
         if letters and table != "dead_letters":
-            await self.write("dead_letters", _letter_rows(letters))
+            await self.write("dead_letters", letter_rows(letters))
 
     async def _insert(self, table: str, columns: Columns) -> None:
         """Insert rows, with retries while the store is down or has to be repaired.
@@ -227,7 +227,7 @@ class StoreWriter:
         return {name: [value] for name, value in row.items()}
 
 
-def _letter_rows(letters: list[DeadLetter]) -> Columns:
+def letter_rows(letters: list[DeadLetter]) -> Columns:
     """Rows of dead letters, without the payload, which may name a learner."""
     names = ("dead_letter_id", "topic", "partition", "offset", "reason", "field", "received_at")
     columns: Columns = {name: [getattr(letter, name) for letter in letters] for name in names}

@@ -22,6 +22,7 @@ from sinks.tables.operations import (
     FIRST_WRITTEN,
     LOG_BREAKS,
     PIPELINE_HEALTH,
+    SOURCE_EVENTS,
     UNKNOWN_FIELDS,
     WORKER_STARTS,
 )
@@ -55,6 +56,7 @@ TABLES: dict[str, Table] = {
         WORKER_STARTS,
         DEAD_LETTERS,
         UNKNOWN_FIELDS,
+        SOURCE_EVENTS,
         LOG_BREAKS,
         PIPELINE_HEALTH,
     )

@@ -40,6 +40,21 @@ UNKNOWN_FIELDS = Table(
     ("day", "field", "partition"),
 )
 
+SOURCE_EVENTS = Table(
+    "source_events",
+    "events of platforms' topics by name and by what became of them, as each ingest process counts them",
+    {
+        "day": DAY,  # of the wall clock, UTC
+        "topic": NAME,
+        "name": "String",
+        "fate": NAME,  # translated, unknown, ignored, repeated, outside, anonymous or voided
+        "process": "String",
+        "events": "UInt64",  # so far
+        "version": VERSION,
+    },
+    ("day", "topic", "name", "fate", "process"),
+)
+
 LOG_BREAKS = Table(
     "log_breaks",
     "where a topic's log did not join what was applied of it: deleted records, topics made anew, state that "

@@ -27,6 +27,8 @@ _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 class AdapterFormat:
     """Files of a format with an adapter: see :class:`sources.formats.registry.EventFormat`."""
 
+    takes_folders = False
+
     def __init__(self, adapter: type[Adapter], options: AdapterOptions | None = None) -> None:
         self.description = adapter.description
         self._adapter, self._options = adapter, options

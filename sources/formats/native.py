@@ -28,6 +28,7 @@ class NativeFormat:
     """
 
     description = "JSON lines of the contract, or {key, timestamp, value}"
+    takes_folders = False
 
     def records(self, path: Path | str, on_read: OnRead = lambda _: None) -> Iterator[SourceRecord]:
         """See :class:`sources.formats.EventFormat`."""

@@ -14,9 +14,12 @@ from sources.formats.records import OnRead, SourceRecord
 
 
 class EventFormat(Protocol):
-    """A format of files. ``description``: one line for the help of commands."""
+    """A format of files."""
 
     description: str
+    """One line, for the help of commands."""
+    takes_folders: bool
+    """Whether a folder is one source, such as a roster's; else it stands for the files in it."""
 
     def records(self, path: Path | str, on_read: OnRead = lambda _: None) -> Iterator[SourceRecord]:
         """The records of a file, in its order; ``-`` is standard input. Nothing that a line holds raises.
@@ -50,15 +53,31 @@ FORMATS: Mapping[str, EventFormat] = {
 """Every format that files may have."""
 
 
-def format_named(name: str) -> EventFormat:
+def format_named(name: str, options: AdapterOptions | None = None) -> EventFormat:
     """The format of files of a name.
+
+    options: of its adapter, where it has one.
 
     Raises:
         FormatError: there is none.
     """
     if name not in FORMATS:
         raise FormatError(f"--format is {name!r}; expected one of {', '.join(sorted(FORMATS))}")
-    return FORMATS[name]
+    if options is None or name not in DIALECTS:
+        return FORMATS[name]
+    return AdapterFormat(DIALECTS[name].adapter, options)
+
+
+def writer_named(name: str) -> Writer:
+    """A new writer of a format.
+
+    Raises:
+        FormatError: there is none.
+    """
+    makers = {each: dialect.writer for each, dialect in DIALECTS.items() if dialect.writer is not None}
+    if name not in makers:
+        raise FormatError(f"--format is {name!r}; expected one of {', '.join(sorted(makers))}")
+    return makers[name]()
 
 
 def adapter_named(name: str, options: AdapterOptions | None = None) -> Adapter:

@@ -83,7 +83,8 @@ def read_vocabulary(file: Path) -> dict[str, str]:
     try:
         found = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise VocabularyError(f"{file}: {error}; expected lines of name: meaning") from None
+        reason = " ".join(str(error).split())
+        raise VocabularyError(f"{file}: {reason}; expected lines of name: meaning") from None
     return check_meanings(found, str(file))
 
 

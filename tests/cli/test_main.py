@@ -32,6 +32,9 @@ from tests.evaluation.folders import write
 
 COMMANDS = [
     "worker",
+    "ingest",
+    "publish",
+    "formats",
     "simulate",
     "replay",
     "check-events",
@@ -160,7 +163,7 @@ def test_a_simulated_term_is_written_as_valid_lines(tmp_path: Path) -> None:
         (["simulate", "--learners", "3", "--out", "t"], "expected at least two"),
         (["simulate", "--weeks", "2", "--out", "t"], "weeks: 2, expected at least 4"),
         (["simulate", "--speed", "0", "--out", "t"], "--speed is 0.0; expected more than 0, and"),
-        (["replay"], "give one of --oulad and --events"),
+        (["replay"], "give one of PATH, --oulad and --events"),
         (["replay", "--oulad", "nowhere"], "nowhere"),
         (["query", "SELECT 1", "--folder", "nowhere"], "--folder nowhere: there is no store; run"),
         (["experiment", "show", "--folder", "nowhere"], "--folder nowhere: there is no store; run"),
@@ -460,6 +463,6 @@ def test_a_replay_of_what_is_no_file_or_no_presentation_starts_nothing(
     write(tmp_path / "oulad")
     (tmp_path / "false.gz").write_text("{}")
     assert "'gone.jsonl': cannot be read: No such file" in fails(capsys, "replay", "--events", "gone.jsonl")
-    assert "expected gzip" in fails(capsys, "replay", "--events", "false.gz")
+    assert "expected gzip or Zstandard" in fails(capsys, "replay", "--events", "false.gz")
     output = fails(capsys, "replay", "--oulad", "oulad", "--presentations", "BBB/2099J")
     assert "is not in the folder; expected some of" in " ".join(output.replace("│", " ").split())

@@ -15,6 +15,7 @@ import typer
 
 from cli import console, doctor, stores
 from cli import main as cli
+from cli.wiring import ingest as ingesting
 from cli.wiring import notifier as notifying
 from local.rig import Rig
 from notifier import service
@@ -28,6 +29,9 @@ GOOD: dict[str, list[str]] = {
     "notifier": [],
     "simulate": ["--learners", "4", "--courses", "1", "--weeks", "4"],
     "replay": ["--oulad", "oulad"],
+    "ingest": [],
+    "publish": ["events.jsonl"],
+    "formats": [],
     "check-events": ["events.jsonl"],
     "demo": ["--learners", "4"],
     "console": [],
@@ -127,6 +131,7 @@ def _folder_and_wall(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (stores, "store_at"),
         (doctor, "run_checks"),
         (notifying, "show"),
+        (ingesting, "publish_files"),
         (topics, "require"),
         (topics, "create"),
         (topics, "describe"),

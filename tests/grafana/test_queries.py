@@ -120,10 +120,10 @@ DRIFT = {
     "model: Features unlike what was learned (timeseries)",
     "model: Alarms about the model (table)",
 }
-BREAKS = {"pipeline: Breaks of topics' logs (table)"}
-QUIET = DRIFT | BREAKS | {f"{board}: {name} (annotation)" for board in q.BOARDS for name in UNTOLD}
-"""The run had one policy, sources that work, whole logs, and too few learners to drift. What shows otherwise
-is below."""
+RARE_RECORDS = {"pipeline: Breaks of topics' logs (table)", "pipeline: Events of the sources by name (table)"}
+QUIET = DRIFT | RARE_RECORDS | {f"{board}: {name} (annotation)" for board in q.BOARDS for name in UNTOLD}
+"""The run had one policy, sources that work and speak the contract, whole logs, and too few learners to
+drift. What shows otherwise is below, or drawn in ``render``."""
 
 
 def is_empty(query: q.Query, result: Result) -> bool:

@@ -162,8 +162,10 @@ def test_a_board_is_drawn_as_it_is_meant(
 
 OF_A_MODEL = {"Inputs unlike what was learned", "Features unlike what was learned", "Alarms about the model"}
 BREAKS = "Breaks of topics' logs"
-RARE = OF_A_MODEL | {BREAKS}
-"""Panels that have nothing to show of a small run whose inputs do not drift and whose logs are whole."""
+SOURCES = "Events of the sources by name"
+RARE = OF_A_MODEL | {BREAKS, SOURCES}
+"""Panels that have nothing to show of a small run of our own messages whose inputs do not drift and whose
+logs are whole."""
 
 METRICS = {
     "auc": 0.43,
@@ -207,7 +209,18 @@ def test_what_a_good_run_does_not_have_is_drawn_too(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_break_of_a_log_is_drawn(draw: Draw, tmp_path: Path, just_now: View, width: int) -> None:
+def test_breaks_of_logs_and_events_of_sources_are_drawn(
+    draw: Draw, tmp_path: Path, just_now: View, width: int
+) -> None:
+    events: dict[str, list[Any]] = {
+        "day": [just_now.start.date()] * 2,
+        "topic": ["edx-tracking"] * 2,
+        "name": ["play_video", "edx.ui.lms.some_plugin.of_this_installation.opened"],
+        "fate": ["translated", "unknown"],
+        "process": ["host:1"] * 2,
+        "events": [120_000, 3],
+        "version": [1, 1],
+    }
     row = {
         "at": just_now.start + timedelta(minutes=30),
         "topic": "homeroom.events",
@@ -222,10 +235,12 @@ def test_a_break_of_a_log_is_drawn(draw: Draw, tmp_path: Path, just_now: View, w
     with real_server_or_embedded(tmp_path) as server, fresh_database(server) as address:
         with ClickHouseWriter(address) as writer:
             writer.write("log_breaks", {name: [value] for name, value in row.items()})
+            writer.write("source_events", events)
         with StoreReader(address) as reader:
             panels = shown("pipeline", reader, just_now, width)
-    (drawn_panel,) = draw([panel for panel in panels if panel["panel"]["title"] == BREAKS], width)
-    assert wrong([drawn_panel]) == ""
+    drawn_panels = draw([panel for panel in panels if panel["panel"]["title"] in (BREAKS, SOURCES)], width)
+    assert len(drawn_panels) == 2
+    assert wrong(drawn_panels) == ""
 
 
 @pytest.mark.parametrize("board", q.BOARDS)

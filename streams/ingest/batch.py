@@ -1,0 +1,100 @@
+"""Translates the records of a platform's topic: pure, so that a replay gives the same messages."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import orjson
+
+from engine.batch.decoding import MAX_RECORD_BYTES
+from schemas.dead_letter import MAX_PAYLOAD_CHARS, DeadLetter
+from schemas.fields import LATEST
+from schemas.topics import COURSE_FACTS
+from sources.formats.adapter import Adapter
+from sources.formats.records import RawRecord, Refused
+from sources.formats.translation import Fate, Translation, key_of, topic_of
+
+MAX_SOURCE_BYTES = 1024 * 1024
+"""Bytes of a platform's record: Kafka's default limit of a message. An envelope may hold many events."""
+
+
+class TopicRecord(NamedTuple):
+    """A record of a platform's topic, where it lies, and its content."""
+
+    partition: int
+    offset: int
+    content: RawRecord
+
+
+class OutRecord(NamedTuple):
+    """A record for one of our topics. topic: without the installation's prefix."""
+
+    topic: str
+    key: str
+    value: bytes
+
+
+class TranslatedBatch(NamedTuple):
+    """What the records of a topic became. names: events by name and fate."""
+
+    records: list[OutRecord]
+    letters: list[DeadLetter]
+    names: dict[tuple[str, Fate], int]
+
+
+def translate_batch(topic: str, adapter: Adapter, records: Sequence[TopicRecord]) -> TranslatedBatch:
+    """Translate records in their order. Nothing in them raises."""
+    translation = Translation()
+    out: list[OutRecord] = []
+    letters: list[DeadLetter] = []
+    for record in records:
+        value = record.content.value
+        if value is not None and len(value) > MAX_SOURCE_BYTES:
+            refused = [
+                Refused("too_large", "value", f"{len(value):,} bytes; expected at most {MAX_SOURCE_BYTES:,}")
+            ]
+        else:
+            adapter.translate(record.content, translation)
+            refused = translation.refused
+        letters += _letters(topic, record, refused)
+        out += _out_records(translation, letters, topic, record)
+        translation.messages.clear()
+        translation.refused.clear()
+    return TranslatedBatch(out, letters, translation.names)
+
+
+def _out_records(
+    translation: Translation, letters: list[DeadLetter], topic: str, record: TopicRecord
+) -> Iterable[OutRecord]:
+    for message in translation.messages:
+        value, target, key = orjson.dumps(message), topic_of(message), key_of(message)
+        if key is None or (len(value) > MAX_RECORD_BYTES and target != COURSE_FACTS.name):
+            found = "has no learner" if key is None else f"{len(value):,} bytes"
+            letters += _letters(topic, record, [Refused("too_large" if key else "no_key", "", found)])
+            continue
+        yield OutRecord(target, key, value)
+
+
+def _letters(topic: str, record: TopicRecord, refused: Sequence[Refused]) -> list[DeadLetter]:
+    """The dead letters of the refused parts of a record; each has an id of its own."""
+    payload = (record.content.value or b"")[:MAX_PAYLOAD_CHARS].decode(errors="replace")[:MAX_PAYLOAD_CHARS]
+    place = f"{topic}:{record.partition}:{record.offset}"
+    return [
+        DeadLetter(
+            dead_letter_id=place if index == 0 else f"{place}:{index}",
+            topic=topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=each.reason,
+            field=each.field,
+            detail=each.detail,
+            payload=payload,
+            received_at=_received_at(record.content.timestamp),
+        )
+        for index, each in enumerate(refused)
+    ]
+
+
+def _received_at(timestamp_ms: int | None) -> datetime:
+    """A record's timestamp, clamped to 1970–2100: a producer may have set any number."""
+    return datetime.fromtimestamp(min(max((timestamp_ms or 0) / 1000, 0.0), LATEST.timestamp()), UTC)
