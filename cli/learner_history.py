@@ -32,10 +32,24 @@ class HistoryEntry:
     """The nudge that the entry refers to; empty without one."""
 
 
+FORMER_NAMES = "SELECT DISTINCT former_learner FROM former_names WHERE learner IN %(learners)s"
+
+
 def history_of(reader: StoreReader, pseudonym: str) -> list[HistoryEntry]:
     """A learner's history in order of time; empty where the store has none."""
+    names = names_of(reader, pseudonym)
     parts = (_facts, _activity, _changes, _decisions, _outcomes)
-    return sorted(entry for part in parts for entry in part(reader, pseudonym))
+    return sorted(entry for part in parts for entry in part(reader, names))
+
+
+def names_of(reader: StoreReader, pseudonym: str) -> list[str]:
+    """A learner's pseudonym, and those of the accounts that were merged into it."""
+    names, newest = {pseudonym}, {pseudonym}
+    while newest:
+        rows = reader.query(FORMER_NAMES, {"learners": sorted(newest)}).rows
+        newest = {row[0] for row in rows} - names
+        names |= newest
+    return sorted(names)
 
 
 def show(console: Console, pseudonym: str, entries: Sequence[HistoryEntry]) -> None:
@@ -48,31 +62,33 @@ def show(console: Console, pseudonym: str, entries: Sequence[HistoryEntry]) -> N
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _facts(reader: StoreReader, pseudonym: str) -> Iterator[HistoryEntry]:
+def _facts(reader: StoreReader, pseudonyms: Sequence[str]) -> Iterator[HistoryEntry]:
     sql = (
         "SELECT at, course_run, fact, nudge_id, detail FROM learner_facts FINAL "
-        "WHERE learner = %(learner)s ORDER BY at, fact_id"
+        "WHERE learner IN %(learners)s ORDER BY at, fact_id"
     )
-    for occurred_at, course_run, fact, nudge_id, detail in _rows(reader, sql, pseudonym):
+    for occurred_at, course_run, fact, nudge_id, detail in _rows(reader, sql, pseudonyms):
         text = {
             "returned": "active again after a week or more of silence",
             "completed": f"finished: {detail}",
             "preferences": f"wishes {detail}",
             "withdrawn": "left the course",
             "pause": f"pauses, {detail}",
+            "merged": f"the account goes on as {detail}",
+            "renamed": f"the course goes on as {detail}",
         }.get(fact, f"{fact}{' on ' + detail if detail else ''}")
         yield HistoryEntry(occurred_at, 0, course_run, text, nudge_id)
 
 
-def _activity(reader: StoreReader, pseudonym: str) -> Iterator[HistoryEntry]:
+def _activity(reader: StoreReader, pseudonyms: Sequence[str]) -> Iterator[HistoryEntry]:
     """The first and the last day of activity, and the last day before each long silence."""
-    weeks = "SELECT course_run, day, clicks FROM risk_history FINAL WHERE learner = %(learner)s"
+    weeks = "SELECT course_run, day, clicks FROM risk_history FINAL WHERE learner IN %(learners)s"
     sql = (
         f"SELECT course_run, addDays(day, -back) AS active, max(count) FROM ({weeks}) "  # noqa: S608
         "ARRAY JOIN clicks AS count, arrayEnumerate(clicks) AS back WHERE count > 0 "
         "GROUP BY course_run, active ORDER BY course_run, active"
     )
-    rows = _rows(reader, sql, pseudonym)
+    rows = _rows(reader, sql, pseudonyms)
     for index, (course_run, day, clicks) in enumerate(rows):
         first = not index or rows[index - 1][0] != course_run
         last = index + 1 == len(rows) or rows[index + 1][0] != course_run
@@ -87,13 +103,13 @@ def _activity(reader: StoreReader, pseudonym: str) -> Iterator[HistoryEntry]:
             yield HistoryEntry(datetime.combine(day, time(), UTC), 0, course_run, text)
 
 
-def _changes(reader: StoreReader, pseudonym: str) -> Iterator[HistoryEntry]:
+def _changes(reader: StoreReader, pseudonyms: Sequence[str]) -> Iterator[HistoryEntry]:
     sql = (
         "SELECT occurred_at, course_run, previous_level, level, probability, model_state, "
-        "reasons, reliefs FROM risk_changes FINAL WHERE learner = %(learner)s ORDER BY occurred_at"
+        "reasons, reliefs FROM risk_changes FINAL WHERE learner IN %(learners)s ORDER BY occurred_at"
     )
     for occurred_at, course_run, before, level, probability, state, reasons, reliefs in _rows(
-        reader, sql, pseudonym
+        reader, sql, pseudonyms
     ):
         helps = next(filter(None, reliefs), "")
         reason_text = "; ".join([*reasons, f"would help: {helps}"] if helps else reasons)
@@ -106,10 +122,10 @@ def _changes(reader: StoreReader, pseudonym: str) -> Iterator[HistoryEntry]:
         )
 
 
-def _decisions(reader: StoreReader, pseudonym: str) -> Iterator[HistoryEntry]:
+def _decisions(reader: StoreReader, pseudonyms: Sequence[str]) -> Iterator[HistoryEntry]:
     sql = (
         "SELECT decided_at, course_run, decision, reason, campaign, variant, channel, nudge_id, send_at, "
-        "policy_version, propensity FROM nudge_ledger FINAL WHERE learner = %(learner)s ORDER BY decided_at"
+        "policy_version, propensity FROM nudge_ledger FINAL WHERE learner IN %(learners)s ORDER BY decided_at"
     )
     for (
         decided_at,
@@ -123,7 +139,7 @@ def _decisions(reader: StoreReader, pseudonym: str) -> Iterator[HistoryEntry]:
         send_at,
         policy,
         odds,
-    ) in _rows(reader, sql, pseudonym):
+    ) in _rows(reader, sql, pseudonyms):
         reason_text = reason.replace("_", " ")
         policy_note = f"[{policy}, propensity {odds:.2f}]"
         match decision:
@@ -150,18 +166,18 @@ def _decisions(reader: StoreReader, pseudonym: str) -> Iterator[HistoryEntry]:
                 )
 
 
-def _outcomes(reader: StoreReader, pseudonym: str) -> Iterator[HistoryEntry]:
+def _outcomes(reader: StoreReader, pseudonyms: Sequence[str]) -> Iterator[HistoryEntry]:
     """Outcomes of the enrolment after randomized decisions."""
     sql = (
         "SELECT toDateTime(o.known + 1, 'UTC'), o.course_run, o.outcome, o.happened, o.arm, "
-        "ifNull(l.nudge_id, '') FROM (SELECT * FROM nudge_outcomes FINAL WHERE learner = %(learner)s) AS o "
-        "LEFT JOIN (SELECT * FROM nudge_ledger FINAL WHERE learner = %(learner)s) AS l "
+        "ifNull(l.nudge_id, '') FROM (SELECT * FROM nudge_outcomes FINAL WHERE learner IN %(learners)s) AS o "
+        "LEFT JOIN (SELECT * FROM nudge_ledger FINAL WHERE learner IN %(learners)s) AS l "
         "ON l.decision_id = o.decision_id ORDER BY o.known, o.outcome"
     )
-    for known_at, course_run, outcome, happened, arm, nudge_id in _rows(reader, sql, pseudonym):
+    for known_at, course_run, outcome, happened, arm, nudge_id in _rows(reader, sql, pseudonyms):
         text = f"outcome {outcome}: {'yes' if happened else 'no'} ({arm})"
         yield HistoryEntry(known_at, 4, course_run, text, nudge_id)
 
 
-def _rows(reader: StoreReader, sql: str, pseudonym: str) -> list[tuple[Any, ...]]:
-    return reader.query(sql, {"learner": pseudonym}).rows
+def _rows(reader: StoreReader, sql: str, pseudonyms: Sequence[str]) -> list[tuple[Any, ...]]:
+    return reader.query(sql, {"learners": pseudonyms}).rows

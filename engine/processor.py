@@ -32,6 +32,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from engine import failed_records
+from engine.accounts.carrying import Arrival
 from engine.batch.admission import AdmittedBatch, BatchAdmission
 from engine.batch.counting import ActivityCounting
 from engine.batch.course_facts import decode_course_facts
@@ -76,9 +77,13 @@ class PartitionProcessor:
             partition,
             state,
             on_enrolment_fact=self._scoring.apply_enrolment_fact,
+            rename_run=self._scoring.rename_run,
             close_trial=lambda trial: PartitionProcessor(partition, rules, trial).close(),
         )
-        self._day_close = DayClose(partition, state, facts, follow_up, rules.event_id_capacity)
+        self._day_close = DayClose(
+            partition, state, facts, follow_up, rules.event_id_capacity, self._scoring.cancel_account
+        )
+        self._arrival = Arrival(partition, state, follow_up, self._scoring.note_merge)
 
     # -- the contract -------------------------------------------------------------------------------
 
@@ -236,8 +241,9 @@ class PartitionProcessor:
         self.state.yardsticks.update(package)
         if closed.outcomes:
             outputs.add_rows("nudge_outcomes", closed.outcomes)
+        cohorts = self._arrival.take_over(package, closed.cohorts, closed.present)
         self.scored = self._scoring.score(
-            closed.cohorts, ScoringDay.of(closed.day + 1, package, stale=stale), outputs
+            cohorts, ScoringDay.of(closed.day + 1, package, stale=stale), outputs
         )
         outputs.extend(closed.counts)
         self._apply_admitted(outputs)

@@ -177,6 +177,38 @@ def _add_earlier(cell: Any, steps: int) -> None:
     cell["total"] += steps
 
 
+def combine_cells(cell: Any, other: Any) -> None:
+    """Add the attempts and grades of another cell of the same work, which came before those of ``cell``.
+
+    Both are scalars of ``CELL``; ``cell`` is changed in place. Combined with an empty cell, a cell stays what
+    it was.
+    """
+    grades = [each for each in (other, cell) if each["last"] != NO_SCORE]
+    newest = grades[-1] if grades else cell
+    graded_attempt, last = int(newest["graded_attempt"]), int(newest["last"])
+    if newest is cell:
+        graded_attempt += int(other["attempt"])
+    earlier = sum(int(each["earlier"]) for each in grades) + max(len(grades) - 1, 0)
+    total = sum(int(each["total"]) for each in grades)
+    if len(grades) == 2:
+        total += int(other["last"])
+        first = int(other["first"] if other["earlier"] else other["last"])
+        best = max(_best(other), int(cell["best"]) if cell["earlier"] else 0)
+    else:
+        first, best = int(newest["first"]), int(newest["best"])
+    cell["day"] = min(int(cell["day"]), int(other["day"]))
+    cell["order"] = max(int(cell["order"]), int(other["order"]))
+    cell["attempt"] = min(int(cell["attempt"]) + int(other["attempt"]), 255)
+    cell["graded_attempt"], cell["last"] = min(graded_attempt, 255), last
+    cell["earlier"], cell["total"] = min(earlier, 255), min(total, 2**16 - 1)
+    cell["first"], cell["best"] = first, best
+
+
+def _best(cell: Any) -> int:
+    """The best of all grades of a cell with a grade."""
+    return max(int(cell["last"]), int(cell["best"]) if cell["earlier"] else 0)
+
+
 def counted_scores(cells: Cells, attempts: tuple[str, ...]) -> Ints:
     """The grade that counts for each piece of work, in half percents, ``NO_SCORE`` without one.
 

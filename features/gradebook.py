@@ -4,11 +4,12 @@ An enrolment gets a row in its run's table with its first hand-in, so enrolments
 and a run with two hundred deadlines does not widen the rows of others.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from features.coursework import CELL, MAX_ORDER, Cells, Run, empty_cells
+from features.coursework import CELL, MAX_ORDER, Cells, Run, combine_cells, empty_cells
 from features.ring import Ints
 from features.unplaced import WORK, UnplacedWork
 
@@ -73,6 +74,21 @@ class Gradebook:
         if assessment in run.assessments:
             return self._table(index, run).row(slot)[run.assessments.index(assessment)]
         return self.unplaced.cell(slot, run.name, assessment)
+
+    def work_by_name(self, index: int, run: Run, slot: int) -> dict[str, bytes]:
+        """The work of an enrolment with a hand-in or a grade: its cell as bytes, by the assessment's name."""
+        table = self._tables.get(index)
+        works = self.unplaced.named(slot, run.name)
+        if table is not None and slot in table.row_of:
+            works |= zip(run.assessments, table.row(slot), strict=True)
+        return {name: cell.tobytes() for name, cell in sorted(works.items()) if cell != _EMPTY}
+
+    def add_work(self, index: int, run: Run, slot: int, works: Mapping[str, bytes]) -> None:
+        """Add work that :meth:`work_by_name` returned, of another account of the same learner."""
+        for name, stored in works.items():
+            cell = self.cell(index, run, slot, name)
+            if cell is not None:
+                combine_cells(cell, np.frombuffer(stored, CELL)[0])
 
     def next_order(self, index: int, run: Run, slot: int) -> int:
         """The number of an enrolment's next grade in the order of its grades, from 1."""

@@ -106,6 +106,15 @@ class UnplacedWork:
             cells[field] = works[field][named]
         return list(zip([indices[name] for name in works["name"][named].tolist()], cells, strict=True))
 
+    def named(self, slot: int, run: str) -> dict[str, Any]:
+        """The cells of a slot's work by name, scalars of ``CELL``."""
+        works = self._works.get(slot, _NO_WORKS)
+        cells = empty_cells(len(works))
+        for field in CELL.names or ():
+            cells[field] = works[field]
+        names = {number: name for name, number in self._names.get(run, {}).items()}
+        return {names[number]: cell for number, cell in zip(works["name"].tolist(), cells, strict=True)}
+
     def _set(self, slot: int, works: Works) -> None:
         if len(works):
             self._works[slot] = works

@@ -31,8 +31,13 @@ from grafana.panels import (
 
 UID = "homeroom-learner"
 
-LEARNER = "learner = decodeURLComponent('${learner:percentencode}')"
-"""Condition: the learner typed in. Grafana's own quoting does not escape backslashes, which could end it."""
+TYPED = "decodeURLComponent('${learner:percentencode}')"
+"""The learner typed in. Grafana's own quoting does not escape backslashes, which could end it."""
+
+LEARNER = (
+    f"learner IN (SELECT {TYPED} UNION ALL SELECT former_learner FROM former_names WHERE learner = {TYPED})"
+)
+"""Condition: the learner typed in, or an account that was merged into theirs."""
 
 STORY = f"{RUNS} AND {LEARNER}"
 

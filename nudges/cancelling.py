@@ -32,18 +32,36 @@ def cancel_for_course_run(
     learner_id: str, course_run: str, learner: Learner, policy: Policy, now: int, reason: DecisionReason
 ) -> DecisionResult:
     """Cancel all pending nudges of a learner in a course run, and all proposals there."""
+    return _cancel_where(learner_id, learner, policy, now, reason, lambda run: run == course_run)
+
+
+def cancel_all(
+    learner_id: str, learner: Learner, policy: Policy, now: int, reason: DecisionReason
+) -> DecisionResult:
+    """Cancel all pending nudges and proposals of a learner."""
+    return _cancel_where(learner_id, learner, policy, now, reason, lambda _: True)
+
+
+def _cancel_where(
+    learner_id: str,
+    learner: Learner,
+    policy: Policy,
+    now: int,
+    reason: DecisionReason,
+    is_meant: Callable[[str], bool],
+) -> DecisionResult:
     expired = expire(learner_id, learner, policy, now)
     waiting = {
         nudge_id: proposal
         for nudge_id, proposal in expired.learner.proposals.items()
-        if proposal.course_run == course_run
+        if is_meant(proposal.course_run)
     }
     cancelled = cancel_pending(
         learner_id,
         expired.learner,
         policy,
         now,
-        lambda sending: reason if sending.course_run == course_run else None,
+        lambda sending: reason if is_meant(sending.course_run) else None,
     )
     learner, rows = cancelled.learner, [*expired.decisions, *cancelled.decisions]
     for nudge_id, proposal in sorted(waiting.items()):

@@ -184,6 +184,44 @@ class Learner:
             due, key=lambda wish: (wish["occurred_at"], wish["event_id"])
         )
 
+    def joined_with(self, other: "Learner") -> Self:
+        """The learner with what is known of another account of theirs, which has no proposals.
+
+        Messages count for the caps whichever account they reached; of each wish the newest holds, and of what
+        closes channels the strictest.
+        """
+        wishes = dict(other.wishes)
+        for name, wish in self.wishes.items():
+            if name not in wishes or wish[:2] >= wishes[name][:2]:
+                wishes[name] = wish
+        sendings = {sending.message_id: sending for sending in (*other.sendings, *self.sendings)}
+        joined = replace(
+            self,
+            wishes=wishes,
+            consent=self.consent.joined_with(other.consent),
+            sendings=tuple(sorted(sendings.values())),
+            home_zone=self.home_zone or other.home_zone,
+        )
+        for deferred in other.ahead.values():
+            joined = joined.defer(deferred)
+        return joined
+
+    def in_renamed_run(self, old: str, new: str) -> Self:
+        """The learner with another name of a course run in what was sent and proposed."""
+        sendings = tuple(
+            sorted(
+                replace(sending, course_run=new) if sending.course_run == old else sending
+                for sending in self.sendings
+            )
+        )
+        proposals = {
+            nudge_id: replace(proposal, change=proposal.change | {"course_run": new})
+            if proposal.course_run == old
+            else proposal
+            for nudge_id, proposal in self.proposals.items()
+        }
+        return replace(self, sendings=sendings, proposals=proposals)
+
     def propose(self, nudge_id: str, proposal: Proposal) -> Self:
         """The learner with this proposal added."""
         return replace(self, proposals={**self.proposals, nudge_id: proposal})

@@ -75,6 +75,11 @@ class RunIntercepts:
                 self.courses[course] = day_counts[2:] + self.courses.get(course, np.int64(0))
         self.runs = {run: sums for run, sums in self.runs.items() if run in active_runs}
 
+    def rename(self, old: str, new: str) -> None:
+        """Add a run's sums to those of its new name."""
+        if old in self.runs:
+            self.runs[new] = self.runs.pop(old) + self.runs.get(new, np.int64(0))
+
     def shifts(self) -> dict[str, float]:
         """The intercept by run, added to the log-odds of its estimates; runs without expected exits are
         omitted."""

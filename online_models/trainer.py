@@ -27,6 +27,7 @@ from features.catalogue import FINGERPRINT
 from features.packed_arrays import pack, unpack
 from features.ring import HOURS
 from features.yardsticks import COUNTED, Counts
+from online_models.carried_accounts import accounts_to_carry
 from online_models.challenger import ChampionChallenger
 from online_models.cohorts import Histogram, merge, phase, rank_table
 from online_models.design import check_example, is_of_open_run
@@ -35,7 +36,7 @@ from online_models.intercepts import RunIntercepts, check_counts
 from online_models.metrics import ProgressiveValidation
 from online_models.open_runs import OpenRunModel
 from online_models.recommender import Table, learn, merge_transitions
-from schemas.learning import DayPackage, DayReport, ModelEvent, ModelSnapshot, TrainingExample
+from schemas.learning import CarriedAccount, DayPackage, DayReport, ModelEvent, ModelSnapshot, TrainingExample
 from schemas.packed import PackedArray
 
 Parts = dict[int, DayReport]
@@ -81,6 +82,7 @@ class Trainer:
         self._choices: dict[str, NDArray[np.int32]] = {}
         self._next_items: Table = {}
         self._intercepts = RunIntercepts()
+        self._carried: list[CarriedAccount] = []
 
     @classmethod
     def resume(cls, package: DayPackage, partitions: int) -> "Trainer":
@@ -98,6 +100,7 @@ class Trainer:
         trainer._quality = QualityWatch.from_state(package.quality.rhythm)
         trainer._choices = {name: unpack(sums) for name, sums in package.choices.items()}
         trainer._next_items = package.next_items
+        trainer._carried = package.carried
         trainer._intercepts = RunIntercepts(
             {run: unpack(sums) for run, sums in package.leaving.items()},
             {course: unpack(sums) for course, sums in package.left.items()},
@@ -173,6 +176,10 @@ class Trainer:
                 )
             )
         self._add_choices(reports)
+        for old, new in sorted({pair for report in reports for pair in report.renames.items()}):
+            self._intercepts.rename(old, new)
+            if old in self._next_items:
+                self._next_items.setdefault(new, self._next_items.pop(old))
         leaving: dict[str, NDArray[np.int64]] = {}
         _add_sums(leaving, (report.leaving for report in reports))
         self._intercepts.update(leaving, cohorts)
@@ -180,6 +187,7 @@ class Trainer:
         days = 1 if self.published is None else day - self.published
         transitions = merge_transitions(report.transitions for report in reports)
         self._next_items = learn(self._next_items, transitions, days)
+        self._carried = accounts_to_carry(day, self._carried, reports)
         self.published = day
         counts = merge_counts(source for report in reports for source in report.sources)
         phases = {run: phase(cohort) for run, cohort in cohorts.items()}
@@ -198,6 +206,7 @@ class Trainer:
             model=self._with_progress(champion),
             metrics=self._metrics(events, shifts),
             next_items=self._next_items,
+            carried=self._carried,
             quality=self._quality.close(day, counts, phases, together),
             challenger=challenger,
             open_model=self._open_model.snapshot(),

@@ -106,6 +106,19 @@ class Consent:
             self, opt_outs=others | ({scope: left} if left else {}), opted_in={**self.opted_in, scope: since}
         )
 
+    def joined_with(self, other: "Consent") -> Self:
+        """The consent of a learner with two accounts: an opt-out from either is in force.
+
+        An opt-in ends the older opt-outs of both.
+        """
+        joined = self
+        for scope, moment in other.opted_in.items():
+            joined = joined.opt_in(scope, moment)
+        for scope, opt_outs in other.opt_outs.items():
+            for moment, until in opt_outs:
+                joined = joined.opt_out(scope, moment, until)
+        return joined
+
     def after_preferences(self, message: Mapping[str, Any]) -> Self:
         """The consent after a message of preferences."""
         moment = seconds(message["occurred_at"])

@@ -161,6 +161,67 @@ class Pause(TypedDict):
     platform: NotRequired[Platform | None]
 
 
+MERGED_INTO_ITSELF, RENAMED_TO_ITSELF = "merged_into_itself", "renamed_to_itself"
+"""The types of the errors for an account that is merged into itself, and a run whose new name is its old."""
+
+
+class AccountMerge(TypedDict):
+    """Two accounts are one person: all of ``learner`` belongs to ``into`` from now on.
+
+    Published twice with the same content, keyed by the one and by the other name: each concerns the partition
+    of its key. Enrolments, nudges and wishes are carried over at the close of the day of ``occurred_at``, and
+    whatever still comes under the old name at the close of its day. The newest merge of an account holds.
+    """
+
+    type: Literal["merged"]
+    version: NotRequired[Version]
+    event_id: Id
+    learner: Id
+    into: Id
+    occurred_at: Moment
+    source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
+
+
+def _of_two(merge: AccountMerge) -> AccountMerge:
+    if merge["into"] == merge["learner"]:
+        told = "found {found}; expected another account than learner"
+        raise PydanticCustomError(MERGED_INTO_ITSELF, told, {"found": merge["into"]})
+    return merge
+
+
+Merged = Annotated[AccountMerge, AfterValidator(_of_two)]
+"""A merge of two different accounts."""
+
+
+class RunRename(TypedDict):
+    """A course run has another name from now on; events under either name are of one run.
+
+    Published like a calendar: once to the course facts, keyed by ``course_run``, its old name. In force from
+    the close of the day of ``occurred_at`` on. Where the new name has no calendar, the old one's holds.
+    """
+
+    type: Literal["renamed"]
+    version: NotRequired[Version]
+    event_id: Id
+    course_run: CourseRun
+    into: CourseRun
+    occurred_at: Moment
+    source: NotRequired[Id]
+    platform: NotRequired[Platform | None]
+
+
+def _to_another(rename: RunRename) -> RunRename:
+    if rename["into"] == rename["course_run"]:
+        told = "found {found}; expected another name than course_run"
+        raise PydanticCustomError(RENAMED_TO_ITSELF, told, {"found": rename["into"]})
+    return rename
+
+
+Renamed = Annotated[RunRename, AfterValidator(_to_another)]
+"""A rename to another name."""
+
+
 class AssessedWork(TypedDict):
     """Assessed work with its deadline; a submission names it in its ``object``.
 

@@ -1,5 +1,5 @@
 """All messages that platforms publish: those of the events and the feedback, each as a tagged
-union, and the course facts, which are calendars."""
+union, and the course facts: calendars of course runs, and new names of them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_type_hints
@@ -14,8 +14,10 @@ from schemas.enrolment import (
     Enrolled,
     Extension,
     Graded,
+    Merged,
     Pause,
     ProgressReport,
+    Renamed,
     Withdrawn,
 )
 from schemas.learner import NudgeFeedback, Preferences
@@ -29,6 +31,8 @@ Event = Annotated[
     | ProgressReport
     | Extension
     | Pause
+    | Merged
+    | Renamed
     | Calendar
     | ClockTick,
     Field(discriminator="type"),
@@ -51,4 +55,7 @@ FEEDBACK_CLASSES: Mapping[str, Any] = _by_type(Feedback)
 
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
 feedback_adapter: TypeAdapter[Feedback] = TypeAdapter(Feedback)
-course_fact_adapter: TypeAdapter[Calendar] = TypeAdapter(Calendar)
+CourseFact = Annotated[Calendar | Renamed, Field(discriminator="type")]
+"""A message of the course facts."""
+
+course_fact_adapter: TypeAdapter[CourseFact] = TypeAdapter(CourseFact)

@@ -38,6 +38,40 @@ class TrainingExample(Message):
     ranks: Base64Bytes = Field(description="one byte a feature: its rank in the cohort, 0–255")
 
 
+class CarriedEnrolment(Message):
+    """An enrolment of an account that was merged into another one, as its partition has it."""
+
+    course_run: CourseRun
+    row: Base64Bytes = Field(description="its row in the state, of the layout that the account names")
+    work: dict[str, Base64Bytes] = Field(description="by assessment: its cell of hand-ins and grades")
+    attributes: dict[str, JsonValue]
+    trail: dict[str, JsonValue] | None
+    exposures: list[list[JsonValue]]
+    codes: Base64Bytes | None = Field(
+        description="one byte a feature: its bin at the close of the day; none if it is not in force"
+    )
+
+
+class CarriedAccount(Message):
+    """What an account that was merged into another one had at the close of a day."""
+
+    learner: Id = Field(description="the account that goes")
+    into: Id = Field(description="the account that stays")
+    day: Day
+    layout: int = Field(description="version of the enrolments' rows")
+    partition: int | None = Field(
+        None, description="of the account that stays; none while that one has not heard of the merge"
+    )
+    claimed: Day | None = Field(None, description="the day whose package first named the partition")
+    former: list[Id] = Field(description="accounts that were merged into the one that goes")
+    history: dict[str, JsonValue] = Field(description="the learner's nudges and wishes")
+    enrolments: list[CarriedEnrolment]
+
+
+def _is_empty(value: object) -> bool:
+    return not value
+
+
 class DayReport(Message):
     """One partition's report of one day.
 
@@ -81,6 +115,19 @@ class DayReport(Message):
         default_factory=dict,
         description="per campaign/variant: sums so far over decisions whose outcome is not known, "
         "int32 [days since, input, input + 1]",
+    )
+    carried: list[CarriedAccount] = Field(
+        default_factory=list,
+        description="accounts of the partition that were merged into others",
+        exclude_if=_is_empty,
+    )
+    claims: dict[Id, Id] = Field(
+        default_factory=dict,
+        description="accounts that were merged into one of the partition: old name → new name",
+        exclude_if=_is_empty,
+    )
+    renames: dict[CourseRun, CourseRun] = Field(
+        default_factory=dict, description="new names of course runs, by the old one", exclude_if=_is_empty
     )
     transitions: dict[CourseRun, dict[Item, dict[Item, Count]]] = Field(
         default_factory=dict,
@@ -165,6 +212,11 @@ class DayPackage(Message):
         default_factory=dict,
         description="per run and item: the items that learners who had stopped at it did next, with decayed "
         "counts",
+    )
+    carried: list[CarriedAccount] = Field(
+        default_factory=list,
+        description="accounts that were merged into others, for the partitions of those",
+        exclude_if=_is_empty,
     )
     course_facts: Annotated[int, Field(ge=-1)] = Field(
         -1, description="the offset up to which the course facts are known on day `day + 1`; −1: none are"

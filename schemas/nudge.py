@@ -29,6 +29,7 @@ DecisionReason = Literal[
     "awaiting_approval",  # proposed to an instructor
     "declined",  # by an instructor
     "recovered",  # cancelled: the risk has fallen since
+    "merged",  # cancelled: the account was merged into another one
 ]
 
 

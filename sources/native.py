@@ -18,7 +18,7 @@ from schemas.inbound import event_adapter
 from sources.line_files import MAX_LINE, LineFile
 from sources.stream import SourceMessage, with_ticks
 
-BROADCAST = frozenset({"calendar", "tick"})
+BROADCAST = frozenset({"calendar", "renamed", "tick"})
 QUOTED = 80
 """Characters of an invalid value that an error quotes."""
 

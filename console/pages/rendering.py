@@ -60,6 +60,7 @@ REASONS = {
     "declined": "declined by an instructor",
     "data_quality": "the platform's events were not complete",
     "recovered": "the risk has fallen",
+    "merged": "the account was merged into another one",
 }
 """A decision's reason → its text."""
 

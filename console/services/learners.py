@@ -66,8 +66,9 @@ class Learners:
         """
         readers = self._parts.readers
         risk = self._risks(learner, self._scope.runs(key, [run]))[0]
-        history, activity = learners.history(readers, run, learner)
-        feedback = learners.feedback(readers, run, learner)
+        names = learners.names_of(readers, run, learner)
+        history, activity = learners.history(readers, names)
+        feedback = learners.feedback(readers, names)
         contact = wishes.contact_states(readers, [learner]).get(learner, wishes.ContactState())
         coming = [
             event.model_copy(update={"arrived": False})
@@ -77,8 +78,8 @@ class Learners:
             risk=self._people.named_risk(risk, wishes.restrictions_of(contact.consent, self._scope.now())),
             history=history,
             activity=activity,
-            changes=learners.changes(readers, run, learner),
-            decisions=learners.decisions(readers, run, learner),
+            changes=learners.changes(readers, names),
+            decisions=learners.decisions(readers, names),
             words=[*coming, *feedback],
             wishes=list(reversed(contact.changes)),
         )

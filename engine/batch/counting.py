@@ -6,6 +6,7 @@ order matters are stored as facts until their day closes (:mod:`engine.batch.pen
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -38,7 +39,7 @@ class ActivityCounting:
         Appends to ``outputs`` a dead letter for each activity whose day closed too long ago.
         """
         state, clock, start = self._state, self._state.clock, admitted.position
-        activities = admitted.activities.between(start, stop)
+        activities = self._under_newest_names(admitted.activities.between(start, stop))
         others = admitted.others[bisect_left(admitted.others, start) : bisect_left(admitted.others, stop)]
         repeats = self._note_ids(admitted, activities, others)
         for position in others:
@@ -61,6 +62,14 @@ class ActivityCounting:
             activities = self._count_others(activities)
         if activities.ids:
             self._count(admitted, activities)
+
+    def _under_newest_names(self, activities: Activities) -> Activities:
+        """The activities with the newest names of their course runs."""
+        renames = self._state.renames
+        if not renames:
+            return activities
+        enrolments = tuple((learner, renames.newest(run)) for learner, run in activities.enrolments)
+        return replace(activities, enrolments=enrolments)
 
     def _refuse_late(self, admitted: AdmittedBatch, activities: Activities, outputs: Outputs) -> Activities:
         """The activities in days that the ring still holds; the others become dead letters."""

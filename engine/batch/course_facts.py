@@ -1,4 +1,4 @@
-"""Decodes the records of the course facts topic: calendars of course runs, each published once.
+"""Decodes the records of the course facts topic: calendars and new names of runs, each published once.
 
 A partition applies the facts and the trainer's worker reports the dead letters, so that a record that every
 partition reads is one dead letter. A record without a value is a tombstone: the topic forgets the calendar,
@@ -63,17 +63,17 @@ def _record(batch: RecordBatch, index: int) -> RecordBatch:
 
 
 def _fact(message: Message, batch: RecordBatch, index: int, timing: Timing) -> Message:
-    """The fact of a calendar. Its id has the offset: two records are two facts, whatever id they carry."""
+    """The fact of a message. Its id has the offset: two records are two facts, whatever id they carry."""
     offset = batch.offsets[index]
     fact = fact_of_message(message, int(message["occurred_at"].timestamp()), offset, timing.days)
     return fact | {"event_id": f"{message['event_id']}@{offset}", "topic": batch.topic}
 
 
 def _refusal(message: Message | Activity, key: bytes | None) -> Refusal | None:
-    """The refusal of a message that is no calendar or has another key than its run; None if it is valid."""
+    """The refusal of a message that is about no run or has another key than its run; None if it is valid."""
     kind = "activity" if isinstance(message, Activity) else message["type"]
-    if isinstance(message, Activity) or kind != "calendar":
-        return Refusal("unknown_type", "type", f"found {kind!r}; expected 'calendar'")
+    if isinstance(message, Activity) or kind not in ("calendar", "renamed"):
+        return Refusal("unknown_type", "type", f"found {kind!r}; expected 'calendar' or 'renamed'")
     if key is None:
         return Refusal("no_key", "key", "the record has no key; expected the course run")
     name, run = key.decode(errors="replace"), message["course_run"]

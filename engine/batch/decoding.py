@@ -20,7 +20,12 @@ from engine.batch.records import RecordBatch
 from engine.batch.repairs import FieldRepair, repair
 from engine.batch.unknown_fields import unknown_names
 from schemas.dead_letter import FIELD_REASONS, MAX_PAYLOAD_CHARS, DeadLetter, DeadLetterReason
-from schemas.enrolment import ENDS_TOO_EARLY, NO_SINGLE_DATE
+from schemas.enrolment import (
+    ENDS_TOO_EARLY,
+    MERGED_INTO_ITSELF,
+    NO_SINGLE_DATE,
+    RENAMED_TO_ITSELF,
+)
 from schemas.fields import LATEST, shorten
 from schemas.inbound import Event, Feedback
 
@@ -36,6 +41,14 @@ MAX_CALENDAR_BYTES = 256 * 1024
 of it."""
 
 _LAST_SECOND = LATEST.timestamp()
+
+_FIELD_OF_ERROR = {
+    ENDS_TOO_EARLY: ("ends_at",),
+    MERGED_INTO_ITSELF: ("into",),
+    RENAMED_TO_ITSELF: ("into",),
+    NO_SINGLE_DATE: (),
+}
+"""The field at fault, beyond the error's path, of errors about several fields."""
 
 MAX_SHOWN_CHARS = 80
 """Characters of a wrong value that are quoted in a dead letter."""
@@ -251,8 +264,8 @@ def _refusal(error: Any) -> Refusal:
         return Refusal("malformed", "value", f"found {shown}; expected a JSON object")
     if kind.startswith("union_tag"):
         return Refusal("unknown_type", "type", error["msg"])
-    if kind in (ENDS_TOO_EARLY, NO_SINGLE_DATE):
-        return Refusal("invalid", "ends_at" if kind == ENDS_TOO_EARLY else ".".join(path), error["msg"])
+    if kind in _FIELD_OF_ERROR:
+        return Refusal("invalid", ".".join([*path, *_FIELD_OF_ERROR[kind]]), error["msg"])
     if kind == "missing":
         return Refusal("invalid", ".".join(path), "is missing; expected to be there")
     reason: DeadLetterReason = "unknown_kind" if path == ["kind"] and kind == "literal_error" else "invalid"
@@ -283,6 +296,13 @@ def _check_keys(batch: RecordBatch, decoded: DecodedBatch[MessageT]) -> DecodedB
     return DecodedBatch(indices, messages, letters, decoded.unknown)
 
 
+def _note_side(message: Message, key: bytes | None) -> None:
+    """Say of a merge of accounts which of them its record is keyed by: each is a message of its own."""
+    if key == message["into"].encode() or _is_long_form(key, message["into"].encode()):
+        message["side"] = "into"
+        message["event_id"] = shorten(f"{message['event_id']}/into")
+
+
 def _is_long_form(key: bytes | None, expected: bytes | None) -> bool:
     """Whether a key is the full name of a learner whose name was shortened."""
     return key is not None and shorten(key.decode(errors="replace")).encode() == expected
@@ -291,6 +311,9 @@ def _is_long_form(key: bytes | None, expected: bytes | None) -> bool:
 def _key_of(message: Message, key: bytes | None) -> bytes | None:
     """The key that a message must have; any key where it belongs to no learner."""
     learner: str | None = message.get("learner")
+    if message["type"] == "merged":
+        _note_side(message, key)
+        learner = message["into"] if message.get("side") == "into" else learner
     return key if learner is None else learner.encode()
 
 

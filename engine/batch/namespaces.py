@@ -11,7 +11,7 @@ from typing import Any
 from engine.batch.activities import Activity
 from schemas.fields import shorten
 
-_NAMES = ("event_id", "learner", "course_run", "course")
+_NAMES = ("event_id", "learner", "course_run", "course", "into")
 
 
 def namespaced(platform: str, name: str) -> str:

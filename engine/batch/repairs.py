@@ -24,7 +24,7 @@ OPTIONAL_FIELDS: Mapping[str, frozenset[str]] = {
 _OPTIONAL_OF_DEADLINE = AssessedWork.__optional_keys__ - {"due_at", "due_after_days"}
 """Without its date a deadline says nothing."""
 _NAME_FIELDS = frozenset(
-    {"event_id", "learner", "course_run", "course", "object", "session", "source"}
+    {"event_id", "learner", "course_run", "course", "into", "object", "session", "source"}
     | {"section", "track", "submission", "assessment"}
 )
 _MAX_SCORE_EXCESS = 1.0

@@ -1,7 +1,9 @@
 """The close of a day: facts in event time, cohorts and their features, matured examples, the report."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.accounts.carrying import take_out
 from engine.batch.unknown_fields import unknown_field_rows
 from engine.day.aggregates import as_date, daily_aggregates
 from engine.day.cohorts import Cohort, cohorts_in_force
@@ -21,7 +23,7 @@ class ClosedDay:
     """A closed day with all inputs of its scoring, so that events applied meanwhile cannot change it.
 
     day: the epoch day. outcomes: columns of ``nudge_outcomes``. counts: rows and dead letters that are
-    emitted once the next day has been scored.
+    emitted once the next day has been scored. present: see :class:`engine.accounts.carrying.Departure`.
     """
 
     day: int
@@ -29,6 +31,7 @@ class ClosedDay:
     report: list[DayReport]
     outcomes: Columns
     counts: Outputs
+    present: frozenset[tuple[str, str]]
 
 
 class DayClose:
@@ -41,12 +44,15 @@ class DayClose:
         facts: FactApplication,
         follow_up: ExposureFollowUp,
         event_id_capacity: int,
+        cancel_account: Callable[[str, int], None],
     ) -> None:
+        """cancel_account: cancels what is planned for an account that is merged at the close of a day."""
         self._partition = partition
         self._event_id_capacity = event_id_capacity
         self._state = state
         self._facts = facts
         self._follow_up = follow_up
+        self._cancel_account = cancel_account
         self._label_maturation = LabelMaturation(state, follow_up)
 
     def close(self, today: int) -> ClosedDay:
@@ -62,11 +68,12 @@ class DayClose:
         # Needs the exposures, so it comes before the follow-up removes those that are over.
         examples = self._label_maturation.collect_examples(today)
         outcomes = self._follow_up.close(today)
-        contents = DayContents(today, cohorts, examples, outcomes, transitions)
+        departure = take_out(state, cohorts, today, self._follow_up, self._cancel_account)
+        contents = DayContents(today, cohorts, examples, outcomes, transitions, departure.accounts)
         report = [day_report(state, self._partition, contents)]
         state.clock.today = today + 1
         state.ids.close_day(today, self._event_id_capacity)
-        return ClosedDay(today, cohorts, report, outcomes.rows, counts)
+        return ClosedDay(today, departure.cohorts, report, outcomes.rows, counts, departure.present)
 
     def _write_unknown_fields(self, today: int, outputs: Outputs) -> None:
         """Write the day's counts of fields that are not in the contract, and reset them."""

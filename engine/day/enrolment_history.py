@@ -32,7 +32,7 @@ def apply_registration(state: PartitionState, slot: int, fact: Message) -> None:
     reported = {name: fact[name] for name in ATTRIBUTES if fact.get(name) is not None}
     if reported:
         state.set_attributes(slot, state.attributes.get(slot, {}) | reported)
-    _set_outcome(row, state.days)
+    set_outcome(row, state.days)
 
 
 def apply_role(state: PartitionState, slot: int, fact: Message) -> None:
@@ -47,7 +47,7 @@ def apply_withdrawal(state: PartitionState, slot: int, fact: Message) -> None:
     row = state.rows[slot]
     if fact["time"] >= row["status_at"]:
         row["status"], row["status_at"] = WITHDRAWN, fact["time"]
-        _set_outcome(row, state.days)
+        set_outcome(row, state.days)
 
 
 def apply_result(state: PartitionState, slot: int, fact: Message) -> None:
@@ -55,10 +55,10 @@ def apply_result(state: PartitionState, slot: int, fact: Message) -> None:
     row = state.rows[slot]
     if fact["time"] >= row["result_at"]:
         row["result"], row["result_at"] = outcome_of(cast(Completed, fact)), fact["time"]
-        _set_outcome(row, state.days)
+        set_outcome(row, state.days)
 
 
-def _set_outcome(row: Any, days: EventDays) -> None:
+def set_outcome(row: Any, days: EventDays) -> None:
     """Set the outcome that follows from status and result, and its event day."""
     if row["result"] == PASSED or (row["status"] == OPEN and row["result"] != OPEN):
         outcome, since = row["result"], row["result_at"]

@@ -36,8 +36,8 @@ class FactApplication:
     """Applies the facts of one partition.
 
     on_enrolment_fact: called with each registration, withdrawal and result that was applied to an open
-    enrolment, and with each pause. close_trial: closes the day that is due in a state, as the processor
-    would.
+    enrolment, and with each pause. rename_run: called with each new name of a run. close_trial: closes the
+    day that is due in a state, as the processor would.
     """
 
     def __init__(
@@ -46,11 +46,13 @@ class FactApplication:
         state: PartitionState,
         *,
         on_enrolment_fact: Callable[[Message], None],
+        rename_run: Callable[[Message], None],
         close_trial: Callable[[PartitionState], object],
     ) -> None:
         self._partition = partition
         self._state = state
         self._on_enrolment_fact = on_enrolment_fact
+        self._rename_run = rename_run
         self._close_trial = close_trial
 
     def apply_before(self, moment: int) -> tuple[list[int], list[DeadLetter]]:
@@ -62,9 +64,15 @@ class FactApplication:
         ended: list[int] = []
         letters: list[DeadLetter] = []
         for fact in state.pop_facts_before(moment):
+            if state.renames and fact["type"] != "renamed" and "course_run" in fact:
+                fact = fact | {"course_run": state.renames.newest(fact["course_run"])}  # noqa: PLW2901
             try:
                 if fact["type"] == "calendar":
                     self._apply_calendar(fact)
+                elif fact["type"] == "merged":
+                    state.merges.apply(fact)
+                elif fact["type"] == "renamed":
+                    self._rename_run(fact)
                 elif (slot := self._apply_to_enrolment(fact)) is not None:
                     ended.append(slot)
             except Exception as error:

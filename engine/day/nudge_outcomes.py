@@ -77,6 +77,20 @@ class ExposureFollowUp:
             self._set_exposures(enrolment, [*earlier, exposure])
             self._schedule(enrolment, exposure)
 
+    def take_over(self, enrolment: Enrolment, stored: list[list[Any]]) -> None:
+        """Follow the exposures of another account of the same learner, as the state stores them."""
+        exposures = [Exposure.from_row(data) for data in stored]
+        if exposures:
+            self._set_exposures(enrolment, [*self._exposures(enrolment), *exposures])
+            for exposure in exposures:
+                self._schedule(enrolment, exposure)
+
+    def forget(self, enrolment: Enrolment) -> None:
+        """Remove the exposures of an enrolment that is carried over."""
+        if enrolment in self._state.exposures:
+            self._set_exposures(enrolment, [])
+            self._by_run[enrolment[1]].discard(enrolment)
+
     def treatment_of(self, slot: int) -> NudgeHistory:
         """The nudges sent and withheld so far of the enrolment in a slot, as training needs them."""
         enrolment = self._state.keys[slot]

@@ -1,6 +1,6 @@
 """The report of a closed day: the trainer's input from one partition."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from features.catalogue import FINGERPRINT
 from features.packed_arrays import pack
 from features.ring import RING, Ints, usual_hours
 from online_models.recommender import Transitions, transitions_by_run
-from schemas.learning import DayReport, TrainingExample
+from schemas.learning import CarriedAccount, DayReport, TrainingExample
 from schemas.packed import PackedArray
 
 
@@ -23,7 +23,7 @@ class DayContents:
     """Results of a day's close in one partition.
 
     day: the closed epoch day. examples: of matured labels. outcomes: of nudge decisions. transitions: between
-    items, by run.
+    items, by run. carried: accounts that leave the partition.
     """
 
     day: int
@@ -31,6 +31,7 @@ class DayContents:
     examples: list[TrainingExample]
     outcomes: DayOutcomes
     transitions: Transitions
+    carried: list[CarriedAccount] = field(default_factory=list)
 
 
 def day_report(state: PartitionState, partition: int, contents: DayContents) -> DayReport:
@@ -54,6 +55,9 @@ def day_report(state: PartitionState, partition: int, contents: DayContents) -> 
         leaving={run: pack(counts) for run, counts in state.withdrawal_counts.pop().items()},
         sources=state.source_counters.pop(contents.day),
         transitions=transitions_by_run(contents.transitions),
+        carried=contents.carried,
+        claims=state.merges.claims(),
+        renames=state.renames.pop_new(),
     )
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import orjson
 
 from engine.day.aggregates import as_date
+from engine.state.partition_state import PartitionState
 from features.dates import NO_DATE
+from schemas.learning import CarriedAccount
 
 PREFERENCE_FIELDS = ("timezone", "opted_out", "paused_until", "digest", "suppressed")
 AUTHOR_FIELDS = ("said_by", "reason", "source")
@@ -41,6 +43,25 @@ def enrolment_fact(fact: dict[str, Any]) -> Fact:
         fact["event_id"],
         detail=_span(fact) if fact["type"] == "pause" else fact.get("result") or "",
     )
+
+
+def merge_fact(account: CarriedAccount, name: str, course_run: str, state: PartitionState) -> Fact:
+    """The row that says under which pseudonym, its ``detail``, the history of an account goes on in a run."""
+    at = state.days.start(account.day + 1)
+    return Fact(
+        name,
+        course_run,
+        at,
+        "merged",
+        f"{name}/{course_run}/{account.into}",
+        detail=state.pseudonym(account.into),
+    )
+
+
+def rename_fact(fact: dict[str, Any], old: str, learner: str) -> Fact:
+    """The row that says under which name of a run, its ``detail``, the history of an enrolment goes on."""
+    new = fact["into"]
+    return Fact(learner, old, fact["time"], "renamed", f"{learner}/{old}/{new}", detail=new)
 
 
 def _span(pause: dict[str, Any]) -> str:

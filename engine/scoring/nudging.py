@@ -17,7 +17,7 @@ from engine.day.nudge_outcomes import ExposureFollowUp
 from engine.day.pauses import is_over, is_paused
 from engine.outputs import Outputs
 from engine.rules import Rules
-from engine.scoring.learner_facts import enrolment_fact, feedback_fact
+from engine.scoring.learner_facts import Fact, enrolment_fact, feedback_fact
 from engine.scoring.level_changes import LevelChange
 from engine.scoring.scoring_day import ScoringDay
 from engine.scoring.store_rows import StoreRows
@@ -27,7 +27,7 @@ from features.coursework import Run
 from features.event_days import EventDays
 from features.packed_arrays import unpack
 from features.ring import habits
-from nudges.cancelling import cancel_for_course_run
+from nudges.cancelling import cancel_all, cancel_for_course_run
 from nudges.choosing import Situation
 from nudges.decisions import decide
 from nudges.experiments.bandit import context_of
@@ -97,6 +97,17 @@ class Nudging:
                 )
         self._record(learner, before, decided, outputs)
         self._rows.write_fact(enrolment_fact(fact), outputs)
+
+    def cancel_account(self, learner: str, today: int) -> None:
+        """Cancel all that is planned for an account that is merged into another one."""
+        before = self._learner(learner)
+        closed_at = self._rules.timing.lateness + self._state.days.start(today + 1)
+        decided = cancel_all(learner, before, self._policy, closed_at, "merged")
+        self._record(learner, before, decided, self._close_outputs)
+
+    def note_fact(self, fact: Fact) -> None:
+        """Write a fact with the outputs of the close."""
+        self._rows.write_fact(fact, self._close_outputs)
 
     def pop_outputs_of_close(self) -> Outputs:
         """The outputs of the closed day's enrolment facts; they are returned once."""

@@ -1,17 +1,20 @@
 """Scores a day: from its cohorts and package to estimates, levels, nudge decisions, snapshots and rows."""
 
+from engine.accounts.renaming import rename_run
 from engine.batch.decoding import Message
 from engine.day.cohorts import Cohort
 from engine.day.nudge_outcomes import ExposureFollowUp
 from engine.outputs import Outputs
 from engine.rules import Rules
 from engine.scoring.estimates import CohortEstimator
+from engine.scoring.learner_facts import merge_fact, rename_fact
 from engine.scoring.level_changes import LevelChanges
 from engine.scoring.nudging import Nudging
 from engine.scoring.scoring_day import ScoredCohort, ScoringDay
 from engine.scoring.snapshots import offer_snapshots
 from engine.scoring.store_rows import StoreRows
 from engine.state.partition_state import PartitionState
+from schemas.learning import CarriedAccount
 
 
 class DayScoring:
@@ -21,6 +24,7 @@ class DayScoring:
         self, partition: int, rules: Rules, state: PartitionState, follow_up: ExposureFollowUp
     ) -> None:
         self._state = state
+        self._follow_up = follow_up
         self._rows = StoreRows(partition, state)
         self._nudging = Nudging(rules, state, follow_up, self._rows)
         self._estimator = CohortEstimator(state, rules.levels)
@@ -33,6 +37,28 @@ class DayScoring:
     def apply_enrolment_fact(self, fact: Message) -> None:
         """Apply an enrolment, a withdrawal or a result at its day's close; see ``score``."""
         self._nudging.apply_enrolment_fact(fact)
+
+    def cancel_account(self, learner: str, today: int) -> None:
+        """Cancel what is planned for an account that is merged at the close of a day; see ``score``."""
+        self._nudging.cancel_account(learner, today)
+
+    def rename_run(self, fact: Message) -> None:
+        """Give a run its new name at a close; see ``score``."""
+        renames, new = self._state.renames, fact["into"]
+        today = renames.newest(fact["course_run"])  # another one where it was renamed before
+        if new != today and renames.apply(fact["course_run"], new, fact["time"]):
+            renames.apply(today, new, fact["time"])
+            rename_run(
+                self._state,
+                today,
+                new,
+                self._follow_up,
+                lambda learner: self._nudging.note_fact(rename_fact(fact, today, learner)),
+            )
+
+    def note_merge(self, account: CarriedAccount, name: str, course_run: str) -> None:
+        """Note for the store that an account's history goes on under another name; see ``score``."""
+        self._nudging.note_fact(merge_fact(account, name, course_run, self._state))
 
     def score(self, cohorts: list[Cohort], day: ScoringDay, outputs: Outputs) -> list[ScoredCohort]:
         """Estimate every enrolment in force as of the start of the day.

@@ -31,6 +31,11 @@ class CohortYardsticks:
         """Remove a run that is over."""
         self._counts.pop(run, None)
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a run's sums to its new name, if that has none."""
+        if old in self._counts:
+            self._counts.setdefault(new, self._counts.pop(old))
+
     def as_json(self) -> dict[str, list[list[int]]]:
         """All sums, by run, as the constructor takes them."""
         return {run: counts.tolist() for run, counts in sorted(self._counts.items())}

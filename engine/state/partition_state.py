@@ -18,6 +18,7 @@ import orjson
 from numpy.typing import NDArray
 
 from engine.pseudonyms import Identity
+from engine.state.account_merges import AccountMerges
 from engine.state.clock import Clock
 from engine.state.cohort_yardsticks import CohortYardsticks
 from engine.state.event_ids import EventIds, rows_of
@@ -42,6 +43,7 @@ from engine.state.row_keys import (
 )
 from engine.state.row_layout import NEW_ROW, ROW, VERSION
 from engine.state.run_calendar import run_from_calendar
+from engine.state.run_renames import RunRenames
 from engine.state.source_counts import SourceCounters
 from engine.state.storing import ChangedRows, pop_trails, pop_unplaced
 from engine.state.unobserved_days import UnobservedDays
@@ -90,6 +92,8 @@ class PartitionState:
         """Of the open day: field that is not in the contract → number of records."""
         self.others: dict[tuple[str, str, int], int] = {}
         """Of the open days: (course run, role, epoch day) → number of events of no learner."""
+        self.merges = AccountMerges()
+        self.renames = RunRenames()
         self._changed = ChangedRows(capacity)
 
     # -- enrolments ---------------------------------------------------------------------------------
@@ -194,6 +198,18 @@ class PartitionState:
         self.learners[learner] = history
         self._changed.put(row_key(LEARNER, learner), history)
 
+    def forget_learner(self, learner: str) -> dict[str, Any]:
+        """Remove a learner's nudge history, and return it; empty without one."""
+        history = self.learners.pop(learner, None)
+        if history is not None:
+            self._changed.delete(row_key(LEARNER, learner))
+        return history or {}
+
+    def slots_of_learner(self, learner: str) -> list[int]:
+        """Slots of a learner's enrolments, by the run's name. Takes a look-up for each run."""
+        keys = [(learner, run) for run in sorted(self.run_index)]
+        return [self.slots[key] for key in keys if key in self.slots]
+
     def set_attributes(self, slot: int, attributes: dict[str, Any]) -> None:
         """Store the reported attributes of an enrolment, as JSON."""
         self.attributes[slot] = attributes
@@ -273,6 +289,8 @@ class PartitionState:
             "measures": self.yardsticks.as_json(),
             "leaving": self.withdrawal_counts.as_json(),
             "others": [[*key, count] for key, count in sorted(self.others.items())],
+            "accounts": self.merges.as_json(),
+            "renames": self.renames.as_json(),
         }
 
     def _mark(self, epoch: int) -> dict[str, Any]:
@@ -331,6 +349,8 @@ class PartitionState:
         self.withdrawal_counts = WithdrawalCounts(counted["leaving"])
         self.unknown_fields = mark.get("unknown_fields", {})
         self.others = {(run, role, day): count for run, role, day, count in counted.get("others", [])}
+        self.merges = AccountMerges(counted.get("accounts"))
+        self.renames = RunRenames(counted.get("renames"))
         self.clock = Clock(**mark["clock"])
 
     def _restore_row(self, kind: bytes, name: str, content: Any) -> None:

@@ -40,6 +40,11 @@ class UnobservedDays:
         """Remove a run that is over."""
         self._gaps.pop(run, None)
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a run's gaps to its new name, if that has none."""
+        if old in self._gaps:
+            self._gaps.setdefault(new, self._gaps.pop(old))
+
     def as_json(self) -> dict[str, list[list[int]]]:
         """All gaps, as the constructor takes them."""
         return {run: [gaps.days.tolist(), gaps.work.tolist()] for run, gaps in sorted(self._gaps.items())}

@@ -37,6 +37,11 @@ class WithdrawalCounts:
         counts, self._counts = dict(sorted(self._counts.items())), {}
         return counts
 
+    def rename(self, old: str, new: str) -> None:
+        """Give a run's counts to its new name."""
+        if old in self._counts:
+            self._row(new)[:] += self._counts.pop(old)
+
     def _row(self, run: str) -> Counts:
         return self._counts.setdefault(run, np.zeros(len(COUNT_NAMES), np.int64))
 

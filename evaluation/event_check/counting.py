@@ -148,7 +148,7 @@ class EventCounter:
         counts, kind = self._counts, message["type"]
         counts.types[kind] += 1
         _count(counts.sources, message.get("source", ""))
-        if kind == "tick":
+        if kind in ("tick", "merged"):  # of no run
             return
         run = self._run(message["course_run"])
         run.facts[kind] += 1

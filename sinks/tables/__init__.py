@@ -16,7 +16,7 @@ from sinks.tables.activity import (
 )
 from sinks.tables.declaration import Table
 from sinks.tables.model import DATA_QUALITY, MODEL_CALIBRATION, MODEL_METRICS
-from sinks.tables.nudges import LEARNER_FACTS, NUDGE_LEDGER, NUDGE_OUTCOMES
+from sinks.tables.nudges import FORMER_NAMES, LEARNER_FACTS, NUDGE_LEDGER, NUDGE_OUTCOMES
 from sinks.tables.operations import (
     DEAD_LETTERS,
     FIRST_WRITTEN,
@@ -28,7 +28,7 @@ from sinks.tables.operations import (
 )
 from sinks.tables.risk import RISK_CHANGES, RISK_DAILY, RISK_HISTORY, STANDING
 
-FILLED_BY_VIEWS = (STANDING.name, FIRST_WRITTEN.name)
+FILLED_BY_VIEWS = (STANDING.name, FIRST_WRITTEN.name, FORMER_NAMES.name)
 """Tables that materialized views fill; the pipeline inserts nothing into them."""
 
 TABLES: dict[str, Table] = {
@@ -49,6 +49,7 @@ TABLES: dict[str, Table] = {
         RISK_DAILY,
         NUDGE_LEDGER,
         LEARNER_FACTS,
+        FORMER_NAMES,
         NUDGE_OUTCOMES,
         MODEL_METRICS,
         DATA_QUALITY,

@@ -33,13 +33,26 @@ LEARNER_FACTS = Table(
         "learner": "String",
         "course_run": NAME,  # empty for what concerns the learner in all courses
         "at": TIME,
-        "fact": NAME,  # enrolled, returned, withdrawn, completed, pause, preferences, or a kind of feedback
+        "fact": NAME,  # enrolled, returned, withdrawn, completed, pause, merged, renamed, preferences, …
         "nudge_id": "String",  # that it is about; empty where there is none
-        "detail": "String",  # the result, a pause's dates, the preferences as JSON, the channel
+        "detail": "String",  # the result, a pause's dates, the preferences as JSON, the channel, the new name
         "fact_id": "String",
         "partition": PARTITION,
     },
     ("learner", "at", "fact_id"),
+)
+
+FORMER_NAMES = Table(
+    "former_names",
+    "under which learner and run the history of an enrolment goes on, after a merge of accounts or a new "
+    "name of the run; kept by the store from learner_facts, nobody writes it. Read it with FINAL",
+    {
+        "learner": "String",
+        "course_run": NAME,
+        "former_learner": "String",
+        "former_run": NAME,
+    },
+    ("learner", "course_run", "former_learner", "former_run"),
 )
 
 NUDGE_OUTCOMES = Table(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.enrolment import ENDS_TOO_EARLY, NO_SINGLE_DATE
+from schemas.enrolment import ENDS_TOO_EARLY, MERGED_INTO_ITSELF, NO_SINGLE_DATE, RENAMED_TO_ITSELF
 from schemas.fields import UNKNOWN_ZONE
 from schemas.inbound import event_adapter
 from schemas.packed import PackedArray
@@ -23,7 +23,13 @@ from tests.schemas.from_schema import spoiled, valid
 
 JSON_TOPICS = [topic for topic in TOPICS if topic.adapter is not None]
 SCHEMAS = {topic.name: topic.adapter.json_schema() for topic in JSON_TOPICS if topic.adapter}
-PYDANTIC_ALONE = {ENDS_TOO_EARLY, NO_SINGLE_DATE, UNKNOWN_ZONE}
+PYDANTIC_ALONE = {
+    ENDS_TOO_EARLY,
+    NO_SINGLE_DATE,
+    UNKNOWN_ZONE,
+    MERGED_INTO_ITSELF,
+    RENAMED_TO_ITSELF,
+}
 FORMATS = {
     *PYDANTIC_ALONE,
     "datetime_from_date_parsing",

@@ -28,7 +28,8 @@ def test_up_again_down_and_up(empty: StoreAddress) -> None:
     whole = tables(empty)
     assert whole == set(TABLES) | {
         "risk_now",
-        *(f"standing_{name}_mv" for name in ("estimate", "change", "fact")),
+        *(f"standing_{name}_mv" for name in ("estimate", "change", "fact", "moved")),
+        "former_names_mv",
         *(f"first_{name}_mv" for name in ("risk_change", "decision", "policy", "model_event")),
     }
     assert migrate(empty) == []

@@ -230,6 +230,17 @@ def paused_and_told_late(own: list[Message]) -> Iterable[Message]:
     yield fact(own, "pause", 15.5, from_at=at(10), until_at=at(24))
 
 
+def merged(own: list[Message]) -> Iterable[Message]:
+    """The learner had another account for twelve days; the merge is published under both names."""
+    name = own[0]["learner"]
+    for message in own:
+        moment = message.get("graded_at") or message["occurred_at"]
+        yield message | {"as": f"{name} before"} if moment < at(12) else message
+    merge = {"type": "merged", "event_id": "merge", "into": name, "as": f"{name} before"}
+    yield merge | {"occurred_at": at(11.5)}
+    yield merge | {"occurred_at": at(11.5), "keyed_by": name}
+
+
 TWINS: dict[str, tuple[str, Change]] = {
     "graded later": (BUSY, graded_later),
     "graded at once": (BUSY, graded_at_once),
@@ -258,6 +269,7 @@ TWINS: dict[str, tuple[str, Change]] = {
     "silent": (BUSY, silent),
     "paused": (BUSY, paused),
     "paused and told late": (BUSY, paused_and_told_late),
+    "merged": (BUSY, merged),
 }
 
 
@@ -311,6 +323,7 @@ TABLE = (
     Bound("becomes staff on day 10: until then", "becomes staff", 0.0),
     Bound("after 14 days of pause, as on its first day", "paused", 0.05, since=10, until=11, later=14),
     Bound("the same pause, told on day 15", "paused and told late", 0.05, "paused", since=24),
+    Bound("another account until day 12, merged: from then on", "merged", 0.0, since=12),
 )
 
 

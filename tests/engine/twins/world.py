@@ -96,15 +96,16 @@ def learners(of: list[Message]) -> dict[str, list[Message]]:
 
 
 def twin(own: list[Message], name: str, change: Change) -> list[Message]:
-    """A copy of a learner's messages under another name, with one fact changed."""
+    """A copy of a learner's messages under another name, or its own ``as``, with one fact changed."""
     copies = [message | {"learner": name} for message in own]
     return [
-        message | {"event_id": f"{name}/{message['event_id']}", "learner": name} for message in change(copies)
+        message | {"event_id": f"{name}/{message['event_id']}", "learner": message.pop("as", name)}
+        for message in change(copies)
     ]
 
 
 def without_sending(message: Message) -> Message:
-    return {name: value for name, value in message.items() if name != "sent_at"}
+    return {name: value for name, value in message.items() if name not in ("sent_at", "keyed_by")}
 
 
 def play(all_messages: list[Message], order: Callable[[Message], Any] = moment_of, zone: str = "UTC") -> Told:
@@ -116,7 +117,10 @@ def play(all_messages: list[Message], order: Callable[[Message], Any] = moment_o
     told = Told(state=PartitionState(IDENTITY, days=rules.timing.days))
     processor, trainer = PartitionProcessor(0, rules, told.state), Trainer(1)
     records: list[tuple[bytes | None, bytes | None]] = [
-        ((message.get("learner") or "").encode() or None, orjson.dumps(without_sending(message)))
+        (
+            (message.get("keyed_by") or message.get("learner") or "").encode() or None,
+            orjson.dumps(without_sending(message)),
+        )
         for message in sorted(all_messages, key=order)
     ]
     for start in range(0, len(records), 2_000):
