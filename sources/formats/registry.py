@@ -11,6 +11,8 @@ from sources.formats.files import AdapterFormat
 from sources.formats.native import NativeFormat
 from sources.formats.native_adapter import NativeAdapter, NativeWriter
 from sources.formats.records import OnRead, SourceRecord
+from sources.formats.xapi.adapter import XapiAdapter
+from sources.formats.xapi.writer import XapiWriter
 
 
 class EventFormat(Protocol):
@@ -42,7 +44,11 @@ class Dialect:
 
 
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.adapter.name: dialect for dialect in (Dialect(NativeAdapter, NativeWriter),)
+    dialect.adapter.name: dialect
+    for dialect in (
+        Dialect(NativeAdapter, NativeWriter),
+        Dialect(XapiAdapter, XapiWriter),
+    )
 }
 """The formats that topics may have."""
 
