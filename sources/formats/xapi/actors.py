@@ -35,40 +35,44 @@ def person_of(found: Any, field: str) -> Person:
     """
     if not isinstance(found, dict):
         raise InvalidFieldError(field, None if found is None else type(found).__name__, "an Agent")
-    account = found.get("account")
-    if account is not None and not any(found.get(name) is not None for name in IDENTIFIERS[1:]):
-        return _account(account, f"{field}.account")
-    given = [name for name in IDENTIFIERS if found.get(name) is not None]
+    given = [name for name in IDENTIFIERS if name in found and found[name] is not None]
     if len(given) != 1:
         raise InvalidFieldError(field, given or None, _EXPECTED)
-    return Person(_READ[given[0]](found[given[0]], f"{field}.{given[0]}"), None)
+    (identifier,) = given
+    return _READ[identifier](found[identifier], f"{field}.{identifier}")
 
 
-def _account(account: Any, field: str) -> Person:
-    if not isinstance(account, dict):
-        raise InvalidFieldError(field, type(account).__name__, "an object with homePage and name")
-    home_page, name = account.get("homePage"), account.get("name")
+def _account(found: Any, field: str) -> Person:
+    if not isinstance(found, dict):
+        raise InvalidFieldError(field, type(found).__name__, "an object with homePage and name")
+    home_page = found.get("homePage")
     if not isinstance(home_page, str) or not home_page:
         raise InvalidFieldError(f"{field}.homePage", home_page, "the address of the platform")
-    learner = name_of(name, f"{field}.name")
-    if "@" in learner and isinstance(name, str) and _is_address(name):
-        learner = _digest(name)
-    return Person(learner, platform_of(home_page))
+    return Person(_name(found.get("name"), f"{field}.name"), platform_of(home_page))
 
 
-def _mbox(found: Any, field: str) -> str:
+def _name(found: Any, field: str) -> str:
+    name = name_of(found, field)
+    return _digest(found) if "@" in name and _is_address(found) else name
+
+
+def _openid(found: Any, field: str) -> Person:
+    return Person(_name(found, field), None)
+
+
+def _mbox(found: Any, field: str) -> Person:
     if isinstance(found, str) and found[:7].lower() == "mailto:" and "@" in found:
-        return _digest(found[7:])
+        return Person(_digest(found[7:]), None)
     raise InvalidFieldError(field, type(found).__name__, "mailto: and an address")
 
 
-def _sha1sum(found: Any, field: str) -> str:
+def _sha1sum(found: Any, field: str) -> Person:
     if isinstance(found, str) and len(found) == 40 and _HEX.issuperset(found.lower()):
-        return found.lower()
+        return Person(found.lower(), None)
     raise InvalidFieldError(field, type(found).__name__, "a SHA-1 in 40 hexadecimal digits")
 
 
-_READ = {"mbox": _mbox, "mbox_sha1sum": _sha1sum, "openid": name_of}
+_READ = {"account": _account, "mbox": _mbox, "mbox_sha1sum": _sha1sum, "openid": _openid}
 
 
 def _is_address(name: str) -> bool:

@@ -9,7 +9,7 @@ from sources.formats.records import RawRecord
 from sources.formats.translation import InvalidFieldError, Message, Translation
 from sources.formats.vocabulary import IGNORED
 from sources.formats.xapi.actors import Person, is_group, person_of
-from sources.formats.xapi.messages import FILL, fill_activity, fill_calendar
+from sources.formats.xapi.messages import FILL, fill_activity
 from sources.formats.xapi.statements import Statement, short_name, statement_of
 from sources.formats.xapi.terms import VOIDED
 
@@ -113,11 +113,12 @@ class XapiAdapter(Adapter):
         if meaning == IGNORED or course_run is None:
             into.count(verb, "ignored" if meaning == IGNORED else "outside")
             return
-        if meaning == "calendar":
-            self._read_calendar(statement, course_run, into)
-        else:
-            for person, suffix in _people(statement, meaning):
-                into.messages.append(_message(statement, person, suffix, course_run, meaning))
+        people = _people(statement, meaning)
+        for person in people:
+            message = _message(statement, person, course_run, meaning)
+            if len(people) > 1:
+                message["event_id"] = shorten(f"{message['event_id']}#{person.learner}")
+            into.messages.append(message)
         into.count(verb, "unknown" if meaning is None else "translated")
 
     def _meaning(self, verb: str, kind: str) -> str | None:
@@ -129,37 +130,28 @@ class XapiAdapter(Adapter):
             self._meanings[key] = self.vocabulary.find(*names)
         return self._meanings[key]
 
-    @staticmethod
-    def _read_calendar(statement: Statement, course_run: str, into: Translation) -> None:
-        sender = person_of(statement.found.get("actor"), "actor")
-        message = _head("calendar", statement, course_run)
-        _add_origin(statement, sender, message)
-        fill_calendar(statement, message)
-        into.messages.append(message)
 
-
-def _people(statement: Statement, meaning: str | None) -> list[tuple[Person, str]]:
-    """Whom a statement is about, and what tells their messages apart.
+def _people(statement: Statement, meaning: str | None) -> list[Person]:
+    """Whom a statement is about.
 
     Raises:
         InvalidFieldError: nobody is named, or a grade is nobody's.
     """
-    field = "object" if meaning in FILL and statement.is_about_a_person else "actor"
+    field = "object" if statement.is_about_a_person and meaning in FILL else "actor"
     found: Any = statement.found.get(field)
     if is_group(found):
         members = found.get("member")
         if not isinstance(members, list) or not members:
             raise InvalidFieldError(f"{field}.member", None, "the members of the group")
-        people = [person_of(member, f"{field}.member.{index}") for index, member in enumerate(members)]
-        return [(person, f"#{person.learner}") for person in people]
+        return [person_of(member, f"{field}.member.{index}") for index, member in enumerate(members)]
     person = person_of(found, field)
     if meaning in _GRADED and field == "actor" and _is_instructor(statement, person):
         raise InvalidFieldError("actor", "the instructor", "the learner, or an object that is the learner")
-    return [(person, "")]
+    return [person]
 
 
 def _is_instructor(statement: Statement, person: Person) -> bool:
-    instructor = child(statement.found, "context", "instructor")
+    instructor = statement.context.get("instructor")
     if instructor is None:
         return False
     try:
@@ -168,36 +160,25 @@ def _is_instructor(statement: Statement, person: Person) -> bool:
         return False
 
 
-def _message(
-    statement: Statement, person: Person, suffix: str, course_run: str, meaning: str | None
-) -> Message:
-    kind = meaning if meaning is not None and meaning in FILL else "activity"
-    message = _head(kind, statement, course_run)
-    if suffix:
-        message["event_id"] = shorten(message["event_id"] + suffix)
-    message["learner"] = person.learner
-    _add_origin(statement, person, message)
-    if kind == "activity":
-        if _is_instructor(statement, person):
-            message["role"] = "staff"
-        fill_activity(statement, message, meaning or "other")
-    else:
-        FILL[kind](statement, message)
-    return message
-
-
-def _head(kind: str, statement: Statement, course_run: str) -> Message:
-    return {
-        "type": kind,
+def _message(statement: Statement, person: Person, course_run: str, meaning: str | None) -> Message:
+    """What a statement says of a person."""
+    message: Message = {
+        "type": "activity",
         "event_id": statement.event_id(),
+        "learner": person.learner,
         "course_run": course_run,
         "occurred_at": statement.occurred_at(),
     }
-
-
-def _add_origin(statement: Statement, person: Person, message: Message) -> None:
     if person.platform is not None:
         message["platform"] = person.platform
-    source = optional_name(child(statement.found, "context", "platform"))
-    if source is not None:
+    context = statement.context
+    if "platform" in context and (source := optional_name(context["platform"])) is not None:
         message["source"] = source
+    if meaning is not None and meaning in FILL:
+        message["type"] = meaning
+        FILL[meaning](statement, message)
+        return message
+    if "instructor" in context and _is_instructor(statement, person):
+        message["role"] = "staff"
+    fill_activity(statement, message, meaning or "other")
+    return message

@@ -59,12 +59,13 @@ def fill_activity(statement: Statement, message: Message, kind: str) -> None:
 def _take_result(statement: Statement, result: Mapping[str, Any], message: Message) -> None:
     if (score := score_of(result)) is not None:
         message["score"] = score
-    seconds = duration_s(result.get("duration"))
-    if seconds is not None and not _is_told_again(statement):
-        message["duration_s"] = seconds
-    progress = number(child(result, "extensions", PROGRESS), "result.extensions.progress")
-    if progress is not None:
-        message["progress"] = progress
+    if "duration" in result and not _is_told_again(statement):
+        seconds = duration_s(result["duration"])
+        if seconds is not None:
+            message["duration_s"] = seconds
+    extensions = result.get("extensions")
+    if isinstance(extensions, dict) and PROGRESS in extensions:
+        message["progress"] = number(extensions[PROGRESS], "result.extensions.progress")
 
 
 def _is_told_again(statement: Statement) -> bool:
@@ -80,7 +81,7 @@ def _take_own(extensions: Mapping[str, Any], kind: str, message: Message) -> Non
 
 def _enrolled(statement: Statement, message: Message) -> None:
     _take_own(statement.extensions, "enrolled", message)
-    language = child(statement.found, "context", "language")
+    language = statement.context.get("language")
     if isinstance(language, str) and 0 < len(language) <= 35:
         message["language"] = language
 
@@ -132,8 +133,9 @@ def _pause(statement: Statement, message: Message) -> None:
     _take_own(statement.extensions, "pause", message)
 
 
-def fill_calendar(statement: Statement, message: Message) -> None:
-    """The calendar of a run. No profile has one: its fields are our own."""
+def _calendar(statement: Statement, message: Message) -> None:
+    """A calendar is nobody's: its actor only sends it."""
+    del message["learner"]
     _take_own(statement.extensions, "calendar", message)
 
 
@@ -145,5 +147,6 @@ FILL: Mapping[str, Callable[[Statement, Message], None]] = {
     "progress": _progress,
     "extension": _extension,
     "pause": _pause,
+    "calendar": _calendar,
 }
-"""Fill in a learner's fact, by type of message."""
+"""Fill in a fact, by type of message."""

@@ -22,7 +22,8 @@ class Statement:
     """A statement, read as far as what it means must be known.
 
     thing: its object. kind: the object's type, or its objectType where it is no activity; empty if neither is
-    said. course: IRI of the course that it belongs to; None if it belongs to none.
+    said. course: IRI of the course that it belongs to; None if it belongs to none. context, result: empty
+    where there is none.
     """
 
     found: dict[str, Any]
@@ -30,16 +31,13 @@ class Statement:
     thing: dict[str, Any]
     kind: str
     course: str | None
-
-    @property
-    def result(self) -> Mapping[str, Any]:
-        """Empty where there is none."""
-        return _object(self.found.get("result"))
+    context: Mapping[str, Any]
+    result: Mapping[str, Any]
 
     @property
     def extensions(self) -> Mapping[str, Any]:
         """Of the context."""
-        return _object(child(self.found, "context", "extensions"))
+        return _object(self.context.get("extensions"))
 
     @property
     def is_about_a_person(self) -> bool:
@@ -71,14 +69,14 @@ class Statement:
     def work_name(self) -> str | None:
         """The name of the work that is handed in or graded: of an attempt, and of a person, its parent's."""
         if self.is_about_a_person or self.kind == ATTEMPT:
-            for activity in _activities(self.found, "parent"):
+            for activity in _activities(self.context, "parent"):
                 if type_of(activity) != COURSE and isinstance(iri := activity.get("id"), str):
                     return short_name(iri)
         return self.object_name()
 
     def has_category(self, categories: frozenset[str]) -> bool:
         """Whether the statement follows one of the profiles."""
-        return any(activity.get("id") in categories for activity in _activities(self.found, "category"))
+        return any(activity.get("id") in categories for activity in _activities(self.context, "category"))
 
 
 def statement_of(found: dict[str, Any]) -> Statement:
@@ -92,42 +90,42 @@ def statement_of(found: dict[str, Any]) -> Statement:
         raise InvalidFieldError("verb.id", verb, "the IRI of a verb")
     if not isinstance(thing, dict):
         raise InvalidFieldError("object", thing, "an object")
-    kind = type_of(thing)
-    iri = thing.get("id")
-    if not isinstance(iri, str) and not _is_no_activity(thing):
+    kind, iri = type_of(thing), thing.get("id")
+    if not isinstance(iri, str) and kind not in _NO_ACTIVITIES:
         raise InvalidFieldError("object.id", iri, "the IRI of an activity")
-    course = _course(found)
+    context = _object(found.get("context"))
+    course = _course(context)
     if course is None and kind == COURSE:
         course = iri
-    return Statement(found, verb, thing, MODULE if kind == COURSE and course != iri else kind, course)
+    if kind == COURSE and course != iri:
+        kind = MODULE
+    return Statement(found, verb, thing, kind, course, context, _object(found.get("result")))
 
 
 def type_of(thing: Mapping[str, Any]) -> str:
     """The type of an activity, the objectType of anything else; every course has ADL's type. May be empty."""
-    if _is_no_activity(thing):
-        return str(thing["objectType"])
-    found = child(thing.get("definition"), "type")
+    if (what := thing.get("objectType", "Activity")) != "Activity" and what in _NO_ACTIVITIES:
+        return str(what)
+    definition = thing.get("definition")
+    found = definition.get("type") if isinstance(definition, dict) else None
     if not isinstance(found, str):
-        return COURSE if thing.get("objectType") in COURSE_TYPES else ""
+        return ""
     return COURSE if found in COURSE_TYPES else found
 
 
-def _is_no_activity(thing: Mapping[str, Any]) -> bool:
-    return thing.get("objectType") in _NO_ACTIVITIES
-
-
-def _course(found: Mapping[str, Any]) -> str | None:
+def _course(context: Mapping[str, Any]) -> str | None:
     """The IRI of the course around a statement's object."""
     for relation in ("parent", "grouping"):
-        for activity in _activities(found, relation):
+        for activity in _activities(context, relation):
             if type_of(activity) == COURSE and isinstance(iri := activity.get("id"), str) and iri:
                 return iri
     return None
 
 
-def _activities(found: Mapping[str, Any], relation: str) -> Iterable[dict[str, Any]]:
+def _activities(context: Mapping[str, Any], relation: str) -> Iterable[dict[str, Any]]:
     """Activities of the context in a relation: a list, or one alone, as version 1.0 allows."""
-    around = child(found, "context", "contextActivities", relation)
+    around = context.get("contextActivities")
+    around = around.get(relation) if isinstance(around, dict) else None
     if isinstance(around, dict):
         return (around,)
     if isinstance(around, list):
