@@ -76,7 +76,10 @@ class Statement:
 
     def has_category(self, categories: frozenset[str]) -> bool:
         """Whether the statement follows one of the profiles."""
-        return any(activity.get("id") in categories for activity in _activities(self.context, "category"))
+        for activity in _activities(self.context, "category"):
+            if isinstance(iri := activity.get("id"), str) and iri in categories:
+                return True
+        return False
 
 
 def statement_of(found: dict[str, Any]) -> Statement:

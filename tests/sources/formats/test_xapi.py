@@ -29,6 +29,8 @@ from sources.simulation.plan import Run
 from sources.simulator import SimulationPlan, stream
 from tests.required import lacking
 from tests.schemas.from_schema import valid
+from tests.sources.formats.cases import cases_of
+from tests.sources.formats.test_cases import _paths, _replaced
 from tests.sources.formats.xapi_rules import breaches
 
 COURSE = {"id": "urn:course:1", "definition": {"type": "http://adlnet.gov/expapi/activities/course"}}
@@ -43,6 +45,30 @@ PLAYED: dict[str, Any] = {
 SCHEMA = EVENTS.adapter.json_schema() if EVENTS.adapter else {}
 IDS = ("event_id", "learner", "course_run", "object", "session", "source", "course")
 NOT_KEPT = ("event_id", "version")
+SHARED = XapiAdapter()
+"""For tests that void nothing: it reads its vocabulary once."""
+OWN_FIELDS: dict[str, dict[str, Any]] = {
+    "activity": {
+        "kind": "other",
+        "count": 2,
+        "duration_s": 3.5,
+        "progress": 0.5,
+        "session": "s",
+        "role": "staff",
+    },
+    "enrolled": {"section": "a", "track": "b", "language": "de", "timezone": "Europe/Berlin"},
+    "completed": {"result": "distinction"},
+    "extension": {"object": "essay-1", "due_at": None},
+    "pause": {"from_at": "2026-02-03T18:22:09Z", "until_at": None},
+    "calendar": {"course": "BBB", "starts_at": "2026-02-03T18:22:09Z", "deadlines": []},
+}
+"""Fields of messages whose statements have what no case has, by type."""
+COMMON = {
+    "event_id": "m-1",
+    "learner": "ann",
+    "course_run": "BBB/2026J",
+    "occurred_at": "2026-02-03T18:22:09Z",
+}
 
 
 def translated(*statements: Any, adapter: XapiAdapter | None = None) -> Translation:
@@ -59,7 +85,7 @@ def read_back(message: dict[str, Any]) -> dict[str, Any]:
     (record,) = XapiWriter().write(message)
     assert breaches(json.loads(record)) == []
     translation = Translation()
-    XapiAdapter().translate(RawRecord(record), translation)
+    SHARED.translate(RawRecord(record), translation)
     assert translation.refused == []
     (read,) = translation.messages
     return read
@@ -298,6 +324,20 @@ def test_depth_and_emptiness_are_no_fault_of_ours(record: bytes) -> None:
     XapiAdapter().translate(RawRecord(record), translation)
     assert translation.messages == []
     assert all(refused.reason != "failed" for refused in translation.refused)
+
+
+ODD: tuple[Any, ...] = (None, [], {}, "", " ", 5, -1.5, True, "x", ["x"], {"x": 1}, [[]], "\ud800", 2**70)
+
+
+def test_no_part_of_a_statement_can_be_anything_that_fails() -> None:
+    """Each part of each case's record in turn is each odd value: translated, or refused with a reason."""
+    documents = [json.loads(case.record) for case in cases_of("xapi") if not case.refused]
+    for kind, fields in OWN_FIELDS.items():
+        documents += map(json.loads, XapiWriter().write({"type": kind, **COMMON, **fields}))
+    for document in documents:
+        for path in _paths(document):
+            for odd in ODD:
+                translated(_replaced(document, path, odd), adapter=SHARED)
 
 
 FUN = Path(os.environ.get("HOMEROOM_XAPI", Path(__file__).parents[4] / "shared" / "data" / "xapi_fun"))
