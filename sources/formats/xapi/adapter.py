@@ -27,7 +27,7 @@ class XapiAdapter(Adapter):
       and `verb@`.
     - `event_id`: `id`; a digest of the statement where it has none yet.
     - `learner`: the actor's `account.name`, `openid` or `mbox_sha1sum`. A mail address (`mbox`, or as an
-      account's name) becomes that same SHA-1, in lower case, and leaves no trace.
+      account's name) becomes that same SHA-1, in lower case; no message has it.
     - `platform`: the host of the account's `homePage`, unless the source has a platform of its own.
     - `course_run`: the activity with a course's type in `context.contextActivities.parent`, else in
       `grouping`, else the object. A statement without one is *outside*.

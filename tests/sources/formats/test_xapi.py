@@ -23,7 +23,7 @@ from sources.formats.translation import Translation
 from sources.formats.xapi.actors import person_of, platform_of
 from sources.formats.xapi.adapter import MAX_VOIDED, XapiAdapter
 from sources.formats.xapi.statements import score_of
-from sources.formats.xapi.terms import VOIDED, iri_of, name_in
+from sources.formats.xapi.terms import COURSE_TYPES, VOIDED, iri_of, name_in
 from sources.formats.xapi.writer import KINDS, XapiWriter
 from sources.simulation.plan import Run
 from sources.simulator import SimulationPlan, stream
@@ -33,7 +33,10 @@ from tests.sources.formats.cases import cases_of
 from tests.sources.formats.test_cases import _paths, _replaced
 from tests.sources.formats.xapi_rules import breaches
 
-COURSE = {"id": "urn:course:1", "definition": {"type": "http://adlnet.gov/expapi/activities/course"}}
+COURSE: dict[str, Any] = {
+    "id": "urn:course:1",
+    "definition": {"type": "http://adlnet.gov/expapi/activities/course"},
+}
 PLAYED: dict[str, Any] = {
     "id": "s-1",
     "actor": {"account": {"homePage": "https://lms.example.org", "name": "ann"}},
@@ -301,6 +304,17 @@ def test_only_so_many_voidings_are_remembered() -> None:
     assert [each["event_id"] for each in translated(forgotten, remembered, adapter=adapter).messages] == [
         "s-0"
     ]
+
+
+def test_no_line_of_the_vocabulary_is_never_looked_up() -> None:
+    """Every course is looked up as ADL's, and a verb or a type is an IRI."""
+    for name in SHARED.vocabulary.meanings:
+        verb, _, kind = name.partition("@")
+        assert kind == COURSE["definition"]["type"] or kind not in COURSE_TYPES
+        assert all(
+            "://" in part or part in ("", "Agent", "Group", "StatementRef", "SubStatement")
+            for part in (verb, kind)
+        )
 
 
 def test_an_installation_s_own_meanings_come_first() -> None:
