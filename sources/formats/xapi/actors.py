@@ -8,8 +8,8 @@ from sources.formats.fields import name_of
 from sources.formats.translation import InvalidFieldError
 from sources.formats.xapi.terms import HOME_PAGE
 
-IDENTIFIERS = ("account", "mbox", "mbox_sha1sum", "openid")
-_EXPECTED = f"exactly one of {', '.join(IDENTIFIERS)}"
+_IDENTIFIERS = frozenset({"account", "mbox", "mbox_sha1sum", "openid"})
+_EXPECTED = f"exactly one of {', '.join(sorted(_IDENTIFIERS))}"
 _PLATFORM_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 _MAX_PLATFORM = 32
 _HEX = frozenset("0123456789abcdef")
@@ -35,9 +35,11 @@ def person_of(found: Any, field: str) -> Person:
     """
     if not isinstance(found, dict):
         raise InvalidFieldError(field, None if found is None else type(found).__name__, "an Agent")
-    given = [name for name in IDENTIFIERS if name in found and found[name] is not None]
+    given = found.keys() & _IDENTIFIERS
     if len(given) != 1:
-        raise InvalidFieldError(field, given or None, _EXPECTED)
+        given = {name for name in given if found[name] is not None}
+    if len(given) != 1:
+        raise InvalidFieldError(field, sorted(given) or None, _EXPECTED)
     (identifier,) = given
     return _READ[identifier](found[identifier], f"{field}.{identifier}")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sources.formats.fields import child, content_id, moment, name_of, number, share
+from sources.formats.fields import content_id, moment, name_of, number, share
 from sources.formats.translation import InvalidFieldError
 from sources.formats.xapi.terms import ATTEMPT, COURSE, COURSE_TYPES, name_in
 
@@ -88,7 +88,7 @@ def statement_of(found: dict[str, Any]) -> Statement:
     Raises:
         InvalidFieldError: it has no verb or no object.
     """
-    verb, thing = child(found, "verb", "id"), found.get("object")
+    verb, thing = _object(found.get("verb")).get("id"), found.get("object")
     if not isinstance(verb, str) or not verb:
         raise InvalidFieldError("verb.id", verb, "the IRI of a verb")
     if not isinstance(thing, dict):
@@ -129,11 +129,9 @@ def _activities(context: Mapping[str, Any], relation: str) -> Iterable[dict[str,
     """Activities of the context in a relation: a list, or one alone, as version 1.0 allows."""
     around = context.get("contextActivities")
     around = around.get(relation) if isinstance(around, dict) else None
-    if isinstance(around, dict):
-        return (around,)
     if isinstance(around, list):
-        return [activity for activity in around if isinstance(activity, dict)]
-    return ()
+        return filter(_is_object, around)
+    return (around,) if isinstance(around, dict) else ()
 
 
 @lru_cache(maxsize=10_000)
@@ -165,6 +163,10 @@ def score_of(result: Mapping[str, Any]) -> float | None:
         least = max(number(found.get("min"), "result.score.min") or 0.0, 0.0)
         scaled = share(raw - least, most - least)
     return None if scaled is None else max(scaled, 0.0)
+
+
+def _is_object(found: Any) -> bool:
+    return isinstance(found, dict)
 
 
 def _object(found: Any) -> Mapping[str, Any]:
