@@ -16,6 +16,7 @@ from evaluation.event_check.counting import EventCounter
 from evaluation.event_check.counts import EventCounts
 from output.screen import Screen
 from sources.formats import EventFormat, SourceRecord
+from sources.formats.translation import Names
 
 BATCH = 4_000
 
@@ -87,17 +88,20 @@ def read_counts(
 ) -> EventCounts:
     """The figures of files, read ``batch`` records at a time. on_read: called with the bytes read so far."""
     counter: EventCounter | None = None
+    names: Names = {}
     done = 0
     for file in files:
         size = _size(file)
-        records = event_format.records(file, on_read=_shifted(on_read, done))
+        records = event_format.records(file, on_read=_shifted(on_read, done), names=names)
         while chunk := list(islice(records, batch)):
             if counter is None:
                 counter = EventCounter(_with_clock(rules, clock, chunk), now)
             counter.add(_name(file), chunk)
         done += size
         on_read(done)
-    return (counter or EventCounter(rules, now)).counts()
+    counts = (counter or EventCounter(rules, now)).counts()
+    counts.names = names
+    return counts
 
 
 def _shifted(on_read: OnRead, before: int) -> OnRead:

@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from sources.formats.translation import Names
+
 MAX_EXAMPLES = 3
 """Examples of a refusal that are kept."""
 
@@ -111,6 +113,7 @@ class EventCounts:
     hours: activities by hour of the day in UTC. timezones: registrations by the time zone that they name.
     leap_s, leap_place: the most seconds by which one record moved the newest event time, and where it is.
     jumps: activities by source that moved the file's clock ahead while the next record is behind again.
+    names: events of another format by name and what became of them, before a worker saw any.
     """
 
     clock: str = "live"
@@ -140,6 +143,7 @@ class EventCounts:
     lateness: Lateness = field(default_factory=Lateness)
     offsets: ClockOffsets = field(default_factory=ClockOffsets)
     repeat_counts: RepeatCounts = field(default_factory=RepeatCounts)
+    names: Names = field(default_factory=dict)
 
     @property
     def refused_share(self) -> float:

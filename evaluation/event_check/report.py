@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from evaluation.event_check.counts import EventCounts, RefusalGroup
 from evaluation.event_check.finding import Finding, percent
 from output.screen import styled, table
+from sources.formats.translation import Fate, Names
 
 Groups = Mapping[tuple[str, str], RefusalGroup]
 
@@ -18,6 +19,21 @@ CLOCKS = {
     "live": "as published now, or at their timestamps",
     "replay": "as replayed, by its ticks",
 }
+
+
+FATES: Mapping[Fate, str] = {
+    "translated": "",
+    "unknown": "the vocabulary lacks it: an activity of the kind other",
+    "ignored": "no act of a learner",
+    "repeated": "another event tells of the same act",
+    "outside": "belongs to no course",
+    "anonymous": "belongs to nobody who is signed in",
+    "voided": "taken back",
+}
+"""What became of an event, as a reader wants it."""
+
+MAX_NAMES = 40
+"""Names of events that are shown one by one."""
 
 
 def show(counts: EventCounts, findings: Sequence[Finding], console: Console) -> None:
@@ -32,6 +48,8 @@ def show(counts: EventCounts, findings: Sequence[Finding], console: Console) -> 
 def tables(counts: EventCounts, findings: Sequence[Finding]) -> Iterator[tuple[str, Table]]:
     """The tables of the report with their titles; those that would be empty are left out."""
     yield f"What a worker would say ({CLOCKS[counts.clock]})", _summary(counts)
+    if counts.names:
+        yield "Events read, and what became of them", _names(counts.names)
     if counts.refusals:
         yield "Refused, and why", _refusals(counts.refusals)
     if counts.refused_fields:
@@ -81,6 +99,16 @@ def _summary(counts: EventCounts) -> Table:
         grid.add_row("activities from", day(counts.first), f"to {day(counts.last)}")
     if counts.feedback:
         grid.add_row("of homeroom.feedback", f"{counts.feedback:,}", "publish them to that topic")
+    return grid
+
+
+def _names(names: Names) -> Table:
+    grid = _grid("event", Column("events", justify="right"), "became", "why")
+    by_number = sorted(names.items(), key=lambda item: (-item[1], item[0]))
+    for (name, fate), number in by_number[:MAX_NAMES]:
+        grid.add_row(name, f"{number:,}", fate, FATES[fate])
+    if others := by_number[MAX_NAMES:]:
+        grid.add_row(f"{len(others):,} others", f"{sum(number for _, number in others):,}", "", "")
     return grid
 
 
@@ -148,6 +176,10 @@ def to_json(counts: EventCounts, findings: Sequence[Finding]) -> dict[str, Any]:
         "learners": counts.learner_number,
         "first": None if counts.first is None else day(counts.first),
         "last": None if counts.last is None else day(counts.last),
+        "events_read": [
+            {"name": name, "fate": fate, "events": number}
+            for (name, fate), number in sorted(counts.names.items())
+        ],
         "refusals": _groups(counts.refusals),
         "fields_refused": _groups(counts.refused_fields),
         "unknown_fields": counts.unknown,

@@ -165,6 +165,8 @@ def duration_s(found: Any) -> float | None:
     """Seconds of an ISO 8601 duration (``PT4M12.5S``), at most a day; None if it is none, or has months."""
     if not isinstance(found, str) or len(found) > 64:
         return None
+    if found[:2] == "PT" and found[-1] == "S" and found[2:-1].isdecimal() and found.isascii():
+        return min(float(found[2:-1]), 86_400.0)  # by far the commonest, without the pattern's cost
     matched = _DURATION.fullmatch(found)
     if matched is None or not any(matched.groups()):
         return None

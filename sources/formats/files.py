@@ -14,7 +14,7 @@ import orjson
 from schemas.topics import EVENTS
 from sources.formats.adapter import Adapter, AdapterOptions, Framing
 from sources.formats.records import OnRead, RawRecord, SourceRecord
-from sources.formats.translation import Translation, key_of
+from sources.formats.translation import Names, Translation, key_of
 from sources.line_files import LineFile, LineFileError
 
 MAX_DOCUMENT = 256 * 1024 * 1024
@@ -33,13 +33,17 @@ class AdapterFormat:
         self.description = adapter.description
         self._adapter, self._options = adapter, options
 
-    def records(self, path: Path | str, on_read: OnRead = lambda _: None) -> Iterator[SourceRecord]:
+    def records(
+        self, path: Path | str, on_read: OnRead = lambda _: None, names: Names | None = None
+    ) -> Iterator[SourceRecord]:
         """The translated records of a file, and those that cannot be translated."""
         adapter = self._adapter(self._options)
         if adapter.foresees and str(path) != "-":
             for _, value in raw_values(path, adapter.framing):
                 adapter.foresee(RawRecord(value))
         translation = Translation()
+        if names is not None:
+            translation.names = names
         for line, value in raw_values(path, adapter.framing, on_read):
             adapter.translate(RawRecord(value), translation)
             yield from take(translation, value, line)

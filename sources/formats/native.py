@@ -15,6 +15,7 @@ from pydantic_core import from_json
 from schemas.inbound import FEEDBACK_CLASSES
 from schemas.topics import EVENTS, FEEDBACK
 from sources.formats.records import OnRead, SourceRecord
+from sources.formats.translation import Names
 from sources.line_files import LineFile
 
 
@@ -30,7 +31,12 @@ class NativeFormat:
     description = "JSON lines of the contract, or {key, timestamp, value}"
     takes_folders = False
 
-    def records(self, path: Path | str, on_read: OnRead = lambda _: None) -> Iterator[SourceRecord]:
+    def records(
+        self,
+        path: Path | str,
+        on_read: OnRead = lambda _: None,
+        names: Names | None = None,  # noqa: ARG002 - messages are nobody's events but ours
+    ) -> Iterator[SourceRecord]:
         """See :class:`sources.formats.EventFormat`."""
         with LineFile(path) as file:
             for number, line in enumerate(file.lines(), 1):

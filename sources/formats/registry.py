@@ -11,6 +11,9 @@ from sources.formats.files import AdapterFormat
 from sources.formats.native import NativeFormat
 from sources.formats.native_adapter import NativeAdapter, NativeWriter
 from sources.formats.records import OnRead, SourceRecord
+from sources.formats.translation import Names
+from sources.formats.xapi.adapter import XapiAdapter
+from sources.formats.xapi.writer import XapiWriter
 
 
 class EventFormat(Protocol):
@@ -21,8 +24,12 @@ class EventFormat(Protocol):
     takes_folders: bool
     """Whether a folder is one source, such as a roster's; else it stands for the files in it."""
 
-    def records(self, path: Path | str, on_read: OnRead = lambda _: None) -> Iterator[SourceRecord]:
+    def records(
+        self, path: Path | str, on_read: OnRead = lambda _: None, names: Names | None = None
+    ) -> Iterator[SourceRecord]:
         """The records of a file, in its order; ``-`` is standard input. Nothing that a line holds raises.
+
+        names: what became of the platform's events is added to it, by name.
 
         Raises:
             LineFileError: the file cannot be read to its end.
@@ -42,7 +49,11 @@ class Dialect:
 
 
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.adapter.name: dialect for dialect in (Dialect(NativeAdapter, NativeWriter),)
+    dialect.adapter.name: dialect
+    for dialect in (
+        Dialect(NativeAdapter, NativeWriter),
+        Dialect(XapiAdapter, XapiWriter),
+    )
 }
 """The formats that topics may have."""
 

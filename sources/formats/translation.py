@@ -21,6 +21,9 @@ Fate = Literal[
 ]
 """What became of an event that was read."""
 
+Names = dict[tuple[str, Fate], int]
+"""How many events there were by name and fate."""
+
 MAX_NAMES = 1_000
 """Names that are counted one by one; those of later ones are counted as ``others``."""
 MAX_NAME_CHARS = 128
@@ -57,7 +60,7 @@ class Translation:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.refused: list[Refused] = []
-        self.names: dict[tuple[str, Fate], int] = {}
+        self.names: Names = {}
 
     def count(self, name: str, fate: Fate) -> None:
         """Count an event by its name."""

@@ -178,3 +178,35 @@ def test_a_learner_s_name_is_printed_and_not_obeyed(tmp_path: Path) -> None:
     text = printed(checked(write(tmp_path / "odd.jsonl", messages)))
     assert "\\x1b[2J[red]x" in text
     assert "\x1b[2J" not in text
+
+
+def test_what_became_of_the_events_of_another_format_is_told_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "statements.jsonl"
+    viewed = {
+        "actor": {"openid": "https://id.example.org/ann"},
+        "verb": {"id": "urn:verb:danced"},
+        "object": {
+            "id": "urn:course:1",
+            "definition": {"type": "http://adlnet.gov/expapi/activities/course"},
+        },
+        "timestamp": "2026-02-03T18:22:09Z",
+    }
+    outside = {**viewed, "object": {"id": "urn:page:1"}}
+    file.write_text("\n".join(json.dumps(statement) for statement in (outside, viewed, outside)))
+    counts = read_counts([file], FORMATS["xapi"], Rules(), NOW)
+    assert counts.names == {("urn:verb:danced", "unknown"): 1, ("urn:verb:danced", "outside"): 2}
+    assert counts.applied == counts.records == 1
+    shown = " ".join(printed(counts).split())
+    assert "urn:verb:danced 2 outside belongs to no course" in shown
+    assert "urn:verb:danced 1 unknown the vocabulary lacks it" in shown
+    told = {"name": "urn:verb:danced", "fate": "outside", "events": 2}
+    assert told in to_json(counts, findings(counts))["events_read"]
+    file.write_text(json.dumps(outside))
+    nothing = read_counts([file], FORMATS["xapi"], Rules(), NOW)
+    assert (nothing.records, nothing.names) == (0, {("urn:verb:danced", "outside"): 1})
+    assert "outside" in printed(nothing)
+
+
+def test_names_beyond_what_a_reader_can_take_in_are_added_up() -> None:
+    counts = EventCounts(names={(f"urn:verb:{number:03}", "translated"): 2 for number in range(43)})
+    assert "3 others 6" in " ".join(printed(counts).split())
