@@ -92,6 +92,18 @@ def _messages(
                     yield message
 
 
+def epoch_of(moment: str) -> float:
+    """A moment with its zone as epoch seconds.
+
+    Raises:
+        ValueError: it is none, or has no zone.
+    """
+    parsed = datetime.fromisoformat(moment)
+    if parsed.tzinfo is None:
+        raise ValueError(f"{moment} has no zone")
+    return parsed.timestamp()
+
+
 def _message(record: SourceRecord, file: Path, notes: ReadingNotes) -> SourceMessage | None:
     place = f"{file}:{record.line}"
     if record.refused is not None:
@@ -102,10 +114,7 @@ def _message(record: SourceRecord, file: Path, notes: ReadingNotes) -> SourceMes
         message = orjson.loads(record.value or b"null")
         kind = message["type"]
         text = message["graded_at"] if kind == "graded" else message["occurred_at"]
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError("the moment has no zone")
-        occurred_at = int(moment.timestamp() // 1)
+        occurred_at = int(epoch_of(text) // 1)
     except (TypeError, KeyError, ValueError) as error:
         notes.refuse(place, "invalid", "", f"expected a message of the contract ({error})")
         return None

@@ -200,10 +200,8 @@ class PartitionState:
 
     def forget_learner(self, learner: str) -> dict[str, Any]:
         """Remove a learner's nudge history, and return it; empty without one."""
-        history = self.learners.pop(learner, None)
-        if history is not None:
-            self._changed.delete(row_key(LEARNER, learner))
-        return history or {}
+        self._changed.delete(row_key(LEARNER, learner))
+        return self.learners.pop(learner, {})
 
     def slots_of_learner(self, learner: str) -> list[int]:
         """Slots of a learner's enrolments, by the run's name. Takes a look-up for each run."""
@@ -281,16 +279,19 @@ class PartitionState:
         return self.gradebook.dump(int(self.run_of[slot]), slot)
 
     def _counted(self) -> dict[str, Any]:
-        """The contents of the sections, by name, as JSON: each grows with the number of course runs."""
-        return {
+        """The contents of the sections, by name, as JSON: each grows with the number of course runs.
+
+        Merges and new names are seldom, and have a section only where there was one.
+        """
+        names = {"accounts": self.merges.as_json(), "renames": self.renames.as_json()}
+        written = self._changed.sections.digests
+        return {name: content for name, content in names.items() if content or name in written} | {
             "counters": [[*key, *amounts] for key, amounts in self.hourly_counters.items()],
             "tallies": self.source_counters.as_json(),
             "unseen": self.unobserved_days.as_json(),
             "measures": self.yardsticks.as_json(),
             "leaving": self.withdrawal_counts.as_json(),
             "others": [[*key, count] for key, count in sorted(self.others.items())],
-            "accounts": self.merges.as_json(),
-            "renames": self.renames.as_json(),
         }
 
     def _mark(self, epoch: int) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class XapiWriter(Writer):
 
     limits: ClassVar[Mapping[str, str]] = {
         "tick": "a record store has no clock: its statements are sent as they happen",
+        "merged": "no verb says that two actors are one person",
+        "renamed": "no verb says that a course has another identifier from now on",
         "activity.learner": "a mail address is read back as its SHA-1, and so in every type",
         "enrolled.language": "only a language tag (RFC 5646) is one",
     }
@@ -73,7 +75,7 @@ class XapiWriter(Writer):
     def write(self, message: Mapping[str, Any]) -> list[bytes]:
         """See :class:`Writer`."""
         kind = message["type"]
-        if kind == "tick":
+        if kind in self.limits:
             return []
         statement: Json = {
             "id": str(uuid5(NAMESPACE_URL, f"{BASE}{message.get('learner', '')}/{message['event_id']}")),

@@ -1,4 +1,4 @@
-"""Caps and opt-outs of a learner hold across a merge, and what was planned under the old name is cancelled."""
+"""Caps and opt-outs hold across a merge, and what was planned under the old name is cancelled."""
 
 from typing import Any
 

@@ -104,7 +104,7 @@ def kept(message: dict[str, Any]) -> dict[str, Any]:
 @given(data=st.data())
 def test_every_message_is_read_back_as_it_was_written(data: st.DataObject) -> None:
     message = data.draw(valid(SCHEMA, SCHEMA))
-    assume(message["type"] != "tick")
+    assume(message["type"] not in XapiWriter.limits)
     assume(all(message[name].strip() for name in IDS if message.get(name) is not None))
     assume("@" not in message.get("learner", ""))
     try:
