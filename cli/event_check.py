@@ -56,6 +56,7 @@ def check_events(
     """
     from datetime import UTC, datetime
 
+    from cli.ingest import source_list
     from evaluation.event_check import command, report
     from evaluation.event_check.findings import findings
     from output import files
@@ -66,7 +67,9 @@ def check_events(
     to_stdout = str(figures) == "-"
     files.check_writable(None if to_stdout else figures, force=force)
     now = int(datetime.now(UTC).timestamp())
-    counts = command.check(paths, format_named(event_format), load().rules, clock, now)
+    settings = load()
+    chosen = format_named(event_format, source_list(settings).options(event_format))
+    counts = command.check(paths, chosen, settings.rules, clock, now)
     found = findings(counts)
     if not to_stdout:
         report.show(counts, found, console)

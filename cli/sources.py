@@ -34,6 +34,9 @@ def simulate(
     rest: Annotated[
         Path | None, typer.Option(help="Native JSON lines of what --format cannot say, such as calendars.")
     ] = None,
+    aliases: Annotated[
+        Path | None, typer.Option(help="The alias table, CSV, of a format that has numbers for names.")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Publish a simulated term to the events topic, or write it to a file, in any dialect."""
@@ -48,10 +51,12 @@ def simulate(
         if not 0 < speed <= MOST_SPEED:
             raise typer.BadParameter(f"--speed is {speed}; expected more than 0, and at most {MOST_SPEED:g}")
         stream = paced(stream, speed)
-    if (event_format != "native" or rest is not None) and (out is None or str(out) == "-"):
-        raise typer.BadParameter("--format and --rest go with --out FILE")
+    if (event_format != "native" or rest is not None or aliases is not None) and (
+        out is None or str(out) == "-"
+    ):
+        raise typer.BadParameter("--format, --rest and --aliases go with --out FILE")
     if out is not None and event_format != "native":
-        _write_dialect(stream, event_format, out, rest, force)
+        _write_dialect(stream, event_format, (out, rest, aliases), force)
         return
     if out is not None:
         _write_lines(stream, out, force)
@@ -73,22 +78,30 @@ def _write_lines(stream: "Iterable[SourceMessage]", out: Path, force: bool) -> N
 
 
 def _write_dialect(
-    stream: "Iterable[SourceMessage]", event_format: str, out: Path, rest: Path | None, force: bool
+    stream: "Iterable[SourceMessage]",
+    event_format: str,
+    paths: tuple[Path, Path | None, Path | None],
+    force: bool,
 ) -> None:
-    """Write the records of a dialect, and native lines of what it cannot say; says how much that is."""
+    """Write a dialect's records, native lines of what it cannot say, and the alias table; says how much."""
     from contextlib import ExitStack
 
     from output import files
     from output.screen import console
-    from sources.dialects import write_term
+    from sources.dialects import write_aliases, write_term
     from sources.formats.registry import writer_named
 
+    out, rest, aliases = paths
     writer = writer_named(event_format)
-    files.check_writable(rest, force=force)
+    for path in (rest, aliases):
+        files.check_writable(path, force=force)
     with ExitStack() as opened:
         file = opened.enter_context(files.open_output(out, force=force))
         others = None if rest is None else opened.enter_context(files.open_output(rest, force=force))
         written = write_term(stream, writer, file, others)
+    if aliases is not None:
+        with files.open_output(aliases, force=force) as table:
+            write_aliases(writer, table)
     console.print(f"{written.records:,} records of {event_format} hold {written.messages:,} messages")
     for name, count in sorted(written.unsaid.items()):
         where = "left out" if rest is None else f"in {rest}"

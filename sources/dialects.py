@@ -1,12 +1,15 @@
 """Writes a term in a dialect: the records that a platform would have sent."""
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import IO
+from io import TextIOWrapper
+from typing import IO, BinaryIO, cast
 
 import orjson
 
 from sources.formats.adapter import Writer
+from sources.formats.aliases import COLUMNS
 from sources.stream import SourceMessage
 
 
@@ -19,18 +22,38 @@ class WrittenTerm:
     unsaid: dict[str, int] = field(default_factory=dict)
 
 
+def _lines(writer: Writer, out: IO[bytes]) -> Callable[[bytes], object]:
+    """What writes a record to a file: a line; of a format of CSV a row, after the header."""
+    if not writer.columns:
+        return lambda record: out.write(record + b"\n")
+    text = TextIOWrapper(cast(BinaryIO, out), encoding="utf-8", newline="", write_through=True)
+    rows = csv.DictWriter(text, writer.columns, restval="")
+    rows.writeheader()
+    return lambda record: rows.writerow(orjson.loads(record))
+
+
+def write_aliases(writer: Writer, file: IO[bytes]) -> None:
+    """Write the alias table that leads from the names of a written term back to its own."""
+    text = TextIOWrapper(cast(BinaryIO, file), encoding="utf-8", newline="", write_through=True)
+    table = csv.writer(text)
+    table.writerow(COLUMNS)
+    for what, names in sorted(writer.aliases.items()):
+        table.writerows((what, written, name) for written, name in sorted(names.items()))
+    text.detach()
+
+
 def write_term(
     stream: Iterable[SourceMessage], writer: Writer, out: IO[bytes], rest: IO[bytes] | None = None
 ) -> WrittenTerm:
     """Write a stream's messages, but ticks, as lines of a dialect; native lines of the others to ``rest``."""
-    written = WrittenTerm()
+    written, lines = WrittenTerm(), _lines(writer, out)
     for message in stream:
         content = orjson.loads(message.value)
         if content["type"] == "tick":
             continue
         records = writer.write(content)
         for record in records:
-            out.write(record + b"\n")
+            lines(record)
         if records:
             written.messages += 1
             written.records += len(records)

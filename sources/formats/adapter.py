@@ -10,6 +10,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, TypeVar
 
 from sources.formats.aliases import Aliases
@@ -45,6 +46,8 @@ class Adapter(ABC):
     """As in ``--format``."""
     description: ClassVar[str]
     """One line, for the help of commands."""
+    vocabulary_name: ClassVar[str] = ""
+    """Of the vocabulary's file; empty for the format's own name."""
     framing: ClassVar[Framing] = "lines"
     foresees: ClassVar[bool] = False
     """Whether :meth:`foresee` has anything to learn from records that come later."""
@@ -54,7 +57,9 @@ class Adapter(ABC):
         VocabularyError: the options' vocabulary has a meaning that is none.
         """
         self.options = options or AdapterOptions()
-        self.vocabulary: Vocabulary = vocabulary_of(self.name, self.options.vocabulary)
+        self.vocabulary: Vocabulary = vocabulary_of(
+            self.vocabulary_name or self.name, self.options.vocabulary
+        )
 
     def translate(self, record: RawRecord, into: Translation) -> None:
         """Append what a record says to a translation. Never raises."""
@@ -111,6 +116,13 @@ class Writer(ABC):
 
     limits: ClassVar[Mapping[str, str]] = {}
     """What the format cannot say: ``type`` or ``type.field`` of a message → why, for the docs' table."""
+
+    columns: tuple[str, ...] = ()
+    """Of a format whose files are CSV: the header. A record is then a JSON object, as readers make one."""
+
+    aliases: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    """Names that the format cannot have, such as of learners where it has numbers: by what is named, what was
+    written → the name. An alias table leads back."""
 
     @abstractmethod
     def write(self, message: Mapping[str, Any]) -> list[bytes]:

@@ -8,6 +8,8 @@ from typing import Protocol
 from schemas.errors import HomeroomError
 from sources.formats.adapter import Adapter, AdapterOptions, Writer
 from sources.formats.files import AdapterFormat
+from sources.formats.moodle.adapter import MoodleAdapter, MoodleCsvAdapter
+from sources.formats.moodle.writer import MoodleCsvWriter, MoodleWriter
 from sources.formats.native import NativeFormat
 from sources.formats.native_adapter import NativeAdapter, NativeWriter
 from sources.formats.records import OnRead, SourceRecord
@@ -52,6 +54,8 @@ DIALECTS: Mapping[str, Dialect] = {
     dialect.adapter.name: dialect
     for dialect in (
         Dialect(NativeAdapter, NativeWriter),
+        Dialect(MoodleAdapter, MoodleWriter),
+        Dialect(MoodleCsvAdapter, MoodleCsvWriter),
         Dialect(XapiAdapter, XapiWriter),
     )
 }

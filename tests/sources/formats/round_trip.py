@@ -5,7 +5,7 @@ log. Of a message that it can say, every field that is not read back as it was m
 ``limits``; the term that it is compared with has none of these fields. Then the estimates must be the same.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -14,7 +14,8 @@ import numpy as np
 import orjson
 
 from evaluation.backtest import Backtest
-from sources.formats.adapter import Adapter, Writer
+from sources.formats.adapter import Adapter, AdapterOptions
+from sources.formats.aliases import Aliases
 from sources.formats.records import RawRecord
 from sources.formats.registry import DIALECTS, adapter_named
 from sources.formats.translation import Translation, key_of
@@ -54,15 +55,16 @@ def round_trip(name: str) -> RoundTrip:
     """The term in a dialect and back."""
     maker = DIALECTS[name].writer
     assert maker is not None
-    writer, adapter, found = maker(), adapter_named(name), RoundTrip()
-    for message in term():
-        _through(message, writer, adapter, found)
+    writer, found = maker(), RoundTrip()
+    written = [(message, writer.write(message)) for message in term()]
+    adapter = adapter_named(name, AdapterOptions(aliases=Aliases(writer.aliases)))
+    for message, records in written:
+        _read(message, records, adapter, found)
     found.compared = [_without(message, found.lost) for message in term()]
     return found
 
 
-def _through(message: Message, writer: Writer, adapter: Adapter, found: RoundTrip) -> None:
-    records = writer.write(message)
+def _read(message: Message, records: Sequence[bytes], adapter: Adapter, found: RoundTrip) -> None:
     if not records:
         found.unsaid[message["type"]] = found.unsaid.get(message["type"], 0) + 1
         found.read.append(message)

@@ -1,0 +1,1 @@
+"""Moodle: rows of its standard log, as JSON and as CSV."""
