@@ -15,10 +15,12 @@ from pydantic import BaseModel, RootModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from cli.format_pages import format_pages
 from notifier.metrics import Metrics as NotifierMetrics
 from notifier.settings import NotifierSettings
 from nudges.policy import Campaign, Cap, Digest, Policy, StudyTime, Suggestion, Variant
 from nudges.quiet_hours import QuietHours
+from streams.ingest.metrics import IngestMetrics
 from streams.metrics import Metrics
 from streams.settings import Settings
 
@@ -52,6 +54,13 @@ NOTIFIER_METRICS_HEAD = """\
 ## Of the notifier
 
 From notifier/metrics.py, served on `HOMEROOM_NOTIFIER_METRICS_PORT`.
+"""
+
+
+INGEST_METRICS_HEAD = """\
+## Of the ingest
+
+From streams/ingest/metrics.py, served on `HOMEROOM_INGEST_METRICS_PORT`.
 """
 
 
@@ -93,8 +102,8 @@ def _settings_table(kind: type[BaseSettings]) -> str:
 
 def metrics_page() -> str:
     """The metrics as a Markdown page, by the names under which Prometheus stores them."""
-    worker, notifier = (_metrics_table(metrics) for metrics in (Metrics(), NotifierMetrics()))
-    return f"{METRICS_HEAD}\n{worker}\n{NOTIFIER_METRICS_HEAD}\n{notifier}"
+    worker, notifier, ingest = map(_metrics_table, (Metrics(), NotifierMetrics(), IngestMetrics()))
+    return f"{METRICS_HEAD}\n{worker}\n{NOTIFIER_METRICS_HEAD}\n{notifier}\n{INGEST_METRICS_HEAD}\n{ingest}"
 
 
 def _metrics_table(metrics: object) -> str:
@@ -137,6 +146,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "metrics.md": metrics_page,
     "policy.md": policy_page,
+    **format_pages(),
 }
 
 
@@ -163,8 +173,8 @@ def outdated_pages(folder: Path = FOLDER) -> list[str]:
 
 def write(folder: Path = FOLDER) -> None:
     """Write every page."""
-    folder.mkdir(exist_ok=True)
     for name, page in PAGES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(page(), encoding="utf-8")
 
 

@@ -33,7 +33,7 @@ _NULLS = (None, "", "NULL", "null", "\\N")
 class MoodleAdapter(Adapter):
     r"""Rows of the table `mdl_logstore_standard_log`, as JSON objects; `moodle-csv` reads the same as CSV.
 
-    - *meaning*: by `eventname`, such as `\\mod_quiz\\event\\attempt_submitted`.
+    - *meaning*: by `eventname`, such as `\mod_quiz\event\attempt_submitted`.
     - `event_id`: the row's `id`; a digest of the row where an export leaves it out.
     - `learner`: `userid` for what somebody did; `relateduserid` for what was done to somebody: enrolments,
       grades, completions. `course_run`: `courseid`; the front page (1) and none (0) are *outside*.
@@ -46,7 +46,7 @@ class MoodleAdapter(Adapter):
     ends no silence. Role assignments make managers and teachers *staff* (roles 1 to 4, as Moodle numbers them
     at its installation). Module completions are states and no acts; a report of them is not read.
 
-    **Grades**: `\\core\\event\\user_graded` has the grade and not the greatest possible one. Let the export
+    **Grades**: `\core\event\user_graded` has the grade and not the greatest possible one. Let the export
     add it, with the module that it is of:
 
         SELECT l.*, gi.grademax, gi.itemmodule, cm.id AS cmid FROM mdl_logstore_standard_log l
