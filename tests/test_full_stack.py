@@ -40,7 +40,7 @@ from tests.stores import fresh_database, real_server_or_embedded
 ROOT = Path(__file__).parent.parent
 STACK: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
-OURS = ("setup", "worker", "notifier", "console")
+OURS = ("setup", "worker", "ingest", "notifier", "console")
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
 RULES: list[dict[str, Any]] = [
     rule
