@@ -39,6 +39,10 @@ def calendar(day: float, **dates: float) -> Message:
     return message("calendar", day, deadlines=deadlines, **run)
 
 
+MERGED = message("merged", 5.4, "fay-1", into="fay")
+del MERGED["course_run"]
+MERGES = ("fay-1", "fay")
+
 FIRST_OF_ALL = [message("tick", -2.0), calendar(-2.0, a=3)]
 TICKS = [message("tick", float(day)) for day in range(DAYS + 4)]
 WORDS: list[Message] = [
@@ -81,6 +85,14 @@ WORDS: list[Message] = [
     message("withdrawn", 6.1, "bob"),
     message("completed", 7.6, "ann", result="pass"),
     message("enrolled", 7.9, "ann"),
+    # two accounts that are merged, told under both names, and what still comes under the old one
+    message("enrolled", -0.9, "fay-1", section="evening"),
+    *(message("activity", day + 0.31, "fay-1", kind="wiki", object=f"w-{day}") for day in range(7)),
+    message("activity", 5.7, "fay", kind="wiki", object="w-5"),
+    message("activity", 7.1, "fay", kind="submission", object="b"),
+    message("graded", 6.8, "fay-1", object="b", score=0.9),
+    MERGED,
+    MERGED | {"keyed_by": "fay"},
 ]
 
 
@@ -99,7 +111,9 @@ def test_the_term_has_all_that_may_happen() -> None:
     estimates, _, _, roles, letters = IN_ORDER
     assert isinstance(estimates, dict)
     assert isinstance(roles, dict)
-    assert set(estimates) == set(LEARNERS)
+    assert set(estimates) == {*LEARNERS, *MERGES}
+    assert max(day - FIRST for day in estimates["fay-1"]) == 5
+    assert min(day - FIRST for day in estimates["fay"]) == 7
     assert len(set(roles.values())) > 1
     assert letters == []
     days = {day - FIRST for day in estimates["dia"]}

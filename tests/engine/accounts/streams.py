@@ -101,7 +101,12 @@ class Told:
 
 
 def play(messages: Iterable[Message], partitions: int = 1) -> Told:
-    """All that the messages give."""
+    """All that the messages give, in order of event time."""
+    return play_stream(in_order(messages), partitions)
+
+
+def play_stream(stream: Iterable[SourceMessage], partitions: int = 1) -> Told:
+    """All that a stream gives."""
     told = Told()
 
     def on_day(day: int, processors: list[PartitionProcessor], _: Any) -> None:
@@ -113,6 +118,6 @@ def play(messages: Iterable[Message], partitions: int = 1) -> Told:
                     told.codes[learner, run, day] = np.asarray(scored.cohort.codes[:, index]).tolist()
 
     backtest = Backtest(REPLAY, IDENTITY, partitions, told.outputs.extend, on_day)
-    backtest.run(in_order(messages))
+    backtest.run(stream)
     told.processors = backtest.processors
     return told

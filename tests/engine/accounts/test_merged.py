@@ -17,6 +17,7 @@ from tests.engine.accounts.streams import (
     in_order,
     merge,
     play,
+    play_stream,
     term,
     under,
 )
@@ -148,18 +149,7 @@ def test_published_under_one_name_only_nothing_is_lost_but_time() -> None:
         index for index, message in enumerate(stream) if message.occurred_at >= (DAY + 4) * 86_400
     )
     (late_record,) = in_order([late])
-    from evaluation.backtest import Backtest
-    from tests.streams.pipeline import REPLAY
-
-    told = Told()
-
-    def on_day(day: int, processors: list, _: object) -> None:  # type: ignore[type-arg]
-        for processor in processors:
-            for scored in processor.scored:
-                for index, slot in enumerate(scored.cohort.slots.tolist()):
-                    told.codes[*processor.state.key(slot), day] = scored.cohort.codes[:, index].tolist()
-
-    Backtest(REPLAY, IDENTITY, 3, on_day=on_day).run([*stream[:position], late_record, *stream[position:]])
+    told = play_stream([*stream[:position], late_record, *stream[position:]], 3)
     assert (OLD, RUN, DAY + 1) not in told.codes
     assert told.codes[WHO, RUN, DAY + 8] == original().codes[WHO, RUN, DAY + 8]
 

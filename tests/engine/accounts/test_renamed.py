@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import orjson
 import pytest
 
 from tests.engine.accounts.streams import (
@@ -14,6 +15,7 @@ from tests.engine.accounts.streams import (
     in_order,
     merge,
     play,
+    play_stream,
     rename,
     term,
 )
@@ -72,6 +74,18 @@ def test_of_two_renames_the_newest_holds() -> None:
 def test_renamed_there_and_back() -> None:
     told = play([*term(), rename("a/other", DAY + 0.4), rename(RUN, DAY + 2.4, old="a/other")], 2)
     assert of_run(told, RUN, DAY + 3) == of_run(original(), RUN, DAY + 3)
+
+
+@pytest.mark.parametrize("delay_h", [0.5, 5.5])
+def test_it_may_come_late_within_the_lateness(delay_h: float) -> None:
+    renamed = rename("a/renamed", DAY + 0.95)
+    stream = list(in_order([*term(), renamed]))
+    (told,) = [message for message in stream if message.value == orjson.dumps(renamed)]
+    stream.remove(told)
+    arrives = told.occurred_at + delay_h * 3_600
+    position = next(index for index, message in enumerate(stream) if message.occurred_at > arrives)
+    late = play_stream([*stream[:position], told, *stream[position:]], 2)
+    assert of_run(late, "a/renamed", DAY + 1) == of_run(original(), RUN, DAY + 1)
 
 
 def test_a_calendar_under_either_name_is_the_runs() -> None:
