@@ -13,6 +13,7 @@ from sources.formats.moodle.writer import MoodleCsvWriter, MoodleWriter
 from sources.formats.native import NativeFormat
 from sources.formats.native_adapter import NativeAdapter, NativeWriter
 from sources.formats.records import OnRead, SourceRecord
+from sources.formats.segment import SegmentAdapter, SegmentWriter
 from sources.formats.translation import Names
 from sources.formats.xapi.adapter import XapiAdapter
 from sources.formats.xapi.writer import XapiWriter
@@ -57,6 +58,7 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect(MoodleAdapter, MoodleWriter),
         Dialect(MoodleCsvAdapter, MoodleCsvWriter),
         Dialect(XapiAdapter, XapiWriter),
+        Dialect(SegmentAdapter, SegmentWriter),
     )
 }
 """The formats that topics may have."""
