@@ -41,6 +41,7 @@ MOST_OF_ONE = 2.0
 """A score without its maximum is a share, with a bonus at most this; above it are points or percents."""
 
 _LONGEST_S = 86_400.0
+_SCORES = frozenset((*EARNED_NAMES, "score_percent"))
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z]+|[^\W_]+")
 _RESULTS = ("pass", "distinction", "fail")
 _ROLES = {role: role for role in ROLES} | {
@@ -82,13 +83,12 @@ def named(properties: Properties, names: tuple[str, ...], path: str) -> str | No
     Raises:
         InvalidFieldError: it is no identifier.
     """
-    found = first_of(properties, names)
-    if found is None:
-        return None
-    name, value = found
-    if isinstance(value, list) and value:
-        value = value[0]
-    return name_of(value, f"{path}.{name}")
+    for name in names:
+        if name in properties:
+            value = properties[name]
+            if value is not None and value != "":
+                return name_of(value[0] if isinstance(value, list) and value else value, f"{path}.{name}")
+    return None
 
 
 def score_of(properties: Properties, path: str) -> float | None:
@@ -97,6 +97,8 @@ def score_of(properties: Properties, path: str) -> float | None:
     Raises:
         InvalidFieldError: it is no number, or points whose maximum is not said.
     """
+    if _SCORES.isdisjoint(properties):
+        return None
     earned = first_of(properties, EARNED_NAMES)
     if earned is None:
         percent = number(properties.get("score_percent"), f"{path}.score_percent")
