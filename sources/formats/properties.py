@@ -64,7 +64,7 @@ def snake_case(name: str) -> str:
 
 def in_snake_case(found: Mapping[str, Any]) -> Properties:
     """Properties by name in snake case. Of two that become the same name, the last holds."""
-    return {snake_case(name): value for name, value in found.items()}
+    return {snake_case(name): value for name, value in found.items()} if found else {}
 
 
 def first_of(properties: Properties, names: tuple[str, ...]) -> tuple[str, Any] | None:

@@ -15,6 +15,8 @@ from sources.formats.native import NativeFormat
 from sources.formats.native_adapter import NativeAdapter, NativeWriter
 from sources.formats.records import OnRead, SourceRecord
 from sources.formats.segment import SegmentAdapter, SegmentWriter
+from sources.formats.snowplow.adapter import SnowplowAdapter, SnowplowJsonAdapter
+from sources.formats.snowplow.writer import SnowplowJsonWriter, SnowplowWriter
 from sources.formats.translation import Names
 from sources.formats.xapi.adapter import XapiAdapter
 from sources.formats.xapi.writer import XapiWriter
@@ -60,6 +62,8 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect(MoodleCsvAdapter, MoodleCsvWriter),
         Dialect(XapiAdapter, XapiWriter),
         Dialect(SegmentAdapter, SegmentWriter),
+        Dialect(SnowplowAdapter, SnowplowWriter),
+        Dialect(SnowplowJsonAdapter, SnowplowJsonWriter),
     )
 }
 """The formats that topics may have."""

@@ -16,8 +16,8 @@ from sources.formats.records import RawRecord
 from sources.formats.registry import DIALECTS, WRAPPERS, adapter_named, writer_named
 from sources.formats.translation import Translation
 from tests.sources.formats.cases import Case, cases_of
-from tests.sources.formats.round_trips import kept, read_back, term
 from tests.sources.formats.test_cases import _mutated, test_a_case_is_translated_as_it_says
+from tests.sources.formats.written import kept, read_back, term
 
 NAME = "cloudevents+native"
 WRITTEN = [name for name, dialect in DIALECTS.items() if dialect.writer is not None]

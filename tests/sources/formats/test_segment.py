@@ -10,7 +10,7 @@ from sources.formats.properties import snake_case
 from sources.formats.records import RawRecord
 from sources.formats.segment import FACTS, KINDS, SegmentAdapter, SegmentWriter
 from sources.formats.translation import Translation
-from tests.sources.formats.round_trips import kept, read_back, sayable, term
+from tests.sources.formats.written import kept, read_back, sayable, term
 
 ADAPTER, WRITER = SegmentAdapter(), SegmentWriter()
 UNSAID = [name for name in SegmentWriter.limits if "." not in name]
