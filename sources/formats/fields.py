@@ -63,8 +63,8 @@ def name_of(found: Any, field: str, expected: str = "a text or a number") -> str
         InvalidFieldError: it is neither, or empty.
     """
     if type(found) is int:
-        found = str(found)
-    if not isinstance(found, str) or not found.strip():
+        return str(found)
+    if not isinstance(found, str) or not found or found.isspace():
         raise InvalidFieldError(field, found, expected)
     return found if len(found) <= 128 else shorten(found)
 

@@ -5,14 +5,14 @@ several lines; or CSV with a header, of which each row becomes a JSON object of 
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 import orjson
 
 from schemas.topics import EVENTS
-from sources.formats.adapter import Adapter, AdapterOptions, Framing
+from sources.formats.adapter import Adapter, Framing
 from sources.formats.records import OnRead, RawRecord, SourceRecord
 from sources.formats.translation import Names, Translation, key_of
 from sources.line_files import LineFile, LineFileError
@@ -29,15 +29,16 @@ class AdapterFormat:
 
     takes_folders = False
 
-    def __init__(self, adapter: type[Adapter], options: AdapterOptions | None = None) -> None:
-        self.description = adapter.description
-        self._adapter, self._options = adapter, options
+    def __init__(self, description: str, make: Callable[[], Adapter]) -> None:
+        """make: a new adapter for each file."""
+        self.description = description
+        self._make = make
 
     def records(
         self, path: Path | str, on_read: OnRead = lambda _: None, names: Names | None = None
     ) -> Iterator[SourceRecord]:
         """The translated records of a file, and those that cannot be translated."""
-        adapter = self._adapter(self._options)
+        adapter = self._make()
         if adapter.foresees and str(path) != "-":
             for _, value in raw_values(path, adapter.framing):
                 adapter.foresee(RawRecord(value))
@@ -79,8 +80,8 @@ def raw_values(
             yield 1, file.document(MAX_DOCUMENT)
         else:
             for number, line in _counted(file, on_read):
-                if text := line.strip():
-                    yield number, text
+                if not line.isspace():  # tabs at its ends are empty columns of a tab-separated record
+                    yield number, line.strip(b" \r\n")
 
 
 def _counted(file: LineFile, on_read: OnRead) -> Iterator[tuple[int, bytes]]:

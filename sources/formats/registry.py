@@ -1,18 +1,22 @@
 """Every format, by the name that ``--format`` and the file of sources take. The only list."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from schemas.errors import HomeroomError
 from sources.formats.adapter import Adapter, AdapterOptions, Writer
+from sources.formats.cloudevents import CloudEventsAdapter, CloudEventsWriter
 from sources.formats.files import AdapterFormat
 from sources.formats.moodle.adapter import MoodleAdapter, MoodleCsvAdapter
 from sources.formats.moodle.writer import MoodleCsvWriter, MoodleWriter
 from sources.formats.native import NativeFormat
 from sources.formats.native_adapter import NativeAdapter, NativeWriter
 from sources.formats.records import OnRead, SourceRecord
+from sources.formats.segment import SegmentAdapter, SegmentWriter
+from sources.formats.snowplow.adapter import SnowplowAdapter, SnowplowJsonAdapter
+from sources.formats.snowplow.writer import SnowplowJsonWriter, SnowplowWriter
 from sources.formats.translation import Names
 from sources.formats.xapi.adapter import XapiAdapter
 from sources.formats.xapi.writer import XapiWriter
@@ -57,15 +61,40 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect(MoodleAdapter, MoodleWriter),
         Dialect(MoodleCsvAdapter, MoodleCsvWriter),
         Dialect(XapiAdapter, XapiWriter),
+        Dialect(SegmentAdapter, SegmentWriter),
+        Dialect(SnowplowAdapter, SnowplowWriter),
+        Dialect(SnowplowJsonAdapter, SnowplowJsonWriter),
     )
 }
 """The formats that topics may have."""
 
+
+@dataclass(frozen=True)
+class Wrapper:
+    """An envelope around the records of any dialect: ``NAME+DIALECT``, such as ``cloudevents+xapi``.
+
+    Envelopes nest. adapter and writer: around those of what the envelope holds.
+    """
+
+    adapter: Callable[[Adapter], Adapter]
+    description: str
+    writer: Callable[[Writer], Writer] | None = None
+
+
+WRAPPERS: Mapping[str, Wrapper] = {
+    "cloudevents": Wrapper(CloudEventsAdapter, CloudEventsAdapter.description, CloudEventsWriter),
+}
+"""The envelopes, by what stands before the plus sign."""
+
 FORMATS: Mapping[str, EventFormat] = {
     "native": NativeFormat(),
-    **{name: AdapterFormat(each.adapter) for name, each in DIALECTS.items() if name != "native"},
+    **{
+        name: AdapterFormat(each.adapter.description, each.adapter)
+        for name, each in DIALECTS.items()
+        if name != "native"
+    },
 }
-"""Every format that files may have."""
+"""Every format that files may have, but in an envelope."""
 
 
 def format_named(name: str, options: AdapterOptions | None = None) -> EventFormat:
@@ -76,11 +105,16 @@ def format_named(name: str, options: AdapterOptions | None = None) -> EventForma
     Raises:
         FormatError: there is none.
     """
+    wrapper, plus, _ = name.partition("+")
+    if plus and wrapper in WRAPPERS:
+        adapter_named(name, options)  # raises for what is no dialect
+        return AdapterFormat(WRAPPERS[wrapper].description, lambda: adapter_named(name, options))
     if name not in FORMATS:
-        raise FormatError(f"--format is {name!r}; expected one of {', '.join(sorted(FORMATS))}")
+        raise FormatError(f"--format is {name!r}; expected one of {_names(FORMATS)}")
     if options is None or name not in DIALECTS:
         return FORMATS[name]
-    return AdapterFormat(DIALECTS[name].adapter, options)
+    adapter = DIALECTS[name].adapter
+    return AdapterFormat(adapter.description, lambda: adapter(options))
 
 
 def writer_named(name: str) -> Writer:
@@ -90,18 +124,28 @@ def writer_named(name: str) -> Writer:
         FormatError: there is none.
     """
     makers = {each: dialect.writer for each, dialect in DIALECTS.items() if dialect.writer is not None}
+    wrapper, plus, inner = name.partition("+")
+    if plus and wrapper in WRAPPERS and (wrap := WRAPPERS[wrapper].writer) is not None:
+        return wrap(writer_named(inner))
     if name not in makers:
-        raise FormatError(f"--format is {name!r}; expected one of {', '.join(sorted(makers))}")
+        raise FormatError(f"--format is {name!r}; expected one of {_names(makers)}")
     return makers[name]()
 
 
 def adapter_named(name: str, options: AdapterOptions | None = None) -> Adapter:
-    """A new adapter of a format.
+    """A new adapter of a format. The options are those of the dialect, whatever it is wrapped in.
 
     Raises:
         FormatError: there is none.
         VocabularyError: the options' vocabulary is wrong.
     """
+    wrapper, plus, inner = name.partition("+")
+    if plus and wrapper in WRAPPERS:
+        return WRAPPERS[wrapper].adapter(adapter_named(inner, options))
     if name not in DIALECTS:
-        raise FormatError(f"format is {name!r}; expected one of {', '.join(sorted(DIALECTS))}")
+        raise FormatError(f"format is {name!r}; expected one of {_names(DIALECTS)}")
     return DIALECTS[name].adapter(options)
+
+
+def _names(formats: Iterable[str]) -> str:
+    return f"{', '.join(sorted(formats))}; or {', '.join(WRAPPERS)}+ one of them"
