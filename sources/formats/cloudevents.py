@@ -159,6 +159,8 @@ class CloudEventsWriter(Writer):
     def __init__(self, inner: Writer) -> None:
         """inner: writes the data."""
         self._inner = inner
+        self.aliases = inner.aliases
+        self.limits = inner.limits  # type: ignore[misc] # of the class, for all other writers
 
     def write(self, message: Mapping[str, Any]) -> list[bytes]:
         """See :class:`Writer`."""

@@ -2,17 +2,14 @@
 
 import pytest
 
-from sources.formats.registry import DIALECTS
-from tests.sources.formats.round_trip import compared_estimates, estimates_of, round_trip, term
-
-WRITTEN = [name for name, dialect in DIALECTS.items() if dialect.writer is not None]
+from sources.formats.registry import writer_named
+from tests.sources.formats.round_trip import WRITTEN, compared_estimates, estimates_of, round_trip, term
 
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_term_in_a_dialect_gives_the_same_estimates(name: str) -> None:
     found = round_trip(name)
-    maker = DIALECTS[name].writer
-    limits = maker().limits if maker is not None else {}
+    limits = writer_named(name).limits
     assert found.lost <= limits.keys(), "every loss is declared"
     assert found.unsaid.keys() <= {"tick", *limits}, "and every silence"
     assert found.said > len(term()) / 2
