@@ -14,7 +14,7 @@ import orjson
 from schemas.topics import EVENTS
 from sources.formats.adapter import Adapter, Framing
 from sources.formats.records import OnRead, RawRecord, SourceRecord
-from sources.formats.translation import Names, Translation, key_of
+from sources.formats.translation import Names, Translation, encoded, key_of
 from sources.line_files import LineFile, LineFileError
 
 MAX_DOCUMENT = 256 * 1024 * 1024
@@ -53,10 +53,11 @@ class AdapterFormat:
 def take(translation: Translation, value: bytes, line: int) -> Iterator[SourceRecord]:
     """The records that a translation holds, which is emptied of them. value: what was translated."""
     for message in translation.messages:
-        key = key_of(message)
-        yield SourceRecord(
-            None if key is None else key.encode(errors="replace"), orjson.dumps(message), None, line
-        )
+        key, content = key_of(message), encoded(message)
+        if isinstance(content, bytes):
+            yield SourceRecord(None if key is None else key.encode(errors="replace"), content, None, line)
+        else:
+            translation.refused.append(content)
     for refused in translation.refused:
         yield SourceRecord(None, value, None, line, EVENTS.name, refused)
     translation.messages.clear()

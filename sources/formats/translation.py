@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import orjson
+
 from schemas.dead_letter import DeadLetterReason
 from schemas.topics import COURSE_FACTS, EVENTS
 from sources.formats.records import Refused
@@ -83,6 +85,16 @@ def quoted(found: object) -> str:
     """A value as a message shows it: its start, if it is long."""
     text = repr(found) if not isinstance(found, bytes) else repr(found.decode(errors="replace"))
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
+
+
+def encoded(message: Message) -> bytes | Refused:
+    """A translated message as JSON; its refusal where it holds what JSON numbers of 64 bits cannot say."""
+    try:
+        return orjson.dumps(message)
+    except (TypeError, orjson.JSONEncodeError) as error:
+        return Refused(
+            "invalid", "", f"found a value that is no JSON of ours ({error}); expected 64-bit numbers"
+        )
 
 
 def topic_of(message: Mapping[str, Any]) -> str:

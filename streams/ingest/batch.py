@@ -4,15 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-import orjson
-
 from engine.batch.decoding import MAX_RECORD_BYTES
 from schemas.dead_letter import MAX_PAYLOAD_CHARS, DeadLetter
 from schemas.fields import LATEST
 from schemas.topics import COURSE_FACTS
 from sources.formats.adapter import Adapter
 from sources.formats.records import RawRecord, Refused
-from sources.formats.translation import Fate, Translation, key_of, topic_of
+from sources.formats.translation import Fate, Translation, encoded, key_of, topic_of
 
 MAX_SOURCE_BYTES = 1024 * 1024
 """Bytes of a platform's record: Kafka's default limit of a message. An envelope may hold many events."""
@@ -50,29 +48,32 @@ def translate_batch(topic: str, adapter: Adapter, records: Sequence[TopicRecord]
     for record in records:
         value = record.content.value
         if value is not None and len(value) > MAX_SOURCE_BYTES:
-            refused = [
-                Refused("too_large", "value", f"{len(value):,} bytes; expected at most {MAX_SOURCE_BYTES:,}")
-            ]
+            translation.refused.append(_too_large(value, MAX_SOURCE_BYTES))
         else:
             adapter.translate(record.content, translation)
-            refused = translation.refused
-        letters += _letters(topic, record, refused)
-        out += _out_records(translation, letters, topic, record)
+        out += _out_records(translation)
+        letters += _letters(topic, record, translation.refused)
         translation.messages.clear()
         translation.refused.clear()
     return TranslatedBatch(out, letters, translation.names)
 
 
-def _out_records(
-    translation: Translation, letters: list[DeadLetter], topic: str, record: TopicRecord
-) -> Iterable[OutRecord]:
+def _out_records(translation: Translation) -> Iterable[OutRecord]:
+    """The records of a translation's messages; those that cannot be sent are refused."""
     for message in translation.messages:
-        value, target, key = orjson.dumps(message), topic_of(message), key_of(message)
-        if key is None or (len(value) > MAX_RECORD_BYTES and target != COURSE_FACTS.name):
-            found = "has no learner" if key is None else f"{len(value):,} bytes"
-            letters += _letters(topic, record, [Refused("too_large" if key else "no_key", "", found)])
-            continue
-        yield OutRecord(target, key, value)
+        value, target, key = encoded(message), topic_of(message), key_of(message)
+        if isinstance(value, Refused):
+            translation.refused.append(value)
+        elif key is None:
+            translation.refused.append(Refused("no_key", "learner", "is missing; expected a learner"))
+        elif len(value) > MAX_RECORD_BYTES and target != COURSE_FACTS.name:
+            translation.refused.append(_too_large(value, MAX_RECORD_BYTES))
+        else:
+            yield OutRecord(target, key, value)
+
+
+def _too_large(value: bytes, most: int) -> Refused:
+    return Refused("too_large", "value", f"{len(value):,} bytes; expected at most {most:,}")
 
 
 def _letters(topic: str, record: TopicRecord, refused: Sequence[Refused]) -> list[DeadLetter]:

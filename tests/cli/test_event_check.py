@@ -50,7 +50,7 @@ def test_too_many_refused_records_end_with_1(tmp_path: Path) -> None:
         (["nowhere.jsonl"], "'nowhere.jsonl': cannot be read: No such file"),
         (["."], ".: is a folder without a file"),
         (["-", "-"], "standard input can be read once"),
-        (["-", "--format", "xml"], "--format is 'xml'; expected one of native"),
+        (["-", "--format", "xml"], "--format is 'xml'; expected one of "),
         (["packed.gz"], "is not packed as its name says"),
         (["mine", "--json", "mine"], "mine: is there already"),
     ],

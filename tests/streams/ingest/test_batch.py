@@ -52,6 +52,7 @@ def test_messages_are_keyed_by_learner_and_calendars_by_run() -> None:
         (b"\xff\xfe", "malformed"),
         (b"[]", "malformed"),
         (b'{"type": "activity"}', "invalid"),
+        (json.dumps(CLICK | {"count": 2**70}).encode(), "invalid"),
         (b'"' + b"x" * MAX_SOURCE_BYTES + b'"', "too_large"),
         (json.dumps(CLICK | {"object": "x" * 70_000}).encode(), "too_large"),
     ],
