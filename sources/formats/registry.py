@@ -8,6 +8,8 @@ from typing import Protocol
 from schemas.errors import HomeroomError
 from sources.formats.adapter import Adapter, AdapterOptions, Writer
 from sources.formats.cloudevents import CloudEventsAdapter, CloudEventsWriter
+from sources.formats.edx.tracking import EdxTrackingAdapter
+from sources.formats.edx.tracking_writer import EdxTrackingWriter
 from sources.formats.files import AdapterFormat
 from sources.formats.moodle.adapter import MoodleAdapter, MoodleCsvAdapter
 from sources.formats.moodle.writer import MoodleCsvWriter, MoodleWriter
@@ -64,6 +66,7 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect(SegmentAdapter, SegmentWriter),
         Dialect(SnowplowAdapter, SnowplowWriter),
         Dialect(SnowplowJsonAdapter, SnowplowJsonWriter),
+        Dialect(EdxTrackingAdapter, EdxTrackingWriter),
     )
 }
 """The formats that topics may have."""
