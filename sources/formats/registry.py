@@ -8,6 +8,8 @@ from typing import Protocol
 from schemas.errors import HomeroomError
 from sources.formats.adapter import Adapter, AdapterOptions, Writer
 from sources.formats.cloudevents import CloudEventsAdapter, CloudEventsWriter
+from sources.formats.edx.bus import EdxEventBusAdapter
+from sources.formats.edx.bus_writer import EdxEventBusWriter
 from sources.formats.edx.tracking import EdxTrackingAdapter
 from sources.formats.edx.tracking_writer import EdxTrackingWriter
 from sources.formats.files import AdapterFormat
@@ -67,6 +69,7 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect(SnowplowAdapter, SnowplowWriter),
         Dialect(SnowplowJsonAdapter, SnowplowJsonWriter),
         Dialect(EdxTrackingAdapter, EdxTrackingWriter),
+        Dialect(EdxEventBusAdapter, EdxEventBusWriter),
     )
 }
 """The formats that topics may have."""

@@ -74,7 +74,7 @@ def _graded(event: TrackingEvent, message: Message) -> None:
     message["graded_at"] = message.pop("occurred_at")
 
 
-def grade_of(fields: Mapping[str, object]) -> float | None:
+def grade_of(fields: Mapping[str, object], path: str = "event") -> float | None:
     """The share of the points that count; None where none do.
 
     Raises:
@@ -82,24 +82,25 @@ def grade_of(fields: Mapping[str, object]) -> float | None:
     """
     kind = "weighted_graded" if "weighted_graded_possible" in fields else "weighted"
     earned, possible = (
-        number(fields.get(f"{kind}_{part}"), f"event.{kind}_{part}") for part in ("earned", "possible")
+        number(fields.get(f"{kind}_{part}"), f"{path}.{kind}_{part}") for part in ("earned", "possible")
     )
     found = share(earned, possible)
     return None if found is None else max(found, 0.0)
 
 
-def first_attempt(event: TrackingEvent, graded: Message) -> Message | None:
+def first_attempt(fields: Mapping[str, object], graded: Message, path: str) -> Message | None:
     """The hand-in that a subsection's grade tells of: its first attempt, told again by every later grade.
 
-    Its id is the same each time. None where the attempt is not known, or long ago.
+    path: of the fields in the record. The id is the same each time. None where the attempt is not known, or
+    long ago.
 
     Raises:
         InvalidFieldError: the attempt's moment is none.
     """
-    found = event.fields.get("first_attempted")
+    found = fields.get("first_attempted")
     if found is None or found == "":
         return None
-    occurred_at = moment_in_utc(found, "event.first_attempted")
+    occurred_at = moment_in_utc(found, f"{path}.first_attempted")
     age = datetime.fromisoformat(graded["graded_at"]) - datetime.fromisoformat(occurred_at)
     if age > _MAX_FIRST_AGE:
         return None

@@ -104,7 +104,7 @@ class EdxTrackingAdapter(Adapter):
 
     def _read_fact(self, event: TrackingEvent, message: Message, meaning: str, into: Translation) -> None:
         fill_fact(event, message, meaning)
-        hand_in = first_attempt(event, message) if meaning == "graded" else None
+        hand_in = first_attempt(event.fields, message, "event") if meaning == "graded" else None
         if hand_in is not None:
             into.messages.append(hand_in)
         into.messages.append(message)
