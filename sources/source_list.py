@@ -16,7 +16,7 @@ A YAML file, which ``HOMEROOM_SOURCES`` names::
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +30,7 @@ from sources.formats.adapter import Adapter, AdapterOptions
 from sources.formats.aliases import Aliases, read_aliases
 from sources.formats.registry import FormatError, adapter_named
 from sources.formats.vocabulary import VocabularyError, check_meanings
+from sources.formats.wire_schemas import NO_SCHEMAS, Schemas
 
 _OWN_TOPICS = frozenset(spec.name for spec in TOPICS)
 
@@ -71,9 +72,11 @@ class SourceList:
         inner = format_name.rpartition("+")[2]
         return AdapterOptions(platform, self.vocabulary.get(inner, {}), self.aliases)
 
-    def adapter(self, topic: SourceTopic) -> Adapter:
-        """A new adapter for the records of a topic."""
-        return adapter_named(topic.format, self.options(topic.format, topic.platform))
+    def adapter(self, topic: SourceTopic, schemas: Schemas | None = None) -> Adapter:
+        """A new adapter for the records of a topic. schemas: of the registry that the list names."""
+        return adapter_named(
+            topic.format, replace(self.options(topic.format, topic.platform), schemas=schemas)
+        )
 
 
 def read_source_list(file: Path) -> SourceList:
@@ -120,6 +123,6 @@ def _check_topics(sources: SourceList, file: Path) -> None:
             raise SourceListError(f"{place}.name: found {topic.name!r}; expected {expected}")
         names.add(topic.name)
         try:
-            sources.adapter(topic)
+            sources.adapter(topic, NO_SCHEMAS if sources.schema_registry else None)
         except (FormatError, VocabularyError) as error:
             raise SourceListError(f"{place}: {error}") from None

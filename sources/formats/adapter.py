@@ -17,6 +17,7 @@ from sources.formats.aliases import Aliases
 from sources.formats.records import RawRecord
 from sources.formats.translation import InvalidFieldError, Translation, quoted
 from sources.formats.vocabulary import Vocabulary, vocabulary_of
+from sources.formats.wire_schemas import Schemas
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,13 @@ class AdapterOptions:
 
     platform: put into every message (``Platform`` of the contract): it namespaces learners and runs. None:
     whatever the events themselves say, if they do. vocabulary: meanings that come before ours, by name.
+    schemas: of the registry that ``registry+NAME`` asks.
     """
 
     platform: str | None = None
     vocabulary: Mapping[str, str] = field(default_factory=dict)
     aliases: Aliases = field(default_factory=Aliases)
+    schemas: Schemas | None = None
 
 
 class Adapter(ABC):

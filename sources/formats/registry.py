@@ -8,6 +8,10 @@ from typing import Protocol
 from schemas.errors import HomeroomError
 from sources.formats.adapter import Adapter, AdapterOptions, Writer
 from sources.formats.cloudevents import CloudEventsAdapter, CloudEventsWriter
+from sources.formats.edx.bus import EdxEventBusAdapter
+from sources.formats.edx.bus_writer import EdxEventBusWriter
+from sources.formats.edx.tracking import EdxTrackingAdapter
+from sources.formats.edx.tracking_writer import EdxTrackingWriter
 from sources.formats.files import AdapterFormat
 from sources.formats.moodle.adapter import MoodleAdapter, MoodleCsvAdapter
 from sources.formats.moodle.writer import MoodleCsvWriter, MoodleWriter
@@ -64,6 +68,8 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect(SegmentAdapter, SegmentWriter),
         Dialect(SnowplowAdapter, SnowplowWriter),
         Dialect(SnowplowJsonAdapter, SnowplowJsonWriter),
+        Dialect(EdxTrackingAdapter, EdxTrackingWriter),
+        Dialect(EdxEventBusAdapter, EdxEventBusWriter),
     )
 }
 """The formats that topics may have."""
@@ -132,16 +138,26 @@ def writer_named(name: str) -> Writer:
     return makers[name]()
 
 
+REGISTRY = "registry+"
+"""Before the name of a format whose records are in the wire format of a schema registry."""
+
+
 def adapter_named(name: str, options: AdapterOptions | None = None) -> Adapter:
     """A new adapter of a format. The options are those of the dialect, whatever it is wrapped in.
 
     Raises:
-        FormatError: there is none.
+        FormatError: there is none, or its schema registry is not named.
         VocabularyError: the options' vocabulary is wrong.
     """
     wrapper, plus, inner = name.partition("+")
     if plus and wrapper in WRAPPERS:
         return WRAPPERS[wrapper].adapter(adapter_named(inner, options))
+    if name.startswith(REGISTRY):
+        if options is None or options.schemas is None:
+            raise FormatError(f"format is {name!r}, and no schema_registry is named; expected its address")
+        from sources.formats.confluent_wire import WireAdapter  # noqa: PLC0415 - fastavro, for few sources
+
+        return WireAdapter(adapter_named(name.removeprefix(REGISTRY), options), options.schemas)
     if name not in DIALECTS:
         raise FormatError(f"format is {name!r}; expected one of {_names(DIALECTS)}")
     return DIALECTS[name].adapter(options)

@@ -23,12 +23,14 @@ from sinks.errors import StoreError
 from sinks.store import Writer
 from sources.formats.adapter import Adapter
 from sources.formats.records import RawRecord
+from sources.formats.wire_schemas import SchemasAwayError
 from sources.source_list import SourceList
 from streams.ingest.batch import TopicRecord, TranslatedBatch, translate_batch
 from streams.ingest.counts import TABLE, NameCounts
 from streams.ingest.metrics import IngestMetrics
 from streams.logging_setup import LIBRDKAFKA_LOG
 from streams.publisher import Publisher
+from streams.schema_registry import SchemaRegistry
 from streams.settings import Settings
 from streams.store_writer import letter_rows
 
@@ -44,6 +46,8 @@ MAX_WAITING_LETTERS = 20_000
 """Rows of dead letters that wait for a store that is down; further ones are on their topic alone."""
 FLUSH_S = 120.0
 MAX_POLL_MS = 600_000
+REGISTRY_RETRY_S = 5.0
+"""Between two tries where the schema registry does not answer; records wait meanwhile."""
 
 
 class IngestError(HomeroomError, RuntimeError):
@@ -72,7 +76,10 @@ class Ingest:
         self._settings = settings
         self._publisher = publisher
         self._metrics, self._counts, self._writer = metrics, counts, writer
-        self._adapters: dict[str, Adapter] = {topic.name: sources.adapter(topic) for topic in sources.topics}
+        schemas = SchemaRegistry(sources.schema_registry) if sources.schema_registry else None
+        self._adapters: dict[str, Adapter] = {
+            topic.name: sources.adapter(topic, schemas) for topic in sources.topics
+        }
         self._stopped = threading.Event()
         self._uncommitted: dict[tuple[str, int], int] = {}
         self._uncommitted_records = 0
@@ -135,12 +142,24 @@ class Ingest:
             elif error.code() != KafkaError._PARTITION_EOF:
                 _on_error(error)
         for topic, topic_records in by_topic.items():
-            batch = translate_batch(topic, self._adapters[topic], topic_records)
+            batch = self._translated(topic, topic_records)
+            if batch is None:
+                continue
             self._publish(topic, batch)
             self._metrics.count(topic, len(topic_records), batch)
             for record in topic_records:
                 self._uncommitted[topic, record.partition] = record.offset + 1
             self._uncommitted_records += len(topic_records)
+
+    def _translated(self, topic: str, records: list[TopicRecord]) -> TranslatedBatch | None:
+        """The translated records; None where the registry is away until the end: they are read again then."""
+        while True:
+            try:
+                return translate_batch(topic, self._adapters[topic], records)
+            except SchemasAwayError as error:
+                log.warning("records of %s wait: %s", topic, error)
+                if self._stopped.wait(REGISTRY_RETRY_S):
+                    return None
 
     def _publish(self, topic: str, batch: TranslatedBatch) -> None:
         send, prefix = self._publisher.send, self._settings.prefix

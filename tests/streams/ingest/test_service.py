@@ -10,19 +10,23 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from local.brokers import free_port
 from schemas.topics import COURSE_FACTS, DEAD_LETTERS, EVENTS
 from sinks.address import StoreAddress
 from sinks.store import ClickHouseWriter, StoreReader
+from sources.formats.confluent_wire import frame
 from sources.source_list import SourceList, SourceTopic
 from streams import topics
 from streams.ingest.counts import NameCounts
 from streams.ingest.metrics import IngestMetrics
 from streams.ingest.service import Ingest, IngestError
 from streams.publisher import Publisher
+from streams.schema_registry import SchemaRegistry
 from streams.settings import Settings
 from tests.brokers import TestBroker
 from tests.conftest import MakeTopic
 from tests.stores import fresh_database, real_server_or_embedded
+from tests.streams.test_schema_registry import stand_in
 
 pytestmark = pytest.mark.kafka
 
@@ -132,6 +136,27 @@ def test_a_second_process_goes_on_where_the_first_has_committed(
     with running(settings, topic):
         events = read_all(settings, EVENTS.name, 2, 80)
     assert sorted(int(json.loads(value)["event_id"]) for *_, value in events) == list(range(80))
+
+
+def test_records_wait_for_a_schema_registry_that_is_away(settings: Settings, make_topic: MakeTopic) -> None:
+    topic, port = make_topic(1), free_port()
+    publish(settings, topic, [frame(1, click(number)) for number in range(20)])
+    named = SourceList(
+        (SourceTopic(name=topic, format="registry+native"),), schema_registry=f"http://127.0.0.1:{port}"
+    )
+    metrics = IngestMetrics()
+    ingest = Ingest(settings, named, Publisher(settings.broker), metrics, NameCounts("test:1"))
+    thread = threading.Thread(target=ingest.run)
+    thread.start()
+    time.sleep(8)
+    assert metrics.registry.get_sample_value("homeroom_ingest_records_total", {"topic": topic}) in (None, 0)
+    with stand_in(port) as address:
+        SchemaRegistry(address).register("native", '{"type": "object"}')
+        events = read_all(settings, EVENTS.name, 2, 20)
+    ingest.stop()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert sorted(int(json.loads(value)["event_id"]) for *_, value in events) == list(range(20))
 
 
 def test_a_missing_topic_is_told_before_anything_is_read(settings: Settings) -> None:
