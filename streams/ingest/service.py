@@ -18,19 +18,19 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from engine.outputs import Columns
 from schemas.dead_letter import DeadLetter
 from schemas.errors import HomeroomError
+from schemas.extras import require_extras
 from schemas.topics import DEAD_LETTERS
 from sinks.errors import StoreError
 from sinks.store import Writer
 from sources.formats.adapter import Adapter
 from sources.formats.records import RawRecord
-from sources.formats.wire_schemas import SchemasAwayError
+from sources.formats.wire_schemas import Schemas, SchemasAwayError
 from sources.source_list import SourceList
 from streams.ingest.batch import TopicRecord, TranslatedBatch, translate_batch
 from streams.ingest.counts import TABLE, NameCounts
 from streams.ingest.metrics import IngestMetrics
 from streams.logging_setup import LIBRDKAFKA_LOG
 from streams.publisher import Publisher
-from streams.schema_registry import SchemaRegistry
 from streams.settings import Settings
 from streams.store_writer import letter_rows
 
@@ -76,7 +76,7 @@ class Ingest:
         self._settings = settings
         self._publisher = publisher
         self._metrics, self._counts, self._writer = metrics, counts, writer
-        schemas = SchemaRegistry(sources.schema_registry) if sources.schema_registry else None
+        schemas = _schema_registry(sources.schema_registry)
         self._adapters: dict[str, Adapter] = {
             topic.name: sources.adapter(topic, schemas) for topic in sources.topics
         }
@@ -243,3 +243,13 @@ def _on_error(error: KafkaError) -> None:
 def process_name(host: str, pid: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
     """A name of this process, for its counts."""
     return f"{host}:{pid}:{clock():%Y%m%dT%H%M%S}"
+
+
+def _schema_registry(address: str) -> Schemas | None:
+    """The schema registry at an address; None without one. Its client is an extra, which most do not need."""
+    if not address:
+        return None
+    require_extras("registry")
+    from streams.schema_registry import SchemaRegistry  # noqa: PLC0415 - httpx and authlib, for few sources
+
+    return SchemaRegistry(address)
