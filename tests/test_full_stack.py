@@ -30,6 +30,7 @@ from local import brokers
 from notifier.settings import NotifierSettings
 from sinks.store import BOUNDS
 from streams import topics
+from streams.relay.settings import RelaySettings
 from streams.settings import Settings
 from tests import brokers as test_brokers
 from tests import stores
@@ -50,7 +51,7 @@ RULES: list[dict[str, Any]] = [
 METRICS_PORT = 9464
 KNOWN = {
     f"{kind.model_config['env_prefix']}{name.upper()}"
-    for kind in (Settings, NotifierSettings)
+    for kind in (Settings, NotifierSettings, RelaySettings)
     for name in kind.model_fields
 }
 """Every setting's name in the environment."""

@@ -27,6 +27,7 @@ from tests.evaluation.folders import write
 GOOD: dict[str, list[str]] = {
     "worker": [],
     "notifier": [],
+    "relay": [],
     "simulate": ["--learners", "4", "--courses", "1", "--weeks", "4"],
     "replay": ["--oulad", "oulad"],
     "ingest": [],
