@@ -12,7 +12,6 @@ from uuid import UUID
 
 import jsonschema
 import pytest
-from aiohttp import BasicAuth
 from hypothesis import given
 from hypothesis import settings as relaxed
 from pydantic import SecretStr, ValidationError
@@ -160,7 +159,7 @@ def test_a_learner_has_the_pseudonym_of_the_store_unless_the_setting_says_so(for
     for message in (change(learner="ann@raw"), nudge("n", learner="ann@raw")):
         pseudonym = IDENTITY.learner("ann@raw")
         hidden, raw = (forms(form, raw_learners=raw).request(message) for raw in (False, True))
-        assert b"ann" not in hidden.body
+        assert not re.search(rb"ann(@|%40)raw", hidden.body)
         assert pseudonym.encode() in hidden.body
         assert re.search(rb"ann(@|%40)raw", raw.body)
         assert pseudonym.encode() not in raw.body
@@ -240,7 +239,7 @@ def test_the_signature_of_the_specifications_own_example() -> None:
 
 def test_authentication_is_what_the_endpoint_asks_for() -> None:
     basic = forms("xapi", user="u", password=SecretStr("p")).request(change()).headers
-    assert basic["Authorization"] == BasicAuth("u", "p").encode()
+    assert basic["Authorization"] == "Basic dTpw"
     assert basic["X-Experience-API-Version"] == "1.0.3"
     bearer = forms("caliper", bearer_token=SecretStr("t")).request(change()).headers
     assert bearer["Authorization"] == "Bearer t"
@@ -268,8 +267,9 @@ def test_an_address_that_is_safe_is_taken(url: str) -> None:
     assert urlsplit(RelaySettings(_env_file=None, url=url).url).hostname
 
 
-@pytest.mark.parametrize("keys", ["secret", "whsec_", "whsec_AAAA", "whsec_%%%", f"{KEYS} x"])
+@pytest.mark.parametrize("keys", ["hidden", "whsec_", "whsec_AAAA", "whsec_%%%", f"{KEYS} hidden"])
 def test_a_secret_that_is_none_is_refused_and_not_shown(keys: str) -> None:
     with pytest.raises(ValidationError, match=r"secret \d is none") as raised:
         RelaySettings(_env_file=None, signing_keys=SecretStr(keys))
-    assert keys.rsplit(maxsplit=1)[-1] not in raised.value.errors()[0]["msg"].replace("whsec_ and", "")
+    message = raised.value.errors()[0]["msg"].replace("expected whsec_ and", "")
+    assert not any(word in message for word in keys.split())
