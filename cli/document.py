@@ -22,6 +22,8 @@ from nudges.policy import Campaign, Cap, Digest, Policy, StudyTime, Suggestion, 
 from nudges.quiet_hours import QuietHours
 from streams.ingest.metrics import IngestMetrics
 from streams.metrics import Metrics
+from streams.relay.metrics import RelayMetrics
+from streams.relay.settings import RelaySettings
 from streams.settings import Settings
 
 FOLDER = Path(__file__).parent.parent / "docs"
@@ -40,6 +42,13 @@ NOTIFIER_SETTINGS_HEAD = """\
 ## Of the notifier
 
 From notifier/settings.py; `homeroom notifier` reads them besides those above that say where Kafka is.
+"""
+
+RELAY_SETTINGS_HEAD = """\
+## Of the relay
+
+From streams/relay/settings.py; `homeroom relay` reads them besides those above that say where Kafka is,
+and the key of the pseudonyms.
 """
 
 METRICS_HEAD = """\
@@ -61,6 +70,12 @@ INGEST_METRICS_HEAD = """\
 ## Of the ingest
 
 From streams/ingest/metrics.py, served on `HOMEROOM_INGEST_METRICS_PORT`.
+"""
+
+RELAY_METRICS_HEAD = """\
+## Of the relay
+
+From streams/relay/metrics.py, served on `HOMEROOM_RELAY_METRICS_PORT`.
 """
 
 
@@ -88,8 +103,12 @@ POLICY_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
 
 def settings_page() -> str:
     """The settings as a Markdown page."""
-    own, notifier = (_settings_table(kind) for kind in (Settings, NotifierSettings))
-    return f"{SETTINGS_HEAD}\n{own}\n{NOTIFIER_SETTINGS_HEAD}\n{notifier}"
+    parts: tuple[tuple[str, type[BaseSettings]], ...] = (
+        (SETTINGS_HEAD, Settings),
+        (NOTIFIER_SETTINGS_HEAD, NotifierSettings),
+        (RELAY_SETTINGS_HEAD, RelaySettings),
+    )
+    return "\n".join(f"{head}\n{_settings_table(kind)}" for head, kind in parts)
 
 
 def _settings_table(kind: type[BaseSettings]) -> str:
@@ -102,8 +121,13 @@ def _settings_table(kind: type[BaseSettings]) -> str:
 
 def metrics_page() -> str:
     """The metrics as a Markdown page, by the names under which Prometheus stores them."""
-    worker, notifier, ingest = map(_metrics_table, (Metrics(), NotifierMetrics(), IngestMetrics()))
-    return f"{METRICS_HEAD}\n{worker}\n{NOTIFIER_METRICS_HEAD}\n{notifier}\n{INGEST_METRICS_HEAD}\n{ingest}"
+    parts = (
+        (METRICS_HEAD, Metrics()),
+        (NOTIFIER_METRICS_HEAD, NotifierMetrics()),
+        (INGEST_METRICS_HEAD, IngestMetrics()),
+        (RELAY_METRICS_HEAD, RelayMetrics()),
+    )
+    return "\n".join(f"{head}\n{_metrics_table(metrics)}" for head, metrics in parts)
 
 
 def _metrics_table(metrics: object) -> str:

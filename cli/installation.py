@@ -23,13 +23,14 @@ def settings() -> None:
     from rich.table import Column
 
     from cli.wiring.notifier import load_notifier
+    from cli.wiring.relay import load_relay
     from output.screen import console
     from output.screen import table as table_of
     from streams.settings import load, masked
 
     lines = [
         (f"{part.model_config['env_prefix']}{name.upper()}", masked(part, name), field.description)
-        for part in (load(), load_notifier())
+        for part in (load(), load_notifier(), load_relay())
         for name, field in type(part).model_fields.items()
     ]
     names = Column("setting", no_wrap=True, min_width=max(len(line[0]) for line in lines))  # to be copied

@@ -44,6 +44,7 @@ app = typer.Typer(
 COMMANDS: dict[str, Callable[..., None]] = {
     "worker": worker.worker,
     "notifier": worker.notifier,
+    "relay": worker.relay,
     "ingest": ingest.ingest,
     "publish": ingest.publish,
     "formats": ingest.formats,

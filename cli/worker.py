@@ -1,4 +1,4 @@
-"""The services that run until they are stopped: ``homeroom worker`` and ``homeroom notifier``."""
+"""The services that run until they are stopped: ``homeroom worker``, ``notifier`` and ``relay``."""
 
 from typing import Annotated
 
@@ -54,3 +54,15 @@ def notifier(
         notifying.run(load(), notifying.load_notifier())
     else:
         notifying.show(load(), notifying.load_notifier(), once=once)
+
+
+def relay() -> None:
+    """Post risk changes and nudges to an HTTP endpoint, until stopped; for platforms without Kafka.
+
+    HOMEROOM_RELAY_URL names it, HOMEROOM_RELAY_FORM what it is sent: CloudEvents, xAPI statements or Caliper
+    events. What it refuses for good goes to the dead letters; what it does not answer is sent again.
+    """
+    from cli.wiring.relay import load_relay, run
+    from streams.settings import load
+
+    run(load(), load_relay())

@@ -24,7 +24,7 @@ DeadLetterReason = Literal[
     "no_address",  # a nudge for a learner without an address for its channel
     "bad_address",  # … or whose address is not exactly one that the provider can send to
     "undeliverable",  # a nudge that the provider did not accept, after all attempts
-    "rejected",  # a nudge that the provider refuses for good, such as for a mailbox that does not exist
+    "rejected",  # a message that a provider or endpoint refuses for good, such as for a missing mailbox
     "unanswered",  # a nudge whose provider did not answer; it may have been sent, so it is not sent again
     "in_doubt",  # a nudge whose attempt was cut off: it may have been sent, so it is not sent again
 ]

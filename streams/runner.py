@@ -29,7 +29,9 @@ from engine.continuity import Log, Start, resume
 from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
 from engine.state.row_keys import StateRow
+from schemas.cloud_event import headers_of
 from schemas.learning import DayPackage, DayReport
+from schemas.nudge import nudge_adapter
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from streams.checkpoints import StateTopic
 from streams.course_facts import CourseFactsReader
@@ -250,7 +252,8 @@ class PartitionRunner:
             self._services.publisher.send,
         )
         for change in outputs.risk_changes:
-            send(prefix + RISK_CHANGES.name, change.model_dump_json().encode(), change.learner, partition)
+            value, headers = change.model_dump_json().encode(), headers_of(change, prefix)
+            send(prefix + RISK_CHANGES.name, value, change.learner, partition, headers)
         for decision in outputs.decisions:
             send(prefix + DECISIONS.name, decision.model_dump_json().encode(), decision.learner, partition)
         for letter in outputs.dead_letters:
@@ -303,7 +306,8 @@ class PartitionRunner:
             return
         topic, partition = self._services.prefix + NUDGES.name, self.processor.partition
         for learner, message in outbox.values():
-            self._services.publisher.send(topic, message.encode(), learner, partition)
+            headers = headers_of(nudge_adapter.validate_json(message), self._services.prefix)
+            self._services.publisher.send(topic, message.encode(), learner, partition, headers)
         await self._services.publisher.flush()
         self.processor.state.remove_from_outbox(outbox)
 

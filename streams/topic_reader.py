@@ -1,11 +1,17 @@
-"""Standalone consumers: manual assignment from a topic's beginning, no group membership, no commits."""
+"""Standalone consumers: manual assignment from a topic's beginning, no group membership, no commits.
 
-from collections.abc import Callable, Iterator
+And what consumers of any kind ask: whether their topics are there, and whether an error is final.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from streams.logging_setup import LIBRDKAFKA_LOG
+
+log = logging.getLogger(__name__)
 
 POLL_S = 0.2
 """Longest wait for records; what a stop has to wait for."""
@@ -53,3 +59,34 @@ def follow(
             elif error.code() != KafkaError._PARTITION_EOF:
                 on_error(error)
         yield records
+
+
+def require_topics(consumer: Consumer, names: Iterable[str], error: type[Exception], hint: str) -> None:
+    """Check that the broker has the topics; else close the consumer.
+
+    Raises:
+        ``error``: one is missing, with ``hint`` at its end, or the broker does not answer.
+    """
+    try:
+        known = consumer.list_topics(timeout=20).topics
+    except KafkaException as raised:
+        consumer.close()
+        raise error(f"the broker does not answer: {raised.args[0].str()}") from None
+    missing = sorted(set(names) - set(known))
+    if missing:
+        consumer.close()
+        raise error(f"the broker has no topic {', '.join(missing)}; {hint}")
+
+
+def raise_if_final(error: KafkaError, kind: type[Exception]) -> None:
+    """Log an error of a consumer that passes.
+
+    Raises:
+        ``kind``: it is one that does not.
+    """
+    if error.fatal() or error.code() in (
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    ):
+        raise kind(error.str())
+    log.warning("the broker says: %s", error.str())

@@ -30,6 +30,7 @@ from local import brokers
 from notifier.settings import NotifierSettings
 from sinks.store import BOUNDS
 from streams import topics
+from streams.relay.settings import RelaySettings
 from streams.settings import Settings
 from tests import brokers as test_brokers
 from tests import stores
@@ -40,7 +41,7 @@ from tests.stores import fresh_database, real_server_or_embedded
 ROOT = Path(__file__).parent.parent
 STACK: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
-OURS = ("setup", "worker", "ingest", "notifier", "console")
+OURS = ("setup", "worker", "ingest", "notifier", "relay", "console")
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text("utf-8"))
 RULES: list[dict[str, Any]] = [
     rule
@@ -50,7 +51,7 @@ RULES: list[dict[str, Any]] = [
 METRICS_PORT = 9464
 KNOWN = {
     f"{kind.model_config['env_prefix']}{name.upper()}"
-    for kind in (Settings, NotifierSettings)
+    for kind in (Settings, NotifierSettings, RelaySettings)
     for name in kind.model_fields
 }
 """Every setting's name in the environment."""
@@ -158,13 +159,17 @@ def test_every_setting_is_one_that_homeroom_knows(service: str, monkeypatch: pyt
         monkeypatch.setenv(name, re.sub(r"\$\{[^}]+\}", "0123456789abcdef" * 4, value))
     Settings(_env_file=None)
     NotifierSettings(_env_file=None)
+    RelaySettings(_env_file=None)
 
 
-def test_the_notifiers_example_holds_settings_and_no_secret_that_works() -> None:
-    example = (ROOT / "notifier.env.example").read_text("utf-8")
+@pytest.mark.parametrize("service", ["notifier", "relay"])
+def test_an_example_holds_settings_and_no_secret_that_works(service: str) -> None:
+    example = (ROOT / f"{service}.env.example").read_text("utf-8")
     values = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
     assert values.keys() <= KNOWN
-    assert not any(value for name, value in values.items() if name.endswith(("KEY", "TOKEN")))
+    assert not any(
+        value for name, value in values.items() if name.endswith(("KEY", "KEYS", "PASSWORD", "TOKEN"))
+    )
 
 
 def test_the_image_is_built_from_files_that_the_build_may_see() -> None:
@@ -210,6 +215,7 @@ def test_prometheus_finds_every_worker_and_notifier() -> None:
     for job, service, setting in (
         ("homeroom", "worker", "HOMEROOM_METRICS_PORT"),
         ("homeroom-notifier", "notifier", "HOMEROOM_NOTIFIER_METRICS_PORT"),
+        ("homeroom-relay", "relay", "HOMEROOM_RELAY_METRICS_PORT"),
     ):
         (discovery,) = jobs[job]["dns_sd_configs"]
         assert (discovery["names"], discovery["port"]) == ([service], METRICS_PORT)

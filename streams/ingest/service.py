@@ -33,6 +33,7 @@ from streams.logging_setup import LIBRDKAFKA_LOG
 from streams.publisher import Publisher
 from streams.settings import Settings
 from streams.store_writer import letter_rows
+from streams.topic_reader import raise_if_final, require_topics
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ class Ingest:
             },
             logger=LIBRDKAFKA_LOG,
         )
-        _require_topics(consumer, self._adapters)
+        require_topics(consumer, self._adapters, IngestError, "HOMEROOM_SOURCES names it")
         return consumer
 
     def _apply(self, records: Iterable[Message]) -> None:
@@ -140,7 +141,7 @@ class Ingest:
             if error is None:
                 by_topic.setdefault(str(message.topic()), []).append(_topic_record(message))
             elif error.code() != KafkaError._PARTITION_EOF:
-                _on_error(error)
+                raise_if_final(error, IngestError)
         for topic, topic_records in by_topic.items():
             batch = self._translated(topic, topic_records)
             if batch is None:
@@ -211,33 +212,12 @@ class Ingest:
             log.warning("counts and dead letters wait for the store: %s", error)
 
 
-def _require_topics(consumer: Consumer, names: Iterable[str]) -> None:
-    try:
-        known = consumer.list_topics(timeout=20).topics
-    except KafkaException as error:
-        consumer.close()
-        raise IngestError(f"the broker does not answer: {error.args[0].str()}") from None
-    missing = sorted(set(names) - set(known))
-    if missing:
-        consumer.close()
-        raise IngestError(f"the broker has no topic {', '.join(missing)}; HOMEROOM_SOURCES names it")
-
-
 def _topic_record(message: Any) -> TopicRecord:
     """A record of librdkafka as the adapters take it. Its types leave out what a header or a key may be."""
     headers = {name.lower(): value for name, value in message.headers() or () if isinstance(value, bytes)}
     _, timestamp = message.timestamp()
     content = RawRecord(message.value(), message.key(), headers, timestamp)
     return TopicRecord(message.partition(), message.offset(), content)
-
-
-def _on_error(error: KafkaError) -> None:
-    if error.fatal() or error.code() in (
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-    ):
-        raise IngestError(error.str())
-    log.warning("the broker says: %s", error.str())
 
 
 def process_name(host: str, pid: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:

@@ -27,6 +27,7 @@ from output.folders import claim_folder
 from schemas.inbound import event_adapter
 from sinks.embedded import EmbeddedStore
 from sinks.store import ClickHouseWriter
+from streams.relay.settings import RelaySettings
 from streams.settings import Settings
 from tests.evaluation.folders import write
 
@@ -55,6 +56,7 @@ COMMANDS = [
     "why",
     "policy",
     "notifier",
+    "relay",
 ]
 RUNNER = CliRunner()
 
@@ -431,7 +433,7 @@ def test_settings_are_listed_whole_on_a_narrow_terminal(width: int, monkeypatch:
     monkeypatch.setattr(screen.console, "_width", width)
     monkeypatch.setattr(screen.console, "_force_terminal", True)
     output = invoke("settings").output
-    for part in (Settings, NotifierSettings):
+    for part in (Settings, NotifierSettings, RelaySettings):
         for name in part.model_fields:
             assert f"{part.model_config['env_prefix']}{name.upper()} " in output
     assert "…" not in output

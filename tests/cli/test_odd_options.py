@@ -17,6 +17,7 @@ from cli import console, doctor, stores
 from cli import main as cli
 from cli.wiring import ingest as ingesting
 from cli.wiring import notifier as notifying
+from cli.wiring import relay as relaying
 from local.rig import Rig
 from notifier import service
 from sinks import store
@@ -27,6 +28,7 @@ from tests.evaluation.folders import write
 GOOD: dict[str, list[str]] = {
     "worker": [],
     "notifier": [],
+    "relay": [],
     "simulate": ["--learners", "4", "--courses", "1", "--weeks", "4"],
     "replay": ["--oulad", "oulad"],
     "ingest": [],
@@ -136,6 +138,7 @@ def _folder_and_wall(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (topics, "create"),
         (topics, "describe"),
         (service, "serve"),
+        (relaying, "run"),
     ):
         monkeypatch.setattr(module, name, _wall)
     for path in (

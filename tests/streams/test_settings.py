@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from notifier.settings import NotifierSettings
+from streams.relay.settings import RelaySettings
 from streams.settings import Settings, SettingsError, load, masked
 
 SECRET = "hunter2-hunter2-hunter2"
@@ -120,7 +121,7 @@ def test_a_named_file_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPa
 def test_all_that_listens_by_default_can_do_so_on_one_machine() -> None:
     ports = [
         field.default
-        for kind in (Settings, NotifierSettings)
+        for kind in (Settings, NotifierSettings, RelaySettings)
         for name, field in kind.model_fields.items()
         if name.endswith("port")
     ]
