@@ -18,6 +18,7 @@ from sources.formats.moodle.writer import MoodleCsvWriter, MoodleWriter
 from sources.formats.native import NativeFormat
 from sources.formats.native_adapter import NativeAdapter, NativeWriter
 from sources.formats.records import OnRead, SourceRecord
+from sources.formats.rosters.plain import PlainRosterFormat
 from sources.formats.segment import SegmentAdapter, SegmentWriter
 from sources.formats.snowplow.adapter import SnowplowAdapter, SnowplowJsonAdapter
 from sources.formats.snowplow.writer import SnowplowJsonWriter, SnowplowWriter
@@ -92,8 +93,12 @@ WRAPPERS: Mapping[str, Wrapper] = {
 }
 """The envelopes, by what stands before the plus sign."""
 
+ROSTERS: Mapping[str, EventFormat] = {"plain-roster": PlainRosterFormat()}
+"""The formats of rosters and calendars, in files and folders alone."""
+
 FORMATS: Mapping[str, EventFormat] = {
     "native": NativeFormat(),
+    **ROSTERS,
     **{
         name: AdapterFormat(each.adapter.description, each.adapter)
         for name, each in DIALECTS.items()
