@@ -48,6 +48,8 @@ class PlainRosterFormat:
         if names is not None:
             into.names = names
         folder = Path(path)
+        if folder.name in (CALENDARS, DEADLINES) and not folder.is_dir():
+            raise LineFileError(f"{folder}: is a part of a roster; expected the folder that holds it")
         if not folder.is_dir():
             yield from _rows(path, LEARNERS, _learner, into, on_read)
             return

@@ -112,3 +112,9 @@ def test_a_wrong_row_is_refused_alone(tmp_path: Path, file: str, row: str, field
 def test_a_folder_without_what_it_needs_is_refused(tmp_path: Path, files: dict[str, str]) -> None:
     with pytest.raises(LineFileError, match="expected"):
         _read(_folder(tmp_path, **files))
+
+
+def test_calendars_alone_are_not_read_as_learners(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, calendars=CALENDARS)
+    with pytest.raises(LineFileError, match="expected the folder"):
+        _read(folder / "calendars.csv")
