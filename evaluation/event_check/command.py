@@ -71,7 +71,7 @@ def check(
         EventCheckError: a path is not as expected.
         LineFileError: a file cannot be read to its end.
     """
-    files = files_of(paths)
+    files = list(paths) if event_format.takes_folders else files_of(paths)
     with _progress(files) as on_read:
         return read_counts(files, event_format, rules, now, clock, on_read=on_read)
 
