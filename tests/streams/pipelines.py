@@ -253,11 +253,23 @@ def ends(settings: Settings, topic: str = EVENTS.name) -> list[int]:
     consumer = _consumer(settings.broker)
     try:
         return [
-            consumer.get_watermark_offsets(TopicPartition(settings.prefix + topic, partition), timeout=20)[1]
+            _end(consumer, TopicPartition(settings.prefix + topic, partition))
             for partition in _partitions(consumer, settings.prefix + topic)
         ]
     finally:
         consumer.close()
+
+
+def _end(consumer: Consumer, partition: TopicPartition) -> int:
+    """The offset after the last record; asked again while the partition of a new topic has no leader."""
+    for _ in range(20):
+        try:
+            return consumer.get_watermark_offsets(partition, timeout=20)[1]
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            time.sleep(0.5)
+    raise AssertionError(f"{partition} has no leader")
 
 
 @dataclass(frozen=True, slots=True)

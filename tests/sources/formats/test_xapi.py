@@ -115,6 +115,8 @@ def test_every_message_is_read_back_as_it_was_written(data: st.DataObject) -> No
         2, 9
     ):
         del message["language"]
+    if message.get("duration_s") is not None:  # no clock tells less than a microsecond
+        message["duration_s"] = round(message["duration_s"], 6)
     read = read_back(message)
     assert kept(read) == kept(message)
     event_adapter.validate_json(orjson.dumps(read))
