@@ -7,6 +7,8 @@ from typing import Protocol
 
 from schemas.errors import HomeroomError
 from sources.formats.adapter import Adapter, AdapterOptions, Writer
+from sources.formats.caliper.adapter import CaliperAdapter
+from sources.formats.caliper.writer import CaliperWriter
 from sources.formats.cloudevents import CloudEventsAdapter, CloudEventsWriter
 from sources.formats.edx.bus import EdxEventBusAdapter
 from sources.formats.edx.bus_writer import EdxEventBusWriter
@@ -71,6 +73,7 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect(SnowplowJsonAdapter, SnowplowJsonWriter),
         Dialect(EdxTrackingAdapter, EdxTrackingWriter),
         Dialect(EdxEventBusAdapter, EdxEventBusWriter),
+        Dialect(CaliperAdapter, CaliperWriter),
     )
 }
 """The formats that topics may have."""
