@@ -9,6 +9,8 @@ from schemas.errors import HomeroomError
 from sources.formats.adapter import Adapter, AdapterOptions, Writer
 from sources.formats.caliper.adapter import CaliperAdapter
 from sources.formats.caliper.writer import CaliperWriter
+from sources.formats.canvas.adapter import CanvasAdapter
+from sources.formats.canvas.writer import CanvasWriter
 from sources.formats.cloudevents import CloudEventsAdapter, CloudEventsWriter
 from sources.formats.edx.bus import EdxEventBusAdapter
 from sources.formats.edx.bus_writer import EdxEventBusWriter
@@ -74,6 +76,7 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect(EdxTrackingAdapter, EdxTrackingWriter),
         Dialect(EdxEventBusAdapter, EdxEventBusWriter),
         Dialect(CaliperAdapter, CaliperWriter),
+        Dialect(CanvasAdapter, CanvasWriter),
     )
 }
 """The formats that topics may have."""
