@@ -10,6 +10,7 @@ from sources.formats.adapter import Adapter, AdapterOptions, Writer
 from sources.formats.caliper.adapter import CaliperAdapter
 from sources.formats.caliper.writer import CaliperWriter
 from sources.formats.canvas.adapter import CanvasAdapter
+from sources.formats.canvas.caliper import CanvasCaliperAdapter
 from sources.formats.canvas.writer import CanvasWriter
 from sources.formats.cloudevents import CloudEventsAdapter, CloudEventsWriter
 from sources.formats.edx.bus import EdxEventBusAdapter
@@ -77,6 +78,7 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect(EdxEventBusAdapter, EdxEventBusWriter),
         Dialect(CaliperAdapter, CaliperWriter),
         Dialect(CanvasAdapter, CanvasWriter),
+        Dialect(CanvasCaliperAdapter),
     )
 }
 """The formats that topics may have."""

@@ -67,7 +67,14 @@ class CanvasAdapter(Adapter):
             self._read_event(as_object(document, "value"), into)
 
     def _read_event(self, found: Any, into: Translation) -> None:
-        event = event_of(as_object(found, ""))
+        self.take(event_of(as_object(found, "")), into)
+
+    def take(self, event: Event, into: Translation) -> None:
+        """Append what an event says to a translation.
+
+        Raises:
+            InvalidFieldError: a field of it is wrong.
+        """
         name = event.counted_name()
         meaning = self._meaning(name, event.detail() if event.name == ASSET_ACCESSED else "")
         if meaning == IGNORED:

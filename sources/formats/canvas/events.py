@@ -24,12 +24,17 @@ _ENROLMENTS = frozenset({"enrollment_created", "enrollment_updated"})
 
 @dataclass(slots=True)
 class Event:
-    """An event. shard: digits before the local part of its account's own ids; empty where it is not said."""
+    """An event.
+
+    shard: digits before the local part of its account's own ids; empty where it is not said. own_id: where
+    the format gives it one, as the native one does not.
+    """
 
     name: str
     metadata: Mapping[str, Any]
     body: Mapping[str, Any]
     shard: str
+    own_id: str | None = None
 
     def counted_name(self) -> str:
         """The name, of an asset with its type and subtype, of an enrolment with its state."""
@@ -59,7 +64,9 @@ class Event:
         return moment(self.metadata.get("event_time"), "metadata.event_time")
 
     def event_id(self) -> str:
-        """A digest of what the event says: a request may make several, and none has an id of its own."""
+        """Its own, else a digest of what it says: one request may make several events."""
+        if self.own_id is not None:
+            return self.own_id
         own = (self.metadata.get(name) for name in ("event_time", "request_id", "user_id", "context_id"))
         return content_id(self.name, repr((*own,)), repr(self.body))
 
@@ -120,8 +127,12 @@ def event_of(found: dict[str, Any]) -> Event:
     if not isinstance(name, str) or not name:
         raise InvalidFieldError(f"{field}.event_name", name, "the name of a Live Event")
     root = optional_name(metadata.get("root_account_id"))
-    shard = root[:-SHARD_DIGITS] if root is not None and root.isdecimal() else ""
-    return Event(name, metadata, as_object(found.get("body"), "body"), shard)
+    return Event(name, metadata, as_object(found.get("body"), "body"), shard_of(root))
+
+
+def shard_of(global_id: object) -> str:
+    """The digits before the local part of an id; none where it is a local one."""
+    return global_id[:-SHARD_DIGITS] if isinstance(global_id, str) and global_id.isdecimal() else ""
 
 
 @lru_cache(maxsize=10_000)

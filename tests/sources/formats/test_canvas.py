@@ -10,10 +10,12 @@ from schemas.inbound import event_adapter
 from sources.formats.adapter import AdapterOptions
 from sources.formats.aliases import Aliases
 from sources.formats.canvas.adapter import CanvasAdapter
+from sources.formats.canvas.caliper import NAMES
 from sources.formats.canvas.events import local
 from sources.formats.canvas.writer import KINDS, CanvasWriter
 from sources.formats.records import RawRecord
 from sources.formats.translation import Message, Translation
+from tests.sources.formats.cases import cases_of
 from tests.sources.formats.written import kept, sayable
 from tests.sources.formats.written import term as simulated_term
 
@@ -206,3 +208,17 @@ def test_a_grade_that_is_none_yet_is_ignored(body: dict[str, Any]) -> None:
     )
     assert translation.messages == []
     assert translation.names == {("grade_change", "ignored"): 1}
+
+
+def test_both_formats_of_one_event_give_the_same_names() -> None:
+    of_each = []
+    for name in ("canvas", "canvas-caliper"):
+        (message,) = next(case for case in cases_of(name) if case.title == "a student reads a page").messages
+        of_each.append({field: value for field, value in message.items() if field != "event_id"})
+    assert of_each[0] == of_each[1]
+
+
+@pytest.mark.parametrize("name", NAMES.values())
+def test_every_native_name_is_of_the_vocabulary(name: str) -> None:
+    names = CanvasAdapter().vocabulary.meanings
+    assert any(each.startswith(name) for each in names)
