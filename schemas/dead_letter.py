@@ -1,10 +1,11 @@
 """The dead letter: a record that could not be applied, with the reason and its offset."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.fields import Instant, Message
+from schemas.fields import LATEST, Instant, Message
 
 DeadLetterReason = Literal[
     "malformed",  # not JSON, or not an object
@@ -34,6 +35,16 @@ MAX_PAYLOAD_CHARS = 4_096
 
 FIELD_REASONS: frozenset[DeadLetterReason] = frozenset({"field"})
 """Reasons of dead letters about a field. The rest of the record is applied: they do not count as records."""
+
+
+def payload_of(value: bytes | None) -> str:
+    """A record's value as its dead letter holds it: text, cut to a readable length."""
+    return (value or b"")[:MAX_PAYLOAD_CHARS].decode(errors="replace")[:MAX_PAYLOAD_CHARS]
+
+
+def received_at(timestamp_ms: int | None) -> datetime:
+    """A record's timestamp, clamped to 1970–2100: a producer may have set any number."""
+    return datetime.fromtimestamp(min(max((timestamp_ms or 0) / 1000, 0.0), LATEST.timestamp()), UTC)
 
 
 class DeadLetter(Message):

@@ -26,13 +26,14 @@ from engine.state.errors import StateIncompleteError, StateMismatchError
 from engine.state.partition_state import PartitionState
 from schemas.dead_letter import DeadLetter
 from schemas.learning import DayReport
-from schemas.topics import DAY_PACKAGES, DAY_REPORTS, DEAD_LETTERS, EVENTS, FEEDBACK, STATE
+from schemas.topics import DAY_PACKAGES, DAY_REPORTS, EVENTS, FEEDBACK, STATE
 from sinks.store import ClickHouseWriter
 from streams.broker_logs import BrokerLogs, LogsError, LogStatus, PartitionId
 from streams.checkpoints import RestoredRows, RestoreError, StateTopic
 from streams.course_facts import CourseFactsReader
 from streams.day_packages import PackageReader
 from streams.day_reports import report_records
+from streams.dead_letters import send_dead_letter
 from streams.faust_settings import faust_app
 from streams.metrics import Metrics
 from streams.publisher import Publisher, PublishError
@@ -294,10 +295,7 @@ class Pipeline:
 
     def _send_dead_letter(self, letter: DeadLetter) -> None:
         """Send a dead letter; it is durable after the publisher's next flush."""
-        key = f"{letter.topic}:{letter.partition}"
-        self._publisher.send(
-            self.settings.prefix + DEAD_LETTERS.name, letter.model_dump_json().encode(), key, 0
-        )
+        send_dead_letter(self._publisher, self.settings.prefix, letter)
 
     def _state_topic(self, partition: int) -> StateTopic:
         settings = self.settings

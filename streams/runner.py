@@ -32,10 +32,11 @@ from engine.state.row_keys import StateRow
 from schemas.cloud_event import headers_of
 from schemas.learning import DayPackage, DayReport
 from schemas.nudge import nudge_adapter
-from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, NUDGES, RISK_CHANGES
+from schemas.topics import DECISIONS, EVENTS, NUDGES, RISK_CHANGES
 from streams.checkpoints import StateTopic
 from streams.course_facts import CourseFactsReader
 from streams.day_packages import PackageReader
+from streams.dead_letters import send_dead_letter
 from streams.metrics import Metrics
 from streams.pace import Pace
 from streams.publisher import Publisher
@@ -257,12 +258,7 @@ class PartitionRunner:
         for decision in outputs.decisions:
             send(prefix + DECISIONS.name, decision.model_dump_json().encode(), decision.learner, partition)
         for letter in outputs.dead_letters:
-            send(
-                prefix + DEAD_LETTERS.name,
-                letter.model_dump_json().encode(),
-                f"{letter.topic}:{letter.partition}",
-                0,
-            )
+            send_dead_letter(self._services.publisher, prefix, letter)
         self._services.metrics.count_outputs(partition, outputs)
         self._pending.extend(outputs)
 

@@ -1,15 +1,16 @@
-"""Standalone consumers: manual assignment from a topic's beginning, no group membership, no commits.
+"""Consumers: standalone ones, which read a topic from its beginning, and members of groups, which commit.
 
 And what consumers of any kind ask: whether their topics are there, and whether an error is final.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.logging_setup import LIBRDKAFKA_LOG
+from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,35 @@ def standalone_consumer(address: str, name: str, **options: Any) -> Consumer:
     return Consumer(
         settings | {key.replace("_", "."): value for key, value in options.items()}, logger=LIBRDKAFKA_LOG
     )
+
+
+def group_consumer(settings: Settings, name: str, **options: Any) -> Consumer:
+    """A member of a consumer group of the installation's, which commits what the caller says.
+
+    name: of the service; the group has it at its end. options: as in :func:`standalone_consumer`.
+    """
+    session_ms = round(settings.session_timeout_s * 1000)
+    return standalone_consumer(
+        settings.broker,
+        f"{settings.prefix}{settings.group}-{name}",
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=min(3_000, session_ms // 5),
+        **options,
+    )
+
+
+def commit(consumer: Consumer, offsets: Mapping[tuple[str, int], int]) -> bool:
+    """Commit offsets by topic and partition; whether the group took them.
+
+    While it rebalances it does not: whoever has the partitions then reads their records again.
+    """
+    positions = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
+    try:
+        consumer.commit(offsets=positions, asynchronous=False)
+    except KafkaException as error:
+        log.warning("offsets are not committed: %s", error.args[0].str())
+        return False
+    return True
 
 
 def follow(

@@ -19,10 +19,11 @@ from online_models.metrics import ProgressiveValidation
 from online_models.trainer import Trainer
 from schemas.learning import DayPackage, DayReport
 from schemas.quality import DataQualityEvent
-from schemas.topics import DATA_QUALITY, DEAD_LETTERS
+from schemas.topics import DATA_QUALITY
 from streams.course_facts import CourseFactsReader
 from streams.day_packages import KEPT_DAYS, PackageReader
 from streams.day_reports import ReportReader
+from streams.dead_letters import send_dead_letter
 from streams.policy_files import Policies
 from streams.publisher import Publisher
 from streams.runner import Delivery
@@ -58,7 +59,7 @@ class TrainerAgent:
         self._packages = packages
         self._course_facts = course_facts
         self._timing = settings.rules.timing
-        self._letters_topic = settings.prefix + DEAD_LETTERS.name
+        self._prefix = settings.prefix
         self._store_writer = store_writer
         self._policies = Policies(settings.policy)
         self._quality_topic = settings.prefix + DATA_QUALITY.name
@@ -133,8 +134,7 @@ class TrainerAgent:
             return package
         new = self._course_facts.between(self._course_facts_known, position.applied)
         for letter in decode_course_facts(new, self._timing).letters:
-            key = f"{letter.topic}:{letter.partition}"
-            self._publisher.send(self._letters_topic, letter.model_dump_json().encode(), key, 0)
+            send_dead_letter(self._publisher, self._prefix, letter)
         self._course_facts_known = position.applied
         return package.model_copy(
             update={"course_facts": position.applied, "course_facts_topic": position.topic_id}

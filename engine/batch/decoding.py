@@ -7,7 +7,6 @@ is validated in one call; if that finds invalid records, it is repeated once wit
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,14 +18,14 @@ from engine.batch.namespaces import apply_namespaces
 from engine.batch.records import RecordBatch
 from engine.batch.repairs import FieldRepair, repair
 from engine.batch.unknown_fields import unknown_names
-from schemas.dead_letter import FIELD_REASONS, MAX_PAYLOAD_CHARS, DeadLetter, DeadLetterReason
+from schemas.dead_letter import FIELD_REASONS, DeadLetter, DeadLetterReason, payload_of, received_at
 from schemas.enrolment import (
     ENDS_TOO_EARLY,
     MERGED_INTO_ITSELF,
     NO_SINGLE_DATE,
     RENAMED_TO_ITSELF,
 )
-from schemas.fields import LATEST, shorten
+from schemas.fields import shorten
 from schemas.inbound import Event, Feedback
 
 Message = dict[str, Any]
@@ -39,8 +38,6 @@ is not cut into pieces fits into one of ours because of it (``engine.pieces.RECO
 MAX_CALENDAR_BYTES = 256 * 1024
 """A calendar of a thousand deadlines is 100,000 bytes. The state keeps it in pieces, and nothing else is made
 of it."""
-
-_LAST_SECOND = LATEST.timestamp()
 
 _FIELD_OF_ERROR = {
     ENDS_TOO_EARLY: ("ends_at",),
@@ -115,7 +112,6 @@ def decode_feedback(batch: RecordBatch, first: int = 0) -> DecodedBatch[Message]
 
 def dead_letter(batch: RecordBatch, index: int, refusal: Refusal) -> DeadLetter:
     """The dead letter of the record at an index of the batch."""
-    payload = batch.values[index] or b""
     offset = batch.offsets[index]
     return DeadLetter(
         dead_letter_id=f"{batch.topic}:{batch.partition}:{offset}"
@@ -126,14 +122,9 @@ def dead_letter(batch: RecordBatch, index: int, refusal: Refusal) -> DeadLetter:
         reason=refusal.reason,
         field=refusal.field,
         detail=refusal.detail,
-        payload=payload[:MAX_PAYLOAD_CHARS].decode(errors="replace")[:MAX_PAYLOAD_CHARS],
-        received_at=_received_at(batch.timestamps[index]),
+        payload=payload_of(batch.values[index]),
+        received_at=received_at(batch.timestamps[index]),
     )
-
-
-def _received_at(timestamp: int) -> datetime:
-    """A record's timestamp (epoch milliseconds), clamped to 1970–2100: a producer may have set any number."""
-    return datetime.fromtimestamp(min(max(timestamp / 1000, 0.0), _LAST_SECOND), UTC)
 
 
 def _decode(

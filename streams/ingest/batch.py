@@ -1,12 +1,10 @@
 """Translates the records of a platform's topic: pure, so that a replay gives the same messages."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from engine.batch.decoding import MAX_RECORD_BYTES
-from schemas.dead_letter import MAX_PAYLOAD_CHARS, DeadLetter
-from schemas.fields import LATEST
+from schemas.dead_letter import DeadLetter, payload_of, received_at
 from schemas.topics import COURSE_FACTS
 from sources.formats.adapter import Adapter
 from sources.formats.records import RawRecord, Refused
@@ -78,7 +76,6 @@ def _too_large(value: bytes, most: int) -> Refused:
 
 def _letters(topic: str, record: TopicRecord, refused: Sequence[Refused]) -> list[DeadLetter]:
     """The dead letters of the refused parts of a record; each has an id of its own."""
-    payload = (record.content.value or b"")[:MAX_PAYLOAD_CHARS].decode(errors="replace")[:MAX_PAYLOAD_CHARS]
     place = f"{topic}:{record.partition}:{record.offset}"
     return [
         DeadLetter(
@@ -89,13 +86,8 @@ def _letters(topic: str, record: TopicRecord, refused: Sequence[Refused]) -> lis
             reason=each.reason,
             field=each.field,
             detail=each.detail,
-            payload=payload,
-            received_at=_received_at(record.content.timestamp),
+            payload=payload_of(record.content.value),
+            received_at=received_at(record.content.timestamp),
         )
         for index, each in enumerate(refused)
     ]
-
-
-def _received_at(timestamp_ms: int | None) -> datetime:
-    """A record's timestamp, clamped to 1970–2100: a producer may have set any number."""
-    return datetime.fromtimestamp(min(max((timestamp_ms or 0) / 1000, 0.0), LATEST.timestamp()), UTC)

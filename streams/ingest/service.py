@@ -9,31 +9,30 @@ share the topics' partitions.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from engine.outputs import Columns
 from schemas.dead_letter import DeadLetter
 from schemas.errors import HomeroomError
 from schemas.extras import require_extras
-from schemas.topics import DEAD_LETTERS
 from sinks.errors import StoreError
 from sinks.store import Writer
 from sources.formats.adapter import Adapter
 from sources.formats.records import RawRecord
 from sources.formats.wire_schemas import Schemas, SchemasAwayError
 from sources.source_list import SourceList
+from streams.dead_letters import send_dead_letter
 from streams.ingest.batch import TopicRecord, TranslatedBatch, translate_batch
 from streams.ingest.counts import TABLE, NameCounts
 from streams.ingest.metrics import IngestMetrics
-from streams.logging_setup import LIBRDKAFKA_LOG
 from streams.publisher import Publisher
 from streams.settings import Settings
 from streams.store_writer import letter_rows
-from streams.topic_reader import raise_if_final, require_topics
+from streams.topic_reader import commit, group_consumer, raise_if_final, require_topics
 
 log = logging.getLogger(__name__)
 
@@ -116,21 +115,7 @@ class Ingest:
             consumer.close()
 
     def _consumer(self) -> Consumer:
-        settings = self._settings
-        session_ms = round(settings.session_timeout_s * 1000)
-        consumer = Consumer(
-            {
-                "bootstrap.servers": settings.broker,
-                "group.id": f"{settings.prefix}{settings.group}-ingest",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "session.timeout.ms": session_ms,
-                "heartbeat.interval.ms": min(3_000, session_ms // 5),
-                "max.poll.interval.ms": MAX_POLL_MS,
-                "log_level": 3,
-            },
-            logger=LIBRDKAFKA_LOG,
-        )
+        consumer = group_consumer(self._settings, "ingest", max_poll_interval_ms=MAX_POLL_MS)
         require_topics(consumer, self._adapters, IngestError, "HOMEROOM_SOURCES names it")
         return consumer
 
@@ -167,8 +152,7 @@ class Ingest:
         for record in batch.records:
             send(prefix + record.topic, record.value, record.key)
         for letter in batch.letters:
-            key = f"{letter.topic}:{letter.partition}"
-            send(prefix + DEAD_LETTERS.name, letter.model_dump_json().encode(), key, 0)
+            send_dead_letter(self._publisher, prefix, letter)
         if self._writer is not None:
             room = MAX_WAITING_LETTERS - len(self._waiting_letters)
             self._waiting_letters += batch.letters[: max(room, 0)]
@@ -182,15 +166,7 @@ class Ingest:
         if not self._uncommitted:
             return
         self._publisher.flush_now(FLUSH_S)
-        offsets = [
-            TopicPartition(topic, partition, offset)
-            for (topic, partition), offset in self._uncommitted.items()
-        ]
-        try:
-            consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:  # the group rebalances: whoever has the partition reads them again
-            log.warning("offsets are not committed: %s", error.args[0].str())
-        else:
+        if commit(consumer, self._uncommitted):
             self._metrics.committed_at.set_to_current_time()
         self._uncommitted.clear()
         self._uncommitted_records = 0
@@ -220,9 +196,9 @@ def _topic_record(message: Any) -> TopicRecord:
     return TopicRecord(message.partition(), message.offset(), content)
 
 
-def process_name(host: str, pid: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
+def process_name(host: str, pid: int) -> str:
     """A name of this process, for its counts."""
-    return f"{host}:{pid}:{clock():%Y%m%dT%H%M%S}"
+    return f"{host}:{pid}:{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
 
 def _schema_registry(address: str) -> Schemas | None:

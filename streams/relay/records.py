@@ -1,11 +1,9 @@
 """The records of a round: their order, what may be committed of them, and their dead letters. Pure."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from schemas.dead_letter import MAX_PAYLOAD_CHARS, DeadLetter, DeadLetterReason
-from schemas.fields import LATEST
+from schemas.dead_letter import DeadLetter, DeadLetterReason, payload_of, received_at
 
 
 class OutRecord(NamedTuple):
@@ -59,8 +57,6 @@ def letter_of(
     record: OutRecord, topic: str, reason: DeadLetterReason, detail: str, field: str = ""
 ) -> DeadLetter:
     """The dead letter of a record. topic: without the installation's prefix."""
-    payload = (record.value or b"")[:MAX_PAYLOAD_CHARS].decode(errors="replace")[:MAX_PAYLOAD_CHARS]
-    received_s = min(max(record.timestamp / 1000, 0.0), LATEST.timestamp())
     return DeadLetter(
         dead_letter_id=f"{topic}:{record.partition}:{record.offset}",
         topic=topic,
@@ -69,6 +65,6 @@ def letter_of(
         reason=reason,
         field=field,
         detail=detail,
-        payload=payload,
-        received_at=datetime.fromtimestamp(received_s, UTC),
+        payload=payload_of(record.value),
+        received_at=received_at(record.timestamp),
     )

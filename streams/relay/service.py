@@ -18,8 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.cloud_event import OutMessage
 from schemas.dead_letter import DeadLetterReason
-from schemas.topics import DEAD_LETTERS, NUDGES, RISK_CHANGES
-from streams.logging_setup import LIBRDKAFKA_LOG
+from schemas.topics import NUDGES, RISK_CHANGES
+from streams.dead_letters import send_dead_letter
 from streams.publisher import Publisher
 from streams.relay.delivery import Delivery, RelayError
 from streams.relay.forms import Forms
@@ -27,7 +27,7 @@ from streams.relay.metrics import RelayMetrics
 from streams.relay.records import OutRecord, committable, lanes, letter_of
 from streams.relay.settings import RelaySettings
 from streams.settings import Settings
-from streams.topic_reader import raise_if_final, require_topics
+from streams.topic_reader import commit, group_consumer, raise_if_final, require_topics
 
 log = logging.getLogger(__name__)
 
@@ -81,21 +81,11 @@ class Relay:
             consumer.close()
 
     def _consumer(self) -> Consumer:
-        settings = self._settings
-        session_ms = round(settings.session_timeout_s * 1000)
-        consumer = Consumer(
-            {
-                "bootstrap.servers": settings.broker,
-                "group.id": f"{settings.prefix}{settings.group}-{self._own.name}",
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "earliest",
-                "session.timeout.ms": session_ms,
-                "heartbeat.interval.ms": min(3_000, session_ms // 5),
-                "queued.max.messages.kbytes": 4_096,
-                "log_level": 3,
-            },
-            logger=LIBRDKAFKA_LOG,
+        consumer = group_consumer(
+            self._settings,
+            self._own.name,
+            enable_auto_offset_store=False,
+            queued_max_messages_kbytes=4_096,
         )
         require_topics(consumer, self._adapters, RelayError, "run `homeroom topics create`")
         return consumer
@@ -171,9 +161,7 @@ class Relay:
 
     def _refuse(self, record: OutRecord, reason: DeadLetterReason, detail: str, field: str = "") -> None:
         letter = letter_of(record, self._plain(record), reason, detail, field)
-        topic = self._settings.prefix + DEAD_LETTERS.name
-        key = f"{letter.topic}:{letter.partition}"
-        self._publisher.send(topic, letter.model_dump_json().encode(), key, 0)
+        send_dead_letter(self._publisher, self._settings.prefix, letter)
         self._metrics.messages.labels(letter.topic, reason).inc()
         log.warning("%s is a dead letter: %s", letter.dead_letter_id, reason)
 
@@ -186,18 +174,11 @@ class Relay:
 
     def _commit(self, consumer: Consumer) -> None:
         """Commit what is done of the round, once its dead letters are durable."""
-        offsets = [
-            TopicPartition(topic, partition, offset)
-            for (topic, partition), offset in committable(self._round, self._done).items()
-        ]
+        offsets = committable(self._round, self._done)
         if not offsets:
             return
         self._publisher.flush_now()
-        try:
-            consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:  # the group rebalances: whoever has the partition delivers them again
-            log.warning("offsets are not committed: %s", error.args[0].str())
-        else:
+        if commit(consumer, offsets):
             self._metrics.committed_at.set_to_current_time()
 
 
