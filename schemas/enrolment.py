@@ -5,7 +5,7 @@ in which the platform published them. A learner's facts are keyed by the learner
 tick concern everybody and are sent to every partition. None of them is an activity: they end no silence.
 """
 
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Any, Literal, LiteralString, NotRequired
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -165,6 +165,18 @@ MERGED_INTO_ITSELF, RENAMED_TO_ITSELF = "merged_into_itself", "renamed_to_itself
 """The types of the errors for an account that is merged into itself, and a run whose new name is its old."""
 
 
+def _into_another(field: str, what: str, error: LiteralString) -> AfterValidator:
+    """Refuses a message whose ``into`` is what the field names already. what: of the two, for the message."""
+
+    def check(message: Any) -> Any:
+        if message["into"] == message[field]:
+            context = {"found": message["into"], "what": what, "field": field}
+            raise PydanticCustomError(error, "found {found}; expected another {what} than {field}", context)
+        return message
+
+    return AfterValidator(check)
+
+
 class AccountMerge(TypedDict):
     """Two accounts are one person: all of ``learner`` belongs to ``into`` from now on.
 
@@ -183,14 +195,7 @@ class AccountMerge(TypedDict):
     platform: NotRequired[Platform | None]
 
 
-def _of_two(merge: AccountMerge) -> AccountMerge:
-    if merge["into"] == merge["learner"]:
-        told = "found {found}; expected another account than learner"
-        raise PydanticCustomError(MERGED_INTO_ITSELF, told, {"found": merge["into"]})
-    return merge
-
-
-Merged = Annotated[AccountMerge, AfterValidator(_of_two)]
+Merged = Annotated[AccountMerge, _into_another("learner", "account", MERGED_INTO_ITSELF)]
 """A merge of two different accounts."""
 
 
@@ -211,14 +216,7 @@ class RunRename(TypedDict):
     platform: NotRequired[Platform | None]
 
 
-def _to_another(rename: RunRename) -> RunRename:
-    if rename["into"] == rename["course_run"]:
-        told = "found {found}; expected another name than course_run"
-        raise PydanticCustomError(RENAMED_TO_ITSELF, told, {"found": rename["into"]})
-    return rename
-
-
-Renamed = Annotated[RunRename, AfterValidator(_to_another)]
+Renamed = Annotated[RunRename, _into_another("course_run", "name", RENAMED_TO_ITSELF)]
 """A rename to another name."""
 
 

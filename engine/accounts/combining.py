@@ -41,8 +41,6 @@ _OF_THE_FIRST = (
 """Fields of the enrolment that began first."""
 
 _SUMS = ("clicks", "seconds", "old_days", "old_clicks")
-_OWN = 1.0
-"""The largest share."""
 
 
 def combine_rows(row: Any, other: Any, days: EventDays) -> None:
@@ -78,7 +76,7 @@ def _combine_activity(row: Any, other: Any) -> None:
         limit = np.iinfo(row[name].dtype).max
         row[name] = np.minimum(row[name].astype(np.int64) + other[name], limit)
     row["hours"] |= other["hours"]
-    row["old_ewma"] = np.minimum(row["old_ewma"] + other["old_ewma"], _OWN)
+    row["old_ewma"] = np.minimum(row["old_ewma"] + other["old_ewma"], 1.0)
     row["old_first"] = _earliest(row["old_first"], other["old_first"])
     row["old_last"] = max(int(row["old_last"]), int(other["old_last"]))
     if row["old_first"] != NEVER:

@@ -44,16 +44,14 @@ class DayScoring:
 
     def rename_run(self, fact: Message) -> None:
         """Give a run its new name at a close; see ``score``."""
-        renames, new = self._state.renames, fact["into"]
-        today = renames.newest(fact["course_run"])  # another one where it was renamed before
-        if new != today and renames.apply(fact["course_run"], new, fact["time"]):
-            renames.apply(today, new, fact["time"])
+        old = self._state.renames.apply(fact["course_run"], fact["into"], fact["time"])
+        if old is not None:
             rename_run(
                 self._state,
-                today,
-                new,
+                old,
+                fact["into"],
                 self._follow_up,
-                lambda learner: self._nudging.note_fact(rename_fact(fact, today, learner)),
+                lambda learner: self._nudging.note_fact(rename_fact(fact, old, learner)),
             )
 
     def note_merge(self, account: CarriedAccount, name: str, course_run: str) -> None:

@@ -205,8 +205,8 @@ class PartitionState:
 
     def slots_of_learner(self, learner: str) -> list[int]:
         """Slots of a learner's enrolments, by the run's name. Takes a look-up for each run."""
-        keys = [(learner, run) for run in sorted(self.run_index)]
-        return [self.slots[key] for key in keys if key in self.slots]
+        runs = sorted(run for run in self.run_index if (learner, run) in self.slots)
+        return [self.slots[learner, run] for run in runs]
 
     def set_attributes(self, slot: int, attributes: dict[str, Any]) -> None:
         """Store the reported attributes of an enrolment, as JSON."""

@@ -16,21 +16,22 @@ class RunRenames:
     def __bool__(self) -> bool:
         return bool(self._names)
 
-    def apply(self, old: str, new: str, time: int) -> bool:
-        """Apply a rename; returns whether it is newer than what is known of the old name.
+    def apply(self, old: str, new: str, time: int) -> str | None:
+        """Apply a rename; returns the name that the run has had until now, None where that is no news.
 
         A name that is given anew is in use again, whatever it was before: so there are no cycles.
         """
-        known = self._names.get(old)
-        if known is not None and time < known[1]:
-            return False
-        self._new[old] = new
+        until_now = self.newest(old)
+        if until_now == new or (old in self._names and time < self._names[old][1]):
+            return None
         self._names.pop(new, None)
-        self._names[old] = (new, time)
         for earlier, (name, since) in list(self._names.items()):
-            if name == old:
+            if name == until_now:
                 self._names[earlier] = (new, since)
-        return True
+        for name in (old, until_now):
+            self._names[name] = (new, time)
+            self._new[name] = new
+        return until_now
 
     def newest(self, name: str) -> str:
         """The newest name of a run."""

@@ -30,11 +30,14 @@ class NameCounts:
         self._process = process
         self._counts: dict[_Key, int] = {}
         self._changed: set[_Key] = set()
+        self._today: date | None = None
 
     def add(self, topic: str, names: Mapping[tuple[str, Fate], int], today: date | None = None) -> None:
         """Add the events of a batch."""
         today = today or datetime.now(UTC).date()
-        self._forget_before(today)
+        if today != self._today:
+            self._today = today
+            self._forget_earlier_days()
         for (name, fate), events in names.items():
             key = _Key(today, topic, name, fate)
             if key not in self._counts and len(self._counts) >= MAX_NAMES:
@@ -62,7 +65,6 @@ class NameCounts:
         """Note that the changed rows are in the store."""
         self._changed.clear()
 
-    def _forget_before(self, today: date) -> None:
-        self._counts = {
-            key: count for key, count in self._counts.items() if key.day == today or key in self._changed
-        }
+    def _forget_earlier_days(self) -> None:
+        """Forget the counts of earlier days that are in the store."""
+        self._counts = {key: count for key, count in self._counts.items() if key in self._changed}
