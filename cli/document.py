@@ -6,7 +6,7 @@ With ``--check`` nothing is written; the exit code says whether the files are up
 import inspect
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, RootModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from cli.format_pages import format_pages
+from cli.format_pages import format_pages, table
 from notifier.metrics import Metrics as NotifierMetrics
 from notifier.settings import NotifierSettings
 from nudges.policy import Campaign, Cap, Digest, Policy, StudyTime, Suggestion, Variant
@@ -116,7 +116,7 @@ def _settings_table(kind: type[BaseSettings]) -> str:
         (f"`{kind.model_config['env_prefix']}{name.upper()}`", _default(field), field.description or "")
         for name, field in kind.model_fields.items()
     ]
-    return _table(("setting", "default", "what it does"), rows)
+    return table(("setting", "default", "what it does"), rows)
 
 
 def metrics_page() -> str:
@@ -139,7 +139,7 @@ def _metrics_table(metrics: object) -> str:
         suffix = "_total" if described.type == "counter" else ""
         labels = ", ".join(f"`{name}`" for name in metric._labelnames)
         rows.append((f"`{described.name}{suffix}`", described.type, labels, described.documentation))
-    return _table(("metric", "type", "labels", "what it says"), rows)
+    return table(("metric", "type", "labels", "what it says"), rows)
 
 
 def policy_page() -> str:
@@ -153,7 +153,7 @@ def _part(title: str, model: type[BaseModel]) -> str:
         (f"`{name}`", _policy_default(field), field.description or "")
         for name, field in model.model_fields.items()
     ]
-    return f"## {title}\n\n{about}\n\n{_table(('setting', 'default', 'what it does'), rows)}"
+    return f"## {title}\n\n{about}\n\n{table(('setting', 'default', 'what it does'), rows)}"
 
 
 def _policy_default(field: FieldInfo) -> str:
@@ -179,11 +179,6 @@ def _default(field: FieldInfo) -> str:
     if isinstance(default, SecretStr):
         default = default.get_secret_value()
     return "empty" if default == "" else f"`{default}`"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = (head, ("---",) * len(head), *rows)
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n" for cells in lines)
 
 
 def outdated_pages(folder: Path = FOLDER) -> list[str]:

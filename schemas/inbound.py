@@ -58,4 +58,7 @@ feedback_adapter: TypeAdapter[Feedback] = TypeAdapter(Feedback)
 CourseFact = Annotated[Calendar | Renamed, Field(discriminator="type")]
 """A message of the course facts."""
 
+COURSE_FACT_TYPES = frozenset(_by_type(CourseFact))
+"""Types of the messages that concern everybody in a run: published to the course facts, keyed by the run."""
+
 course_fact_adapter: TypeAdapter[CourseFact] = TypeAdapter(CourseFact)

@@ -3,8 +3,7 @@
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from io import TextIOWrapper
-from typing import IO, BinaryIO, cast
+from typing import IO
 
 import orjson
 
@@ -22,24 +21,31 @@ class WrittenTerm:
     unsaid: dict[str, int] = field(default_factory=dict)
 
 
+class _Utf8:
+    """A file of texts for :mod:`csv`, over one of bytes that stays its owner's to close."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+
+    def write(self, text: str) -> None:
+        self._out.write(text.encode())
+
+
 def _lines(writer: Writer, out: IO[bytes]) -> Callable[[bytes], object]:
     """What writes a record to a file: a line; of a format of CSV a row, after the header."""
     if not writer.columns:
         return lambda record: out.write(record + b"\n")
-    text = TextIOWrapper(cast(BinaryIO, out), encoding="utf-8", newline="", write_through=True)
-    rows = csv.DictWriter(text, writer.columns, restval="")
+    rows = csv.DictWriter(_Utf8(out), writer.columns, restval="")
     rows.writeheader()
     return lambda record: rows.writerow(orjson.loads(record))
 
 
 def write_aliases(writer: Writer, file: IO[bytes]) -> None:
     """Write the alias table that leads from the names of a written term back to its own."""
-    text = TextIOWrapper(cast(BinaryIO, file), encoding="utf-8", newline="", write_through=True)
-    table = csv.writer(text)
+    table = csv.writer(_Utf8(file))
     table.writerow(COLUMNS)
     for what, names in sorted(writer.aliases.items()):
         table.writerows((what, written, name) for written, name in sorted(names.items()))
-    text.detach()
 
 
 def write_term(

@@ -35,6 +35,15 @@ class LineFileError(HomeroomError, ValueError):
     """A file cannot be read; the message names the file, the line if it is known, and what was expected."""
 
 
+def files_in(folder: Path) -> list[Path]:
+    """All files of a folder and of the folders in it, by path, but hidden ones."""
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+
+
 class LineFile:
     """A file of lines; ``-`` is standard input, ``.gz`` and ``.zst`` are decompressed.
 

@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from schemas.errors import HomeroomError
-from schemas.inbound import event_adapter
+from schemas.inbound import COURSE_FACT_TYPES, event_adapter
 from sources.line_files import MAX_LINE, LineFile
 from sources.stream import SourceMessage, with_ticks
 
-BROADCAST = frozenset({"calendar", "renamed", "tick"})
+BROADCAST = COURSE_FACT_TYPES | {"tick"}
 QUOTED = 80
 """Characters of an invalid value that an error quotes."""
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import orjson
 
 from schemas.errors import HomeroomError
+from schemas.inbound import COURSE_FACT_TYPES
 from sources.formats.records import OnRead, SourceRecord
 from sources.formats.registry import EventFormat
+from sources.line_files import files_in
 from sources.stream import SourceMessage, with_ticks
 from sources.time_order import in_time_order
 
 MAX_SHOWN = 10
 """Refused records that are shown one by one."""
-
-BROADCAST = frozenset({"calendar", "renamed", "tick"})
 
 
 class RecordedError(HomeroomError, ValueError):
@@ -48,11 +48,7 @@ def files_of(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
+    found = files_in(path)
     if not found:
         raise RecordedError(f"{path}: is a folder without a file; expected files of records")
     return found
@@ -120,7 +116,7 @@ def _message(record: SourceRecord, file: Path, notes: ReadingNotes) -> SourceMes
         return None
     if kind == "tick":
         return None
-    if kind in BROADCAST:
+    if kind in COURSE_FACT_TYPES:
         return SourceMessage(None, record.value or b"", True, occurred_at)
     if record.key is None:
         notes.refuse(place, "no_key", "learner", "expected a learner")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import orjson
 
+from schemas.topics import COURSE_FACTS, EVENTS
 from sinks.store import ClickHouseWriter
 from sources.formats.registry import format_named
-from sources.formats.translation import key_of, topic_of
+from sources.formats.translation import key_of
 from sources.recorded import ReadingNotes, read_recorded
 from sources.source_list import SourceList
 from streams.ingest.counts import NameCounts
@@ -65,8 +66,9 @@ def publish_files(
     publisher = Publisher(settings.broker, linger_ms=20)
     sent = 0
     for message in read_recorded(files, notes, ticks=False):
-        content = orjson.loads(message.value)
-        publisher.send(settings.prefix + topic_of(content), message.value, key_of(content))
+        topic = COURSE_FACTS if message.broadcast else EVENTS
+        key = message.key or key_of(orjson.loads(message.value))
+        publisher.send(settings.prefix + topic.name, message.value, key)
         sent += 1
     publisher.flush_now(FLUSH_S)
     return sent, notes

@@ -15,6 +15,7 @@ from engine.batch.records import RecordBatch
 from engine.failed_records import failure_refusal
 from schemas.dead_letter import DeadLetter
 from schemas.fields import shorten
+from schemas.inbound import COURSE_FACT_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def _fact(message: Message, batch: RecordBatch, index: int, timing: Timing) -> M
 def _refusal(message: Message | Activity, key: bytes | None) -> Refusal | None:
     """The refusal of a message that is about no run or has another key than its run; None if it is valid."""
     kind = "activity" if isinstance(message, Activity) else message["type"]
-    if isinstance(message, Activity) or kind not in ("calendar", "renamed"):
+    if isinstance(message, Activity) or kind not in COURSE_FACT_TYPES:
         return Refusal("unknown_type", "type", f"found {kind!r}; expected 'calendar' or 'renamed'")
     if key is None:
         return Refusal("no_key", "key", "the record has no key; expected the course run")

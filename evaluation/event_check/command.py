@@ -17,6 +17,7 @@ from evaluation.event_check.counts import EventCounts
 from output.screen import Screen
 from sources.formats import EventFormat, SourceRecord
 from sources.formats.translation import Names
+from sources.line_files import files_in
 
 BATCH = 4_000
 
@@ -41,11 +42,7 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
         if not _is_folder(path):
             files.append(path)
             continue
-        found = sorted(
-            file
-            for file in path.rglob("*")
-            if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        )
+        found = files_in(path)
         if not found:
             raise EventCheckError(f"{path}: is a folder without a file; expected files of records")
         files += found

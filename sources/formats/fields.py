@@ -1,13 +1,14 @@
 """Reads fields of platforms' events: texts, numbers, moments, durations. Nothing is guessed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from math import isfinite
 from typing import Any
 
 import msgspec
+import orjson
 
 from schemas.fields import shorten
 from sources.formats.translation import InvalidFieldError
@@ -172,6 +173,21 @@ def duration_s(found: Any) -> float | None:
         return None
     seconds = sum(float(amount) * _UNIT_S[unit] for unit, amount in matched.groupdict().items() if amount)
     return min(seconds, 86_400.0)
+
+
+def take_plain(found: Mapping[str, Any], names: Iterable[str], message: dict[str, Any], path: str) -> None:
+    """Put fields of our own into a message as they are: the worker validates them.
+
+    Raises:
+        InvalidFieldError: one holds what JSON of 64-bit numbers cannot say.
+    """
+    for name in names:
+        if name in found:
+            try:
+                orjson.dumps(found[name])
+            except TypeError:
+                raise InvalidFieldError(f"{path}.{name}", found[name], "JSON of 64 bits") from None
+            message[name] = found[name]
 
 
 def content_id(*parts: bytes | str) -> str:

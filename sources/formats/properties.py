@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-import orjson
-
 from schemas.roles import ROLES
-from sources.formats.fields import name_of, number, optional_name
+from sources.formats.fields import name_of, number, optional_name, take_plain
 from sources.formats.translation import InvalidFieldError, Message
 
 Properties = Mapping[str, Any]
@@ -167,17 +165,6 @@ def _take_names(properties: Properties, message: Message, names: tuple[str, ...]
             message[name] = found
 
 
-def _take_plain(properties: Properties, message: Message, names: tuple[str, ...], path: str) -> None:
-    """Fields as they are: the worker validates them."""
-    for name in names:
-        if name in properties:
-            try:
-                orjson.dumps(properties[name])
-            except TypeError:  # a number beyond 64 bits
-                raise InvalidFieldError(f"{path}.{name}", properties[name], "JSON of 64 bits") from None
-            message[name] = properties[name]
-
-
 def _work(properties: Properties, path: str) -> str:
     name = named(properties, WORK_NAMES, path)
     if name is None:
@@ -227,18 +214,18 @@ def _progress(properties: Properties, message: Message, path: str) -> None:
 
 def _extension(properties: Properties, message: Message, path: str) -> None:
     message["object"] = _work(properties, path)
-    _take_plain(properties, message, ("due_at", "excused"), path)
+    take_plain(properties, ("due_at", "excused"), message, path)
 
 
 def _pause(properties: Properties, message: Message, path: str) -> None:
-    _take_plain(properties, message, ("from_at", "until_at"), path)
+    take_plain(properties, ("from_at", "until_at"), message, path)
 
 
 def _calendar(properties: Properties, message: Message, path: str) -> None:
     """A calendar is nobody's: its learner only sends it."""
     message.pop("learner", None)
-    _take_plain(
-        properties, message, ("course", "starts_at", "ends_at", "inactive_after_days", "deadlines"), path
+    take_plain(
+        properties, ("course", "starts_at", "ends_at", "inactive_after_days", "deadlines"), message, path
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import orjson
 
 from schemas.dead_letter import DeadLetterReason
+from schemas.inbound import COURSE_FACT_TYPES
 from schemas.topics import COURSE_FACTS, EVENTS
 from sources.formats.records import Refused
 
@@ -99,7 +100,7 @@ def encoded(message: Message) -> bytes | Refused:
 
 def topic_of(message: Mapping[str, Any]) -> str:
     """The topic that a translated message goes to."""
-    return COURSE_FACTS.name if message.get("type") in ("calendar", "renamed") else EVENTS.name
+    return COURSE_FACTS.name if message.get("type") in COURSE_FACT_TYPES else EVENTS.name
 
 
 def key_of(message: Mapping[str, Any]) -> str | None:

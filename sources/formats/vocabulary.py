@@ -10,7 +10,8 @@ first. Each line is ``name: meaning``:
 A name may end in ``*``; of several that fit, an exact one comes first, then the longest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Vocabulary:
             key=lambda entry: -len(entry[0]),
         )
         self._cache: dict[str, str | None] = {}
+        self._by_key: dict[Hashable, str | None] = {}
 
     def find(self, *names: str) -> str | None:
         """The meaning of the first of the names that has one; None where none has."""
@@ -49,6 +51,18 @@ class Vocabulary:
             if meaning is not None:
                 return meaning
         return None
+
+    def find_for(self, key: Hashable, names: Callable[[], Sequence[str]]) -> str | None:
+        """As :meth:`find`, kept by a key, so that the names are made once and not for each event.
+
+        names: called for a key that is new.
+        """
+        known = self._by_key
+        if key not in known:
+            if len(known) >= _MAX_CACHED:
+                known.clear()
+            known[key] = self.find(*names())
+        return known[key]
 
     def meaning(self, name: str) -> str | None:
         """The meaning of a name, of ``MEANINGS``; None if it is unknown."""
@@ -69,9 +83,14 @@ def vocabulary_of(format_name: str, own: Mapping[str, str] | None = None) -> Voc
     Raises:
         VocabularyError: a meaning is none.
     """
+    return Vocabulary(_ours(format_name) | dict(own or {}))
+
+
+@cache
+def _ours(format_name: str) -> dict[str, str]:
+    """The meanings that are shipped, read once: each topic and each file has an adapter of its own."""
     file = FOLDER / f"{format_name}.yaml"
-    ours = read_vocabulary(file) if file.exists() else {}
-    return Vocabulary(ours | dict(own or {}))
+    return read_vocabulary(file) if file.exists() else {}
 
 
 def read_vocabulary(file: Path) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from schemas.fields import shorten
-from sources.formats.adapter import Adapter, AdapterOptions
+from sources.formats.adapter import Adapter
 from sources.formats.caliper.entities import optional_name_of, required_name_of, type_of
 from sources.formats.caliper.events import GROUP, Event, event_of, people_of
 from sources.formats.caliper.messages import FILL, fill_activity
@@ -12,7 +12,6 @@ from sources.formats.records import RawRecord
 from sources.formats.translation import InvalidFieldError, Message, Translation
 from sources.formats.vocabulary import IGNORED
 
-_MAX_CACHED = 10_000
 _SEEN = frozenset({"NavigationEvent", "ViewEvent"})
 """Types of events that say no more than what was looked at."""
 
@@ -57,11 +56,6 @@ class CaliperAdapter(Adapter):
     name: ClassVar[str] = "caliper"
     description: ClassVar[str] = "Caliper 1.1 and 1.2 (1EdTech): envelopes, single events, arrays of them"
 
-    def __init__(self, options: AdapterOptions | None = None) -> None:
-        """See :class:`Adapter`."""
-        super().__init__(options)
-        self._meanings: dict[tuple[str, str], str | None] = {}
-
     def read(self, record: RawRecord, into: Translation) -> None:
         """Translate an event, or each of many."""
         document = parse_json(record.value)
@@ -105,14 +99,12 @@ class CaliperAdapter(Adapter):
         into.count(event.name, "unknown" if meaning is None else "translated")
 
     def _meaning(self, name: str, kind: str) -> str | None:
-        key = (name, kind)
-        if key not in self._meanings:
-            if len(self._meanings) >= _MAX_CACHED:
-                self._meanings.clear()
+        def names() -> tuple[str, ...]:
             what = name.partition("/")[0]
             seen = (f"@{kind}",) if what in _SEEN else ()
-            self._meanings[key] = self.vocabulary.find(f"{name}@{kind}", name, *seen, f"{what}/")
-        return self._meanings[key]
+            return f"{name}@{kind}", name, *seen, f"{what}/"
+
+        return self.vocabulary.find_for((name, kind), names)
 
 
 def _people(event: Event, meaning: str | None) -> list[str]:

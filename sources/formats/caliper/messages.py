@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
 from sources.formats.caliper.entities import optional_name_of, term, type_of
 from sources.formats.caliper.events import Event
-from sources.formats.fields import duration_s, number, share
+from sources.formats.fields import duration_s, number, share, take_plain
 from sources.formats.translation import InvalidFieldError, Message
 
 OWN_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -100,16 +98,8 @@ def _units(generated: Any) -> float | None:
 
 def _take_own(event: Event, kind: str, message: Message) -> None:
     """Our own extensions, as they are: the worker validates them."""
-    own = event.own
-    if not own:
-        return
-    for name in OWN_FIELDS[kind]:
-        if name in own:
-            try:
-                orjson.dumps(own[name])
-            except TypeError:  # a number beyond 64 bits
-                raise InvalidFieldError(f"extensions.{name}", own[name], "JSON of 64 bits") from None
-            message[name] = own[name]
+    if event.own:
+        take_plain(event.own, OWN_FIELDS[kind], message, "extensions")
 
 
 def _enrolled(event: Event, message: Message) -> None:

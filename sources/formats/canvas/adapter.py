@@ -2,15 +2,13 @@
 
 from typing import Any, ClassVar
 
-from sources.formats.adapter import Adapter, AdapterOptions
+from sources.formats.adapter import Adapter
 from sources.formats.canvas.events import ACTED_AS, ASSET_ACCESSED, Event, event_of
 from sources.formats.canvas.messages import FILL, fill_activity, fill_submission, is_told_again
 from sources.formats.fields import as_object, parse_json
 from sources.formats.records import RawRecord
 from sources.formats.translation import Message, Translation
 from sources.formats.vocabulary import IGNORED
-
-_MAX_CACHED = 10_000
 
 
 class CanvasAdapter(Adapter):
@@ -52,11 +50,6 @@ class CanvasAdapter(Adapter):
 
     name: ClassVar[str] = "canvas"
     description: ClassVar[str] = "Canvas Live Events in the native format: {metadata, body}"
-
-    def __init__(self, options: AdapterOptions | None = None) -> None:
-        """See :class:`Adapter`."""
-        super().__init__(options)
-        self._meanings: dict[tuple[str, str], str | None] = {}
 
     def read(self, record: RawRecord, into: Translation) -> None:
         """Translate an event, or each of many."""
@@ -112,13 +105,7 @@ class CanvasAdapter(Adapter):
         into.count(name, "unknown" if meaning is None else "translated")
 
     def _meaning(self, name: str, detail: str) -> str | None:
-        key = (name, detail)
-        if key not in self._meanings:
-            if len(self._meanings) >= _MAX_CACHED:
-                self._meanings.clear()
-            names = (name + detail, name) if detail else (name,)
-            self._meanings[key] = self.vocabulary.find(*names)
-        return self._meanings[key]
+        return self.vocabulary.find(name + detail, name) if detail else self.vocabulary.meaning(name)
 
 
 def _message(event: Event, course_run: str) -> Message:

@@ -16,7 +16,6 @@ from sources.formats.xapi.terms import VOIDED
 MAX_VOIDED = 100_000
 """Ids of voided statements that are remembered; the oldest are forgotten first."""
 
-_MAX_CACHED = 10_000
 _GRADED = ("graded", "extension")
 
 
@@ -64,7 +63,6 @@ class XapiAdapter(Adapter):
     def __init__(self, options: AdapterOptions | None = None) -> None:
         """See :class:`Adapter`."""
         super().__init__(options)
-        self._meanings: dict[tuple[str, str], str | None] = {}
         self._voided: dict[str, None] = {}
 
     def read(self, record: RawRecord, into: Translation) -> None:
@@ -122,13 +120,9 @@ class XapiAdapter(Adapter):
         into.count(verb, "unknown" if meaning is None else "translated")
 
     def _meaning(self, verb: str, kind: str) -> str | None:
-        key = (verb, kind)
-        if key not in self._meanings:
-            if len(self._meanings) >= _MAX_CACHED:
-                self._meanings.clear()
-            names = (f"{verb}@{kind}", verb, f"@{kind}", f"{verb}@")
-            self._meanings[key] = self.vocabulary.find(*names)
-        return self._meanings[key]
+        return self.vocabulary.find_for(
+            (verb, kind), lambda: (f"{verb}@{kind}", verb, f"@{kind}", f"{verb}@")
+        )
 
 
 def _people(statement: Statement, meaning: str | None) -> list[Person]:

@@ -11,6 +11,7 @@ from engine.outputs import Outputs
 from engine.processor import PartitionProcessor
 from evaluation.backtest import Backtest
 from schemas.fields import DAY_S
+from sources.recorded import epoch_of
 from sources.simulator import stream
 from sources.stream import SourceMessage, instant
 from tests.streams.pipeline import IDENTITY, REPLAY, START, tiny
@@ -39,9 +40,7 @@ def busy_learners() -> list[str]:
 
 
 def moment(message: Message) -> int:
-    from datetime import datetime
-
-    return int(datetime.fromisoformat(message.get("graded_at") or message["occurred_at"]).timestamp())
+    return int(epoch_of(message.get("graded_at") or message["occurred_at"]))
 
 
 def merge(old: str, into: str, day: float = DAY + 0.4, event_id: str = "") -> list[Message]:
