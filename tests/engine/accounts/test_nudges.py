@@ -71,13 +71,13 @@ def test_what_was_sent_counts_and_what_was_planned_is_cancelled() -> None:
     )
 
 
+NOBODY = Learner()
 WISHES = st.lists(
     st.tuples(st.integers(1, 20), st.sampled_from(CHANNELS), st.booleans(), st.booleans()), max_size=8
 )
 
 
-def with_wishes(wishes: list[tuple[int, str, bool, bool]], name: str) -> Learner:
-    learner = Learner()
+def with_wishes(wishes: list[tuple[int, str, bool, bool]], name: str, learner: Learner = NOBODY) -> Learner:
     for number, (at, channel, closes, by_learner) in enumerate(wishes):
         learner = update_learner(
             learner,
@@ -99,19 +99,5 @@ def test_joined_wishes_are_those_of_one_account(one: list[Any], other: list[Any]
     joined = with_wishes(one, "a").joined_with(with_wishes(other, "b"))
     again = with_wishes(other, "b").joined_with(with_wishes(one, "a"))
     assert joined.consent.opted_out == again.consent.opted_out
-    together = Learner()
-    for name, wishes in (("a", one), ("b", other)):
-        for number, wish in enumerate(wishes):
-            at, channel, closes, by_learner = wish
-            together = update_learner(
-                together,
-                {
-                    "type": "preferences",
-                    "event_id": f"{name}{number}",
-                    "learner": name,
-                    "occurred_at": at,
-                    "opted_out": [channel] if closes else [],
-                    "said_by": "learner" if by_learner else "instructor",
-                },
-            )
+    together = with_wishes(other, "b", with_wishes(one, "a"))
     assert set(joined.consent.opted_out) == set(together.consent.opted_out)
