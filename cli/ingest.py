@@ -22,10 +22,12 @@ def ingest() -> None:
     """
     from cli.wiring.ingest import run
     from streams import topics
+    from streams.ingest.service import require_sources
     from streams.settings import load
 
     settings = load()
     sources = source_list(settings)
+    require_sources(sources)
     topics.require(settings.broker, settings.partitions, settings.prefix)
     run(settings, sources)
 

@@ -7,3 +7,8 @@ class HomeroomError(Exception):
     The command line prints it without a traceback and ends with exit code 2. A subclass names the kind, and
     derives from ``ValueError`` or ``RuntimeError`` too: an input, or a state of the world, is wrong.
     """
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, on one line; of the operating system its words without number and path."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())

@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from schemas.errors import HomeroomError
+from schemas.errors import HomeroomError, one_line
 from schemas.fields import Platform
 from schemas.topics import TOPICS
 from sources.formats.adapter import Adapter, AdapterOptions
@@ -110,7 +110,7 @@ def _read_yaml(file: Path) -> Any:
     try:
         return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise SourceListError(f"{file}: cannot be read: {reason}; expected YAML with topics") from None
 
 

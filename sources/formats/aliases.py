@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import HomeroomError
+from schemas.errors import HomeroomError, one_line
 
 COLUMNS = ("what", "from", "to")
 KINDS = ("learner", "course_run", "course", "object")
@@ -64,5 +64,5 @@ def read_aliases(file: Path) -> Aliases:
                     )
                 tables[what][old] = new
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise AliasError(f"{file}: cannot be read: {error}; expected CSV") from None
+        raise AliasError(f"{file}: cannot be read: {one_line(error)}; expected CSV") from None
     return Aliases(tables)

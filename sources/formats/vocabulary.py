@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from schemas.activity import ACTIVITY_KINDS
-from schemas.errors import HomeroomError
+from schemas.errors import HomeroomError, one_line
 
 FACTS = ("enrolled", "withdrawn", "completed", "graded", "progress", "extension", "pause", "calendar")
 IGNORED = "ignored"
@@ -102,7 +102,7 @@ def read_vocabulary(file: Path) -> dict[str, str]:
     try:
         found = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise VocabularyError(f"{file}: {reason}; expected lines of name: meaning") from None
     return check_meanings(found, str(file))
 

@@ -54,6 +54,16 @@ class IngestError(HomeroomError, RuntimeError):
     """The ingest cannot start, or cannot go on."""
 
 
+def require_sources(sources: SourceList) -> None:
+    """Check that there is a topic to read; before anybody waits for a broker.
+
+    Raises:
+        IngestError: the list has none.
+    """
+    if not sources.topics:
+        raise IngestError("HOMEROOM_SOURCES names no topics; expected topics with their formats")
+
+
 class Ingest:
     """Reads, translates and publishes until it is stopped; one thread."""
 
@@ -71,8 +81,7 @@ class Ingest:
         Raises:
             IngestError: the list has no topic.
         """
-        if not sources.topics:
-            raise IngestError("HOMEROOM_SOURCES names no topics; expected topics with their formats")
+        require_sources(sources)
         self._settings = settings
         self._publisher = publisher
         self._metrics, self._counts, self._writer = metrics, counts, writer

@@ -106,6 +106,7 @@ def _folder_and_wall(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("HOMEROOM_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOMEROOM_PSEUDONYM_KEY", "a secret of the tests")
+    monkeypatch.setenv("HOMEROOM_SOURCES", "sources.yaml")
     work = tmp_path / "work"
     (work / "folder").mkdir(parents=True)
     (work / "folder" / "mine").write_text("mine")
@@ -113,6 +114,7 @@ def _folder_and_wall(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, content in {
         "file": b"mine",
         "empty.gz": b"",
+        "sources.yaml": b"topics: [{name: campus, format: native}]\n",
         "latin.csv": b"learner,name\n\xe4,\xff\n",
         "latin.yaml": b"name: \xe4\n",
         "policy.yaml": b"name: mine\n",
